@@ -1,0 +1,106 @@
+/**
+ * The one table of error codes. `status` is the HTTP status, `retryable` says whether the same request may succeed later,
+ * `message` is for people, in the words of the one who gets it. Each API renders these in its own dialect (`http/`).
+ */
+const codes = {
+  // requests
+  bad_request: [400, false, 'The request is not valid.'],
+  validation_error: [400, false, 'The request is not valid.'],
+  invalid_json: [400, false, 'Request body is not valid JSON.'],
+  invalid_field_name: [400, false, 'Unknown field.'],
+  invalid_multipart: [400, false, 'The multipart body is malformed.'],
+  incomplete_body: [400, true, 'The body ended before all announced bytes arrived.'],
+  checksum_mismatch: [400, true, 'The bytes received do not match the checksum sent.'],
+  unauthorized: [401, false, 'Invalid or expired API key'],
+  insufficient_scope: [403, false, 'This API key lacks the permission for this call.'],
+  storage_quota_exceeded: [403, false, 'The storage quota is used up.'],
+  not_found: [404, false, 'Not found.'],
+  method_not_allowed: [405, false, 'Method not allowed.'],
+  conflict: [409, false, 'The state of the resource does not allow this.'],
+  gone: [410, false, 'This upload has expired.'],
+  too_large: [413, false, 'The file is larger than allowed.'],
+  unsupported_media_type: [415, false, 'This media type is not supported.'],
+  range_not_satisfiable: [416, false, 'The requested range lies outside the file.'],
+  unprocessable: [422, false, 'The content cannot be processed.'],
+  rate_limit_exceeded: [429, true, 'Rate limit exceeded.'],
+  client_closed: [499, true, 'The caller hung up.'],
+  internal_error: [500, true, 'Something went wrong on our side.'],
+  not_implemented: [501, false, 'This is not available on this server.'],
+  service_unavailable: [503, true, 'The service is not available at the moment.'],
+  disk_full: [507, true, 'The server has no space left for this file.'],
+  // Media API
+  invalid_signature: [403, false, 'The upload URL is not valid.'],
+  upload_url_expired: [403, false, 'The upload URL has expired. Call POST /media/upload again.'],
+  already_completed: [409, false, 'This upload is already completed.'],
+  upload_not_received: [
+    409,
+    true,
+    'Uploaded file not found in storage. Make sure you uploaded the file to upload_url before calling complete.',
+  ],
+  upload_expired: [
+    410,
+    false,
+    'Uploaded file not found: the upload URL expired before the file arrived. Call POST /media/upload again.',
+  ],
+  media_failed: [409, false, 'This media failed to process.'],
+  content_type_mismatch: [422, false, 'The file is not of the declared type.'],
+  size_mismatch: [422, false, 'The file does not have the declared size.'],
+  invalid_media: [422, false, 'The file is corrupt or truncated.'],
+  empty_file: [422, false, 'The file is empty.'],
+  idempotency_key_conflict: [422, false, 'This Idempotency-Key was used with a different request.'],
+  idempotency_in_flight: [409, true, 'A request with this Idempotency-Key is still in progress.'],
+  invalid_url: [400, false, 'The url is not valid.'],
+  url_not_allowed: [400, false, 'The url does not point to a public address.'],
+  fetch_failed: [422, true, 'The url could not be fetched.'],
+  fetch_timeout: [504, true, 'Fetching the url took too long.'],
+  // channels (drivers throw these)
+  channel_unavailable: [502, true, 'The storage backend is not available.'],
+  channel_rate_limited: [503, true, 'The storage backend asks to slow down.'],
+  channel_refused: [502, false, 'The storage backend refused the file.'],
+  channel_unauthorized: [502, false, 'The storage backend refused the credentials.'],
+  channel_full: [507, true, 'The storage backend has no space left.'],
+} as const satisfies Record<string, readonly [status: number, retryable: boolean, message: string]>;
+
+export type ErrorCode = keyof typeof codes;
+
+export interface ErrorDetails {
+  /** Overrides the table's sentence. Must hold no secret. */
+  readonly message?: string;
+  /** Overrides the table's status, for the few codes whose status depends on where they arise. */
+  readonly status?: number;
+  readonly retryAfterMs?: number;
+  readonly cause?: unknown;
+  /** Shown to the caller as `details`. */
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** The only error that crosses module borders; anything else is a bug and is shown as `internal_error`. */
+export class StowageError extends Error {
+  override readonly name = 'StowageError';
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly retryable: boolean;
+  readonly retryAfterMs: number | undefined;
+  readonly details: Readonly<Record<string, unknown>> | undefined;
+
+  constructor(code: ErrorCode, options: ErrorDetails = {}) {
+    const [status, retryable, message] = codes[code];
+    super(options.message ?? message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.status = options.status ?? status;
+    this.retryable = retryable;
+    this.retryAfterMs = options.retryAfterMs;
+    this.details = options.details;
+  }
+}
+
+/** `throw fail('too_large', { details: { maxBytes } })` */
+export function fail(code: ErrorCode, options?: ErrorDetails): StowageError {
+  return new StowageError(code, options);
+}
+
+export function isStowageError(error: unknown, code?: ErrorCode): error is StowageError {
+  return error instanceof StowageError && (code === undefined || error.code === code);
+}
+
+export const errorCodes = Object.keys(codes) as readonly ErrorCode[];

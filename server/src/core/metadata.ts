@@ -1,0 +1,315 @@
+import type { Json } from './bytes.ts';
+import type { Ref } from './channel.ts';
+
+/**
+ * The one place for everything Stowage knows about files, uploads, tokens and pending work.
+ *
+ * Every method is one transaction. It resolves only when the change survives `kill -9` (and, with SQLite's default `full` durability or PostgreSQL,
+ * power loss). Times are milliseconds since the epoch, ids are UUIDs (v7) made by core unless said otherwise.
+ * Rejects with `service_unavailable` when the database cannot be reached; never with a half-done change.
+ */
+export interface MetadataStore {
+  readonly files: FileStore;
+  readonly uploads: UploadStore;
+  readonly tokens: TokenStore;
+  readonly channels: ChannelStore;
+  readonly jobs: JobStore;
+  readonly idempotency: IdempotencyStore;
+  readonly settings: SettingStore;
+  /** Brings the schema up to date; safe when several nodes start at once. Returns the names of the migrations it ran. */
+  migrate(): Promise<readonly string[]>;
+  /** A real round trip that also writes. */
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** One object on a channel. `hash` is the hex BLAKE3 of its bytes. */
+export interface Segment {
+  readonly ref: Ref;
+  readonly size: number;
+  readonly hash: string;
+}
+
+/** Immutable bytes. */
+export interface Blob {
+  readonly id: string;
+  readonly size: number;
+  /** Hex BLAKE3 of all bytes; for a blob merged from parts the BLAKE3 over the parts' hashes, then `-` and their number (as S3 does). */
+  readonly hash: string;
+  readonly sha256: string | null;
+  readonly createdAt: number;
+}
+
+/** A copy of a blob on one channel, as an ordered list of objects. */
+export interface Replica {
+  readonly blobId: string;
+  readonly channelId: string;
+  readonly segments: readonly Segment[];
+  readonly state: 'ok' | 'missing';
+}
+
+export type ListType = 'None' | 'Block' | 'White';
+
+/** A name in the library. */
+export interface FileRecord {
+  readonly id: string;
+  /** `folder/name.ext`, without a leading slash; unique. */
+  readonly path: string;
+  /** `''` for the root, else `a/b`. */
+  readonly folder: string;
+  /** The name the caller gave, unsanitised: for display and downloads. */
+  readonly filename: string;
+  readonly blobId: string;
+  readonly contentType: string;
+  readonly size: number;
+  readonly width: number | null;
+  readonly height: number | null;
+  readonly durationSeconds: number | null;
+  readonly tags: readonly string[];
+  readonly listType: ListType;
+  readonly label: string;
+  /** Token id, or null for an auth code or an anonymous caller. */
+  readonly uploader: string | null;
+  readonly ip: string | null;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+/** A file with what is needed to send its bytes. */
+export interface StoredFile {
+  readonly file: FileRecord;
+  readonly blob: Blob;
+  readonly replicas: readonly Replica[];
+}
+
+export type Category = 'image' | 'video' | 'audio' | 'document' | 'other';
+
+export interface FileQuery {
+  readonly category?: Category;
+  readonly limit: number;
+  readonly offset: number;
+}
+
+export interface NewFile {
+  readonly file: Omit<FileRecord, 'path' | 'folder' | 'blobId' | 'size'>;
+  readonly blob: Blob;
+  readonly replica: Replica;
+  /**
+   * The path to try at the `attempt`th time (0, 1, 2, ...); the first free one is claimed atomically. Undefined gives up with `conflict`.
+   * Called inside the transaction: pure and quick.
+   */
+  readonly path: (attempt: number) => string | undefined;
+  /** Jobs that are void once the file is there (clean-up written before the bytes were). */
+  readonly clearsJobs?: readonly string[];
+  /** New work that the change brings. */
+  readonly addsJobs?: readonly NewJob[];
+  /** The upload this file comes from: becomes `done` with this `result` in the same transaction, if its version still is `version`. */
+  readonly upload?: { readonly id: string; readonly version: number; readonly result: Json };
+}
+
+export interface FileStore {
+  /** Undefined when `upload` was given and is no longer at that version (somebody else changed or finished it): nothing is written. */
+  add(input: NewFile): Promise<StoredFile | undefined>;
+  get(id: string): Promise<StoredFile | undefined>;
+  getByPath(path: string): Promise<StoredFile | undefined>;
+  /** Newest first. `total` counts all that match. */
+  list(query: FileQuery): Promise<{ readonly items: readonly FileRecord[]; readonly total: number }>;
+  /**
+   * Removes the file; when no other file points to its blob, the blob and its replicas too, adding for every segment the job that
+   * `cleanup` makes. False when there was no such file.
+   */
+  remove(id: string, cleanup: (channelId: string, segment: Segment) => NewJob): Promise<boolean>;
+  /** Whether a blob, a received upload or an upload part with this storage id (a blob id or a part id) exists. */
+  knowsStorageId(id: string): Promise<boolean>;
+  /** Bytes and number of blobs on a channel, from counters kept with every change (no scan). */
+  usage(channelId: string): Promise<{ readonly bytes: number; readonly blobs: number }>;
+}
+
+export type UploadKind = 'presigned' | 'chunked' | 'direct' | 'import';
+
+/**
+ * An unfinished intake. `open` takes bytes, `failed` may be taken up again, `done` has produced a file, `aborted` takes nothing any more.
+ * Done uploads stay until `expiresAt`, so that a repeated last step gets the same answer.
+ */
+export interface Upload {
+  readonly id: string;
+  readonly kind: UploadKind;
+  readonly state: 'open' | 'failed' | 'done' | 'aborted';
+  /** Grows by one with every change of this row. */
+  readonly version: number;
+  /** Who may go on with it: a token id, or `authCode:...`/`anonymous` as `core/access.ts` names callers. */
+  readonly owner: string;
+  readonly channelId: string;
+  /** What the kind needs to know, written and read by its core module only. */
+  readonly details: Json;
+  /** A storage id (blob id to be) whose bytes have been received, known to `knowsStorageId`. */
+  readonly storageId: string | null;
+  /** The answer of the step that finished it. */
+  readonly result: Json;
+  readonly createdAt: number;
+  readonly expiresAt: number;
+}
+
+/** What may change in an upload. Absent keeps the value. */
+export type UploadPatch = Partial<Pick<Upload, 'state' | 'channelId' | 'details' | 'storageId' | 'result' | 'expiresAt'>>;
+
+/** One part of a chunked upload. */
+export interface UploadPart {
+  readonly uploadId: string;
+  /** 0-based. */
+  readonly index: number;
+  /** `pending` while its bytes are coming in: then `segments` is empty. */
+  readonly state: 'pending' | 'stored';
+  /** A new one for every attempt; objects of the part are stored under it. */
+  readonly storageId: string;
+  readonly size: number;
+  readonly segments: readonly Segment[];
+  /** What `Multipart.part` answered, when the part went into a native multipart upload. */
+  readonly native: Json;
+  readonly hash: string;
+  readonly updatedAt: number;
+}
+
+export interface UploadStore {
+  add(upload: Upload): Promise<void>;
+  get(id: string): Promise<Upload | undefined>;
+  /** Newest first. */
+  list(query: {
+    readonly kinds: readonly UploadKind[];
+    readonly states: readonly Upload['state'][];
+    readonly owner?: string;
+    readonly limit: number;
+    readonly offset: number;
+  }): Promise<{ readonly items: readonly Upload[]; readonly total: number }>;
+  /** Compare and swap: applies the patch if the version still is `version` and answers the new row; else undefined, nothing written. */
+  update(
+    id: string,
+    version: number,
+    patch: UploadPatch,
+    jobs?: { readonly adds?: readonly NewJob[]; readonly clears?: readonly string[] },
+  ): Promise<Upload | undefined>;
+  /**
+   * Writes a part, replacing the one with its index, while the upload is `open`; `expiresAt` of the upload is moved to `extendTo` when
+   * that is later. Answers the part that was replaced (its bytes are the caller's to remove), null when there was none,
+   * undefined when the upload is not open: nothing written. A `pending` part never replaces a `stored` one (answers null, nothing written), and
+   * a part is stored only over its own `pending` row, a stored row or none. Does not change the upload's version.
+   */
+  putPart(part: UploadPart, extendTo: number): Promise<UploadPart | null | undefined>;
+  /** Ascending by index. */
+  parts(uploadId: string): Promise<readonly UploadPart[]>;
+  /** Removes the pending row of an attempt that failed; nothing when it has been replaced meanwhile. */
+  dropPendingPart(uploadId: string, storageId: string): Promise<void>;
+  /** Removes the upload and its parts if its version still is `version`, adding `jobs` in the same transaction. False when it was not. */
+  remove(id: string, version: number, jobs: readonly NewJob[]): Promise<boolean>;
+  /** Uploads of any state with `expiresAt` before `now`, oldest first. */
+  expired(now: number, limit: number): Promise<readonly Upload[]>;
+  /** Open uploads of an owner and kind. */
+  countOpen(owner: string, kind: UploadKind): Promise<number>;
+}
+
+export type Permission = 'upload' | 'list' | 'delete' | 'manage';
+
+export interface TokenRecord {
+  readonly id: string;
+  readonly name: string;
+  readonly owner: string;
+  /** Hex SHA-256 of the token; the token itself is stored nowhere. */
+  readonly hash: string;
+  /** First characters of the token, for people to recognise it. */
+  readonly prefix: string;
+  readonly permissions: readonly Permission[];
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  readonly expiresAt: number | null;
+  /** Remove the row once expired. */
+  readonly autoDelete: boolean;
+  readonly lastUsedAt: number | null;
+}
+
+export interface TokenStore {
+  add(token: TokenRecord): Promise<void>;
+  get(id: string): Promise<TokenRecord | undefined>;
+  findByHash(hash: string): Promise<TokenRecord | undefined>;
+  /** Oldest first. */
+  list(): Promise<readonly TokenRecord[]>;
+  update(
+    id: string,
+    patch: Partial<Pick<TokenRecord, 'name' | 'permissions' | 'expiresAt' | 'autoDelete' | 'updatedAt'>>,
+  ): Promise<TokenRecord | undefined>;
+  remove(id: string): Promise<boolean>;
+  /** Notes the last use; may be lost in a crash. */
+  touch(id: string, at: number): Promise<void>;
+  /** Removes tokens with `autoDelete` that expired before `now`. */
+  removeExpired(now: number): Promise<number>;
+}
+
+export interface ChannelRecord {
+  /** Given once, at first sight of the name, and never changed. */
+  readonly id: string;
+  readonly type: string;
+  readonly name: string;
+  readonly createdAt: number;
+}
+
+export interface ChannelStore {
+  /** The record of this type and name, made with `id` when there is none yet. */
+  ensure(record: ChannelRecord): Promise<ChannelRecord>;
+  list(): Promise<readonly ChannelRecord[]>;
+}
+
+export interface NewJob {
+  readonly id: string;
+  readonly kind: string;
+  readonly payload: Json;
+  readonly runAt: number;
+}
+
+export interface Job extends NewJob {
+  /** Times it was claimed, this one included. */
+  readonly attempts: number;
+  readonly lastError: string | null;
+}
+
+export interface JobStore {
+  add(jobs: readonly NewJob[]): Promise<void>;
+  /** Takes up to `limit` due jobs for `leaseMs`; no two callers get the same job while its lease lasts. */
+  claim(options: {
+    readonly now: number;
+    readonly leaseMs: number;
+    readonly limit: number;
+    readonly kinds: readonly string[];
+  }): Promise<readonly Job[]>;
+  done(ids: readonly string[]): Promise<void>;
+  /** Gives the job back, to run at `runAt`. */
+  retry(id: string, runAt: number, error: string): Promise<void>;
+  /** Jobs not done yet, oldest first: what can't be deleted is shown, not forgotten. */
+  list(options: { readonly limit: number; readonly minAttempts?: number }): Promise<readonly Job[]>;
+  count(): Promise<number>;
+}
+
+export interface IdempotencyStore {
+  /** Claims the key, or answers what is known of it. A claim older than `claimMs` without an answer may be claimed again. */
+  begin(entry: {
+    readonly owner: string;
+    readonly key: string;
+    readonly requestHash: string;
+    readonly now: number;
+    readonly claimMs: number;
+    readonly expiresAt: number;
+  }): Promise<
+    | { readonly state: 'claimed' }
+    | { readonly state: 'in_flight'; readonly requestHash: string }
+    | { readonly state: 'done'; readonly requestHash: string; readonly response: Json }
+  >;
+  finish(owner: string, key: string, response: Json): Promise<void>;
+  /** Lets go of a claim whose request failed, so that it can be tried again. */
+  release(owner: string, key: string): Promise<void>;
+  removeExpired(now: number): Promise<number>;
+}
+
+export interface SettingStore {
+  get(name: string): Promise<Json | undefined>;
+  set(name: string, value: Json): Promise<void>;
+  /** Answers the value that is stored afterwards: the old one when there was one. */
+  setIfAbsent(name: string, value: Json): Promise<Json>;
+}
