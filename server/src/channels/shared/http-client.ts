@@ -1,0 +1,176 @@
+import { Agent, request as undiciRequest } from 'undici';
+import type { ByteSource } from '../../core/bytes.ts';
+import { fail } from '../../core/errors.ts';
+import { createRedact, type Redact } from './redact.ts';
+
+/**
+ * HTTP calls of one channel: keep-alive sockets of its own, streaming both ways, no redirects followed, no retries.
+ * Errors are `StowageError`s whose text holds none of `secrets`: `channel_unavailable` for anything the network does; the
+ * caller turns statuses into codes with `failForStatus`. An aborted signal rejects with its reason, an error of the
+ * body's source is passed on as it is.
+ */
+export interface HttpClient {
+  send(request: HttpRequest): Promise<HttpResponse>;
+  readonly redact: Redact;
+  close(): Promise<void>;
+}
+
+export interface HttpClientOptions {
+  /** Name of the service in error texts, such as `Telegram`. */
+  readonly service: string;
+  readonly secrets?: readonly (string | undefined)[];
+  /** Most sockets per host. Default 32. */
+  readonly connections?: number;
+  readonly connectTimeoutMs?: number;
+  /** Silence after which a call is given up, waiting for the answer or between two chunks of it. Default 5 minutes. */
+  readonly idleTimeoutMs?: number;
+}
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'MKCOL' | 'MOVE' | 'PROPFIND' | 'OPTIONS';
+  readonly url: string | URL;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string | Uint8Array | ByteSource;
+  /** Bytes in a streamed `body`: sent as `Content-Length`, and a source that ends early or runs over is an error. Else the body goes out chunked. */
+  readonly contentLength?: number | undefined;
+  readonly signal: AbortSignal;
+}
+
+export interface HttpResponse {
+  readonly status: number;
+  header(name: string): string | undefined;
+  /** The body; read it, or call `text`, `json` or `discard`: else the socket stays busy. Leaving it early closes the socket. */
+  readonly stream: ByteSource;
+  /** At most `maxBytes` (64 KiB) of the body; the rest is thrown away. */
+  text(maxBytes?: number): Promise<string>;
+  /** Parsed body (at most 1 MiB); undefined when it is not JSON. */
+  json(): Promise<unknown>;
+  discard(): Promise<void>;
+}
+
+type Body = AsyncIterable<Uint8Array> & { destroy(error?: Error): unknown; dump(options?: { limit: number }): Promise<void> };
+
+export function createHttpClient(options: HttpClientOptions): HttpClient {
+  const redact = createRedact(options.secrets ?? []);
+  const idleMs = options.idleTimeoutMs ?? 300_000;
+  const agent = new Agent({
+    connections: options.connections ?? 32,
+    connect: { timeout: options.connectTimeoutMs ?? 10_000 },
+    headersTimeout: idleMs,
+    bodyTimeout: idleMs,
+    keepAliveTimeout: 10_000,
+  });
+  const context: Context = { service: options.service, redact, agent };
+  return { send: (request) => send(context, request), redact, close: () => agent.destroy() };
+}
+
+interface Context {
+  readonly service: string;
+  readonly redact: Redact;
+  readonly agent: Agent;
+}
+
+async function send(context: Context, request: HttpRequest): Promise<HttpResponse> {
+  request.signal.throwIfAborted();
+  const watched = watch(request.body, request.contentLength);
+  try {
+    const response = await undiciRequest(request.url, {
+      dispatcher: context.agent,
+      method: request.method,
+      headers: { ...request.headers, ...lengthHeader(request) },
+      body: watched.body as never,
+      signal: request.signal,
+    });
+    return present(context, request.signal, response);
+  } catch (error) {
+    request.signal.throwIfAborted();
+    if (watched.failure !== undefined) throw watched.failure.error;
+    throw networkError(context, error);
+  }
+}
+
+function lengthHeader(request: HttpRequest): Record<string, string> {
+  return request.contentLength === undefined ? {} : { 'content-length': String(request.contentLength) };
+}
+
+interface Watched {
+  readonly body: unknown;
+  readonly failure: { readonly error: unknown } | undefined;
+}
+
+/** Remembers an error of the caller's source, which must not be taken for one of the network. */
+function watch(body: HttpRequest['body'], length: number | undefined): Watched {
+  if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) return { body, failure: undefined };
+  let failure: { readonly error: unknown } | undefined;
+  async function* counted(source: ByteSource) {
+    let seen = 0;
+    try {
+      for await (const chunk of source) {
+        seen += chunk.length;
+        if (length !== undefined && seen > length)
+          throw fail('size_mismatch', { message: 'The source has more bytes than announced.' });
+        if (chunk.length > 0) yield chunk;
+      }
+      if (length !== undefined && seen < length) throw fail('incomplete_body');
+    } catch (error) {
+      failure = { error };
+      throw error;
+    }
+  }
+  return {
+    body: counted(body),
+    get failure() {
+      return failure;
+    },
+  };
+}
+
+type UndiciResponse = Awaited<ReturnType<typeof undiciRequest>>;
+
+function present(context: Context, signal: AbortSignal, response: UndiciResponse): HttpResponse {
+  const body = response.body as unknown as Body;
+  const stream = mapErrors(context, signal, body);
+  const text = async (maxBytes = 65_536) => Buffer.concat(await head(stream, maxBytes)).toString('utf8');
+  return {
+    status: response.statusCode,
+    header: (name) => [response.headers[name.toLowerCase()]].flat()[0],
+    stream,
+    text,
+    json: async () => parseJson(await text(1_048_576)),
+    discard: () => body.dump({ limit: 65_536 }).catch(() => undefined),
+  };
+}
+
+async function* mapErrors(context: Context, signal: AbortSignal, body: Body): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw networkError(context, error);
+  }
+}
+
+async function head(stream: ByteSource, maxBytes: number): Promise<Uint8Array[]> {
+  const chunks: Uint8Array[] = [];
+  let room = maxBytes;
+  for await (const chunk of stream) {
+    chunks.push(chunk.subarray(0, room));
+    room -= chunk.length;
+    if (room <= 0) break;
+  }
+  return chunks;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function networkError(context: Context, error: unknown) {
+  const words = context.redact(error instanceof Error ? error.message || error.name : String(error));
+  // undici's own errors may hold the request's URL and headers, and with them a secret: only the redacted words go on
+  return fail('channel_unavailable', { message: `${context.service}: ${words}` });
+}
