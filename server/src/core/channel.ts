@@ -86,7 +86,7 @@ export interface PutOptions extends CallOptions {
   readonly contentType: string;
   /** File name for people looking at the remote side; never used as an address. */
   readonly filename?: string;
-  /** Exact number of bytes in `source` when known. Always known when `Channel.remote` and core spooled the body. */
+  /** Exact number of bytes in `source`, when known before the first of them goes out. */
   readonly size?: number;
   /** Hex SHA-256 of `source` when known. */
   readonly sha256?: string;

@@ -1,0 +1,192 @@
+import { type FileHandle, open, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { ByteSource } from './bytes.ts';
+import { fail } from './errors.ts';
+
+const memoryBytes = 256 * 1024;
+const batchBytes = 1024 * 1024;
+const readBytes = 256 * 1024;
+
+/**
+ * A replayable copy of a body while it is still arriving: one pump writes, any number of followers read from any offset, each at its
+ * own pace. Up to 256 KiB stay in memory; beyond that an unlinked temporary file holds everything (nothing to sweep after a crash).
+ */
+export interface Spool {
+  /**
+   * The bytes from `start` on, `lengthBytes` of them at most, as they arrive. May be called again to replay.
+   * Fails with the source's own error when the source fails.
+   */
+  follow(start?: number, lengthBytes?: number): ByteSource;
+  /** Resolves as soon as `bytes` have arrived or the source has ended, with the bytes that are there. Rejects when the source fails. */
+  arrived(bytes: number): Promise<number>;
+  /** The total, once the source has ended. */
+  readonly ended: Promise<number>;
+  /** The total if the source has ended already. */
+  size(): number | undefined;
+  /** Frees disk and memory; followers fail from then on. */
+  dispose(): Promise<void>;
+}
+
+/** Starts to read `source` at once. `folder` must exist. */
+export function createSpool(source: ByteSource, folder: string): Spool {
+  const state = new SpoolState(folder);
+  const pump = state.fill(source);
+  pump.catch(() => undefined);
+  return {
+    follow: (start = 0, lengthBytes = Number.POSITIVE_INFINITY) => state.read(start, lengthBytes),
+    arrived: (bytes) => state.waitFor(bytes),
+    ended: pump,
+    size: () => state.total,
+    dispose: async () => {
+      state.abort(fail('client_closed', { message: 'The upload was given up.' }));
+      await pump.catch(() => undefined);
+      await state.close();
+    },
+  };
+}
+
+class SpoolState {
+  total: number | undefined;
+  readonly #folder: string;
+  #head: Uint8Array[] = [];
+  #headBytes = 0;
+  #readable = 0;
+  #file: FileHandle | undefined;
+  #error: unknown;
+  #waiters: (() => void)[] = [];
+
+  constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  async fill(source: ByteSource): Promise<number> {
+    try {
+      let batch: Uint8Array[] = [];
+      let pending = 0;
+      for await (const chunk of source) {
+        if (this.#error !== undefined) throw this.#error;
+        if (this.#file === undefined && this.#headBytes + chunk.length <= memoryBytes) {
+          this.#head.push(chunk);
+          this.#headBytes += chunk.length;
+          this.#advance(chunk.length);
+          continue;
+        }
+        batch.push(chunk);
+        pending += chunk.length;
+        if (pending < batchBytes) continue;
+        await this.#write(batch);
+        batch = [];
+        pending = 0;
+      }
+      if (batch.length > 0) await this.#write(batch);
+      this.total = this.#readable;
+      this.#wake();
+      return this.total;
+    } catch (error) {
+      this.abort(error);
+      throw error;
+    }
+  }
+
+  async *read(start: number, lengthBytes: number): AsyncGenerator<Uint8Array> {
+    let at = start;
+    const end = start + lengthBytes;
+    while (at < end) {
+      const there = await this.waitFor(at + 1);
+      if (there <= at) return;
+      for await (const chunk of this.#slice(at, Math.min(end, there))) {
+        at += chunk.length;
+        yield chunk;
+      }
+    }
+  }
+
+  async waitFor(bytes: number): Promise<number> {
+    while (this.#readable < bytes && this.total === undefined && this.#error === undefined) {
+      await new Promise<void>((resolve) => this.#waiters.push(resolve));
+    }
+    if (this.#error !== undefined) throw this.#error;
+    return this.#readable;
+  }
+
+  abort(error: unknown): void {
+    this.#error ??= error;
+    this.#wake();
+  }
+
+  async close(): Promise<void> {
+    this.#head = [];
+    await this.#file?.close();
+  }
+
+  async *#slice(start: number, end: number): AsyncGenerator<Uint8Array> {
+    if (start < this.#headBytes) yield* sliceChunks(this.#head, start, Math.min(end, this.#headBytes));
+    let at = Math.max(start, this.#headBytes);
+    while (at < end) {
+      if (this.#error !== undefined) throw this.#error;
+      const buffer = Buffer.allocUnsafe(Math.min(readBytes, end - at));
+      const read = await this.#file?.read(buffer, 0, buffer.length, at - this.#headBytes);
+      if (read === undefined || read.bytesRead === 0)
+        throw fail('internal_error', { message: 'The temporary copy is incomplete.' });
+      at += read.bytesRead;
+      yield buffer.subarray(0, read.bytesRead);
+    }
+  }
+
+  async #write(batch: Uint8Array[]): Promise<void> {
+    try {
+      this.#file ??= await openUnlinked(this.#folder);
+      const bytes = batch.reduce((sum, chunk) => sum + chunk.length, 0);
+      await writeAll(this.#file, batch, this.#readable - this.#headBytes, bytes);
+      this.#advance(bytes);
+    } catch (error) {
+      throw diskError(error);
+    }
+  }
+
+  #advance(bytes: number): void {
+    this.#readable += bytes;
+    this.#wake();
+  }
+
+  #wake(): void {
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const wake of waiters) wake();
+  }
+}
+
+function* sliceChunks(chunks: readonly Uint8Array[], start: number, end: number): Generator<Uint8Array> {
+  let offset = 0;
+  for (const chunk of chunks) {
+    const from = Math.max(start - offset, 0);
+    const to = Math.min(end - offset, chunk.length);
+    if (from < to) yield chunk.subarray(from, to);
+    offset += chunk.length;
+    if (offset >= end) return;
+  }
+}
+
+async function openUnlinked(folder: string): Promise<FileHandle> {
+  const path = join(folder, `spool-${crypto.randomUUID()}`);
+  const file = await open(path, 'wx+', 0o600);
+  await unlink(path);
+  return file;
+}
+
+async function writeAll(file: FileHandle, batch: Uint8Array[], position: number, bytes: number): Promise<void> {
+  const { bytesWritten } = await file.writev(batch, position);
+  if (bytesWritten === bytes) return;
+  const rest = Buffer.concat(batch).subarray(bytesWritten);
+  for (let done = 0; done < rest.length; ) {
+    const written = await file.write(rest, done, rest.length - done, position + bytesWritten + done);
+    done += written.bytesWritten;
+  }
+}
+
+function diskError(error: unknown): unknown {
+  const code = (error as NodeJS.ErrnoException).code;
+  if (code === 'ENOSPC' || code === 'EDQUOT') return fail('disk_full', { cause: error });
+  if (code === 'EMFILE' || code === 'ENFILE' || code === 'EIO') return fail('service_unavailable', { cause: error });
+  return error;
+}
