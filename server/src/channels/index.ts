@@ -1,0 +1,12 @@
+import type { Driver } from './driver.ts';
+import { memoryDriver } from './memory/index.ts';
+
+/** The only list of drivers: one line each, sorted. */
+export const drivers: readonly Driver[] = [
+  memoryDriver, //
+];
+
+/** The driver of a channel `type` in the configuration. */
+export function findDriver(type: string): Driver | undefined {
+  return drivers.find((driver) => driver.type === type);
+}
