@@ -1,0 +1,56 @@
+#!/usr/bin/env node
+// Plain JavaScript for any Node, so that an old one gets a sentence instead of a syntax error; the program itself is src/main.ts.
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const NEEDED = 24;
+
+if (majorOf(process.versions.node) >= NEEDED) {
+  import('../src/main.ts').catch(die);
+} else {
+  const own = ownNode();
+  if (own) runWith(own);
+  else refuse();
+}
+
+function majorOf(version) {
+  return Number(version.split('.')[0]);
+}
+
+/** The Node that `npm ci` put beside us, when it is new enough and runs on this machine. */
+function ownNode() {
+  for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
+    const path = join(folder, 'node_modules', '.bin', 'node');
+    if (existsSync(path)) {
+      const answer = spawnSync(path, ['-p', 'process.versions.node'], { encoding: 'utf8' });
+      if (answer.status === 0 && majorOf(answer.stdout) >= NEEDED) return path;
+    }
+    if (folder === dirname(folder)) return undefined;
+  }
+}
+
+function runWith(node) {
+  const child = spawn(node, process.argv.slice(1), { stdio: 'inherit' });
+  const pass = (signal) => child.kill(signal);
+  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT', 'SIGUSR2'];
+  // A terminal sends Ctrl-C to the whole group: the child has it already and must not get it twice.
+  for (const signal of signals) process.on(signal, signal === 'SIGINT' && process.stdin.isTTY ? () => {} : pass);
+  child.on('error', die);
+  child.on('exit', (code, signal) => process.exit(signal ? 128 + constants.signals[signal] : code));
+}
+
+function refuse() {
+  process.stderr.write(
+    `Stowage needs Node ${NEEDED} or newer and this is Node ${process.versions.node}: ` +
+      'install a newer one, or run `npm ci && npm start` in the repository, which brings its own on Linux x64 and arm64.\n',
+  );
+  process.exitCode = 1;
+}
+
+function die(error) {
+  process.stderr.write(`${error?.stack || error}\n`);
+  process.exit(1);
+}

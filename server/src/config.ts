@@ -1,0 +1,118 @@
+import { dirname, resolve } from 'node:path';
+import type { Driver } from './channels/driver.ts';
+import { type ChannelConfig, readChannels } from './config/channels.ts';
+import { isLoopback } from './config/kinds.ts';
+import { didYouMean } from './config/nearest.ts';
+import { type Settings, schema } from './config/schema.ts';
+import { type Setting, settingsOf } from './config/setting.ts';
+import { type Env, type Found, inFile, type Report, readConfigFile, readEnvironment, type Written } from './config/sources.ts';
+
+type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
+
+/** All settings, validated. `dataDir` is absolute. */
+export type Config = DeepReadonly<Omit<Settings, 'channels'>> & {
+  /** At least one, in the order of the file. */
+  readonly channels: readonly ChannelConfig[];
+  /** Absolute path of the configuration file, when there is one. */
+  readonly configFile?: string;
+};
+
+export interface LoadOptions {
+  readonly env: Env;
+  /** Relative paths start here, but paths inside the file start from its folder. */
+  readonly cwd: string;
+  readonly drivers: readonly Driver[];
+}
+
+export type Loaded = { readonly config: Config } | { readonly problems: readonly string[] };
+
+/**
+ * Reads environment and configuration file; the environment wins, an empty variable counts as unset. Answers either the whole configuration
+ * or every problem at once, as sentences that hold no secret.
+ */
+export function loadConfig({ env, cwd, drivers }: LoadOptions): Loaded {
+  const problems: string[] = [];
+  const report: Report = (problem) => problems.push(problem);
+  const settings = settingsOf(schema);
+  const file = readConfigFile(settings, env, cwd, report);
+  const found: Found = new Map([...(file?.values ?? []), ...readEnvironment(settings, env, cwd, report)]);
+  const values = validate(settings, found, report);
+  const written = found.get('channels');
+  const fromFile = file !== undefined && written === file.values.get('channels');
+  const channels = readChannels(values.channels, {
+    source: written?.source ?? inFile('channels', file?.path ?? 'stowage.config.json'),
+    cwd: fromFile ? dirname(file.path) : cwd,
+    drivers,
+    report,
+  });
+  if (problems.length === 0) checkRouting(values, { channels, drivers, found, report });
+  if (problems.length > 0) return { problems };
+  const config = { ...values, channels, dataDir: resolve(cwd, values.dataDir), ...(file && { configFile: file.path }) };
+  return { config: config as Config };
+}
+
+/** The settings; where one is wrong it is reported and has its default. */
+function validate(settings: readonly Setting[], found: Found, report: Report): Settings {
+  const parsed = schema.safeParse(nest(settings, found));
+  if (parsed.success) return parsed.data;
+  const wrong = settings.filter(({ path }) =>
+    parsed.error.issues.some((issue) => path.every((name, index) => issue.path[index] === name)),
+  );
+  for (const { key, expected } of wrong) report(`${found.get(key)?.source ?? key} must be ${expected}.`);
+  const right = new Map([...found].filter(([key]) => !wrong.some((setting) => setting.key === key)));
+  return schema.parse(nest(settings, right));
+}
+
+function nest(settings: readonly Setting[], found: Found): Record<string, unknown> {
+  const root: Record<string, unknown> = {};
+  for (const { key, path } of settings) {
+    const [group, leaf] = path;
+    if (group === undefined) continue;
+    if (leaf === undefined) assign(root, group, found.get(key));
+    else {
+      root[group] ??= {};
+      assign(root[group] as Record<string, unknown>, leaf, found.get(key));
+    }
+  }
+  return root;
+}
+
+function assign(target: Record<string, unknown>, name: string, written: Written | undefined): void {
+  if (written !== undefined) target[name] = written.value;
+}
+
+interface RoutingContext {
+  readonly channels: readonly ChannelConfig[];
+  readonly drivers: readonly Driver[];
+  readonly found: Found;
+  readonly report: Report;
+}
+
+/** Every channel that the routing names must be there: by name, by type or group, or as `type/name`. */
+function checkRouting({ routing }: Settings, { channels, drivers, found, report }: RoutingContext): void {
+  const groups = new Map(drivers.map(({ type, group }) => [type, group]));
+  const known = new Set(
+    channels.flatMap(({ type, name, enabled }) => (enabled ? [name, type, groups.get(type) ?? type, `${type}/${name}`] : [])),
+  );
+  for (const [name, value] of Object.entries(routing)) {
+    const wanted = typeof value === 'string' ? [value] : Array.isArray(value) ? value : [];
+    for (const channel of wanted.filter((one) => !known.has(one))) {
+      const source = found.get(`routing.${name}`)?.source ?? name;
+      report(
+        `${source} names "${channel}", but there is no enabled channel of that name or type.${didYouMean(channel, [...known])}`,
+      );
+    }
+  }
+}
+
+/**
+ * Why the server must not listen where it is told to, or undefined: on a public address somebody has to hold credentials before the
+ * first request can come in.
+ */
+export function publicBindProblem(config: Config, hasTokens: boolean): string | undefined {
+  if (isLoopback(config.host) || hasTokens || config.adminToken !== undefined || config.authCode !== undefined) return undefined;
+  return (
+    `HOST is ${config.host}, which others can reach, and there are no credentials yet: set STOWAGE_ADMIN_TOKEN (or STOWAGE_ADMIN_TOKEN_FILE), ` +
+    'or create a token with `npm run stowage token create`, or start once with HOST=127.0.0.1.'
+  );
+}

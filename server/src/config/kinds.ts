@@ -1,0 +1,156 @@
+import { BlockList, isIP } from 'node:net';
+import { z } from 'zod';
+
+/**
+ * How one setting is read. The schema takes what JSON gives and what an environment variable gives (text);
+ * `expected` completes the sentence "NAME must be ...".
+ */
+export interface Kind<T> {
+  readonly schema: z.ZodType<T>;
+  readonly expected: string;
+}
+
+const UNITS: Readonly<Record<string, number>> = {
+  b: 1,
+  kb: 1e3,
+  kib: 2 ** 10,
+  mb: 1e6,
+  mib: 2 ** 20,
+  gb: 1e9,
+  gib: 2 ** 30,
+  tb: 1e12,
+  tib: 2 ** 40,
+};
+
+/** `"10GiB"`, `"1.5 MB"`, `"4096"` or a number -> bytes; anything else comes back as it is, for the schema to refuse. */
+export function parseSize(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  const [, number, unit = 'b'] = /^(\d+(?:\.\d+)?)\s*([a-z]+)?$/i.exec(value.trim()) ?? [];
+  const factor = UNITS[unit.toLowerCase()];
+  return number === undefined || factor === undefined ? value : Math.round(Number(number) * factor);
+}
+
+function parseNumber(value: unknown): unknown {
+  return typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value.trim()) ? Number(value) : value;
+}
+
+const FLAGS: ReadonlyMap<unknown, boolean> = new Map([
+  ['true', true],
+  ['1', true],
+  ['yes', true],
+  ['on', true],
+  ['false', false],
+  ['0', false],
+  ['no', false],
+  ['off', false],
+]);
+
+function parseFlag(value: unknown): unknown {
+  return typeof value === 'string' ? (FLAGS.get(value.trim().toLowerCase()) ?? value) : value;
+}
+
+function parseList(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  return value
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+export function whole(min: number, max: number = Number.MAX_SAFE_INTEGER): Kind<number> {
+  const to = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
+  return { schema: z.preprocess(parseNumber, z.int().min(min).max(max)), expected: `a whole number ${to}` };
+}
+
+/** Bytes. */
+export function size(): Kind<number> {
+  return {
+    schema: z.preprocess(parseSize, z.int().min(1)),
+    expected: 'a size: bytes, or a number with a unit such as 10GiB or 500MB',
+  };
+}
+
+export function flag(): Kind<boolean> {
+  return { schema: z.preprocess(parseFlag, z.boolean()), expected: 'true or false' };
+}
+
+export function text(pattern: RegExp, expected: string): Kind<string> {
+  return { schema: z.string().regex(pattern), expected };
+}
+
+export function choice<const T extends string>(...values: readonly T[]): Kind<T> {
+  return { schema: z.enum(values), expected: `one of ${values.join(', ')}` };
+}
+
+/** A list in the file, comma-separated in the environment. */
+export function list(item: Kind<string>, expected: string): Kind<readonly string[]> {
+  return {
+    schema: z.preprocess(parseList, z.array(item.schema)),
+    expected: `${expected} (in the environment separated by commas)`,
+  };
+}
+
+/** An absolute address without query, fragment or password; comes back without a slash at the end. */
+export function httpUrl(): Kind<string> {
+  const schema = z.string().refine(isHttpUrl).overwrite(withoutSlash);
+  return { schema, expected: 'an http:// or https:// address without query, fragment or password' };
+}
+
+function isHttpUrl(value: string): boolean {
+  const url = URL.parse(value);
+  return url !== null && /^https?:$/.test(url.protocol) && `${url.search}${url.hash}${url.username}${url.password}` === '';
+}
+
+function withoutSlash(value: string): string {
+  return value.replace(/\/+$/, '');
+}
+
+const PROXY_NAMES = new Set(['loopback', 'linklocal', 'uniquelocal']);
+
+function isNetwork(value: string): boolean {
+  if (PROXY_NAMES.has(value)) return true;
+  const [address = '', bits, ...rest] = value.split('/');
+  const family = isIP(address);
+  if (family === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+}
+
+/** Which proxies may name the caller: none, all, so many hops, or these networks. */
+export function trustProxy(): Kind<boolean | number | readonly string[]> {
+  const parse = (value: unknown) =>
+    [parseNumber, parseFlag].map((read) => read(value)).find((read) => read !== value) ?? parseList(value);
+  const schema = z.union([z.boolean(), z.int().min(1).max(32), z.array(z.string().refine(isNetwork)).min(1)]);
+  return {
+    schema: z.preprocess(parse, schema),
+    expected: 'true, false, a number of proxies, or addresses and networks such as 10.0.0.0/8, loopback or uniquelocal',
+  };
+}
+
+const loopback = new BlockList();
+loopback.addSubnet('127.0.0.0', 8);
+loopback.addAddress('::1', 'ipv6');
+
+/** Whether a server bound to this host can be reached from this machine only. */
+export function isLoopback(host: string): boolean {
+  const bare = host.replace(/^\[|\]$/g, '');
+  const family = isIP(bare);
+  return family === 0 ? bare.toLowerCase() === 'localhost' : loopback.check(bare, family === 4 ? 'ipv4' : 'ipv6');
+}
+
+/** A list of objects: JSON in the environment. */
+export function objects(expected: string): Kind<readonly Readonly<Record<string, unknown>>[]> {
+  return { schema: z.preprocess(parseJson, z.array(z.custom<Readonly<Record<string, unknown>>>(isPlain))), expected };
+}
+
+function parseJson(value: unknown): unknown {
+  if (typeof value !== 'string') return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+}
+
+export function isPlain(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

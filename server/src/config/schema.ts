@@ -1,0 +1,175 @@
+import { z } from 'zod';
+import { choice, flag, httpUrl, list, objects, size, text, trustProxy, whole } from './kinds.ts';
+import { optional, setting } from './setting.ts';
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+const DAY_SECONDS = 86_400;
+
+const word = text(/^\S+$/, 'a text without spaces');
+const channelName = text(/\S/, 'the name of a channel, its type, or type/name');
+const password = text(/^[\x21-\x7e]{8,}$/, 'at least 8 printable characters without spaces');
+
+/** Every setting of Stowage but the settings of channel types, which their drivers bring. */
+export const schema = z.strictObject({
+  host: setting(word, {
+    default: '127.0.0.1',
+    env: 'HOST',
+    description: 'Address to listen on. A public one needs credentials first.',
+  }),
+  port: setting(whole(0, 65_535), { default: 8080, env: 'PORT', description: 'Port to listen on; 0 takes a free one.' }),
+  dataDir: setting(text(/\S/, 'the path of a folder'), {
+    default: './data',
+    description: 'Folder of the embedded database, local files, keys and temporary files. Relative to where Stowage is started.',
+  }),
+  publicUrl: optional(httpUrl(), {
+    description: 'Address under which people reach this server, for absolute links. Else taken from the request.',
+  }),
+  urlPrefix: optional(httpUrl(), {
+    description: 'When set, replies of the Upload API carry `publicUrl`: this prefix, a slash and the path of the file.',
+  }),
+  trustProxy: setting(trustProxy(), {
+    default: false as boolean | number | readonly string[],
+    description: 'Which reverse proxies may name the caller by `X-Forwarded-*`: none, all, so many hops, or these addresses.',
+  }),
+
+  adminToken: optional(password, {
+    secret: true,
+    description: 'A token with every permission, for automation. Else one is made at the first start and shown once.',
+  }),
+  authCode: optional(text(/^[\x20-\x7e]+$/, 'printable characters'), {
+    secret: true,
+    description: 'Upload code of the Upload API (`authCode`). Without one only tokens may upload.',
+  }),
+  allowAnonymousUploads: setting(flag(), {
+    default: false,
+    description: 'Lets anybody upload through the Upload API without credentials.',
+  }),
+  secretKey: optional(text(/^[\x20-\x7e]{32,}$/, 'at least 32 printable characters'), {
+    secret: true,
+    description:
+      'Encrypts secrets at rest and signs URLs. Else a key file is made in the data folder; several nodes need the same key.',
+  }),
+
+  databaseUrl: optional(text(/^postgres(ql)?:\/\/\S+$/, 'an address like postgres://user:password@host:5432/name'), {
+    secret: true,
+    env: 'DATABASE_URL',
+    description: 'PostgreSQL (14 or newer) for the metadata. Else SQLite in the data folder.',
+  }),
+  databasePoolSize: setting(whole(1, 1000), { default: 10, description: 'Most connections to PostgreSQL of one node.' }),
+  sqliteDurability: setting(choice('full', 'normal'), {
+    default: 'full',
+    description:
+      '`full`: an answered upload survives a power cut. `normal`: only a crash of the program, and is a little faster.',
+  }),
+  redisUrl: optional(text(/^(rediss?|unix):\/\/\S+$/, 'an address like redis://host:6379'), {
+    secret: true,
+    env: 'REDIS_URL',
+    description: 'Redis for rate limits shared by several nodes. Else memory, or PostgreSQL when that is configured.',
+  }),
+
+  limits: z.strictObject({
+    maxUploadBytes: setting(size(), { default: 10 * GIB, description: 'Largest file of the Upload API.' }),
+  }),
+
+  media: z.strictObject({
+    maxImageBytes: setting(size(), { default: 20 * MIB, description: 'Largest image of the Media API.' }),
+    maxVideoBytes: setting(size(), { default: 500 * MIB, description: 'Largest video of the Media API.' }),
+    maxDocumentBytes: setting(size(), { default: 20 * MIB, description: 'Largest document of the Media API.' }),
+    urlTtlSeconds: setting(whole(1, 7 * DAY_SECONDS), {
+      default: 3600,
+      description: 'How long an upload URL is valid, in seconds.',
+    }),
+    requireSize: setting(flag(), { default: true, description: 'Whether `size` must be sent when asking for an upload URL.' }),
+    strictSize: setting(flag(), { default: false, description: 'Whether a file of another size than declared is refused.' }),
+    showUrls: setting(flag(), { default: true, description: 'Whether media objects carry the address of their file.' }),
+    maxOpenUploads: setting(whole(1), { default: 1000, description: 'Most unfinished uploads of one token.' }),
+  }),
+
+  rateLimit: z.strictObject({
+    perMinute: setting(whole(0), { default: 60, description: 'Media API requests of one token in a minute; 0 for no limit.' }),
+    perHour: setting(whole(0), { default: 1000, description: 'Media API requests of one token in an hour; 0 for no limit.' }),
+  }),
+
+  uploads: z.strictObject({
+    chunkedTtlHours: setting(whole(1, 24 * 365), {
+      default: 24,
+      description: 'Hours without a new chunk after which a chunked upload is dropped.',
+    }),
+    resultTtlHours: setting(whole(1, 24 * 365), {
+      default: 24,
+      description: 'Hours for which the answer of a finished merge is repeated.',
+    }),
+    maxChunks: setting(whole(1, 1_000_000), { default: 10_000, description: 'Most chunks of one upload.' }),
+    idleTimeoutSeconds: setting(whole(1, DAY_SECONDS), {
+      default: 120,
+      description: 'Seconds without a byte after which a connection is closed.',
+    }),
+  }),
+
+  routing: z.strictObject({
+    defaultChannel: optional(channelName, { description: 'Channel of uploads that name none. Else the first enabled one.' }),
+    fallbackOrder: optional(list(channelName, 'names or types of channels'), {
+      description: 'Channels to try, in this order, when the chosen one fails. Else all others, as the Upload API lists them.',
+    }),
+    loadBalance: setting(flag(), {
+      default: false,
+      description: 'Spreads uploads over the channels of a type by their `weight`, instead of taking the first.',
+    }),
+    imageChannel: optional(channelName, { description: 'Channel of Media API images. Else the default channel.' }),
+    videoChannel: optional(channelName, { description: 'Channel of Media API videos. Else the default channel.' }),
+    documentChannel: optional(channelName, { description: 'Channel of Media API documents. Else the default channel.' }),
+  }),
+
+  fetch: z.strictObject({
+    maxImageBytes: setting(size(), { default: 25 * MIB, description: 'Largest image taken over from a URL.' }),
+    maxVideoBytes: setting(size(), { default: 500 * MIB, description: 'Largest video taken over from a URL.' }),
+    allowHttp: setting(flag(), { default: true, description: 'Whether plain `http://` addresses are fetched.' }),
+    allowedPrivateHosts: setting(list(word, 'host names or addresses'), {
+      default: [],
+      description: 'Hosts that may be fetched although they are not on the public internet.',
+    }),
+  }),
+
+  cors: z.strictObject({
+    origins: setting(list(word, 'origins such as https://blog.example, or *'), {
+      default: ['*'],
+      description: 'Origins whose pages may call the APIs from a browser. Credentials in cookies never cross origins.',
+    }),
+  }),
+
+  log: z.strictObject({
+    level: setting(choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), {
+      default: 'info',
+      description: 'Least severity that is logged.',
+    }),
+    format: setting(choice('json', 'text'), { default: 'json', description: 'One JSON object or one readable line per entry.' }),
+  }),
+
+  metrics: z.strictObject({
+    public: setting(flag(), {
+      default: false,
+      description: 'Whether `/metrics` answers everybody. Else only this machine and tokens with the permission `manage`.',
+    }),
+  }),
+
+  jobs: z.strictObject({
+    pollSeconds: setting(whole(1, 3600), {
+      default: 5,
+      description: 'How often pending work (deletions, repairs) is looked for.',
+    }),
+    sweepSeconds: setting(whole(1, DAY_SECONDS), { default: 60, description: 'How often expired uploads and tokens are swept.' }),
+  }),
+
+  shutdownGraceSeconds: setting(whole(0, 3600), {
+    default: 30,
+    description: 'How long running requests may take to finish after SIGTERM.',
+  }),
+
+  channels: optional(objects('a list of channels, each an object with a type'), {
+    secret: true,
+    description: 'Where files are stored, see below. Without it: one channel of type `local` in the data folder.',
+  }),
+});
+
+export type Settings = z.output<typeof schema>;
