@@ -1,0 +1,23 @@
+/** Work that many callers wait for but is done once. A failure is told to all who wait, then forgotten. */
+export type Once<T> = (signal: AbortSignal) => Promise<T>;
+
+/** The work runs under its own time limit: a caller that gives up does not take it away from the others. */
+export function once<T>(timeoutMs: number, work: (signal: AbortSignal) => Promise<T>): Once<T> {
+  let running: Promise<T> | undefined;
+  return (signal) => {
+    signal.throwIfAborted();
+    running ??= work(AbortSignal.timeout(timeoutMs)).catch((error: unknown) => {
+      running = undefined;
+      throw error;
+    });
+    return unlessAborted(running, signal);
+  };
+}
+
+function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () => reject(signal.reason);
+    signal.addEventListener('abort', giveUp, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp));
+  });
+}
