@@ -1,9 +1,11 @@
 import type { Driver } from './driver.ts';
 import { memoryDriver } from './memory/index.ts';
+import { telegramDriver } from './telegram/index.ts';
 import { webdavDriver } from './webdav/index.ts';
 
 /** The only list of drivers: one line each, sorted. */
 export const drivers: readonly Driver[] = [
+  telegramDriver,
   webdavDriver,
   memoryDriver, //
 ];

@@ -1,0 +1,81 @@
+import { z } from 'zod';
+import type { Channel } from '../../core/channel.ts';
+import { fail } from '../../core/errors.ts';
+import { defineDriver } from '../driver.ts';
+import { createHttpClient } from '../shared/http-client.ts';
+import { type Bot, createTelegramApi, refusedWith, type TelegramApi } from './api.ts';
+import { checkBot } from './check.ts';
+import { createPathCache, getFile, type Reader } from './get.ts';
+import { createPacedBot, putFile, type Sender } from './put.ts';
+import { parseTelegramRef, type TelegramRef } from './ref.ts';
+import { baseUrl, messagesPerMinute, segmentLimits, type TelegramSettings, telegramSettings, tokensOf } from './settings.ts';
+
+/** A chat of a Telegram bot as storage: one message per file or segment. */
+export const telegramDriver = defineDriver({
+  type: 'telegram',
+  group: 'telegram',
+  label: 'TelegramNew',
+  settings: telegramSettings,
+  create: (settings) => createTelegramChannel(settings),
+});
+
+export interface TelegramClocks {
+  /** Milliseconds on a clock that no one sets. */
+  readonly now?: () => number;
+  /** How long Telegram's minute is. */
+  readonly minuteMs?: number;
+}
+
+export function createTelegramChannel(settings: TelegramSettings, clocks: TelegramClocks = {}): Channel {
+  const tokens = tokensOf(settings);
+  const http = createHttpClient({ service: 'Telegram', secrets: tokens });
+  const api = createTelegramApi(http, baseUrl(settings));
+  const pace = {
+    perSecond: settings.messagesPerSecond,
+    perMinute: messagesPerMinute(settings),
+    minuteMs: clocks.minuteMs ?? 60_000,
+  };
+  const bots = tokens.map((token) => createPacedBot(token, pace));
+  const reader: Reader = { api, paths: createPathCache(clocks.now), filesDir: settings.filesDir };
+  const forget = (ref: TelegramRef, signal: AbortSignal) => deleteMessage(reader, botOf(bots, ref), { ref, signal });
+  const sender: Sender = { api, chatId: settings.chatId, bots, forget, plainer: new Map() };
+  const segment = segmentLimits(settings);
+  return {
+    limits: { maxBytes: segment.max, segment },
+    remote: true,
+    put: (source, options) => putFile(sender, source, options),
+    get: async (ref, options) => {
+      const parsed = parseTelegramRef(ref);
+      return getFile(reader, botOf(bots, parsed), { ref: parsed, ...options });
+    },
+    delete: async (ref, { signal }) => forget(parseTelegramRef(ref), signal),
+    check: async ({ signal }) => {
+      for (const bot of bots) await checkBot(api, bot, { chatId: settings.chatId, signal });
+    },
+    close: () => http.close(),
+  };
+}
+
+/** File ids and messages belong to the bot that sent them. */
+function botOf<B extends Bot>(bots: readonly B[], { botId }: TelegramRef): B {
+  const bot = bots.find(({ id }) => id === botId);
+  if (bot === undefined)
+    throw fail('channel_unauthorized', {
+      message: `Telegram: the token of bot ${botId}, which stored this file, is not configured any more`,
+    });
+  return bot;
+}
+
+async function deleteMessage(
+  reader: Pick<Reader, 'paths'> & { api: TelegramApi },
+  bot: Bot,
+  { ref, signal }: { ref: TelegramRef; signal: AbortSignal },
+): Promise<void> {
+  const params = { chat_id: ref.chatId, message_id: ref.messageId };
+  try {
+    await reader.api.call(bot, { method: 'deleteMessage', params, result: z.unknown() }, signal);
+  } catch (error) {
+    if (!refusedWith(error, /message to delete not found|MESSAGE_ID_INVALID|message identifier is not specified/i)) throw error;
+  }
+  reader.paths.delete(ref.fileId);
+}

@@ -1,0 +1,20 @@
+import { channelConformance } from '../../../test/conformance/channel.ts';
+import { emulatedChat, emulatedToken, startTelegramEmulator } from './emulator.ts';
+import { createTelegramChannel } from './index.ts';
+import { telegramSettings } from './settings.ts';
+
+const fast = { messagesPerSecond: 1_000_000, messagesPerMinute: 0 };
+
+channelConformance('telegram', {
+  create: async () => {
+    const emulator = await startTelegramEmulator();
+    const settings = telegramSettings.parse({
+      botToken: emulator.token,
+      chatId: emulatedChat.id,
+      apiBase: emulator.url,
+      ...fast,
+    });
+    return { channel: createTelegramChannel(settings), objects: async () => emulator.messages.size, destroy: emulator.stop };
+  },
+  secrets: [emulatedToken, emulatedToken.split(':')[1] ?? ''],
+});
