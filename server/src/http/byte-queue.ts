@@ -1,0 +1,95 @@
+/** Chunks on their way from a pushing producer to one pulling reader. */
+export interface ByteQueue {
+  push(chunk: Uint8Array): void;
+  /** Ends the queue: without an error the reader still gets what is queued, with one it gets the error at once. The first call counts. */
+  close(error?: Error): void;
+  /** One at a time. Resolves at once while chunks are queued. */
+  next(): Promise<IteratorResult<Uint8Array, undefined>>;
+  readonly closed: boolean;
+}
+
+export interface ByteQueueHooks {
+  /** Asks the producer to stop for a while (`false`), or to go on. */
+  flow(on: boolean): void;
+  /** The reader has waited for `idleMs` without a byte. */
+  readonly idleMs: number;
+  onIdle(): void;
+}
+
+const PAUSE_BYTES = 1024 * 1024;
+const RESUME_BYTES = PAUSE_BYTES / 2;
+// What a queued chunk costs besides its bytes: a client that sends single bytes must not fill the memory with a million of them.
+const CHUNK_COST_BYTES = 512;
+
+export function createByteQueue(hooks: ByteQueueHooks): ByteQueue {
+  type Result = IteratorResult<Uint8Array, undefined>;
+  let chunks: Uint8Array[] = [];
+  let head = 0;
+  let heldBytes = 0;
+  let paused = false;
+  let closed = false;
+  let failure: Error | undefined;
+  let waiter: { resolve(result: Result): void; reject(error: Error): void } | undefined;
+  let idle: NodeJS.Timeout | undefined;
+
+  function push(chunk: Uint8Array): void {
+    if (closed) return;
+    if (waiter !== undefined) {
+      waiter.resolve({ done: false, value: chunk });
+      waiter = undefined;
+      return;
+    }
+    chunks.push(chunk);
+    heldBytes += chunk.length + CHUNK_COST_BYTES;
+    if (heldBytes <= PAUSE_BYTES || paused) return;
+    paused = true;
+    hooks.flow(false);
+  }
+
+  function close(error?: Error): void {
+    if (closed) return;
+    closed = true;
+    failure = error;
+    clearTimeout(idle);
+    if (error !== undefined) chunks = [];
+    if (error === undefined) waiter?.resolve({ done: true, value: undefined });
+    else waiter?.reject(error);
+    waiter = undefined;
+  }
+
+  function shift(chunk: Uint8Array): Promise<Result> {
+    head++;
+    heldBytes -= chunk.length + CHUNK_COST_BYTES;
+    if (head === chunks.length || head === 64) {
+      chunks = chunks.slice(head);
+      head = 0;
+    }
+    if (paused && heldBytes < RESUME_BYTES && !closed) {
+      paused = false;
+      hooks.flow(true);
+    }
+    return Promise.resolve({ done: false, value: chunk });
+  }
+
+  function next(): Promise<Result> {
+    const chunk = chunks[head];
+    if (chunk !== undefined) return shift(chunk);
+    if (failure !== undefined) return Promise.reject(failure);
+    if (closed) return Promise.resolve({ done: true, value: undefined });
+    return new Promise((resolve, reject) => {
+      waiter = { resolve, reject };
+      // Silence counts only while somebody waits: a slow store must not time out a client that we paused ourselves.
+      idle ??= setTimeout(() => waiter !== undefined && hooks.onIdle(), hooks.idleMs);
+      idle.refresh();
+    });
+  }
+
+  return {
+    push,
+    close,
+    next,
+    get closed() {
+      return closed;
+    },
+  };
+}

@@ -1,0 +1,112 @@
+import type { IncomingMessage } from 'node:http';
+import type { ByteSource } from '../core/bytes.ts';
+import { fail, isStowageError, type StowageError } from '../core/errors.ts';
+import { createByteQueue } from './byte-queue.ts';
+
+export interface BodyOptions {
+  /** Most bytes of the whole body, as sent (multipart overhead included). */
+  readonly maxBytes: number;
+  /** Longest silence in ms while somebody waits for bytes. There is no minimum speed. */
+  readonly idleMs: number;
+  /** Aborting makes the read fail with the reason when it is a `StowageError`, else with `client_closed`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The raw body of a request, readable once, in the chunks that the socket gave. Holds at most about 1 MiB. Throws `too_large` as soon as more
+ * than `maxBytes` are announced or have come, `incomplete_body` when it ends short of its Content-Length, `client_closed` when the
+ * connection is cut, and the same with status 408 after `idleMs` of silence. Left early, the request stays paused until `drain`.
+ */
+export function bodyOf(request: IncomingMessage, options: BodyOptions): ByteSource {
+  return { [Symbol.asyncIterator]: () => readBody(request, options) };
+}
+
+// Readable's own async iterator costs several promises and a `read()` for every chunk; here a queued chunk costs one resolved promise.
+function readBody(request: IncomingMessage, { maxBytes, idleMs, signal }: BodyOptions): AsyncIterator<Uint8Array, undefined> {
+  const announced = announcedBytes(request);
+  let receivedBytes = 0;
+  const queue = createByteQueue({
+    flow: (on) => (on ? request.resume() : request.pause()),
+    idleMs,
+    onIdle: () =>
+      stop(fail('client_closed', { status: 408, message: `No data arrived for ${Math.ceil(idleMs / 1000)} seconds.` })),
+  });
+
+  const onData = (chunk: Buffer) => {
+    receivedBytes += chunk.length;
+    if (receivedBytes > maxBytes) stop(fail('too_large', { details: { maxBytes } }));
+    else queue.push(chunk);
+  };
+  const onEnd = () => stop(announced !== undefined && receivedBytes !== announced ? fail('incomplete_body') : undefined);
+  const onCut = () => stop(fail('client_closed'));
+  const onAbort = () => stop(abortError(signal));
+
+  function stop(error: StowageError | undefined): void {
+    request.off('data', onData).off('end', onEnd).off('error', onCut).off('close', onCut);
+    signal?.removeEventListener('abort', onAbort);
+    if (error !== undefined) request.pause();
+    queue.close(error);
+  }
+
+  if (announced !== undefined && announced > maxBytes) queue.close(fail('too_large', { details: { maxBytes } }));
+  else if (signal?.aborted) queue.close(abortError(signal));
+  else if (request.readableEnded) onEnd();
+  else if (request.destroyed) queue.close(fail('client_closed'));
+  else {
+    signal?.addEventListener('abort', onAbort);
+    request.on('end', onEnd).on('error', onCut).on('close', onCut).on('data', onData);
+  }
+
+  return {
+    next: queue.next,
+    return: () => {
+      if (!queue.closed) stop(fail('client_closed'));
+      return Promise.resolve({ done: true, value: undefined });
+    },
+  };
+}
+
+function announcedBytes(request: IncomingMessage): number | undefined {
+  const header = request.headers['content-length'];
+  return header === undefined || request.headers['transfer-encoding'] !== undefined ? undefined : Number(header);
+}
+
+function abortError(signal: AbortSignal | undefined): StowageError {
+  const reason: unknown = signal?.reason;
+  return isStowageError(reason) ? reason : fail('client_closed', { cause: reason });
+}
+
+export interface DrainLimits {
+  /** Bytes thrown away before the connection is cut. Default 64 MiB. */
+  readonly maxBytes?: number;
+  /** Longest time in ms for that. Default 30 s. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Throws away what is left of a body, so that a client which is still sending gets to read the reply (closing with unread bytes resets the
+ * connection and takes the reply along), and the connection can be used again. Past the limits the connection is cut.
+ * Call it for every request once the reply is out; it costs nothing when the body has been read. Never rejects.
+ */
+export function drain(request: IncomingMessage, limits: DrainLimits = {}): Promise<void> {
+  if (request.readableEnded || request.destroyed) return Promise.resolve();
+  const { maxBytes = 64 * 1024 * 1024, timeoutMs = 30_000 } = limits;
+  return new Promise((resolve) => {
+    let leftBytes = maxBytes;
+    const cut = () => request.socket.destroy();
+    const timer = setTimeout(cut, timeoutMs);
+    const finish = () => {
+      clearTimeout(timer);
+      resolve();
+    };
+    // A reader that gave up without saying so must not go on collecting.
+    request.removeAllListeners('data');
+    request.on('data', (chunk: Buffer) => {
+      leftBytes -= chunk.length;
+      if (leftBytes < 0) cut();
+    });
+    request.once('end', finish).once('error', finish);
+    request.socket.once('close', finish);
+    request.resume();
+  });
+}
