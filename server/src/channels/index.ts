@@ -1,10 +1,18 @@
 import type { Driver } from './driver.ts';
 import { memoryDriver } from './memory/index.ts';
+import { b2Driver, cfr2Driver, minioDriver, r2Driver, s3Driver, spacesDriver, wasabiDriver } from './s3/index.ts';
 import { telegramDriver } from './telegram/index.ts';
 import { webdavDriver } from './webdav/index.ts';
 
 /** The only list of drivers: one line each, sorted. */
 export const drivers: readonly Driver[] = [
+  b2Driver,
+  cfr2Driver,
+  minioDriver,
+  r2Driver,
+  s3Driver,
+  spacesDriver,
+  wasabiDriver,
   telegramDriver,
   webdavDriver,
   memoryDriver, //

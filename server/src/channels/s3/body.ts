@@ -1,0 +1,94 @@
+import { Readable } from 'node:stream';
+import type { ByteSource } from '../../core/bytes.ts';
+import { fail } from '../../core/errors.ts';
+
+/** A source on its way into one request of known length. */
+export interface Feed {
+  readonly body: Readable;
+  /** True once the source has given all bytes: from here on the service may have stored them, whatever it answers. */
+  readonly complete: boolean;
+  /** The error the source threw (or its wrong length), which is the caller's and not the service's. */
+  readonly failure: { readonly error: unknown } | undefined;
+}
+
+/**
+ * `onFailure` is called when the source breaks: the SDK pipes the body without looking at its errors, so that only an abort ends
+ * the request then.
+ */
+export function feed(source: ByteSource, sizeBytes: number, onFailure: (error: unknown) => void): Feed {
+  let complete = false;
+  let failure: { readonly error: unknown } | undefined;
+  async function* counted(): AsyncGenerator<Uint8Array> {
+    try {
+      let seen = 0;
+      for await (const chunk of source) {
+        seen += chunk.length;
+        if (seen > sizeBytes) throw tooMany(sizeBytes);
+        if (chunk.length > 0) yield chunk;
+      }
+      if (seen < sizeBytes) throw fail('incomplete_body');
+      complete = true;
+    } catch (error) {
+      failure = { error };
+      onFailure(error);
+      throw error;
+    }
+  }
+  const body = Readable.from(counted(), { objectMode: false, highWaterMark: 256 * 1024 });
+  body.on('error', () => {});
+  return {
+    body,
+    get complete() {
+      return complete;
+    },
+    get failure() {
+      return failure;
+    },
+  };
+}
+
+/** All bytes of a small source in one buffer. */
+export async function collect(source: ByteSource, sizeBytes: number, signal: AbortSignal): Promise<Uint8Array> {
+  const bytes = Buffer.allocUnsafe(sizeBytes);
+  let seen = 0;
+  for await (const chunk of untilAborted(source, signal)) {
+    if (seen + chunk.length > sizeBytes) throw tooMany(sizeBytes);
+    bytes.set(chunk, seen);
+    seen += chunk.length;
+  }
+  if (seen < sizeBytes) throw fail('incomplete_body');
+  return bytes;
+}
+
+/** Passes the source through and rejects with the signal's reason as soon as it is aborted, also while the source is silent. */
+export async function* untilAborted(source: ByteSource, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  const iterator = source[Symbol.asyncIterator]();
+  let ended = false;
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      const next = await orAbort(iterator.next(), signal);
+      ended = next.done === true;
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    // Not awaited: a source that hangs would hold us.
+    if (!ended) void Promise.resolve(iterator.return?.()).catch(() => undefined);
+  }
+}
+
+async function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = (): void => aborted.reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+function tooMany(sizeBytes: number): unknown {
+  return fail('size_mismatch', { message: `The source has more than the announced ${sizeBytes} bytes.` });
+}

@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import {
+  AbortMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import { z } from 'zod';
+import type { ByteSource, Json } from '../../core/bytes.ts';
+import type { CallOptions, Multipart, PutOptions, PutResult } from '../../core/channel.ts';
+import { fail, isStowageError } from '../../core/errors.ts';
+import { isPassing } from '../../core/retry.ts';
+import { feed } from './body.ts';
+import type { Bucket } from './client.ts';
+import { attemptEntry, objectInput, setPayloadHash } from './object-headers.ts';
+import { isStored } from './objects.ts';
+import { type UploadState, uploadOfState } from './ref.ts';
+
+const mebibyte = 2 ** 20;
+export const multipartLimits = { minPart: 5 * mebibyte, maxPart: 5 * 2 ** 30, maxParts: 10_000 };
+
+const partSchema = z.object({ etag: z.string(), crc32: z.string().optional() });
+export type UploadedPart = z.infer<typeof partSchema>;
+
+/** The native multipart upload of the service. */
+export function createMultipart(bucket: Bucket): Multipart {
+  return {
+    limits: multipartLimits,
+    start: (options) => startUpload(bucket, options),
+    part: (state, number, source, options) => streamPart(bucket, { state: uploadOfState(state), number, source, ...options }),
+    finish: (state, parts, options) => {
+      const list = parts.map(({ number, part, size }) => ({ number, size, ...partSchema.parse(part) }));
+      return finishUpload(bucket, uploadOfState(state), list, options);
+    },
+    abort: (state, options) => abortUpload(bucket, uploadOfState(state), options),
+  };
+}
+
+export async function startUpload(
+  bucket: Bucket,
+  options: Pick<PutOptions, 'key' | 'contentType' | 'signal'>,
+): Promise<UploadState> {
+  const key = bucket.keyOf(options.key);
+  const attempt = randomUUID();
+  const command = new CreateMultipartUploadCommand({
+    ...objectInput(bucket, key, options.contentType),
+    Metadata: { [attemptEntry]: attempt },
+  });
+  const { UploadId: uploadId } = await bucket.run(options.signal, (call) => bucket.client.send(command, call));
+  if (uploadId === undefined) throw fail('channel_unavailable', { message: `S3 bucket ${bucket.name}: no upload id.` });
+  return { key, uploadId, attempt };
+}
+
+interface PartStream extends CallOptions {
+  readonly state: UploadState;
+  readonly number: number;
+  readonly source: ByteSource;
+  readonly size: number;
+}
+
+async function streamPart(bucket: Bucket, { state, number, source, size, signal }: PartStream): Promise<Json> {
+  const broken = new AbortController();
+  const upload = feed(source, size, (error) => broken.abort(error));
+  try {
+    const any = AbortSignal.any([signal, broken.signal]);
+    return await sendPart(bucket, { state, number, body: upload.body, size, signal: any });
+  } catch (error) {
+    upload.body.destroy();
+    throw upload.failure === undefined ? error : upload.failure.error;
+  }
+}
+
+export interface SentPart extends CallOptions {
+  readonly state: UploadState;
+  readonly number: number;
+  readonly body: Readable | Uint8Array;
+  readonly size: number;
+}
+
+export async function sendPart(bucket: Bucket, { state, number, body, size, signal }: SentPart): Promise<UploadedPart> {
+  const command = new UploadPartCommand({
+    Bucket: bucket.name,
+    Key: state.key,
+    UploadId: state.uploadId,
+    PartNumber: number,
+    ContentLength: size,
+    Body: body,
+  });
+  if (!bucket.keepsChecksums) setPayloadHash(command);
+  const answer = await bucket.run(signal, (options) => bucket.client.send(command, options));
+  if (answer.ETag === undefined) throw fail('channel_unavailable', { message: `S3 bucket ${bucket.name}: a part has no ETag.` });
+  return { etag: answer.ETag, ...(answer.ChecksumCRC32 !== undefined && { crc32: answer.ChecksumCRC32 }) };
+}
+
+export type ListedPart = UploadedPart & { readonly number: number; readonly size: number };
+
+export async function finishUpload(
+  bucket: Bucket,
+  state: UploadState,
+  parts: readonly ListedPart[],
+  { signal }: CallOptions,
+): Promise<PutResult> {
+  const size = parts.reduce((sum, part) => sum + part.size, 0);
+  const result = { ref: { key: state.key }, size };
+  const command = new CompleteMultipartUploadCommand({
+    Bucket: bucket.name,
+    Key: state.key,
+    UploadId: state.uploadId,
+    MultipartUpload: {
+      Parts: [...parts].sort((a, b) => a.number - b.number).map(listPart),
+    },
+  });
+  try {
+    await bucket.run(signal, (options) => bucket.client.send(command, options));
+    return result;
+  } catch (error) {
+    // Finished before with the answer lost: the upload is unknown (to radosgw the key) and the object is there.
+    const maybeDone = !signal.aborted && (isPassing(error) || isStowageError(error, 'not_found'));
+    if (maybeDone && (await isStored(bucket, { ...state, size }))) return result;
+    throw error;
+  }
+}
+
+function listPart({ number, etag, crc32 }: ListedPart) {
+  return { PartNumber: number, ETag: etag, ...(crc32 !== undefined && { ChecksumCRC32: crc32 }) };
+}
+
+export async function abortUpload(bucket: Bucket, state: UploadState, { signal }: CallOptions): Promise<void> {
+  const command = new AbortMultipartUploadCommand({ Bucket: bucket.name, Key: state.key, UploadId: state.uploadId });
+  try {
+    await bucket.run(signal, (options) => bucket.client.send(command, options));
+  } catch (error) {
+    if (!isStowageError(error, 'not_found')) throw error;
+  }
+}

@@ -1,0 +1,112 @@
+import { CopyObjectCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
+import type { ByteSource } from '../../core/bytes.ts';
+import type { GetOptions, GetResult } from '../../core/channel.ts';
+import { fail, isStowageError } from '../../core/errors.ts';
+import { withRetry } from '../../core/retry.ts';
+import { rangeHeader } from '../shared/ranged.ts';
+import type { Bucket } from './client.ts';
+import { attemptEntry, objectInput } from './object-headers.ts';
+
+/** Time for clearing up after a call that failed or was aborted. */
+const cleanUpMs = 15_000;
+
+export async function getObject(bucket: Bucket, key: string, { range, signal }: GetOptions): Promise<GetResult> {
+  const answer = await bucket.run(signal, (options) =>
+    bucket.client.send(
+      new GetObjectCommand({ Bucket: bucket.name, Key: key, ...(range && { Range: rangeHeader(range) }) }),
+      options,
+    ),
+  );
+  const body = answer.Body as (ByteSource & { destroy(): void }) | undefined;
+  const size = range === undefined ? answer.ContentLength : range.end - range.start + 1;
+  if (body === undefined || size === undefined || answer.ContentLength !== size) {
+    body?.destroy();
+    throw fail('channel_unavailable', { message: `S3 bucket ${bucket.name}: the answer is not what was asked for.` });
+  }
+  return { stream: read(bucket, { body, size, signal }), size };
+}
+
+interface Reading {
+  readonly body: ByteSource;
+  readonly size: number;
+  readonly signal: AbortSignal;
+}
+
+async function* read(bucket: Bucket, { body, size, signal }: Reading): AsyncGenerator<Uint8Array> {
+  let seen = 0;
+  const iterator = body[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await bucket.run(signal, () => iterator.next());
+      if (next.done) break;
+      seen += next.value.length;
+      yield next.value;
+    }
+  } finally {
+    await iterator.return?.();
+  }
+  signal.throwIfAborted();
+  if (seen !== size)
+    throw fail('channel_unavailable', { message: `S3 bucket ${bucket.name}: the answer ended after ${seen} of ${size} bytes.` });
+}
+
+export interface ObjectHead {
+  readonly size: number;
+  readonly contentType: string | undefined;
+  readonly attempt: string | undefined;
+}
+
+/** Undefined when there is no such object. */
+export async function headObject(bucket: Bucket, key: string, signal: AbortSignal): Promise<ObjectHead | undefined> {
+  try {
+    const answer = await bucket.run(signal, (options) =>
+      bucket.client.send(new HeadObjectCommand({ Bucket: bucket.name, Key: key }), options),
+    );
+    return { size: answer.ContentLength ?? 0, contentType: answer.ContentType, attempt: answer.Metadata?.[attemptEntry] };
+  } catch (error) {
+    if (isStowageError(error, 'not_found')) return undefined;
+    throw error;
+  }
+}
+
+/** Whether the object is the one that this attempt stored: how a lost or wrong answer to an upload is told from a failure. */
+export async function isStored(bucket: Bucket, object: { key: string; attempt: string; size: number }): Promise<boolean> {
+  const signal = AbortSignal.timeout(cleanUpMs);
+  const head = await withRetry(() => headObject(bucket, object.key, signal), signal).catch(() => undefined);
+  return head !== undefined && head.attempt === object.attempt && head.size === object.size;
+}
+
+export async function deleteObject(bucket: Bucket, key: string, signal: AbortSignal): Promise<void> {
+  try {
+    await bucket.run(signal, (options) =>
+      bucket.client.send(new DeleteObjectCommand({ Bucket: bucket.name, Key: key }), options),
+    );
+  } catch (error) {
+    if (!isStowageError(error, 'not_found')) throw error;
+  }
+}
+
+/** Removes what a failed call may have left, as well as that goes: core's clean-up job comes later in any case. */
+export async function discardObject(bucket: Bucket, key: string): Promise<void> {
+  await cleanUp((signal) => deleteObject(bucket, key, signal));
+}
+
+export async function cleanUp(call: (signal: AbortSignal) => Promise<void>): Promise<void> {
+  const signal = AbortSignal.timeout(cleanUpMs);
+  await withRetry(() => call(signal), signal).catch(() => undefined);
+}
+
+/** Copies inside the bucket, without moving bytes through here. The service takes objects of up to 5 GiB. */
+export async function copyObject(bucket: Bucket, copy: { from: string; to: string; contentType: string }, signal: AbortSignal) {
+  const source = `${bucket.name}/${copy.from.split('/').map(encodeURIComponent).join('/')}`;
+  await bucket.run(signal, (options) =>
+    bucket.client.send(
+      new CopyObjectCommand({
+        ...objectInput(bucket, copy.to, copy.contentType),
+        CopySource: source,
+        MetadataDirective: 'REPLACE',
+      }),
+      options,
+    ),
+  );
+}

@@ -1,0 +1,81 @@
+import { randomUUID } from 'node:crypto';
+import type { Readable } from 'node:stream';
+import { PutObjectCommand } from '@aws-sdk/client-s3';
+import type { ByteSource } from '../../core/bytes.ts';
+import type { PutOptions, PutResult } from '../../core/channel.ts';
+import { isPassing, withRetry } from '../../core/retry.ts';
+import { collect, feed } from './body.ts';
+import type { Bucket } from './client.ts';
+import { attemptEntry, base64OfHex, objectInput, setPayloadHash } from './object-headers.ts';
+import { discardObject, isStored } from './objects.ts';
+
+/** Bodies up to this size are held, so that they go out in one write and can be sent again. */
+const heldBytes = 128 * 1024;
+
+/** One PUT of a body whose length is known. */
+export async function putObject(bucket: Bucket, source: ByteSource, options: PutOptions & { size: number }): Promise<PutResult> {
+  if (options.size > heldBytes) return putStream(bucket, source, options);
+  return putBuffer(bucket, await collect(source, options.size, options.signal), options);
+}
+
+/** One PUT of bytes in memory, repeated while it fails in a passing way. */
+export async function putBuffer(bucket: Bucket, bytes: Uint8Array, options: PutOptions): Promise<PutResult> {
+  const put = describePut(bucket, { ...options, size: bytes.length });
+  return withRetry(() => send(bucket, put, { body: bytes, signal: options.signal, mayBeStored: () => true }), options.signal);
+}
+
+/** A stream goes out once: whoever has the bytes repeats the whole call. */
+async function putStream(bucket: Bucket, source: ByteSource, options: PutOptions & { size: number }): Promise<PutResult> {
+  const broken = new AbortController();
+  const put = describePut(bucket, options);
+  const upload = feed(source, options.size, (error) => broken.abort(error));
+  try {
+    const signal = AbortSignal.any([options.signal, broken.signal]);
+    return await send(bucket, put, { body: upload.body, signal, mayBeStored: () => upload.complete });
+  } catch (error) {
+    upload.body.destroy();
+    throw upload.failure === undefined ? error : upload.failure.error;
+  }
+}
+
+interface Put {
+  readonly key: string;
+  readonly size: number;
+  readonly attempt: string;
+  readonly contentType: string;
+  readonly sha256: string | undefined;
+}
+
+function describePut(bucket: Bucket, options: PutOptions & { size: number }): Put {
+  const { size, contentType, sha256 } = options;
+  return { key: bucket.keyOf(options.key), size, contentType, sha256, attempt: randomUUID() };
+}
+
+interface Sending {
+  readonly body: Readable | Uint8Array;
+  readonly signal: AbortSignal;
+  readonly mayBeStored: () => boolean;
+}
+
+async function send(bucket: Bucket, put: Put, { body, signal, mayBeStored }: Sending): Promise<PutResult> {
+  const command = new PutObjectCommand({
+    ...objectInput(bucket, put.key, put.contentType),
+    Metadata: { [attemptEntry]: put.attempt },
+    ContentLength: put.size,
+    Body: body,
+    ...(bucket.keepsChecksums && put.sha256 !== undefined && { ChecksumSHA256: base64OfHex(put.sha256) }),
+  });
+  // Without a SHA-256 Amazon gets a checksum trailer, which brings a payload hash of its own.
+  if (!bucket.keepsChecksums || put.sha256 !== undefined) setPayloadHash(command, put.sha256);
+  const result = { ref: { key: put.key }, size: put.size };
+  try {
+    await bucket.run(signal, (options) => bucket.client.send(command, options));
+    return result;
+  } catch (error) {
+    if (!mayBeStored() || !(signal.aborted || isPassing(error))) throw error;
+    // The answer may be lost or wrong though the object is there.
+    if (!signal.aborted && (await isStored(bucket, put))) return result;
+    await discardObject(bucket, put.key);
+    throw error;
+  }
+}

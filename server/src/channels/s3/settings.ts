@@ -1,0 +1,74 @@
+import { z } from 'zod';
+import { secret } from '../driver.ts';
+
+const mebibyte = 1024 * 1024;
+
+/** Settings that every service of the family has; presets add what names the service and leave the rest as it is. */
+export const commonSettings = z.strictObject({
+  bucket: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/)
+    .describe('Name of the bucket. It must exist.'),
+  accessKeyId: secret('Access key id.'),
+  secretAccessKey: secret('Secret access key.'),
+  sessionToken: secret('Session token of temporary credentials.').optional(),
+  prefix: z
+    .string()
+    .regex(/^[A-Za-z0-9._\-/]*$/)
+    .transform((prefix) => prefix.replace(/^\/+|\/+$/g, '').replace(/(.)$/, '$1/'))
+    .default('')
+    .describe('Folder in the bucket under which everything is stored.'),
+  publicUrl: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('Public address of the bucket (CDN or custom domain); links to objects are made from it.'),
+  storageClass: z.string().min(1).optional().describe('Storage class of new objects, such as STANDARD_IA.'),
+  serverSideEncryption: z
+    .enum(['AES256', 'aws:kms', 'aws:kms:dsse'])
+    .optional()
+    .describe('Encryption at rest to ask for with every new object.'),
+  userAgent: z.string().min(1).max(100).default('stowage').describe('Added to the User-Agent of requests to the service.'),
+  partSizeBytes: z
+    .int()
+    .min(5 * mebibyte)
+    .max(1024 * mebibyte)
+    .default(8 * mebibyte)
+    .describe('Size of the parts of large uploads; a file may have 10,000 of them when its size is not known beforehand.'),
+  concurrency: z
+    .int()
+    .min(1)
+    .max(32)
+    .default(4)
+    .describe('Parts of one upload that are sent at once; each needs a buffer of partSizeBytes.'),
+  manageCors: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Let Stowage write the CORS rules of the bucket that uploads from browsers need; else it only reports what is missing.',
+    ),
+});
+
+/** A preset's settings with what only the general `s3` type lets one choose filled in. */
+export type S3Settings = z.infer<typeof s3Settings>;
+export type CommonSettings = z.infer<typeof commonSettings>;
+
+export const s3Settings = z.strictObject({
+  endpoint: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('Address of the service, such as https://s3.example.com. Absent means Amazon S3.'),
+  region: z.string().min(1).default('us-east-1').describe('Region of the bucket.'),
+  pathStyle: z
+    .boolean()
+    .optional()
+    .describe('Put the bucket into the path instead of the host name. Default: true with an endpoint, false for Amazon S3.'),
+  checksums: z
+    .enum(['WHEN_REQUIRED', 'WHEN_SUPPORTED'])
+    .optional()
+    .describe('Whether to send CRC checksums with every upload. Default: WHEN_SUPPORTED for Amazon S3, WHEN_REQUIRED elsewhere.'),
+  ...commonSettings.shape,
+});
+
+export function isAmazon(endpoint: string | undefined): boolean {
+  return endpoint === undefined || /\.amazonaws\.com(\.cn)?$/.test(new URL(endpoint).hostname);
+}

@@ -1,0 +1,27 @@
+import { randomUUID } from 'node:crypto';
+import { tmpdir } from 'node:os';
+import { ListMultipartUploadsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
+import type { S3Service } from '../../../test/services/s3.ts';
+import type { S3Channel } from './channel.ts';
+import { s3Driver } from './index.ts';
+
+/** A new bucket on a test server with a channel on it, for the tests of this folder. */
+export async function openTestBucket(service: S3Service, settings: Readonly<Record<string, unknown>> = {}) {
+  const bucket = `test-${randomUUID()}`;
+  await service.createBucket(bucket);
+  const { endpoint, region, accessKeyId, secretAccessKey } = service;
+  const own = { endpoint, region, bucket, accessKeyId, secretAccessKey, prefix: 'media', ...settings };
+  const channel = (await s3Driver.create(own, { dataDir: tmpdir() })) as S3Channel;
+  const client = new S3Client({ endpoint, region, credentials: { accessKeyId, secretAccessKey }, forcePathStyle: true });
+  return {
+    channel,
+    bucket,
+    /** Objects and unfinished multipart uploads. */
+    async objects(): Promise<number> {
+      const objects = await client.send(new ListObjectsV2Command({ Bucket: bucket }));
+      const uploads = await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }));
+      return (objects.KeyCount ?? 0) + (uploads.Uploads?.length ?? 0);
+    },
+    destroy: () => client.destroy(),
+  };
+}
