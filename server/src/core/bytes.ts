@@ -12,3 +12,8 @@ export interface ByteRange {
 
 /** A value that survives `JSON.parse(JSON.stringify(value))`. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json | undefined };
+
+/** For values of our own types that hold nothing but JSON (interfaces lack the index signature that `Json` asks for). */
+export function toJson(value: object): Json {
+  return value as Json;
+}

@@ -69,6 +69,8 @@ export interface ChannelLimits {
   readonly maxBytes?: number;
   /** Present when larger files are stored as segments: sizes in bytes of one `put`. `best` is what core cuts. */
   readonly segment?: { readonly min: number; readonly best: number; readonly max: number };
+  /** `put` must be told `size` and `sha256`: core computes them while it spools the body. */
+  readonly needsSha256?: true;
   /** Most operations per second and per minute against the target; core waits its turn. */
   readonly pace?: { readonly perSecond?: number; readonly perMinute?: number };
 }

@@ -1,0 +1,145 @@
+import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { type Clock, minuteMs } from './clock.ts';
+import { fail } from './errors.ts';
+import type { GuessBrake } from './guess-brake.ts';
+import type { MetadataStore, Permission, TokenRecord } from './metadata.ts';
+import { uuidv7 } from './uuid.ts';
+
+/** Who makes a request, and what they may do. */
+export interface Caller {
+  /** Uploads in progress are bound to it. */
+  readonly owner: string;
+  readonly permissions: ReadonlySet<Permission>;
+  readonly token: TokenRecord | undefined;
+}
+
+/** What a request carries; every field as found, unverified. */
+export interface Credentials {
+  /** From `Authorization`, with or without `Bearer`. */
+  readonly token?: string | undefined;
+  /** Candidates for the upload auth code, in the order to try (query, Referer's query, header, cookie). */
+  readonly authCodes?: readonly string[];
+  /** Counts wrong guesses. */
+  readonly address: string;
+}
+
+export interface Access {
+  /**
+   * The caller, if the credentials allow `permission`. A token that is unknown or lacks the permission falls through to the auth code, that to anonymous
+   * uploads where the owner allowed them. Fails with `unauthorized`, `insufficient_scope`, or `rate_limit_exceeded` after too many wrong guesses.
+   */
+  authenticate(credentials: Credentials, permission: Permission): Promise<Caller>;
+  /** Whether the token that owns an open upload still lives. */
+  isOwnerActive(owner: string): Promise<boolean>;
+  /** Answers the token once; only its hash is kept. */
+  createToken(input: NewToken): Promise<{ readonly token: string; readonly record: TokenRecord }>;
+}
+
+export interface NewToken {
+  readonly name: string;
+  readonly owner?: string;
+  readonly permissions: readonly Permission[];
+  readonly expiresAt?: number | null;
+  readonly autoDelete?: boolean;
+  /** Put in front of 32 hexadecimal characters; default `stowage_`. */
+  readonly prefix?: string;
+}
+
+export interface AccessOptions {
+  readonly tokens: MetadataStore['tokens'];
+  readonly authCode?: string;
+  readonly allowAnonymousUploads: boolean;
+  readonly brake: GuessBrake;
+  readonly now: Clock;
+}
+
+export const allPermissions: readonly Permission[] = ['upload', 'list', 'delete', 'manage'];
+
+const defaultPrefix = 'stowage_';
+const shownCharacters = 15;
+
+export function createAccess({ tokens, authCode, allowAnonymousUploads, brake, now }: AccessOptions): Access {
+  const uploadOnly: ReadonlySet<Permission> = new Set(['upload']);
+  const touched = new Map<string, number>();
+
+  const touch = (record: TokenRecord): void => {
+    const at = now();
+    if (at - (touched.get(record.id) ?? record.lastUsedAt ?? 0) < minuteMs) return;
+    touched.set(record.id, at);
+    // The last use is a convenience: nobody waits for it, nothing breaks without it.
+    tokens.touch(record.id, at).catch(() => undefined);
+  };
+  const findToken = async (token: string | undefined): Promise<TokenRecord | undefined> => {
+    if (token === undefined || token === '') return undefined;
+    const record = await tokens.findByHash(hashToken(token));
+    return record !== undefined && isLive(record, now()) ? record : undefined;
+  };
+  const withAuthCode = async (credentials: Credentials): Promise<Caller | undefined> => {
+    const guesses = credentials.authCodes ?? [];
+    if (authCode !== undefined && guesses.length > 0) {
+      if (brake.allows(credentials.address) && guesses.some((guess) => equalInConstantTime(guess, authCode))) {
+        brake.succeeded(credentials.address);
+        return { owner: 'authCode', permissions: uploadOnly, token: undefined };
+      }
+    }
+    return allowAnonymousUploads ? { owner: 'anonymous', permissions: uploadOnly, token: undefined } : undefined;
+  };
+
+  return {
+    async authenticate(credentials, permission) {
+      const found = await findToken(credentials.token);
+      if (found?.permissions.includes(permission)) {
+        touch(found);
+        return { owner: found.id, permissions: new Set(found.permissions), token: found };
+      }
+      const other = permission === 'upload' ? await withAuthCode(credentials) : undefined;
+      if (other !== undefined) return other;
+      if (found !== undefined) throw fail('insufficient_scope', { details: { required: permission } });
+      if (credentials.token || (credentials.authCodes ?? []).length > 0) await brake.failed(credentials.address);
+      throw fail('unauthorized');
+    },
+    async isOwnerActive(owner) {
+      if (owner === 'authCode') return authCode !== undefined;
+      if (owner === 'anonymous') return allowAnonymousUploads;
+      const record = await tokens.get(owner);
+      return record !== undefined && isLive(record, now());
+    },
+    async createToken(input) {
+      const token = `${input.prefix ?? defaultPrefix}${randomBytes(16).toString('hex')}`;
+      const record = tokenRecord(token, input, now());
+      await tokens.add(record);
+      return { token, record };
+    },
+  };
+}
+
+/** The record of a token whose text is known (a new one, or one from the environment). */
+export function tokenRecord(token: string, input: NewToken & { readonly id?: string }, at: number): TokenRecord {
+  return {
+    id: input.id ?? uuidv7(at),
+    name: input.name,
+    owner: input.owner ?? '',
+    hash: hashToken(token),
+    prefix: token.slice(0, Math.min(shownCharacters, Math.floor(token.length / 2))),
+    permissions: input.permissions,
+    createdAt: at,
+    updatedAt: at,
+    expiresAt: input.expiresAt ?? null,
+    autoDelete: input.autoDelete ?? false,
+    lastUsedAt: null,
+  };
+}
+
+/** Tokens have 128 random bits, so that one round of SHA-256 is enough; looking up a hash leaks nothing by its timing. */
+export function hashToken(token: string): string {
+  return createHash('sha256').update(token).digest('hex');
+}
+
+function isLive(record: TokenRecord, at: number): boolean {
+  return record.expiresAt === null || record.expiresAt > at;
+}
+
+function equalInConstantTime(one: string, other: string): boolean {
+  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
+  return timingSafeEqual(digest(one), digest(other));
+}

@@ -1,0 +1,172 @@
+import type { Channel } from './channel.ts';
+import { fail } from './errors.ts';
+import type { ChannelStore, FileStore } from './metadata.ts';
+import { uuidv7 } from './uuid.ts';
+
+/** A channel as the owner configured it, ready for use. */
+export interface ConfiguredChannel {
+  /** Immutable: files point to it. */
+  readonly id: string;
+  readonly type: string;
+  /** What `uploadChannel` chooses from. */
+  readonly group: string;
+  /** `Channel` in the Upload API's metadata. */
+  readonly label: string;
+  readonly name: string;
+  readonly enabled: boolean;
+  /** Share under load balancing; 0 only by name. */
+  readonly weight: number;
+  readonly quota?: { readonly limitBytes: number; readonly thresholdPercent: number };
+  readonly channel: Channel;
+}
+
+export interface Choice {
+  /** `uploadChannel`; absent means the default channel, or any group when a name is given. */
+  readonly group?: string | undefined;
+  readonly name?: string | undefined;
+  /** Whether the other groups follow as fallbacks. */
+  readonly fallback: boolean;
+}
+
+/** One step of a choice: the channel to try, or the group that has none. */
+export interface Candidate {
+  readonly group: string;
+  readonly channel: ConfiguredChannel | undefined;
+}
+
+export interface ChannelPool {
+  /** Rejects with `service_unavailable` when the channel is no longer configured. */
+  byId(id: string): ConfiguredChannel;
+  all(): readonly ConfiguredChannel[];
+  /** Enabled and not over its quota. */
+  available(): Promise<readonly ConfiguredChannel[]>;
+  /** In the order to try them; never empty. */
+  candidates(choice: Choice): Promise<readonly Candidate[]>;
+  /** The channel for a Media API category, and those that follow when it cannot take a file. */
+  forCategory(category: string): Promise<readonly ConfiguredChannel[]>;
+}
+
+export interface ChannelPoolOptions {
+  readonly channels: readonly ConfiguredChannel[];
+  readonly usage: FileStore['usage'];
+  /** Name or group of the channel for callers that name none; else the first enabled one. */
+  readonly defaultChannel?: string;
+  /** Groups or names, in the order to fall back. */
+  readonly fallbackOrder: readonly string[];
+  readonly loadBalance: boolean;
+  /** Media API category to channel name or group. */
+  readonly routes: Readonly<Record<string, string | undefined>>;
+  readonly random?: () => number;
+}
+
+/** Upload API 1.8, with ours behind. */
+export const defaultFallbackOrder = ['cfr2', 'telegram', 's3', 'huggingface', 'webdav', 'discord', 'local'] as const;
+
+export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
+  const { channels } = options;
+  const hasR2 = channels.some((channel) => channel.group === 'cfr2');
+  // Upload API: cfr2 means the local disk while no R2 channel is configured.
+  const groupOf = (group: string): string => (group === 'cfr2' && !hasR2 ? 'local' : group);
+
+  const hasRoom = async ({ id, quota }: ConfiguredChannel): Promise<boolean> => {
+    if (quota === undefined) return true;
+    const { bytes } = await options.usage(id);
+    return bytes < (quota.limitBytes * quota.thresholdPercent) / 100;
+  };
+  const available = async (): Promise<readonly ConfiguredChannel[]> => {
+    const enabled = channels.filter((channel) => channel.enabled);
+    if (enabled.every((channel) => channel.quota === undefined)) return enabled;
+    const room = await Promise.all(enabled.map(hasRoom));
+    return enabled.filter((_, at) => room[at]);
+  };
+  const pick = (from: readonly ConfiguredChannel[], name: string | undefined): ConfiguredChannel | undefined => {
+    const named = from.find((channel) => channel.name === name);
+    if (named !== undefined || !options.loadBalance) return named ?? from[0];
+    return pickWeighted(from, options.random ?? Math.random);
+  };
+  const byNameOrGroup = (from: readonly ConfiguredChannel[], wanted: string | undefined): ConfiguredChannel | undefined =>
+    wanted === undefined
+      ? undefined
+      : (from.find((channel) => channel.name === wanted) ??
+        pick(
+          from.filter((channel) => channel.group === groupOf(wanted)),
+          undefined,
+        ));
+  const first = (usable: readonly ConfiguredChannel[], { group, name }: Choice): Candidate => {
+    if (group !== undefined) {
+      const wanted = groupOf(group);
+      const channel = pick(
+        usable.filter((candidate) => candidate.group === wanted),
+        name,
+      );
+      return { group, channel };
+    }
+    const channel =
+      usable.find((candidate) => candidate.name === name) ?? byNameOrGroup(usable, options.defaultChannel) ?? usable[0];
+    return { group: channel?.group ?? 'local', channel };
+  };
+
+  return {
+    byId(id) {
+      const found = channels.find((channel) => channel.id === id);
+      if (found === undefined)
+        throw fail('service_unavailable', { message: 'The storage channel of this file is not configured any more.' });
+      return found;
+    },
+    all: () => channels,
+    available,
+    async candidates(choice) {
+      const usable = await available();
+      const chosen = first(usable, choice);
+      if (!choice.fallback) return [chosen];
+      const others = options.fallbackOrder
+        .filter((wanted) => groupOf(wanted) !== groupOf(chosen.group))
+        .map((wanted) => ({ group: wanted, channel: byNameOrGroup(usable, wanted) }));
+      return unique([chosen, ...others]);
+    },
+    async forCategory(category) {
+      const usable = await available();
+      const wanted = options.routes[category] ?? options.defaultChannel;
+      const chosen = byNameOrGroup(usable, wanted) ?? usable[0];
+      if (chosen === undefined) throw fail('service_unavailable', { message: 'No storage channel is available.' });
+      return unique(
+        [chosen, ...options.fallbackOrder.map((next) => byNameOrGroup(usable, next))]
+          .filter((channel) => channel !== undefined)
+          .map((channel) => ({ group: channel.group, channel })),
+      ).map(({ channel }) => channel);
+    },
+  };
+}
+
+/** Gives every configured channel its immutable id: the one its type and name got when they were first seen. */
+export async function identifyChannels<T extends { readonly type: string; readonly name: string; readonly id?: string }>(
+  configured: readonly T[],
+  store: ChannelStore,
+  now: number,
+): Promise<readonly (T & { readonly id: string })[]> {
+  const identify = async (entry: T): Promise<T & { readonly id: string }> => {
+    const record = await store.ensure({ id: entry.id ?? uuidv7(now), type: entry.type, name: entry.name, createdAt: now });
+    return { ...entry, id: record.id };
+  };
+  return Promise.all(configured.map(identify));
+}
+
+function pickWeighted(from: readonly ConfiguredChannel[], random: () => number): ConfiguredChannel | undefined {
+  const total = from.reduce((sum, channel) => sum + channel.weight, 0);
+  let at = random() * total;
+  for (const channel of from) {
+    at -= channel.weight;
+    if (at < 0) return channel;
+  }
+  return from[0];
+}
+
+function unique<T extends Candidate>(candidates: readonly T[]): readonly T[] {
+  const seen = new Set<string>();
+  return candidates.filter(({ channel }) => {
+    if (channel === undefined) return true;
+    const known = seen.has(channel.id);
+    seen.add(channel.id);
+    return !known;
+  });
+}

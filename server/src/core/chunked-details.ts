@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import type { Json } from './bytes.ts';
+import type { NameMode } from './file-id.ts';
+import type { Upload } from './metadata.ts';
+
+const details = z.object({
+  filename: z.string(),
+  contentType: z.string(),
+  totalChunks: z.number(),
+  ip: z.string().nullable(),
+  folder: z.string().nullable(),
+  nameMode: z.enum(['default', 'index', 'origin', 'short']).nullable(),
+  fullUrl: z.boolean().nullable(),
+  /** The store's own multipart upload, once the first chunk has decided for it; `false` when chunks are objects of their own. */
+  native: z.union([z.object({ state: z.custom<Json>(() => true) }), z.literal(false)]).nullable(),
+  /** Name of the native object. */
+  storageId: z.string(),
+});
+
+/** What an upload of kind `chunked` remembers. */
+export type ChunkedDetails = Readonly<z.infer<typeof details>>;
+
+/** Wishes that may come with any step; the latest one counts. */
+export interface NamingWishes {
+  readonly folder?: string | undefined;
+  readonly nameMode?: NameMode | undefined;
+  readonly fullUrl?: boolean | undefined;
+}
+
+export function chunkedDetails(upload: Upload): ChunkedDetails {
+  return details.parse(upload.details);
+}
+
+/** The details with the wishes taken over, or the same object when nothing is new. */
+export function withWishes(known: ChunkedDetails, wishes: NamingWishes): ChunkedDetails {
+  const next = {
+    ...known,
+    folder: wishes.folder ?? known.folder,
+    nameMode: wishes.nameMode ?? known.nameMode,
+    fullUrl: wishes.fullUrl ?? known.fullUrl,
+  };
+  const same = next.folder === known.folder && next.nameMode === known.nameMode && next.fullUrl === known.fullUrl;
+  return same ? known : next;
+}

@@ -1,0 +1,67 @@
+import type { ByteSource } from './bytes.ts';
+import type { ChannelPool, Choice } from './channel-pool.ts';
+import type { ChunkedDetails, NamingWishes } from './chunked-details.ts';
+import type { Clock } from './clock.ts';
+import { StowageError } from './errors.ts';
+import type { Files } from './files.ts';
+import type { Intake } from './intake.ts';
+import type { MetadataStore, StoredFile, Upload } from './metadata.ts';
+
+export interface ChunkedInit extends NamingWishes {
+  readonly filename: string;
+  readonly contentType: string;
+  readonly totalChunks: number;
+  readonly choice: Choice;
+  readonly ip: string | null;
+}
+
+/** What every later step repeats of the first. */
+export interface ChunkedStep extends NamingWishes {
+  readonly uploadId: string;
+  readonly filename: string;
+  readonly totalChunks: number;
+}
+
+export interface ChunkPut extends ChunkedStep {
+  /** 0-based. */
+  readonly index: number;
+  readonly source: ByteSource;
+  readonly signal: AbortSignal;
+}
+
+export interface ChunkedStatus {
+  readonly upload: Upload;
+  readonly details: ChunkedDetails;
+  /** Indexes that are stored, ascending. */
+  readonly stored: readonly number[];
+  /** Where the file is, once merged. */
+  readonly file: StoredFile | undefined;
+}
+
+export interface Merged {
+  readonly stored: StoredFile;
+  readonly fullUrl: boolean;
+}
+
+export interface ChunkedUploadOptions {
+  readonly metadata: MetadataStore;
+  readonly pool: ChannelPool;
+  readonly intake: Intake;
+  readonly files: Files;
+  readonly spoolFolder: string;
+  readonly now: Clock;
+  readonly maxChunks: number;
+  readonly maxUploadBytes: number;
+  /** Life of an upload after its last sign of life. */
+  readonly ttlMs: number;
+}
+
+/** The reasons a step is refused, so that the API can use its own words for each. */
+export class ChunkedRefusal extends StowageError {
+  readonly reason: 'no_session' | 'mismatch' | 'expired' | 'unsupported_channel' | 'bad_index' | 'bad_total';
+
+  constructor(reason: ChunkedRefusal['reason'], message: string) {
+    super(reason === 'expired' ? 'gone' : 'bad_request', { message });
+    this.reason = reason;
+  }
+}

@@ -1,0 +1,189 @@
+import { randomBytes } from 'node:crypto';
+import type { Caller } from './access.ts';
+import { toJson } from './bytes.ts';
+import type { ConfiguredChannel } from './channel-pool.ts';
+import { type ChunkedDetails, chunkedDetails, type NamingWishes, withWishes } from './chunked-details.ts';
+import {
+  type ChunkedInit,
+  ChunkedRefusal,
+  type ChunkedStatus,
+  type ChunkedStep,
+  type ChunkedUploadOptions,
+  type ChunkPut,
+  type Merged,
+} from './chunked-types.ts';
+import { fail } from './errors.ts';
+import { createInFlight } from './in-flight.ts';
+import { deleteObjectJob } from './jobs.ts';
+import { mergeChunks } from './merge-chunks.ts';
+import type { NewJob, Upload, UploadPart } from './metadata.ts';
+import { storeChunk } from './store-chunk.ts';
+import { uuidv7 } from './uuid.ts';
+
+/** Upload API 2: parts in any order, in parallel, repeatable, on any node; merge when all are in. */
+export interface ChunkedUploads {
+  init(input: ChunkedInit, caller: Caller): Promise<Upload>;
+  /** Resolves when the chunk is stored for good. */
+  put(input: ChunkPut, caller: Caller): Promise<void>;
+  /** Idempotent for a day; a failed merge loses nothing. */
+  merge(input: ChunkedStep & { readonly signal: AbortSignal }, caller: Caller): Promise<Merged>;
+  status(uploadId: string, caller: Caller): Promise<ChunkedStatus>;
+  /** Gives the upload up and removes its parts. Unknown ids, and other callers' uploads, change nothing. */
+  cleanup(uploadId: string, caller: Caller): Promise<void>;
+  removeExpired(upload: Upload): Promise<boolean>;
+}
+
+export function createChunkedUploads(options: ChunkedUploadOptions): ChunkedUploads {
+  const { metadata, pool, now, ttlMs } = options;
+  const { uploads } = metadata;
+  const inFlight = createInFlight();
+  const merging = new Map<string, Promise<Merged>>();
+
+  const session = async (uploadId: string, caller: Caller): Promise<Upload> => {
+    const upload = await uploads.get(uploadId);
+    if (upload === undefined || upload.kind !== 'chunked' || upload.owner !== caller.owner || upload.state === 'aborted') {
+      throw new ChunkedRefusal('no_session', 'Invalid or expired upload session');
+    }
+    if (upload.expiresAt < now()) throw new ChunkedRefusal('expired', 'Upload session expired');
+    return upload;
+  };
+  const sessionOf = async (step: ChunkedStep, caller: Caller): Promise<Upload> => {
+    const upload = await session(step.uploadId, caller);
+    const { filename, totalChunks } = chunkedDetails(upload);
+    if (step.filename !== filename || step.totalChunks !== totalChunks)
+      throw new ChunkedRefusal('mismatch', 'Session parameters mismatch');
+    return upload;
+  };
+  /** Takes over wishes; when others change the upload at the same time, theirs or ours may be the latest. */
+  const noteWishes = async (upload: Upload, wishes: NamingWishes): Promise<Upload> => {
+    let current: Upload | undefined = upload;
+    while (current !== undefined && current.state === 'open') {
+      const known = chunkedDetails(current);
+      const next = withWishes(known, wishes);
+      if (next === known) return current;
+      const updated = await uploads.update(current.id, current.version, { details: toJson(next) });
+      if (updated !== undefined) return updated;
+      current = await uploads.get(upload.id);
+    }
+    return current ?? upload;
+  };
+  const removeWithParts = async (upload: Upload): Promise<boolean> => {
+    const jobs = upload.state === 'done' ? [] : cleanupJobs(upload, await uploads.parts(upload.id), now());
+    return uploads.remove(upload.id, upload.version, jobs);
+  };
+
+  return {
+    async init(input, caller) {
+      if (!Number.isSafeInteger(input.totalChunks) || input.totalChunks < 1 || input.totalChunks > options.maxChunks) {
+        throw new ChunkedRefusal('bad_total', `totalChunks must be a whole number from 1 to ${options.maxChunks}`);
+      }
+      const channel = chooseChunkable((await pool.candidates(input.choice)).map((candidate) => candidate.channel));
+      const upload = newUpload({ input, caller, channel, at: now(), ttlMs });
+      await uploads.add(upload);
+      return upload;
+    },
+
+    async put(input, caller) {
+      const upload = await sessionOf(input, caller);
+      if (upload.state === 'done') throw new ChunkedRefusal('no_session', 'Invalid or expired upload session');
+      if (!Number.isSafeInteger(input.index) || input.index < 0 || input.index >= input.totalChunks) {
+        throw new ChunkedRefusal('bad_index', `chunkIndex must be a whole number from 0 to ${input.totalChunks - 1}`);
+      }
+      const current = await noteWishes(upload, input);
+      // One at a time per index: a native part that is sent twice at once must end as the one that is written down.
+      await inFlight.run(upload.id, input.index, () => storeChunk({ input, upload: current, options }));
+    },
+
+    async merge(input, caller) {
+      const upload = await sessionOf(input, caller);
+      const running =
+        merging.get(upload.id) ??
+        mergeChunks({ upload, wishes: input, caller, options, inFlight, signal: input.signal }).finally(() =>
+          merging.delete(upload.id),
+        );
+      merging.set(upload.id, running);
+      return running;
+    },
+
+    async status(uploadId, caller) {
+      const upload = await session(uploadId, caller);
+      const parts = await uploads.parts(uploadId);
+      const fileId = (upload.result as { fileId?: string } | null)?.fileId;
+      return {
+        upload,
+        details: chunkedDetails(upload),
+        stored: parts.filter((part) => part.state === 'stored').map((part) => part.index),
+        file: fileId === undefined ? undefined : await options.files.get(fileId),
+      };
+    },
+
+    async cleanup(uploadId, caller) {
+      for (;;) {
+        const upload = await uploads.get(uploadId);
+        if (upload === undefined || upload.kind !== 'chunked' || upload.owner !== caller.owner) return;
+        if (await removeWithParts(upload)) return;
+      }
+    },
+
+    removeExpired: removeWithParts,
+  };
+}
+
+function chooseChunkable(channels: readonly (ConfiguredChannel | undefined)[]): ConfiguredChannel {
+  const configured = channels.filter((channel) => channel !== undefined);
+  const [first] = configured;
+  if (first === undefined) throw fail('service_unavailable', { message: 'No storage channel is available' });
+  if (!takesChunks(first)) throw new ChunkedRefusal('unsupported_channel', first.group);
+  return first;
+}
+
+/** Chunks become parts of a native multipart upload, or objects that the file is read from one after the other. */
+function takesChunks({ channel }: ConfiguredChannel): boolean {
+  return channel.multipart !== undefined || channel.limits.segment !== undefined || !channel.remote;
+}
+
+interface NewUpload {
+  readonly input: ChunkedInit;
+  readonly caller: Caller;
+  readonly channel: ConfiguredChannel;
+  readonly at: number;
+  readonly ttlMs: number;
+}
+
+function newUpload({ input, caller, channel, at, ttlMs }: NewUpload): Upload {
+  const details: ChunkedDetails = {
+    filename: input.filename,
+    contentType: input.contentType,
+    totalChunks: input.totalChunks,
+    ip: input.ip,
+    folder: input.folder ?? null,
+    nameMode: input.nameMode ?? null,
+    fullUrl: input.fullUrl ?? null,
+    native: channel.channel.multipart === undefined ? false : null,
+    storageId: uuidv7(at),
+  };
+  return {
+    // Upload API 2.1: upload_<ms>_<random>; the random part is what makes it unguessable.
+    id: `upload_${at}_${randomBytes(16).toString('hex')}`,
+    kind: 'chunked',
+    state: 'open',
+    version: 1,
+    owner: caller.owner,
+    channelId: channel.id,
+    details: toJson(details),
+    storageId: null,
+    result: null,
+    createdAt: at,
+    expiresAt: at + ttlMs,
+  };
+}
+
+function cleanupJobs(upload: Upload, parts: readonly UploadPart[], at: number): readonly NewJob[] {
+  const { native } = chunkedDetails(upload);
+  const objects = parts.flatMap((part) => part.segments.map((segment) => deleteObjectJob(upload.channelId, segment, at)));
+  if (!native) return objects;
+  return [
+    ...objects,
+    { id: uuidv7(at), kind: 'abort_multipart', payload: { channelId: upload.channelId, state: native.state }, runAt: at },
+  ];
+}

@@ -1,0 +1,225 @@
+import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { Caller } from './access.ts';
+import { type Json, toJson } from './bytes.ts';
+import type { DirectPlan, DirectUpload } from './channel.ts';
+import type { ChannelPool, ConfiguredChannel } from './channel-pool.ts';
+import { type Clock, dayMs } from './clock.ts';
+import { fail } from './errors.ts';
+import { type NameMode, nameCandidates } from './file-id.ts';
+import type { Files } from './files.ts';
+import { extensionFor } from './media-types.ts';
+import type { MetadataStore, StoredFile, Upload } from './metadata.ts';
+import { sniff } from './sniff.ts';
+import { storageKey } from './storage-key.ts';
+import { uuidv7 } from './uuid.ts';
+
+const details = z.object({
+  path: z.string(),
+  filePath: z.string(),
+  storageId: z.string(),
+  filename: z.string(),
+  contentType: z.string(),
+  folder: z.string(),
+  nameMode: z.enum(['default', 'index', 'origin', 'short']),
+  size: z.number(),
+  sha256: z.string(),
+  ip: z.string().nullable(),
+  state: z.custom<Json>(() => true),
+});
+type DirectDetails = Readonly<z.infer<typeof details>>;
+
+export interface DirectRequest {
+  readonly filename: string;
+  readonly contentType: string;
+  readonly size: number;
+  /** Lower-case hex. */
+  readonly sha256: string;
+  readonly sample: Uint8Array;
+  readonly channelName: string | undefined;
+  readonly folder: string;
+  readonly nameMode: NameMode;
+  readonly ip: string | null;
+}
+
+export interface DirectTicket {
+  /** Path that the file gets if it is still free when committed. */
+  readonly path: string;
+  readonly channelName: string;
+  readonly repo: string;
+  readonly isPrivate: boolean;
+  readonly plan: DirectPlan;
+}
+
+export interface DirectCommit {
+  readonly path: string;
+  readonly filePath: string;
+  readonly sha256: string;
+  readonly size: number;
+}
+
+/** Upload API 3: the client uploads to the store by itself. What step 1 issued is all that step 3 can commit. */
+export interface DirectUploads {
+  start(request: DirectRequest, caller: Caller): Promise<DirectTicket>;
+  commit(request: DirectCommit, caller: Caller): Promise<{ readonly stored: StoredFile; readonly url: string }>;
+  /** Passes a browser's completion of the store's multipart upload on. */
+  completeMultipart(channelId: string, target: string, body: Json, signal: AbortSignal): Promise<Json>;
+  channelId(name: string): string;
+  removeExpired(upload: Upload): Promise<boolean>;
+}
+
+export interface DirectUploadOptions {
+  readonly metadata: MetadataStore;
+  readonly pool: ChannelPool;
+  readonly files: Files;
+  readonly now: Clock;
+}
+
+const callTimeoutMs = 120_000;
+
+export function createDirectUploads({ metadata, pool, files, now }: DirectUploadOptions): DirectUploads {
+  const directChannel = async (name: string | undefined): Promise<{ channel: ConfiguredChannel; direct: DirectUpload }> => {
+    const [candidate] = await pool.candidates({ group: 'huggingface', name, fallback: false });
+    const direct = candidate?.channel?.channel.direct;
+    if (!candidate?.channel || !direct) throw fail('bad_request', { message: 'No HuggingFace channel configured' });
+    return { channel: candidate.channel, direct };
+  };
+  const freePath = async (candidates: (attempt: number) => string | undefined): Promise<string> => {
+    for (let attempt = 0; ; attempt++) {
+      const path = candidates(attempt);
+      if (path === undefined) throw fail('conflict', { message: 'Too many files of this name.' });
+      if ((await files.getByPath(path)) === undefined) return path;
+    }
+  };
+
+  return {
+    async start(request, caller) {
+      const { channel, direct } = await directChannel(request.channelName);
+      const at = now();
+      const storageId = uuidv7(at);
+      const key = storageKey(storageId, extensionFor(request.filename, request.contentType), at);
+      const plan = await direct.start({
+        key,
+        contentType: request.contentType,
+        size: request.size,
+        sha256: request.sha256,
+        sample: request.sample,
+        signal: AbortSignal.timeout(callTimeoutMs),
+      });
+      const sniffed = await sniff(request.sample, { filename: request.filename, declared: request.contentType });
+      const { nameMode, filename, folder, ip, size, sha256 } = request;
+      const path = await freePath(nameCandidates({ mode: nameMode, filename, contentType: sniffed.contentType, folder }));
+      const known: DirectDetails = {
+        ...{ path, filePath: plan.filePath, storageId, filename, folder, nameMode, ip, size, sha256 },
+        contentType: sniffed.contentType,
+        state: plan.state,
+      };
+      await metadata.uploads.add(newUpload({ known, caller, channelId: channel.id, at }));
+      return { path, channelName: channel.name, repo: direct.repo, isPrivate: direct.isPrivate, plan };
+    },
+
+    async commit(request, caller) {
+      const id = uploadId(request.filePath);
+      for (;;) {
+        const upload = await metadata.uploads.get(id);
+        const known = issued(upload, request, caller);
+        if (upload === undefined || known === undefined) {
+          throw fail('insufficient_scope', {
+            message: 'Nothing was issued for these values, or not to you. Call getUploadUrl first.',
+          });
+        }
+        if (upload.state === 'done') return committedBefore(upload, files);
+        const channel = pool.byId(upload.channelId);
+        const { direct } = channel.channel;
+        if (direct === undefined) throw fail('service_unavailable');
+        const put = await direct.commit(known.state, { signal: AbortSignal.timeout(callTimeoutMs) });
+        const fileId = uuidv7(now());
+        const stored = await files.add({
+          id: fileId,
+          bytes: {
+            storageId: known.storageId,
+            channel,
+            segments: [{ ref: put.ref, size: put.size, hash: '' }],
+            size: put.size,
+            hash: known.sha256,
+            sha256: known.sha256,
+            pendingCleanup: [],
+          },
+          filename: known.filename,
+          contentType: known.contentType,
+          path: startingWith(known.path, nameCandidates({ ...known, mode: known.nameMode })),
+          uploader: caller.token?.id ?? null,
+          ip: known.ip,
+          upload: { id, version: upload.version, result: { fileId, url: put.url } },
+        });
+        if (stored !== undefined) return { stored, url: put.url };
+      }
+    },
+
+    async completeMultipart(channelId, target, body, signal) {
+      const { direct } = pool.byId(channelId).channel;
+      if (direct === undefined) throw fail('not_found');
+      return direct.completeMultipart(target, body, { signal });
+    },
+
+    channelId: (name) => {
+      const found = pool.all().find((channel) => channel.group === 'huggingface' && channel.name === name);
+      if (found === undefined) throw fail('not_found');
+      return found.id;
+    },
+
+    // Bytes that were never committed have no name on the hub; nothing is left to remove there.
+    removeExpired: (upload) => metadata.uploads.remove(upload.id, upload.version, []),
+  };
+}
+
+/** Found again by what the client repeats; the file path holds a fresh id, so nobody guesses it. */
+function uploadId(filePath: string): string {
+  return `direct_${createHash('sha256').update(filePath).digest('hex')}`;
+}
+
+function issued(upload: Upload | undefined, request: DirectCommit, caller: Caller): DirectDetails | undefined {
+  if (upload === undefined || upload.kind !== 'direct' || upload.owner !== caller.owner) return undefined;
+  const known = details.parse(upload.details);
+  const same =
+    known.path === request.path &&
+    known.filePath === request.filePath &&
+    known.sha256 === request.sha256 &&
+    known.size === request.size;
+  return same ? known : undefined;
+}
+
+async function committedBefore(upload: Upload, files: Files): Promise<{ readonly stored: StoredFile; readonly url: string }> {
+  const { fileId, url } = upload.result as { fileId: string; url: string };
+  const stored = await files.get(fileId);
+  if (stored === undefined) throw fail('not_found', { message: 'The file was deleted.' });
+  return { stored, url };
+}
+
+/** The issued path first; when somebody took it meanwhile, the next free name instead of an overwrite. */
+function startingWith(path: string, others: (attempt: number) => string | undefined): (attempt: number) => string | undefined {
+  return (attempt) => (attempt === 0 ? path : others(attempt - 1));
+}
+
+interface NewUpload {
+  readonly known: DirectDetails;
+  readonly caller: Caller;
+  readonly channelId: string;
+  readonly at: number;
+}
+
+function newUpload({ known, caller, channelId, at }: NewUpload): Upload {
+  return {
+    id: uploadId(known.filePath),
+    kind: 'direct',
+    state: 'open',
+    version: 1,
+    owner: caller.owner,
+    channelId,
+    details: toJson(known),
+    storageId: null,
+    result: null,
+    createdAt: at,
+    expiresAt: at + dayMs,
+  };
+}

@@ -1,0 +1,258 @@
+import type { ByteSource } from './bytes.ts';
+import type { Candidate, ConfiguredChannel } from './channel-pool.ts';
+import { type Clock, dayMs } from './clock.ts';
+import type { DigestAlgorithm, DigestService, Digests } from './digests.ts';
+import { fail, isStowageError, StowageError } from './errors.ts';
+import { deleteObjectJob } from './jobs.ts';
+import { extensionFor } from './media-types.ts';
+import type { MetadataStore, NewJob, Segment } from './metadata.ts';
+import { type Peeked, peek } from './peek.ts';
+import { isPassing } from './retry.ts';
+import { type Sniffed, sniff } from './sniff.ts';
+import { createSpool, type Spool } from './spool.ts';
+import { storageKey } from './storage-key.ts';
+import { locateObjects, type StoredObjects, type StoreOptions, storeSpool, storeStream } from './store-objects.ts';
+import { uuidv7 } from './uuid.ts';
+
+export interface IntakeRequest {
+  readonly source: ByteSource;
+  readonly filename: string;
+  readonly declaredType: string;
+  /** Exact bytes in `source`, when known. */
+  readonly size?: number | undefined;
+  /** Tried in order; the first that stores the bytes wins. */
+  readonly candidates: readonly Candidate[];
+  /** Hex digests the bytes must have; checked before the result is handed out. */
+  readonly expected?: Digests | undefined;
+  /** Upload API `serverCompress`: the first try may let the store recompress a picture. */
+  readonly compress?: boolean;
+  /** Looks at what is coming before anything is stored; throws to refuse it. */
+  readonly accept?: (sniffed: Sniffed, head: Uint8Array) => void;
+  readonly signal: AbortSignal;
+}
+
+/** Bytes that are stored, but that nothing in the library promises yet. */
+export interface IntakeResult extends StoredObjects {
+  /** The blob id to be. */
+  readonly storageId: string;
+  readonly channel: ConfiguredChannel;
+  readonly sha256: string | null;
+  readonly sniffed: Sniffed;
+  /** First bytes of the file, 4 KiB at least where there are that many. */
+  readonly head: Uint8Array;
+  /** Clean-up written before the bytes went out; void once a row promises them. */
+  readonly pendingCleanup: readonly string[];
+}
+
+export interface Attempt {
+  readonly candidate: Candidate;
+  readonly error: StowageError;
+}
+
+/** No candidate took the file. Code and retryability are those of the first. */
+export class ChannelsFailed extends StowageError {
+  readonly attempts: readonly Attempt[];
+
+  constructor(attempts: readonly Attempt[]) {
+    const first = attempts[0]?.error;
+    super(first?.code ?? 'service_unavailable', { ...(first && { message: first.message, cause: first }) });
+    this.attempts = attempts;
+  }
+}
+
+export interface Intake {
+  /** Streams the body to the first candidate that takes it. On any failure nothing is left that nobody will clean up. */
+  store(request: IntakeRequest): Promise<IntakeResult>;
+  /** Call once a row promises the bytes. */
+  settle(result: Pick<IntakeResult, 'channel' | 'segments'>): Promise<void>;
+  /** Removes bytes that no row will promise. */
+  discard(result: Pick<IntakeResult, 'channel' | 'segments' | 'pendingCleanup'>): Promise<void>;
+}
+
+export interface IntakeOptions {
+  readonly metadata: Pick<MetadataStore, 'jobs'>;
+  readonly digests: DigestService;
+  /** Folder for temporary copies; exists. */
+  readonly spoolFolder: string;
+  readonly now: Clock;
+}
+
+const headBytes = 4096;
+/** Later than the slowest upload could end: an object is an orphan only when its upload is long over. */
+const orphanAfterMs = 7 * dayMs;
+
+export function createIntake({ metadata, digests, spoolFolder, now }: IntakeOptions): Intake {
+  const removeNow = (channelId: string, segments: readonly Segment[]): readonly NewJob[] =>
+    segments.map((segment) => deleteObjectJob(channelId, segment, now()));
+
+  const prepareCleanup = async (
+    channel: ConfiguredChannel,
+    key: string,
+    size: number | undefined,
+  ): Promise<readonly NewJob[]> => {
+    if (!channel.channel.remote) return [];
+    const jobs = locateObjects(channel.channel, key, size).map((ref) =>
+      deleteObjectJob(channel.id, { ref }, now() + orphanAfterMs),
+    );
+    if (jobs.length > 0) await metadata.jobs.add(jobs);
+    return jobs;
+  };
+
+  const tryChannel = async (body: Body, channel: ConfiguredChannel, options: StoreOptions): Promise<StoredAt> => {
+    const cleanup = await prepareCleanup(channel, options.key, options.size);
+    const ids = cleanup.map((job) => job.id);
+    try {
+      return { stored: await body.storeInto(channel, options), channel, pendingCleanup: ids };
+    } catch (error) {
+      await Promise.all(ids.map((id) => metadata.jobs.retry(id, now(), 'The upload failed.')));
+      throw error;
+    }
+  };
+
+  return {
+    async store(request) {
+      const wanted = Object.keys(request.expected ?? {}) as DigestAlgorithm[];
+      const needsSha256 = request.candidates.some(({ channel }) => channel?.channel.limits.needsSha256);
+      if (needsSha256 && !wanted.includes('sha256')) wanted.push('sha256');
+      const tapped = wanted.length > 0 ? digests.tap(request.source, wanted) : undefined;
+      const peeked = await peek(tapped?.source ?? request.source, headBytes);
+      const sniffed = await sniff(peeked.head, { filename: request.filename, declared: request.declaredType });
+      request.accept?.(sniffed, peeked.head);
+
+      const storageId = uuidv7(now());
+      const body = createBody({ peeked, spoolFolder, digests: tapped?.digests });
+      try {
+        const options: StoreOptions = {
+          key: storageKey(storageId, extensionFor(request.filename, sniffed.contentType), now()),
+          contentType: sniffed.contentType,
+          filename: request.filename,
+          size: peeked.size ?? request.size,
+          signal: request.signal,
+        };
+        const stored = await firstThatStores({ request, body, options, tryChannel });
+        const hashes = await tapped?.digests;
+        const result = { ...stored.stored, ...stored, storageId, sniffed, head: peeked.head, sha256: hashes?.sha256 ?? null };
+        const wrong = mismatch(request.expected, hashes);
+        if (wrong !== undefined) {
+          await metadata.jobs.add(removeNow(result.channel.id, result.segments));
+          throw wrong;
+        }
+        return result;
+      } finally {
+        await body.dispose();
+      }
+    },
+
+    async settle({ channel, segments }) {
+      if (channel.channel.settle === undefined) return;
+      // A mark that stays behind costs one look at the next start; the file is safe already.
+      await Promise.all(segments.map((segment) => channel.channel.settle?.(segment.ref).catch(() => undefined)));
+    },
+
+    async discard({ channel, segments, pendingCleanup }) {
+      await metadata.jobs.add(removeNow(channel.id, segments));
+      await metadata.jobs.done(pendingCleanup);
+    },
+  };
+}
+
+interface StoredAt {
+  readonly stored: StoredObjects;
+  readonly channel: ConfiguredChannel;
+  readonly pendingCleanup: readonly string[];
+}
+
+interface Body {
+  storeInto(channel: ConfiguredChannel, options: StoreOptions): Promise<StoredObjects>;
+  /** The source's own failure, if it has failed: no channel is to blame, none is tried again. */
+  failure(): unknown;
+  /** Whether another channel could still get all bytes. */
+  replayable(): boolean;
+  dispose(): Promise<void>;
+}
+
+interface BodyParts {
+  readonly peeked: Peeked;
+  readonly spoolFolder: string;
+  readonly digests: Promise<Digests> | undefined;
+}
+
+/** A body is spooled only when a network is in the way; a local disk gets it straight, and nobody else once it has begun. */
+function createBody({ peeked, spoolFolder, digests }: BodyParts): Body {
+  const state: { failure?: unknown; spool?: Spool } = {};
+  const source = noting(peeked.source, (error) => (state.failure = error));
+  const spool = (): Spool => (state.spool ??= createSpool(source, spoolFolder));
+
+  return {
+    async storeInto({ channel }, options) {
+      if (!channel.remote) return storeStream(channel, state.spool?.follow() ?? source, options);
+      const spooled = spool();
+      if (!channel.limits.needsSha256) return storeSpool(channel, spooled, options);
+      await spooled.ended;
+      const sha256 = (await digests)?.sha256;
+      return storeSpool(channel, spooled, { ...options, ...(sha256 !== undefined && { sha256 }) });
+    },
+    failure: () => state.failure,
+    replayable: () => state.spool !== undefined || !peeked.consumed(),
+    dispose: async () => state.spool?.dispose(),
+  };
+}
+
+/** As restartable as its source. */
+function noting(source: ByteSource, note: (error: unknown) => void): ByteSource {
+  async function* read(): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const chunk of source) yield chunk;
+    } catch (error) {
+      note(error);
+      throw error;
+    }
+  }
+  return { [Symbol.asyncIterator]: read };
+}
+
+interface Tries {
+  readonly request: IntakeRequest;
+  readonly body: Body;
+  readonly options: StoreOptions;
+  readonly tryChannel: (body: Body, channel: ConfiguredChannel, options: StoreOptions) => Promise<StoredAt>;
+}
+
+async function firstThatStores({ request, body, options, tryChannel }: Tries): Promise<StoredAt> {
+  const attempts: Attempt[] = [];
+  for (const [at, candidate] of request.candidates.entries()) {
+    const { channel } = candidate;
+    if (channel === undefined) {
+      attempts.push({ candidate, error: fail('service_unavailable', { message: 'No such channel is configured.' }) });
+      continue;
+    }
+    // Upload API 1.8: only the first try may recompress, the second one on the same channel may not.
+    const modes = at === 0 && request.compress === true && channel.channel.remote ? [true, false] : [false];
+    for (const compress of modes) {
+      try {
+        return await tryChannel(body, channel, { ...options, compress });
+      } catch (error) {
+        if (body.failure() !== undefined || request.signal.aborted || !isChannelError(error)) throw error;
+        attempts.push({ candidate, error });
+        if (!body.replayable()) throw new ChannelsFailed(attempts);
+      }
+    }
+  }
+  throw new ChannelsFailed(attempts);
+}
+
+function isChannelError(error: unknown): error is StowageError {
+  if (isPassing(error)) return true;
+  return (
+    isStowageError(error) &&
+    (error.code.startsWith('channel_') || ['disk_full', 'service_unavailable', 'too_large'].includes(error.code))
+  );
+}
+
+function mismatch(expected: Digests | undefined, actual: Digests | undefined): StowageError | undefined {
+  for (const [algorithm, hex] of Object.entries(expected ?? {})) {
+    const received = actual?.[algorithm as DigestAlgorithm];
+    if (received !== hex) return fail('checksum_mismatch', { details: { algorithm, expected: hex, received } });
+  }
+  return undefined;
+}

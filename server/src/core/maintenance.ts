@@ -1,0 +1,97 @@
+import type { Json } from './bytes.ts';
+import type { Channel, Ref } from './channel.ts';
+import type { ChannelPool } from './channel-pool.ts';
+import { type Clock, minuteMs } from './clock.ts';
+import type { JobHandler } from './jobs.ts';
+import type { Log } from './log.ts';
+import type { MetadataStore, Upload, UploadKind } from './metadata.ts';
+import { storageIdOf } from './storage-key.ts';
+
+/** Removes what is past its time and what crashes left over. */
+export interface Maintenance {
+  /** Once at start: local objects that no row promises. */
+  reclaim(): Promise<number>;
+  /** Expired uploads with their bytes, old idempotency keys, expired tokens. */
+  sweep(): Promise<number>;
+  /** Sweeps once a minute. */
+  start(): void;
+  stop(): Promise<void>;
+}
+
+export interface MaintenanceOptions {
+  readonly metadata: MetadataStore;
+  readonly pool: ChannelPool;
+  readonly removeExpired: Readonly<Record<UploadKind, (upload: Upload) => Promise<boolean>>>;
+  readonly now: Clock;
+  readonly log: Log;
+}
+
+const batch = 200;
+
+export function createMaintenance({ metadata, pool, removeExpired, now, log }: MaintenanceOptions): Maintenance {
+  let timer: NodeJS.Timeout | undefined;
+  let running: Promise<unknown> = Promise.resolve();
+  let stopped = false;
+
+  const sweepUploads = async (): Promise<number> => {
+    let removed = 0;
+    while (!stopped) {
+      const expired = await metadata.uploads.expired(now(), batch);
+      const results = await Promise.all(expired.map((upload) => removeExpired[upload.kind](upload)));
+      const count = results.filter(Boolean).length;
+      removed += count;
+      if (expired.length < batch || count === 0) break;
+    }
+    return removed;
+  };
+  const sweep = async (): Promise<number> => {
+    const removed = await sweepUploads();
+    await metadata.idempotency.removeExpired(now());
+    await metadata.tokens.removeExpired(now());
+    if (removed > 0) log.info({ removed }, 'Expired uploads removed');
+    return removed;
+  };
+  const tick = (): void => {
+    running = sweep()
+      .catch((error: unknown) => log.error({ err: error }, 'The sweep failed, it will run again'))
+      .then(() => {
+        if (!stopped) timer = setTimeout(tick, minuteMs).unref();
+      });
+  };
+
+  return {
+    async reclaim() {
+      let reclaimed = 0;
+      for (const { channel, name } of pool.all()) {
+        for await (const { ref, key } of channel.unsettled?.() ?? []) {
+          if (await metadata.files.knowsStorageId(storageIdOf(key))) await channel.settle?.(ref);
+          else {
+            await channel.delete(ref, { signal: AbortSignal.timeout(minuteMs) });
+            reclaimed++;
+          }
+        }
+        if (reclaimed > 0) log.info({ channel: name, reclaimed }, 'Objects of interrupted uploads removed');
+      }
+      return reclaimed;
+    },
+    sweep,
+    start: tick,
+    async stop() {
+      stopped = true;
+      clearTimeout(timer);
+      await running;
+    },
+  };
+}
+
+/** What the jobs that core writes do. */
+export function storageJobs(pool: ChannelPool): Readonly<Record<string, JobHandler>> {
+  const read = (payload: Json): { readonly channelId: string; readonly ref: Ref; readonly state: Json } =>
+    payload as { channelId: string; ref: Ref; state: Json };
+  const channelOf = (payload: Json): Channel => pool.byId(read(payload).channelId).channel;
+  return {
+    delete_object: (payload, { signal }) => channelOf(payload).delete(read(payload).ref, { signal }),
+    abort_multipart: async (payload, { signal }) => channelOf(payload).multipart?.abort(read(payload).state, { signal }),
+    abort_presign: async (payload, { signal }) => channelOf(payload).presign?.abort(read(payload).state, { signal }),
+  };
+}

@@ -1,0 +1,145 @@
+import type { Caller } from './access.ts';
+import type { ConfiguredChannel } from './channel-pool.ts';
+import { type ChunkedDetails, chunkedDetails, type NamingWishes } from './chunked-details.ts';
+import { ChunkedRefusal, type ChunkedUploadOptions, type Merged } from './chunked-types.ts';
+import { fail } from './errors.ts';
+import { nameCandidates } from './file-id.ts';
+import { hashOfParts } from './hash.ts';
+import type { InFlight } from './in-flight.ts';
+import type { Segment, Upload, UploadPart } from './metadata.ts';
+import { wait } from './pacer.ts';
+import { readAll } from './peek.ts';
+import { openReplica } from './read-content.ts';
+import { sniff } from './sniff.ts';
+import { joinSegments, type StoredObjects } from './store-objects.ts';
+import { uuidv7 } from './uuid.ts';
+
+export interface MergeRequest {
+  readonly upload: Upload;
+  readonly wishes: NamingWishes;
+  readonly caller: Caller;
+  readonly options: ChunkedUploadOptions;
+  readonly inFlight: InFlight;
+  readonly signal: AbortSignal;
+}
+
+const pollMs = 250;
+const maxWaitMs = 60_000;
+const maxRounds = 8;
+const sniffBytes = 8192;
+
+/** Verifies that every part is in and makes them a file. Repeated merges get the file of the first; a merge that fails changes nothing. */
+export async function mergeChunks(request: MergeRequest): Promise<Merged> {
+  const { options } = request;
+  for (let round = 0; round < maxRounds; round++) {
+    const upload = await options.metadata.uploads.get(request.upload.id);
+    if (upload === undefined) throw new ChunkedRefusal('no_session', 'Invalid or expired upload session');
+    if (upload.state === 'done') return mergedBefore(upload, options);
+    const parts = await completeParts(request, upload);
+    const merged = await makeFile(request, upload, parts);
+    if (merged !== undefined) return merged;
+  }
+  throw fail('conflict', { message: 'chunks keep being replaced while they are merged' });
+}
+
+async function mergedBefore(upload: Upload, { files }: ChunkedUploadOptions): Promise<Merged> {
+  const { fileId, fullUrl } = upload.result as { fileId: string; fullUrl: boolean };
+  const stored = await files.get(fileId);
+  if (stored === undefined) throw new ChunkedRefusal('no_session', 'Invalid or expired upload session');
+  return { stored, fullUrl };
+}
+
+/** All parts, after waiting for those that are still coming in, here or on another node. */
+async function completeParts({ options, inFlight, signal }: MergeRequest, upload: Upload): Promise<readonly UploadPart[]> {
+  const { totalChunks } = chunkedDetails(upload);
+  const giveUpAt = options.now() + maxWaitMs;
+  await Promise.race([inFlight.idle(upload.id), wait(maxWaitMs, signal)]);
+  for (;;) {
+    const parts = await options.metadata.uploads.parts(upload.id);
+    const stored = parts.filter((part) => part.state === 'stored');
+    if (stored.length === totalChunks) return stored;
+    const coming = parts.some((part) => part.state === 'pending' && part.updatedAt > options.now() - maxWaitMs);
+    if (!coming || options.now() > giveUpAt) throw incomplete(stored, totalChunks);
+    await wait(pollMs, signal);
+  }
+}
+
+function incomplete(stored: readonly UploadPart[], totalChunks: number): Error {
+  const have = new Set(stored.map((part) => part.index));
+  const missing = Array.from({ length: totalChunks }, (_, index) => index).filter((index) => !have.has(index));
+  const status = JSON.stringify({ completed: stored.length, missing: missing.length });
+  const named = `${missing.slice(0, 20).join(', ')}${missing.length > 20 ? ', ...' : ''}`;
+  // Upload API 2.4: clients see the count and the status; the indexes tell what to send again.
+  return fail('internal_error', {
+    message: `Only ${stored.length}/${totalChunks} chunks completed successfully. Final status: ${status}. Missing chunks: ${named}. The upload is kept: send them and merge again`,
+    details: { missing },
+  });
+}
+
+/** Undefined when a part was replaced meanwhile: then all is looked at again. */
+async function makeFile(request: MergeRequest, upload: Upload, parts: readonly UploadPart[]): Promise<Merged | undefined> {
+  const { options, wishes, caller } = request;
+  const details = chunkedDetails(upload);
+  const total = parts.reduce((sum, part) => sum + part.size, 0);
+  if (total > options.maxUploadBytes) throw fail('too_large', { details: { maxBytes: options.maxUploadBytes } });
+  const channel = options.pool.byId(upload.channelId);
+  const objects = joinSegments(await collectSegments({ request, channel, details, parts }));
+  const contentType = await sniffObjects(request, channel, details, objects);
+  const fullUrl = wishes.fullUrl ?? details.fullUrl ?? false;
+  const id = uuidv7(options.now());
+  const stored = await options.files.add({
+    id,
+    bytes: { ...objects, storageId: uuidv7(options.now()), channel, sha256: null, pendingCleanup: [] },
+    filename: details.filename,
+    contentType,
+    path: nameCandidates({
+      mode: wishes.nameMode ?? details.nameMode ?? 'default',
+      filename: details.filename,
+      contentType,
+      folder: wishes.folder ?? details.folder ?? '',
+    }),
+    uploader: caller.token?.id ?? null,
+    ip: details.ip,
+    upload: { id: upload.id, version: upload.version, result: { fileId: id, fullUrl } },
+  });
+  return stored && { stored, fullUrl };
+}
+
+interface Collecting {
+  readonly request: MergeRequest;
+  readonly channel: ConfiguredChannel;
+  readonly details: ChunkedDetails;
+  readonly parts: readonly UploadPart[];
+}
+
+/** Parts that are objects stay as they are; native ones become one object where the first of them stands. */
+async function collectSegments(collecting: Collecting): Promise<readonly Segment[]> {
+  const { parts } = collecting;
+  const native = parts.filter((part) => part.native !== null);
+  const [first] = native;
+  if (first === undefined) return parts.flatMap((part) => part.segments);
+  const object = await finishNative(collecting, native);
+  return parts.flatMap((part) => (part === first ? [object] : part.segments));
+}
+
+async function finishNative({ request, channel, details }: Collecting, native: readonly UploadPart[]): Promise<Segment> {
+  const { multipart } = channel.channel;
+  if (!multipart || !details.native)
+    throw fail('service_unavailable', { message: 'The storage channel cannot finish this upload any more' });
+  const numbered = native.map((part) => ({ number: part.index + 1, part: part.native, size: part.size }));
+  const put = await multipart.finish(details.native.state, numbered, { signal: request.signal });
+  return { ref: put.ref, size: put.size, hash: hashOfParts(native.map((part) => part.hash)) };
+}
+
+async function sniffObjects(
+  request: MergeRequest,
+  { channel }: ConfiguredChannel,
+  details: ChunkedDetails,
+  objects: StoredObjects,
+): Promise<string> {
+  if (objects.size === 0) return details.contentType || 'application/octet-stream';
+  const range = { start: 0, end: Math.min(sniffBytes, objects.size) - 1 };
+  const { stream } = await openReplica(channel, objects, { range, signal: request.signal });
+  const sniffed = await sniff(await readAll(stream), { filename: details.filename, declared: details.contentType });
+  return sniffed.contentType;
+}

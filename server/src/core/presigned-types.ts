@@ -1,0 +1,64 @@
+import type { Access } from './access.ts';
+import type { ByteSource } from './bytes.ts';
+import type { PresignedUpload } from './channel.ts';
+import type { ChannelPool, ConfiguredChannel } from './channel-pool.ts';
+import type { Clock } from './clock.ts';
+import type { DigestService, Digests } from './digests.ts';
+import type { Files } from './files.ts';
+import type { Intake } from './intake.ts';
+import type { MetadataStore, StoredFile, Upload } from './metadata.ts';
+import type { PresignedDetails } from './presigned-details.ts';
+import type { Prober } from './probe.ts';
+
+export interface PresignRequest {
+  readonly filename: string;
+  readonly contentType: string;
+  readonly category: 'image' | 'video' | 'document';
+  readonly size: number | null;
+  readonly maxBytes: number;
+  readonly sha256: string | null;
+  readonly width: number | null;
+  readonly height: number | null;
+  readonly durationSeconds: number | null;
+  readonly ip: string | null;
+}
+
+export interface StartedUpload {
+  readonly upload: Upload;
+  readonly details: PresignedDetails;
+  readonly channel: ConfiguredChannel;
+  /** How to upload straight to the store; undefined when the bytes go through the relay. */
+  readonly target: PresignedUpload | undefined;
+}
+
+export interface ReceiveRequest {
+  readonly id: string;
+  readonly source: ByteSource;
+  readonly contentType: string | undefined;
+  readonly size: number | undefined;
+  readonly expected: Digests;
+  /** When the transfer began: one that began in time may finish. */
+  readonly startedAt: number;
+  readonly signal: AbortSignal;
+}
+
+/** A media item in whatever state it is. */
+export type Media =
+  | { readonly state: 'ready'; readonly stored: StoredFile; readonly warnings: readonly string[] }
+  | { readonly state: 'uploading' | 'failed'; readonly upload: Upload; readonly details: PresignedDetails };
+
+export interface PresignedUploadOptions {
+  readonly metadata: MetadataStore;
+  readonly pool: ChannelPool;
+  readonly intake: Intake;
+  readonly files: Files;
+  readonly access: Pick<Access, 'isOwnerActive'>;
+  readonly prober: Prober;
+  readonly digests: DigestService;
+  readonly now: Clock;
+  readonly urlTtlSeconds: number;
+  readonly strictSize: boolean;
+  readonly maxOpenUploads: number;
+  /** Media types that may become media. */
+  readonly supportedTypes: readonly string[];
+}

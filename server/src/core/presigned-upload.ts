@@ -1,0 +1,259 @@
+import type { Caller } from './access.ts';
+import { toJson } from './bytes.ts';
+import type { PresignedUpload } from './channel.ts';
+import type { ConfiguredChannel } from './channel-pool.ts';
+import { dayMs, minuteMs } from './clock.ts';
+import { completeUpload } from './complete-upload.ts';
+import { fail } from './errors.ts';
+import type { IntakeResult } from './intake.ts';
+import { deleteObjectJob } from './jobs.ts';
+import { extensionFor } from './media-types.ts';
+import type { NewJob, Upload } from './metadata.ts';
+import { asReceived, type PresignedDetails, presignedDetails, type Received } from './presigned-details.ts';
+import type { Media, PresignedUploadOptions, PresignRequest, ReceiveRequest, StartedUpload } from './presigned-types.ts';
+import { storageKey } from './storage-key.ts';
+import { uuidv7 } from './uuid.ts';
+
+/** Uploads live on after their URL so that a slow transfer can finish and a late `complete` is not punished. */
+const graceMs = dayMs;
+const clockToleranceMs = minuteMs;
+
+export interface PresignedUploads {
+  start(request: PresignRequest, caller: Caller): Promise<StartedUpload>;
+  /** Takes the bytes of an upload from the relay. The last complete transfer before `complete` wins. */
+  receive(request: ReceiveRequest): Promise<Received>;
+  /** Idempotent; two at once get the same answer. */
+  complete(id: string, caller: Caller): Promise<Media & { state: 'ready' }>;
+  find(id: string): Promise<Media | undefined>;
+  listPending(query: { readonly state: 'uploading' | 'failed'; readonly limit: number; readonly offset: number }): Promise<{
+    readonly items: readonly Media[];
+    readonly total: number;
+  }>;
+  /** Gives up an unfinished upload: running transfers stop, its bytes are removed. False when there is none. */
+  cancel(id: string): Promise<boolean>;
+  /** Removes what is past its time. */
+  removeExpired(upload: Upload): Promise<boolean>;
+}
+
+export function createPresignedUploads(options: PresignedUploadOptions): PresignedUploads {
+  const { metadata, pool, intake, files, access, now } = options;
+  const { uploads } = metadata;
+  const writers = new Map<string, Set<AbortController>>();
+  const completing = new Map<string, Promise<Media & { state: 'ready' }>>();
+
+  const receivable = async (request: ReceiveRequest): Promise<{ upload: Upload; details: PresignedDetails }> => {
+    const upload = await uploads.get(request.id);
+    if (upload === undefined || upload.kind !== 'presigned' || upload.state === 'aborted')
+      throw fail('not_found', { message: 'Media not found.' });
+    if (upload.state === 'done') throw fail('already_completed');
+    const details = presignedDetails(upload);
+    if (request.startedAt > details.urlExpiresAt + clockToleranceMs) throw fail('upload_url_expired');
+    if (!(await access.isOwnerActive(upload.owner)))
+      throw fail('invalid_signature', { message: 'The API key of this upload was revoked or has expired.' });
+    checkDeclared(request, details);
+    return { upload, details };
+  };
+
+  const accept = async (id: string, received: Received, cleared: readonly string[]): Promise<void> => {
+    for (;;) {
+      const upload = await uploads.get(id);
+      if (upload === undefined || upload.state === 'aborted') throw fail('not_found', { message: 'Media not found.' });
+      if (upload.state === 'done') throw fail('already_completed');
+      const details = presignedDetails(upload);
+      const patch = {
+        state: 'open',
+        storageId: received.storageId,
+        details: toJson({ ...details, received, error: null }),
+      } as const;
+      const replaced = removalOf(details.received, now());
+      if ((await uploads.update(id, upload.version, patch, { adds: replaced, clears: cleared })) !== undefined) return;
+    }
+  };
+
+  const remove = async (upload: Upload): Promise<boolean> => {
+    for (const writer of writers.get(upload.id) ?? []) writer.abort(fail('not_found', { message: 'The upload was cancelled.' }));
+    const details = presignedDetails(upload);
+    const jobs = upload.state === 'done' ? [] : [...removalOf(details.received, now()), ...abortPresign(upload, details, now())];
+    return uploads.remove(upload.id, upload.version, jobs);
+  };
+
+  return {
+    async start(request, caller) {
+      if ((await uploads.countOpen(caller.owner, 'presigned')) >= options.maxOpenUploads) {
+        throw fail('rate_limit_exceeded', {
+          message: `More than ${options.maxOpenUploads} unfinished uploads. Complete or delete some.`,
+          retryAfterMs: minuteMs,
+        });
+      }
+      const id = uuidv7(now());
+      const { channel, target, key } = await chooseTarget({
+        request,
+        channels: await pool.forCategory(request.category),
+        options,
+      });
+      const details: PresignedDetails = {
+        ...pick(request),
+        urlExpiresAt: now() + options.urlTtlSeconds * 1000,
+        presign: target === undefined ? null : { key, state: target.state },
+      };
+      const upload: Upload = {
+        id,
+        kind: 'presigned',
+        state: 'open',
+        version: 1,
+        owner: caller.owner,
+        channelId: channel.id,
+        details: toJson(details),
+        storageId: null,
+        result: null,
+        createdAt: now(),
+        expiresAt: details.urlExpiresAt + graceMs,
+      };
+      await uploads.add(upload);
+      return { upload, details, channel, target };
+    },
+
+    async receive(request) {
+      const { upload, details } = await receivable(request);
+      const writer = new AbortController();
+      const own = writers.get(upload.id) ?? new Set();
+      writers.set(upload.id, own.add(writer));
+      try {
+        const result = await intake.store({
+          source: request.source,
+          filename: details.filename,
+          declaredType: details.contentType,
+          size: request.size,
+          candidates: [{ group: '', channel: pool.byId(upload.channelId) }],
+          expected: { ...request.expected, ...(details.sha256 !== null && { sha256: details.sha256 }) },
+          signal: AbortSignal.any([request.signal, writer.signal]),
+        });
+        return await keep(result, (received) => accept(upload.id, received, result.pendingCleanup));
+      } finally {
+        own.delete(writer);
+        if (own.size === 0) writers.delete(upload.id);
+      }
+    },
+
+    complete(id, caller) {
+      // Whoever asks for the same thing at once waits for the one answer.
+      const key = `${id} ${caller.owner}`;
+      const running = completing.get(key) ?? completeUpload({ id, caller, options }).finally(() => completing.delete(key));
+      completing.set(key, running);
+      return running;
+    },
+
+    async find(id) {
+      const stored = await files.get(id);
+      if (stored !== undefined) return { state: 'ready', stored, warnings: [] };
+      const upload = await uploads.get(id);
+      return upload === undefined ? undefined : pendingMedia(upload);
+    },
+
+    async listPending({ state, limit, offset }) {
+      const states = [state === 'failed' ? 'failed' : 'open'] as const;
+      const { items, total } = await uploads.list({ kinds: ['presigned', 'import'], states, limit, offset });
+      return { items: items.map(pendingMedia).filter((media) => media !== undefined), total };
+    },
+
+    async cancel(id) {
+      for (;;) {
+        const upload = await uploads.get(id);
+        if (upload === undefined || upload.kind === 'chunked' || upload.kind === 'direct' || upload.state === 'done')
+          return false;
+        if (await remove(upload)) return true;
+      }
+    },
+
+    removeExpired: remove,
+  };
+
+  /** Stored bytes that do not make it into the upload's row are removed. */
+  async function keep(result: IntakeResult, commit: (received: Received) => Promise<void>): Promise<Received> {
+    const received = asReceived(result);
+    try {
+      await commit(received);
+    } catch (error) {
+      await intake.discard(result);
+      throw error;
+    }
+    await intake.settle(result);
+    return received;
+  }
+}
+
+/** Undefined for uploads that are not media (any more). */
+export function pendingMedia(upload: Upload): Media | undefined {
+  if (upload.kind !== 'presigned' && upload.kind !== 'import') return undefined;
+  if (upload.state === 'done' || upload.state === 'aborted') return undefined;
+  return { state: upload.state === 'failed' ? 'failed' : 'uploading', upload, details: presignedDetails(upload) };
+}
+
+/** Jobs that remove received bytes nobody needs any more. */
+export function removalOf(received: Received | null, at: number): readonly NewJob[] {
+  return received === null ? [] : received.segments.map((segment) => deleteObjectJob(received.channelId, segment, at));
+}
+
+export function abortPresign(upload: Upload, details: PresignedDetails, at: number): readonly NewJob[] {
+  if (details.presign === null) return [];
+  return [
+    { id: uuidv7(at), kind: 'abort_presign', payload: { channelId: upload.channelId, state: details.presign.state }, runAt: at },
+  ];
+}
+
+function checkDeclared({ contentType, size }: ReceiveRequest, details: PresignedDetails): void {
+  if (size !== undefined && size > details.maxBytes) throw fail('too_large', { details: { max_size: details.maxBytes } });
+  const given = contentType?.split(';')[0]?.trim().toLowerCase();
+  // A generic type says nothing; heic and heif are two names of one family.
+  if (!given || given === 'application/octet-stream' || given === details.contentType) return;
+  if (family(given) === family(details.contentType)) return;
+  throw fail('content_type_mismatch', {
+    status: 415,
+    message: `This URL is for ${details.contentType}, but the request says ${given}.`,
+    details: { declared: details.contentType, received: given },
+  });
+}
+
+function family(contentType: string): string {
+  return contentType.replace('image/heif', 'image/heic').replace('image/jpg', 'image/jpeg');
+}
+
+function pick(request: PresignRequest): Omit<PresignedDetails, 'urlExpiresAt' | 'presign'> {
+  const { size, ...rest } = request;
+  return { ...rest, declaredSize: size, received: null, error: null, sourceUrl: null };
+}
+
+interface TargetChoice {
+  readonly request: PresignRequest;
+  readonly channels: readonly ConfiguredChannel[];
+  readonly options: PresignedUploadOptions;
+}
+
+interface Target {
+  readonly channel: ConfiguredChannel;
+  readonly target: PresignedUpload | undefined;
+  readonly key: string;
+}
+
+/** The first channel of the category that takes this file: by the store's own presigned upload, else through the relay. */
+async function chooseTarget({ request, channels, options }: TargetChoice): Promise<Target> {
+  const key = storageKey(uuidv7(options.now()), extensionFor(request.filename, request.contentType), options.now());
+  for (const channel of channels) {
+    const { presign, limits } = channel.channel;
+    if (presign === undefined) {
+      if (limits.maxBytes !== undefined && limits.segment === undefined && (request.size ?? 0) > limits.maxBytes) continue;
+      return { channel, target: undefined, key };
+    }
+    const target = await presign.start({
+      key,
+      contentType: request.contentType,
+      filename: request.filename,
+      ...(request.size !== null && { size: request.size }),
+      ...(request.sha256 !== null && { sha256: request.sha256 }),
+      expiresInSeconds: options.urlTtlSeconds,
+      signal: AbortSignal.timeout(30_000),
+    });
+    if (target !== undefined) return { channel, target, key };
+  }
+  throw fail('service_unavailable', { message: 'No storage channel takes this file.' });
+}

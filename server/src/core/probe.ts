@@ -1,0 +1,42 @@
+import type { Channel } from './channel.ts';
+import type { Segment } from './metadata.ts';
+import { readAll } from './peek.ts';
+import { openReplica } from './read-content.ts';
+
+/** What a picture or video says of itself. Pixels as shown, after rotation. */
+export interface MediaFacts {
+  readonly width: number | null;
+  readonly height: number | null;
+  readonly durationSeconds: number | null;
+}
+
+export const noFacts: MediaFacts = { width: null, height: null, durationSeconds: null };
+
+/** Stored bytes, read piece by piece. */
+export interface RandomAccess {
+  readonly size: number;
+  /** `end` is excluded; clamped to the size. */
+  read(start: number, end: number): Promise<Uint8Array>;
+}
+
+export interface Prober {
+  /**
+   * Reads headers (and the tail) only. Throws `invalid_media` when the content is corrupt or truncated, `unprocessable` when it is over the caps on
+   * pixels or frames. Types it does not know have no facts.
+   */
+  inspect(content: RandomAccess, contentType: string): Promise<MediaFacts>;
+  /** A quick look at the first bytes; never throws. */
+  fromHead(head: Uint8Array, contentType: string): MediaFacts;
+}
+
+export function randomAccess(channel: Channel, segments: readonly Segment[], signal: AbortSignal): RandomAccess {
+  const size = segments.reduce((sum, segment) => sum + segment.size, 0);
+  return {
+    size,
+    async read(start, end) {
+      const last = Math.min(end, size) - 1;
+      if (start > last) return new Uint8Array(0);
+      return readAll((await openReplica(channel, { segments }, { range: { start, end: last }, signal })).stream);
+    },
+  };
+}

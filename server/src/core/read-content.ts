@@ -1,0 +1,130 @@
+import type { ByteRange, ByteSource } from './bytes.ts';
+import type { Channel, GetResult } from './channel.ts';
+import type { ChannelPool } from './channel-pool.ts';
+import { fail, isStowageError } from './errors.ts';
+import type { Replica, Segment, StoredFile } from './metadata.ts';
+import { isPassing } from './retry.ts';
+
+export interface ReadOptions {
+  readonly range?: ByteRange | undefined;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Opens the bytes of a file, or a range of them (inside the file), from the first replica that answers. Rejects with the last replica's error
+ * before the first byte; a segment that breaks off midway is taken up again where it stopped.
+ */
+export async function openContent(
+  pool: ChannelPool,
+  stored: Pick<StoredFile, 'blob' | 'replicas'>,
+  options: ReadOptions,
+): Promise<GetResult> {
+  let lastError: unknown = fail('not_found', { message: 'No storage channel holds this file.' });
+  for (const replica of stored.replicas) {
+    if (replica.state !== 'ok') continue;
+    try {
+      return await openReplica(pool.byId(replica.channelId).channel, replica, options);
+    } catch (error) {
+      if (options.signal.aborted) throw error;
+      lastError = error;
+    }
+  }
+  // The library promises the file, so its loss on the channel is the server's trouble, not a wrong address.
+  throw isStowageError(lastError, 'not_found')
+    ? fail('channel_unavailable', { message: 'The storage channel has lost this file.', cause: lastError })
+    : lastError;
+}
+
+interface Piece {
+  readonly segment: Segment;
+  readonly range: ByteRange | undefined;
+  readonly size: number;
+}
+
+/** Opens the objects of one replica as one stream. */
+export async function openReplica(
+  channel: Channel,
+  replica: Pick<Replica, 'segments'>,
+  { range, signal }: ReadOptions,
+): Promise<GetResult> {
+  const pieces = cutPieces(replica.segments, range);
+  const size = pieces.reduce((sum, piece) => sum + piece.size, 0);
+  const [first, ...rest] = pieces;
+  if (first === undefined) return { stream: empty(), size: 0 };
+  const opened = await openPiece(channel, first, signal);
+  if (rest.length === 0 && !channel.remote) return opened;
+  return { stream: joinPieces({ channel, first: opened, pieces, signal }), size };
+}
+
+function cutPieces(segments: readonly Segment[], range: ByteRange | undefined): readonly Piece[] {
+  const pieces: Piece[] = [];
+  let offset = 0;
+  for (const segment of segments) {
+    const from = Math.max(0, (range?.start ?? 0) - offset);
+    const to = Math.min(segment.size - 1, (range?.end ?? Number.MAX_SAFE_INTEGER) - offset);
+    offset += segment.size;
+    if (from > to) continue;
+    const whole = from === 0 && to === segment.size - 1;
+    pieces.push({ segment, range: whole ? undefined : { start: from, end: to }, size: to - from + 1 });
+  }
+  return pieces;
+}
+
+function openPiece(channel: Channel, { segment, range }: Piece, signal: AbortSignal): Promise<GetResult> {
+  return channel.get(segment.ref, { signal, ...(range && { range }) });
+}
+
+interface Join {
+  readonly channel: Channel;
+  readonly first: GetResult;
+  readonly pieces: readonly Piece[];
+  readonly signal: AbortSignal;
+}
+
+async function* joinPieces({ channel, first, pieces, signal }: Join): AsyncGenerator<Uint8Array> {
+  let upcoming: Promise<GetResult> | undefined;
+  try {
+    let current: GetResult | undefined = first;
+    for (const [at, piece] of pieces.entries()) {
+      const opened: GetResult = current ?? (await upcoming) ?? (await openPiece(channel, piece, signal));
+      current = undefined;
+      upcoming = undefined;
+      const following = pieces[at + 1];
+      for await (const chunk of resuming(channel, piece, opened, signal)) {
+        yield chunk;
+        // Only once the reader has taken something: a player that reads a head and seeks away costs one segment.
+        if (following !== undefined && upcoming === undefined) {
+          upcoming = openPiece(channel, following, signal);
+          upcoming.catch(() => undefined);
+        }
+      }
+    }
+  } finally {
+    upcoming?.then((unused) => unused.stream[Symbol.asyncIterator]().return?.()).catch(() => undefined);
+  }
+}
+
+const maxResumes = 3;
+
+async function* resuming(channel: Channel, piece: Piece, opened: GetResult, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  let sent = 0;
+  let stream: ByteSource = opened.stream;
+  for (let resumes = 0; ; resumes++) {
+    try {
+      for await (const chunk of stream) {
+        sent += chunk.length;
+        yield chunk;
+      }
+      if (sent >= piece.size) return;
+      throw fail('channel_unavailable', { message: 'The storage backend sent fewer bytes than it holds.' });
+    } catch (error) {
+      if (resumes >= maxResumes || !isPassing(error) || signal.aborted) throw error;
+      const start = (piece.range?.start ?? 0) + sent;
+      const end = (piece.range?.start ?? 0) + piece.size - 1;
+      if (start > end) return;
+      stream = (await channel.get(piece.segment.ref, { signal, range: { start, end } })).stream;
+    }
+  }
+}
+
+async function* empty(): AsyncGenerator<Uint8Array> {}

@@ -1,0 +1,155 @@
+import type { ByteSource } from './bytes.ts';
+import type { Channel, PutOptions, Ref } from './channel.ts';
+import { fail } from './errors.ts';
+import { createHasher, hashOfParts } from './hash.ts';
+import type { Segment } from './metadata.ts';
+import { withRetry } from './retry.ts';
+import type { Spool } from './spool.ts';
+
+export interface StoredObjects {
+  readonly segments: readonly Segment[];
+  readonly size: number;
+  /** As `Blob.hash`: of all bytes, or over the segments' hashes when there are several. */
+  readonly hash: string;
+}
+
+export interface StoreOptions extends Omit<PutOptions, 'size'> {
+  readonly size?: number | undefined;
+}
+
+const parallelSegments = 3;
+
+/** Streams a body once into a channel that takes it whole and does not need a replay (a local disk). */
+export async function storeStream(channel: Channel, source: ByteSource, options: StoreOptions): Promise<StoredObjects> {
+  const hasher = createHasher();
+  const { size, ...rest } = options;
+  const counted = { bytes: 0 };
+  const put = await channel.put(hashInto(source, hasher, counted), { ...rest, ...(size !== undefined && { size }) });
+  return joinSegments([{ ref: put.ref, size: put.size, hash: hasher.digest() }]);
+}
+
+/**
+ * Stores a replayable body, as one object or cut into segments of `limits.segment.best` bytes, with retries from the spool. Segments go out
+ * while later ones are still arriving. When one fails for good, those already stored are deleted.
+ */
+export async function storeSpool(channel: Channel, spool: Spool, options: StoreOptions): Promise<StoredObjects> {
+  const { segment, maxBytes } = channel.limits;
+  if (segment === undefined) {
+    const size = spool.size() ?? options.size;
+    if (maxBytes !== undefined && (size ?? 0) > maxBytes) throw fail('too_large', { details: { maxBytes } });
+    return joinSegments([await putSlice({ channel, spool, start: 0, size, options })]);
+  }
+  if ((await spool.arrived(segment.best + 1)) <= segment.best) {
+    return joinSegments([await putSlice({ channel, spool, start: 0, size: await spool.ended, options })]);
+  }
+  return joinSegments(await storeSegments(channel, spool, options, segment.best));
+}
+
+/** What a list of segments amounts to. */
+export function joinSegments(segments: readonly Segment[]): StoredObjects {
+  const [only] = segments;
+  const size = segments.reduce((sum, segment) => sum + segment.size, 0);
+  const hash = segments.length === 1 && only !== undefined ? only.hash : hashOfParts(segments.map((segment) => segment.hash));
+  return { segments, size, hash };
+}
+
+/** Every ref that `storeSpool` with this key may leave behind, where the channel can tell in advance. */
+export function locateObjects(channel: Channel, key: string, sizeBytes: number | undefined): readonly Ref[] {
+  if (channel.locate === undefined) return [];
+  const best = channel.limits.segment?.best;
+  if (best === undefined || (sizeBytes !== undefined && sizeBytes <= best)) return [channel.locate(key)];
+  const count = sizeBytes === undefined ? 1 : Math.ceil(sizeBytes / best);
+  return [channel.locate(key), ...Array.from({ length: count }, (_, index) => channel.locate?.(segmentKey(key, index)) ?? null)];
+}
+
+async function storeSegments(
+  channel: Channel,
+  spool: Spool,
+  options: StoreOptions,
+  sizeBytes: number,
+): Promise<readonly Segment[]> {
+  const stored: Segment[] = [];
+  const stop = new AbortController();
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  let index = 0;
+
+  const work = async (): Promise<void> => {
+    for (;;) {
+      const at = index++;
+      const start = at * sizeBytes;
+      const size = Math.min(sizeBytes, (await spool.arrived(start + sizeBytes)) - start);
+      if (size <= 0) return;
+      signal.throwIfAborted();
+      stored[at] = await putSlice({ channel, spool, start, size, options: segmentOptions(options, at, signal) });
+    }
+  };
+  const workers = Array.from({ length: parallelSegments }, () =>
+    work().catch((error: unknown) => {
+      stop.abort(error);
+      throw error;
+    }),
+  );
+  try {
+    await Promise.all(workers);
+    return stored;
+  } catch (error) {
+    await Promise.allSettled(workers);
+    await Promise.allSettled(
+      stored.filter(Boolean).map((segment) => channel.delete(segment.ref, { signal: AbortSignal.timeout(30_000) })),
+    );
+    throw error;
+  }
+}
+
+function segmentOptions(options: StoreOptions, index: number, signal: AbortSignal): StoreOptions {
+  const { size: _size, sha256: _sha256, filename, ...rest } = options;
+  const suffix = `.part${String(index).padStart(3, '0')}`;
+  return {
+    ...rest,
+    key: segmentKey(options.key, index),
+    signal,
+    contentType: 'application/octet-stream',
+    filename: `${filename ?? 'file'}${suffix}`,
+  };
+}
+
+function segmentKey(key: string, index: number): string {
+  return `${key}.${index}`;
+}
+
+interface Slice {
+  readonly channel: Channel;
+  readonly spool: Spool;
+  readonly start: number;
+  readonly size: number | undefined;
+  readonly options: StoreOptions;
+}
+
+async function putSlice({ channel, spool, start, size, options }: Slice): Promise<Segment> {
+  const { size: _size, ...rest } = options;
+  return withRetry(async () => {
+    const hasher = createHasher();
+    const counted = { bytes: 0 };
+    const source = hashInto(spool.follow(start, size), hasher, counted);
+    const put = await channel.put(source, { ...rest, ...(size !== undefined && { size }) });
+    const hash = hasher.digest();
+    if (put.size === counted.bytes) return { ref: put.ref, size: put.size, hash };
+    if (options.compress !== true) {
+      throw fail('channel_unavailable', { message: `The storage backend kept ${put.size} of ${counted.bytes} bytes.` });
+    }
+    // Recompressed by the backend: the hash names what came in, not what is stored.
+    return { ref: put.ref, size: put.size, hash: `${hash}-recompressed` };
+  }, options.signal);
+}
+
+async function* hashInto(
+  source: ByteSource,
+  hasher: ReturnType<typeof createHasher>,
+  counted: { bytes: number },
+): AsyncGenerator<Uint8Array> {
+  for await (const chunk of source) {
+    hasher.update(chunk);
+    counted.bytes += chunk.length;
+    yield chunk;
+  }
+}
