@@ -1,0 +1,34 @@
+import { clampUtf8, cleanSegment, cleanText, decodeOnce, MAX_SEGMENT_BYTES } from './path-text.ts';
+
+// Keeps `folder/name` below 1 KiB: such paths fit the index entries of every store.
+const MAX_FOLDER_BYTES = 768;
+
+/**
+ * The folder that `raw` means (Upload API 1.6): `''` for the root, else `a/b` of safe segments. Takes any string and never fails; what is too long
+ * loses its last segments. Cleaning a clean folder changes nothing.
+ */
+export function cleanFolder(raw: string): string {
+  return folderOf(decodeOnce(raw));
+}
+
+/** The same for text that has been percent-decoded. */
+export function folderOf(decoded: string): string {
+  if (decoded.trim() === '') return '';
+  const segments = cleanText(decoded)
+    .replaceAll('..', '_')
+    .replaceAll('\\', '/')
+    .split('/')
+    .filter((segment) => segment !== '')
+    .map((segment) => (segment === '.' ? '_' : clampUtf8(cleanSegment(segment), MAX_SEGMENT_BYTES)));
+  return shorten(segments);
+}
+
+function shorten(segments: readonly string[]): string {
+  let folder = '';
+  for (const segment of segments) {
+    const longer = folder === '' ? segment : `${folder}/${segment}`;
+    if (Buffer.byteLength(longer) > MAX_FOLDER_BYTES) break;
+    folder = longer;
+  }
+  return folder;
+}
