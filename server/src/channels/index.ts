@@ -1,4 +1,6 @@
+import { discordDriver } from './discord/index.ts';
 import type { Driver } from './driver.ts';
+import { localDriver } from './local/index.ts';
 import { memoryDriver } from './memory/index.ts';
 import { b2Driver, cfr2Driver, minioDriver, r2Driver, s3Driver, spacesDriver, wasabiDriver } from './s3/index.ts';
 import { telegramDriver } from './telegram/index.ts';
@@ -8,14 +10,16 @@ import { webdavDriver } from './webdav/index.ts';
 export const drivers: readonly Driver[] = [
   b2Driver,
   cfr2Driver,
+  discordDriver,
+  localDriver,
+  memoryDriver,
   minioDriver,
   r2Driver,
   s3Driver,
   spacesDriver,
-  wasabiDriver,
   telegramDriver,
+  wasabiDriver,
   webdavDriver,
-  memoryDriver, //
 ];
 
 /** The driver of a channel `type` in the configuration. */

@@ -1,0 +1,142 @@
+import { closeSync, constants, fsync, mkdirSync, open, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { errnoOf, io, ioSync } from './io.ts';
+
+/**
+ * The folders that objects are published in: `2026-11-22/14-0` is the first one of that hour (UTC). All uploads of a moment share one, so
+ * that they share its fsync too.
+ */
+export interface Folders {
+  /** The folder to publish in now; `release` it once `sync` has been waited for. */
+  take(): Folder;
+  close(): void;
+}
+
+export interface Folder {
+  /** Below the objects folder. */
+  readonly path: string;
+  /** Resolves when every name that was there at the time of the call survives power loss. */
+  sync(): Promise<void>;
+  release(): void;
+}
+
+const maxNames = 4096;
+
+export function createFolders(objects: string, now: () => Date = () => new Date()): Folders {
+  let current: OpenFolder | undefined;
+  let currentHour = '';
+  return {
+    take: () => {
+      const hour = now().toISOString().slice(0, 13);
+      if (current === undefined || current.failed || hour !== currentHour || current.names >= maxNames) {
+        current?.retire();
+        current = undefined;
+        current = createFolder(objects, hour);
+        currentHour = hour;
+      }
+      return current.take();
+    },
+    close: () => {
+      current?.retire();
+      current = undefined;
+    },
+  };
+}
+
+interface OpenFolder {
+  readonly names: number;
+  readonly failed: boolean;
+  take(): Folder;
+  /** No new names; the descriptor is closed with the last release. */
+  retire(): void;
+}
+
+/** Makes a folder nobody else writes to. Synchronous: once an hour or 4,096 files. */
+function createFolder(objects: string, hour: string): OpenFolder {
+  const day = hour.slice(0, 10);
+  ioSync(() => mkdirSync(join(objects, day), { recursive: true }));
+  const path = firstFree(objects, `${day}/${hour.slice(11)}`);
+  const fd = ioSync(() => openSync(join(objects, path), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW));
+  const state = { names: 0, users: 0, retired: false, failed: false };
+  const parents = Promise.all([syncFolder(join(objects, day)), syncFolder(objects)]).catch((error: unknown) => {
+    state.failed = true;
+    throw error;
+  });
+  parents.catch(() => {});
+  const syncNames = shared(() => io((done) => fsync(fd, done)));
+  const closeIfDone = () => {
+    if (state.retired && state.users === 0) {
+      closeSync(fd);
+    }
+  };
+  const folder: Folder = {
+    path,
+    sync: async () => {
+      await Promise.all([syncNames(), parents]);
+    },
+    release: () => {
+      state.users--;
+      closeIfDone();
+    },
+  };
+  return {
+    get names() {
+      return state.names;
+    },
+    get failed() {
+      return state.failed;
+    },
+    take: () => {
+      state.names++;
+      state.users++;
+      return folder;
+    },
+    retire: () => {
+      state.retired = true;
+      closeIfDone();
+    },
+  };
+}
+
+function firstFree(objects: string, prefix: string): string {
+  for (let number = 0; ; number++) {
+    try {
+      ioSync(() => mkdirSync(join(objects, `${prefix}-${number}`)));
+      return `${prefix}-${number}`;
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') {
+        throw error;
+      }
+    }
+  }
+}
+
+/** Makes the names in a folder survive power loss. */
+export async function syncFolder(path: string): Promise<void> {
+  const fd = await io<number>((done) => open(path, constants.O_RDONLY | constants.O_DIRECTORY, done));
+  try {
+    await io((done) => fsync(fd, done));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Lets callers share runs of `work`: everybody gets a run that began after their call, at most one is under way. */
+export function shared(work: () => Promise<void>): () => Promise<void> {
+  let running: Promise<void> | undefined;
+  let next: Promise<void> | undefined;
+  const start = () => {
+    next = undefined;
+    running = work().finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+  return () => {
+    if (next === undefined && running === undefined) {
+      return start();
+    }
+    next ??= (running ?? Promise.resolve()).then(start, start);
+    return next;
+  };
+}

@@ -1,0 +1,94 @@
+import { mkdirSync, realpathSync, unlink } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { z } from 'zod';
+import type { Channel } from '../../core/channel.ts';
+import { fail } from '../../core/errors.ts';
+import { type DriverContext, defineDriver } from '../driver.ts';
+import { checkDisk } from './check.ts';
+import { createFolders, syncFolder } from './folders.ts';
+import { io, ioSync, unlessMissing } from './io.ts';
+import { createMarks } from './marks.ts';
+import { pathOf } from './names.ts';
+import { createQuickDisk } from './quick-disk.ts';
+import { createWarm, hasLinkedParent, readObject } from './read.ts';
+import { createSpace } from './space.ts';
+import { write } from './write.ts';
+
+const settingsSchema = z.strictObject({
+  path: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Folder for the objects; relative paths start at the data folder. Default: `objects` there.'),
+  reserveBytes: z
+    .int()
+    .nonnegative()
+    .optional()
+    .describe('Bytes of the disk that uploads leave free. Default: 256 MiB or 2 % of the disk, whichever is smaller.'),
+});
+
+/** Files in a folder of this machine. The folder may be shared by processes of one machine (one pid namespace), not by several. */
+export const localDriver = defineDriver({
+  type: 'local',
+  group: 'local',
+  label: 'Local',
+  settings: settingsSchema,
+  create: createLocalChannel,
+});
+
+export function createLocalChannel(settings: z.infer<typeof settingsSchema>, { dataDir }: DriverContext): Channel {
+  const root = openRoot(resolve(dataDir, settings.path ?? 'objects'));
+  const objects = join(root, 'objects');
+  ioSync(() => mkdirSync(objects, { recursive: true, mode: 0o700 }));
+  const disk = createQuickDisk();
+  const warm = createWarm();
+  const marks = createMarks(root, objects, disk);
+  const folders = createFolders(objects);
+  const space = createSpace(root, settings.reserveBytes);
+
+  return {
+    limits: {},
+    remote: false,
+    put: (source, options) => write(source, options, { objects, folders, marks, space, disk, warm }),
+    get: (ref, options) => {
+      const path = pathOf(ref);
+      return path === undefined ? Promise.reject(fail('not_found')) : readObject(path, options, { objects, disk, warm });
+    },
+    delete: async (ref) => {
+      const path = pathOf(ref);
+      if (path !== undefined) {
+        await removeObject(join(objects, path));
+        await marks.remove(path);
+      }
+    },
+    check: ({ signal }) => checkDisk({ marks, space, signal }),
+    settle: async (ref) => {
+      const path = pathOf(ref);
+      if (path !== undefined) {
+        await marks.remove(path);
+      }
+    },
+    unsettled: () => marks.unsettled(),
+    close: async () => {
+      folders.close();
+      marks.close();
+    },
+  };
+}
+
+/** The owner may make the root itself a symlink; below it none is followed. */
+function openRoot(path: string): string {
+  return ioSync(() => {
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    return realpathSync(path);
+  });
+}
+
+async function removeObject(file: string): Promise<void> {
+  if (hasLinkedParent(file)) {
+    return;
+  }
+  if (await unlessMissing(io((done) => unlink(file, done)))) {
+    await syncFolder(dirname(file));
+  }
+}

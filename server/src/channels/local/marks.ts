@@ -1,0 +1,150 @@
+import { randomBytes } from 'node:crypto';
+import { lstat, mkdirSync, readdir, readFileSync, rmdirSync, type Stats, unlink, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Ref } from '../../core/channel.ts';
+import { errnoOf, io, ioSync, unlessMissing } from './io.ts';
+import { markOf, unmark } from './names.ts';
+import type { QuickDisk } from './quick-disk.ts';
+
+/**
+ * The second names of objects that are being written or not confirmed yet, in `tmp/<owner>/`. One owner folder per process and channel
+ * tells the leftovers of a crash from the work of another live process on the same root.
+ */
+export interface Marks {
+  /** Path of the mark for an object about to be written; it is not swept until `landed`. */
+  begin(objectPath: string): string;
+  landed(objectPath: string): void;
+  /** Removes the mark of a confirmed or deleted object, whichever process left it. */
+  remove(objectPath: string): Promise<void>;
+  /** What this channel and dead processes left published but unconfirmed; removes unpublished leftovers on the way. */
+  unsettled(): AsyncIterable<{ readonly ref: Ref; readonly key: string }>;
+  close(): void;
+}
+
+export function createMarks(root: string, objects: string, disk: QuickDisk): Marks {
+  const tmp = join(root, 'tmp');
+  const owner = `${process.pid}-${startedAt(process.pid) ?? 'x'}-${randomBytes(4).toString('hex')}`;
+  const own = join(tmp, owner);
+  const underWay = new Set<string>();
+  ioSync(() => mkdirSync(own, { recursive: true, mode: 0o700 }));
+
+  const removeOwn = (mark: string): boolean | Promise<boolean> => {
+    const path = join(own, mark);
+    return disk.isQuick ? disk.time(() => unlinkQuick(path)) : unlessMissing(io((done) => unlink(path, done)));
+  };
+  const others = async () => (await io<string[]>((done) => readdir(tmp, done))).filter((name) => name !== owner);
+
+  return {
+    begin: (objectPath) => {
+      const mark = markOf(objectPath);
+      underWay.add(mark);
+      return join(own, mark);
+    },
+    landed: (objectPath) => {
+      underWay.delete(markOf(objectPath));
+    },
+    remove: async (objectPath) => {
+      const mark = markOf(objectPath);
+      if (await removeOwn(mark)) {
+        return;
+      }
+      for (const other of await others()) {
+        await unlessMissing(io((done) => unlink(join(tmp, other, mark), done)));
+      }
+    },
+    unsettled: async function* () {
+      yield* sweep({ folder: own, objects, isUnderWay: (mark) => underWay.has(mark) });
+      for (const dead of (await others()).filter((name) => !isAlive(name))) {
+        const folder = join(tmp, dead);
+        yield* sweep({ folder, objects, isUnderWay: () => false });
+        removeIfEmpty(folder);
+      }
+    },
+    close: () => removeIfEmpty(own),
+  };
+}
+
+interface Sweep {
+  readonly folder: string;
+  readonly objects: string;
+  isUnderWay(mark: string): boolean;
+}
+
+async function* sweep({ folder, objects, isUnderWay }: Sweep): AsyncIterable<{ readonly ref: Ref; readonly key: string }> {
+  for (const mark of await io<string[]>((done) => readdir(folder, done))) {
+    if (isUnderWay(mark)) {
+      continue;
+    }
+    const named = unmark(mark);
+    if (named !== undefined && (await isPublished(join(folder, mark), join(objects, named.path)))) {
+      yield { ref: { path: named.path }, key: named.key };
+    } else {
+      await unlessMissing(io((done) => unlink(join(folder, mark), done)));
+    }
+  }
+}
+
+async function isPublished(markPath: string, objectPath: string): Promise<boolean> {
+  const [mark, object] = await Promise.all([inodeOf(markPath), inodeOf(objectPath)]);
+  return mark !== undefined && mark === object;
+}
+
+async function inodeOf(path: string): Promise<number | undefined> {
+  try {
+    return (await io<Stats>((done) => lstat(path, done))).ino;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+function unlinkQuick(path: string): boolean {
+  try {
+    ioSync(() => unlinkSync(path));
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') {
+      return false;
+    }
+    throw error;
+  }
+}
+
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch {
+    // Not empty, or gone: the next start looks again.
+  }
+}
+
+/** Whether the process that an owner folder is named after still runs. A pid alone is not enough: it is given again. */
+function isAlive(owner: string): boolean {
+  const [pid, started] = owner.split('-');
+  if (started === 'x') {
+    return answersSignals(Number(pid));
+  }
+  return started !== undefined && startedAt(Number(pid)) === started;
+}
+
+/** Start of a process in clock ticks since boot; undefined when there is no such process, or no /proc. */
+function startedAt(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The command, in brackets, may hold spaces and brackets itself; the start is the 20th field behind it.
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  } catch {
+    return undefined;
+  }
+}
+
+function answersSignals(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return errnoOf(error) === 'EPERM';
+  }
+}

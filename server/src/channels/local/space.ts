@@ -1,0 +1,71 @@
+import { type StatsFs, statfs } from 'node:fs';
+import { fail } from '../../core/errors.ts';
+import { io } from './io.ts';
+
+/** Refuses writes before the disk is full, so that the database beside the objects can still be written. */
+export interface Space {
+  /** Sets bytes aside for a body of `size` (unknown: none yet). Throws `disk_full`. */
+  claim(size?: number): Promise<Claim>;
+}
+
+export interface Claim {
+  /** Call before writing the next `bytes`. Throws `disk_full`. */
+  take(bytes: number): Promise<void>;
+  release(): void;
+}
+
+const freshMs = 1000;
+const defaultReserveBytes = 256 * 1024 * 1024;
+
+/** `reserveBytes` stays free; by default 256 MiB or 2 % of the disk, whichever is smaller. */
+export function createSpace(root: string, reserveBytes?: number): Space {
+  let freeBytes = 0;
+  let readAt = Number.NEGATIVE_INFINITY;
+  let reading: Promise<void> | undefined;
+  // Announced but not written yet, by all uploads under way; written since the disk was asked last.
+  let claimedBytes = 0;
+  let writtenBytes = 0;
+
+  const refresh = async () => {
+    const { bavail, blocks, bsize } = await io<StatsFs>((done) => statfs(root, done));
+    const reserve = reserveBytes ?? Math.min(defaultReserveBytes, Math.floor(blocks * bsize * 0.02));
+    freeBytes = bavail * bsize - reserve;
+    writtenBytes = 0;
+    readAt = performance.now();
+  };
+  const check = async () => {
+    if (performance.now() - readAt > freshMs) {
+      reading ??= refresh().finally(() => {
+        reading = undefined;
+      });
+      await reading;
+    }
+    if (freeBytes - claimedBytes - writtenBytes < 0) {
+      throw fail('disk_full');
+    }
+  };
+
+  return {
+    claim: async (size = 0) => {
+      let left = size;
+      const give = (bytes: number) => {
+        claimedBytes -= Math.min(left, bytes);
+        left -= Math.min(left, bytes);
+      };
+      const claim: Claim = {
+        take: (bytes) => {
+          give(bytes);
+          writtenBytes += bytes;
+          return check();
+        },
+        release: () => give(left),
+      };
+      claimedBytes += size;
+      await check().catch((error: unknown) => {
+        claim.release();
+        throw error;
+      });
+      return claim;
+    },
+  };
+}
