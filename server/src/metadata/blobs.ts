@@ -1,0 +1,80 @@
+import type { Blob, NewJob, Replica, Segment } from '../core/metadata.ts';
+import type { Flavor } from './flavor.ts';
+import { blobRow, replicaRow, toBlob, toReplica } from './rows.ts';
+import type { BlobRow, ReplicaRow } from './schema.ts';
+import { all, first, run, statement, type Work } from './work.ts';
+
+/** Steps that file transactions take with blobs and replicas, keeping `channel_usage` right. */
+export interface BlobQueries {
+  /** Keeps what there is already. Answers what is stored then, and whether the replica is new. */
+  add(
+    blob: Blob,
+    replica: Replica,
+  ): Work<{ readonly blob: Blob; readonly replicas: readonly Replica[]; readonly isNew: boolean }>;
+  /** Last step of a transaction: other nodes wait for the row from here on. */
+  count(channelId: string, change: { readonly bytes: number; readonly blobs: number }): Work<void>;
+  /** Removes the blob and its replicas if no file points to it. Answers the jobs that will remove its objects. */
+  removeUnused(id: string, cleanup: (channelId: string, segment: Segment) => NewJob): Work<readonly NewJob[]>;
+}
+
+export function blobQueries({ db, lock, usageShards }: Flavor): BlobQueries {
+  type Of = { id: string };
+  const insertBlob = statement((row: BlobRow) =>
+    db
+      .insertInto('blobs')
+      .values({ id: row.id, size: row.size, hash: row.hash, sha256: row.sha256, created_at: row.created_at })
+      .onConflict((conflict) => conflict.column('id').doNothing()),
+  );
+  const insertReplica = statement((row: ReplicaRow) =>
+    db
+      .insertInto('replicas')
+      .values({ blob_id: row.blob_id, channel_id: row.channel_id, segments: row.segments, state: row.state })
+      .onConflict((conflict) => conflict.columns(['blob_id', 'channel_id']).doNothing()),
+  );
+  const getBlob = statement((of: Of) => db.selectFrom('blobs').selectAll().where('id', '=', of.id));
+  const lockBlob = statement((of: Of) => lock(db.selectFrom('blobs').selectAll().where('id', '=', of.id)));
+  const replicasOf = statement((of: Of) =>
+    db.selectFrom('replicas').selectAll().where('blob_id', '=', of.id).orderBy('channel_id'),
+  );
+  const fileOf = statement((of: Of) => db.selectFrom('files').select('id').where('blob_id', '=', of.id).limit(1));
+  const deleteReplicas = statement((of: Of) => db.deleteFrom('replicas').where('blob_id', '=', of.id));
+  const deleteBlob = statement((of: Of) => db.deleteFrom('blobs').where('id', '=', of.id));
+  const addUsage = statement((row: { channel: string; shard: number; bytes: number; blobs: number }) =>
+    db
+      .insertInto('channel_usage')
+      .values({ channel_id: row.channel, shard: row.shard, bytes: row.bytes, blobs: row.blobs })
+      .onConflict((conflict) =>
+        conflict.columns(['channel_id', 'shard']).doUpdateSet((old) => ({
+          bytes: old('channel_usage.bytes', '+', old.ref('excluded.bytes')),
+          blobs: old('channel_usage.blobs', '+', old.ref('excluded.blobs')),
+        })),
+      ),
+  );
+
+  function* count(channel: string, { bytes, blobs }: { bytes: number; blobs: number }): Work<void> {
+    yield* run(addUsage({ channel, shard: Math.floor(Math.random() * usageShards), bytes, blobs }));
+  }
+
+  return {
+    count,
+
+    *add(blob, replica) {
+      const isNewBlob = (yield* run(insertBlob({ ...blobRow(blob) }))) > 0;
+      const isNew = (yield* run(insertReplica({ ...replicaRow({ ...replica, blobId: blob.id }) }))) > 0;
+      if (isNewBlob) return { blob, replicas: [{ ...replica, blobId: blob.id }], isNew };
+      const row = yield* first(getBlob({ id: blob.id }));
+      const replicas = (yield* all(replicasOf({ id: blob.id }))).map(toReplica);
+      return { blob: row ? toBlob(row) : blob, replicas, isNew };
+    },
+
+    *removeUnused(id, cleanup) {
+      const blob = yield* first(lockBlob({ id }));
+      if (!blob || (yield* first(fileOf({ id })))) return [];
+      const replicas = (yield* all(replicasOf({ id }))).map(toReplica);
+      yield* run(deleteReplicas({ id }));
+      yield* run(deleteBlob({ id }));
+      for (const { channelId } of replicas) yield* count(channelId, { bytes: -blob.size, blobs: -1 });
+      return replicas.flatMap(({ channelId, segments }) => segments.map((segment) => cleanup(channelId, segment)));
+    },
+  };
+}

@@ -1,0 +1,66 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+
+/** As SQLite defines them: `passive` keeps nobody waiting, `restart` and `truncate` need a moment without writers. */
+export type CheckpointMode = 'passive' | 'full' | 'restart' | 'truncate';
+
+export interface CheckpointReply {
+  /** Everything in the log is in the database file and on the disk. */
+  readonly isComplete: boolean;
+  readonly error?: string;
+}
+
+export interface CheckpointThread {
+  run(mode: CheckpointMode): Promise<CheckpointReply>;
+  close(): Promise<void>;
+}
+
+/** A thread with a connection of its own, started at the first checkpoint. Asks are answered in order. */
+export function checkpointThread(path: string): CheckpointThread {
+  let worker: Worker | undefined;
+  let last: Promise<unknown> = Promise.resolve();
+
+  async function ask(mode: CheckpointMode): Promise<CheckpointReply> {
+    worker ??= start(path, () => {
+      worker = undefined;
+    });
+    const asked = worker;
+    // Only while somebody waits for an answer does the thread keep the process alive.
+    asked.ref();
+    asked.postMessage(mode);
+    try {
+      const [reply] = await once(asked, 'message');
+      return reply as CheckpointReply;
+    } catch (error) {
+      return { isComplete: false, error: String(error) };
+    } finally {
+      asked.unref();
+    }
+  }
+
+  return {
+    run(mode) {
+      const reply = last.then(() => ask(mode));
+      last = reply;
+      return reply;
+    },
+    async close() {
+      await last;
+      if (!worker) return;
+      const ended = once(worker, 'exit');
+      worker.ref();
+      worker.postMessage('close');
+      await ended;
+    },
+  };
+}
+
+function start(path: string, onEnd: () => void): Worker {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  const worker = new Worker(new URL(`./checkpoint-worker.${extension}`, import.meta.url), { workerData: { path } });
+  worker.once('exit', onEnd);
+  // Without a listener an error would end the process; `ask` hears of it.
+  worker.on('error', onEnd);
+  worker.unref();
+  return worker;
+}

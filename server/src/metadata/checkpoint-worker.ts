@@ -1,0 +1,25 @@
+import { DatabaseSync } from 'node:sqlite';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { CheckpointMode, CheckpointReply } from './checkpoint-thread.ts';
+
+// Checkpoints wait for the disk, several times each: here they hold up nobody.
+const db = new DatabaseSync((workerData as { path: string }).path, { timeout: 100 });
+db.exec('pragma synchronous = normal; pragma wal_autocheckpoint = 0');
+
+parentPort?.on('message', (mode: CheckpointMode | 'close') => {
+  if (mode === 'close') {
+    db.close();
+    parentPort?.close();
+  } else {
+    parentPort?.postMessage(checkpoint(mode));
+  }
+});
+
+function checkpoint(mode: CheckpointMode): CheckpointReply {
+  try {
+    const row = db.prepare(`pragma wal_checkpoint(${mode})`).get();
+    return { isComplete: row?.busy === 0 && row.log === row.checkpointed };
+  } catch (error) {
+    return { isComplete: false, error: error instanceof Error ? error.message : String(error) };
+  }
+}

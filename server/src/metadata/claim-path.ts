@@ -1,0 +1,90 @@
+import { fail } from '../core/errors.ts';
+import type { FileRecord, NewFile } from '../core/metadata.ts';
+import type { Flavor } from './flavor.ts';
+import { fileRow } from './rows.ts';
+import type { FileRow } from './schema.ts';
+import { all, dynamic, run, statement, type Work } from './work.ts';
+
+/** A `path` that never gives up would hold the transaction for ever. */
+const maxAttempts = 100_000;
+const firstWindow = 16;
+const largestWindow = 1024;
+
+/** Writes the file under the first of its paths that is free. Throws `conflict` when there is none. */
+export function pathClaim({ db, isIn, lockKey }: Flavor): (input: NewFile) => Work<FileRecord> {
+  const insert = statement((row: FileRow) =>
+    db
+      .insertInto('files')
+      .values({
+        id: row.id,
+        path: row.path,
+        folder: row.folder,
+        filename: row.filename,
+        blob_id: row.blob_id,
+        content_type: row.content_type,
+        category: row.category,
+        size: row.size,
+        width: row.width,
+        height: row.height,
+        duration_seconds: row.duration_seconds,
+        tags: row.tags,
+        list_type: row.list_type,
+        label: row.label,
+        uploader: row.uploader,
+        ip: row.ip,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+      })
+      .onConflict((conflict) => conflict.column('path').doNothing()),
+  );
+  const taken = statement((of: { paths: readonly string[] }) =>
+    db.selectFrom('files').select('path').where(isIn('path', of.paths)),
+  );
+
+  function* claim(input: NewFile, path: string): Work<FileRecord | undefined> {
+    const file = named(input, path);
+    return (yield* run(insert(fileRow(file)))) > 0 ? file : undefined;
+  }
+
+  /** Of many candidates, asks which are taken in one go and claims the first that is not. */
+  function* claimFrom(input: NewFile, paths: readonly string[]): Work<FileRecord | undefined> {
+    const used = new Set((yield* all(taken({ paths }))).map((row) => row.path));
+    for (const path of paths) {
+      const file = used.has(path) ? undefined : yield* claim(input, path);
+      if (file) return file;
+    }
+    return undefined;
+  }
+
+  return function* (input) {
+    const wanted = candidates(input, 0, 1);
+    for (const path of wanted) {
+      const file = yield* claim(input, path);
+      if (file) return file;
+      // Whoever else is after this name waits here, instead of for every candidate in turn.
+      if (lockKey) yield* run(dynamic(lockKey(path)));
+    }
+    for (let at = 1, window = firstWindow; at < maxAttempts; at += window, window = Math.min(2 * window, largestWindow)) {
+      const paths = candidates(input, at, window);
+      const file = yield* claimFrom(input, paths);
+      if (file) return file;
+      if (paths.length < window) break;
+    }
+    throw fail('conflict', { message: 'Every name for this file is taken.' });
+  };
+}
+
+function candidates({ path }: NewFile, from: number, count: number): readonly string[] {
+  const paths: string[] = [];
+  for (let attempt = from; attempt < from + count; attempt++) {
+    const next = path(attempt);
+    if (next === undefined) break;
+    paths.push(next);
+  }
+  return paths;
+}
+
+function named({ file, blob }: NewFile, path: string): FileRecord {
+  const folder = path.slice(0, Math.max(0, path.lastIndexOf('/')));
+  return { ...file, path, folder, blobId: blob.id, size: blob.size };
+}

@@ -1,0 +1,77 @@
+import {
+  type Compilable,
+  DummyDriver,
+  Kysely,
+  PostgresAdapter,
+  PostgresIntrospector,
+  PostgresQueryCompiler,
+  type RawBuilder,
+  type SelectQueryBuilder,
+  type SqlBool,
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  sql,
+} from 'kysely';
+import type { Schema } from './schema.ts';
+
+/** All that differs between the two databases in what is asked of them. How it is asked is an `Engine`'s business. */
+export interface Flavor {
+  /** Builds and compiles queries; runs none. */
+  readonly db: Kysely<Schema>;
+  /** Text compared byte by byte. */
+  readonly text: RawBuilder<string>;
+  /** Rows per channel in `channel_usage`. */
+  readonly usageShards: number;
+  /** `column in (list)`, one statement for lists of any length. */
+  isIn(column: string, list: readonly string[]): RawBuilder<SqlBool>;
+  /** Makes the rows read wait for, and keep out, other writers until the transaction ends. SQLite has one writer anyway. */
+  lock: Lock;
+  /** As `lock`, but passes over rows that somebody else has locked. */
+  lockFree: Lock;
+  /** Holds off other transactions that ask for the same key. */
+  readonly lockKey: ((key: string) => Compilable) | undefined;
+}
+
+type Lock = <Table extends keyof Schema, Row>(
+  query: SelectQueryBuilder<Schema, Table, Row>,
+) => SelectQueryBuilder<Schema, Table, Row>;
+
+export function sqliteFlavor(): Flavor {
+  return {
+    db: new Kysely({
+      dialect: {
+        createAdapter: () => new SqliteAdapter(),
+        createDriver: () => new DummyDriver(),
+        createIntrospector: (db) => new SqliteIntrospector(db),
+        createQueryCompiler: () => new SqliteQueryCompiler(),
+      },
+    }),
+    text: sql`text`,
+    usageShards: 1,
+    isIn: (column, list) => sql`${sql.ref(column)} in (select value from json_each(${list}))`,
+    lock: (query) => query,
+    lockFree: (query) => query,
+    lockKey: undefined,
+  };
+}
+
+export function postgresFlavor(): Flavor {
+  const db = new Kysely<Schema>({
+    dialect: {
+      createAdapter: () => new PostgresAdapter(),
+      createDriver: () => new DummyDriver(),
+      createIntrospector: (of) => new PostgresIntrospector(of),
+      createQueryCompiler: () => new PostgresQueryCompiler(),
+    },
+  });
+  return {
+    db,
+    text: sql`text collate "C"`,
+    usageShards: 16,
+    isIn: (column, list) => sql`${sql.ref(column)} = any(${list}::text[])`,
+    lock: (query) => query.forUpdate(),
+    lockFree: (query) => query.forUpdate().skipLocked(),
+    lockKey: (key) => db.selectNoFrom(sql`pg_advisory_xact_lock(hashtextextended(${key}, 0))`.as('locked')),
+  };
+}

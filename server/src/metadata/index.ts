@@ -1,0 +1,24 @@
+import { join } from 'node:path';
+import type { MetadataStore } from '../core/metadata.ts';
+
+export interface MetadataOptions {
+  /** `postgres://...`; absent means SQLite in `dataDir`. */
+  readonly databaseUrl?: string;
+  readonly dataDir: string;
+  /** SQLite: whether power loss is survived, too. */
+  readonly durability: 'full' | 'normal';
+  /** PostgreSQL: most connections at a time. Default 10. */
+  readonly poolSize?: number;
+  readonly log?: (message: string) => void;
+}
+
+/** Opens the store and leaves its schema alone: call `migrate()` next. Throws `service_unavailable` when the database cannot be opened. */
+export async function openMetadata(options: MetadataOptions): Promise<MetadataStore> {
+  const { databaseUrl, dataDir, durability, log } = options;
+  if (databaseUrl !== undefined) {
+    const { openPostgres } = await import('./postgres.ts');
+    return openPostgres({ url: databaseUrl, poolSize: options.poolSize ?? 10, ...(log && { log }) });
+  }
+  const { openSqlite } = await import('./sqlite.ts');
+  return openSqlite({ path: join(dataDir, 'stowage.db'), durability, ...(log && { log }) });
+}

@@ -1,0 +1,31 @@
+import type { MetadataStore } from '../core/metadata.ts';
+import { channelStore } from './channels.ts';
+import type { Context } from './context.ts';
+import { fileStore } from './files.ts';
+import { idempotencyStore } from './idempotency.ts';
+import { jobQueries } from './job-queries.ts';
+import { jobStore } from './jobs.ts';
+import { migration } from './migrate.ts';
+import { migrations } from './migrations/index.ts';
+import { settingStore } from './settings.ts';
+import { tokenStore } from './tokens.ts';
+import { uploadStore } from './uploads.ts';
+
+/** The metadata store over any engine: all of its SQL lives below here. */
+export function kyselyStore(context: Context): MetadataStore {
+  const jobs = jobQueries(context.flavor);
+  const settings = settingStore(context);
+  const migrate = migration(context.flavor, migrations);
+  return {
+    files: fileStore(context, jobs),
+    uploads: uploadStore(context, jobs),
+    tokens: tokenStore(context),
+    channels: channelStore(context),
+    jobs: jobStore(context, jobs),
+    idempotency: idempotencyStore(context),
+    settings,
+    migrate: () => context.engine.transact(migrate),
+    check: () => settings.set('metadata.checkedAt', Date.now()),
+    close: () => context.engine.close(),
+  };
+}

@@ -1,0 +1,12 @@
+import type { Compilable } from 'kysely';
+import type { Flavor } from '../flavor.ts';
+import { createTables } from './0001-create-tables.ts';
+
+/** One step in the life of the schema. Never changed once released: what is wrong in it is put right by a later one. */
+export interface Migration {
+  readonly name: string;
+  readonly steps: (flavor: Flavor) => readonly Compilable[];
+}
+
+/** In the order in which they run. */
+export const migrations: readonly Migration[] = [createTables];

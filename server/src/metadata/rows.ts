@@ -1,0 +1,196 @@
+import type { Json } from '../core/bytes.ts';
+import type {
+  Blob,
+  ChannelRecord,
+  FileRecord,
+  Job,
+  NewJob,
+  Permission,
+  Replica,
+  Segment,
+  TokenRecord,
+  Upload,
+  UploadPart,
+} from '../core/metadata.ts';
+import { categoryOf } from './category.ts';
+import type { BlobRow, ChannelRow, FileRow, JobRow, ReplicaRow, TokenRow, UploadPartRow, UploadRow } from './schema.ts';
+
+export function toJson(value: unknown): string {
+  return JSON.stringify(value ?? null);
+}
+
+export function fromJson<T = Json>(text: string): T {
+  return JSON.parse(text) as T;
+}
+
+export function toFile(row: FileRow): FileRecord {
+  return {
+    id: row.id,
+    path: row.path,
+    folder: row.folder,
+    filename: row.filename,
+    blobId: row.blob_id,
+    contentType: row.content_type,
+    size: row.size,
+    width: row.width,
+    height: row.height,
+    durationSeconds: row.duration_seconds,
+    tags: fromJson<string[]>(row.tags),
+    listType: row.list_type,
+    label: row.label,
+    uploader: row.uploader,
+    ip: row.ip,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}
+
+export function fileRow(file: FileRecord): FileRow {
+  return {
+    id: file.id,
+    path: file.path,
+    folder: file.folder,
+    filename: file.filename,
+    blob_id: file.blobId,
+    content_type: file.contentType,
+    category: categoryOf(file.contentType),
+    size: file.size,
+    width: file.width,
+    height: file.height,
+    duration_seconds: file.durationSeconds,
+    tags: toJson(file.tags),
+    list_type: file.listType,
+    label: file.label,
+    uploader: file.uploader,
+    ip: file.ip,
+    created_at: file.createdAt,
+    updated_at: file.updatedAt,
+  };
+}
+
+export function toBlob(row: BlobRow): Blob {
+  return { id: row.id, size: row.size, hash: row.hash, sha256: row.sha256, createdAt: row.created_at };
+}
+
+export function blobRow(blob: Blob): BlobRow {
+  return { id: blob.id, size: blob.size, hash: blob.hash, sha256: blob.sha256, created_at: blob.createdAt };
+}
+
+export function toReplica(row: ReplicaRow): Replica {
+  return { blobId: row.blob_id, channelId: row.channel_id, segments: fromJson<Segment[]>(row.segments), state: row.state };
+}
+
+export function replicaRow(replica: Replica): ReplicaRow {
+  return { blob_id: replica.blobId, channel_id: replica.channelId, segments: toJson(replica.segments), state: replica.state };
+}
+
+export function toUpload(row: UploadRow): Upload {
+  return {
+    id: row.id,
+    kind: row.kind,
+    state: row.state,
+    version: row.version,
+    owner: row.owner,
+    channelId: row.channel_id,
+    details: fromJson(row.details),
+    storageId: row.storage_id,
+    result: fromJson(row.result),
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+  };
+}
+
+export function uploadRow(upload: Upload): UploadRow {
+  return {
+    id: upload.id,
+    kind: upload.kind,
+    state: upload.state,
+    version: upload.version,
+    owner: upload.owner,
+    channel_id: upload.channelId,
+    details: toJson(upload.details),
+    storage_id: upload.storageId,
+    result: toJson(upload.result),
+    created_at: upload.createdAt,
+    expires_at: upload.expiresAt,
+  };
+}
+
+export function toPart(row: UploadPartRow): UploadPart {
+  return {
+    uploadId: row.upload_id,
+    index: row.part_index,
+    state: row.state,
+    storageId: row.storage_id,
+    size: row.size,
+    segments: fromJson<Segment[]>(row.segments),
+    native: fromJson(row.native),
+    hash: row.hash,
+    updatedAt: row.updated_at,
+  };
+}
+
+export function partRow(part: UploadPart): UploadPartRow {
+  return {
+    upload_id: part.uploadId,
+    part_index: part.index,
+    state: part.state,
+    storage_id: part.storageId,
+    size: part.size,
+    segments: toJson(part.segments),
+    native: toJson(part.native),
+    hash: part.hash,
+    updated_at: part.updatedAt,
+  };
+}
+
+export function toToken(row: TokenRow): TokenRecord {
+  return {
+    id: row.id,
+    name: row.name,
+    owner: row.owner,
+    hash: row.hash,
+    prefix: row.prefix,
+    permissions: fromJson<Permission[]>(row.permissions),
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    expiresAt: row.expires_at,
+    autoDelete: row.auto_delete === 1,
+    lastUsedAt: row.last_used_at,
+  };
+}
+
+export function tokenRow(token: TokenRecord): TokenRow {
+  return {
+    id: token.id,
+    name: token.name,
+    owner: token.owner,
+    hash: token.hash,
+    prefix: token.prefix,
+    permissions: toJson(token.permissions),
+    created_at: token.createdAt,
+    updated_at: token.updatedAt,
+    expires_at: token.expiresAt,
+    auto_delete: token.autoDelete ? 1 : 0,
+    last_used_at: token.lastUsedAt,
+  };
+}
+
+export function toChannel(row: ChannelRow): ChannelRecord {
+  return { id: row.id, type: row.type, name: row.name, createdAt: row.created_at };
+}
+
+export function toJob(row: JobRow): Job {
+  return {
+    id: row.id,
+    kind: row.kind,
+    payload: fromJson(row.payload),
+    runAt: row.run_at,
+    attempts: row.attempts,
+    lastError: row.last_error,
+  };
+}
+
+export function jobRow(job: NewJob): JobRow {
+  return { id: job.id, kind: job.kind, payload: toJson(job.payload), run_at: job.runAt, attempts: 0, last_error: null };
+}

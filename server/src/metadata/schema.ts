@@ -1,0 +1,149 @@
+import type { Blob, ListType, Replica, Upload, UploadKind, UploadPart } from '../core/metadata.ts';
+
+/** The tables as the newest migration leaves them. Columns named in a comment hold JSON text, exactly as it was given. */
+export interface Schema {
+  files: FileRow;
+  blobs: BlobRow;
+  replicas: ReplicaRow;
+  channels: ChannelRow;
+  channel_usage: ChannelUsageRow;
+  uploads: UploadRow;
+  upload_parts: UploadPartRow;
+  tokens: TokenRow;
+  settings: SettingRow;
+  jobs: JobRow;
+  idempotency: IdempotencyRow;
+  schema_migrations: MigrationRow;
+}
+
+export interface FileRow {
+  id: string;
+  path: string;
+  folder: string;
+  filename: string;
+  blob_id: string;
+  content_type: string;
+  /** Follows from the content type; a column so that lists can use an index. */
+  category: string;
+  size: number;
+  width: number | null;
+  height: number | null;
+  duration_seconds: number | null;
+  /** JSON */
+  tags: string;
+  list_type: ListType;
+  label: string;
+  uploader: string | null;
+  ip: string | null;
+  created_at: number;
+  updated_at: number;
+}
+
+export interface BlobRow {
+  id: string;
+  size: number;
+  hash: Blob['hash'];
+  sha256: string | null;
+  created_at: number;
+}
+
+export interface ReplicaRow {
+  blob_id: string;
+  channel_id: string;
+  /** JSON */
+  segments: string;
+  state: Replica['state'];
+}
+
+export interface ChannelRow {
+  id: string;
+  type: string;
+  name: string;
+  created_at: number;
+}
+
+/** Several rows a channel on PostgreSQL (the sum counts), so that concurrent commits do not queue up for one row. */
+export interface ChannelUsageRow {
+  channel_id: string;
+  shard: number;
+  bytes: number;
+  blobs: number;
+}
+
+export interface UploadRow {
+  id: string;
+  kind: UploadKind;
+  state: Upload['state'];
+  version: number;
+  owner: string;
+  channel_id: string;
+  /** JSON */
+  details: string;
+  storage_id: string | null;
+  /** JSON */
+  result: string;
+  created_at: number;
+  expires_at: number;
+}
+
+export interface UploadPartRow {
+  upload_id: string;
+  part_index: number;
+  state: UploadPart['state'];
+  storage_id: string;
+  size: number;
+  /** JSON */
+  segments: string;
+  /** JSON */
+  native: string;
+  hash: string;
+  updated_at: number;
+}
+
+export interface TokenRow {
+  id: string;
+  name: string;
+  owner: string;
+  hash: string;
+  prefix: string;
+  /** JSON */
+  permissions: string;
+  created_at: number;
+  updated_at: number;
+  expires_at: number | null;
+  /** 0 or 1 */
+  auto_delete: number;
+  last_used_at: number | null;
+}
+
+export interface SettingRow {
+  name: string;
+  /** JSON */
+  value: string;
+}
+
+/** A claimed job is one whose `run_at` was moved to the end of its lease. */
+export interface JobRow {
+  id: string;
+  kind: string;
+  /** JSON */
+  payload: string;
+  run_at: number;
+  attempts: number;
+  last_error: string | null;
+}
+
+export interface IdempotencyRow {
+  owner: string;
+  key: string;
+  request_hash: string;
+  claimed_at: number;
+  expires_at: number;
+  /** JSON; null while the request is in flight. */
+  response: string | null;
+}
+
+export interface MigrationRow {
+  name: string;
+  ran_at: number;
+}

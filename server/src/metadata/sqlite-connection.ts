@@ -1,0 +1,57 @@
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { Answer, Query } from './work.ts';
+
+/** One connection to a SQLite file; everything here blocks. */
+export interface SqliteConnection {
+  execute(query: Query): Answer;
+  /** A statement without parameters or rows: `begin`, `pragma ...`. */
+  exec(sql: string): void;
+  readonly inTransaction: boolean;
+  close(): void;
+}
+
+/** More than there are statements in the code; only odd shapes are prepared anew. */
+const maxPrepared = 300;
+
+/** Opens (and makes) the file in WAL mode. `synchronous=NORMAL` leaves syncing the log to `sqlite-log.ts`. */
+export function connectSqlite(path: string): SqliteConnection {
+  const db = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 1000 });
+  // The busy time-out of 1 s serves these lines alone, when several processes start at once.
+  db.exec('pragma journal_mode = wal; pragma synchronous = normal; pragma wal_autocheckpoint = 0;');
+  // No mmap: a read error would be a SIGBUS then, instead of an answer.
+  db.exec('pragma busy_timeout = 0; pragma cache_size = -32768; pragma temp_store = memory; pragma trusted_schema = off;');
+  const prepared = new Map<string, Prepared>();
+
+  return {
+    execute({ sql, parameters }) {
+      const { statement, hasRows } = prepared.get(sql) ?? prepare(db, prepared, sql);
+      const values = parameters.map((value) => (typeof value === 'object' && value !== null ? JSON.stringify(value) : value));
+      if (!hasRows) return { rows: [], changes: Number(statement.run(...values).changes) };
+      const rows = statement.all(...values);
+      return { rows, changes: rows.length };
+    },
+    exec: (sql) => {
+      (prepared.get(sql) ?? prepare(db, prepared, sql)).statement.run();
+    },
+    get inTransaction() {
+      return db.isTransaction;
+    },
+    close() {
+      prepared.clear();
+      db.close();
+    },
+  };
+}
+
+interface Prepared {
+  readonly statement: StatementSync;
+  readonly hasRows: boolean;
+}
+
+function prepare(db: DatabaseSync, prepared: Map<string, Prepared>, sql: string): Prepared {
+  const statement = db.prepare(sql);
+  const entry = { statement, hasRows: statement.columns().length > 0 };
+  if (prepared.size >= maxPrepared) prepared.clear();
+  prepared.set(sql, entry);
+  return entry;
+}

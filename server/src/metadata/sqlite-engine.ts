@@ -1,0 +1,159 @@
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
+import { fail } from '../core/errors.ts';
+import type { SqliteConnection } from './sqlite-connection.ts';
+import { isBusy, spoilsTransaction, sqliteError } from './sqlite-errors.ts';
+import type { Answer, Engine, Query, Work } from './work.ts';
+
+/** Longest stretch of work before the event loop gets a turn. */
+const batchMs = 4;
+/** How long another process may keep the database locked. */
+const busyMs = 10_000;
+
+interface Task {
+  readonly work: () => Work<unknown>;
+  readonly lazy: boolean;
+  readonly resolve: (value: never) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Outcome {
+  readonly task: Task;
+  readonly value?: unknown;
+  readonly error?: unknown;
+}
+
+export interface SqliteEngineOptions {
+  readonly connection: SqliteConnection;
+  /** Called before every commit; waits while writers must keep out. Rejects when nothing can be promised. */
+  readonly ready: () => Promise<void>;
+  /** Resolves when all commits before it are durable. */
+  readonly sync: () => Promise<void>;
+  readonly close: () => Promise<void>;
+}
+
+/**
+ * Transactions that come in together (or while the disk is busy) are committed as one, each behind a savepoint, and share one sync.
+ */
+export function sqliteEngine({ connection, ready, sync, close }: SqliteEngineOptions): Engine {
+  const queue: Task[] = [];
+  let draining: Promise<void> | undefined;
+  let isClosed = false;
+
+  async function drain(): Promise<void> {
+    // Whoever else has something to write in this turn of the event loop comes along.
+    for (await nextTurn(); queue.length > 0; await nextTurn()) {
+      let outcomes: readonly Outcome[] = [];
+      try {
+        await retryBusy(async () => {
+          await ready();
+          connection.exec('begin immediate');
+        });
+        outcomes = commitBatch();
+      } catch (error) {
+        for (const task of queue.splice(0)) task.reject(sqliteError(error));
+      }
+      await settle(outcomes);
+    }
+    draining = undefined;
+  }
+
+  function commitBatch(): readonly Outcome[] {
+    const taken = [...queue];
+    const until = performance.now() + batchMs;
+    const outcomes: Outcome[] = [];
+    try {
+      for (const task of taken) {
+        outcomes.push(runGuarded(connection, task));
+        if (performance.now() > until) break;
+      }
+      connection.exec('commit');
+      queue.splice(0, outcomes.length);
+      return outcomes;
+    } catch (error) {
+      if (connection.inTransaction) connection.exec('rollback');
+      throw error;
+    }
+  }
+
+  async function settle(outcomes: readonly Outcome[]): Promise<void> {
+    const [lazy, durable] = [outcomes.filter(({ task }) => task.lazy), outcomes.filter(({ task }) => !task.lazy)];
+    for (const outcome of lazy) answer(outcome);
+    if (durable.length === 0) return;
+    try {
+      await sync();
+      for (const outcome of durable) answer(outcome);
+    } catch (error) {
+      for (const { task } of durable)
+        task.reject(fail('service_unavailable', { message: 'The database could not be written to disk.', cause: error }));
+    }
+  }
+
+  function transact<T>(work: () => Work<T>, { lazy = false } = {}): Promise<T> {
+    if (isClosed) return Promise.reject(fail('service_unavailable', { message: 'The database is closed.' }));
+    return new Promise<T>((resolve, reject) => {
+      queue.push({ work, lazy, resolve, reject });
+      draining ??= drain();
+    });
+  }
+
+  return {
+    transact,
+    write: <Row>(query: Query<Row>) =>
+      transact(function* () {
+        const { rows, changes } = yield query;
+        return { rows: rows as readonly Row[], changes };
+      }),
+    async read<Row>(query: Query<Row>) {
+      try {
+        return (await retryBusy(() => connection.execute(query))).rows as readonly Row[];
+      } catch (error) {
+        throw sqliteError(error);
+      }
+    },
+    async close() {
+      if (isClosed) return;
+      isClosed = true;
+      await draining;
+      await close();
+    },
+  };
+}
+
+/** A task that fails by itself leaves nothing behind and the others alone. */
+function runGuarded(connection: SqliteConnection, task: Task): Outcome {
+  connection.exec('savepoint task');
+  try {
+    const value = drive(connection, task.work());
+    connection.exec('release task');
+    return { task, value };
+  } catch (error) {
+    if (spoilsTransaction(error) || !connection.inTransaction) throw error;
+    connection.exec('rollback to task');
+    connection.exec('release task');
+    return { task, error: sqliteError(error) };
+  }
+}
+
+function drive<T>(connection: SqliteConnection, work: Work<T>): T {
+  let step = work.next(undefined as never as Answer);
+  while (!step.done) step = work.next(connection.execute(step.value));
+  return step.value;
+}
+
+function answer({ task, value, error }: Outcome): void {
+  if (error === undefined) task.resolve(value as never);
+  else task.reject(error);
+}
+
+/** Another process (the CLI) may hold the lock: waits for it without holding up the event loop. */
+async function retryBusy<T>(attempt: () => T | Promise<T>): Promise<T> {
+  const until = Date.now() + busyMs;
+  for (let waitMs = 1; ; waitMs = Math.min(20, 2 * waitMs)) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!isBusy(error) || Date.now() > until) throw error;
+      await delay(waitMs);
+    }
+  }
+}

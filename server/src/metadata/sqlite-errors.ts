@@ -1,0 +1,46 @@
+import { fail, isStowageError } from '../core/errors.ts';
+
+// Primary result codes: https://sqlite.org/rescode.html
+const busy = 5;
+const locked = 6;
+const full = 13;
+const constraint = 19;
+/** The database, or what it stands on, has a problem that no other statement would be spared: NOMEM, READONLY, INTERRUPT, IOERR, CORRUPT, ... */
+const unusable = new Set([busy, locked, 7, 8, 9, 10, 11, 14, 15, 26]);
+/** PRIMARYKEY, UNIQUE, ROWID */
+const duplicates = new Set([1555, 2067, 2579]);
+
+function resultCode(error: unknown): number | undefined {
+  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode : undefined;
+}
+
+function primaryCode(error: unknown): number {
+  return (resultCode(error) ?? 0) & 0xff;
+}
+
+export function isBusy(error: unknown): boolean {
+  return [busy, locked].includes(primaryCode(error));
+}
+
+/** Whether the whole transaction is lost with it, not just a statement. */
+export function spoilsTransaction(error: unknown): boolean {
+  return primaryCode(error) === full || unusable.has(primaryCode(error));
+}
+
+/** As the contract names it; what is left as it is is a bug. */
+export function sqliteError(error: unknown): unknown {
+  if (isStowageError(error)) return error;
+  const code = primaryCode(error);
+  if (code === full) return fail('disk_full', { message: 'The database has no space left.', cause: error });
+  if (unusable.has(code) || isClosed(error)) {
+    return fail('service_unavailable', { message: 'The database is not available at the moment.', cause: error });
+  }
+  if (code === constraint && duplicates.has(resultCode(error) ?? 0)) {
+    return fail('conflict', { message: 'There is one like it already.', cause: error });
+  }
+  return error;
+}
+
+function isClosed(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ERR_INVALID_STATE';
+}

@@ -1,0 +1,77 @@
+import type { TokenStore } from '../core/metadata.ts';
+import type { Context } from './context.ts';
+import { toJson, tokenRow, toToken } from './rows.ts';
+import type { TokenRow } from './schema.ts';
+import { dynamic, run, statement } from './work.ts';
+
+type TokenPatch = Parameters<TokenStore['update']>[1];
+
+export function tokenStore({ flavor: { db }, engine }: Context): TokenStore {
+  const get = statement((of: { id: string }) => db.selectFrom('tokens').selectAll().where('id', '=', of.id));
+  const findByHash = statement((of: { hash: string }) => db.selectFrom('tokens').selectAll().where('hash', '=', of.hash));
+  const list = statement(() => db.selectFrom('tokens').selectAll().orderBy('created_at').orderBy('id'));
+  const remove = statement((of: { id: string }) => db.deleteFrom('tokens').where('id', '=', of.id));
+  const removeExpired = statement((of: { now: number }) =>
+    db.deleteFrom('tokens').where('auto_delete', '=', 1).where('expires_at', '<', of.now),
+  );
+  // Never backwards: nodes note their uses in any order.
+  const touch = statement((of: { id: string; at: number }) =>
+    db
+      .updateTable('tokens')
+      .set({ last_used_at: of.at })
+      .where('id', '=', of.id)
+      .where((when) => when.or([when('last_used_at', 'is', null), when('last_used_at', '<', of.at)])),
+  );
+
+  return {
+    async add(token) {
+      await engine.write(dynamic(db.insertInto('tokens').values(tokenRow(token))));
+    },
+
+    async get(id) {
+      const [row] = await engine.read(get({ id }));
+      return row && toToken(row);
+    },
+
+    async findByHash(hash) {
+      const [row] = await engine.read(findByHash({ hash }));
+      return row && toToken(row);
+    },
+
+    async list() {
+      return (await engine.read(list({}))).map(toToken);
+    },
+
+    async update(id, patch) {
+      const set = patchRow(patch);
+      const query =
+        Object.keys(set).length === 0
+          ? get({ id })
+          : dynamic(db.updateTable('tokens').set(set).where('id', '=', id).returningAll());
+      const { rows } = await engine.write(query);
+      return rows[0] && toToken(rows[0]);
+    },
+
+    async remove(id) {
+      return (await engine.write(remove({ id }))).changes > 0;
+    },
+
+    async touch(id, at) {
+      await engine.transact(() => run(touch({ id, at })), { lazy: true });
+    },
+
+    async removeExpired(now) {
+      return (await engine.write(removeExpired({ now }))).changes;
+    },
+  };
+}
+
+function patchRow(patch: TokenPatch): Partial<TokenRow> {
+  return {
+    ...(patch.name !== undefined && { name: patch.name }),
+    ...(patch.permissions !== undefined && { permissions: toJson(patch.permissions) }),
+    ...(patch.expiresAt !== undefined && { expires_at: patch.expiresAt }),
+    ...(patch.autoDelete !== undefined && { auto_delete: patch.autoDelete ? 1 : 0 }),
+    ...(patch.updatedAt !== undefined && { updated_at: patch.updatedAt }),
+  };
+}

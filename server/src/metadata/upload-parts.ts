@@ -1,0 +1,73 @@
+import type { UploadPart, UploadStore } from '../core/metadata.ts';
+import type { Context } from './context.ts';
+import { partRow, toPart } from './rows.ts';
+import type { UploadPartRow } from './schema.ts';
+import { first, run, statement } from './work.ts';
+
+export function partStore({ flavor, engine }: Context): Pick<UploadStore, 'putPart' | 'parts' | 'dropPendingPart'> {
+  const { db, lock } = flavor;
+  type Key = { uploadId: string; index: number };
+
+  const openUpload = statement((of: { id: string }) =>
+    lock(db.selectFrom('uploads').select('expires_at').where('id', '=', of.id).where('state', '=', 'open')),
+  );
+  const extend = statement((of: { id: string; expiresAt: number }) =>
+    db.updateTable('uploads').set({ expires_at: of.expiresAt }).where('id', '=', of.id),
+  );
+  const find = statement((of: Key) =>
+    db.selectFrom('upload_parts').selectAll().where('upload_id', '=', of.uploadId).where('part_index', '=', of.index),
+  );
+  const list = statement((of: { uploadId: string }) =>
+    db.selectFrom('upload_parts').selectAll().where('upload_id', '=', of.uploadId).orderBy('part_index'),
+  );
+  const put = statement((row: UploadPartRow) => {
+    const values = {
+      state: row.state,
+      storage_id: row.storage_id,
+      size: row.size,
+      segments: row.segments,
+      native: row.native,
+      hash: row.hash,
+      updated_at: row.updated_at,
+    };
+    return db
+      .insertInto('upload_parts')
+      .values({ upload_id: row.upload_id, part_index: row.part_index, ...values })
+      .onConflict((conflict) => conflict.columns(['upload_id', 'part_index']).doUpdateSet(values));
+  });
+  const dropPending = statement((of: { uploadId: string; storageId: string }) =>
+    db
+      .deleteFrom('upload_parts')
+      .where('upload_id', '=', of.uploadId)
+      .where('storage_id', '=', of.storageId)
+      .where('state', '=', 'pending'),
+  );
+
+  return {
+    putPart(part, extendTo) {
+      return engine.transact(function* () {
+        const upload = yield* first(openUpload({ id: part.uploadId }));
+        if (!upload) return undefined;
+        const row = yield* first(find({ uploadId: part.uploadId, index: part.index }));
+        const old = row && toPart(row);
+        if (old && !mayReplace(part, old)) return part.state === 'pending' ? null : undefined;
+        yield* run(put(partRow(part)));
+        if (upload.expires_at < extendTo) yield* run(extend({ id: part.uploadId, expiresAt: extendTo }));
+        return old && old.storageId !== part.storageId ? old : null;
+      });
+    },
+
+    async parts(uploadId) {
+      return (await engine.read(list({ uploadId }))).map(toPart);
+    },
+
+    async dropPendingPart(uploadId, storageId) {
+      await engine.write(dropPending({ uploadId, storageId }));
+    },
+  };
+}
+
+function mayReplace(part: UploadPart, old: UploadPart): boolean {
+  if (old.state === 'stored') return part.state === 'stored';
+  return part.state === 'pending' || part.storageId === old.storageId;
+}

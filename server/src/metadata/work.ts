@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import type { Compilable } from 'kysely';
+import { fail } from '../core/errors.ts';
+
+export type Value = string | number | null;
+
+/** One statement, ready to send. `name` lets PostgreSQL keep its plan; `Row` is what it answers. */
+export interface Query<Row = unknown> {
+  readonly sql: string;
+  readonly name?: string;
+  readonly parameters: readonly (Value | readonly string[])[];
+  readonly row?: Row;
+}
+
+export interface Answer {
+  readonly rows: readonly unknown[];
+  /** Rows written. */
+  readonly changes: number;
+}
+
+/**
+ * A transaction, written once for both databases: it hands out one query after the other and gets the answers back. SQLite runs it from
+ * start to end without leaving the event loop, PostgreSQL awaits each answer. It may be run anew, so it must have no effects of its own.
+ */
+export type Work<T> = Generator<Query, T, Answer>;
+
+export interface Engine {
+  /** Runs the work as one transaction. `lazy`: resolves before the change is durable. */
+  transact<T>(work: () => Work<T>, options?: { readonly lazy?: boolean }): Promise<T>;
+  /** One statement as a transaction of its own. */
+  write<Row>(query: Query<Row>): Promise<{ readonly rows: readonly Row[]; readonly changes: number }>;
+  /** One statement that changes nothing. */
+  read<Row>(query: Query<Row>): Promise<readonly Row[]>;
+  close(): Promise<void>;
+}
+
+export function* all<Row>(query: Query<Row>): Work<readonly Row[]> {
+  return (yield query).rows as readonly Row[];
+}
+
+export function* first<Row>(query: Query<Row>): Work<Row | undefined> {
+  return (yield query).rows[0] as Row | undefined;
+}
+
+/** Answers the number of rows written. */
+export function* run(query: Query): Work<number> {
+  return (yield query).changes;
+}
+
+const slotName = Symbol('slot');
+type Values = Readonly<Record<string, Value | readonly string[]>>;
+
+/**
+ * A query that is built and compiled once, at its first use: `build` gets stand-ins for the values, by name.
+ * Compiling costs more than running it.
+ */
+export function statement<Slots extends object, Row>(
+  build: (slots: Slots) => Compilable<Row>,
+): (values: { readonly [Name in keyof Slots]: Slots[Name] }) => Query<Row> {
+  let compiled: { sql: string; name: string; parameters: readonly unknown[] } | undefined;
+  return (values) => {
+    compiled ??= compile(build);
+    return { ...compiled, parameters: compiled.parameters.map((parameter) => fill(parameter, values as unknown as Values)) };
+  };
+}
+
+/** A query without a fixed shape. */
+export function dynamic<Row>(query: Compilable<Row>): Query<Row> {
+  const { sql, parameters } = query.compile();
+  return { sql, parameters: parameters.map((parameter) => fill(parameter, {})) };
+}
+
+function compile<Slots extends object, Row>(build: (slots: Slots) => Compilable<Row>) {
+  const slots = new Proxy({} as Slots, { get: (_, name) => ({ [slotName]: name }) });
+  const { sql, parameters } = build(slots).compile();
+  return { sql, parameters, name: `stowage_${createHash('sha256').update(sql).digest('hex').slice(0, 16)}` };
+}
+
+function fill(parameter: unknown, values: Values): Value | readonly string[] {
+  const isSlot = typeof parameter === 'object' && parameter !== null && slotName in parameter;
+  const value = isSlot ? values[parameter[slotName] as string] : (parameter as Value);
+  if (value === undefined) throw new TypeError(`No value for ${isSlot ? String(parameter[slotName]) : 'a parameter'}`);
+  if (typeof value === 'string') assertText(value);
+  else if (typeof value === 'object') value?.forEach(assertText);
+  return value;
+}
+
+/** PostgreSQL stores no U+0000, and neither database a lone surrogate: refused in both, rather than changed. JSON escapes both, so it may hold them. */
+function assertText(text: string): void {
+  if (text.includes('\0') || !text.isWellFormed()) {
+    throw fail('bad_request', { message: 'Text must not contain U+0000 or a lone surrogate.' });
+  }
+}
