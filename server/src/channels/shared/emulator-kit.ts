@@ -151,7 +151,13 @@ export async function receiveForm(request: IncomingMessage, dir: string): Promis
   parser.on('file', (field, stream, { filename, mimeType }) => {
     received += 1;
     const path = join(dir, `body-${received}`);
-    const written = saveStream(stream, path).then((size) => ({ field, filename, contentType: mimeType, path, size }));
+    const written = saveStream(stream, path).then((size) => ({
+      field,
+      filename: filename ?? '',
+      contentType: mimeType,
+      path,
+      size,
+    }));
     written.catch(() => undefined);
     files.push(written);
   });

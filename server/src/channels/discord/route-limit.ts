@@ -1,0 +1,110 @@
+import { fail } from '../../core/errors.ts';
+
+/** What Discord told about a route with an answer. */
+export interface RouteNews {
+  readonly limit?: number | undefined;
+  readonly remaining?: number | undefined;
+  /** Until the count starts anew. */
+  readonly resetAfterMs?: number | undefined;
+}
+
+/**
+ * Keeps calls of one route inside what Discord allows, as told by the `X-RateLimit-*` headers. The first call goes alone; as soon as the
+ * count is known, that many go at once (four when Discord tells none); the rest wait in order for the reset. Time is counted from the answers (`Reset-After`), so a
+ * wrong clock does no harm.
+ */
+export interface RouteLimit {
+  /** Resolves with the function that reports the answer, to be called exactly once. More than `maxWaitMs` to wait is `channel_rate_limited` at once. */
+  take(signal: AbortSignal, maxWaitMs?: number): Promise<(news: RouteNews) => void>;
+  pause(ms: number): void;
+}
+
+interface Waiter {
+  readonly go: () => void;
+}
+
+const withoutCount = 4;
+
+export function createRouteLimit(now: () => number = () => performance.now()): RouteLimit {
+  const queue: Waiter[] = [];
+  let limit: number | undefined;
+  let remaining = 1;
+  let resetAt = Number.POSITIVE_INFINITY;
+  let pausedUntil = 0;
+  let underWay = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  const waitMs = (): number => {
+    if (pausedUntil > now()) return pausedUntil - now();
+    return remaining > 0 ? 0 : resetAt - now();
+  };
+
+  const startAnew = (): void => {
+    remaining = (limit ?? 1) - underWay;
+    resetAt = Number.POSITIVE_INFINITY;
+  };
+
+  const serve = (): void => {
+    clearTimeout(timer);
+    while (queue.length > 0) {
+      if (remaining <= 0 && resetAt <= now()) startAnew();
+      const ms = waitMs();
+      if (ms > 0) {
+        if (Number.isFinite(ms)) timer = setTimeout(serve, Math.ceil(ms));
+        return;
+      }
+      remaining -= 1;
+      underWay += 1;
+      queue.shift()?.go();
+    }
+  };
+
+  const report = (news: RouteNews): void => {
+    underWay -= 1;
+    if (news.remaining !== undefined && news.resetAfterMs !== undefined) {
+      limit = news.limit ?? limit;
+      // What is under way is not in Discord's count yet
+      remaining = Math.max(0, news.remaining - underWay);
+      resetAt = now() + news.resetAfterMs;
+    } else if (!Number.isFinite(resetAt)) {
+      // No count in the answer, or no answer: then only the number of calls at once is kept in bounds
+      limit ??= withoutCount;
+      remaining = Math.min(limit - underWay, remaining + limit);
+    }
+    serve();
+  };
+
+  const leave = (waiter: Waiter): void => {
+    const at = queue.indexOf(waiter);
+    if (at >= 0) queue.splice(at, 1);
+  };
+
+  const take: RouteLimit['take'] = async (signal, maxWaitMs = Number.POSITIVE_INFINITY) => {
+    signal.throwIfAborted();
+    const ms = remaining <= 0 && resetAt <= now() ? 0 : waitMs();
+    if (Number.isFinite(ms) && ms > maxWaitMs)
+      throw fail('channel_rate_limited', { message: 'Discord asks to slow down', retryAfterMs: Math.ceil(ms) });
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const waiter: Waiter = { go: resolve };
+    const abort = (): void => {
+      leave(waiter);
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    queue.push(waiter);
+    serve();
+    await promise.finally(() => signal.removeEventListener('abort', abort));
+    let reported = false;
+    return (news) => {
+      if (!reported) report(news);
+      reported = true;
+    };
+  };
+
+  return {
+    take,
+    pause: (ms) => {
+      pausedUntil = Math.max(pausedUntil, now() + ms);
+    },
+  };
+}
