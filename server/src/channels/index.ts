@@ -1,5 +1,6 @@
 import { discordDriver } from './discord/index.ts';
 import type { Driver } from './driver.ts';
+import { huggingfaceDriver } from './huggingface/index.ts';
 import { localDriver } from './local/index.ts';
 import { memoryDriver } from './memory/index.ts';
 import { b2Driver, cfr2Driver, minioDriver, r2Driver, s3Driver, spacesDriver, wasabiDriver } from './s3/index.ts';
@@ -11,6 +12,7 @@ export const drivers: readonly Driver[] = [
   b2Driver,
   cfr2Driver,
   discordDriver,
+  huggingfaceDriver,
   localDriver,
   memoryDriver,
   minioDriver,

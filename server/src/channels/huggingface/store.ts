@@ -1,0 +1,99 @@
+import type { ByteSource } from '../../core/bytes.ts';
+import { fail } from '../../core/errors.ts';
+import { type Hub, isRepoGone } from './api.ts';
+import { createSlicer, type Slicer } from './bytes.ts';
+import { type Change, type Committer, createCommitter } from './committer.ts';
+import { untilAborted } from './digest.ts';
+import { uploadLfs } from './lfs.ts';
+import type { LfsObject } from './wire.ts';
+
+/** What the hub may get inside a commit; larger files go through LFS, also where the hub would take them as regular ones. */
+const inlineBytes = 1024 * 1024;
+
+/** First bytes of a file by which the hub decides. */
+export const sampleBytes = 512;
+
+export interface Repository {
+  readonly hub: Hub;
+  readonly committer: Committer;
+  /** Where a key lives. */
+  pathOf(key: string): string;
+  /** Resolves once repository and branch exist; asks the hub once. */
+  ensure(signal: AbortSignal): Promise<void>;
+  /** Runs `work` in the repository that exists by then; forgets that it does when the hub says otherwise. */
+  inside<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
+}
+
+export function createRepository(
+  hub: Hub,
+  options: { folder: string; commit: Parameters<typeof createCommitter>[1] },
+): Repository {
+  let known: Promise<void> | undefined;
+  const ensure = async (signal: AbortSignal): Promise<void> => {
+    // One question for all who wait: the abort of one of them must not end it.
+    known ??= hub.ensureRepo(new AbortController().signal);
+    const asked = known;
+    try {
+      await untilAborted(asked, signal);
+    } catch (error) {
+      // Others that wait for the same answer get the same error; the next one asks anew.
+      if (!signal.aborted && known === asked) known = undefined;
+      throw error;
+    }
+  };
+  return {
+    hub,
+    committer: createCommitter(hub, options.commit),
+    pathOf: (key) => `${options.folder}/${key}`,
+    ensure,
+    async inside(signal, work) {
+      await ensure(signal);
+      try {
+        return await work();
+      } catch (error) {
+        if (!isRepoGone(error)) throw error;
+        known = undefined;
+        throw fail('channel_unavailable', { message: (error as Error).message, cause: error });
+      }
+    },
+  };
+}
+
+export interface Stored extends LfsObject {
+  readonly path: string;
+  readonly signal: AbortSignal;
+}
+
+/** Stores the bytes under `path`: inside the commit when they are few and the hub wants them so, else in LFS. */
+export async function storeFile(repository: Repository, source: ByteSource, file: Stored): Promise<void> {
+  const { hub, committer } = repository;
+  committer.assertOpen();
+  const bytes = createSlicer(source);
+  try {
+    const change = (await isInline(hub, bytes, file)) ? await inlineChange(bytes, file) : await lfsChange(hub, bytes, file);
+    await committer.apply(change, file.signal);
+  } finally {
+    // Not awaited: a source that stalls would hold up an abort.
+    void bytes.close().catch(() => undefined);
+  }
+}
+
+async function isInline(hub: Hub, bytes: Slicer, { path, size, signal }: Stored): Promise<boolean> {
+  if (size > inlineBytes) return false;
+  // S3 takes no empty object, so the hub never has empty files in LFS.
+  if (size === 0) return true;
+  const sample = await untilAborted(bytes.peek(Math.min(size, sampleBytes)), signal);
+  return (await hub.preupload({ path, size, sample }, signal)) === 'regular';
+}
+
+async function inlineChange(bytes: Slicer, { path, size, signal }: Stored): Promise<Change> {
+  const content = Buffer.concat(await untilAborted(Array.fromAsync(bytes.take(size)), signal));
+  if (content.length < size) throw fail('incomplete_body');
+  await untilAborted(bytes.end(), signal);
+  return { kind: 'regular', path, content };
+}
+
+async function lfsChange(hub: Hub, bytes: Slicer, { path, oid, size, signal }: Stored): Promise<Change> {
+  await uploadLfs(hub, bytes, { oid, size, signal });
+  return { kind: 'lfs', path, oid, size };
+}
