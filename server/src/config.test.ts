@@ -109,7 +109,7 @@ describe('loadConfig', () => {
   });
 
   it('takes STOWAGE_PORT for PORT, unless a container platform put an address there', () => {
-    expect(good({ STOWAGE_PORT: '9000', PORT: '8000' }).port).toBe(9000);
+    expect(good({ STOWAGE_PORT: '9000', PORT: '8000', STOWAGE_CLIENT_URL: 'x' }).port).toBe(9000);
     expect(
       good({ STOWAGE_PORT: 'tcp://10.0.0.1:80', STOWAGE_SERVICE_HOST: '10.0.0.1', STOWAGE_PORT_80_TCP_ADDR: '10.0.0.1' }).port,
     ).toBe(8080);

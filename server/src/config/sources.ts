@@ -19,6 +19,9 @@ export type Found = Map<string, Written>;
 /** Says what is wrong in a sentence; reading goes on, so that all problems come out together. */
 export type Report = (problem: string) => void;
 
+/** The command line of `client/` reads these; both may run in one shell. */
+const CLIENT = 'STOWAGE_CLIENT_';
+
 /** Set by container platforms for a service that is called "stowage", not by people. */
 const INJECTED = /^STOWAGE_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?)$/;
 
@@ -45,7 +48,7 @@ function reportUnknown(settings: readonly Setting[], env: Env, report: Report): 
   const known = settings.flatMap(({ names, secret }) => (secret ? names.flatMap((name) => [name, `${name}_FILE`]) : names));
   const all = new Set(['STOWAGE_CONFIG', ...known]);
   for (const name of Object.keys(env)) {
-    if (!name.startsWith('STOWAGE_') || all.has(name) || injected(name, env[name])) continue;
+    if (!name.startsWith('STOWAGE_') || name.startsWith(CLIENT) || all.has(name) || injected(name, env[name])) continue;
     report(`${name} is not a setting of Stowage.${didYouMean(name, [...all])}`);
   }
 }

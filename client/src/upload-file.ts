@@ -1,0 +1,52 @@
+import type { Connection } from './connection.ts';
+import { encodeForm } from './form.ts';
+
+export interface UploadOptions {
+  /** Name of the file, with its extension. */
+  readonly name: string;
+  /** Content type; the server looks for itself. Default: that of the Blob. */
+  readonly type?: string;
+  /** Folder to store under, `holidays/2026`. */
+  readonly folder?: string;
+  readonly naming?: 'default' | 'index' | 'origin' | 'short';
+  /** Type of channel, and name of one channel. Default: what the server is set to. */
+  readonly channel?: string;
+  readonly channelName?: string;
+  readonly signal?: AbortSignal | undefined;
+  /** Called with the bytes that are stored so far; for a file in one piece only at the end. */
+  readonly onProgress?: (storedBytes: number, totalBytes: number) => void;
+}
+
+export interface Uploaded {
+  /** Absolute link to the file. */
+  readonly src: string;
+  /** Link below the site's own prefix, when the server has one. */
+  readonly publicUrl?: string;
+}
+
+/** The file in one request. Not repeated after a cut connection: the server may have stored it. */
+export async function uploadFile(connection: Connection, file: Blob, options: UploadOptions): Promise<Uploaded> {
+  const { name, type, signal } = options;
+  const form = encodeForm({ file: { file, name, ...(type && { type }) } });
+  const answer = await connection({ method: 'POST', path: '/upload', query: placing(options), form, signal });
+  options.onProgress?.(file.size, file.size);
+  return firstOf(answer);
+}
+
+/** Query parameters that say where the file goes and how its link looks. */
+export function placing(options: UploadOptions): Record<string, string | undefined> {
+  return {
+    returnFormat: 'full',
+    uploadFolder: options.folder,
+    uploadNameType: options.naming,
+    uploadChannel: options.channel,
+    channelName: options.channelName,
+  };
+}
+
+/** The Upload API answers a list of one. */
+export function firstOf(answer: unknown): Uploaded {
+  const [first] = Array.isArray(answer) ? (answer as readonly Uploaded[]) : [];
+  if (typeof first?.src !== 'string') throw new TypeError('The answer is not that of an Upload API.');
+  return first;
+}
