@@ -63,29 +63,25 @@ export async function collect(source: ByteSource, sizeBytes: number, signal: Abo
 /** Passes the source through and rejects with the signal's reason as soon as it is aborted, also while the source is silent. */
 export async function* untilAborted(source: ByteSource, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const iterator = source[Symbol.asyncIterator]();
+  let giveUp: (reason: unknown) => void = () => {};
+  const abort = (): void => giveUp(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
   let ended = false;
   try {
     for (;;) {
       signal.throwIfAborted();
-      const next = await orAbort(iterator.next(), signal);
+      const next = await new Promise<IteratorResult<Uint8Array>>((resolve, reject) => {
+        giveUp = reject;
+        iterator.next().then(resolve, reject);
+      });
       ended = next.done === true;
       if (next.done) return;
       yield next.value;
     }
   } finally {
+    signal.removeEventListener('abort', abort);
     // Not awaited: a source that hangs would hold us.
     if (!ended) void Promise.resolve(iterator.return?.()).catch(() => undefined);
-  }
-}
-
-async function orAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }
 
