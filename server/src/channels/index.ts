@@ -1,3 +1,4 @@
+import { cloudflareImagesDriver } from './cloudflare-images/index.ts';
 import { discordDriver } from './discord/index.ts';
 import type { Driver } from './driver.ts';
 import { huggingfaceDriver } from './huggingface/index.ts';
@@ -11,6 +12,7 @@ import { webdavDriver } from './webdav/index.ts';
 export const drivers: readonly Driver[] = [
   b2Driver,
   cfr2Driver,
+  cloudflareImagesDriver,
   discordDriver,
   huggingfaceDriver,
   localDriver,

@@ -5,6 +5,7 @@ import type { ByteSource } from '../../core/bytes.ts';
 import type { Channel, ChannelLimits, PutOptions, Ref } from '../../core/channel.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
 import { defineDriver } from '../driver.ts';
+import { createKeyLock } from '../shared/key-lock.ts';
 import { rangedResult } from '../shared/ranged.ts';
 import { addressOf, contentLength, createDavApi, type DavApi } from './api.ts';
 import { createFolders, type Folders } from './folders.ts';
@@ -22,6 +23,7 @@ export const webdavDriver = defineDriver({
 export function createWebdavChannel(settings: WebdavSettings): Channel {
   const api = createDavApi(settings);
   const folders = createFolders(api);
+  const locks = createKeyLock();
   const ensureFolder = (path: string, signal: AbortSignal) =>
     settings.createDirectory ? folders.ensureAbove(path, signal) : Promise.resolve();
   const canMove = once(30_000, (signal) => probeMove(api, ensureFolder, signal));
@@ -31,9 +33,14 @@ export function createWebdavChannel(settings: WebdavSettings): Channel {
     remote: true,
     locate: refOf,
     put: async (source, options) => {
-      await ensureFolder(options.key, options.signal);
-      const size = await store({ api, folders, viaMove: await canMove(options.signal) }, source, options);
-      return { ref: refOf(options.key), size };
+      const release = await locks.acquire(options.key, options.signal);
+      try {
+        await ensureFolder(options.key, options.signal);
+        const size = await store({ api, folders, viaMove: await canMove(options.signal) }, source, options);
+        return { ref: refOf(options.key), size };
+      } finally {
+        release();
+      }
     },
     get: async (ref, { range, signal }) => {
       const path = pathOf(ref);

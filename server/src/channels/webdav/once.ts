@@ -1,3 +1,5 @@
+import { unlessAborted } from '../shared/key-lock.ts';
+
 /** Work that many callers wait for but is done once. A failure is told to all who wait, then forgotten. */
 export type Once<T> = (signal: AbortSignal) => Promise<T>;
 
@@ -12,12 +14,4 @@ export function once<T>(timeoutMs: number, work: (signal: AbortSignal) => Promis
     });
     return unlessAborted(running, signal);
   };
-}
-
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const giveUp = () => reject(signal.reason);
-    signal.addEventListener('abort', giveUp, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', giveUp));
-  });
 }

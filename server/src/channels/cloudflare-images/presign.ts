@@ -1,0 +1,60 @@
+import type { Presign, PresignOptions } from '../../core/channel.ts';
+import { isStowageError } from '../../core/errors.ts';
+import type { CloudflareApi, Draft, DraftRequest } from './api.ts';
+import { idOf, imageIdOf, metadataOf, refOf } from './ref.ts';
+import { type CloudflareImagesSettings, maxImageBytes } from './settings.ts';
+
+const formats = ['image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/svg+xml'];
+const marginSeconds = 30;
+const shortestSeconds = 2 * 60;
+const longestSeconds = 6 * 3600;
+
+/** Direct creator upload: one form with a field `file`, straight from the client to Cloudflare. */
+export function createPresign(api: CloudflareApi, settings: CloudflareImagesSettings): Presign {
+  return {
+    provider: 'cloudflare_images',
+    start: async (options) => {
+      if (!takes(options, settings)) return undefined;
+      const draft = await createDraft(api, settings, options);
+      return { method: 'POST', url: draft.uploadUrl, headers: {}, fieldName: 'file', state: { id: draft.id } };
+    },
+    head: async (state, { signal }) => {
+      const id = idOf(state);
+      const details = await api.details(id, signal);
+      if (details === undefined || details.draft === true) return undefined;
+      const { size, contentType } = await api.measure(id, signal);
+      const { width, height } = details;
+      const frame = width !== undefined && height !== undefined ? { width, height } : {};
+      return { ref: refOf(id), size, ...(contentType !== undefined && { contentType }), ...frame };
+    },
+    abort: (state, { signal }) => api.remove(idOf(state), signal),
+  };
+}
+
+/** A file whose size is not known might turn out too large when it is too late to take another way. */
+function takes({ contentType, size }: PresignOptions, { acceptHeic }: CloudflareImagesSettings): boolean {
+  const type = contentType.split(';')[0]?.trim().toLowerCase() ?? '';
+  const known = formats.includes(type) || (acceptHeic && type === 'image/heic');
+  return known && size !== undefined && size <= maxImageBytes;
+}
+
+async function createDraft(api: CloudflareApi, settings: CloudflareImagesSettings, options: PresignOptions): Promise<Draft> {
+  const request = {
+    // a custom id and signed addresses exclude each other
+    id: settings.requireSignedUrls ? undefined : imageIdOf(options.key),
+    metadata: metadataOf(options.key),
+    requireSignedUrls: settings.requireSignedUrls,
+  };
+  try {
+    return await api.createDraft({ ...request, expiry: expiryOf(options.expiresInSeconds) }, options.signal);
+  } catch (error) {
+    // a clock that is wrong puts the expiry outside of what is allowed: Cloudflare's own half hour does not depend on it
+    if (!isStowageError(error, 'channel_refused')) throw error;
+    return api.createDraft({ ...request, expiry: undefined }, options.signal);
+  }
+}
+
+function expiryOf(seconds: number): DraftRequest['expiry'] {
+  const clamped = Math.min(Math.max(seconds, shortestSeconds + marginSeconds), longestSeconds - marginSeconds);
+  return new Date(Date.now() + clamped * 1000).toISOString();
+}
