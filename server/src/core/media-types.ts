@@ -114,6 +114,10 @@ const aliases: ReadonlyMap<string, string> = new Map([
   ['image/vnd.microsoft.icon', 'image/x-icon'],
   ['image/svg', 'image/svg+xml'],
   ['video/x-m4v', 'video/mp4'],
+  ['video/mp1s', 'video/mpeg'],
+  ['video/mp2p', 'video/mpeg'],
+  ['image/heic-sequence', 'image/heic'],
+  ['image/heif-sequence', 'image/heif'],
   ['video/avi', 'video/x-msvideo'],
   ['video/vnd.avi', 'video/x-msvideo'],
   ['video/matroska', 'video/x-matroska'],
@@ -148,6 +152,28 @@ export function essenceOf(contentType: string | undefined): string | undefined {
   if (!/^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$/.test(essence)) return undefined;
   return aliases.get(essence) ?? essence;
 }
+
+/**
+ * True when a browser that opens such a file may run what is inside it: markup, scripts, stylesheets of XML, archives of pages, plug-ins.
+ * (A PDF's scripts stay within its viewer.)
+ */
+export function isActive(contentType: string): boolean {
+  const essence = essenceOf(contentType) ?? '';
+  return activeTypes.has(essence) || essence.endsWith('+xml');
+}
+
+const activeTypes: ReadonlySet<string> = new Set([
+  'text/html',
+  'application/xml',
+  'text/javascript',
+  'text/xsl',
+  'multipart/related',
+  'multipart/x-mixed-replace',
+  'message/rfc822',
+  'application/x-shockwave-flash',
+  'application/vnd.ms-htmlhelp',
+  'application/x-ms-shortcut',
+]);
 
 /** The media type that a file's extension means, undefined when unknown. */
 export function typeOfName(filename: string): string | undefined {

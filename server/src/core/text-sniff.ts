@@ -1,0 +1,70 @@
+const LOOK_BYTES = 4096;
+
+/** The beginning of a text, or undefined when the bytes are not text (WHATWG MIME Sniffing, binary data bytes). */
+export function textOf(head: Uint8Array): string | undefined {
+  const bytes = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, LOOK_BYTES));
+  const text = decode(bytes);
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what makes bytes binary.
+  return /[\0-\x08\x0e-\x1a\x1c-\x1f]/.test(text) ? undefined : text;
+}
+
+/** By the byte order mark; without one as Latin-1, which keeps all of ASCII and fails on nothing. */
+function decode(bytes: Buffer): string {
+  const [first, second, third] = bytes;
+  if (first === 0xff && second === 0xfe) return bytes.toString('utf16le', 2);
+  if (first === 0xfe && second === 0xff)
+    return Buffer.from(bytes.subarray(2, bytes.length & ~1))
+      .swap16()
+      .toString('utf16le');
+  return bytes.toString('latin1', first === 0xef && second === 0xbb && third === 0xbf ? 3 : 0);
+}
+
+export interface Markup {
+  readonly contentType: 'text/html' | 'image/svg+xml' | 'application/xhtml+xml' | 'application/xml';
+  /** False for what could as well begin a Markdown text, such as `<p align="center">` or a comment. */
+  readonly certain: boolean;
+}
+
+/** What a text is, if it begins like markup that a browser would render. */
+export function markupOf(text: string): Markup | undefined {
+  if (!/^\s*</.test(text)) return undefined;
+  const isXml = /^\s*<\?xml[\s?]/i.test(text);
+  const body = skipProlog(text);
+  const doctype = /^<!doctype\s+([\w:-]+)/i.exec(body)?.[1]?.toLowerCase();
+  const root = /^<([a-z][\w.-]*:)?([a-z][\w.-]*)/i.exec(doctype === undefined ? body : skipProlog(skipDoctype(body)));
+  const name = root?.[2]?.toLowerCase();
+
+  if (name === 'svg' || doctype === 'svg') return { contentType: 'image/svg+xml', certain: true };
+  if (isXml && (name === 'html' || doctype === 'html')) return { contentType: 'application/xhtml+xml', certain: true };
+  if (isXml) return { contentType: 'application/xml', certain: true };
+  if (doctype !== undefined || (name !== undefined && certainTags.has(name))) return { contentType: 'text/html', certain: true };
+  // Of an XML dialect without a declaration, or of another vocabulary inside HTML.
+  if (/^<[^>]*\sxmlns(?::\w+)?\s*=/i.test(body)) return { contentType: 'application/xml', certain: true };
+  const uncertain = name === undefined ? /^\s*<(?:!--|!|\?)/.test(text) : likelyTags.has(name);
+  return uncertain ? { contentType: 'text/html', certain: false } : undefined;
+}
+
+const certainTags: ReadonlySet<string> = new Set(
+  'html head body script iframe frameset object embed base meta link style title noscript template'.split(' '),
+);
+const likelyTags: ReadonlySet<string> = new Set(
+  'a abbr article audio b big blockquote br button canvas center dd details div dl dt em font footer form h1 h2 h3 h4 h5 h6 header hr i img input kbd li main math nav ol p picture pre q s section select small source span strong sub summary sup table tbody td textarea th thead tr u ul video'.split(
+    ' ',
+  ),
+);
+
+/** Without leading space, comments and processing instructions. */
+function skipProlog(text: string): string {
+  let rest = text.trimStart();
+  for (;;) {
+    const end = rest.startsWith('<!--') ? rest.indexOf('-->', 2) + 3 : rest.startsWith('<?') ? rest.indexOf('>', 2) + 1 : 0;
+    // Unclosed within what we see: the markers that follow are out of sight.
+    if (end < 4) return rest;
+    rest = rest.slice(end).trimStart();
+  }
+}
+
+function skipDoctype(text: string): string {
+  const match = /^<![^[>]*(?:\[[^\]]*\]\s*)?>/.exec(text);
+  return match === null ? '' : text.slice(match[0].length);
+}
