@@ -45,9 +45,9 @@ function fileHead(boundary: string, file: MultipartFile): string {
   return `--${boundary}\r\nContent-Disposition: ${disposition}\r\nContent-Type: ${headerSafe(file.contentType)}\r\n\r\n`;
 }
 
-// WHATWG form encoding: only CR, LF and the quote are escaped; names go out as UTF-8
+// WHATWG form encoding escapes CR, LF and the quote; a backslash goes too, as many parsers take it for an escape. Names go out as UTF-8
 function quotedSafe(text: string): string {
-  return text.replaceAll('\r', '%0D').replaceAll('\n', '%0A').replaceAll('"', '%22');
+  return text.replaceAll('\\', '%5C').replaceAll('\r', '%0D').replaceAll('\n', '%0A').replaceAll('"', '%22');
 }
 
 function headerSafe(text: string): string {
