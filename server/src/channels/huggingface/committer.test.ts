@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { Fault } from '../shared/emulator-kit.ts';
 import { binary, expectSame, inChunks, putBytes, type Rig, readBytes, signal, startRig } from './test-support.ts';
 
 const repo = 'ada/pictures';
-const commitCall = /^POST .*\/commit\/main$/;
 
 describe('huggingface commits', () => {
   let rig: Rig;
@@ -28,17 +28,17 @@ describe('huggingface commits', () => {
     expect(rig.emulator.files(repo)).toHaveLength(20);
   });
 
-  it.each([
-    ['412', { status: 412, body: '{"error":"A commit has happened since. Please refresh and try again."}' }],
-    ['429 with Retry-After', { status: 429, headers: { 'retry-after': '0.2' } }],
-    ['429 with RateLimit', { status: 429, headers: { ratelimit: '"api";r=0;t=1' } }],
-    ['500', { status: 500 }],
-    ['503 after the commit was made', { status: 503, after: true }],
-    ['a reset before', { reset: true }],
-    ['a reset after the commit was made', { reset: true, after: true }],
+  it.each<[string, Fault]>([
+    ['412', { kind: 'status', when: 'before', status: 412, body: '{"error":"A commit has happened since."}' }],
+    ['429 with Retry-After', { kind: 'status', when: 'before', status: 429, headers: { 'retry-after': '0.2' } }],
+    ['429 with RateLimit', { kind: 'status', when: 'before', status: 429, headers: { ratelimit: '"api";r=0;t=1' } }],
+    ['500', { kind: 'status', when: 'before', status: 500 }],
+    ['503 after the commit was made', { kind: 'status', when: 'after', status: 503 }],
+    ['a reset before', { kind: 'reset', when: 'before' }],
+    ['a reset after the commit was made', { kind: 'reset', when: 'after' }],
   ])('repeats a commit after %s, without a second one', async (_, fault) => {
     rig = await startRig();
-    rig.emulator.addFault({ match: commitCall, times: 1, ...fault });
+    rig.emulator.faults.add('commit', fault);
     const bytes = binary(1000);
     const { ref } = await putBytes(rig.channel, bytes);
     expectSame(await readBytes(rig.channel, ref), bytes);
@@ -47,7 +47,7 @@ describe('huggingface commits', () => {
 
   it('waits as long as the hub asks', async () => {
     rig = await startRig();
-    rig.emulator.addFault({ match: commitCall, status: 429, headers: { 'retry-after': '0.5' } });
+    rig.emulator.faults.add('commit', { kind: 'status', when: 'before', status: 429, headers: { 'retry-after': '0.5' } });
     const startedAt = performance.now();
     await putBytes(rig.channel, binary(10));
     expect(performance.now() - startedAt).toBeGreaterThan(490);
@@ -57,7 +57,7 @@ describe('huggingface commits', () => {
     rig = await startRig();
     const words =
       'You have exceeded the rate limit for repository commits (128 per hour). You can retry this action in about 1 hour.';
-    rig.emulator.addFault({ match: commitCall, status: 429, body: JSON.stringify({ error: words }) });
+    rig.emulator.faults.add('commit', { kind: 'status', when: 'before', status: 429, body: JSON.stringify({ error: words }) });
     const first = await putBytes(rig.channel, binary(10)).catch((error: unknown) => error);
     expect(first).toMatchObject({ code: 'channel_rate_limited', retryAfterMs: 3_600_000 });
     const calls = rig.emulator.storageLog.length;
@@ -68,7 +68,11 @@ describe('huggingface commits', () => {
 
   it('gives up on a hub that stays broken, with its words', async () => {
     rig = await startRig();
-    rig.emulator.addFault({ match: commitCall, times: 1000, status: 500, body: '{"error":"Internal trouble"}' });
+    rig.emulator.faults.add(
+      'commit',
+      { kind: 'status', when: 'before', status: 500, body: '{"error":"Internal trouble"}' },
+      1000,
+    );
     const error = (await putBytes(rig.channel, binary(10)).catch((reason: unknown) => reason)) as Error;
     expect(error).toMatchObject({ code: 'channel_unavailable' });
     expect(error.message).toContain('Internal trouble');
@@ -99,13 +103,15 @@ describe('huggingface commits', () => {
       signal: controller.signal,
     });
     put.catch(() => {});
-    const commits = () => rig.emulator.hubLog.filter(({ call }) => commitCall.test(call)).length;
+    const commits = () => rig.emulator.hubLog.filter(({ name }) => name === 'commit').length;
     while (commits() < 2) await new Promise((resolve) => setImmediate(resolve));
     controller.abort(new Error('left'));
     await expect(put).rejects.toThrow('left');
     await putBytes(rig.channel, binary(10));
     expect(rig.emulator.files(repo)).toHaveLength(2);
-    expect(rig.emulator.files(repo)).not.toContain('files/k/left');
+    await expect(rig.channel.get(rig.channel.locate?.('k/left') ?? null, { signal })).rejects.toMatchObject({
+      code: 'not_found',
+    });
   });
 
   it('deletes many at once though some are gone', async () => {
@@ -120,7 +126,7 @@ describe('huggingface commits', () => {
     rig = await startRig({ commitMs: 500 });
     const put = putBytes(rig.channel, binary(10));
     put.catch(() => {});
-    while (!rig.emulator.hubLog.some(({ call }) => commitCall.test(call))) await new Promise((resolve) => setImmediate(resolve));
+    while (!rig.emulator.hubLog.some(({ name }) => name === 'commit')) await new Promise((resolve) => setImmediate(resolve));
     await rig.channel.close?.();
     await expect(put).rejects.toMatchObject({ code: 'channel_unavailable' });
   });

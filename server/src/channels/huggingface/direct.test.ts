@@ -177,7 +177,7 @@ describe('huggingface direct upload', () => {
         actions: { upload: { href: 'https://x/y', header: { Authorization: `Bearer ${token}` } } },
       },
     ];
-    rig.emulator.addFault({ match: /objects\/batch/, status: 200, body: JSON.stringify({ objects }) });
+    rig.emulator.faults.add('lfs-batch', { kind: 'status', when: 'before', status: 200, body: JSON.stringify({ objects }) });
     await expect(begin(direct, Buffer.alloc(600))).rejects.toMatchObject({ code: 'channel_refused' });
   });
 

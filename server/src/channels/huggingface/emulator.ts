@@ -1,8 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createFaults, type Fault, type LoggedCall, startHost } from './emulator/http.ts';
-import { type HubState, hubHandler } from './emulator/hub.ts';
+import { createFaults, type Faults } from '../shared/emulator-kit.ts';
+import type { HubState } from './emulator/access.ts';
+import { type LoggedCall, startHost } from './emulator/http.ts';
+import { routeHub } from './emulator/hub.ts';
 import { newRepo, type Repo } from './emulator/repo.ts';
 import { createStorage } from './emulator/storage.ts';
 
@@ -28,9 +27,10 @@ export interface HubEmulator {
   files(name: string, branch?: string): readonly string[];
   /** Summaries of the commits on a branch, the first one (by the hub) left out. */
   commits(name: string, branch?: string): readonly string[];
-  /** `repo/oid` of every object in LFS storage, with parts that were never completed. */
+  /** `repo/oid` of every object in LFS storage, and what is left of unfinished ones. */
   objects(): Promise<readonly string[]>;
-  addFault(fault: Fault): void;
+  /** By name of the call: `commit`, `preupload`, `lfs-batch`, `lfs-put`, `part-put`, `storage-get`, ... (emulator/hub.ts, storage.ts). */
+  readonly faults: Faults;
   readonly hubLog: readonly LoggedCall[];
   readonly storageLog: readonly LoggedCall[];
   close(): Promise<void>;
@@ -48,13 +48,12 @@ const defaults = {
 } as const;
 
 export async function startHubEmulator({ latencyMs = 0, ...options }: HubEmulatorOptions = {}): Promise<HubEmulator> {
-  const folder = await mkdtemp(join(tmpdir(), 'hub-emulator-'));
   const faults = createFaults();
   const repos = new Map<string, Repo>();
-  const storage = createStorage(folder, () => storageHost.url);
+  const storage = createStorage(() => storageHost);
   const state: HubState = { ...defaults, ...options, repos, storage, baseUrl: () => hubHost.url };
-  const hubHost = await startHost(hubHandler(state), faults, latencyMs);
-  const storageHost = await startHost(storage.handle, faults, latencyMs);
+  const hubHost = await startHost({ faults, latencyMs, route: (call) => routeHub(state, call) });
+  const storageHost = await startHost({ faults, latencyMs, route: storage.route });
   const branchOf = (name: string, branch = 'main') => repos.get(name)?.branches.get(branch);
   return {
     url: hubHost.url,
@@ -66,12 +65,11 @@ export async function startHubEmulator({ latencyMs = 0, ...options }: HubEmulato
     files: (name, branch) => [...(branchOf(name, branch)?.files.keys() ?? [])].filter((path) => path !== '.gitattributes'),
     commits: (name, branch) => branchOf(name, branch)?.commits.slice(1) ?? [],
     objects: () => storage.objects(),
-    addFault: (fault) => faults.add(fault),
+    faults,
     hubLog: hubHost.log,
     storageLog: storageHost.log,
     close: async () => {
-      await Promise.all([hubHost.close(), storageHost.close()]);
-      await rm(folder, { recursive: true, force: true });
+      await Promise.all([hubHost.stop(), storageHost.stop()]);
     },
   };
 }

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { channelConformance } from '../../../test/conformance/channel.ts';
+import type { Fault } from '../shared/emulator-kit.ts';
 import {
   binary,
   expectSame,
@@ -18,7 +19,7 @@ const secrets = ['hf_emulatorTokenAbcdef0123456789'];
 async function fixture(rig: Rig) {
   const { emulator, channel, close } = rig;
   const objects = async () =>
-    emulator.files('ada/pictures').length + (await emulator.objects()).filter((name) => name.includes('part')).length;
+    emulator.files('ada/pictures').length + (await emulator.objects()).filter((name) => name.endsWith('.partial')).length;
   return { channel, objects, destroy: close };
 }
 
@@ -42,7 +43,7 @@ describe('huggingface channel', () => {
     rig = await startRig({}, { repo: 'lab/new', private: true });
     await Promise.all([1, 2, 3].map(() => putBytes(rig.channel, binary(100))));
     expect(rig.emulator.repo('lab/new')?.private).toBe(true);
-    expect(rig.emulator.hubLog.filter(({ call }) => call === 'POST /api/repos/create')).toHaveLength(1);
+    expect(rig.emulator.hubLog.filter(({ name }) => name === 'create-repo')).toHaveLength(1);
   });
 
   it('creates the repository again when it was removed behind our back', async () => {
@@ -50,7 +51,13 @@ describe('huggingface channel', () => {
     await putBytes(rig.channel, binary(100));
     const other = rig.another({ repo: 'ada/gone' });
     await putBytes(other, binary(10));
-    rig.emulator.addFault({ match: /preupload/, status: 404, headers: { 'x-error-code': 'RepoNotFound' }, body: '{}' });
+    rig.emulator.faults.add('preupload', {
+      kind: 'status',
+      when: 'before',
+      status: 404,
+      headers: { 'x-error-code': 'RepoNotFound' },
+      body: '{}',
+    });
     await expect(putBytes(other, binary(10))).rejects.toMatchObject({ code: 'channel_unavailable' });
     await putBytes(other, binary(10));
   });
@@ -72,8 +79,8 @@ describe('huggingface channel', () => {
     const bytes = binary(1_500_000);
     const { ref } = await putBytes(rig.channel, bytes);
     expectSame(await readBytes(rig.channel, ref), bytes);
-    expect(rig.emulator.storageLog.filter(({ call }) => call.startsWith('PUT /part/'))).toHaveLength(5);
-    expect(rig.emulator.hubLog.some(({ call }) => call.endsWith('/info/lfs/verify'))).toBe(true);
+    expect(rig.emulator.storageLog.filter(({ name }) => name === 'part-put')).toHaveLength(5);
+    expect(rig.emulator.hubLog.some(({ name }) => name === 'lfs-verify')).toBe(true);
   });
 
   it('sends bytes the hub already has no second time', async () => {
@@ -81,7 +88,7 @@ describe('huggingface channel', () => {
     const bytes = binary(5000);
     const first = await putBytes(rig.channel, bytes);
     const second = await putBytes(rig.channel, bytes);
-    expect(rig.emulator.storageLog.filter(({ call }) => call.startsWith('PUT'))).toHaveLength(1);
+    expect(rig.emulator.storageLog.filter(({ name }) => name === 'lfs-put')).toHaveLength(1);
     await rig.channel.delete(first.ref, { signal });
     expectSame(await readBytes(rig.channel, second.ref), bytes);
   });
@@ -129,7 +136,7 @@ describe('huggingface channel', () => {
       [429, 'You can retry this action in 43 minutes.', 'channel_rate_limited'],
     ] as const;
     for (const [status, words, code] of answers) {
-      rig.emulator.addFault({ match: /preupload/, status, body: JSON.stringify({ error: words }) });
+      rig.emulator.faults.add('preupload', { kind: 'status', when: 'before', status, body: JSON.stringify({ error: words }) });
       const error = (await putBytes(rig.channel, binary(10)).catch((reason: unknown) => reason)) as Error;
       expect(error).toMatchObject({ code });
       expect(error.message).toContain(words.split(/ hf_| https/)[0]);
@@ -141,7 +148,7 @@ describe('huggingface channel', () => {
 
   it('takes nonsense from the hub for a failure of the hub', async () => {
     rig = await startRig();
-    rig.emulator.addFault({ match: /preupload/, status: 200, body: '<html>' });
+    rig.emulator.faults.add('preupload', { kind: 'wrong-json', when: 'before' });
     await expect(putBytes(rig.channel, binary(10))).rejects.toMatchObject({ code: 'channel_unavailable' });
   });
 
@@ -189,5 +196,64 @@ describe('huggingface check', () => {
     rig.emulator.addRepo('ada/pictures');
     await rig.channel.check({ signal });
     expect(rig.emulator.commits('ada/pictures')).toEqual([]);
+  });
+});
+
+describe('huggingface faults', () => {
+  let rig: Rig;
+  afterEach(() => rig.close());
+
+  it.each<[string, Fault, string]>([
+    ['preupload', { kind: 'status', when: 'before', status: 502 }, 'channel_unavailable'],
+    ['lfs-batch', { kind: 'wrong-json', when: 'before' }, 'channel_unavailable'],
+    ['lfs-batch', { kind: 'status', when: 'before', status: 413 }, 'too_large'],
+    ['lfs-put', { kind: 'reset', when: 'mid-body' }, 'channel_unavailable'],
+    ['lfs-put', { kind: 'status', when: 'before', status: 403 }, 'channel_unavailable'],
+    ['lfs-put', { kind: 'status', when: 'after', status: 503 }, 'channel_unavailable'],
+    ['part-put', { kind: 'reset', when: 'after' }, 'channel_unavailable'],
+    ['complete-multipart', { kind: 'status', when: 'after', status: 504 }, 'channel_unavailable'],
+    ['lfs-verify', { kind: 'status', when: 'before', status: 500 }, 'channel_unavailable'],
+    ['commit', { kind: 'status', when: 'before', status: 401 }, 'channel_unauthorized'],
+  ])('a put survives %s going wrong (%o): told honestly, then repeated', async (name, fault, code) => {
+    rig = await startRig({ multipartFromBytes: 700_000, chunkBytes: 300_000 });
+    const bytes = name === 'part-put' || name === 'complete-multipart' ? binary(800_000) : binary(600_000);
+    rig.emulator.faults.add(name, fault);
+    await expect(putBytes(rig.channel, bytes, 'k/one.bin')).rejects.toMatchObject({ code });
+    expect(rig.emulator.files('ada/pictures')).toEqual([]);
+    const { ref } = await putBytes(rig.channel, bytes, 'k/one.bin');
+    expectSame(await readBytes(rig.channel, ref), bytes);
+    expect(rig.emulator.files('ada/pictures')).toHaveLength(1);
+  });
+
+  it('repeats a put that was stored under the same key already', async () => {
+    rig = await startRig();
+    const bytes = binary(1000);
+    await putBytes(rig.channel, bytes, 'k/same.bin');
+    const { ref } = await putBytes(rig.channel, bytes, 'k/same.bin');
+    expectSame(await readBytes(rig.channel, ref), bytes);
+  });
+
+  it('notices a read that breaks off', async () => {
+    rig = await startRig();
+    const { ref } = await putBytes(rig.channel, binary(2_000_000));
+    rig.emulator.faults.add('storage-get', { kind: 'cut' });
+    await expect(readBytes(rig.channel, ref)).rejects.toMatchObject({ code: 'channel_unavailable' });
+  });
+
+  it('reads every byte of a source whose object the hub has already', async () => {
+    rig = await startRig();
+    const bytes = binary(500_000);
+    await putBytes(rig.channel, bytes);
+    let seen = 0;
+    const source = (async function* () {
+      for await (const chunk of inChunks(bytes)) {
+        seen += chunk.length;
+        yield chunk;
+      }
+    })();
+    await rig.channel.put(source, putOptions(bytes, 'k/again.bin'));
+    expect(seen).toBe(bytes.length);
+    const short = rig.channel.put(inChunks(bytes.subarray(1)), putOptions(bytes, 'k/short.bin'));
+    await expect(short).rejects.toMatchObject({ code: 'incomplete_body' });
   });
 });

@@ -9,13 +9,24 @@ export interface LfsUpload extends LfsObject {
   readonly signal: AbortSignal;
 }
 
-/** Brings the object into the repository's LFS storage, unless it is there: then no byte is read. Not readable before a commit. */
+/** Brings the object into the repository's LFS storage, unless it is there: then the bytes are only read. Not readable before a commit. */
 export async function uploadLfs(hub: Hub, bytes: Slicer, object: LfsUpload): Promise<void> {
   const { upload, verify } = await hub.lfsUploadActions(object, object.signal);
-  if (upload === undefined) return;
+  // The caller counts and hashes what we read: it must see every byte.
+  if (upload === undefined) return readThrough(bytes, object);
   await (chunkSize(upload) === undefined ? putWhole(hub, upload, bytes, object) : putParts(hub, upload, bytes, object));
   await bytes.end();
   if (verify !== undefined) await hub.lfsVerify(verify, object, object.signal);
+}
+
+async function readThrough(bytes: Slicer, { size, signal }: LfsUpload): Promise<void> {
+  let seen = 0;
+  for await (const chunk of bytes.take(size)) {
+    signal.throwIfAborted();
+    seen += chunk.length;
+  }
+  if (seen < size) throw fail('incomplete_body');
+  await bytes.end();
 }
 
 async function putWhole(hub: Hub, action: LfsAction, bytes: Slicer, { size, signal }: LfsUpload): Promise<void> {

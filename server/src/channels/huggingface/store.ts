@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { ByteSource } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
 import { type Hub, isRepoGone } from './api.ts';
@@ -44,7 +45,7 @@ export function createRepository(
   return {
     hub,
     committer: createCommitter(hub, options.commit),
-    pathOf: (key) => `${options.folder}/${key}`,
+    pathOf: (key) => `${options.folder}/${spread(key)}`,
     ensure,
     async inside(signal, work) {
       await ensure(signal);
@@ -57,6 +58,13 @@ export function createRepository(
       }
     },
   };
+}
+
+/** `2026/11/a.jpg` -> `2026/11/3f/a.jpg`: the hub wants less than 10,000 entries in a folder. */
+function spread(key: string): string {
+  const bucket = createHash('sha1').update(key).digest('hex').slice(0, 2);
+  const cut = key.lastIndexOf('/') + 1;
+  return `${key.slice(0, cut)}${bucket}/${key.slice(cut)}`;
 }
 
 export interface Stored extends LfsObject {

@@ -1,21 +1,26 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
+import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { type Call, parseRange, type Reply } from './http.ts';
+import type { Call, Handler, Reply } from './http.ts';
+
+export interface PartTag {
+  readonly partNumber: number;
+  readonly etag: string;
+}
 
 /** The object store and CDN behind the hub: signed links only, objects on disk, one space per repository. */
 export interface Storage {
-  readonly handle: (call: Call) => Promise<Reply>;
-  /** A link that ends with the emulator. */
-  sign(path: string): string;
+  route(call: Call): Handler;
+  /** Address of an object, valid as long as the emulator. */
+  link(repo: string, oid: string): string;
   sizeOf(repo: string, oid: string): Promise<number | undefined>;
   /** Signed part links of a multipart upload, by padded number. */
-  parts(repo: string, oid: string, count: number): { uploadId: string; links: Record<string, string> };
+  startParts(repo: string, oid: string, count: number): { uploadId: string; links: Record<string, string> };
   /** Joins the parts; answers a sentence when something does not fit. */
-  complete(uploadId: string, parts: readonly { partNumber: number; etag: string }[]): Promise<string | undefined>;
-  /** `repo/oid` of every stored object. */
+  complete(uploadId: string, parts: readonly PartTag[]): Promise<string | undefined>;
+  /** `repo/oid` of every stored object, and what is left of unfinished ones. */
   objects(): Promise<readonly string[]>;
 }
 
@@ -25,110 +30,110 @@ interface OpenUpload {
   readonly etags: Map<number, string>;
 }
 
-export function createStorage(folder: string, baseUrl: () => string): Storage {
+export function createStorage(host: () => { readonly url: string; readonly dir: string }): Storage {
   const key = randomBytes(16).toString('hex');
   const uploads = new Map<string, OpenUpload>();
   const signature = (path: string): string => createHash('sha256').update(`${key}${path}`).digest('hex');
-  const fileOf = (name: string): string => join(folder, name.replaceAll('/', '__'));
+  const sign = (path: string): string => `${host().url}${path}?X-Amz-Signature=${signature(path)}`;
+  const fileOf = (name: string): string => join(host().dir, encodeURIComponent(name));
 
   const store = async ({ request }: Call, name: string): Promise<Reply> => {
-    const temporary = fileOf(`${name}.${randomBytes(4).toString('hex')}.part`);
+    const partial = fileOf(`${name}.${randomBytes(4).toString('hex')}.partial`);
     const md5 = createHash('md5');
-    await mkdir(folder, { recursive: true });
     try {
-      await pipeline(
-        request,
-        async function* (source: AsyncIterable<Buffer>) {
-          for await (const chunk of source) {
-            md5.update(chunk);
-            yield chunk;
-          }
-        },
-        createWriteStream(temporary),
-      );
-      await rename(temporary, fileOf(name));
+      await pipeline(request, tap(md5.update.bind(md5)), createWriteStream(partial));
     } catch (error) {
-      await rm(temporary, { force: true });
+      await rm(partial, { force: true });
       throw error;
     }
+    await rename(partial, fileOf(name));
     return { status: 200, headers: { etag: `"${md5.digest('hex')}"` } };
   };
 
-  const read = async ({ headers }: Call, name: string): Promise<Reply> => {
+  const storePart = async (call: Call, uploadId: string, number: string): Promise<Reply> => {
+    const upload = uploads.get(uploadId);
+    if (upload === undefined) return xmlError(404, 'NoSuchUpload');
+    const reply = await store(call, `part/${uploadId}/${number}`);
+    upload.etags.set(Number(number), reply.headers?.etag ?? '');
+    return reply;
+  };
+
+  const read = async (name: string): Promise<Reply> => {
     const found = await stat(fileOf(name)).catch(() => undefined);
     if (found === undefined) return xmlError(404, 'NoSuchKey');
-    const range = parseRange(headers.range, found.size);
-    if (range === null) return { ...xmlError(416, 'InvalidRange'), headers: { 'content-range': `bytes */${found.size}` } };
-    const { start, end } = range ?? { start: 0, end: found.size - 1 };
-    const file = { path: fileOf(name), start, end };
     const etag = `"${createHash('md5').update(name).digest('hex')}"`;
-    if (range === undefined) return { status: 200, file, headers: { 'accept-ranges': 'bytes', etag } };
-    return { status: 206, file, headers: { etag, 'content-range': `bytes ${start}-${end}/${found.size}` } };
+    return { status: 200, headers: { etag }, file: { path: fileOf(name), size: found.size } };
   };
 
   return {
-    sign: (path) => `${baseUrl()}${path}?X-Amz-Signature=${signature(path)}`,
+    link: (repo, oid) => sign(`/lfs/${repo}/${oid}`),
 
-    async handle(call) {
-      const { method, url, headers } = call;
-      // S3 takes one kind of credentials only: a token that follows the redirect is an error
-      if (headers.authorization !== undefined) return xmlError(400, 'InvalidArgument: Only one auth mechanism allowed');
-      if (url.searchParams.get('X-Amz-Signature') !== signature(url.pathname)) return xmlError(403, 'SignatureDoesNotMatch');
-      if (method === 'PUT' && headers['content-length'] === undefined) return xmlError(411, 'MissingContentLength');
-      const part = /^\/part\/([0-9a-f]+)\/(\d+)$/.exec(url.pathname);
-      if (part !== null && method === 'PUT') {
-        const [, uploadId = '', number = ''] = part;
-        const reply = await store(call, `part/${uploadId}/${number}`);
-        uploads.get(uploadId)?.etags.set(Number(number), reply.headers?.etag ?? '');
-        return reply;
-      }
+    route: ({ method, url }) => {
+      const [, uploadId = '', number = ''] = /^\/part\/([0-9a-f]+)\/(\d+)$/.exec(url.pathname) ?? [];
       const name = url.pathname.slice('/lfs/'.length);
-      if (method === 'PUT') return store(call, name);
-      return read(call, name);
+      if (method === 'GET') return guarded('storage-get', () => read(name), signature);
+      if (uploadId !== '') return guarded('part-put', (call) => storePart(call, uploadId, number), signature);
+      return guarded('lfs-put', (call) => store(call, name), signature);
     },
 
-    async sizeOf(repo, oid) {
-      return (await stat(fileOf(`${repo}/${oid}`)).catch(() => undefined))?.size;
-    },
+    sizeOf: async (repo, oid) => (await stat(fileOf(`${repo}/${oid}`)).catch(() => undefined))?.size,
 
-    parts(repo, oid, count) {
+    startParts: (repo, oid, count) => {
       const uploadId = randomBytes(8).toString('hex');
       uploads.set(uploadId, { name: `${repo}/${oid}`, count, etags: new Map() });
       const numbers = Array.from({ length: count }, (_, index) => index + 1);
-      return {
-        uploadId,
-        links: Object.fromEntries(
-          numbers.map((number) => [String(number).padStart(5, '0'), this.sign(`/part/${uploadId}/${number}`)]),
-        ),
-      };
+      const linkOf = (number: number) => [String(number).padStart(5, '0'), sign(`/part/${uploadId}/${number}`)] as const;
+      return { uploadId, links: Object.fromEntries(numbers.map(linkOf)) };
     },
 
-    async complete(uploadId, parts) {
+    complete: async (uploadId, parts) => {
       const upload = uploads.get(uploadId);
       if (upload === undefined) return 'NoSuchUpload';
-      if (parts.length !== upload.count) return 'InvalidPart: parts are missing';
-      if (parts.some(({ partNumber, etag }, index) => partNumber !== index + 1 || upload.etags.get(partNumber) !== etag))
-        return 'InvalidPart: one or more of the specified parts could not be found';
-      const target = createWriteStream(`${fileOf(upload.name)}.part`);
-      for (const { partNumber } of parts)
-        await pipeline(createReadStream(fileOf(`part/${uploadId}/${partNumber}`)), target, { end: false });
-      await new Promise<void>((resolve) => target.end(resolve));
-      await rename(`${fileOf(upload.name)}.part`, fileOf(upload.name));
-      await Promise.all(parts.map(({ partNumber }) => rm(fileOf(`part/${uploadId}/${partNumber}`))));
+      const fits = ({ partNumber, etag }: PartTag, index: number) =>
+        partNumber === index + 1 && upload.etags.get(partNumber) === etag;
+      if (parts.length !== upload.count || !parts.every(fits)) return 'InvalidPart: a specified part could not be found';
+      const files = parts.map(({ partNumber }) => fileOf(`part/${uploadId}/${partNumber}`));
+      await joinFiles(files, fileOf(`${upload.name}.partial`));
+      await rename(fileOf(`${upload.name}.partial`), fileOf(upload.name));
+      uploads.delete(uploadId);
       return undefined;
     },
 
-    async objects() {
-      const names = await readdir(folder).catch(() => []);
-      return names.map((name) => name.replaceAll('__', '/'));
+    objects: async () => (await readdir(host().dir)).map(decodeURIComponent),
+  };
+}
+
+function guarded(name: string, handle: (call: Call) => Promise<Reply>, signature: (path: string) => string): Handler {
+  return {
+    name,
+    handle: async (call) => {
+      const { url, headers, method } = call;
+      // S3 takes one kind of credentials only: a token that follows a redirect is an error.
+      if (headers.authorization !== undefined) return xmlError(400, 'InvalidArgument: Only one auth mechanism allowed');
+      if (url.searchParams.get('X-Amz-Signature') !== signature(url.pathname)) return xmlError(403, 'SignatureDoesNotMatch');
+      if (method === 'PUT' && headers['content-length'] === undefined) return xmlError(411, 'MissingContentLength');
+      return handle(call);
     },
   };
 }
 
-function xmlError(status: number, code: string): Reply {
-  return {
-    status,
-    body: `<?xml version="1.0"?><Error><Code>${code}</Code></Error>`,
-    headers: { 'content-type': 'application/xml' },
+function tap(see: (chunk: Buffer) => unknown) {
+  return async function* (source: AsyncIterable<Buffer>) {
+    for await (const chunk of source) {
+      see(chunk);
+      yield chunk;
+    }
   };
+}
+
+async function joinFiles(files: readonly string[], target: string): Promise<void> {
+  const output = createWriteStream(target);
+  for (const file of files) await pipeline(createReadStream(file), output, { end: false });
+  await new Promise<void>((resolve, reject) => output.on('error', reject).end(resolve));
+  await Promise.all(files.map((file) => rm(file)));
+}
+
+function xmlError(status: number, code: string): Reply {
+  const headers = { 'content-type': 'application/xml' };
+  return { status, text: `<?xml version="1.0"?><Error><Code>${code}</Code></Error>`, headers };
 }
