@@ -1,4 +1,10 @@
-import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -133,11 +139,17 @@ async function copyAnswer(upstream: IncomingMessage, { incoming, answer }: Excha
   answer.end();
 }
 
+/** A request without a body says so: to MKCOL and the like Node would else add an empty chunked one. */
+function headersOf({ method, headers, rawHeaders }: IncomingMessage): string[] {
+  const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+  return hasBody || method === 'GET' || method === 'HEAD' ? rawHeaders : [...rawHeaders, 'Content-Length', '0'];
+}
+
 /** Sends the request on and resolves with the target's answer. */
 function forward({ incoming, target }: Exchange, resetAfterBytes = Infinity): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const outgoing = httpRequest(
-      { host: target.hostname, port: target.port, method: incoming.method, path: incoming.url, headers: incoming.rawHeaders },
+      { host: target.hostname, port: target.port, method: incoming.method, path: incoming.url, headers: headersOf(incoming) },
       resolve,
     );
     outgoing.on('error', reject);

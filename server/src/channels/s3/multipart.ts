@@ -28,12 +28,13 @@ export function createMultipart(bucket: Bucket): Multipart {
   return {
     limits: multipartLimits,
     start: (options) => startUpload(bucket, options),
-    part: (state, number, source, options) => streamPart(bucket, { state: uploadOfState(state), number, source, ...options }),
-    finish: (state, parts, options) => {
+    part: async (state, number, source, options) =>
+      streamPart(bucket, { state: uploadOfState(state), number, source, ...options }),
+    finish: async (state, parts, options) => {
       const list = parts.map(({ number, part, size }) => ({ number, size, ...partSchema.parse(part) }));
       return finishUpload(bucket, uploadOfState(state), list, options);
     },
-    abort: (state, options) => abortUpload(bucket, uploadOfState(state), options),
+    abort: async (state, options) => abortUpload(bucket, uploadOfState(state), options),
   };
 }
 

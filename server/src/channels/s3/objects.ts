@@ -2,13 +2,15 @@ import { CopyObjectCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCom
 import type { ByteSource } from '../../core/bytes.ts';
 import type { GetOptions, GetResult } from '../../core/channel.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
-import { withRetry } from '../../core/retry.ts';
+import { type RetryPolicy, withRetry } from '../../core/retry.ts';
 import { rangeHeader } from '../shared/ranged.ts';
 import type { Bucket } from './client.ts';
 import { attemptEntry, objectInput } from './object-headers.ts';
 
 /** Time for clearing up after a call that failed or was aborted. */
 const cleanUpMs = 15_000;
+/** Whoever waits for the error of the call has core's own repetitions still before them. */
+const cleanUpRetry: RetryPolicy = { attempts: 2, baseMs: 200, maxMs: 200 };
 
 export async function getObject(bucket: Bucket, key: string, { range, signal }: GetOptions): Promise<GetResult> {
   const answer = await bucket.run(signal, (options) =>
@@ -72,7 +74,7 @@ export async function headObject(bucket: Bucket, key: string, signal: AbortSigna
 /** Whether the object is the one that this attempt stored: how a lost or wrong answer to an upload is told from a failure. */
 export async function isStored(bucket: Bucket, object: { key: string; attempt: string; size: number }): Promise<boolean> {
   const signal = AbortSignal.timeout(cleanUpMs);
-  const head = await withRetry(() => headObject(bucket, object.key, signal), signal).catch(() => undefined);
+  const head = await withRetry(() => headObject(bucket, object.key, signal), signal, cleanUpRetry).catch(() => undefined);
   return head !== undefined && head.attempt === object.attempt && head.size === object.size;
 }
 
@@ -93,7 +95,7 @@ export async function discardObject(bucket: Bucket, key: string): Promise<void> 
 
 export async function cleanUp(call: (signal: AbortSignal) => Promise<void>): Promise<void> {
   const signal = AbortSignal.timeout(cleanUpMs);
-  await withRetry(() => call(signal), signal).catch(() => undefined);
+  await withRetry(() => call(signal), signal, cleanUpRetry).catch(() => undefined);
 }
 
 /** Copies inside the bucket, without moving bytes through here. The service takes objects of up to 5 GiB. */

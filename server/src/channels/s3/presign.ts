@@ -22,7 +22,7 @@ export function createPresign(bucket: Bucket): Presign {
       if (head === undefined) return undefined;
       return { ref: { key }, size: head.size, ...(head.contentType !== undefined && { contentType: head.contentType }) };
     },
-    abort: (state, { signal }) => deleteObject(bucket, keyOfRef(state), signal),
+    abort: async (state, { signal }) => deleteObject(bucket, keyOfRef(state), signal),
   };
 }
 

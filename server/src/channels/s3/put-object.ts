@@ -3,13 +3,13 @@ import type { Readable } from 'node:stream';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import type { ByteSource } from '../../core/bytes.ts';
 import type { PutOptions, PutResult } from '../../core/channel.ts';
-import { isPassing, withRetry } from '../../core/retry.ts';
+import { isStowageError } from '../../core/errors.ts';
 import { collect, feed } from './body.ts';
 import type { Bucket } from './client.ts';
 import { attemptEntry, base64OfHex, objectInput, setPayloadHash } from './object-headers.ts';
 import { discardObject, isStored } from './objects.ts';
 
-/** Bodies up to this size are held, so that they go out in one write and can be sent again. */
+/** Bodies up to this size go out in one write together with the headers. */
 const heldBytes = 128 * 1024;
 
 /** One PUT of a body whose length is known. */
@@ -18,10 +18,10 @@ export async function putObject(bucket: Bucket, source: ByteSource, options: Put
   return putBuffer(bucket, await collect(source, options.size, options.signal), options);
 }
 
-/** One PUT of bytes in memory, repeated while it fails in a passing way. */
+/** One PUT of bytes in memory. Not repeated here: core has the bytes too and counts the tries. */
 export async function putBuffer(bucket: Bucket, bytes: Uint8Array, options: PutOptions): Promise<PutResult> {
   const put = describePut(bucket, { ...options, size: bytes.length });
-  return withRetry(() => send(bucket, put, { body: bytes, signal: options.signal, mayBeStored: () => true }), options.signal);
+  return send(bucket, put, { body: bytes, signal: options.signal, mayBeStored: () => true });
 }
 
 /** A stream goes out once: whoever has the bytes repeats the whole call. */
@@ -72,7 +72,7 @@ async function send(bucket: Bucket, put: Put, { body, signal, mayBeStored }: Sen
     await bucket.run(signal, (options) => bucket.client.send(command, options));
     return result;
   } catch (error) {
-    if (!mayBeStored() || !(signal.aborted || isPassing(error))) throw error;
+    if (!mayBeStored() || !(signal.aborted || isStowageError(error, 'channel_unavailable'))) throw error;
     // The answer may be lost or wrong though the object is there.
     if (!signal.aborted && (await isStored(bucket, put))) return result;
     await discardObject(bucket, put.key);

@@ -4,6 +4,18 @@ import { ListMultipartUploadsCommand, ListObjectsV2Command, S3Client } from '@aw
 import type { S3Service } from '../../../test/services/s3.ts';
 import type { S3Channel } from './channel.ts';
 import { s3Driver } from './index.ts';
+import { type S3Settings, s3Settings } from './settings.ts';
+
+/** Complete settings for a channel that talks to a double. */
+export function testSettings(settings: Readonly<Record<string, unknown>>): S3Settings {
+  return s3Settings.parse({
+    bucket: 'photos',
+    accessKeyId: 'AKIATEST',
+    secretAccessKey: 'test-secret',
+    prefix: 'media',
+    ...settings,
+  });
+}
 
 /** A new bucket on a test server with a channel on it, for the tests of this folder. */
 export async function openTestBucket(service: S3Service, settings: Readonly<Record<string, unknown>> = {}) {
