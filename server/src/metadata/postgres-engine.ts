@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Pool, PoolClient } from 'pg';
+import type { Pool, PoolClient, QueryResultRow } from 'pg';
 import { fail } from '../core/errors.ts';
 import { isConflict, isConnectionLost, postgresError } from './postgres-errors.ts';
 import type { Answer, Engine, Query, Work } from './work.ts';
@@ -31,21 +31,41 @@ export function postgresEngine(pool: Pool): Engine {
     }
   }
 
+  /** The pool forgets who waits for a connection when it is closed. */
+  const pending = new Set<Promise<unknown>>();
+  async function during<T>(run: () => Promise<T>): Promise<T> {
+    if (isClosed) throw fail('service_unavailable', { message: 'The database is closed.' });
+    const running = run();
+    pending.add(running);
+    try {
+      return await running;
+    } finally {
+      pending.delete(running);
+    }
+  }
+
   return {
-    transact: (work) => retry(() => transaction(work)),
-    write: <Row>(query: Query<Row>) =>
-      retry(() => send(pool, query) as Promise<{ rows: readonly Row[]; changes: number }>, { isRepeatable: false }),
-    read: async <Row>(query: Query<Row>) => (await retry(() => send(pool, query))).rows as readonly Row[],
+    transact: (work) => during(() => retry(() => transaction(work))),
+    write: <Row>(query: Query<Row>) => during(() => retry(() => send<Row>(pool, query), { isRepeatable: false })),
+    read: async (query) => (await during(() => retry(() => send(pool, query)))).rows,
     async close() {
       if (isClosed) return;
       isClosed = true;
+      await Promise.allSettled(pending);
       await pool.end();
     },
   };
 }
 
-async function send(sender: Sender, { sql, name, parameters }: Query): Promise<Answer> {
-  const { rows, rowCount } = await sender.query({ text: sql, values: [...parameters], ...(name !== undefined && { name }) });
+async function send<Row>(
+  sender: Sender,
+  { sql, name, parameters }: Query<Row>,
+): Promise<{ readonly rows: readonly Row[]; readonly changes: number }> {
+  const { rows, rowCount } = await sender.query<Row & QueryResultRow>({
+    text: sql,
+    values: [...parameters],
+    ...(name !== undefined && { name }),
+  });
   return { rows, changes: rowCount ?? 0 };
 }
 

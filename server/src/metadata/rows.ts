@@ -1,4 +1,5 @@
 import type { Json } from '../core/bytes.ts';
+import { categoryOf } from '../core/media-types.ts';
 import type {
   Blob,
   ChannelRecord,
@@ -12,7 +13,6 @@ import type {
   Upload,
   UploadPart,
 } from '../core/metadata.ts';
-import { categoryOf } from './category.ts';
 import type { BlobRow, ChannelRow, FileRow, JobRow, ReplicaRow, TokenRow, UploadPartRow, UploadRow } from './schema.ts';
 
 export function toJson(value: unknown): string {

@@ -1,0 +1,67 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import type { MetadataStore } from '../../src/core/metadata.ts';
+import { channelTests } from './metadata/channels.ts';
+import { fileTests } from './metadata/files.ts';
+import { idempotencyTests } from './metadata/idempotency.ts';
+import { jobTests } from './metadata/jobs.ts';
+import { partTests } from './metadata/parts.ts';
+import { pathTests } from './metadata/paths.ts';
+import { removalTests } from './metadata/removal.ts';
+import { settingTests } from './metadata/settings.ts';
+import { storeTests } from './metadata/store.ts';
+import { textTests } from './metadata/text.ts';
+import { tokenTests } from './metadata/tokens.ts';
+import { uploadTests } from './metadata/uploads.ts';
+
+/** An empty database. */
+export interface OpenedMetadata {
+  /** Not migrated yet. */
+  readonly store: MetadataStore;
+  /** One more store on the same data: another node, or the same one after a restart. */
+  reopen(): Promise<MetadataStore>;
+  /** Closes every store and removes the data. */
+  destroy(): Promise<void>;
+}
+
+/** Two nodes on one database. */
+export interface Nodes {
+  readonly store: MetadataStore;
+  readonly other: MetadataStore;
+}
+
+/** Every promise of `core/metadata.ts`, for any store. */
+export function metadataConformance(name: string, open: () => Promise<OpenedMetadata>): void {
+  describe(name, () => {
+    storeTests(open);
+    const topics = {
+      files: fileTests,
+      paths: pathTests,
+      'removal of files': removalTests,
+      uploads: uploadTests,
+      'upload parts': partTests,
+      tokens: tokenTests,
+      channels: channelTests,
+      jobs: jobTests,
+      idempotency: idempotencyTests,
+      settings: settingTests,
+      'text and numbers': textTests,
+    };
+    for (const [topic, tests] of Object.entries(topics)) describe(topic, () => tests(nodes(open)));
+  });
+}
+
+/** A database for all tests of a topic: they find their own rows by fresh ids. */
+function nodes(open: () => Promise<OpenedMetadata>): () => Nodes {
+  let opened: OpenedMetadata | undefined;
+  let pair: Nodes | undefined;
+  beforeAll(async () => {
+    opened = await open();
+    await opened.store.migrate();
+    pair = { store: opened.store, other: await opened.reopen() };
+  });
+  afterAll(() => opened?.destroy());
+  return () => {
+    if (!pair) throw new Error('Not open yet');
+    return pair;
+  };
+}
