@@ -96,7 +96,10 @@ async function store(context: Store, source: ByteSource, options: PutOptions): P
 async function write(api: DavApi, target: string, source: ByteSource, options: PutOptions): Promise<number> {
   const counter = { bytes: 0 };
   await api.put(target, count(source, counter), { contentType: options.contentType, size: options.size, signal: options.signal });
-  const stored = await api.size(target, options.signal);
+  const stored = await api.size(target, options.signal).catch((error: unknown) => {
+    if (!isStowageError(error, 'not_found')) throw error;
+    return 0;
+  });
   if (stored !== counter.bytes)
     throw fail('channel_unavailable', { message: `WebDAV: the server stored ${stored} of ${counter.bytes} bytes` });
   return stored;
