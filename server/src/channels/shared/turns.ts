@@ -1,7 +1,7 @@
 /** A fair queue in front of a remote that counts: turns are given in the order they were asked for, never more often than the windows allow. */
 export interface Turns {
-  /** Resolves when it is the caller's turn; an abort rejects at once and gives the place up. */
-  take(signal: AbortSignal): Promise<void>;
+  /** Resolves when it is the caller's turn, with the function that ends it. An abort rejects at once and gives the place up. */
+  take(signal: AbortSignal): Promise<() => void>;
   /** Nobody gets a turn for that long: the remote asked for it. */
   pause(ms: number): void;
   /** How long a newcomer would wait about, in milliseconds. */
@@ -12,58 +12,64 @@ export interface Window {
   /** Most turns in any stretch of `lengthMs`. */
   readonly count: number;
   readonly lengthMs: number;
+  /**
+   * What of a turn falls into the stretch. `end`: the remote counts when it has received everything, which may be any moment up to the
+   * end of the turn; counting from there is always on the safe side. `start` lets turns overlap.
+   */
+  readonly from: 'start' | 'end';
 }
 
-interface Waiter {
-  readonly resolve: () => void;
+interface Turn {
+  readonly startAt: number;
+  /** Infinity while it lasts. */
+  endAt: number;
 }
-
-// A remote measures arrivals, we measure departures: the margin absorbs what the network shifts
-const marginMs = 5;
 
 export function createTurns(windows: readonly Window[], now: () => number = () => performance.now()): Turns {
-  const queue: Waiter[] = [];
-  const given: number[] = [];
-  const longest = Math.max(0, ...windows.map((window) => window.count));
+  const queue: (() => void)[] = [];
+  const longestMs = Math.max(0, ...windows.map(({ lengthMs }) => lengthMs));
+  let given: Turn[] = [];
   let pausedUntil = 0;
   let timer: NodeJS.Timeout | undefined;
 
-  const nextAt = (): number =>
-    Math.max(pausedUntil, ...windows.map(({ count, lengthMs }) => (given.at(-count) ?? -Infinity) + lengthMs + marginMs));
+  const nextAt = (): number => Math.max(pausedUntil, ...windows.map((window) => freeAt(window, given)));
 
   const serve = (): void => {
     clearTimeout(timer);
-    timer = undefined;
     while (queue.length > 0) {
       const waitMs = nextAt() - now();
       if (waitMs > 0) {
-        timer = setTimeout(serve, Math.ceil(waitMs));
+        if (Number.isFinite(waitMs)) timer = setTimeout(serve, Math.ceil(waitMs));
         return;
       }
-      given.push(now());
-      if (given.length > longest) given.shift();
-      queue.shift()?.resolve();
+      queue.shift()?.();
     }
   };
 
-  const leave = (waiter: Waiter): void => {
-    const at = queue.indexOf(waiter);
-    if (at >= 0) queue.splice(at, 1);
-    if (queue.length === 0) clearTimeout(timer);
+  const start = (): (() => void) => {
+    const turn: Turn = { startAt: now(), endAt: Number.POSITIVE_INFINITY };
+    given = given.filter(({ endAt }) => endAt > turn.startAt - longestMs);
+    given.push(turn);
+    return () => {
+      turn.endAt = Math.min(turn.endAt, now());
+      serve();
+    };
   };
 
-  const take = async (signal: AbortSignal): Promise<void> => {
+  const take = async (signal: AbortSignal): Promise<() => void> => {
     signal.throwIfAborted();
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiter: Waiter = { resolve };
+    const { promise, resolve, reject } = Promise.withResolvers<() => void>();
+    const go = (): void => resolve(start());
     const abort = (): void => {
-      leave(waiter);
+      const at = queue.indexOf(go);
+      if (at >= 0) queue.splice(at, 1);
+      if (queue.length === 0) clearTimeout(timer);
       reject(signal.reason);
     };
     signal.addEventListener('abort', abort, { once: true });
-    queue.push(waiter);
-    if (timer === undefined || queue.length === 1) serve();
-    await promise.finally(() => signal.removeEventListener('abort', abort));
+    queue.push(go);
+    serve();
+    return promise.finally(() => signal.removeEventListener('abort', abort));
   };
 
   return {
@@ -73,7 +79,15 @@ export function createTurns(windows: readonly Window[], now: () => number = () =
     },
     waitMs: () => {
       const slowest = Math.max(0, ...windows.map(({ count, lengthMs }) => lengthMs / count));
-      return Math.max(0, nextAt() - now()) + queue.length * slowest;
+      const next = nextAt();
+      return Math.max(0, (Number.isFinite(next) ? next : now() + longestMs) - now()) + queue.length * slowest;
     },
   };
+}
+
+/** When one more turn fits into the window: Infinity while that hangs on a turn that lasts. */
+function freeAt({ count, lengthMs, from }: Window, given: readonly Turn[]): number {
+  if (given.length < count) return 0;
+  const times = given.map(({ startAt, endAt }) => (from === 'start' ? startAt : endAt)).sort((a, b) => a - b);
+  return (times.at(-count) ?? 0) + lengthMs;
 }

@@ -328,7 +328,8 @@ function asStored(file: ReceivedFile): EmulatedFile {
 
 /** Telegram makes an MP4 of a GIF, unless told not to look at the content. */
 async function converted(file: ReceivedFile, { fields }: ReceivedForm): Promise<ReceivedFile> {
-  if (file.contentType !== 'image/gif' || fields.disable_content_type_detection === 'true') return file;
+  const isGif = file.contentType === 'image/gif' || /\.gif$/i.test(file.filename);
+  if (!isGif || fields.disable_content_type_detection === 'true') return file;
   const video = Buffer.from('an MP4 made of a GIF');
   await writeFile(file.path, video);
   return { ...file, filename: `${file.filename}.mp4`, contentType: 'video/mp4', size: video.length };

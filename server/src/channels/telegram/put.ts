@@ -28,8 +28,8 @@ type Form = 'photo' | 'document' | 'opaque';
 const maxRemembered = 1000;
 
 export function createPacedBot(token: string, pace: { perSecond: number; perMinute: number; minuteMs: number }): PacedBot {
-  const perSecond = { count: pace.perSecond, lengthMs: 1000 };
-  const perMinute = { count: pace.perMinute, lengthMs: pace.minuteMs };
+  const perSecond = { count: pace.perSecond, lengthMs: 1000, from: 'start' } as const;
+  const perMinute = { count: pace.perMinute, lengthMs: pace.minuteMs, from: 'end' } as const;
   const turns = createTurns(pace.perMinute === 0 ? [perSecond] : [perSecond, perMinute]);
   return { id: token.slice(0, token.indexOf(':')), token, turns };
 }
@@ -37,14 +37,18 @@ export function createPacedBot(token: string, pace: { perSecond: number; perMinu
 export async function putFile(sender: Sender, source: ByteSource, options: PutOptions): Promise<PutResult> {
   options.signal.throwIfAborted();
   const bot = freest(sender.bots);
-  await bot.turns.take(options.signal);
-  // Only now is the body touched: the time waited is ours, not the body's
-  const chosen = await formFor(sender, source, options);
-  return sendOrUndo({
-    signal: options.signal,
-    send: (signal, onSent) => sendOnce(sender, bot, { ...chosen, options, signal, onSent }),
-    undo: ({ ref }) => sender.forget(ref as TelegramRef, AbortSignal.timeout(30_000)),
-  });
+  const endTurn = await bot.turns.take(options.signal);
+  try {
+    // Only now is the body touched: the time waited is ours, not the body's
+    const chosen = await formFor(sender, source, options);
+    return await sendOrUndo({
+      signal: options.signal,
+      send: (signal, onSent) => sendOnce(sender, bot, { ...chosen, options, signal, onSent }),
+      undo: ({ ref }) => sender.forget(ref as TelegramRef, AbortSignal.timeout(30_000)),
+    });
+  } finally {
+    endTurn();
+  }
 }
 
 function freest(bots: readonly PacedBot[]): PacedBot {

@@ -1,9 +1,8 @@
 import { channelConformance } from '../../../test/conformance/channel.ts';
 import { emulatedChat, emulatedToken, startTelegramEmulator } from './emulator.ts';
 import { createTelegramChannel } from './index.ts';
+import { unpaced } from './scene.ts';
 import { telegramSettings } from './settings.ts';
-
-const fast = { messagesPerSecond: 1_000_000, messagesPerMinute: 0 };
 
 channelConformance('telegram', {
   create: async () => {
@@ -12,7 +11,7 @@ channelConformance('telegram', {
       botToken: emulator.token,
       chatId: emulatedChat.id,
       apiBase: emulator.url,
-      ...fast,
+      ...unpaced,
     });
     return { channel: createTelegramChannel(settings), objects: async () => emulator.messages.size, destroy: emulator.stop };
   },
