@@ -1,0 +1,37 @@
+/** A server under test, running on a file system of its own. An absent method is something it cannot do. */
+export interface Subject {
+  readonly name: string;
+  /** Its first process; children count as well. */
+  readonly pid: number;
+  /** One upload of the file as a raw body: arguments for curl. */
+  rawUpload?(file: string): Promise<readonly string[]>;
+  /** One upload of the file as a multipart form. */
+  formUpload?(file: string): Promise<readonly string[]>;
+  /** Uploads of 10 KiB, one file each. */
+  readonly smallUpload?: Load;
+  readonly presign?: Load;
+  /** Stores a file by whatever way, and answers where it can be read. */
+  store(file: string): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** What `wrk` sends; see `load/requests.lua`. */
+export interface Load {
+  readonly url: string;
+  readonly mode: 'put' | 'form' | 'tus' | 'json' | 'get';
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Body of `json`; paths of `get`, one a line. */
+  readonly text?: string;
+}
+
+export interface SubjectOptions {
+  /** An empty folder on a fresh file system. */
+  readonly folder: string;
+}
+
+export interface SubjectKind {
+  readonly name: string;
+  /** Why it cannot run here, or undefined. */
+  obstacle(): string | undefined;
+  start(options: SubjectOptions): Promise<Subject>;
+}
