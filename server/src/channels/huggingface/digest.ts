@@ -10,6 +10,8 @@ import type { LfsObject } from './wire.ts';
 export interface Measure {
   /** Runs `use` with the digest given in `options`, else with a copy on disk that was hashed in a worker thread. */
   run<T>(source: ByteSource, options: PutOptions, use: (source: ByteSource, object: LfsObject) => Promise<T>): Promise<T>;
+  /** Reads the source to its end; hex. */
+  sha256(source: ByteSource): Promise<string | undefined>;
   close(): Promise<void>;
 }
 
@@ -31,6 +33,13 @@ export function createMeasure(folder: string): Measure {
         // Not awaited: it waits for the source, which may have stalled.
         void spool.dispose();
       }
+    },
+    async sha256(source) {
+      const tapped = digests.tap(source, ['sha256']);
+      for await (const _ of tapped.source) {
+        // hashed on its way
+      }
+      return (await tapped.digests).sha256;
     },
     close: () => digests.close(),
   };

@@ -133,6 +133,18 @@ describe('huggingface direct upload', () => {
     expect(rig.emulator.files('ada/pictures')).toEqual([]);
   });
 
+  it('does not believe what somebody else uploaded under the hash of another file', async () => {
+    const direct = await open();
+    const bytes = binary(5000);
+    const poison = await begin(direct, bytes);
+    await curlPut(action(poison).href, binary(5000));
+    const plan = await begin(direct, bytes);
+    expect(plan.alreadyExists).toBe(true);
+    await expect(direct.commit(plan.state, { signal })).rejects.toMatchObject({ code: 'channel_refused' });
+    await expect(putBytes(rig.channel, bytes)).rejects.toMatchObject({ code: 'channel_refused' });
+    expect(rig.emulator.files('ada/pictures')).toEqual([]);
+  });
+
   it('overwrites nothing', async () => {
     const direct = await open();
     const kept = binary(700);

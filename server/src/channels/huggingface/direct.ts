@@ -7,6 +7,7 @@ import type { Hub } from './api.ts';
 import { type Change, inEffect } from './committer.ts';
 import { errorWords } from './hub-errors.ts';
 import { lfsHeaders } from './lfs.ts';
+import { proveStored } from './proof.ts';
 import { type Repository, sampleBytes } from './store.ts';
 import type { LfsAction } from './wire.ts';
 
@@ -16,6 +17,8 @@ const stateSchema = z.object({
   size: z.number(),
   /** Base64 of the whole file, when it is so small that the sample holds it and the hub wants it outside LFS. */
   content: z.string().optional(),
+  /** The hub had the object before this client could upload it. */
+  foreign: z.boolean(),
 });
 type State = z.infer<typeof stateSchema>;
 
@@ -45,17 +48,13 @@ async function start(repository: Repository, options: DirectStart): Promise<Dire
   const mode = await hub.preupload({ path: filePath, size, sample }, signal);
   if (mode === 'regular' && sample.length === size) {
     if (createHash('sha256').update(sample).digest('hex') !== oid) throw fail('checksum_mismatch');
-    const state: State = { path: filePath, oid, size, content: Buffer.from(sample).toString('base64') };
+    const state: State = { path: filePath, oid, size, foreign: false, content: Buffer.from(sample).toString('base64') };
     return { filePath, needsLfs: false, alreadyExists: false, state };
   }
   // Text beyond the sample: the hub takes LFS for any path (a commit adds it to .gitattributes), and we never see the bytes.
   const { upload } = await hub.lfsUploadActions({ oid, size }, signal);
-  const plan = {
-    filePath,
-    needsLfs: true,
-    alreadyExists: upload === undefined,
-    state: { path: filePath, oid, size } satisfies State,
-  };
+  const state: State = { path: filePath, oid, size, foreign: upload === undefined };
+  const plan = { filePath, needsLfs: true, alreadyExists: state.foreign, state };
   return upload === undefined ? plan : { ...plan, uploadAction: publicAction(hub, upload) };
 }
 
@@ -117,7 +116,8 @@ async function commit(repository: Repository, state: State, signal: AbortSignal)
       throw isDanglingPointer(error) ? notArrived(error) : error;
     });
   }
-  if (change.kind === 'lfs') await proveSize(repository, state, signal);
+  const { oid, foreign } = state;
+  if (change.kind === 'lfs') await proveStored(repository, { path, oid, size, foreign, signal });
   return { ref: { path }, size, url: hub.resolveUrl(path) };
 }
 
@@ -136,16 +136,6 @@ async function proveArrival(hub: Hub, object: State, signal: AbortSignal): Promi
     const refused = isStowageError(error, 'channel_refused') || isStowageError(error, 'not_found');
     throw refused ? notArrived(error) : error;
   });
-}
-
-/** The size of a pointer is what we claimed; only the stored object tells the true one. */
-async function proveSize({ hub, committer }: Repository, { path, size }: State, signal: AbortSignal): Promise<void> {
-  const response = await hub.resolve(path, { range: { start: 0, end: 0 }, signal });
-  const total = /\/(\d+)$/.exec(response.header('content-range') ?? '')?.[1] ?? response.header('content-length');
-  await response.discard();
-  if (Number(total) === size) return;
-  await committer.apply({ kind: 'delete', path }, signal);
-  throw fail('size_mismatch', { message: `The file at Hugging Face has ${total} bytes instead of ${size}.` });
 }
 
 function isDanglingPointer(error: unknown): boolean {

@@ -55,8 +55,8 @@ export function createHuggingFaceChannel(
   commit: CommitterOptions = commitDefaults,
 ): Channel {
   const hub = createHub(settings);
-  const repository = createRepository(hub, { folder: settings.folder, commit });
   const measure = createMeasure(join(dataDir, 'huggingface'));
+  const repository = createRepository(hub, { folder: settings.folder, commit, sha256: measure.sha256 });
   return {
     limits: { needsSha256: true },
     remote: true,

@@ -9,14 +9,21 @@ export interface LfsUpload extends LfsObject {
   readonly signal: AbortSignal;
 }
 
-/** Brings the object into the repository's LFS storage, unless it is there: then the bytes are only read. Not readable before a commit. */
-export async function uploadLfs(hub: Hub, bytes: Slicer, object: LfsUpload): Promise<void> {
+/**
+ * Brings the object into the repository's LFS storage, unless it is there: then the bytes are only read. Not
+ * readable before a commit. Answers whether it was there before.
+ */
+export async function uploadLfs(hub: Hub, bytes: Slicer, object: LfsUpload): Promise<boolean> {
   const { upload, verify } = await hub.lfsUploadActions(object, object.signal);
   // The caller counts and hashes what we read: it must see every byte.
-  if (upload === undefined) return readThrough(bytes, object);
+  if (upload === undefined) {
+    await readThrough(bytes, object);
+    return true;
+  }
   await (chunkSize(upload) === undefined ? putWhole(hub, upload, bytes, object) : putParts(hub, upload, bytes, object));
   await bytes.end();
   if (verify !== undefined) await hub.lfsVerify(verify, object, object.signal);
+  return false;
 }
 
 async function readThrough(bytes: Slicer, { size, signal }: LfsUpload): Promise<void> {

@@ -3,9 +3,10 @@ import type { ByteSource } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
 import { type Hub, isRepoGone } from './api.ts';
 import { createSlicer, type Slicer } from './bytes.ts';
-import { type Change, type Committer, createCommitter } from './committer.ts';
+import { type Change, type Committer, type CommitterOptions, createCommitter } from './committer.ts';
 import { untilAborted } from './digest.ts';
 import { uploadLfs } from './lfs.ts';
+import { proveStored } from './proof.ts';
 import type { LfsObject } from './wire.ts';
 
 /** What the hub may get inside a commit; larger files go through LFS, also where the hub would take them as regular ones. */
@@ -17,6 +18,8 @@ export const sampleBytes = 512;
 export interface Repository {
   readonly hub: Hub;
   readonly committer: Committer;
+  /** Hashes off the main thread. */
+  sha256(source: ByteSource): Promise<string | undefined>;
   /** Where a key lives. */
   pathOf(key: string): string;
   /** Resolves once repository and branch exist; asks the hub once. */
@@ -25,10 +28,13 @@ export interface Repository {
   inside<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
 }
 
-export function createRepository(
-  hub: Hub,
-  options: { folder: string; commit: Parameters<typeof createCommitter>[1] },
-): Repository {
+export interface RepositoryOptions {
+  readonly folder: string;
+  readonly commit: CommitterOptions;
+  sha256(source: ByteSource): Promise<string | undefined>;
+}
+
+export function createRepository(hub: Hub, options: RepositoryOptions): Repository {
   let known: Promise<void> | undefined;
   const ensure = async (signal: AbortSignal): Promise<void> => {
     // One question for all who wait: the abort of one of them must not end it.
@@ -45,6 +51,7 @@ export function createRepository(
   return {
     hub,
     committer: createCommitter(hub, options.commit),
+    sha256: options.sha256,
     pathOf: (key) => `${options.folder}/${spread(key)}`,
     ensure,
     async inside(signal, work) {
@@ -78,8 +85,11 @@ export async function storeFile(repository: Repository, source: ByteSource, file
   committer.assertOpen();
   const bytes = createSlicer(source);
   try {
-    const change = (await isInline(hub, bytes, file)) ? await inlineChange(bytes, file) : await lfsChange(hub, bytes, file);
-    await committer.apply(change, file.signal);
+    if (await isInline(hub, bytes, file)) return await committer.apply(await inlineChange(bytes, file), file.signal);
+    const { path, oid, size, signal } = file;
+    const foreign = await uploadLfs(hub, bytes, { oid, size, signal });
+    await committer.apply({ kind: 'lfs', path, oid, size }, signal);
+    if (foreign) await proveStored(repository, { path, oid, size, foreign, signal });
   } finally {
     // Not awaited: a source that stalls would hold up an abort.
     void bytes.close().catch(() => undefined);
@@ -99,9 +109,4 @@ async function inlineChange(bytes: Slicer, { path, size, signal }: Stored): Prom
   if (content.length < size) throw fail('incomplete_body');
   await untilAborted(bytes.end(), signal);
   return { kind: 'regular', path, content };
-}
-
-async function lfsChange(hub: Hub, bytes: Slicer, { path, oid, size, signal }: Stored): Promise<Change> {
-  await uploadLfs(hub, bytes, { oid, size, signal });
-  return { kind: 'lfs', path, oid, size };
 }
