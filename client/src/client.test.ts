@@ -98,7 +98,7 @@ function partsServer(breaks: readonly number[] = []) {
   let most = 0;
   const handler: Handler = async ({ url, form, method }) => {
     const query = url.searchParams;
-    if (url.pathname === '/upload/status') return { json: { uploadId: 'u1', totalChunks: 4, receivedChunks: [...parts.keys()] } };
+    if (url.pathname === '/upload/status') return { json: { uploadId: 'u1', totalChunks: 4, uploadedChunks: [...parts.keys()] } };
     if (query.get('cleanup')) return { json: { success: true } };
     const fields = await form();
     if (query.get('initChunked')) {
@@ -148,6 +148,12 @@ describe('upload in parts', () => {
     expect(server.calls.toSorted()).toEqual(['POST part 1', 'POST part 3', 'merge f']);
     expect(server.whole()).toEqual(bytes);
     await expect(client.upload(new Blob([bytes]), { ...options, partBytes: 500, resume: 'u1' })).rejects.toThrow(/another size/);
+  });
+
+  it('only takes the answer when it is merged already', async () => {
+    const result = { src: 'http://host/file/done' };
+    const { client } = await clientOf(() => ({ json: { totalChunks: 4, uploadedChunks: [], result } }));
+    expect(await client.upload(new Blob([bytes]), { ...options, resume: 'u1' })).toEqual(result);
   });
 
   it('stops at once when aborted', async () => {

@@ -19,6 +19,8 @@ interface Session {
   readonly uploadId: string;
   /** Indexes that the server has. */
   readonly stored: ReadonlySet<number>;
+  /** Merged already: only the answer was lost. */
+  readonly result?: Uploaded;
 }
 
 const MOST_PARTS = 10_000;
@@ -35,8 +37,9 @@ export async function uploadInParts(
     originalFileType: options.type || file.type || 'application/octet-stream',
     totalChunks: total,
   };
-  const { uploadId, stored } = await (options.resume === undefined ? start : look)(connection, form, options);
+  const { uploadId, stored, result } = await (options.resume === undefined ? start : look)(connection, form, options);
   options.onStart?.(uploadId);
+  if (result !== undefined) return result;
   let storedBytes = 0;
   const note = (index: number) => {
     storedBytes += partAt(file, index, partBytes).size;
@@ -65,6 +68,12 @@ async function start(connection: Connection, form: FormFields, options: UploadOp
   return { uploadId, stored: new Set() };
 }
 
+interface StatusAnswer {
+  readonly totalChunks?: number;
+  readonly uploadedChunks?: readonly number[];
+  readonly result?: Uploaded;
+}
+
 /** A Stowage server tells which parts it has. */
 async function look(
   connection: Connection,
@@ -76,10 +85,10 @@ async function look(
     readonly totalChunks?: number;
     readonly receivedChunks?: readonly number[];
   };
-  if (totalChunks !== form.totalChunks || !Array.isArray(receivedChunks)) {
+  if (totalChunks !== form.totalChunks || !Array.isArray(uploadedChunks)) {
     throw new TypeError('The upload to resume is of another file, or was cut into parts of another size.');
   }
-  return { uploadId: resume, stored: new Set(receivedChunks) };
+  return { uploadId: resume, stored: new Set(uploadedChunks), ...(result && { result }) };
 }
 
 function post(query: Readonly<Record<string, string | boolean | undefined>>, fields: FormFields) {
