@@ -21,17 +21,18 @@ export interface Folder {
 }
 
 const maxNames = 4096;
+const hourMs = 3_600_000;
 
-export function createFolders(objects: string, now: () => Date = () => new Date()): Folders {
+export function createFolders(objects: string, now: () => number = Date.now): Folders {
   let current: OpenFolder | undefined;
-  let currentHour = '';
+  let currentHour = 0;
   return {
     take: () => {
-      const hour = now().toISOString().slice(0, 13);
+      const hour = Math.floor(now() / hourMs);
       if (current === undefined || current.failed || hour !== currentHour || current.names >= maxNames) {
         current?.retire();
         current = undefined;
-        current = createFolder(objects, hour);
+        current = createFolder(objects, new Date(hour * hourMs).toISOString());
         currentHour = hour;
       }
       return current.take();
@@ -52,10 +53,10 @@ interface OpenFolder {
 }
 
 /** Makes a folder nobody else writes to. Synchronous: once an hour or 4,096 files. */
-function createFolder(objects: string, hour: string): OpenFolder {
-  const day = hour.slice(0, 10);
+function createFolder(objects: string, time: string): OpenFolder {
+  const day = time.slice(0, 10);
   ioSync(() => mkdirSync(join(objects, day), { recursive: true }));
-  const path = firstFree(objects, `${day}/${hour.slice(11)}`);
+  const path = firstFree(objects, `${day}/${time.slice(11, 13)}`);
   const fd = ioSync(() => openSync(join(objects, path), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW));
   const state = { names: 0, users: 0, retired: false, failed: false };
   const parents = Promise.all([syncFolder(join(objects, day)), syncFolder(objects)]).catch((error: unknown) => {

@@ -38,6 +38,8 @@ const codes: Readonly<Record<string, ErrorCode>> = {
   ENOSPC: 'disk_full',
   EDQUOT: 'disk_full',
   EFBIG: 'too_large',
+  // A key is never used twice; if it is, the first object stays.
+  EEXIST: 'channel_refused',
 };
 
 function mapErrno(error: unknown): StowageError {

@@ -29,7 +29,7 @@ export function createMarks(root: string, objects: string, disk: QuickDisk): Mar
   ioSync(() => mkdirSync(own, { recursive: true, mode: 0o700 }));
 
   const removeOwn = (mark: string): boolean | Promise<boolean> => {
-    const path = join(own, mark);
+    const path = `${own}/${mark}`;
     return disk.isQuick ? disk.time(() => unlinkQuick(path)) : unlessMissing(io((done) => unlink(path, done)));
   };
   const others = async () => (await io<string[]>((done) => readdir(tmp, done))).filter((name) => name !== owner);
@@ -38,7 +38,7 @@ export function createMarks(root: string, objects: string, disk: QuickDisk): Mar
     begin: (objectPath) => {
       const mark = markOf(objectPath);
       underWay.add(mark);
-      return join(own, mark);
+      return `${own}/${mark}`;
     },
     landed: (objectPath) => {
       underWay.delete(markOf(objectPath));

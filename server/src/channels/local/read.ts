@@ -1,5 +1,5 @@
-import { closeSync, constants, fstatSync, lstatSync, open, openSync, read, readlinkSync, readSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { closeSync, constants, existsSync, fstatSync, lstatSync, open, openSync, read, readlinkSync, readSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { ByteRange, ByteSource } from '../../core/bytes.ts';
 import type { GetOptions, GetResult } from '../../core/channel.ts';
 import { fail } from '../../core/errors.ts';
@@ -45,7 +45,7 @@ const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOC
 export async function readObject(path: string, options: GetOptions, context: ReadContext): Promise<GetResult> {
   const { signal } = options;
   signal.throwIfAborted();
-  const file = join(context.objects, path);
+  const file = `${context.objects}/${path}`;
   const isQuick = context.disk.isQuick && context.warm.has(path);
   const fd = await openObject(file, isQuick ? context.disk : undefined);
   let keepOpen = false;
@@ -102,9 +102,11 @@ function assertWhole(got: number, size: number): void {
   }
 }
 
+const hasProc = existsSync('/proc/self/fd');
+
 /** O_NOFOLLOW covers the last name only: a symlink among its parents shows in where the descriptor really is. */
 function assertInPlace(fd: number, file: string): void {
-  if (process.platform === 'linux' ? ioSync(() => readlinkSync(`/proc/self/fd/${fd}`)) !== file : hasLinkedParent(file)) {
+  if (hasProc ? ioSync(() => readlinkSync(`/proc/self/fd/${fd}`)) !== file : hasLinkedParent(file)) {
     throw fail('not_found');
   }
 }

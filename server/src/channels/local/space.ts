@@ -33,39 +33,42 @@ export function createSpace(root: string, reserveBytes?: number): Space {
     writtenBytes = 0;
     readAt = performance.now();
   };
-  const check = async () => {
+  const beFresh = async () => {
     if (performance.now() - readAt > freshMs) {
       reading ??= refresh().finally(() => {
         reading = undefined;
       });
       await reading;
     }
-    if (freeBytes - claimedBytes - writtenBytes < 0) {
+  };
+  /** Throws unless `moreBytes` fit beside all that is claimed. */
+  const check = (moreBytes: number) => {
+    if (freeBytes - claimedBytes - writtenBytes < moreBytes) {
       throw fail('disk_full');
     }
   };
 
   return {
     claim: async (size = 0) => {
+      await beFresh();
+      // Nothing may come in between these two.
+      check(size);
+      claimedBytes += size;
       let left = size;
       const give = (bytes: number) => {
-        claimedBytes -= Math.min(left, bytes);
-        left -= Math.min(left, bytes);
+        const given = Math.min(left, bytes);
+        claimedBytes -= given;
+        left -= given;
       };
-      const claim: Claim = {
-        take: (bytes) => {
+      return {
+        take: async (bytes) => {
           give(bytes);
           writtenBytes += bytes;
-          return check();
+          await beFresh();
+          check(0);
         },
         release: () => give(left),
       };
-      claimedBytes += size;
-      await check().catch((error: unknown) => {
-        claim.release();
-        throw error;
-      });
-      return claim;
     },
   };
 }

@@ -1,5 +1,4 @@
 import { closeSync, constants, fsync, link, linkSync, open, openSync, unlink, writev, writevSync } from 'node:fs';
-import { join } from 'node:path';
 import type { ByteSource } from '../../core/bytes.ts';
 import type { PutOptions, PutResult } from '../../core/channel.ts';
 import { type Batch, type Batches, createBatches } from './batches.ts';
@@ -27,6 +26,7 @@ interface Draft {
   readonly markPath: string;
   readonly objectPath: string;
   fd: number | undefined;
+  isLinked: boolean;
   size: number;
 }
 
@@ -59,8 +59,8 @@ export async function write(source: ByteSource, options: PutOptions, context: Wr
 async function createDraft(name: string, context: WriteContext, work: (draft: Draft) => Promise<void>): Promise<PutResult> {
   const folder = context.folders.take();
   const path = `${folder.path}/${name}`;
-  const objectPath = join(context.objects, path);
-  const draft: Draft = { folder, path, objectPath, markPath: context.marks.begin(path), fd: undefined, size: 0 };
+  const objectPath = `${context.objects}/${path}`;
+  const draft: Draft = { folder, path, objectPath, markPath: context.marks.begin(path), fd: undefined, isLinked: false, size: 0 };
   try {
     await work(draft);
     closeSync(draft.fd ?? -1);
@@ -92,6 +92,7 @@ async function fill(draft: Draft, { first, batches, claim, disk }: Body): Promis
   draft.fd = await io<number>((done) => open(draft.markPath, createOnly, mode, done));
   await writeBatches(draft, first, batches, claim);
   await io((done) => link(draft.markPath, draft.objectPath, done));
+  draft.isLinked = true;
 }
 
 function fillNow(draft: Draft, { chunks, bytes }: Batch): void {
@@ -102,6 +103,7 @@ function fillNow(draft: Draft, { chunks, bytes }: Batch): void {
     rest = after(rest, written);
   }
   linkSync(draft.markPath, draft.objectPath);
+  draft.isLinked = true;
 }
 
 /** While one batch is being written, the next one is pulled from the source. */
@@ -159,6 +161,8 @@ async function discard(draft: Draft): Promise<void> {
     return;
   }
   closeSync(draft.fd);
-  await unlessMissing(io((done) => unlink(draft.objectPath, done))).catch(() => {});
+  if (draft.isLinked) {
+    await unlessMissing(io((done) => unlink(draft.objectPath, done))).catch(() => {});
+  }
   await unlessMissing(io((done) => unlink(draft.markPath, done))).catch(() => {});
 }
