@@ -278,6 +278,11 @@ function findMessage(state: State, { channelId, messageId }: Target): EmulatedMe
 
 const nonceLifetimeMs = 5 * 60_000;
 
+function earlierWith(state: State, nonce: string | undefined) {
+  const earlier = nonce === undefined ? undefined : state.nonces.get(nonce);
+  return earlier !== undefined && earlier.at > nowOf(state) - nonceLifetimeMs ? earlier : undefined;
+}
+
 async function createMessage(state: State, { channelId }: Target, form: ReceivedForm): Promise<Answer> {
   const payload = JSON.parse(form.fields.payload_json ?? '{}') as {
     nonce?: string | number;
@@ -288,8 +293,8 @@ async function createMessage(state: State, { channelId }: Target, form: Received
   const drop = () => Promise.all(form.files.map(({ path }) => rm(path, { force: true })));
   const nonce = payload.nonce === undefined ? undefined : String(payload.nonce);
   if (nonce !== undefined && nonce.length > 25) return refusal(400, 50_035, 'Invalid Form Body');
-  const earlier = nonce === undefined || !payload.enforce_nonce ? undefined : state.nonces.get(nonce);
-  if (earlier !== undefined && earlier.at > nowOf(state) - nonceLifetimeMs) {
+  const earlier = earlierWith(state, nonce);
+  if (earlier !== undefined && payload.enforce_nonce) {
     await drop();
     const message = state.messages.get(earlier.id);
     return message === undefined ? unknownMessage : { status: 200, body: messageJson(state, message) };
@@ -303,7 +308,7 @@ async function createMessage(state: State, { channelId }: Target, form: Received
   const attachments = form.files.map((file) => attach(state, file, payload.attachments));
   const message: EmulatedMessage = { id: snowflake(state), channelId, nonce, attachments };
   state.messages.set(message.id, message);
-  if (nonce !== undefined) state.nonces.set(nonce, { id: message.id, at: nowOf(state) });
+  if (nonce !== undefined && earlier === undefined) state.nonces.set(nonce, { id: message.id, at: nowOf(state) });
   return { status: 200, body: messageJson(state, message) };
 }
 
