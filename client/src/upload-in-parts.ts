@@ -81,10 +81,7 @@ async function look(
   { resume = '', signal }: PartsOptions & UploadOptions,
 ): Promise<Session> {
   const answer = await connection({ path: '/upload/status', query: { uploadId: resume }, repeatable: true, signal });
-  const { totalChunks, receivedChunks } = answer as {
-    readonly totalChunks?: number;
-    readonly receivedChunks?: readonly number[];
-  };
+  const { totalChunks, uploadedChunks, result } = answer as StatusAnswer;
   if (totalChunks !== form.totalChunks || !Array.isArray(uploadedChunks)) {
     throw new TypeError('The upload to resume is of another file, or was cut into parts of another size.');
   }
