@@ -1,0 +1,107 @@
+import { IncomingMessage } from 'node:http';
+import { Socket } from 'node:net';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { clientAddress, requestOrigin, type TrustProxy } from './client-address.ts';
+
+function requestFrom(remoteAddress: string, headers: Record<string, string> = {}): IncomingMessage {
+  const socket = Object.defineProperties(new Socket(), {
+    remoteAddress: { value: remoteAddress },
+    localAddress: { value: '::ffff:192.0.2.1' },
+    localPort: { value: 8080 },
+  });
+  const request = new IncomingMessage(socket);
+  Object.assign(request.headers, headers);
+  return request;
+}
+
+const chain = { 'x-forwarded-for': 'spoofed, 198.51.100.7, 10.0.0.2:4711 ,[fd00::1]:80' };
+
+describe('clientAddress', () => {
+  it.each<[TrustProxy, string]>([
+    [false, '127.0.0.1'],
+    [['10.0.0.0/8'], '127.0.0.1'],
+    [['loopback'], 'fd00::1'],
+    [['loopback', 'fd00::/8'], '10.0.0.2'],
+    [['loopback', 'uniquelocal'], '198.51.100.7'],
+    [['127.0.0.1', 'fd00::1', '10.0.0.2', '198.51.100.7'], '198.51.100.7'],
+    [1, 'fd00::1'],
+    [2, '10.0.0.2'],
+    [3, '198.51.100.7'],
+    [9, '198.51.100.7'],
+    [true, '198.51.100.7'],
+  ])('trusting %j it is %s', (trustProxy, address) =>
+    expect(clientAddress(requestFrom('::ffff:127.0.0.1', chain), trustProxy)).toBe(address),
+  );
+
+  it('takes X-Real-IP from a trusted proxy that sends no X-Forwarded-For', () => {
+    const headers = { 'x-real-ip': '198.51.100.7' };
+    expect(clientAddress(requestFrom('10.0.0.1', headers), ['uniquelocal'])).toBe('198.51.100.7');
+    expect(clientAddress(requestFrom('8.8.8.8', headers), ['uniquelocal'])).toBe('8.8.8.8');
+    expect(clientAddress(requestFrom('10.0.0.1', { ...headers, 'x-forwarded-for': '203.0.113.1' }), true)).toBe('203.0.113.1');
+  });
+
+  it('believes no header of a caller that is not trusted', () => {
+    const names = [
+      'x-forwarded-for',
+      'x-real-ip',
+      'cf-connecting-ip',
+      'true-client-ip',
+      'forwarded',
+      'x-client-ip',
+      'via',
+      'x-host',
+    ];
+    const headers = fc.dictionary(fc.constantFrom(...names), fc.oneof(fc.ipV4(), fc.ipV6(), fc.string()));
+    const trust = fc.constantFrom<TrustProxy>(false, ['10.0.0.0/8', 'loopback'], []);
+    fc.assert(
+      fc.property(headers, trust, (forged, trustProxy) => {
+        expect(clientAddress(requestFrom('198.51.100.7', forged), trustProxy)).toBe('198.51.100.7');
+      }),
+    );
+  });
+
+  it('always is an address, whatever a proxy sends', () => {
+    fc.assert(
+      fc.property(fc.string(), (list) => {
+        expect(clientAddress(requestFrom('10.0.0.1', { 'x-forwarded-for': list }), true)).toMatch(/^[0-9a-f.:]+$/);
+      }),
+    );
+  });
+});
+
+describe('requestOrigin', () => {
+  const forged = { host: 'gate.example:8443', 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https' };
+
+  it('is the public URL when there is one', () => {
+    expect(requestOrigin(requestFrom('8.8.8.8', forged), { publicUrl: 'https://img.example/base/', trustProxy: true })).toBe(
+      'https://img.example/base',
+    );
+  });
+
+  it('is the Host header, or what a trusted proxy says', () => {
+    expect(requestOrigin(requestFrom('8.8.8.8', forged), { trustProxy: false })).toBe('http://gate.example:8443');
+    expect(requestOrigin(requestFrom('8.8.8.8', forged), { trustProxy: ['loopback'] })).toBe('http://gate.example:8443');
+    expect(requestOrigin(requestFrom('127.0.0.1', forged), { trustProxy: ['loopback'] })).toBe('https://evil.example');
+    const listed = { ...forged, 'x-forwarded-host': 'a.example, b.example', 'x-forwarded-proto': 'https,http' };
+    expect(requestOrigin(requestFrom('127.0.0.1', listed), { trustProxy: 1 })).toBe('https://a.example');
+    expect(requestOrigin(requestFrom('127.0.0.1', { host: 'H.example' }), { trustProxy: true })).toBe('http://h.example');
+  });
+
+  it.each(['', 'a b', 'a/b', 'user@evil', 'a:port', 'a#b', '[::1', 'x'.repeat(300), '<script>', 'a\\b', '-a'])(
+    'does not repeat %j',
+    (host) => {
+      expect(requestOrigin(requestFrom('8.8.8.8', { host }), { trustProxy: false })).toBe('http://192.0.2.1:8080');
+    },
+  );
+
+  it('is always an origin', () => {
+    fc.assert(
+      fc.property(fc.string(), fc.string(), fc.string(), (host, forwardedHost, proto) => {
+        const headers = { host, 'x-forwarded-host': forwardedHost, 'x-forwarded-proto': proto };
+        const origin = requestOrigin(requestFrom('127.0.0.1', headers), { trustProxy: true });
+        expect(origin).toMatch(/^https?:\/\/[a-z0-9_.:[\]-]+$/);
+      }),
+    );
+  });
+});
