@@ -7,35 +7,17 @@ import type { Answer, Engine, Query, Work } from './work.ts';
 const maxRuns = 12;
 const maxReconnects = 2;
 
-type Sender = Pick<PoolClient, 'query'>;
-
-/** Wraps an error after which nobody knows whether the transaction was committed. */
-class LostCommit extends Error {}
+/** The connection broke after the statement that commits was sent: it may have been carried out. */
+class OutcomeUnknown extends Error {}
 
 export function postgresEngine(pool: Pool): Engine {
-  let isClosed = false;
-
-  async function transaction<T>(work: () => Work<T>): Promise<T> {
-    const client = await pool.connect();
-    let broken: unknown;
-    try {
-      await client.query('begin isolation level read committed');
-      const value = await drive(client, work());
-      await commit(client);
-      return value;
-    } catch (error) {
-      broken = await rollback(client, error);
-      throw error;
-    } finally {
-      client.release(broken !== undefined);
-    }
-  }
-
   /** The pool forgets who waits for a connection when it is closed. */
   const pending = new Set<Promise<unknown>>();
-  async function during<T>(run: () => Promise<T>): Promise<T> {
+  let isClosed = false;
+
+  async function call<T>(use: (client: PoolClient) => Promise<T>): Promise<T> {
     if (isClosed) throw fail('service_unavailable', { message: 'The database is closed.' });
-    const running = run();
+    const running = retry(() => withClient(pool, use));
     pending.add(running);
     try {
       return await running;
@@ -45,9 +27,9 @@ export function postgresEngine(pool: Pool): Engine {
   }
 
   return {
-    transact: (work) => during(() => retry(() => transaction(work))),
-    write: <Row>(query: Query<Row>) => during(() => retry(() => send<Row>(pool, query), { isRepeatable: false })),
-    read: async (query) => (await during(() => retry(() => send(pool, query)))).rows,
+    transact: (work) => call((client) => transaction(client, work)),
+    write: (query) => call((client) => committing(send(client, query))),
+    read: async (query) => (await call((client) => send(client, query))).rows,
     async close() {
       if (isClosed) return;
       isClosed = true;
@@ -57,16 +39,36 @@ export function postgresEngine(pool: Pool): Engine {
   };
 }
 
-async function send<Row>(
-  sender: Sender,
-  { sql, name, parameters }: Query<Row>,
-): Promise<{ readonly rows: readonly Row[]; readonly changes: number }> {
-  const { rows, rowCount } = await sender.query<Row & QueryResultRow>({
-    text: sql,
-    values: [...parameters],
-    ...(name !== undefined && { name }),
-  });
-  return { rows, changes: rowCount ?? 0 };
+/** Gives the connection back, or does away with it when it is of no further use. */
+async function withClient<T>(pool: Pool, use: (client: PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let isFit = false;
+  try {
+    const value = await use(client);
+    isFit = true;
+    return value;
+  } catch (error) {
+    isFit = !isConnectionLost(error) && (await isIdle(client));
+    throw error;
+  } finally {
+    client.release(!isFit);
+  }
+}
+
+async function isIdle(client: PoolClient): Promise<boolean> {
+  try {
+    await client.query('rollback');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function transaction<T>(client: PoolClient, work: () => Work<T>): Promise<T> {
+  await client.query('begin isolation level read committed');
+  const value = await drive(client, work());
+  await committing(client.query('commit'));
+  return value;
 }
 
 async function drive<T>(client: PoolClient, work: Work<T>): Promise<T> {
@@ -75,32 +77,31 @@ async function drive<T>(client: PoolClient, work: Work<T>): Promise<T> {
   return step.value;
 }
 
-async function commit(client: PoolClient): Promise<void> {
+async function send<Row>(client: PoolClient, { sql, name, parameters }: Query<Row>) {
+  const { rows, rowCount } = await client.query<Row & QueryResultRow>({
+    text: sql,
+    values: [...parameters],
+    ...(name !== undefined && { name }),
+  });
+  return { rows: rows as readonly Row[], changes: rowCount ?? 0 };
+}
+
+async function committing<T>(answer: Promise<T>): Promise<T> {
   try {
-    await client.query('commit');
+    return await answer;
   } catch (error) {
-    throw isConnectionLost(error) ? new LostCommit('The connection broke during commit.', { cause: error }) : error;
+    throw isConnectionLost(error) ? new OutcomeUnknown('The connection to the database broke.', { cause: error }) : error;
   }
 }
 
-/** Answers what makes the connection unfit for others. */
-async function rollback(client: PoolClient, error: unknown): Promise<unknown> {
-  if (error instanceof LostCommit || isConnectionLost(error)) return error;
-  return client.query('rollback').then(
-    () => undefined,
-    (reason: unknown) => reason,
-  );
-}
-
 /** Runs anew what another transaction or a broken connection spoiled, unless it may have been committed. */
-async function retry<T>(attempt: () => Promise<T>, { isRepeatable = true } = {}): Promise<T> {
+async function retry<T>(attempt: () => Promise<T>): Promise<T> {
   for (let run = 1, reconnects = 0; ; run++) {
     try {
       return await attempt();
     } catch (error) {
-      if (error instanceof LostCommit) throw fail('service_unavailable', { message: error.message, cause: error.cause });
-      const isLost = isConnectionLost(error);
-      const again = isLost ? isRepeatable && reconnects++ < maxReconnects : isConflict(error) && run < maxRuns;
+      if (error instanceof OutcomeUnknown) throw postgresError(error.cause);
+      const again = isConnectionLost(error) ? reconnects++ < maxReconnects : isConflict(error) && run < maxRuns;
       if (!again) throw postgresError(error);
       await delay(Math.random() * 10 * run);
     }

@@ -2,14 +2,32 @@ import { fail, isStowageError } from '../core/errors.ts';
 
 // SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html
 const conflicts = new Set(['40001', '40P01', '23503']);
+const uniqueViolation = '23505';
 const diskFull = '53100';
-/** Connection lost, resources, shut-down, lock and statement time-outs, read-only standby. */
-const unavailable = /^(08|53|57P|58|XX)|^(55P03|57014|25006|28...|3D000)$/;
+/** A plan made before a newer node changed the table; a statement that a pooler in between has forgotten. */
+const stalePlans = new Set(['0A000', '26000']);
+/** Connection, resources, shut-down, access, time-outs, internal errors, a standby. */
+const unavailable = /^(08|28|53|57|58|XX)|^(55P03|25006|25P03|3D000)$/;
 const network =
-  /^(ECONN|EPIPE|ENOTFOUND|EAI_|ETIMEDOUT|EHOST|ENET|ENOENT|EACCES|CERT_|ERR_TLS|ERR_SSL|SELF_SIGNED|DEPTH_ZERO|UNABLE_)/;
+  /^(ECONN\w+|EPIPE|ENOTFOUND|EAI_\w+|ETIMEDOUT|EHOST\w+|ENET\w+|EADDRNOTAVAIL|ENOENT|EACCES|EMFILE|ENFILE|CERT_\w+|ERR_(TLS|SSL|SOCKET)\w+|SELF_SIGNED\w+|DEPTH_ZERO\w+|UNABLE_\w+)$/;
+/** What the driver says without a code. */
+const driverSays = new Set([
+  'Connection terminated',
+  'Connection terminated unexpectedly',
+  'Connection terminated due to connection timeout',
+  'Client has encountered a connection error and is not queryable',
+  'Client was closed and is not queryable',
+  'Query read timeout',
+  'timeout expired',
+]);
+const poolSays = 'timeout exceeded when trying to connect';
 
 function codeOf(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : '';
 }
 
 /** The transaction ran into another one and may well pass when run anew. A foreign key fails when a blob is removed just as it gets a new file. */
@@ -17,16 +35,11 @@ export function isConflict(error: unknown): boolean {
   return conflicts.has(codeOf(error));
 }
 
-/** The connection is of no further use. */
+/** The connection is of no further use, but another one may be. */
 export function isConnectionLost(error: unknown): boolean {
-  if (isStowageError(error)) return false;
   const code = codeOf(error);
-  // The driver's own errors have no code: "Connection terminated", "timeout exceeded when trying to connect", "Query read timeout".
-  return (
-    /^(08|57P0)/.test(code) ||
-    network.test(code) ||
-    (code === '' && error instanceof Error && /connect|terminated|timeout|not queryable/i.test(error.message))
-  );
+  if (isStowageError(error)) return false;
+  return /^(08|57P0)/.test(code) || stalePlans.has(code) || network.test(code) || driverSays.has(messageOf(error));
 }
 
 /** As the contract names it; what is left as it is is a bug. */
@@ -34,9 +47,9 @@ export function postgresError(error: unknown): unknown {
   if (isStowageError(error)) return error;
   const code = codeOf(error);
   if (code === diskFull) return fail('disk_full', { message: 'The database has no space left.', cause: error });
-  if (isConnectionLost(error) || unavailable.test(code) || isConflict(error)) {
-    return fail('service_unavailable', { message: 'The database is not available at the moment.', cause: error });
-  }
-  if (code === '23505') return fail('conflict', { message: 'There is one like it already.', cause: error });
-  return error;
+  if (code === uniqueViolation) return fail('conflict', { message: 'There is one like it already.', cause: error });
+  const isUnavailable = isConnectionLost(error) || isConflict(error) || unavailable.test(code) || messageOf(error) === poolSays;
+  return isUnavailable
+    ? fail('service_unavailable', { message: 'The database is not available at the moment.', cause: error })
+    : error;
 }

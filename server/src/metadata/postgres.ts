@@ -28,8 +28,9 @@ export function openPostgres({ url, poolSize, log }: PostgresOptions): MetadataS
     query_timeout: 35_000,
     types: { getTypeParser: (oid, format) => (oid === types.builtins.INT8 ? toSafeInteger : types.getTypeParser(oid, format)) },
   });
-  // Without a listener the end of an idle connection would be the end of the process.
+  // Without listeners the end of a connection, idle or between two statements, would be the end of the process.
   pool.on('error', (error) => log?.(`A database connection broke: ${error.message}`));
+  pool.on('connect', (client) => client.on('error', () => undefined));
   return kyselyStore({ flavor: postgresFlavor(), engine: postgresEngine(pool) });
 }
 
