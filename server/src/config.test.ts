@@ -228,7 +228,7 @@ describe('channels', () => {
       enabled: false,
       weight: 3,
       quota: { limitGB: 10 },
-      concurrency: 4,
+      maxOperations: 4,
       pace: { perSecond: 2 },
     };
     const { channels } = good({}, { channels: [channel, { type: 'local' }] });
@@ -239,7 +239,7 @@ describe('channels', () => {
       enabled: false,
       weight: 3,
       quota: { limitGB: 10, threshold: 95 },
-      concurrency: 4,
+      maxOperations: 4,
       pace: { perSecond: 2 },
       settings: { bucket: 'b', secretAccessKey: 'k' },
     });

@@ -23,7 +23,7 @@ export const commonSettings = z.strictObject({
     .strictObject({ limitGB: z.number().positive(), threshold: z.number().positive().max(100).default(95) })
     .optional()
     .describe('`{ "limitGB": 100, "threshold": 95 }`: no new files once so many percent of the limit are used.'),
-  concurrency: z.int().min(1).max(10_000).optional().describe('Most operations at once. Default: the limit of the type.'),
+  maxOperations: z.int().min(1).max(10_000).optional().describe('Most operations at once. Default: the limit of the type.'),
   pace: z
     .strictObject({ perSecond: rate.optional(), perMinute: rate.optional() })
     .optional()

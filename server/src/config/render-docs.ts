@@ -52,7 +52,7 @@ function settingTable(settings: readonly Setting[]): string {
   const rows = settings.map(({ key, names, defaultValue, secret, description, expected }) => [
     `\`${key}\``,
     names.map((name) => `\`${name}\``).join('<br>'),
-    show(key, defaultValue),
+    key.endsWith('Bytes') ? `\`${showSize(Number(defaultValue))}\`` : show(defaultValue),
     `${description}${secret ? ' **Secret.**' : ''} Takes ${expected}.`,
   ]);
   return table(['Key', 'Environment', 'Default', 'Meaning'], rows);
@@ -61,7 +61,7 @@ function settingTable(settings: readonly Setting[]): string {
 function channelTable(shape: Readonly<Record<string, z.ZodType>>): string {
   const rows = Object.entries(shape).map(([key, member]) => {
     const byDefault = member.safeParse(undefined);
-    const presence = byDefault.success ? show(key, byDefault.data) : 'required';
+    const presence = byDefault.success ? show(byDefault.data) : 'required';
     return [`\`${key}\``, presence, `${metaOf(member).description ?? ''}${isSecret(member) ? ' **Secret.**' : ''}`];
   });
   return rows.length === 0 ? 'Has no settings of its own.\n' : table(['Key', 'Default', 'Meaning'], rows);
@@ -73,9 +73,8 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
   return `${[line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')}\n`;
 }
 
-function show(key: string, value: unknown): string {
-  if (value === undefined) return '';
-  if (typeof value === 'number' && key.endsWith('Bytes')) return `\`${showSize(value)}\``;
+function show(value: unknown): string {
+  if (value === undefined || value === '') return '';
   return `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
 }
 
