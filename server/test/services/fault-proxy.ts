@@ -37,6 +37,8 @@ export interface SeenRequest {
   readonly url: string;
   /** Names in lower case. */
   readonly headers: Readonly<IncomingHttpHeaders>;
+  /** First 64 KiB of a body that an `answer` swallowed; else empty. */
+  body: string;
 }
 
 export interface FaultProxy {
@@ -65,12 +67,12 @@ export async function startFaultProxy({ target }: { readonly target?: string }):
   const planned: Planned[] = [];
   const seen: SeenRequest[] = [];
   const server = createServer((incoming, answer) => {
-    const request = { method: incoming.method ?? '', url: incoming.url ?? '', headers: incoming.headers };
+    const request = { method: incoming.method ?? '', url: incoming.url ?? '', headers: incoming.headers, body: '' };
     seen.push(request);
     const plan = planned.find(({ left, match }) => left > 0 && match(request));
     if (plan !== undefined) plan.left--;
     const fault = plan?.fault ?? (target === undefined ? notScripted : undefined);
-    handle({ incoming, answer, target: new URL(target ?? 'http://127.0.0.1') }, fault).catch(() => answer.destroy());
+    handle({ request, incoming, answer, target: new URL(target ?? 'http://127.0.0.1') }, fault).catch(() => answer.destroy());
   });
   server.requestTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -94,6 +96,7 @@ export async function startFaultProxy({ target }: { readonly target?: string }):
 const notScripted: Fault = { kind: 'answer', status: 501, body: 'nothing is scripted' };
 
 interface Exchange {
+  readonly request: SeenRequest;
   readonly incoming: IncomingMessage;
   readonly answer: ServerResponse;
   readonly target: URL;
@@ -104,12 +107,15 @@ async function handle(exchange: Exchange, fault: Fault | undefined): Promise<voi
   if (fault?.kind === 'delay') await delay(fault.ms);
   if (fault?.kind === 'answer') {
     if (fault.forward) await swallow(await forward(exchange));
-    else await swallow(incoming);
+    else exchange.request.body = await swallow(incoming);
     answer.writeHead(fault.status, fault.headers).end(fault.body ?? '');
     return;
   }
   const upstream = await forward(exchange, fault?.kind === 'reset' && 'requestBytes' in fault ? fault.requestBytes : Infinity);
-  if (fault?.kind === 'hang') return swallow(upstream);
+  if (fault?.kind === 'hang') {
+    await swallow(upstream);
+    return;
+  }
   if (fault?.kind === 'reset' && 'answerBytes' in fault && fault.answerBytes === 0) {
     await swallow(upstream);
     incoming.socket.resetAndDestroy();
@@ -184,8 +190,8 @@ function drained(stream: NodeJS.EventEmitter): Promise<void> {
   });
 }
 
-async function swallow(stream: IncomingMessage): Promise<void> {
-  for await (const _ of stream) {
-    // thrown away
-  }
+async function swallow(stream: IncomingMessage): Promise<string> {
+  let start = '';
+  for await (const chunk of stream as AsyncIterable<Buffer>) if (start.length < 65_536) start += chunk.toString('latin1');
+  return start;
 }

@@ -39,7 +39,7 @@ async function presignPut(bucket: Bucket, options: PresignOptions): Promise<Pres
   const url = await getSignedUrl(bucket.signer, command, {
     expiresIn: Math.min(options.expiresInSeconds, maxExpirySeconds),
     // A wrong clock here was noticed and measured by the SDK in the answers it got.
-    signingDate: new Date(Date.now() + bucket.signer.config.systemClockOffset),
+    signingDate: new Date(Date.now() + bucket.client.config.systemClockOffset),
     signableHeaders: new Set(['host', 'content-length', ...names]),
     unhoistableHeaders: new Set(names),
   });

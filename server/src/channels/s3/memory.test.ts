@@ -1,0 +1,31 @@
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type S3Service, s3Missing, startS3 } from '../../../test/services/s3.ts';
+import { testSettings } from './test-bucket.ts';
+
+const run = promisify(execFile);
+const script = join(import.meta.dirname, 'put-in-child.ts');
+
+describe.skipIf(s3Missing !== undefined)('memory while streaming', () => {
+  let service: S3Service;
+  beforeAll(async () => {
+    service = await startS3();
+    await service.createBucket('memory');
+  });
+  afterAll(() => service?.stop());
+
+  it.each([
+    ['of unknown size', false],
+    ['of known size', true],
+  ])('256 MiB %s grow the process by less than 80 MiB', { timeout: 120_000 }, async (_, known) => {
+    const { endpoint, accessKeyId, secretAccessKey } = service;
+    const settings = testSettings({ endpoint, accessKeyId, secretAccessKey, bucket: 'memory' });
+    const input = JSON.stringify({ settings, sizeBytes: 256 * 2 ** 20, known });
+    const { stdout } = await run(process.execPath, [script, input]);
+    const { grownBytes, stored } = JSON.parse(stdout) as { grownBytes: number; stored: number };
+    expect(stored).toBe(256 * 2 ** 20);
+    expect(grownBytes).toBeLessThan(80 * 2 ** 20);
+  });
+});
