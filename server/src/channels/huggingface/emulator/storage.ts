@@ -127,9 +127,9 @@ function tap(see: (chunk: Buffer) => unknown) {
 }
 
 async function joinFiles(files: readonly string[], target: string): Promise<void> {
-  const output = createWriteStream(target);
-  for (const file of files) await pipeline(createReadStream(file), output, { end: false });
-  await new Promise<void>((resolve, reject) => output.on('error', reject).end(resolve));
+  await pipeline(async function* () {
+    for (const file of files) yield* createReadStream(file, { highWaterMark: 2 ** 20 });
+  }, createWriteStream(target));
   await Promise.all(files.map((file) => rm(file)));
 }
 
