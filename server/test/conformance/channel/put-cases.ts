@@ -262,6 +262,26 @@ export const putCases: readonly ChannelCase[] = [
     },
   },
   {
+    name: 'unsettled leaves uploads under way alone',
+    needs: 'settle',
+    run: async (subject) => {
+      const key = subject.key();
+      const sample = subject.sample(2_000_000);
+      const asked = Promise.withResolvers<readonly string[]>();
+      const source = (async function* () {
+        yield* bytesOf(sample, { start: 0, end: 1_899_999 });
+        Array.fromAsync(subject.channel.unsettled?.() ?? [], (left) => left.key).then(asked.resolve, asked.reject);
+        await asked.promise;
+        yield* bytesOf(sample, { start: 1_900_000, end: sample.size - 1 });
+      })();
+      const signal = new AbortController().signal;
+      const { ref } = await subject.channel.put(source, { key, contentType: 'image/png', size: sample.size, signal });
+      expect(await asked.promise).not.toContain(key);
+      await subject.expectBytes(ref, sample);
+      await subject.channel.settle?.(ref);
+    },
+  },
+  {
     name: 'check succeeds and stores nothing',
     run: (subject) => subject.leavesNothing(() => subject.channel.check({ signal: new AbortController().signal })),
   },
