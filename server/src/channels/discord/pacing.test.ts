@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import fc from 'fast-check';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { bufferOf, neverAborted, newSample, putSample, putWithRetries, read } from '../shared/test-kit.ts';
 import { createRouteLimit } from './route-limit.ts';
 import { discordScene } from './scene.ts';
@@ -48,7 +49,67 @@ describe('Discord rate limits', () => {
   });
 });
 
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+interface Network {
+  readonly count: number;
+  readonly windowMs: number;
+  /** There and back, by call. */
+  readonly delays: readonly (readonly [number, number])[];
+  /** Calls whose answer is lost. */
+  readonly lost: readonly number[];
+}
+
+/** Many calls at once through a network that delays and reorders; the answers as a server with fixed windows gives them. */
+async function simulate({ count, windowMs, delays, lost }: Network): Promise<number[]> {
+  const limit = createRouteLimit();
+  const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+  let used = 0;
+  let resetAt = 0;
+  const arrive = () => {
+    if (performance.now() >= resetAt) [used, resetAt] = [0, performance.now() + windowMs];
+    used += 1;
+    return {
+      status: used > count ? 429 : 200,
+      news: { limit: count, remaining: Math.max(0, count - used), resetAfterMs: resetAt - performance.now() },
+    };
+  };
+  return Promise.all(
+    delays.map(async ([there, back], index) => {
+      const report = await limit.take(neverAborted);
+      await sleep(there);
+      const { status, news } = arrive();
+      await sleep(back);
+      report(lost.includes(index) ? {} : news);
+      return status;
+    }),
+  );
+}
+
 describe('a route limit', () => {
+  it('never exceeds the count and never gets stuck, however answers are delayed, reordered or lost', async () => {
+    const delay = fc.nat({ max: 120 });
+    const network = fc.record({
+      count: fc.integer({ min: 1, max: 6 }),
+      windowMs: fc.integer({ min: 30, max: 500 }),
+      delays: fc.array(fc.tuple(delay, delay), { minLength: 1, maxLength: 30 }),
+      lost: fc.array(fc.integer({ min: 1, max: 29 }), { maxLength: 3 }),
+    });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    await fc.assert(
+      fc.asyncProperty(network, async (given) => {
+        const statuses = simulate(given);
+        await vi.advanceTimersByTimeAsync(60_000);
+        const ended = await Promise.race([statuses, Promise.resolve().then(() => 'stuck')]);
+        expect(ended).not.toBe('stuck');
+        if (given.lost.length === 0) expect(ended).not.toContain(429);
+      }),
+      { numRuns: 200 },
+    );
+  });
+
   const signal = neverAborted;
 
   it('lets the first go alone, then as many as are left', async () => {

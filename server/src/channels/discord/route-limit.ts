@@ -32,6 +32,7 @@ export function createRouteLimit(now: () => number = () => performance.now()): R
   let resetAt = Number.POSITIVE_INFINITY;
   let pausedUntil = 0;
   let underWay = 0;
+  let window = 0;
   let timer: NodeJS.Timeout | undefined;
 
   const waitMs = (): number => {
@@ -42,6 +43,7 @@ export function createRouteLimit(now: () => number = () => performance.now()): R
   const startAnew = (): void => {
     remaining = (limit ?? 1) - underWay;
     resetAt = Number.POSITIVE_INFINITY;
+    window += 1;
   };
 
   const serve = (): void => {
@@ -59,19 +61,25 @@ export function createRouteLimit(now: () => number = () => performance.now()): R
     }
   };
 
-  const report = (news: RouteNews): void => {
+  const report = (news: RouteNews, began: number): void => {
     underWay -= 1;
     if (news.remaining !== undefined && news.resetAfterMs !== undefined) {
-      limit = news.limit ?? limit;
-      // What is under way is not in Discord's count yet
-      remaining = Math.max(0, news.remaining - underWay);
-      resetAt = now() + news.resetAfterMs;
+      // Of the window before, unless nothing else would tell when this one ends
+      if (began === window || (remaining <= 0 && !Number.isFinite(resetAt))) count(news.remaining, news.resetAfterMs, news.limit);
     } else if (!Number.isFinite(resetAt)) {
       // No count in the answer, or no answer: then only the number of calls at once is kept in bounds
       limit ??= withoutCount;
       remaining = Math.min(limit - underWay, remaining + limit);
     }
     serve();
+  };
+
+  const count = (left: number, resetAfterMs: number, newLimit: number | undefined): void => {
+    // What is under way is not in Discord's count yet; and answers may overtake each other, so a count only ever falls
+    const atMost = Math.max(0, left - underWay);
+    remaining = limit === undefined ? atMost : Math.min(remaining, atMost);
+    limit = newLimit ?? limit ?? left + 1;
+    resetAt = now() + resetAfterMs;
   };
 
   const leave = (waiter: Waiter): void => {
@@ -84,8 +92,8 @@ export function createRouteLimit(now: () => number = () => performance.now()): R
     const ms = remaining <= 0 && resetAt <= now() ? 0 : waitMs();
     if (Number.isFinite(ms) && ms > maxWaitMs)
       throw fail('channel_rate_limited', { message: 'Discord asks to slow down', retryAfterMs: Math.ceil(ms) });
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiter: Waiter = { go: resolve };
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    const waiter: Waiter = { go: () => resolve(window) };
     const abort = (): void => {
       leave(waiter);
       reject(signal.reason);
@@ -93,10 +101,10 @@ export function createRouteLimit(now: () => number = () => performance.now()): R
     signal.addEventListener('abort', abort, { once: true });
     queue.push(waiter);
     serve();
-    await promise.finally(() => signal.removeEventListener('abort', abort));
+    const began = await promise.finally(() => signal.removeEventListener('abort', abort));
     let reported = false;
     return (news) => {
-      if (!reported) report(news);
+      if (!reported) report(news, began);
       reported = true;
     };
   };
