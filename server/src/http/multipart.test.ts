@@ -99,6 +99,14 @@ describe('parseMultipart', () => {
     expect(names).toEqual(['a', 'b']);
   });
 
+  it('gives nothing to a reader that comes too late', async () => {
+    const body = text('--b', '', 'first', '--b', '', 'second', '--b--');
+    const parts = parseMultipart(Readable.from(body), { boundary: 'b' });
+    const late = (await parts.next()).value?.body[Symbol.asyncIterator]();
+    await parts.next();
+    await expect(late?.next()).rejects.toMatchObject({ code: 'internal_error' });
+  });
+
   it.each([
     ['name="f"; filename="a;b=\\"c\\".txt"', 'a;b="c".txt'],
     ['name="f"; filename="C:\\dir\\x.png"', 'C:\\dir\\x.png'],

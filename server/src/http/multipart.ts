@@ -33,14 +33,20 @@ export interface MultipartOptions extends MultipartLimits {
 export async function* parseMultipart(source: ByteSource, options: MultipartOptions = {}): AsyncGenerator<Part, void, void> {
   const { maxParts = 100, maxHeaderBytes = 16 * 1024 } = options;
   const scanner = createMultipartScanner(source, options.boundary, maxHeaderBytes);
+  let count = 0;
+  // A reader that comes too late must not take the next part's bytes for its own, nor the end of the form for the end of its part.
+  const nextSliceOf = (part: number) => () => {
+    if (part !== count) throw fail('internal_error', { message: 'A part was read after the form had gone on.' });
+    return scanner.nextSlice();
+  };
   try {
-    for (let count = 0; ; count++) {
+    for (; ; count++) {
       const headerBytes = await scanner.nextHeaders();
       if (headerBytes === undefined) return;
       if (count === maxParts) throw fail('invalid_multipart', { message: `The form has more than ${maxParts} parts.` });
       const headers = parsePartHeaders(headerBytes);
       refuseNested(headers);
-      yield { ...headers, body: bodyOfPart(scanner.nextSlice) };
+      yield { ...headers, body: bodyOfPart(nextSliceOf(count)) };
     }
   } finally {
     await scanner.close();
