@@ -11,7 +11,7 @@ import { createHuggingFaceChannel, type HuggingFaceSettings } from './index.ts';
 export const signal = new AbortController().signal;
 
 /** Quick repetitions, so that faults cost a test no time. */
-export const quickCommits = { gatherMs: 5, patienceMs: 3000, retryBaseMs: 10 };
+const quickCommits = { gatherMs: 5, patienceMs: 3000, retryBaseMs: 10 };
 
 export interface Rig {
   readonly emulator: HubEmulator;
@@ -43,7 +43,7 @@ export async function startRig(options: HubEmulatorOptions = {}, settings: Parti
   };
 }
 
-export function settingsFor(emulator: HubEmulator): HuggingFaceSettings {
+function settingsFor(emulator: HubEmulator): HuggingFaceSettings {
   const { token, url: endpoint } = emulator;
   return { token, endpoint, repo: 'ada/pictures', private: false, branch: 'main', folder: 'files', repoType: 'dataset' };
 }
