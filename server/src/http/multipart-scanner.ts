@@ -26,8 +26,7 @@ export function createMultipartScanner(
   maxHeaderBytes: number,
 ): MultipartScanner {
   const input = source[Symbol.asyncIterator]();
-  // A line end in front makes the first delimiter look like all others.
-  let buffer: Buffer = Buffer.from('\r\n');
+  let buffer: Buffer = Buffer.alloc(0);
   let at = 0;
   let lineEnd = '\r\n';
   let delimiter: Buffer = buffer;
@@ -54,11 +53,13 @@ export function createMultipartScanner(
     const firstLine = await peekLine();
     const boundary = declaredBoundary ?? sniffBoundary(firstLine);
     if (boundary.length > MAX_BOUNDARY_LENGTH) throw fail('invalid_multipart', { message: 'The boundary is too long.' });
-    if (firstLine.startsWith(`--${boundary}`) && /[^\r]\n$/.test(firstLine)) {
-      lineEnd = '\n';
-      at = 1;
-    }
-    delimiter = Buffer.from(`${lineEnd}--${boundary}`, 'latin1');
+    const dashed = `--${boundary}`;
+    const isFirst = firstLine.startsWith(dashed);
+    if (isFirst && /[^\r]\n$/.test(firstLine)) lineEnd = '\n';
+    delimiter = Buffer.from(lineEnd + dashed, 'latin1');
+    // No line end comes before a delimiter at the very start.
+    const sequel = isFirst ? sequelAt(buffer, dashed.length) : undefined;
+    if (sequel?.kind === 'part' || sequel?.kind === 'close') return enter(sequel);
     state = 'preamble';
     let preambleBytes = 0;
     for (let slice = await readSlice(); slice !== undefined; slice = await readSlice()) {
@@ -69,11 +70,11 @@ export function createMultipartScanner(
 
   /** The first line with its end, or as much of it as a boundary may have. Nothing is consumed. */
   async function peekLine(): Promise<string> {
-    const wanted = 2 + MAX_BOUNDARY_LENGTH + MAX_PADDING_BYTES;
-    while (buffer.indexOf(LF, 2) === -1 && buffer.length < wanted && (await pull()));
-    if (buffer.length === 2) throw fail('invalid_multipart', { message: 'The body is empty.' });
-    const end = buffer.indexOf(LF, 2);
-    return buffer.toString('latin1', 2, end === -1 ? Math.min(wanted, buffer.length) : end + 1);
+    const wanted = MAX_BOUNDARY_LENGTH + MAX_PADDING_BYTES;
+    while (buffer.indexOf(LF) === -1 && buffer.length < wanted && (await pull()));
+    if (buffer.length === 0) throw fail('invalid_multipart', { message: 'The body is empty.' });
+    const end = buffer.indexOf(LF);
+    return buffer.toString('latin1', 0, end === -1 ? wanted : Math.min(wanted, end + 1));
   }
 
   async function readHeaders(): Promise<Buffer> {
