@@ -1,45 +1,65 @@
-import { checkpointThread } from './checkpoint-thread.ts';
+import { fail } from '../core/errors.ts';
+import { type CheckpointMode, checkpointThread } from './checkpoint-thread.ts';
 import type { SqliteLog } from './sqlite-log.ts';
 
-/** The log is looked at this often while there are writes. */
-const lookMs = 200;
-/** Worth a checkpoint. */
-const wantedBytes = 4 << 20;
-/** From here on writers wait for the log to be emptied. */
-const tooLargeBytes = 64 << 20;
-/** After a checkpoint that somebody's long read kept from ending. */
-const pauseMs = 10_000;
+export interface CheckpointerOptions {
+  /** Of the database. */
+  readonly path: string;
+  readonly file: SqliteLog;
+  readonly log?: (message: string) => void;
+  readonly limits?: CheckpointLimits;
+}
+
+export interface CheckpointLimits {
+  /** The log is looked at this often while there are writes. */
+  readonly lookMs: number;
+  /** Worth a checkpoint: a log of this size, and so many commits since the last one (its space is used again without shrinking). */
+  readonly wantedBytes: number;
+  readonly wantedCommits: number;
+  /** From here on writers wait for the log to be emptied. */
+  readonly tooLargeBytes: number;
+  /** Time until the next try when somebody's long read kept it from being emptied. */
+  readonly pauseMs: number;
+}
+
+const defaults: CheckpointLimits = {
+  lookMs: 200,
+  wantedBytes: 4 << 20,
+  wantedCommits: 100,
+  tooLargeBytes: 64 << 20,
+  pauseMs: 10_000,
+};
 
 export interface Checkpointer {
-  noteWrite(): void;
-  /** Resolves when writers may go on. Rejects while what was committed may not be on the disk. */
+  noteCommit(): void;
+  /** Resolves when writers may go on. Rejects with `service_unavailable` while what was committed may not be on the disk. */
   ready(): Promise<void>;
-  /** After a sync that failed: passes the error on, and lets no further write begin until all is safe in the database file. */
+  /** After a sync that failed: lets no further write begin until all is safe in the database file. Rejects with `error`. */
   repair(error: unknown): Promise<never>;
   close(): Promise<void>;
 }
 
 /** Moves what was committed from the log to the database file, in another thread, so that the log stays small. */
-export function checkpointer(options: {
-  readonly path: string;
-  readonly file: SqliteLog;
-  readonly log?: (message: string) => void;
-}): Checkpointer {
-  const { path, file, log } = options;
+export function checkpointer({ path, file, log, limits = defaults }: CheckpointerOptions): Checkpointer {
   const thread = checkpointThread(path);
   let timer: NodeJS.Timeout | undefined;
-  let writes = 0;
+  let commits = 0;
+  let commitsAtLast = 0;
   let held: Promise<unknown> | undefined;
   let isSuspect = false;
   let quietUntil = 0;
 
   async function look(): Promise<void> {
-    const seen = writes;
-    const sizeBytes = await file.sizeBytes();
-    if (sizeBytes > tooLargeBytes && Date.now() > quietUntil) await empty();
-    else if (sizeBytes > wantedBytes) await checkpoint('passive');
+    const seen = commits;
+    try {
+      const sizeBytes = await file.sizeBytes();
+      if (sizeBytes > limits.tooLargeBytes && Date.now() >= quietUntil) await empty();
+      else if (sizeBytes > limits.wantedBytes && commits - commitsAtLast >= limits.wantedCommits) await checkpoint('passive');
+    } catch (error) {
+      log?.(`A checkpoint of the database failed: ${error}`);
+    }
     timer = undefined;
-    if (writes !== seen) arm();
+    if (commits !== seen) arm();
   }
 
   /** Most of it is moved while writers go on; only for the rest they wait. */
@@ -49,27 +69,30 @@ export function checkpointer(options: {
     held = rest;
     const isComplete = await rest;
     held = undefined;
-    if (!isComplete) quietUntil = Date.now() + pauseMs;
+    if (!isComplete) quietUntil = Date.now() + limits.pauseMs;
   }
 
-  async function checkpoint(mode: 'passive' | 'full' | 'truncate'): Promise<boolean> {
+  async function checkpoint(mode: CheckpointMode): Promise<boolean> {
+    commitsAtLast = commits;
     const { isComplete, error } = await thread.run(mode);
     if (error !== undefined) log?.(`A checkpoint of the database failed: ${error}`);
     return isComplete;
   }
 
   function arm(): void {
-    timer ??= setTimeout(() => void look().catch((error: unknown) => log?.(String(error))), lookMs).unref();
+    timer ??= setTimeout(() => void look(), limits.lookMs).unref();
   }
 
   return {
-    noteWrite() {
-      writes++;
+    noteCommit() {
+      commits++;
       arm();
     },
     async ready() {
       if (held) await held;
-      if (isSuspect && !(await checkpoint('full'))) throw new Error('The database cannot be written to disk.');
+      if (isSuspect && !(await checkpoint('full'))) {
+        throw fail('service_unavailable', { message: 'The database cannot be written to disk at the moment.' });
+      }
       isSuspect = false;
     },
     repair(error) {

@@ -26,6 +26,7 @@ export interface SqliteEngineOptions {
   readonly connection: SqliteConnection;
   /** Called before every commit; waits while writers must keep out. Rejects when nothing can be promised. */
   readonly ready: () => Promise<void>;
+  readonly onCommit: () => void;
   /** Resolves when all commits before it are durable. */
   readonly sync: () => Promise<void>;
   readonly close: () => Promise<void>;
@@ -34,7 +35,7 @@ export interface SqliteEngineOptions {
 /**
  * Transactions that come in together (or while the disk is busy) are committed as one, each behind a savepoint, and share one sync.
  */
-export function sqliteEngine({ connection, ready, sync, close }: SqliteEngineOptions): Engine {
+export function sqliteEngine({ connection, ready, onCommit, sync, close }: SqliteEngineOptions): Engine {
   const queue: Task[] = [];
   let draining: Promise<void> | undefined;
   let isClosed = false;
@@ -67,6 +68,7 @@ export function sqliteEngine({ connection, ready, sync, close }: SqliteEngineOpt
         if (performance.now() > until) break;
       }
       connection.exec('commit');
+      onCommit();
       queue.splice(0, outcomes.length);
       return outcomes;
     } catch (error) {

@@ -30,10 +30,8 @@ export function openSqlite({ path: given, durability, log, sync }: SqliteOptions
   const engine = sqliteEngine({
     connection,
     ready: checkpoints.ready,
-    async sync() {
-      checkpoints.noteWrite();
-      if (durability === 'full') await file.sync().catch(checkpoints.repair);
-    },
+    onCommit: checkpoints.noteCommit,
+    sync: () => (durability === 'full' ? file.sync().catch(checkpoints.repair) : Promise.resolve()),
     async close() {
       await checkpoints.close();
       connection.close();

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { NewJob, Segment } from '../../../src/core/metadata.ts';
+import type { FileStore, NewJob, Segment } from '../../../src/core/metadata.ts';
 import type { Nodes } from '../metadata.ts';
 import { atOnce, hash, newBlob, newFile, newId, newJob, replicaOf, times } from './fixtures.ts';
 
@@ -84,33 +84,47 @@ export function removalTests(nodes: () => Nodes): void {
   });
 
   it('keeps usage equal to what is stored, whatever happens', async () => {
-    const { files } = nodes().store;
     const step = fc.record({ adds: fc.boolean(), blob: fc.nat(3), channel: fc.nat(1), pick: fc.nat() });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 25 }), async (steps) => {
-        const channels = [newId(), newId()];
-        const blobs = [1, 10, 100, 2 ** 40].map((size) => newBlob({ size }));
-        const present: { id: string; blob: number }[] = [];
-        const placed = new Set<string>();
-        for (const { adds, blob, channel, pick } of steps) {
-          if (adds) {
-            const [bytes, channelId] = [blobs[blob] ?? newBlob(), channels[channel] ?? ''];
-            const stored = await files.add(newFile({ blob: bytes, replica: replicaOf(bytes, { channelId }) }));
-            present.push({ id: stored?.file.id ?? '', blob });
-            placed.add(`${channel}:${blob}`);
-          } else if (present.length > 0) {
-            const [gone] = present.splice(pick % present.length, 1);
-            await files.remove(gone?.id ?? '', cleanup);
-            if (!present.some((file) => file.blob === gone?.blob)) for (const at of [0, 1]) placed.delete(`${at}:${gone?.blob}`);
-          }
-        }
-        for (const [at, channelId] of channels.entries()) {
-          const there = blobs.filter((_, blob) => placed.has(`${at}:${blob}`));
-          const bytes = there.reduce((sum, { size }) => sum + size, 0);
-          expect(await files.usage(channelId)).toEqual({ bytes, blobs: there.length });
-        }
+        const model = libraryModel(nodes().store.files);
+        for (const { adds, blob, channel, pick } of steps) await (adds ? model.add(blob, channel) : model.remove(pick));
+        await model.check();
       }),
       { numRuns: 15 },
     );
   });
+}
+
+/** A library of four blobs on two channels that remembers what must be where. */
+function libraryModel(files: FileStore) {
+  const channels = [newId(), newId()];
+  const blobs = [1, 10, 100, 2 ** 40].map((size) => newBlob({ size }));
+  const present: { id: string; blob: number }[] = [];
+  const placed = new Set<string>();
+
+  return {
+    async add(blob: number, channel: number): Promise<void> {
+      const [bytes, channelId] = [blobs[blob] ?? newBlob(), channels[channel] ?? ''];
+      const stored = await files.add(newFile({ blob: bytes, replica: replicaOf(bytes, { channelId }) }));
+      present.push({ id: stored?.file.id ?? '', blob });
+      placed.add(`${channel}:${blob}`);
+    },
+
+    async remove(pick: number): Promise<void> {
+      const [gone] = present.splice(pick % Math.max(1, present.length), 1);
+      if (!gone) return;
+      await files.remove(gone.id, cleanup);
+      if (present.some(({ blob }) => blob === gone.blob)) return;
+      for (const channel of [0, 1]) placed.delete(`${channel}:${gone.blob}`);
+    },
+
+    async check(): Promise<void> {
+      for (const [channel, channelId] of channels.entries()) {
+        const there = blobs.filter((_, blob) => placed.has(`${channel}:${blob}`));
+        const bytes = there.reduce((sum, { size }) => sum + size, 0);
+        expect(await files.usage(channelId)).toEqual({ bytes, blobs: there.length });
+      }
+    },
+  };
 }
