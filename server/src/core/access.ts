@@ -17,7 +17,10 @@ export interface Caller {
 export interface Credentials {
   /** From `Authorization`, with or without `Bearer`. */
   readonly token?: string | undefined;
-  /** Candidates for the upload auth code, in the order to try (query, Referer's query, header, cookie). */
+  /**
+   * Candidates for the upload auth code, in the order to try (query, Referer's query, header, cookie). Absent where only tokens count: then
+   * neither the code nor `allowAnonymousUploads` helps.
+   */
   readonly authCodes?: readonly string[];
   /** Counts wrong guesses. */
   readonly address: string;
@@ -25,10 +28,10 @@ export interface Credentials {
 
 export interface Access {
   /**
-   * The caller, if the credentials allow `permission`. A token that is unknown or lacks the permission falls through to the auth code, that to anonymous
+   * The caller, if the credentials allow `permission` (`any`: whatever they allow). A token that is unknown or lacks the permission falls through to the auth code, that to anonymous
    * uploads where the owner allowed them. Fails with `unauthorized`, `insufficient_scope`, or `rate_limit_exceeded` after too many wrong guesses.
    */
-  authenticate(credentials: Credentials, permission: Permission): Promise<Caller>;
+  authenticate(credentials: Credentials, permission: Permission | 'any'): Promise<Caller>;
   /** Whether the token that owns an open upload still lives. */
   isOwnerActive(owner: string): Promise<boolean>;
   /** Answers the token once; only its hash is kept. */
@@ -75,7 +78,8 @@ export function createAccess({ tokens, authCode, allowAnonymousUploads, brake, n
     return record !== undefined && isLive(record, now()) ? record : undefined;
   };
   const withAuthCode = async (credentials: Credentials): Promise<Caller | undefined> => {
-    const guesses = credentials.authCodes ?? [];
+    const guesses = credentials.authCodes;
+    if (guesses === undefined) return undefined;
     if (authCode !== undefined && guesses.length > 0) {
       if (brake.allows(credentials.address) && guesses.some((guess) => equalInConstantTime(guess, authCode))) {
         brake.succeeded(credentials.address);
@@ -88,11 +92,11 @@ export function createAccess({ tokens, authCode, allowAnonymousUploads, brake, n
   return {
     async authenticate(credentials, permission) {
       const found = await findToken(credentials.token);
-      if (found?.permissions.includes(permission)) {
+      if (found !== undefined && (permission === 'any' || found.permissions.includes(permission))) {
         touch(found);
         return { owner: found.id, permissions: new Set(found.permissions), token: found };
       }
-      const other = permission === 'upload' ? await withAuthCode(credentials) : undefined;
+      const other = permission === 'upload' || permission === 'any' ? await withAuthCode(credentials) : undefined;
       if (other !== undefined) return other;
       if (found !== undefined) throw fail('insufficient_scope', { details: { required: permission } });
       if (credentials.token || (credentials.authCodes ?? []).length > 0) await brake.failed(credentials.address);

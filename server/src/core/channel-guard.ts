@@ -25,7 +25,10 @@ export interface GuardOptions {
   readonly callTimeoutMs: number;
   /** Longest silence while bytes are being moved. Slow is fine, silent is not. */
   readonly idleTimeoutMs: number;
-  /** Operations under way at once; more wait their turn. */
+  /**
+   * Operations under way at once; more wait their turn. Uploads are counted apart from all else: one may keep its place for minutes while
+   * the driver waits for its turn (Telegram takes 20 messages a minute), and no reader may wait for that.
+   */
   readonly maxConcurrent: number;
   readonly breaker: CircuitBreaker;
   /** Called after each operation; for metrics. */
@@ -77,11 +80,12 @@ type Run = <T>(
 ) => Promise<T>;
 
 function createRunner(limits: ChannelLimits, options: GuardOptions): Run {
-  const semaphore = createSemaphore(options.maxConcurrent);
+  const uploads = createSemaphore(options.maxConcurrent);
+  const others = createSemaphore(options.maxConcurrent);
   const pacer = createPacer(limits.pace);
 
   const once: Run = async (operation, signal, call, mode = {}) => {
-    const release = await semaphore.acquire(signal);
+    const release = await (mode.moves ? uploads : others).acquire(signal);
     const startedAt = performance.now();
     let outcome = 'ok';
     try {

@@ -84,14 +84,18 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
     if (named !== undefined || !options.loadBalance) return named ?? from[0];
     return pickWeighted(from, options.random ?? Math.random);
   };
-  const byNameOrGroup = (from: readonly ConfiguredChannel[], wanted: string | undefined): ConfiguredChannel | undefined =>
-    wanted === undefined
-      ? undefined
-      : (from.find((channel) => channel.name === wanted) ??
-        pick(
-          from.filter((channel) => channel.group === groupOf(wanted)),
-          undefined,
-        ));
+  /** As the routing settings name channels: by name, `type/name`, type or group. */
+  const byNameOrGroup = (from: readonly ConfiguredChannel[], wanted: string | undefined): ConfiguredChannel | undefined => {
+    if (wanted === undefined) return undefined;
+    const named = from.find(({ type, name }) => name === wanted || `${type}/${name}` === wanted);
+    return (
+      named ??
+      pick(
+        from.filter(({ type, group }) => type === wanted || group === groupOf(wanted)),
+        undefined,
+      )
+    );
+  };
   const first = (usable: readonly ConfiguredChannel[], { group, name }: Choice): Candidate => {
     if (group !== undefined) {
       const wanted = groupOf(group);

@@ -1,6 +1,5 @@
 import type { Clock } from './clock.ts';
-import { fail } from './errors.ts';
-import { isPassing } from './retry.ts';
+import { fail, isStowageError } from './errors.ts';
 
 export type CircuitState = 'closed' | 'open' | 'half_open';
 
@@ -45,7 +44,7 @@ export function createCircuitBreaker({ threshold, openMs, now, onChange }: Circu
   const failed = (error: unknown): void => {
     const wasProbe = probing;
     probing = false;
-    if (!isPassing(error)) {
+    if (!isStowageError(error, 'channel_unavailable')) {
       // The backend answered: whatever it said, it is there.
       if (wasProbe) failures = 0;
       return;

@@ -8,8 +8,9 @@ import { type Clock, dayMs } from './clock.ts';
 import { fail } from './errors.ts';
 import { type NameMode, nameCandidates } from './file-id.ts';
 import type { Files } from './files.ts';
+import { deleteObjectJob } from './jobs.ts';
 import { extensionFor } from './media-types.ts';
-import type { MetadataStore, StoredFile, Upload } from './metadata.ts';
+import type { MetadataStore, NewJob, StoredFile, Upload } from './metadata.ts';
 import { sniff } from './sniff.ts';
 import { storageKey } from './storage-key.ts';
 import { uuidv7 } from './uuid.ts';
@@ -18,6 +19,7 @@ const details = z.object({
   path: z.string(),
   filePath: z.string(),
   storageId: z.string(),
+  key: z.string(),
   filename: z.string(),
   contentType: z.string(),
   folder: z.string(),
@@ -110,7 +112,7 @@ export function createDirectUploads({ metadata, pool, files, now }: DirectUpload
       const { nameMode, filename, folder, ip, size, sha256 } = request;
       const path = await freePath(nameCandidates({ mode: nameMode, filename, contentType: sniffed.contentType, folder }));
       const known: DirectDetails = {
-        ...{ path, filePath: plan.filePath, storageId, filename, folder, nameMode, ip, size, sha256 },
+        ...{ path, filePath: plan.filePath, storageId, key, filename, folder, nameMode, ip, size, sha256 },
         contentType: sniffed.contentType,
         state: plan.state,
       };
@@ -168,8 +170,7 @@ export function createDirectUploads({ metadata, pool, files, now }: DirectUpload
       return found.id;
     },
 
-    // Bytes that were never committed have no name on the hub; nothing is left to remove there.
-    removeExpired: (upload) => metadata.uploads.remove(upload.id, upload.version, []),
+    removeExpired: (upload) => metadata.uploads.remove(upload.id, upload.version, orphanJobs(upload, pool, now())),
   };
 }
 
@@ -187,6 +188,14 @@ function issued(upload: Upload | undefined, request: DirectCommit, caller: Calle
     known.sha256 === request.sha256 &&
     known.size === request.size;
   return same ? known : undefined;
+}
+
+/** A crash between the commit at the store and ours leaves a file there that nobody promises. */
+function orphanJobs(upload: Upload, pool: ChannelPool, at: number): readonly NewJob[] {
+  if (upload.state === 'done') return [];
+  const channel = pool.all().find(({ id }) => id === upload.channelId);
+  const ref = channel?.channel.locate?.(details.parse(upload.details).key);
+  return ref === undefined ? [] : [deleteObjectJob(upload.channelId, { ref }, at)];
 }
 
 async function committedBefore(upload: Upload, files: Files): Promise<{ readonly stored: StoredFile; readonly url: string }> {

@@ -16,6 +16,8 @@ import { uuidv7 } from './uuid.ts';
 
 /** Uploads live on after their URL so that a slow transfer can finish and a late `complete` is not punished. */
 const graceMs = dayMs;
+/** What programs say when they say nothing of the content (curl calls any body a urlencoded form). */
+const genericTypes = new Set(['application/octet-stream', 'binary/octet-stream', 'application/x-www-form-urlencoded']);
 const clockToleranceMs = minuteMs;
 
 export interface PresignedUploads {
@@ -204,8 +206,8 @@ export function abortPresign(upload: Upload, details: PresignedDetails, at: numb
 function checkDeclared({ contentType, size }: ReceiveRequest, details: PresignedDetails): void {
   if (size !== undefined && size > details.maxBytes) throw fail('too_large', { details: { max_size: details.maxBytes } });
   const given = contentType?.split(';')[0]?.trim().toLowerCase();
-  // A generic type says nothing; heic and heif are two names of one family.
-  if (!given || given === 'application/octet-stream' || given === details.contentType) return;
+  // Heic and heif are two names of one family.
+  if (!given || genericTypes.has(given) || given === details.contentType) return;
   if (family(given) === family(details.contentType)) return;
   throw fail('content_type_mismatch', {
     status: 415,

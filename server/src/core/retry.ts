@@ -7,8 +7,11 @@ export interface RetryPolicy {
   /** First wait; doubles each time, with jitter of one half. */
   readonly baseMs: number;
   readonly maxMs: number;
+  /** Longest wait that a remote may ask for; beyond it the error is passed on. Default one minute. */
+  readonly patienceMs?: number;
 }
 
+const defaultPatienceMs = 60_000;
 export const defaultRetry: RetryPolicy = { attempts: 4, baseMs: 200, maxMs: 10_000 };
 
 /** Errors of a channel that a repetition may cure. */
@@ -26,8 +29,11 @@ export async function withRetry<T>(
     try {
       return await call(attempt);
     } catch (error) {
-      if (attempt >= policy.attempts || !isPassing(error) || signal.aborted) throw error;
-      await wait(delayMs(error, attempt, policy), signal);
+      const delay = delayMs(error, attempt, policy);
+      // Nobody waits for a limit of minutes: the caller falls back, or tells when to come again.
+      if (attempt >= policy.attempts || !isPassing(error) || signal.aborted || delay > (policy.patienceMs ?? defaultPatienceMs))
+        throw error;
+      await wait(delay, signal);
     }
   }
 }

@@ -1,0 +1,156 @@
+import { hkdfSync } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from 'pino';
+import { buildChannels } from './build-channels.ts';
+import type { Config } from './config.ts';
+import { createAccess } from './core/access.ts';
+import { type ChannelPool, createChannelPool, defaultFallbackOrder } from './core/channel-pool.ts';
+import { createChunkedUploads } from './core/chunked-upload.ts';
+import { hourMs } from './core/clock.ts';
+import { createDigestService } from './core/digests.ts';
+import { createDirectUploads } from './core/direct-upload.ts';
+import { createFiles } from './core/files.ts';
+import { createGuessBrake } from './core/guess-brake.ts';
+import { createIntake } from './core/intake.ts';
+import { createJobRunner } from './core/jobs.ts';
+import { createMaintenance, storageJobs } from './core/maintenance.ts';
+import type { MetadataStore } from './core/metadata.ts';
+import { createPresignedUploads } from './core/presigned-upload.ts';
+import type { HttpSettings } from './http/deps.ts';
+import { supportedTypes } from './http/media/media-types.ts';
+import { createHttpServer } from './http/server.ts';
+import { createUrlSigner } from './http/signed-url.ts';
+import { createProber } from './images/prober.ts';
+import { openMetadata } from './metadata/index.ts';
+import { createMetrics } from './metrics/index.ts';
+import { createRateLimiter } from './rate-limit/index.ts';
+import { loadSecretKey } from './secret-key.ts';
+
+export interface App {
+  readonly http: FastifyInstance;
+  readonly metadata: MetadataStore;
+  readonly pool: ChannelPool;
+  /** Reclaims what a crash left, then begins the background work. */
+  start(): Promise<void>;
+  /** Lets running requests end within the grace time, then stops everything. */
+  stop(): Promise<void>;
+}
+
+/** The wiring place: nothing else constructs things. Opens the database, migrates it and connects the channels; listens to nothing yet. */
+export async function createApp(config: Config, log: Logger): Promise<App> {
+  const now = Date.now;
+  const spoolFolder = join(config.dataDir, 'spool');
+  await mkdir(spoolFolder, { recursive: true, mode: 0o700 });
+  const secretKey = await loadSecretKey(config);
+  const metadata = await openMetadata({
+    dataDir: config.dataDir,
+    durability: config.sqliteDurability,
+    poolSize: config.databasePoolSize,
+    ...(config.databaseUrl !== undefined && { databaseUrl: config.databaseUrl }),
+    log: (message) => log.warn(message),
+  });
+  await metadata.migrate();
+
+  const metrics = createMetrics(() => metadata.jobs.count());
+  const { imageChannel: image, videoChannel: video, documentChannel: document } = config.routing;
+  const pool = createChannelPool({
+    channels: await buildChannels({ config, metadata, metrics, log, now }),
+    usage: metadata.files.usage,
+    fallbackOrder: config.routing.fallbackOrder ?? defaultFallbackOrder,
+    loadBalance: config.routing.loadBalance,
+    routes: { image, video, document },
+    ...(config.routing.defaultChannel !== undefined && { defaultChannel: config.routing.defaultChannel }),
+  });
+  const digests = createDigestService();
+  const prober = createProber();
+  const access = createAccess({
+    tokens: metadata.tokens,
+    allowAnonymousUploads: config.allowAnonymousUploads,
+    brake: createGuessBrake(now),
+    now,
+    ...(config.authCode !== undefined && { authCode: config.authCode }),
+  });
+  const intake = createIntake({ metadata, digests, spoolFolder, now });
+  const files = createFiles({ metadata, pool, intake, now });
+  const presigned = createPresignedUploads({
+    ...{ metadata, pool, intake, files, access, prober, digests, now, supportedTypes },
+    urlTtlSeconds: config.media.urlTtlSeconds,
+    strictSize: config.media.strictSize,
+    maxOpenUploads: config.media.maxOpenUploads,
+  });
+  const chunked = createChunkedUploads({
+    ...{ metadata, pool, intake, files, spoolFolder, now },
+    maxChunks: config.uploads.maxChunks,
+    maxUploadBytes: config.limits.maxUploadBytes,
+    ttlMs: config.uploads.chunkedTtlHours * hourMs,
+  });
+  const direct = createDirectUploads({ metadata, pool, files, now });
+  const rateLimiter = await createRateLimiter({
+    ...config.rateLimit,
+    ...(config.databaseUrl !== undefined && { databaseUrl: config.databaseUrl }),
+  });
+  const jobs = createJobRunner({ jobs: metadata.jobs, handlers: storageJobs(pool), now, log });
+  const removeExpired = {
+    presigned: presigned.removeExpired,
+    import: presigned.removeExpired,
+    chunked: chunked.removeExpired,
+    direct: direct.removeExpired,
+  };
+  const maintenance = createMaintenance({ metadata, pool, removeExpired, now, log });
+
+  let ready = true;
+  const http = createHttpServer({
+    ...{ access, files, intake, presigned, chunked, direct, pool, metadata, prober, rateLimiter, now, log, metrics },
+    signer: createUrlSigner(new Uint8Array(hkdfSync('sha256', secretKey, '', 'stowage relay urls', 32))),
+    settings: httpSettings(config, spoolFolder),
+    isReady: () => ready,
+  });
+
+  return {
+    http,
+    metadata,
+    pool,
+    async start() {
+      await maintenance.reclaim();
+      jobs.start();
+      maintenance.start();
+    },
+    async stop() {
+      ready = false;
+      await closeGracefully(http, config.shutdownGraceSeconds * 1000);
+      await Promise.all([jobs.stop(), maintenance.stop(), digests.close()]);
+      await Promise.all(pool.all().map(({ channel }) => channel.close?.()));
+      await rateLimiter.close?.();
+      await metadata.close();
+    },
+  };
+}
+
+async function closeGracefully(http: FastifyInstance, graceMs: number): Promise<void> {
+  const cut = setTimeout(() => http.server.closeAllConnections(), graceMs);
+  try {
+    await http.close();
+  } finally {
+    clearTimeout(cut);
+  }
+}
+
+function httpSettings(config: Config, spoolFolder: string): HttpSettings {
+  const { media, limits, uploads } = config;
+  return {
+    trustProxy: config.trustProxy,
+    corsOrigins: config.cors.origins,
+    maxUploadBytes: limits.maxUploadBytes,
+    maxBytesOf: { image: media.maxImageBytes, video: media.maxVideoBytes, document: media.maxDocumentBytes },
+    urlTtlSeconds: media.urlTtlSeconds,
+    requireSize: media.requireSize,
+    showUrls: media.showUrls,
+    idleTimeoutMs: uploads.idleTimeoutSeconds * 1000,
+    metricsPublic: config.metrics.public,
+    spoolFolder,
+    ...(config.publicUrl !== undefined && { publicUrl: config.publicUrl }),
+    ...(config.urlPrefix !== undefined && { urlPrefix: config.urlPrefix }),
+  };
+}

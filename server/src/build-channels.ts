@@ -1,0 +1,77 @@
+import { findDriver } from './channels/index.ts';
+import type { ChannelConfig } from './config/channels.ts';
+import type { Config } from './config.ts';
+import type { Channel } from './core/channel.ts';
+import { guardChannel } from './core/channel-guard.ts';
+import { type ConfiguredChannel, identifyChannels } from './core/channel-pool.ts';
+import { createCircuitBreaker } from './core/circuit-breaker.ts';
+import { type Clock, minuteMs } from './core/clock.ts';
+import { fail } from './core/errors.ts';
+import type { Log } from './core/log.ts';
+import type { MetadataStore } from './core/metadata.ts';
+import type { Metrics } from './metrics/index.ts';
+
+export interface BuildContext {
+  readonly config: Config;
+  readonly metadata: Pick<MetadataStore, 'channels'>;
+  readonly metrics: Metrics;
+  readonly log: Log;
+  readonly now: Clock;
+}
+
+const bytesPerGB = 2 ** 30;
+const defaultConcurrency = 32;
+const failuresUntilOpen = 5;
+
+/** The configured channels, with the ids under which their files are known, each behind its guard. */
+export async function buildChannels(context: BuildContext): Promise<readonly ConfiguredChannel[]> {
+  const { config, metadata, now } = context;
+  const entries = config.channels.map(({ id, ...entry }) => ({ ...entry, ...(id !== undefined && { id }) }));
+  const identified = await identifyChannels(entries, metadata.channels, now());
+  return Promise.all(identified.map((entry) => buildChannel(entry, context)));
+}
+
+async function buildChannel(entry: ChannelConfig & { readonly id: string }, context: BuildContext): Promise<ConfiguredChannel> {
+  const driver = findDriver(entry.type);
+  if (driver === undefined) throw fail('internal_error', { message: `There is no driver for channels of type ${entry.type}.` });
+  const channel = await driver.create(entry.settings, { dataDir: context.config.dataDir });
+  const { id, type, name, enabled, weight, quota } = entry;
+  return {
+    ...{ id, type, name, enabled, weight },
+    group: driver.group,
+    label: driver.label,
+    ...(quota && { quota: { limitBytes: quota.limitGB * bytesPerGB, thresholdPercent: quota.threshold } }),
+    channel: channel.remote ? guarded(channel, entry, context) : channel,
+  };
+}
+
+function guarded(channel: Channel, entry: ChannelConfig, { metrics, log, now }: BuildContext): Channel {
+  const { name, maxOperations, pace } = entry;
+  const limits = pace === undefined ? channel.limits : { ...channel.limits, pace: withoutUndefined(pace) };
+  const breaker = createCircuitBreaker({
+    threshold: failuresUntilOpen,
+    openMs: minuteMs / 2,
+    now,
+    onChange(state) {
+      metrics.circuit(name, state);
+      log.warn({ channel: name, state }, 'The circuit of a channel changed');
+    },
+  });
+  return guardChannel(
+    { ...channel, limits },
+    {
+      callTimeoutMs: minuteMs / 2,
+      idleTimeoutMs: 2 * minuteMs,
+      maxConcurrent: maxOperations ?? defaultConcurrency,
+      breaker,
+      observe: (operation, outcome, durationMs) => metrics.channelOperation({ channel: name, operation, outcome, durationMs }),
+    },
+  );
+}
+
+function withoutUndefined(pace: { readonly perSecond?: number | undefined; readonly perMinute?: number | undefined }) {
+  return {
+    ...(pace.perSecond !== undefined && { perSecond: pace.perSecond }),
+    ...(pace.perMinute !== undefined && { perMinute: pace.perMinute }),
+  };
+}

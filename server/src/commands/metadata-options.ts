@@ -1,0 +1,14 @@
+import { mkdir } from 'node:fs/promises';
+import type { Config } from '../config.ts';
+import type { MetadataOptions } from '../metadata/index.ts';
+
+/** What the configuration says of the database; makes the data folder. */
+export async function metadataOptions(config: Config): Promise<MetadataOptions> {
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  return {
+    dataDir: config.dataDir,
+    durability: config.sqliteDurability,
+    poolSize: config.databasePoolSize,
+    ...(config.databaseUrl !== undefined && { databaseUrl: config.databaseUrl }),
+  };
+}

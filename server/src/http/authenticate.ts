@@ -1,0 +1,59 @@
+import type { IncomingMessage } from 'node:http';
+import type { Caller, Credentials } from '../core/access.ts';
+import type { Permission } from '../core/metadata.ts';
+import { clientAddress } from './client-address.ts';
+import type { HttpDeps } from './deps.ts';
+
+type AuthDeps = Pick<HttpDeps, 'access' | 'settings'>;
+
+/** Media API and management: `Authorization: Bearer` (the scheme in any case), or the bare token. */
+export function authenticateToken(
+  request: IncomingMessage,
+  permission: Permission | 'any',
+  { access, settings }: AuthDeps,
+): Promise<Caller> {
+  return access.authenticate({ token: tokenOf(request), address: clientAddress(request, settings.trustProxy) }, permission);
+}
+
+/** Upload API 1.3: a token, else `authCode` from the query, the Referer's query, the header or the cookie. */
+export function authenticateUpload(
+  request: IncomingMessage,
+  permission: Permission | 'any',
+  { access, settings }: AuthDeps,
+): Promise<Caller> {
+  const credentials: Credentials = {
+    token: tokenOf(request),
+    authCodes: authCodesOf(request),
+    address: clientAddress(request, settings.trustProxy),
+  };
+  return access.authenticate(credentials, permission);
+}
+
+function tokenOf({ headers }: IncomingMessage): string | undefined {
+  return headers.authorization?.replace(/^bearer\s+/i, '').trim() || undefined;
+}
+
+function authCodesOf({ url, headers }: IncomingMessage): readonly string[] {
+  const header = headers.authcode;
+  return [
+    codeInQuery(url),
+    codeInQuery(headers.referer),
+    Array.isArray(header) ? header[0] : header,
+    codeInCookie(headers.cookie),
+  ].filter((code) => code !== undefined && code !== null && code !== '') as string[];
+}
+
+function codeInQuery(url: string | undefined): string | null {
+  const at = url?.indexOf('?') ?? -1;
+  return url === undefined || at < 0 ? null : new URLSearchParams(url.slice(at)).get('authCode');
+}
+
+function codeInCookie(cookie: string | undefined): string | undefined {
+  const found = /(?:^|;)\s*authCode=([^;]*)/.exec(cookie ?? '')?.[1];
+  if (found === undefined) return undefined;
+  try {
+    return decodeURIComponent(found);
+  } catch {
+    return found;
+  }
+}

@@ -1,0 +1,62 @@
+import type { Access } from '../core/access.ts';
+import type { ChannelPool } from '../core/channel-pool.ts';
+import type { ChunkedUploads } from '../core/chunked-upload.ts';
+import type { Clock } from '../core/clock.ts';
+import type { DirectUploads } from '../core/direct-upload.ts';
+import type { Files } from '../core/files.ts';
+import type { Intake } from '../core/intake.ts';
+import type { Log } from '../core/log.ts';
+import type { MetadataStore } from '../core/metadata.ts';
+import type { PresignedUploads } from '../core/presigned-upload.ts';
+import type { Prober } from '../core/probe.ts';
+import type { RateLimiter } from '../core/rate-limiter.ts';
+import type { TrustProxy } from './client-address.ts';
+import type { UrlSigner } from './signed-url.ts';
+
+/** What the HTTP layer needs, handed in by the wiring place. */
+export interface HttpDeps {
+  readonly access: Access;
+  readonly files: Files;
+  readonly intake: Intake;
+  readonly presigned: PresignedUploads;
+  readonly chunked: ChunkedUploads;
+  readonly direct: DirectUploads;
+  readonly pool: ChannelPool;
+  readonly metadata: MetadataStore;
+  readonly prober: Prober;
+  readonly rateLimiter: RateLimiter;
+  readonly signer: UrlSigner;
+  readonly now: Clock;
+  readonly log: Log;
+  readonly settings: HttpSettings;
+  /** False once the server is on its way down. */
+  readonly isReady: () => boolean;
+  readonly metrics: HttpMetrics;
+}
+
+export interface HttpSettings {
+  readonly publicUrl?: string;
+  readonly urlPrefix?: string;
+  readonly trustProxy: TrustProxy;
+  readonly corsOrigins: readonly string[];
+  readonly maxUploadBytes: number;
+  readonly maxBytesOf: Readonly<Record<'image' | 'video' | 'document', number>>;
+  readonly urlTtlSeconds: number;
+  readonly requireSize: boolean;
+  readonly showUrls: boolean;
+  readonly idleTimeoutMs: number;
+  /** Folder for temporary copies. */
+  readonly spoolFolder: string;
+  readonly metricsPublic: boolean;
+}
+
+export interface HttpMetrics {
+  request(sample: {
+    readonly method: string;
+    readonly route: string;
+    readonly status: number;
+    readonly durationMs: number;
+  }): void;
+  /** All metrics in the Prometheus text format. */
+  render(): Promise<{ readonly contentType: string; readonly body: string }>;
+}

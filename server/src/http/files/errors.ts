@@ -1,0 +1,32 @@
+import type { ServerResponse } from 'node:http';
+import type { HttpDeps } from '../deps.ts';
+import { retryAfterSeconds, toError } from '../to-error.ts';
+
+interface FileError {
+  readonly thrown: unknown;
+  readonly requestId: string;
+  /** What every answer of this route carries. */
+  readonly headers: Readonly<Record<string, number | string | string[] | undefined>>;
+}
+
+/** Upload API 4.8: errors as text. Written to the raw response, because reads leave the framework once they begin. */
+export function sayFileError(
+  response: ServerResponse,
+  { thrown, requestId, headers }: FileError,
+  { log }: Pick<HttpDeps, 'log'>,
+): void {
+  const error = toError(thrown);
+  if (error.status >= 500) log.error({ requestId, err: error.cause ?? error, code: error.code }, 'File cannot be read');
+  const text = `Error: ${error.message}`;
+  const seconds = retryAfterSeconds(error);
+  for (const [name, value] of Object.entries(headers)) if (value !== undefined) response.setHeader(name, value as string);
+  const own: Record<string, string | number> = {
+    'content-type': 'text/plain;charset=UTF-8',
+    'content-length': Buffer.byteLength(text),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...(seconds !== undefined && { 'retry-after': seconds }),
+  };
+  response.writeHead(error.status, own);
+  response.end(response.req.method === 'HEAD' ? undefined : text);
+}

@@ -1,0 +1,27 @@
+import type { IncomingMessage } from 'node:http';
+import { fail } from '../core/errors.ts';
+import { readAll } from '../core/peek.ts';
+import { bodyOf } from './request-body.ts';
+
+const maxJsonBytes = 256 * 1024;
+const idleMs = 30_000;
+
+/** A JSON body, whatever its declared type; undefined when it is empty. Throws `invalid_json`, or `too_large` above 256 KiB. */
+export async function readJson(request: IncomingMessage): Promise<unknown> {
+  const bytes = await readAll(bodyOf(request, { maxBytes: maxJsonBytes, idleMs }));
+  if (bytes.length === 0) return undefined;
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch (cause) {
+    throw fail('invalid_json', { cause });
+  }
+}
+
+/** A JSON object; keys such as `__proto__` are plain keys. Throws `validation_error` for any other JSON. */
+export async function readJsonObject(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
+  const value = await readJson(request);
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw fail('validation_error', { message: 'The request body must be a JSON object.' });
+  }
+  return value as Readonly<Record<string, unknown>>;
+}

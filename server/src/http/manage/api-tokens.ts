@@ -1,0 +1,105 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { allPermissions, type Caller } from '../../core/access.ts';
+import { fail } from '../../core/errors.ts';
+import type { Permission, TokenRecord } from '../../core/metadata.ts';
+import { authenticateToken } from '../authenticate.ts';
+import type { HttpDeps } from '../deps.ts';
+import { readJsonObject } from '../json-body.ts';
+import { queryOf } from '../upload/query.ts';
+
+/** What clients of the Upload API expect tokens to look like. */
+const defaultPrefix = 'imgbed_';
+
+export async function listApiTokens(request: FastifyRequest, reply: FastifyReply, deps: HttpDeps): Promise<FastifyReply> {
+  await authenticateToken(request.raw, 'manage', deps);
+  await deps.metadata.tokens.removeExpired(deps.now());
+  const tokens = await deps.metadata.tokens.list();
+  return reply.send({ tokens: tokens.map((record) => present(record)) });
+}
+
+export async function createApiToken(request: FastifyRequest, reply: FastifyReply, deps: HttpDeps): Promise<FastifyReply> {
+  const caller = await authenticateToken(request.raw, 'manage', deps);
+  const body = await readJsonObject(request.raw);
+  // Upload API 4.6: the texts are part of the wire.
+  if (typeof body.name !== 'string' || body.name === '' || !Array.isArray(body.permissions))
+    return reply.code(400).send({ error: '缺少必要参数' });
+  const { token, record } = await deps.access.createToken({
+    name: body.name,
+    owner: typeof body.owner === 'string' ? body.owner : '',
+    permissions: grantable(body.permissions, caller),
+    expiresAt: readExpiry(body.expiresAt),
+    autoDelete: body.autoDelete === true,
+    prefix: readPrefix(body.prefix),
+  });
+  return reply.send(present(record, token));
+}
+
+export async function updateApiToken(request: FastifyRequest, reply: FastifyReply, deps: HttpDeps): Promise<FastifyReply> {
+  const caller = await authenticateToken(request.raw, 'manage', deps);
+  const body = await readJsonObject(request.raw);
+  if (typeof body.tokenId !== 'string' || !Array.isArray(body.permissions))
+    return reply.code(400).send({ error: '缺少必要参数' });
+  const known = await deps.metadata.tokens.get(body.tokenId);
+  if (known === undefined) return reply.send({ error: 'Token 不存在' });
+  grantable(known.permissions, caller);
+  const updated = await deps.metadata.tokens.update(known.id, {
+    permissions: grantable(body.permissions, caller),
+    // Upload API 4.6: an absent expiry clears it.
+    expiresAt: readExpiry(body.expiresAt),
+    autoDelete: typeof body.autoDelete === 'boolean' ? body.autoDelete : known.autoDelete,
+    updatedAt: deps.now(),
+  });
+  return reply.send({ success: true, message: 'Token 已更新', tokenId: known.id, token: updated && present(updated) });
+}
+
+export async function deleteApiToken(request: FastifyRequest, reply: FastifyReply, deps: HttpDeps): Promise<FastifyReply> {
+  const caller = await authenticateToken(request.raw, 'manage', deps);
+  const { id } = queryOf(request.url);
+  if (!id) return reply.code(400).send({ error: '缺少Token ID' });
+  const known = await deps.metadata.tokens.get(id);
+  if (known === undefined) return reply.send({ error: 'Token 不存在' });
+  grantable(known.permissions, caller);
+  await deps.metadata.tokens.remove(id);
+  return reply.send({ success: true, message: 'Token 已删除' });
+}
+
+function present(record: TokenRecord, token?: string) {
+  const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
+  return {
+    id: record.id,
+    name: record.name,
+    owner: record.owner,
+    permissions: record.permissions,
+    createdAt: iso(record.createdAt),
+    updatedAt: iso(record.updatedAt),
+    token: token ?? `${record.prefix}...`,
+    expiresAt: iso(record.expiresAt),
+    autoDelete: record.autoDelete,
+    lastUsedAt: iso(record.lastUsedAt),
+  };
+}
+
+/** Nobody hands out, changes or revokes more than they hold. */
+function grantable(wanted: readonly unknown[], caller: Caller): readonly Permission[] {
+  const permissions = [...new Set(wanted)].map((name) => allPermissions.find((permission) => permission === name));
+  if (permissions.includes(undefined) || permissions.length === 0) {
+    throw fail('validation_error', { message: `permissions must be some of ${allPermissions.join(', ')}.` });
+  }
+  const known = permissions.filter((permission) => permission !== undefined);
+  const beyond = known.filter((permission) => !caller.permissions.has(permission));
+  if (beyond.length > 0) throw fail('insufficient_scope', { message: `Your token does not hold ${beyond.join(', ')}.` });
+  return known;
+}
+
+function readExpiry(value: unknown): number | null {
+  if (value === undefined || value === null || value === '') return null;
+  const at = typeof value === 'number' ? value : Date.parse(String(value));
+  if (!Number.isFinite(at)) throw fail('validation_error', { message: 'expiresAt must be an ISO 8601 time.' });
+  return at;
+}
+
+function readPrefix(value: unknown): string {
+  if (value === undefined || value === null) return defaultPrefix;
+  if (typeof value === 'string' && /^[A-Za-z0-9_-]{0,32}$/.test(value)) return value;
+  throw fail('validation_error', { message: 'prefix must be at most 32 letters, digits, _ or -.' });
+}

@@ -1,0 +1,74 @@
+import { createHash } from 'node:crypto';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../../core/access.ts';
+import { toJson } from '../../core/bytes.ts';
+import { dayMs, minuteMs } from '../../core/clock.ts';
+import { fail } from '../../core/errors.ts';
+import type { HttpDeps } from '../deps.ts';
+import type { Envelope } from './envelope.ts';
+
+interface Context {
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+  readonly caller: Caller;
+  readonly deps: HttpDeps;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly data: object;
+}
+
+/** Media API 8.2: the same `Idempotency-Key` with the same request gets the same answer for a day. Without the header nothing is kept. */
+export async function idempotent(
+  context: Context,
+  work: () => Promise<Answer>,
+  wrap: (data: object) => Envelope,
+): Promise<FastifyReply> {
+  const { reply, request, caller, deps, body } = context;
+  const key = readKey(request);
+  if (key === undefined) {
+    const answer = await work();
+    return reply.code(answer.status).send(wrap(answer.data));
+  }
+  const { idempotency } = deps.metadata;
+  const requestHash = createHash('sha256')
+    .update(`${routeOf(request)}\n${JSON.stringify(body)}`)
+    .digest('hex');
+  const known = await idempotency.begin({
+    owner: caller.owner,
+    key,
+    requestHash,
+    now: deps.now(),
+    claimMs: minuteMs,
+    expiresAt: deps.now() + dayMs,
+  });
+  if (known.state !== 'claimed' && known.requestHash !== requestHash) throw fail('idempotency_key_conflict');
+  if (known.state === 'in_flight') throw fail('idempotency_in_flight', { retryAfterMs: 1000 });
+  if (known.state === 'done') {
+    const answer = known.response as unknown as Answer;
+    return reply.code(answer.status).header('idempotency-replayed', 'true').send(wrap(answer.data));
+  }
+  try {
+    const answer = await work();
+    await idempotency.finish(caller.owner, key, toJson(answer));
+    return reply.code(answer.status).send(wrap(answer.data));
+  } catch (error) {
+    await idempotency.release(caller.owner, key);
+    throw error;
+  }
+}
+
+/** The same route under any of its bases. */
+function routeOf(request: FastifyRequest): string {
+  return `${request.method} ${request.url.split('?')[0]?.replace(/^(\/api)?\/v1/, '')}`;
+}
+
+function readKey(request: FastifyRequest): string | undefined {
+  const header = request.headers['idempotency-key'];
+  const key = Array.isArray(header) ? header[0] : header;
+  if (key === undefined || key === '') return undefined;
+  if (key.length > 255) throw fail('validation_error', { message: 'Idempotency-Key must have at most 255 characters.' });
+  return key;
+}

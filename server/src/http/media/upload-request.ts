@@ -1,0 +1,123 @@
+import { z } from 'zod';
+import { fail, type StowageError } from '../../core/errors.ts';
+import type { PresignRequest } from '../../core/presigned-types.ts';
+import type { HttpSettings } from '../deps.ts';
+import { mediaCategory, supportedTypes } from './media-types.ts';
+
+type Body = Readonly<Record<string, unknown>>;
+
+const positive = z.number().positive().max(Number.MAX_SAFE_INTEGER);
+const pixels = z.int().positive().max(1_000_000);
+
+/** Media API 2.1. Unknown fields are ignored; `null` counts as absent for optional ones. */
+export const uploadRequestSchema = z.object({
+  filename: z
+    .string({ error: (issue) => (issue.input === undefined ? 'filename is required.' : 'filename must be a string.') })
+    .min(1, 'filename must not be empty.')
+    .max(255, 'filename must have at most 255 characters.')
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL in names is what is refused
+    .regex(/^[^/\\\u0000]*$/, 'filename must not contain "/", "\\" or NUL.')
+    .meta({ description: 'Original filename with extension', example: 'photo.jpg' }),
+  content_type: z
+    .string({ error: (issue) => (issue.input === undefined ? 'content_type is required.' : 'content_type must be a string.') })
+    .meta({ description: 'MIME type of the file', example: 'image/jpeg' }),
+  size: z.int('size must be a whole number of bytes.').positive('size must be greater than 0.').nullish(),
+  width: pixels.nullish(),
+  height: pixels.nullish(),
+  duration: positive.nullish(),
+  sha256: z.string().nullish().meta({ description: 'SHA-256 of the file, hexadecimal or base64; verified' }),
+});
+
+/** Names that people send by mistake. */
+const misspelt: Readonly<Record<string, string>> = {
+  fileName: 'filename',
+  file_name: 'filename',
+  name: 'filename',
+  contentType: 'content_type',
+  mime_type: 'content_type',
+  mimeType: 'content_type',
+  fileSize: 'size',
+  file: 'filename',
+};
+
+/** The request of step 1, or `validation_error`/`invalid_field_name` with what to do about it. */
+export function readUploadRequest(body: Body, settings: HttpSettings): Omit<PresignRequest, 'ip'> {
+  refuseMisspelt(body);
+  // The official Node SDK sends `file_size` only.
+  const parsed = uploadRequestSchema.safeParse({ ...body, size: body.size ?? body.file_size });
+  if (!parsed.success)
+    throw invalid(
+      parsed.error.issues.map((issue) => ({ field: String(issue.path[0] ?? ''), message: issue.message, code: issue.code })),
+    );
+  const { data } = parsed;
+  const contentType = data.content_type.split(';')[0]?.trim().toLowerCase() ?? '';
+  const category = mediaCategory(contentType);
+  if (category === undefined) throw unsupported(data.content_type);
+  const maxBytes = settings.maxBytesOf[category];
+  if (data.size == null && settings.requireSize)
+    throw invalid([{ field: 'size', message: 'size is required.', code: 'required' }]);
+  if (data.size != null && data.size > maxBytes) throw oversized(category, maxBytes);
+  return {
+    filename: data.filename,
+    contentType,
+    category,
+    size: data.size ?? null,
+    maxBytes,
+    sha256: data.sha256 == null ? null : sha256Hex(data.sha256),
+    width: data.width ?? null,
+    height: data.height ?? null,
+    durationSeconds: data.duration ?? null,
+  };
+}
+
+interface Problem {
+  readonly field: string;
+  readonly message: string;
+  readonly code: string;
+}
+
+function invalid(problems: readonly Problem[]): StowageError {
+  const [first] = problems;
+  const message = first && (/^[a-z_]+ /.test(first.message) ? first.message : `${first.field}: ${first.message}`);
+  return fail('validation_error', {
+    ...(message !== undefined && { message }),
+    details: { field: first?.field, validation_errors: problems },
+  });
+}
+
+function unsupported(contentType: string): StowageError {
+  const message = `Unsupported content_type "${contentType.slice(0, 100)}". Supported: ${supportedTypes.join(', ')}`;
+  return fail('validation_error', {
+    message,
+    details: {
+      field: 'content_type',
+      supported_types: supportedTypes,
+      validation_errors: [{ field: 'content_type', message, code: 'unsupported' }],
+    },
+  });
+}
+
+function oversized(category: string, maxBytes: number): StowageError {
+  const message = `size exceeds the ${Math.round(maxBytes / 2 ** 20)} MB limit for ${category}s.`;
+  return fail('validation_error', {
+    message,
+    details: { field: 'size', max_size: maxBytes, category, validation_errors: [{ field: 'size', message, code: 'too_big' }] },
+  });
+}
+
+function refuseMisspelt(body: Body): void {
+  for (const [wrong, right] of Object.entries(misspelt)) {
+    if (!Object.hasOwn(body, wrong) || Object.hasOwn(body, right)) continue;
+    throw fail('invalid_field_name', {
+      message: `Unknown field "${wrong}". Did you mean "${right}"?`,
+      details: { field: wrong, did_you_mean: right },
+    });
+  }
+}
+
+function sha256Hex(text: string): string {
+  if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase();
+  const bytes = Buffer.from(text, 'base64');
+  if (bytes.length === 32) return bytes.toString('hex');
+  throw invalid([{ field: 'sha256', message: 'sha256 must be 64 hexadecimal characters, or base64.', code: 'invalid' }]);
+}

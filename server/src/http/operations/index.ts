@@ -1,0 +1,39 @@
+import type { FastifyPluginAsync } from 'fastify';
+import { isStowageError } from '../../core/errors.ts';
+import { authenticateToken } from '../authenticate.ts';
+import { clientAddress } from '../client-address.ts';
+import type { HttpDeps } from '../deps.ts';
+import { routePath } from '../routes.ts';
+
+/** What the people who run the server look at. */
+export function operations(deps: HttpDeps): FastifyPluginAsync {
+  return async (app) => {
+    app.addHook('onRequest', async (_request, reply) => void reply.header('cache-control', 'no-store'));
+    routePath(app, '/healthz', { GET: () => ({ status: 'ok' }), HEAD: () => ({ status: 'ok' }) });
+    routePath(app, '/readyz', {
+      GET: async (_request, reply) => {
+        const problem = await readiness(deps);
+        return reply.code(problem === undefined ? 200 : 503).send({ status: problem ?? 'ready' });
+      },
+    });
+    routePath(app, '/metrics', {
+      GET: async (request, reply) => {
+        const isLocal = ['127.0.0.1', '::1'].includes(clientAddress(request.raw, deps.settings.trustProxy));
+        if (!deps.settings.metricsPublic && !isLocal) await authenticateToken(request.raw, 'manage', deps);
+        const { contentType, body } = await deps.metrics.render();
+        return reply.type(contentType).send(body);
+      },
+    });
+  };
+}
+
+/** Undefined when requests can be served. */
+async function readiness({ isReady, metadata }: HttpDeps): Promise<string | undefined> {
+  if (!isReady()) return 'stopping';
+  try {
+    await metadata.check();
+    return undefined;
+  } catch (error) {
+    return isStowageError(error) ? error.message : 'The database does not answer.';
+  }
+}

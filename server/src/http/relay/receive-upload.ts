@@ -1,0 +1,91 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { ByteSource } from '../../core/bytes.ts';
+import { fail } from '../../core/errors.ts';
+import { atMost } from '../at-most.ts';
+import type { HttpDeps } from '../deps.ts';
+import { isMultipart } from '../multipart.ts';
+import { type Form, readForm } from '../multipart-form.ts';
+import { bodyOf } from '../request-body.ts';
+import { requestSignal } from '../request-signal.ts';
+import type { UrlClaims } from '../signed-url.ts';
+import { queryOf } from '../upload/query.ts';
+import { promisedDigests } from './checksums.ts';
+import { relayPurpose } from './relay-url.ts';
+
+const formOverheadBytes = 64 * 1024;
+
+/** Media API 3.4: step 2, raw by PUT or as a form by POST, for every kind of media. May be repeated until `complete`. */
+export async function receiveUpload(request: FastifyRequest, reply: FastifyReply, deps: HttpDeps): Promise<FastifyReply> {
+  const startedAt = deps.now();
+  const claims = readClaims(request, deps);
+  const upload = openBody(request, claims, deps);
+  const { source, contentType } = await upload.open();
+  const received = await deps.presigned.receive({
+    id: claims.id,
+    source: atMost(source, claims.maxBytes ?? 0),
+    contentType,
+    size: upload.size,
+    expected: promisedDigests(request.headers),
+    startedAt,
+    signal: requestSignal(request.raw),
+  });
+  reply.header('etag', `"${received.hash}"`);
+  if (request.method === 'PUT') return reply.code(200).send('');
+  // The shape of Cloudflare Images, which images go to by default.
+  const result = {
+    id: claims.id,
+    filename: upload.filename(),
+    uploaded: new Date(deps.now()).toISOString(),
+    requireSignedURLs: false,
+    variants: [],
+  };
+  return reply.code(200).send({ result, success: true, errors: [], messages: [] });
+}
+
+function readClaims(request: FastifyRequest, { signer }: HttpDeps): UrlClaims {
+  const { id } = request.params as { id: string };
+  const claims = signer.verify(queryOf(request.url).sig ?? '', relayPurpose);
+  if (claims.id !== id) throw fail('invalid_signature');
+  return claims;
+}
+
+interface OpenedBody {
+  /** Exact number of bytes of the file, when the headers tell. */
+  readonly size: number | undefined;
+  filename(): string;
+  open(): Promise<{ readonly source: ByteSource; readonly contentType: string | undefined }>;
+}
+
+function openBody(request: FastifyRequest, { maxBytes = 0 }: UrlClaims, { settings }: HttpDeps): OpenedBody {
+  const contentType = request.headers['content-type'];
+  const isForm = isMultipart(contentType);
+  const body = bodyOf(request.raw, { maxBytes: maxBytes + (isForm ? formOverheadBytes : 0), idleMs: settings.idleTimeoutMs });
+  if (!isForm) {
+    const announced = request.headers['content-length'];
+    const size = announced === undefined ? undefined : Number(announced);
+    return { size, filename: () => '', open: async () => ({ source: body, contentType }) };
+  }
+  let filename = '';
+  return {
+    size: undefined,
+    filename: () => filename,
+    async open() {
+      const form = readForm({ contentType, body });
+      // `file` by the book; any other single file part is taken too.
+      const file = await form.nextFile();
+      if (file === undefined)
+        throw fail('bad_request', {
+          message: 'The form holds no file. Send it as the part "file".',
+          details: { fields: Object.keys(form.fields) },
+        });
+      filename = file.filename;
+      return { source: toTheEnd(file.body, form), contentType: file.contentType };
+    },
+  };
+}
+
+/** A form that breaks off behind the file has not arrived whole. */
+async function* toTheEnd(file: ByteSource, form: Form): AsyncGenerator<Uint8Array> {
+  for await (const chunk of file) yield chunk;
+  await form.rest();
+}

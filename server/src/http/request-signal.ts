@@ -1,0 +1,22 @@
+import type { IncomingMessage } from 'node:http';
+import { fail } from '../core/errors.ts';
+
+const signals = new WeakMap<IncomingMessage, AbortSignal>();
+
+/** Aborted (with `client_closed`) when the caller's connection is gone before the answer is out. */
+export function requestSignal(request: IncomingMessage): AbortSignal {
+  const known = signals.get(request);
+  if (known !== undefined) return known;
+  const controller = new AbortController();
+  signals.set(request, controller.signal);
+  // 'close' of the request also comes after a body that was read to its end; only the socket tells that the caller is gone.
+  const abort = (): void => controller.abort(fail('client_closed'));
+  if (request.socket.destroyed) abort();
+  else {
+    request.socket.once('close', abort);
+    request.once('close', () => {
+      if (request.complete) request.socket.off('close', abort);
+    });
+  }
+  return controller.signal;
+}

@@ -1,0 +1,112 @@
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { fail } from '../core/errors.ts';
+import type { HttpDeps } from './deps.ts';
+import { filesApi } from './files/index.ts';
+import { manageApi } from './manage/index.ts';
+import { mediaErrorHandler, speaksMedia } from './media/envelope.ts';
+import { mediaApi } from './media/index.ts';
+import { operations } from './operations/index.ts';
+import { relayApi } from './relay/index.ts';
+import { drain } from './request-body.ts';
+import { toError } from './to-error.ts';
+import { uploadApi } from './upload/index.ts';
+
+const keepAliveMs = 75_000;
+const headersTimeoutMs = 60_000;
+const maxParamLength = 4096;
+
+/** The HTTP server with every API on it; bodies are left to the routes, which read them as streams. */
+export function createHttpServer(deps: HttpDeps): FastifyInstance {
+  const app = Fastify({
+    logger: false,
+    genReqId: () => randomBytes(4).toString('hex'),
+    keepAliveTimeout: keepAliveMs,
+    // Uploads take as long as they take; silence is the request body's business.
+    requestTimeout: 0,
+    http: { headersTimeout: headersTimeoutMs },
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    exposeHeadRoutes: false,
+    routerOptions: { maxParamLength, ignoreTrailingSlash: true },
+    frameworkErrors: (error, request, reply) => void renderError(error, request, reply),
+    clientErrorHandler: refuseBrokenRequest,
+  });
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+  answerContinueLate(app.server);
+
+  const startedAt = new WeakMap<FastifyRequest, number>();
+  app.addHook('onRequest', async (request, reply) => {
+    startedAt.set(request, performance.now());
+    reply.header('x-request-id', request.id);
+  });
+  app.addHook('onResponse', async (request, reply) => {
+    const durationMs = performance.now() - (startedAt.get(request) ?? 0);
+    logResponse(deps, { request, response: reply.raw, durationMs });
+    await drain(request.raw);
+  });
+  app.setErrorHandler((error, request, reply) => renderError(error, request, reply));
+  app.setNotFoundHandler((request, reply) => renderError(fail('not_found', { message: 'No such address.' }), request, reply));
+
+  function renderError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    if (speaksMedia(request.url)) return mediaErrorHandler(deps)(error, request, reply);
+    const { status, message, retryable } = toError(error);
+    if (status >= 500) deps.log.error({ requestId: request.id, err: error }, 'Request failed');
+    return reply.code(status).header('cache-control', 'no-store').send({ error: message, retryable });
+  }
+
+  app.register(operations(deps));
+  app.register(mediaApi(deps));
+  app.register(uploadApi(deps));
+  app.register(filesApi(deps));
+  app.register(relayApi(deps));
+  app.register(manageApi(deps));
+  return app;
+}
+
+/** `100 Continue` goes out when somebody wants the body, so that a refused upload is refused before it is sent. */
+function answerContinueLate(server: Server): void {
+  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+    request.once('resume', () => {
+      if (!response.headersSent) response.writeContinue();
+    });
+    server.emit('request', request, response);
+  });
+}
+
+interface Answered {
+  readonly request: FastifyRequest;
+  readonly response: ServerResponse;
+  readonly durationMs: number;
+}
+
+function logResponse({ log, metrics }: HttpDeps, { request, response, durationMs }: Answered): void {
+  // The route, not the address: queries and paths may hold codes and signatures.
+  const { url: route = 'unknown' } = request.routeOptions;
+  const status = response.statusCode;
+  metrics.request({ method: request.method, route, status, durationMs });
+  log.info({ requestId: request.id, method: request.method, route, status, durationMs: Math.round(durationMs) }, 'Request');
+}
+
+/** Bytes that are not HTTP: the answer has the shape that clients of the Media API always expect. */
+function refuseBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  const status =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? '431 Request Header Fields Too Large'
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? '408 Request Timeout'
+        : '400 Bad Request';
+  const meta = { request_id: randomBytes(4).toString('hex'), timestamp: new Date().toISOString() };
+  const body = JSON.stringify({
+    data: null,
+    error: { message: 'The request is not valid HTTP.', code: 'bad_request', retryable: false },
+    meta,
+  });
+  socket.end(
+    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

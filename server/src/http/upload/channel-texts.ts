@@ -1,0 +1,74 @@
+import type { StowageError } from '../../core/errors.ts';
+
+/** How a channel group says its failures (Upload API 1.11); clients show or parse these texts. */
+export interface ChannelTexts {
+  /** `Channel` in metadata, and the key in the all-failed answer. */
+  readonly label: string;
+  readonly none: string;
+  readonly failed: (message: string) => string;
+  readonly failedStatus: number;
+}
+
+const texts: Readonly<Record<string, ChannelTexts>> = {
+  telegram: {
+    label: 'TelegramNew',
+    none: 'Error: No Telegram channel provided',
+    failed: () => 'upload error, check your environment params about telegram channel!',
+    failedStatus: 400,
+  },
+  cfr2: {
+    label: 'CloudflareR2',
+    none: 'Error: No R2 channel provided',
+    failed: (message) => `Error: Failed to upload to R2 - ${message}`,
+    failedStatus: 500,
+  },
+  s3: {
+    label: 'S3',
+    none: 'Error: No S3 channel provided',
+    failed: (message) => `Error: Failed to upload to S3 - ${message}`,
+    failedStatus: 500,
+  },
+  discord: {
+    label: 'Discord',
+    none: 'Error: No Discord channel configured',
+    failed: (message) => `Error: Discord upload failed - ${message}`,
+    failedStatus: 500,
+  },
+  huggingface: {
+    label: 'HuggingFace',
+    none: 'Error: No HuggingFace channel configured',
+    failed: (message) => `Error: HuggingFace upload failed - ${message}`,
+    failedStatus: 500,
+  },
+  webdav: {
+    label: 'WebDAV',
+    none: 'Error: No WebDAV channel configured',
+    failed: (message) => `Error: WebDAV upload failed - ${message}`,
+    failedStatus: 500,
+  },
+};
+
+export function channelTexts(group: string): ChannelTexts {
+  const label = group.charAt(0).toUpperCase() + group.slice(1);
+  return (
+    texts[group] ?? {
+      label,
+      none: `Error: No ${label} channel configured`,
+      failed: (message) => `Error: ${label} upload failed - ${message}`,
+      failedStatus: 500,
+    }
+  );
+}
+
+/** One channel's failure as its group says it. */
+export function channelFailure(
+  group: string,
+  configured: boolean,
+  error: StowageError,
+): { readonly status: number; readonly text: string } {
+  const { none, failed, failedStatus } = channelTexts(group);
+  if (!configured) return { status: 400, text: none };
+  if (error.code === 'too_large') return { status: 413, text: `Error: ${error.message}` };
+  if (error.code === 'disk_full' || error.code === 'channel_full') return { status: 507, text: `Error: ${error.message}` };
+  return { status: failedStatus, text: failed(error.message) };
+}

@@ -1,0 +1,23 @@
+import { ChunkedRefusal } from '../../core/chunked-types.ts';
+import { StowageError } from '../../core/errors.ts';
+
+const webdavText =
+  'WebDAV channel does not support chunked uploads. Please use non-chunked upload within your Cloudflare request body limit.';
+
+/** Upload API 2: refusals have their own texts and statuses, everything else is said behind what failed. */
+export function chunkError(error: unknown, what: string): unknown {
+  if (error instanceof ChunkedRefusal) {
+    if (error.reason !== 'unsupported_channel') return error;
+    return new ChunkedRefusal(
+      error.reason,
+      error.message === 'webdav' ? webdavText : `The ${error.message} channel does not support chunked uploads`,
+    );
+  }
+  // What the caller did wrong is said as it is.
+  if (!(error instanceof StowageError) || error.status < 500) return error;
+  return new StowageError(error.code, {
+    message: `${what} - ${error.message}`,
+    cause: error,
+    ...(error.retryAfterMs !== undefined && { retryAfterMs: error.retryAfterMs }),
+  });
+}

@@ -1,0 +1,36 @@
+import type { FastifyRequest } from 'fastify';
+import type { ChunkedStep } from '../../core/chunked-types.ts';
+import { fail } from '../../core/errors.ts';
+import type { HttpDeps } from '../deps.ts';
+import type { Fields } from '../urlencoded-form.ts';
+import { queryOf, uploadOptions } from './query.ts';
+import { openForm } from './upload-file.ts';
+
+/** Fields of a step that carries no file, from multipart or urlencoded forms alike. */
+export async function readFields(request: FastifyRequest, deps: HttpDeps): Promise<Fields> {
+  // A query is enough for clients that send no body at all.
+  if (request.headers['content-type'] === undefined) return Object.create(null);
+  return openForm(request, deps).rest();
+}
+
+/** A whole decimal number, or NaN. */
+export function wholeNumber(text: string | undefined): number {
+  return text !== undefined && /^\s*\d{1,15}\s*$/.test(text) ? Number(text) : Number.NaN;
+}
+
+/** What chunk and merge requests have in common; `missing` is the text for whoever forgot something. */
+export function readStep(request: FastifyRequest, fields: Fields, missing: string): ChunkedStep {
+  const { uploadId, totalChunks, originalFileName, originalFileType } = fields;
+  // An empty type is what browsers send for files they do not know.
+  if (!uploadId || !totalChunks || !originalFileName || originalFileType === undefined)
+    throw fail('bad_request', { message: missing });
+  const { nameMode, fullUrl, uploadFolder } = uploadOptions(queryOf(request.url), fields);
+  return {
+    uploadId,
+    totalChunks: wholeNumber(totalChunks),
+    filename: originalFileName,
+    nameMode,
+    fullUrl,
+    folder: uploadFolder,
+  };
+}

@@ -1,0 +1,23 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Caller } from '../../core/access.ts';
+import type { HttpDeps } from '../deps.ts';
+import { requestSignal } from '../request-signal.ts';
+import { chunkError } from './chunk-errors.ts';
+import { readFields, readStep } from './chunk-form.ts';
+import { presentUploaded } from './present.ts';
+
+/** Upload API 2.4. */
+export async function mergeChunked(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  caller: Caller,
+  deps: HttpDeps,
+): Promise<FastifyReply> {
+  const step = readStep(request, await readFields(request, deps), 'Missing merge parameters');
+  try {
+    const { stored, fullUrl } = await deps.chunked.merge({ ...step, signal: requestSignal(request.raw) }, caller);
+    return reply.send(presentUploaded(stored, { fullUrl, request: request.raw, settings: deps.settings }));
+  } catch (error) {
+    throw chunkError(error, 'Failed to merge chunks');
+  }
+}

@@ -1,0 +1,55 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { type Attempt, ChannelsFailed } from '../../core/intake.ts';
+import type { HttpDeps } from '../deps.ts';
+import { retryAfterSeconds, toError } from '../to-error.ts';
+import { channelFailure, channelTexts } from './channel-texts.ts';
+
+/** The Upload API says errors as text that begins with `Error: `; 401 is one word. */
+export function uploadErrorHandler({ log }: Pick<HttpDeps, 'log'>) {
+  return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
+    const error = toError(thrown);
+    const seconds = retryAfterSeconds(error);
+    if (seconds !== undefined) reply.header('retry-after', seconds);
+    if (error.status >= 500) log.error({ requestId: request.id, err: error.cause ?? error, code: error.code }, 'Upload failed');
+    if (error.code === 'unauthorized' || error.code === 'insufficient_scope') return refuse(reply);
+    if (error instanceof ChannelsFailed) return sayChannels(reply, error.attempts);
+    return sayText(reply, error.status, `Error: ${error.message}`);
+  };
+}
+
+export function sayText(reply: FastifyReply, status: number, text: string): FastifyReply {
+  return reply.code(status).header('cache-control', 'no-store').type('text/plain;charset=UTF-8').send(text);
+}
+
+// Upload API 1.3: missing permissions read the same as missing credentials.
+function refuse(reply: FastifyReply): FastifyReply {
+  reply.header('www-authenticate', 'Bearer');
+  return sayText(reply, 401, 'Unauthorized');
+}
+
+function sayChannels(reply: FastifyReply, attempts: readonly Attempt[]): FastifyReply {
+  const configured = attempts.filter(({ candidate }) => candidate.channel !== undefined);
+  const isFull = configured.length > 0 && configured.every(({ error }) => error.code === 'disk_full');
+  const [decisive] = isFull ? configured : attempts;
+  if (decisive !== undefined && (isFull || attempts.length === 1)) {
+    const { status, text } = describe(decisive);
+    return sayText(reply, status, text);
+  }
+  // Upload API 1.8: a JSON object, said as text.
+  return sayText(reply, 500, JSON.stringify(allFailed(attempts)));
+}
+
+function describe({ candidate, error }: Attempt): { readonly status: number; readonly text: string } {
+  return channelFailure(candidate.group, candidate.channel !== undefined, error);
+}
+
+function allFailed(attempts: readonly Attempt[]): Readonly<Record<string, string>> {
+  const answer: Record<string, string> = Object.create(null);
+  for (const attempt of attempts) {
+    const { label } = channelTexts(attempt.candidate.group);
+    const { text } = describe(attempt);
+    if (answer[label] === undefined) answer[label] = `Error: ${label}${text}`;
+    else answer[`${label}_retry`] = `Error: ${label} retry - ${text}`;
+  }
+  return { ...answer };
+}

@@ -1,0 +1,43 @@
+import type { NameMode } from '../../core/file-id.ts';
+import type { Fields } from '../urlencoded-form.ts';
+
+/** The query of an Upload API request; the first of a repeated name counts. */
+export function queryOf(url: string): Fields {
+  const fields: Record<string, string> = Object.create(null);
+  const at = url.indexOf('?');
+  if (at < 0) return fields;
+  for (const [name, value] of new URLSearchParams(url.slice(at))) fields[name] ??= value;
+  return fields;
+}
+
+/** Upload API 1.2. Unknown values mean the default, unknown names are ignored, empty ones count as absent. */
+export interface UploadOptions {
+  readonly uploadChannel: string | undefined;
+  readonly channelName: string | undefined;
+  readonly serverCompress: boolean;
+  readonly autoRetry: boolean;
+  readonly nameMode: NameMode | undefined;
+  readonly fullUrl: boolean | undefined;
+  readonly uploadFolder: string | undefined;
+}
+
+const nameModes: readonly NameMode[] = ['default', 'index', 'origin', 'short'];
+
+/** The query counts; what it lacks may come as a form field of the same name. */
+export function uploadOptions(query: Fields, form: Fields = {}): UploadOptions {
+  const value = (name: string): string | undefined => query[name] || form[name] || undefined;
+  const returnFormat = value('returnFormat');
+  return {
+    uploadChannel: value('uploadChannel')?.toLowerCase(),
+    channelName: value('channelName'),
+    serverCompress: value('serverCompress') !== 'false',
+    autoRetry: value('autoRetry') !== 'false',
+    nameMode: nameModeOf(value('uploadNameType')),
+    fullUrl: returnFormat === undefined ? undefined : returnFormat === 'full',
+    uploadFolder: value('uploadFolder'),
+  };
+}
+
+export function nameModeOf(text: string | undefined): NameMode | undefined {
+  return nameModes.find((mode) => mode === text);
+}

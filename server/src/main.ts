@@ -1,0 +1,29 @@
+import { doctor } from './commands/doctor.ts';
+import { migrate } from './commands/migrate.ts';
+import { serve } from './commands/serve.ts';
+import { token } from './commands/token.ts';
+
+/** One subcommand: its arguments, and the exit code it resolves with. `serve` resolves when the server has stopped. */
+type Command = (args: readonly string[]) => Promise<number>;
+
+const commands: Readonly<Record<string, Command>> = { serve, token, migrate, doctor };
+
+const usage = `Usage: stowage <command>
+
+  serve      start the server (default)
+  token      create, list or revoke API tokens
+  migrate    bring the database up to date
+  doctor     check runtime, data folder, database and channels
+
+Settings come from the environment and stowage.config.json, see docs/configuration.md.
+`;
+
+const [name = 'serve', ...args] = process.argv.slice(2);
+const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
+if (command === undefined) {
+  const isHelp = ['help', '--help', '-h'].includes(name);
+  (isHelp ? process.stdout : process.stderr).write(isHelp ? usage : `There is no command "${name}".\n\n${usage}`);
+  process.exitCode = isHelp ? 0 : 2;
+} else {
+  process.exitCode = await command(args);
+}

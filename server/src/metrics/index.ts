@@ -1,0 +1,75 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+
+export interface Metrics {
+  request(sample: {
+    readonly method: string;
+    readonly route: string;
+    readonly status: number;
+    readonly durationMs: number;
+  }): void;
+  channelOperation(sample: {
+    readonly channel: string;
+    readonly operation: string;
+    readonly outcome: string;
+    readonly durationMs: number;
+  }): void;
+  /** 0 closed, 1 half open, 2 open. */
+  circuit(channel: string, state: 'closed' | 'half_open' | 'open'): void;
+  render(): Promise<{ readonly contentType: string; readonly body: string }>;
+}
+
+const seconds = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 600];
+const circuitValues = { closed: 0, half_open: 1, open: 2 } as const;
+
+/** Prometheus metrics of this process, in a registry of their own. `pendingJobs` is asked when somebody looks. */
+export function createMetrics(pendingJobs: () => Promise<number>): Metrics {
+  const registers = [new Registry()];
+  const [registry] = registers;
+  collectDefaultMetrics({ ...(registry && { register: registry }) });
+  const requests = new Histogram({
+    name: 'stowage_http_request_duration_seconds',
+    help: 'Time from the head of a request to the end of its answer.',
+    labelNames: ['method', 'route', 'status'],
+    buckets: seconds,
+    registers,
+  });
+  const operations = new Histogram({
+    name: 'stowage_channel_operation_duration_seconds',
+    help: 'Time of operations on storage channels, waiting included.',
+    labelNames: ['channel', 'operation'],
+    buckets: seconds,
+    registers,
+  });
+  const failures = new Counter({
+    name: 'stowage_channel_failures_total',
+    help: 'Failed operations on storage channels, by error code.',
+    labelNames: ['channel', 'operation', 'code'],
+    registers,
+  });
+  const circuits = new Gauge({
+    name: 'stowage_channel_circuit_state',
+    help: 'Circuit breaker of a channel: 0 closed, 1 half open, 2 open.',
+    labelNames: ['channel'],
+    registers,
+  });
+  new Gauge({
+    name: 'stowage_jobs_pending',
+    help: 'Jobs that are not done yet, such as deletions that a backend has not confirmed.',
+    registers,
+    async collect() {
+      this.set(await pendingJobs());
+    },
+  });
+
+  return {
+    request({ method, route, status, durationMs }) {
+      requests.observe({ method, route, status: String(status) }, durationMs / 1000);
+    },
+    channelOperation({ channel, operation, outcome, durationMs }) {
+      operations.observe({ channel, operation }, durationMs / 1000);
+      if (outcome !== 'ok') failures.inc({ channel, operation, code: outcome });
+    },
+    circuit: (channel, state) => circuits.set({ channel }, circuitValues[state]),
+    render: async () => ({ contentType: registry?.contentType ?? 'text/plain', body: (await registry?.metrics()) ?? '' }),
+  };
+}
