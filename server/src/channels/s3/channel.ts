@@ -5,8 +5,10 @@ import { createBufferPool } from './buffer-pool.ts';
 import { checkBucket } from './check.ts';
 import { type Bucket, openBucket } from './client.ts';
 import { type CorsReport, ensureCors } from './cors.ts';
-import { createMultipart, multipartLimits } from './multipart.ts';
+import { inTurn } from './in-turn.ts';
+import { createMultipart } from './multipart.ts';
 import { copyObject, deleteObject, getObject } from './objects.ts';
+import { maxBytesOf, planParts } from './plan-parts.ts';
 import { createPresign } from './presign.ts';
 import { putObject } from './put-object.ts';
 import { putParts } from './put-parts.ts';
@@ -15,7 +17,6 @@ import type { S3Settings } from './settings.ts';
 
 /** Known sizes up to here go out as one PUT without a buffer; more in parallel parts. */
 const singlePutBytes = 64 * 2 ** 20;
-const maxObjectBytes = 5 * 2 ** 40;
 
 export interface S3Channel extends Channel {
   /** Copies an object of up to 5 GiB inside the bucket to the place of `key`. */
@@ -27,9 +28,9 @@ export interface S3Channel extends Channel {
 export function createS3Channel(settings: S3Settings): S3Channel {
   const bucket = openBucket(settings);
   return {
-    limits: { maxBytes: maxBytes(settings) },
+    limits: { maxBytes: maxBytesOf(settings) },
     remote: true,
-    put: createPut(bucket),
+    put: inTurn(createPut(bucket)),
     get: async (ref, options) => getObject(bucket, keyOfRef(ref), options),
     delete: async (ref, { signal }) => deleteObject(bucket, keyOfRef(ref), signal),
     check: (options) => checkBucket(bucket, options),
@@ -47,23 +48,17 @@ export function createS3Channel(settings: S3Settings): S3Channel {
   };
 }
 
-function maxBytes(settings: S3Settings): number {
-  return Math.min(maxObjectBytes, multipartLimits.maxParts * settings.partSizeBytes * settings.concurrency);
-}
-
 function createPut(bucket: Bucket): Channel['put'] {
-  const { partSizeBytes, concurrency } = bucket.settings;
-  const shared = createBufferPool(partSizeBytes, 2 * concurrency);
+  const { settings } = bucket;
+  const shared = createBufferPool(settings.partSizeBytes, 2 * settings.concurrency);
+  const maxBytes = maxBytesOf(settings);
   return async (source: ByteSource, options: PutOptions): Promise<PutResult> => {
     const { size } = options;
-    if (size !== undefined && size > maxBytes(bucket.settings))
-      throw fail('too_large', { details: { maxBytes: maxBytes(bucket.settings) } });
+    if (size !== undefined && size > maxBytes) throw fail('too_large', { details: { maxBytes } });
     if (size !== undefined && size <= singlePutBytes) return putObject(bucket, source, { ...options, size });
-    // More than 10,000 parts: larger ones, and fewer at once, so that memory stays the same.
-    const needed = Math.ceil((size ?? 0) / multipartLimits.maxParts);
-    if (needed <= partSizeBytes) return putParts(bucket, source, { ...options, pool: shared, buffers: concurrency });
-    const buffers = Math.max(1, Math.floor((partSizeBytes * concurrency) / needed));
-    return putParts(bucket, source, { ...options, pool: createBufferPool(needed, buffers), buffers });
+    const { partSizeBytes, buffers } = planParts(settings, size);
+    const pool = partSizeBytes === shared.sizeBytes ? shared : createBufferPool(partSizeBytes, buffers);
+    return putParts(bucket, source, { ...options, pool, buffers });
   };
 }
 

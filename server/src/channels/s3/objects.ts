@@ -88,9 +88,15 @@ export async function deleteObject(bucket: Bucket, key: string, signal: AbortSig
   }
 }
 
-/** Removes what a failed call may have left, as well as that goes: core's clean-up job comes later in any case. */
-export async function discardObject(bucket: Bucket, key: string): Promise<void> {
-  await cleanUp((signal) => deleteObject(bucket, key, signal));
+/**
+ * Removes the object if it is the one of this attempt, as well as that goes: core's clean-up job comes later in any case. Another attempt
+ * with the same key waits for the end of this one (`in-turn.ts`), so that its object is safe.
+ */
+export async function discardObject(bucket: Bucket, { key, attempt }: { key: string; attempt: string }): Promise<void> {
+  await cleanUp(async (signal) => {
+    const head = await headObject(bucket, key, signal);
+    if (head?.attempt === attempt) await deleteObject(bucket, key, signal);
+  });
 }
 
 export async function cleanUp(call: (signal: AbortSignal) => Promise<void>): Promise<void> {

@@ -72,10 +72,10 @@ async function send(bucket: Bucket, put: Put, { body, signal, mayBeStored }: Sen
     await bucket.run(signal, (options) => bucket.client.send(command, options));
     return result;
   } catch (error) {
-    if (!mayBeStored() || !(signal.aborted || isStowageError(error, 'channel_unavailable'))) throw error;
+    if (!mayBeStored()) throw error;
+    if (signal.aborted) await discardObject(bucket, put);
     // The answer may be lost or wrong though the object is there.
-    if (!signal.aborted && (await isStored(bucket, put))) return result;
-    await discardObject(bucket, put.key);
+    else if (isStowageError(error, 'channel_unavailable') && (await isStored(bucket, put))) return result;
     throw error;
   }
 }

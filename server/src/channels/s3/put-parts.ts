@@ -119,7 +119,7 @@ function createUpload(bucket: Bucket, { options, lease, signal, onFailure }: Upl
       const upload = state;
       if (upload === undefined) return;
       await cleanUp((cleaning) => abortUpload(bucket, upload, { signal: cleaning }));
-      if (finishing) await discardObject(bucket, upload.key);
+      if (finishing) await discardObject(bucket, upload);
     },
   };
 }
