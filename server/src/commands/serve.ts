@@ -54,12 +54,13 @@ async function openApp(config: Config, log: ReturnType<typeof createLogger>): Pr
 async function ensureAdminToken(config: Config, { tokens }: MetadataStore): Promise<{ created?: string } | { problem: string }> {
   const known = await tokens.get(environmentTokenId);
   const wanted =
-    config.adminToken &&
-    tokenRecord(
-      config.adminToken,
-      { id: environmentTokenId, name: 'STOWAGE_ADMIN_TOKEN', permissions: allPermissions },
-      Date.now(),
-    );
+    config.adminToken === undefined
+      ? undefined
+      : tokenRecord(
+          config.adminToken,
+          { id: environmentTokenId, name: 'STOWAGE_ADMIN_TOKEN', permissions: allPermissions },
+          Date.now(),
+        );
   if (known !== undefined && known.hash !== wanted?.hash) await tokens.remove(environmentTokenId);
   if (wanted) {
     if (known?.hash !== wanted.hash) await tokens.add(wanted);
