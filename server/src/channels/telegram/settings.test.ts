@@ -26,7 +26,8 @@ describe('Telegram settings', () => {
     const wrong = telegramSettings.safeParse({ chatId: 1, botToken: 'canary-nonsense' });
     expect(wrong.error?.message).toContain('not a bot token');
     expect(wrong.error?.message).not.toContain('canary');
-    expect(tokensOf(parse({ botTokens: [emulatedToken, '1:b'] }))).toEqual([emulatedToken, '1:b']);
+    for (const botTokens of [[emulatedToken, '1:b'], `${emulatedToken}\n1:b\n`, `${emulatedToken}, 1:b`])
+      expect(tokensOf(parse({ botTokens }))).toEqual([emulatedToken, '1:b']);
   });
 
   it('segments are 16 MiB, at most 20 MiB, and larger on a local server', () => {

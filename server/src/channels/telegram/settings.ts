@@ -7,13 +7,25 @@ const mebibyte = 2 ** 20;
 const botToken = (description: string) =>
   secret(description).regex(/^\d+:[\w-]+$/, 'is not a bot token: it looks like 123456:ABC-DEF');
 
+const anyToken = botToken('Token of a bot.');
+
 export const telegramSettings = z
   .strictObject({
     botToken: botToken('Token of the bot, from @BotFather.').optional(),
     botTokens: z
-      .array(botToken('Token of a bot.'))
+      .union([
+        z.array(anyToken),
+        z
+          .string()
+          .transform((text) => text.split(/[\s,]+/).filter(Boolean))
+          .pipe(z.array(anyToken)),
+      ])
       .optional()
-      .meta({ secret: true, description: 'Tokens of several bots of the same chat; uploads go to the one that is free first.' }),
+      .meta({
+        secret: true,
+        description:
+          'Tokens of several bots of the same chat, as a list or separated by commas or lines; each upload goes to the one that is free first.',
+      }),
     chatId: z
       .union([z.string().min(1), z.int()])
       .transform(String)
