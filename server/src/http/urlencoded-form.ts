@@ -19,8 +19,7 @@ export async function readUrlencoded(
   return parseUrlencoded(Buffer.concat(chunks).toString('utf8'), maxFields);
 }
 
-/** The same for text at hand, such as a query string. */
-export function parseUrlencoded(text: string, maxFields = 1000): Fields {
+function parseUrlencoded(text: string, maxFields: number): Fields {
   const fields: Record<string, string> = Object.create(null);
   let count = 0;
   for (const [name, value] of new URLSearchParams(text)) {
