@@ -11,7 +11,7 @@ import {
   type Subject,
 } from './channel/subject.ts';
 
-export type { ChannelConformanceOptions, ChannelFixture } from './channel/subject.ts';
+export type { ChannelConformanceOptions } from './channel/subject.ts';
 
 const cases: readonly ChannelCase[] = [...putCases, ...getCases, ...multipartCases, ...presignCases];
 

@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { hashSource, type Sample, sampleHash } from '../../../test/conformance/channel/data.ts';
 import type { Channel, Ref } from '../../core/channel.ts';
@@ -20,7 +21,7 @@ interface Line {
 }
 
 const signal = new AbortController().signal;
-const child = join(import.meta.dirname, '../../../test/fixtures/local-channel/child.ts');
+const child = fileURLToPath(new URL('../../../test/fixtures/local-channel/child.ts', import.meta.url));
 let dataDir: string;
 
 beforeEach(() => {
