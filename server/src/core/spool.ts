@@ -65,7 +65,7 @@ class SpoolState {
       let pending = 0;
       for await (const chunk of source) {
         if (this.#error !== undefined) throw this.#error;
-        if (this.#file === undefined && this.#headBytes + chunk.length <= memoryBytes) {
+        if (pending === 0 && this.#file === undefined && this.#headBytes + chunk.length <= memoryBytes) {
           this.#head.push(chunk);
           this.#headBytes += chunk.length;
           this.#advance(chunk.length);
