@@ -1,23 +1,21 @@
-import type { Blob, NewJob, Replica, Segment } from '../core/metadata.ts';
+import type { Blob, Replica } from '../core/metadata.ts';
 import type { Flavor } from './flavor.ts';
 import { blobRow, replicaRow, toBlob, toReplica } from './rows.ts';
 import type { BlobRow, ReplicaRow } from './schema.ts';
 import { all, first, run, statement, type Work } from './work.ts';
 
-/** Steps that file transactions take with blobs and replicas, keeping `channel_usage` right. */
+/** Steps that file transactions take with blobs and replicas. */
 export interface BlobQueries {
   /** Keeps what there is already. Answers what is stored then, and whether the replica is new. */
   add(
     blob: Blob,
     replica: Replica,
   ): Work<{ readonly blob: Blob; readonly replicas: readonly Replica[]; readonly isNew: boolean }>;
-  /** Last step of a transaction: other nodes wait for the row from here on. */
-  count(channelId: string, change: { readonly bytes: number; readonly blobs: number }): Work<void>;
-  /** Removes the blob and its replicas if no file points to it. Answers the jobs that will remove its objects. */
-  removeUnused(id: string, cleanup: (channelId: string, segment: Segment) => NewJob): Work<readonly NewJob[]>;
+  /** Removes the blob and its replicas if no file points to it. Answers what went. */
+  removeUnused(id: string): Work<{ readonly size: number; readonly replicas: readonly Replica[] }>;
 }
 
-export function blobQueries({ db, lock, usageShards }: Flavor): BlobQueries {
+export function blobQueries({ db, lock }: Flavor): BlobQueries {
   type Of = { id: string };
   const insertBlob = statement((row: BlobRow) =>
     db
@@ -39,25 +37,7 @@ export function blobQueries({ db, lock, usageShards }: Flavor): BlobQueries {
   const fileOf = statement((of: Of) => db.selectFrom('files').select('id').where('blob_id', '=', of.id).limit(1));
   const deleteReplicas = statement((of: Of) => db.deleteFrom('replicas').where('blob_id', '=', of.id));
   const deleteBlob = statement((of: Of) => db.deleteFrom('blobs').where('id', '=', of.id));
-  const addUsage = statement((row: { channel: string; shard: number; bytes: number; blobs: number }) =>
-    db
-      .insertInto('channel_usage')
-      .values({ channel_id: row.channel, shard: row.shard, bytes: row.bytes, blobs: row.blobs })
-      .onConflict((conflict) =>
-        conflict.columns(['channel_id', 'shard']).doUpdateSet((old) => ({
-          bytes: old('channel_usage.bytes', '+', old.ref('excluded.bytes')),
-          blobs: old('channel_usage.blobs', '+', old.ref('excluded.blobs')),
-        })),
-      ),
-  );
-
-  function* count(channel: string, { bytes, blobs }: { bytes: number; blobs: number }): Work<void> {
-    yield* run(addUsage({ channel, shard: Math.floor(Math.random() * usageShards), bytes, blobs }));
-  }
-
   return {
-    count,
-
     *add(blob, replica) {
       const isNewBlob = (yield* run(insertBlob({ ...blobRow(blob) }))) > 0;
       const isNew = (yield* run(insertReplica({ ...replicaRow({ ...replica, blobId: blob.id }) }))) > 0;
@@ -67,14 +47,13 @@ export function blobQueries({ db, lock, usageShards }: Flavor): BlobQueries {
       return { blob: row ? toBlob(row) : blob, replicas, isNew };
     },
 
-    *removeUnused(id, cleanup) {
+    *removeUnused(id) {
       const blob = yield* first(lockBlob({ id }));
-      if (!blob || (yield* first(fileOf({ id })))) return [];
+      if (!blob || (yield* first(fileOf({ id })))) return { size: 0, replicas: [] };
       const replicas = (yield* all(replicasOf({ id }))).map(toReplica);
       yield* run(deleteReplicas({ id }));
       yield* run(deleteBlob({ id }));
-      for (const { channelId } of replicas) yield* count(channelId, { bytes: -blob.size, blobs: -1 });
-      return replicas.flatMap(({ channelId, segments }) => segments.map((segment) => cleanup(channelId, segment)));
+      return { size: blob.size, replicas };
     },
   };
 }

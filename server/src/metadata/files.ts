@@ -1,8 +1,9 @@
-import { sql } from 'kysely';
-import type { FileStore } from '../core/metadata.ts';
+import { categoryOf } from '../core/media-types.ts';
+import type { Category, FileStore } from '../core/metadata.ts';
 import { blobQueries } from './blobs.ts';
 import { pathClaim } from './claim-path.ts';
 import type { Context } from './context.ts';
+import { allCategoryCounters, type Change, categoryCounter, channelCounter, counters } from './counters.ts';
 import type { JobQueries } from './job-queries.ts';
 import { toFile, toJson } from './rows.ts';
 import { storedFileQueries } from './stored-file.ts';
@@ -11,6 +12,7 @@ import { first, run, statement } from './work.ts';
 export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileStore {
   const { db } = flavor;
   const blobs = blobQueries(flavor);
+  const sums = counters(flavor);
   const claimPath = pathClaim(flavor);
   const stored = storedFileQueries(flavor);
   type Page = { limit: number; offset: number };
@@ -23,15 +25,12 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
       .where('id', '=', of.id)
       .where('version', '=', of.version),
   );
-  const remove = statement((of: Of) => db.deleteFrom('files').where('id', '=', of.id).returning('blob_id'));
+  const remove = statement((of: Of) => db.deleteFrom('files').where('id', '=', of.id).returning(['blob_id', 'category']));
   const newest = db.selectFrom('files').selectAll().orderBy('created_at', 'desc').orderBy('id', 'desc');
-  const size = db.selectFrom('files').select((row) => row.fn.countAll<number>().as('count'));
   const listAll = statement((of: Page) => newest.limit(of.limit).offset(of.offset));
-  const listOf = statement((of: Page & { category: string }) =>
+  const listOf = statement((of: Page & { category: Category }) =>
     newest.where('category', '=', of.category).limit(of.limit).offset(of.offset),
   );
-  const countAll = statement(() => size);
-  const countOf = statement((of: { category: string }) => size.where('category', '=', of.category));
   const knows = statement((of: Of) =>
     db
       .selectFrom('blobs')
@@ -39,15 +38,6 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
       .where('id', '=', of.id)
       .unionAll(db.selectFrom('uploads').select('id').where('storage_id', '=', of.id))
       .unionAll(db.selectFrom('upload_parts').select('upload_id as id').where('storage_id', '=', of.id)),
-  );
-  const usage = statement((of: { channelId: string }) =>
-    db
-      .selectFrom('channel_usage')
-      .select([
-        sql<number>`cast(coalesce(sum(bytes), 0) as bigint)`.as('bytes'),
-        sql<number>`cast(coalesce(sum(blobs), 0) as bigint)`.as('blobs'),
-      ])
-      .where('channel_id', '=', of.channelId),
   );
 
   return {
@@ -62,7 +52,8 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
         const file = yield* claimPath({ ...input, blob });
         yield* jobs.clear(input.clearsJobs);
         yield* jobs.add(input.addsJobs);
-        if (isNew) yield* blobs.count(input.replica.channelId, { bytes: blob.size, blobs: 1 });
+        const onChannel = { name: channelCounter(input.replica.channelId), items: 1, bytes: blob.size };
+        yield* sums.add([inLibrary(categoryOf(file.contentType), 1), ...(isNew ? [onChannel] : [])]);
         return { file, blob, replicas };
       });
     },
@@ -77,16 +68,19 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
 
     async list({ category, limit, offset }) {
       const page = category === undefined ? listAll({ limit, offset }) : listOf({ limit, offset, category });
-      const count = category === undefined ? countAll({}) : countOf({ category });
-      const [rows, [total]] = await Promise.all([engine.read(page), engine.read(count)]);
-      return { items: rows.map(toFile), total: total?.count ?? 0 };
+      const counter = category === undefined ? allCategoryCounters : [categoryCounter(category)];
+      const [rows, [total]] = await Promise.all([engine.read(page), engine.read(sums.read(counter))]);
+      return { items: rows.map(toFile), total: total?.items ?? 0 };
     },
 
     remove(id, cleanup) {
       return engine.transact(function* () {
         const file = yield* first(remove({ id }));
         if (!file) return false;
-        yield* jobs.add(yield* blobs.removeUnused(file.blob_id, cleanup));
+        const { size, replicas } = yield* blobs.removeUnused(file.blob_id);
+        yield* jobs.add(replicas.flatMap(({ channelId, segments }) => segments.map((segment) => cleanup(channelId, segment))));
+        const onChannels = replicas.map(({ channelId }) => ({ name: channelCounter(channelId), items: -1, bytes: -size }));
+        yield* sums.add([inLibrary(file.category, -1), ...onChannels]);
         return true;
       });
     },
@@ -96,8 +90,13 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
     },
 
     async usage(channelId) {
-      const [row] = await engine.read(usage({ channelId }));
-      return { bytes: row?.bytes ?? 0, blobs: row?.blobs ?? 0 };
+      const [sum] = await engine.read(sums.read([channelCounter(channelId)]));
+      return { bytes: sum?.bytes ?? 0, blobs: sum?.items ?? 0 };
     },
   };
+}
+
+/** The files of a category are counted, not their bytes: several may share a blob. */
+function inLibrary(category: Category, items: number): Change {
+  return { name: categoryCounter(category), items, bytes: 0 };
 }

@@ -1,5 +1,6 @@
 import {
   type Compilable,
+  type CreateTableBuilder,
   DummyDriver,
   Kysely,
   PostgresAdapter,
@@ -21,8 +22,10 @@ export interface Flavor {
   readonly db: Kysely<Schema>;
   /** Text compared byte by byte. */
   readonly text: RawBuilder<string>;
-  /** Rows per channel in `channel_usage`. */
-  readonly usageShards: number;
+  /** Rows a counter is spread over. */
+  readonly counterShards: number;
+  /** For tables that are read by their whole key: SQLite then keeps the rows in the key's own index. */
+  byKey<Table extends CreateTableBuilder<string, string>>(table: Table): Table;
   /** `column in (list)`, one statement for lists of any length. */
   isIn(column: string, list: readonly string[]): RawBuilder<SqlBool>;
   /** Makes the rows read wait for, and keep out, other writers until the transaction ends. SQLite has one writer anyway. */
@@ -48,7 +51,8 @@ export function sqliteFlavor(): Flavor {
       },
     }),
     text: sql`text`,
-    usageShards: 1,
+    counterShards: 1,
+    byKey: (table) => table.modifyEnd(sql`without rowid`) as typeof table,
     isIn: (column, list) => sql`${sql.ref(column)} in (select value from json_each(${list}))`,
     lock: (query) => query,
     lockFree: (query) => query,
@@ -68,7 +72,8 @@ export function postgresFlavor(): Flavor {
   return {
     db,
     text: sql`text collate "C"`,
-    usageShards: 16,
+    counterShards: 16,
+    byKey: (table) => table,
     isIn: (column, list) => sql`${sql.ref(column)} = any(${list}::text[])`,
     lock: (query) => query.forUpdate(),
     lockFree: (query) => query.forUpdate().skipLocked(),

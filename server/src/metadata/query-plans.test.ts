@@ -77,7 +77,9 @@ describe('query plans', () => {
     const details = [...seen.values()].flatMap((query) => plan(query).map((detail) => ({ detail, sql: query.sql })));
     // A page of the newest walks its index; uploads of one owner are few.
     const fine = /SCAN (json_each|due|files USING INDEX files_newest)/;
-    const slow = details.filter(({ detail, sql }) => /SCAN|USE TEMP B-TREE/.test(detail) && !fine.test(detail) && !isUploadList(sql));
+    const slow = details.filter(
+      ({ detail, sql }) => /SCAN|USE TEMP B-TREE/.test(detail) && !fine.test(detail) && !isUploadList(sql),
+    );
     expect(details.length).toBeGreaterThan(40);
     expect(slow).toEqual([]);
   });

@@ -1,4 +1,4 @@
-import type { Blob, ListType, Replica, Upload, UploadKind, UploadPart } from '../core/metadata.ts';
+import type { Blob, Category, ListType, Replica, Upload, UploadKind, UploadPart } from '../core/metadata.ts';
 
 /** The tables as the newest migration leaves them. Columns named in a comment hold JSON text, exactly as it was given. */
 export interface Schema {
@@ -6,7 +6,7 @@ export interface Schema {
   blobs: BlobRow;
   replicas: ReplicaRow;
   channels: ChannelRow;
-  channel_usage: ChannelUsageRow;
+  counters: CounterRow;
   uploads: UploadRow;
   upload_parts: UploadPartRow;
   tokens: TokenRow;
@@ -24,7 +24,7 @@ export interface FileRow {
   blob_id: string;
   content_type: string;
   /** Follows from the content type; a column so that lists can use an index. */
-  category: string;
+  category: Category;
   size: number;
   width: number | null;
   height: number | null;
@@ -62,12 +62,12 @@ export interface ChannelRow {
   created_at: number;
 }
 
-/** Several rows a channel on PostgreSQL (the sum counts), so that concurrent commits do not queue up for one row. */
-export interface ChannelUsageRow {
-  channel_id: string;
+/** Several rows a name on PostgreSQL (the sum counts), so that concurrent commits do not queue up for one row. */
+export interface CounterRow {
+  name: string;
   shard: number;
+  items: number;
   bytes: number;
-  blobs: number;
 }
 
 export interface UploadRow {

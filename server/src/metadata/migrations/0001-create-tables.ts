@@ -2,14 +2,16 @@ import type { Migration } from './index.ts';
 
 export const createTables: Migration = {
   name: '0001-create-tables',
-  steps: ({ db: { schema }, text }) => [
-    schema
-      .createTable('blobs')
-      .addColumn('id', text, (column) => column.primaryKey().notNull())
-      .addColumn('size', 'bigint', (column) => column.notNull())
-      .addColumn('hash', text, (column) => column.notNull())
-      .addColumn('sha256', text)
-      .addColumn('created_at', 'bigint', (column) => column.notNull()),
+  steps: ({ db: { schema }, text, byKey }) => [
+    byKey(
+      schema
+        .createTable('blobs')
+        .addColumn('id', text, (column) => column.primaryKey().notNull())
+        .addColumn('size', 'bigint', (column) => column.notNull())
+        .addColumn('hash', text, (column) => column.notNull())
+        .addColumn('sha256', text)
+        .addColumn('created_at', 'bigint', (column) => column.notNull()),
+    ),
 
     schema
       .createTable('files')
@@ -35,13 +37,15 @@ export const createTables: Migration = {
     schema.createIndex('files_newest_of_category').on('files').columns(['category', 'created_at', 'id']),
     schema.createIndex('files_of_blob').on('files').column('blob_id'),
 
-    schema
-      .createTable('replicas')
-      .addColumn('blob_id', text, (column) => column.notNull().references('blobs.id'))
-      .addColumn('channel_id', text, (column) => column.notNull())
-      .addColumn('segments', text, (column) => column.notNull())
-      .addColumn('state', text, (column) => column.notNull())
-      .addPrimaryKeyConstraint('replicas_pkey', ['blob_id', 'channel_id']),
+    byKey(
+      schema
+        .createTable('replicas')
+        .addColumn('blob_id', text, (column) => column.notNull().references('blobs.id'))
+        .addColumn('channel_id', text, (column) => column.notNull())
+        .addColumn('segments', text, (column) => column.notNull())
+        .addColumn('state', text, (column) => column.notNull())
+        .addPrimaryKeyConstraint('replicas_pkey', ['blob_id', 'channel_id']),
+    ),
 
     schema
       .createTable('channels')
@@ -51,13 +55,15 @@ export const createTables: Migration = {
       .addColumn('created_at', 'bigint', (column) => column.notNull())
       .addUniqueConstraint('channels_name', ['type', 'name']),
 
-    schema
-      .createTable('channel_usage')
-      .addColumn('channel_id', text, (column) => column.notNull())
-      .addColumn('shard', 'bigint', (column) => column.notNull())
-      .addColumn('bytes', 'bigint', (column) => column.notNull())
-      .addColumn('blobs', 'bigint', (column) => column.notNull())
-      .addPrimaryKeyConstraint('channel_usage_pkey', ['channel_id', 'shard']),
+    byKey(
+      schema
+        .createTable('counters')
+        .addColumn('name', text, (column) => column.notNull())
+        .addColumn('shard', 'bigint', (column) => column.notNull())
+        .addColumn('items', 'bigint', (column) => column.notNull())
+        .addColumn('bytes', 'bigint', (column) => column.notNull())
+        .addPrimaryKeyConstraint('counters_pkey', ['name', 'shard']),
+    ),
 
     schema
       .createTable('uploads')
@@ -77,18 +83,20 @@ export const createTables: Migration = {
     schema.createIndex('uploads_of_owner').on('uploads').columns(['owner', 'kind', 'state']),
     schema.createIndex('uploads_storage').on('uploads').column('storage_id').where('storage_id', 'is not', null),
 
-    schema
-      .createTable('upload_parts')
-      .addColumn('upload_id', text, (column) => column.notNull().references('uploads.id').onDelete('cascade'))
-      .addColumn('part_index', 'bigint', (column) => column.notNull())
-      .addColumn('state', text, (column) => column.notNull())
-      .addColumn('storage_id', text, (column) => column.notNull())
-      .addColumn('size', 'bigint', (column) => column.notNull())
-      .addColumn('segments', text, (column) => column.notNull())
-      .addColumn('native', text, (column) => column.notNull())
-      .addColumn('hash', text, (column) => column.notNull())
-      .addColumn('updated_at', 'bigint', (column) => column.notNull())
-      .addPrimaryKeyConstraint('upload_parts_pkey', ['upload_id', 'part_index']),
+    byKey(
+      schema
+        .createTable('upload_parts')
+        .addColumn('upload_id', text, (column) => column.notNull().references('uploads.id').onDelete('cascade'))
+        .addColumn('part_index', 'bigint', (column) => column.notNull())
+        .addColumn('state', text, (column) => column.notNull())
+        .addColumn('storage_id', text, (column) => column.notNull())
+        .addColumn('size', 'bigint', (column) => column.notNull())
+        .addColumn('segments', text, (column) => column.notNull())
+        .addColumn('native', text, (column) => column.notNull())
+        .addColumn('hash', text, (column) => column.notNull())
+        .addColumn('updated_at', 'bigint', (column) => column.notNull())
+        .addPrimaryKeyConstraint('upload_parts_pkey', ['upload_id', 'part_index']),
+    ),
     schema.createIndex('upload_parts_storage').on('upload_parts').column('storage_id'),
 
     schema
@@ -105,10 +113,12 @@ export const createTables: Migration = {
       .addColumn('auto_delete', 'integer', (column) => column.notNull())
       .addColumn('last_used_at', 'bigint'),
 
-    schema
-      .createTable('settings')
-      .addColumn('name', text, (column) => column.primaryKey().notNull())
-      .addColumn('value', text, (column) => column.notNull()),
+    byKey(
+      schema
+        .createTable('settings')
+        .addColumn('name', text, (column) => column.primaryKey().notNull())
+        .addColumn('value', text, (column) => column.notNull()),
+    ),
 
     schema
       .createTable('jobs')
@@ -120,15 +130,17 @@ export const createTables: Migration = {
       .addColumn('last_error', text),
     schema.createIndex('jobs_due').on('jobs').columns(['run_at', 'id']),
 
-    schema
-      .createTable('idempotency')
-      .addColumn('owner', text, (column) => column.notNull())
-      .addColumn('key', text, (column) => column.notNull())
-      .addColumn('request_hash', text, (column) => column.notNull())
-      .addColumn('claimed_at', 'bigint', (column) => column.notNull())
-      .addColumn('expires_at', 'bigint', (column) => column.notNull())
-      .addColumn('response', text)
-      .addPrimaryKeyConstraint('idempotency_pkey', ['owner', 'key']),
+    byKey(
+      schema
+        .createTable('idempotency')
+        .addColumn('owner', text, (column) => column.notNull())
+        .addColumn('key', text, (column) => column.notNull())
+        .addColumn('request_hash', text, (column) => column.notNull())
+        .addColumn('claimed_at', 'bigint', (column) => column.notNull())
+        .addColumn('expires_at', 'bigint', (column) => column.notNull())
+        .addColumn('response', text)
+        .addPrimaryKeyConstraint('idempotency_pkey', ['owner', 'key']),
+    ),
     schema.createIndex('idempotency_expiry').on('idempotency').column('expires_at'),
   ],
 };
