@@ -148,6 +148,16 @@ describe('cloudflare_images', () => {
     expect(await read(channel, ref)).toEqual(bufferOf(sample));
   });
 
+  it.each(['video/mp4', 'audio/mpeg', 'application/pdf', 'Application/ZIP'])(
+    'refuses %s without sending it',
+    async (contentType) => {
+      const { channel, emulator } = await emulatedChannel({ formats: 'any' });
+      const put = channel.put(bytesOf(sample), { ...putOptions(), contentType });
+      await expect(put).rejects.toMatchObject({ code: 'channel_refused' });
+      expect(emulator.calls).toEqual([]);
+    },
+  );
+
   it('check: tells a disabled token, a wrong one, a foreign account and a full one', async () => {
     const { channel, emulator } = await emulatedChannel({ allowed: 1, formats: 'any' });
     await channel.check({ signal });

@@ -16,6 +16,9 @@ export interface PutContext {
   readonly requireSignedUrls: boolean;
 }
 
+/** What needs no upload to be refused; of all else Cloudflare itself decides by the bytes. */
+const surelyNoImage = /^(?:video|audio|font)\/|^application\/(?:pdf|zip)\b/i;
+
 interface StoredImage {
   readonly id: string;
   readonly size: number;
@@ -23,6 +26,7 @@ interface StoredImage {
 
 export async function putImage(context: PutContext, source: ByteSource, options: PutOptions): Promise<PutResult> {
   if ((options.size ?? 0) > maxImageBytes) throw tooLarge();
+  if (surelyNoImage.test(options.contentType)) throw fail('channel_refused', { message: `${service}: takes images only` });
   let release = () => {};
   const { id, size } = await sendOrUndo<StoredImage>({
     signal: options.signal,

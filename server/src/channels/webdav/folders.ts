@@ -30,7 +30,7 @@ export function createFolders(api: DavApi): Folders {
     try {
       await api.makeFolder(folder, signal);
     } catch (error) {
-      // A folder that exists: 405 by RFC 4918, 201 by rclone, 409 by nginx, 403 or 500 elsewhere. The base folder may be out of our
+      // A folder that exists: 405 by RFC 4918, 201 by rclone, 403, 409 or 500 elsewhere. The base folder may be out of our
       // reach although everything below works: what is wrong shows at the next request.
       if (folder !== '' && !(await mayExist(folder, signal))) throw error;
     }
