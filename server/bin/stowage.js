@@ -8,6 +8,9 @@ import { fileURLToPath } from 'node:url';
 
 const NEEDED = 24;
 
+// Durable writes wait in fsync: with libuv's four threads they would wait for each other. Read when the first file call is made.
+process.env.UV_THREADPOOL_SIZE ??= '16';
+
 if (majorOf(process.versions.node) >= NEEDED) {
   import('../src/main.ts').catch(die);
 } else {
