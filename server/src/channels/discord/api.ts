@@ -16,12 +16,12 @@ export interface DiscordApi {
   typing(channelId: string, signal: AbortSignal): Promise<void>;
 }
 
-export interface MessageAddress {
+interface MessageAddress {
   readonly channelId: string;
   readonly messageId: string;
 }
 
-export interface OutgoingMessage {
+interface OutgoingMessage {
   readonly channelId: string;
   /** At most 25 characters: within minutes a second message with it is not stored, the first is answered again. */
   readonly nonce: string;
@@ -50,7 +50,7 @@ const problem = z.looseObject({
 
 const service = 'Discord';
 const maxWaitMs = 15_000;
-export const unknownChannel = 10_003;
+const unknownChannel = 10_003;
 export const unknownMessage = 10_008;
 const everyRoute = '*';
 /** Message flag SUPPRESS_NOTIFICATIONS. */

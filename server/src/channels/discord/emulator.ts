@@ -27,14 +27,14 @@ export interface DiscordEmulatorOptions {
   readonly ignoreRange?: boolean;
 }
 
-export interface EmulatedMessage {
+interface EmulatedMessage {
   readonly id: string;
   readonly channelId: string;
   readonly nonce: string | undefined;
   readonly attachments: readonly EmulatedAttachment[];
 }
 
-export interface EmulatedAttachment {
+interface EmulatedAttachment {
   readonly id: string;
   readonly filename: string;
   readonly contentType: string;
@@ -60,7 +60,7 @@ export interface DiscordEmulator {
 }
 
 export const emulatedToken = 'MTIzNDU2Nzg5.Canary.TokenThatMustNeverShow-AnyWhere01';
-export const emulatedChannelId = '1100000000000000001';
+const emulatedChannelId = '1100000000000000001';
 
 interface State {
   readonly options: Required<Pick<DiscordEmulatorOptions, 'token' | 'channelIds' | 'maxUploadBytes' | 'urlLifetimeMs'>> &

@@ -36,7 +36,7 @@ export function putBytes(channel: Channel, bytes: Uint8Array, options: Partial<P
   });
 }
 
-export async function* once(bytes: Uint8Array): ByteSource {
+async function* once(bytes: Uint8Array): ByteSource {
   yield bytes;
 }
 

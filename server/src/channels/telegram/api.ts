@@ -25,13 +25,13 @@ export interface TelegramApi {
   ): Promise<HttpResponse>;
 }
 
-export interface MethodCall<T> {
+interface MethodCall<T> {
   readonly method: string;
   readonly params: Readonly<Record<string, string | number>>;
   readonly result: z.ZodType<T>;
 }
 
-export interface OutgoingFile {
+interface OutgoingFile {
   readonly as: 'document' | 'photo';
   readonly chatId: string;
   readonly filename: string;
@@ -67,7 +67,7 @@ const answer = z.looseObject({
   result: z.unknown().optional(),
   error_code: z.int().optional(),
   description: z.string().optional(),
-  parameters: z.looseObject({ retry_after: z.number().optional() }).optional(),
+  parameters: z.looseObject({ retry_after: z.number().optional(), migrate_to_chat_id: z.int().optional() }).optional(),
 });
 
 const service = 'Telegram';
@@ -122,9 +122,10 @@ async function parseResult<T>(http: HttpClient, response: HttpResponse, schema: 
   if (!parsed.success) throw notTheApi(response.status);
   const { ok, result, error_code, description, parameters } = parsed.data;
   if (!ok) {
+    const moved = parameters?.migrate_to_chat_id;
     throw apiError({
       status: error_code ?? response.status,
-      words: http.redact(description ?? ''),
+      words: http.redact(description ?? '') + (moved === undefined ? '' : ` (the chat is now ${moved})`),
       retryAfterMs: parameters?.retry_after === undefined ? undefined : parameters.retry_after * 1000,
     });
   }

@@ -39,7 +39,7 @@ export interface EmulatedChat {
   readonly member?: boolean;
 }
 
-export interface EmulatedMessage {
+interface EmulatedMessage {
   readonly id: number;
   readonly chatId: number;
   readonly botId: string;
@@ -48,7 +48,7 @@ export interface EmulatedMessage {
   sentAt: number;
 }
 
-export interface EmulatedFile {
+interface EmulatedFile {
   readonly fileId: string;
   readonly uniqueId: string;
   readonly filename: string;

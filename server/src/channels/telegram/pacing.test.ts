@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { guardChannel } from '../../core/channel-guard.ts';
+import { createCircuitBreaker } from '../../core/circuit-breaker.ts';
 import { createSemaphore } from '../../core/semaphore.ts';
 import { bufferOf, newSample, putSample, putWithRetries, read } from '../shared/test-kit.ts';
 import { emulatedToken } from './emulator.ts';
@@ -40,6 +42,20 @@ describe('100 pictures at once on 20 a minute', () => {
       }),
     );
     expect(emulator.messages.size).toBe(50);
+  });
+
+  it('behind the guard of core: waiting is no silence, and readers do not wait with the uploads', async () => {
+    const { channel, emulator } = await telegramScene({}, { messagesPerSecond: 1000, messagesPerMinute: 10 }, { minuteMs: 1000 });
+    const breaker = createCircuitBreaker({ threshold: 5, openMs: 1000, now: Date.now });
+    const guarded = guardChannel(channel, { callTimeoutMs: 500, idleTimeoutMs: 500, maxConcurrent: 4, breaker });
+    const first = await putSample(guarded, newSample(100));
+    const puts = Promise.all(Array.from({ length: 25 }, () => putSample(guarded, newSample(100))));
+    const startedAt = performance.now();
+    await Promise.all(Array.from({ length: 8 }, () => read(guarded, first.ref)));
+    expect(performance.now() - startedAt).toBeLessThan(500);
+    await puts;
+    expect(performance.now() - startedAt).toBeGreaterThan(1000);
+    expect(emulator.messages.size).toBe(26);
   });
 
   it('does not touch the body while it waits, and an abort gives the place up', async () => {

@@ -57,6 +57,18 @@ describe('pictures on Telegram', () => {
     expect(emulator.calls.some(({ method }) => method === 'sendPhoto')).toBe(false);
   });
 
+  it('an abort is honoured while the head of the picture is awaited', async () => {
+    const { channel, emulator } = await telegramScene();
+    async function* stalled() {
+      yield Buffer.from([0xff, 0xd8]);
+      await new Promise(() => undefined);
+    }
+    const signal = AbortSignal.timeout(30);
+    const put = channel.put(stalled(), { key: newKey(), size: 5000, signal, ...compress });
+    await expect(put).rejects.toMatchObject({ name: 'TimeoutError' });
+    expect(emulator.messages.size).toBe(0);
+  });
+
   it('a photo that Telegram refuses goes out as a document with the next try', async () => {
     const { channel, emulator } = await telegramScene();
     const bytes = await picture(50, 50, 'jpeg');

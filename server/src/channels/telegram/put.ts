@@ -39,11 +39,11 @@ export async function putFile(sender: Sender, source: ByteSource, options: PutOp
   const bot = freest(sender.bots);
   const endTurn = await bot.turns.take(options.signal);
   try {
-    // Only now is the body touched: the time waited is ours, not the body's
-    const chosen = await formFor(sender, source, options);
     return await sendOrUndo({
       signal: options.signal,
-      send: (signal, onSent) => sendOnce(sender, bot, { ...chosen, options, signal, onSent }),
+      // Only now is the body touched: the time waited is ours, not the body's
+      send: async (signal, onSent) =>
+        sendOnce(sender, bot, { ...(await formFor(sender, source, options)), options, signal, onSent }),
       undo: ({ ref }) => sender.forget(ref as TelegramRef, AbortSignal.timeout(30_000)),
     });
   } finally {
