@@ -27,7 +27,7 @@ export interface CloudflareApi {
   close(): Promise<void>;
 }
 
-export interface ImageUpload {
+interface ImageUpload {
   /** A one-time upload address; without it the image goes to the account. */
   readonly uploadUrl?: string | undefined;
   readonly fields: Readonly<Record<string, string>>;
@@ -51,7 +51,7 @@ export interface Draft {
 
 const pixels = z.int().positive().optional().catch(undefined);
 const detailsSchema = z.looseObject({ draft: z.boolean().optional(), width: pixels, height: pixels });
-export type ImageDetails = z.infer<typeof detailsSchema>;
+type ImageDetails = z.infer<typeof detailsSchema>;
 
 const draftSchema = z.looseObject({ id: z.string().min(1), uploadURL: z.url({ protocol: /^https?$/ }) });
 const statsSchema = z.looseObject({ count: z.looseObject({ current: z.number(), allowed: z.number() }) });

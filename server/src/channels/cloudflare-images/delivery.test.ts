@@ -32,7 +32,7 @@ describe('cloudflare_images addresses', () => {
 
   it('none without a hash, and none for private images without a key', () => {
     const settings = { accountId: 'a', apiToken: 'token' };
-    const of = (extra: object) => deliveryUrl(cloudflareImagesSettings.parse({ ...settings, ...extra }), 'id', { nowMs: 0 });
+    const of = (extra: object) => deliveryUrl(cloudflareImagesSettings.parse({ ...settings, ...extra }), 'id', 0);
     expect(of({})).toBeUndefined();
     expect(of({ deliveryHash: 'hash', requireSignedUrls: true })).toBeUndefined();
     expect(of({ deliveryHash: 'hash', variant: 'w=200,h=100' })).toBe('https://imagedelivery.net/hash/id/w=200,h=100');

@@ -10,14 +10,10 @@ type DeliverySettings = Pick<
  * Address an image is delivered from, resized and recompressed as the variant says. Undefined without a delivery hash, or when images need
  * signatures and there is no key.
  */
-export function deliveryUrl(
-  settings: DeliverySettings,
-  id: string,
-  { nowMs, variant }: { nowMs: number; variant?: string },
-): string | undefined {
-  const { deliveryBase, deliveryHash, signingKey, requireSignedUrls } = settings;
+export function deliveryUrl(settings: DeliverySettings, id: string, nowMs: number): string | undefined {
+  const { deliveryBase, deliveryHash, variant, signingKey, requireSignedUrls } = settings;
   if (deliveryHash === undefined) return undefined;
-  const url = `${deliveryBase.replace(/\/+$/, '')}/${deliveryHash}/${encodeURIComponent(id)}/${variant ?? settings.variant}`;
+  const url = `${deliveryBase.replace(/\/+$/, '')}/${deliveryHash}/${encodeURIComponent(id)}/${variant}`;
   if (!requireSignedUrls) return url;
   if (signingKey === undefined) return undefined;
   return signDeliveryUrl(url, { signingKey, expiresAtSeconds: Math.floor(nowMs / 1000) + settings.signedUrlSeconds });

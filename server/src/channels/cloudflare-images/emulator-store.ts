@@ -11,7 +11,7 @@ export interface EmulatedImage {
   uploadedAt: number;
 }
 
-export interface EmulatedFile {
+interface EmulatedFile {
   readonly path: string;
   readonly filename: string;
   readonly contentType: string;

@@ -50,7 +50,7 @@ export interface CloudflareEmulator {
   stop(): Promise<void>;
 }
 
-export type CallName = 'verify' | 'stats' | 'list' | 'upload' | 'draft' | 'details' | 'blob' | 'delete' | 'direct' | 'delivery';
+type CallName = 'verify' | 'stats' | 'list' | 'upload' | 'draft' | 'details' | 'blob' | 'delete' | 'direct' | 'delivery';
 
 export const emulatedAccount = {
   accountId: '023e105f4ecef8ad9ca31a8372d0c353',

@@ -40,7 +40,7 @@ export function createCloudflareImagesChannel(settings: CloudflareImagesSettings
     delete: (ref, { signal }) => api.remove(idOf(ref), signal),
     check: ({ signal }) => check(api, signal),
     presign: createPresign(api, settings),
-    url: (ref) => deliveryUrl(settings, idOf(ref), { nowMs: Date.now() }),
+    url: (ref) => deliveryUrl(settings, idOf(ref), Date.now()),
     close: api.close,
   };
 }
