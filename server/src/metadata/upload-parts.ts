@@ -14,6 +14,12 @@ export function partStore({ flavor, engine }: Context): Pick<UploadStore, 'putPa
   const extend = statement((of: { id: string; expiresAt: number }) =>
     db.updateTable('uploads').set({ expires_at: of.expiresAt }).where('id', '=', of.id),
   );
+  const bump = statement((of: { id: string }) =>
+    db
+      .updateTable('uploads')
+      .set((row) => ({ version: row('version', '+', 1) }))
+      .where('id', '=', of.id),
+  );
   const find = statement((of: Key) =>
     db.selectFrom('upload_parts').selectAll().where('upload_id', '=', of.uploadId).where('part_index', '=', of.index),
   );
@@ -53,7 +59,10 @@ export function partStore({ flavor, engine }: Context): Pick<UploadStore, 'putPa
         if (old && !mayReplace(part, old)) return part.state === 'pending' ? null : undefined;
         yield* run(put(partRow(part)));
         if (upload.expires_at < extendTo) yield* run(extend({ id: part.uploadId, expiresAt: extendTo }));
-        return old && old.storageId !== part.storageId ? old : null;
+        if (!old || old.storageId === part.storageId) return null;
+        // A merge that has read the old part must notice.
+        if (old.state === 'stored') yield* run(bump({ id: part.uploadId }));
+        return old;
       });
     },
 

@@ -13,7 +13,8 @@ const prefix = '/file/';
 export async function readFile(request: FastifyRequest, reply: FastifyReply, deps: HttpDeps): Promise<FastifyReply> {
   const stored = await find(request.url, deps);
   const { file, blob } = stored;
-  const headers = { ...contentHeaders(file), ...(reply.getHeaders() as Record<string, string>) };
+  // These include CORS; sent twice it would be void.
+  const headers = { ...contentHeaders(file), 'X-Request-Id': request.id };
   reply.hijack();
   try {
     const sent = await sendContent(request.raw, reply.raw, {
