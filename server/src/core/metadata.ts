@@ -6,7 +6,9 @@ import type { Ref } from './channel.ts';
  *
  * Every method is one transaction. It resolves only when the change survives `kill -9` (and, with SQLite's default `full` durability or PostgreSQL,
  * power loss). Times are milliseconds since the epoch, ids are UUIDs (v7) made by core unless said otherwise.
- * Rejects with `service_unavailable` when the database cannot be reached; never with a half-done change.
+ * Rejects with `service_unavailable` when the database cannot be reached; never with a half-done change, but the change may have been made when the
+ * connection (or the disk) failed at its very end: what would undo it must be a job that the change itself clears. Text with U+0000 or a lone
+ * surrogate is refused with `bad_request` by every method; JSON may hold both. An id that is taken is a `conflict`.
  */
 export interface MetadataStore {
   readonly files: FileStore;

@@ -47,7 +47,7 @@ export function sqliteEngine({ connection, ready, onCommit, sync, close }: Sqlit
       try {
         await retryBusy(async () => {
           await ready();
-          connection.exec('begin immediate');
+          begin();
         });
         outcomes = commitBatch();
       } catch (error) {
@@ -56,6 +56,12 @@ export function sqliteEngine({ connection, ready, onCommit, sync, close }: Sqlit
       await settle(outcomes);
     }
     draining = undefined;
+  }
+
+  function begin(): void {
+    // Left over only when even the rollback failed.
+    if (connection.inTransaction) connection.exec('rollback');
+    connection.exec('begin immediate');
   }
 
   function commitBatch(): readonly Outcome[] {
@@ -106,10 +112,12 @@ export function sqliteEngine({ connection, ready, onCommit, sync, close }: Sqlit
         return { rows: rows as readonly Row[], changes };
       }),
     async read<Row>(query: Query<Row>) {
+      const read = () => connection.execute(query).rows as readonly Row[];
       try {
-        return (await retryBusy(() => connection.execute(query))).rows as readonly Row[];
+        return read();
       } catch (error) {
-        throw sqliteError(error);
+        if (!isBusy(error)) throw sqliteError(error);
+        return retryBusy(read).catch((again: unknown) => Promise.reject(sqliteError(again)));
       }
     },
     async close() {

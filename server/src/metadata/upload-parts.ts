@@ -51,18 +51,17 @@ export function partStore({ flavor, engine }: Context): Pick<UploadStore, 'putPa
 
   return {
     putPart(part, extendTo) {
+      const { uploadId, index } = part;
       return engine.transact(function* () {
-        const upload = yield* first(openUpload({ id: part.uploadId }));
+        const upload = yield* first(openUpload({ id: uploadId }));
         if (!upload) return undefined;
-        const row = yield* first(find({ uploadId: part.uploadId, index: part.index }));
-        const old = row && toPart(row);
+        const row = yield* first(find({ uploadId, index }));
+        const old = row ? toPart(row) : null;
         if (old && !mayReplace(part, old)) return part.state === 'pending' ? null : undefined;
         yield* run(put(partRow(part)));
-        if (upload.expires_at < extendTo) yield* run(extend({ id: part.uploadId, expiresAt: extendTo }));
-        if (!old || old.storageId === part.storageId) return null;
-        // A merge that has read the old part must notice.
-        if (old.state === 'stored') yield* run(bump({ id: part.uploadId }));
-        return old;
+        if (upload.expires_at < extendTo) yield* run(extend({ id: uploadId, expiresAt: extendTo }));
+        // The bytes of the same attempt are the ones to keep.
+        return old?.storageId === part.storageId ? null : old;
       });
     },
 
