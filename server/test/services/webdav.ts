@@ -123,6 +123,8 @@ function spawnDaemon([program, ...args]: Command): Daemon {
 function stopper(dir: string, child: ChildProcess): () => Promise<void> {
   const atExit = () => {
     child.kill('SIGTERM');
+    // a server that is ending still writes: nothing can be awaited any more, so wait in place
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
     rmSync(dir, { recursive: true, force: true });
   };
   process.once('exit', atExit);
