@@ -194,7 +194,8 @@ export interface UploadStore {
    * Writes a part, replacing the one with its index, while the upload is `open`; `expiresAt` of the upload is moved to `extendTo` when
    * that is later. Answers the part that was replaced (its bytes are the caller's to remove), null when there was none,
    * undefined when the upload is not open: nothing written. A `pending` part never replaces a `stored` one (answers null, nothing written), and
-   * a part is stored only over its own `pending` row, a stored row or none. Replacing a `stored` part bumps the upload's version in the same transaction
+   * a part is stored only over its own `pending` row, a stored row or none (else undefined, nothing written). A row with the same `storageId` is
+   * replaced without being answered: its bytes are the ones to keep. Replacing a `stored` part of another attempt bumps the upload's version in the same transaction
    * (so that a merge that has read the old one starts over); nothing else here does.
    */
   putPart(part: UploadPart, extendTo: number): Promise<UploadPart | null | undefined>;

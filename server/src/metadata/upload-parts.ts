@@ -11,13 +11,10 @@ export function partStore({ flavor, engine }: Context): Pick<UploadStore, 'putPa
   const openUpload = statement((of: { id: string }) =>
     lock(db.selectFrom('uploads').select('expires_at').where('id', '=', of.id).where('state', '=', 'open')),
   );
-  const extend = statement((of: { id: string; expiresAt: number }) =>
-    db.updateTable('uploads').set({ expires_at: of.expiresAt }).where('id', '=', of.id),
-  );
-  const bump = statement((of: { id: string }) =>
+  const change = statement((of: { id: string; expiresAt: number; versions: number }) =>
     db
       .updateTable('uploads')
-      .set((row) => ({ version: row('version', '+', 1) }))
+      .set((row) => ({ expires_at: of.expiresAt, version: row('version', '+', of.versions) }))
       .where('id', '=', of.id),
   );
   const find = statement((of: Key) =>
@@ -59,9 +56,13 @@ export function partStore({ flavor, engine }: Context): Pick<UploadStore, 'putPa
         const old = row ? toPart(row) : null;
         if (old && !mayReplace(part, old)) return part.state === 'pending' ? null : undefined;
         yield* run(put(partRow(part)));
-        if (upload.expires_at < extendTo) yield* run(extend({ id: uploadId, expiresAt: extendTo }));
         // The bytes of the same attempt are the ones to keep.
-        return old?.storageId === part.storageId ? null : old;
+        const replaced = old?.storageId === part.storageId ? null : old;
+        const expiresAt = Math.max(upload.expires_at, extendTo);
+        // A merge that has read a stored part must notice that it is gone.
+        const versions = replaced?.state === 'stored' ? 1 : 0;
+        if (versions > 0 || expiresAt > upload.expires_at) yield* run(change({ id: uploadId, expiresAt, versions }));
+        return replaced;
       });
     },
 

@@ -48,6 +48,23 @@ export function partTests(nodes: () => Nodes): void {
     expect(await uploads.parts(upload.id)).toEqual([second]);
   });
 
+  it('moves the version on when a stored part is replaced, so that a merge that has read it starts over', async () => {
+    const { uploads } = nodes().store;
+    const upload = await add({ expiresAt: 1000 });
+    const [pending, first] = [pendingPart(upload, 0), storedPart(upload, 1)];
+    const versionAfter = async (part: UploadPart, extendTo = 0) => {
+      await uploads.putPart(part, extendTo);
+      return (await uploads.get(upload.id))?.version;
+    };
+    expect(await versionAfter(pending)).toBe(1);
+    expect(await versionAfter(pendingPart(upload, 0))).toBe(1);
+    expect(await versionAfter(first)).toBe(1);
+    expect(await versionAfter(first, 2000)).toBe(1);
+    expect(await versionAfter(storedPart(upload, 1), 3000)).toBe(2);
+    expect(await versionAfter(storedPart(upload, 1))).toBe(3);
+    expect(await uploads.get(upload.id)).toEqual({ ...upload, version: 3, expiresAt: 3000 });
+  });
+
   it('never replaces a stored part by a pending one', async () => {
     const { uploads } = nodes().store;
     const upload = await add();
