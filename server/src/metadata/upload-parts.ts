@@ -1,15 +1,15 @@
 import type { UploadPart, UploadStore } from '../core/metadata.ts';
 import type { Context } from './context.ts';
 import { partRow, toPart } from './rows.ts';
-import type { UploadPartRow } from './schema.ts';
-import { first, run, statement } from './work.ts';
+import type { UploadPartRow, UploadRow } from './schema.ts';
+import { first, run, statement, type Work } from './work.ts';
 
 export function partStore({ flavor, engine }: Context): Pick<UploadStore, 'putPart' | 'parts' | 'dropPendingPart'> {
   const { db, lock } = flavor;
   type Key = { uploadId: string; index: number };
 
   const openUpload = statement((of: { id: string }) =>
-    lock(db.selectFrom('uploads').select('expires_at').where('id', '=', of.id).where('state', '=', 'open')),
+    lock(db.selectFrom('uploads').select(['id', 'expires_at']).where('id', '=', of.id).where('state', '=', 'open')),
   );
   const change = statement((of: { id: string; expiresAt: number; versions: number }) =>
     db
@@ -46,6 +46,13 @@ export function partStore({ flavor, engine }: Context): Pick<UploadStore, 'putPa
       .where('state', '=', 'pending'),
   );
 
+  function* follow(upload: Pick<UploadRow, 'id' | 'expires_at'>, replaced: UploadPart | null, extendTo: number): Work<void> {
+    const expiresAt = Math.max(upload.expires_at, extendTo);
+    // A merge that has read a stored part must notice that it is gone.
+    const versions = replaced?.state === 'stored' ? 1 : 0;
+    if (versions > 0 || expiresAt > upload.expires_at) yield* run(change({ id: upload.id, expiresAt, versions }));
+  }
+
   return {
     putPart(part, extendTo) {
       const { uploadId, index } = part;
@@ -58,10 +65,7 @@ export function partStore({ flavor, engine }: Context): Pick<UploadStore, 'putPa
         yield* run(put(partRow(part)));
         // The bytes of the same attempt are the ones to keep.
         const replaced = old?.storageId === part.storageId ? null : old;
-        const expiresAt = Math.max(upload.expires_at, extendTo);
-        // A merge that has read a stored part must notice that it is gone.
-        const versions = replaced?.state === 'stored' ? 1 : 0;
-        if (versions > 0 || expiresAt > upload.expires_at) yield* run(change({ id: uploadId, expiresAt, versions }));
+        yield* follow(upload, replaced, extendTo);
         return replaced;
       });
     },
