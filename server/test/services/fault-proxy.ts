@@ -37,6 +37,8 @@ export interface SeenRequest {
   readonly url: string;
   /** Names in lower case. */
   readonly headers: Readonly<IncomingHttpHeaders>;
+  /** The caller's: one per connection. */
+  readonly port: number | undefined;
   /** First 64 KiB of a body that an `answer` swallowed; else empty. */
   body: string;
 }
@@ -67,7 +69,13 @@ export async function startFaultProxy({ target }: { readonly target?: string }):
   const planned: Planned[] = [];
   const seen: SeenRequest[] = [];
   const server = createServer((incoming, answer) => {
-    const request = { method: incoming.method ?? '', url: incoming.url ?? '', headers: incoming.headers, body: '' };
+    const request = {
+      method: incoming.method ?? '',
+      url: incoming.url ?? '',
+      headers: incoming.headers,
+      port: incoming.socket.remotePort,
+      body: '',
+    };
     seen.push(request);
     const plan = planned.find(({ left, match }) => left > 0 && match(request));
     if (plan !== undefined) plan.left--;

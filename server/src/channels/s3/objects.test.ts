@@ -1,0 +1,94 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type FaultProxy, startFaultProxy } from '../../../test/services/fault-proxy.ts';
+import { type S3Service, s3Missing, startS3 } from '../../../test/services/s3.ts';
+import type { ByteSource } from '../../core/bytes.ts';
+import type { Ref } from '../../core/channel.ts';
+import { createS3Channel } from './channel.ts';
+import { openTestBucket, testSettings } from './test-bucket.ts';
+
+const signal = new AbortController().signal;
+
+async function* of(body: Uint8Array): ByteSource {
+  yield body;
+}
+
+describe.skipIf(s3Missing !== undefined)('objects on radosgw', () => {
+  let service: S3Service;
+  let bucket: Awaited<ReturnType<typeof openTestBucket>>;
+  beforeAll(async () => {
+    service = await startS3();
+    bucket = await openTestBucket(service);
+  });
+  afterAll(async () => {
+    await bucket?.channel.close?.();
+    bucket?.destroy();
+    await service?.stop();
+  });
+
+  const read = async (ref: Ref) => Buffer.concat(await Array.fromAsync((await bucket.channel.get(ref, { signal })).stream));
+
+  it('copies inside the bucket, also keys that need escaping', async () => {
+    const body = randomBytes(5000);
+    const { ref } = await bucket.channel.put(of(body), { key: 'a+b & c%20.png', contentType: 'image/png', size: 5000, signal });
+    const copy = await bucket.channel.copy(ref, { key: 'copies/a', contentType: 'image/png', signal });
+    expect(copy).toEqual(bucket.channel.locate?.('copies/a'));
+    await bucket.channel.delete(ref, { signal });
+    expect(await read(copy)).toEqual(body);
+    const missing = bucket.channel.copy(ref, { key: 'copies/b', contentType: 'image/png', signal });
+    await expect(missing).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  it('a bucket that is not there is said plainly', async () => {
+    const { endpoint, accessKeyId, secretAccessKey } = service;
+    const channel = createS3Channel(testSettings({ endpoint, accessKeyId, secretAccessKey, bucket: 'nobody-made-this' }));
+    await expect(channel.check({ signal })).rejects.toMatchObject({
+      code: 'channel_refused',
+      message: expect.stringContaining('the bucket does not exist'),
+    });
+  });
+
+  it('a wrong key is said plainly', async () => {
+    const { endpoint, accessKeyId } = service;
+    const channel = createS3Channel(testSettings({ endpoint, accessKeyId, secretAccessKey: 'wrong', bucket: bucket.bucket }));
+    await expect(channel.check({ signal })).rejects.toThrow(/cannot write.*SignatureDoesNotMatch.*check the secret access key/);
+  });
+
+  it('a SHA-256 that does not fit the body is refused by the service', async () => {
+    const put = bucket.channel.put(of(randomBytes(10)), {
+      key: 'bad',
+      contentType: 'a/b',
+      size: 10,
+      sha256: '0'.repeat(64),
+      signal,
+    });
+    await expect(put).rejects.toMatchObject({ code: 'channel_unavailable' });
+    await expect(bucket.channel.get({ key: 'media/bad' }, { signal })).rejects.toMatchObject({ code: 'not_found' });
+  });
+
+  it('a body that is too large for unknown sizes is refused before it is sent', async () => {
+    const put = bucket.channel.put(of(randomBytes(10)), { key: 'huge', contentType: 'a/b', size: 2 ** 45, signal });
+    await expect(put).rejects.toMatchObject({ code: 'too_large' });
+  });
+});
+
+describe('sockets', () => {
+  let double: FaultProxy;
+  beforeAll(async () => {
+    double = await startFaultProxy({});
+    return () => double.stop();
+  });
+
+  it('are kept for the next call, also after a body was read and after errors', async () => {
+    const channel = createS3Channel(testSettings({ endpoint: double.url }));
+    for (let times = 0; times < 3; times++) {
+      double.failNext({ kind: 'answer', status: 200, headers: { etag: '"e"' } });
+      await channel.put(of(Buffer.alloc(200_000)), { key: 'a', contentType: 'a/b', size: 200_000, signal });
+      double.failNext({ kind: 'answer', status: 200, headers: { 'content-length': '5' }, body: 'hello' });
+      await Array.fromAsync((await channel.get({ key: 'a' }, { signal })).stream);
+      double.failNext({ kind: 'answer', status: 403, body: '<Error><Code>AccessDenied</Code></Error>' });
+      await expect(channel.delete({ key: 'a' }, { signal })).rejects.toThrow('AccessDenied');
+    }
+    expect(new Set(double.seen.map(({ port }) => port)).size).toBe(1);
+  });
+});
