@@ -1,24 +1,35 @@
-import { fail } from '../core/errors.ts';
+import { fail, type StowageError } from '../core/errors.ts';
 
 /** What a picture may ask of whoever decodes it. */
 export interface Caps {
   readonly maxPixels: number;
-  /** The longest side. */
-  readonly maxSidePixels: number;
   readonly maxFrames: number;
 }
 
-export const defaultCaps: Caps = { maxPixels: 100_000_000, maxSidePixels: 65_535, maxFrames: 5_000 };
+/** Phones take pictures of 200 million pixels; sharp decodes no more than this. */
+const maxPixels = 0x3fff * 0x3fff;
+
+export const defaultCaps: Caps = { maxPixels, maxFrames: 5_000 };
+
+/** Pixels. */
+export interface Size {
+  readonly width: number;
+  readonly height: number;
+}
 
 /** Throws `unprocessable` when a picture is larger than the caps. */
-export function checkPixels(width: number, height: number, { maxPixels, maxSidePixels }: Caps): void {
-  if (width * height <= maxPixels && Math.max(width, height) <= maxSidePixels) return;
+export function checkPixels({ width, height }: Size, { maxPixels }: Caps): void {
+  if (width * height <= maxPixels) return;
   throw fail('unprocessable', {
     message: `The picture has too many pixels (${width} x ${height}).`,
-    details: { width, height, max_pixels: maxPixels, max_side_pixels: maxSidePixels },
+    details: { width, height, max_pixels: maxPixels },
   });
 }
 
-export function tooManyFrames(maxFrames: number) {
+export function tooManyFrames({ maxFrames }: Caps): StowageError {
   return fail('unprocessable', { message: `The picture has more than ${maxFrames} frames.`, details: { max_frames: maxFrames } });
+}
+
+export function turned({ width, height }: Size): Size {
+  return { width: height, height: width };
 }

@@ -1,35 +1,24 @@
 import { isStowageError } from '../core/errors.ts';
 import { type MediaFacts, noFacts, type Prober } from '../core/probe.ts';
 import { type Caps, checkPixels, defaultCaps } from './caps.ts';
-import { walkJpeg } from './jpeg.ts';
-import { type Size, walkBmp, walkGif, walkPng } from './simple-headers.ts';
-import { type Walk, walkHead } from './walk.ts';
-import { walkWebp } from './webp.ts';
+import { formats } from './formats.ts';
+import { walkHead } from './walk.ts';
+import { type Budget, defaultBudget, walkStored } from './walk-stored.ts';
 
-const walks: Readonly<Record<string, () => Walk<Size>>> = {
-  'image/jpeg': walkJpeg,
-  'image/png': walkPng,
-  'image/gif': walkGif,
-  'image/webp': walkWebp,
-  'image/bmp': walkBmp,
-};
-
-export function createProber(caps: Caps = defaultCaps): Prober {
+export function createProber(caps: Caps = defaultCaps, budget: Budget = defaultBudget): Prober {
   return {
     async inspect(content, contentType) {
-      const walk = walks[contentType];
+      const walk = formats.get(contentType)?.whole(content.size, caps);
       if (walk === undefined) return noFacts;
-      const size = walkHead(walk(), await content.read(0, 65_536));
-      if (size === undefined) return noFacts;
-      checkPixels(size.width, size.height, caps);
-      return factsOf(size);
+      const facts = tidy(await walkStored(walk, content, budget));
+      checkPixels({ width: facts.width ?? 0, height: facts.height ?? 0 }, caps);
+      return facts;
     },
+
     fromHead(head, contentType) {
-      const walk = walks[contentType];
-      if (walk === undefined) return noFacts;
+      const walk = formats.get(contentType)?.head?.();
       try {
-        const size = walkHead(walk(), head);
-        return size === undefined ? noFacts : factsOf(size);
+        return tidy(walk === undefined ? undefined : walkHead(walk, head));
       } catch (error) {
         if (isStowageError(error)) return noFacts;
         throw error;
@@ -38,6 +27,8 @@ export function createProber(caps: Caps = defaultCaps): Prober {
   };
 }
 
-function factsOf({ width, height }: Size): MediaFacts {
-  return { width: width || null, height: height || null, durationSeconds: null };
+/** A zero tells nothing: some formats may leave a size open. */
+function tidy(facts: Partial<MediaFacts> | undefined): MediaFacts {
+  if (!facts?.width || !facts.height) return { ...noFacts, durationSeconds: facts?.durationSeconds ?? null };
+  return { width: facts.width, height: facts.height, durationSeconds: facts.durationSeconds ?? null };
 }

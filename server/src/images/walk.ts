@@ -4,30 +4,40 @@ import { fail, type StowageError } from '../core/errors.ts';
 export interface Ask {
   readonly start: number;
   readonly bytes: number;
+  /** The parser goes on without them when the content ends before. */
+  readonly optional: boolean;
 }
 
 /**
  * A parser that asks for bytes as it goes and is handed exactly those. So one parser serves a head in memory, at once, and stored bytes far away, a
  * few KiB at a time.
  */
-export type Walk<T> = Generator<Ask, T, Buffer>;
+export type Walk<T> = Generator<Ask, T, Buffer | undefined>;
 
+/** The walk ends here when the content ends before these bytes do. */
 export function* take(start: number, bytes: number): Walk<Buffer> {
-  return yield { start, bytes };
+  const taken = yield { start, bytes, optional: false };
+  if (taken === undefined) throw corrupt('The file is truncated.');
+  return taken;
+}
+
+export function* takeIfThere(start: number, bytes: number): Walk<Buffer | undefined> {
+  return yield { start, bytes, optional: true };
 }
 
 export function corrupt(message: string): StowageError {
   return fail('invalid_media', { message });
 }
 
-/** Runs a walk over what is at hand; undefined when it wants more than that. */
+/** Runs a walk over what is at hand; undefined when it cannot do without more. */
 export function walkHead<T>(walk: Walk<T>, head: Uint8Array): T | undefined {
   const bytes = Buffer.from(head.buffer, head.byteOffset, head.byteLength);
   let step = walk.next();
   while (!step.done) {
-    const { start, bytes: count } = step.value;
-    if (start + count > bytes.length) return undefined;
-    step = walk.next(bytes.subarray(start, start + count));
+    const { start, bytes: count, optional } = step.value;
+    const atHand = start + count <= bytes.length;
+    if (!atHand && !optional) return undefined;
+    step = walk.next(atHand ? bytes.subarray(start, start + count) : undefined);
   }
   return step.value;
 }

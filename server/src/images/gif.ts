@@ -1,0 +1,68 @@
+import { type Caps, type Size, tooManyFrames } from './caps.ts';
+import { corrupt, take, takeIfThere, type Walk } from './walk.ts';
+
+const maxWalkBytes = 1024 * 1024;
+const checkpointBytes = 8 * 1024;
+/** Frames that small on average are worth counting on. */
+const smallFrameBytes = 2048;
+const tailBytes = 1024;
+
+export function* walkGif(): Walk<Size> {
+  const header = yield* take(0, 10);
+  if (!/^GIF8[79]a$/.test(header.toString('latin1', 0, 6))) throw corrupt('The GIF has no header.');
+  return { width: header.readUInt16LE(6), height: header.readUInt16LE(8) };
+}
+
+/** Counts frames as far as they are small and many, and checks the end. */
+export function* walkWholeGif(fileBytes: number, caps: Caps): Walk<Size> {
+  const size = yield* walkGif();
+  const start = 13 + tableBytes((yield* take(10, 3))[0]);
+  if (start > fileBytes) throw corrupt('The GIF is truncated.');
+  const { ended } = yield* walkBlocks(start, caps);
+  if (!ended) yield* checkEnd(fileBytes);
+  return size;
+}
+
+function* walkBlocks(start: number, caps: Caps): Walk<{ ended: boolean }> {
+  let at = start;
+  let frames = 0;
+  while (at < start + maxWalkBytes) {
+    const walked = at - start;
+    if (walked > checkpointBytes && frames * smallFrameBytes < walked) break;
+    const block = (yield* takeIfThere(at, 1))?.[0];
+    if (block === 0x3b) return { ended: true };
+    if (block === 0x21) at = yield* skipSubBlocks(at + 2, start + maxWalkBytes);
+    else if (block === 0x2c) {
+      if (++frames > caps.maxFrames) throw tooManyFrames(caps);
+      const flags = (yield* takeIfThere(at + 9, 1))?.[0];
+      at = yield* skipSubBlocks(at + 11 + tableBytes(flags), start + maxWalkBytes);
+    } else break;
+  }
+  return { ended: false };
+}
+
+function tableBytes(flags = 0): number {
+  return flags & 0x80 ? 3 << ((flags & 0x07) + 1) : 0;
+}
+
+/** Stops at `until`, within a large frame. */
+function* skipSubBlocks(start: number, until: number): Walk<number> {
+  let at = start;
+  while (at < until) {
+    const bytes = (yield* takeIfThere(at, 1))?.[0];
+    if (bytes === undefined) return until;
+    at += 1 + bytes;
+    if (bytes === 0) break;
+  }
+  return at;
+}
+
+/** Some encoders leave the trailer out, and some tools append to it: either a last block is closed or a trailer follows one. */
+function* checkEnd(fileBytes: number): Walk<void> {
+  const start = Math.max(0, fileBytes - tailBytes);
+  const tail = yield* take(start, fileBytes - start);
+  if (tail.at(-1) === 0 || tail.includes(endOfFrames)) return;
+  throw corrupt('The GIF is truncated.');
+}
+
+const endOfFrames = Buffer.of(0x00, 0x3b);

@@ -1,0 +1,61 @@
+import type { MediaFacts } from '../core/probe.ts';
+import { type Box, nextBox } from './boxes.ts';
+import { fragmentEnd, indexedSeconds, lastIndexedFragment } from './mp4-fragments.ts';
+import { longest, type Movie, walkMovie } from './mp4-movie.ts';
+import { corrupt, type Walk } from './walk.ts';
+
+const maxTopBoxes = 64;
+/** Boxes that matter when they are cut off; what else is appended may be anything. */
+const bodies: ReadonlySet<string> = new Set(['moov', 'moof', 'mdat']);
+
+/** MP4 and MOV, with the movie box in front, at the end, or followed by fragments. */
+export function* walkMp4(fileBytes: number): Walk<MediaFacts> {
+  const moov = yield* findMovie(fileBytes);
+  const movie = yield* walkMovie(moov);
+  const seconds = yield* walkRest(moov.end, fileBytes, movie);
+  const { width, height } = movie.size ?? { width: null, height: null };
+  return { width, height, durationSeconds: movie.wholeSeconds ?? longest([movie.seconds, seconds]) };
+}
+
+function* findMovie(fileBytes: number): Walk<Box> {
+  let at = 0;
+  for (let count = 0; count < maxTopBoxes; count++) {
+    const box = yield* nextWhole(at, fileBytes);
+    if (box === undefined) break;
+    if (box.type === 'moov') return box;
+    at = box.end;
+  }
+  throw corrupt('The video is corrupt or truncated: it has no moov.');
+}
+
+function* nextWhole(at: number, fileBytes: number): Walk<Box | undefined> {
+  const box = yield* nextBox(at, fileBytes);
+  if (box !== undefined && box.end > fileBytes && bodies.has(box.type)) throw corrupt('The video is truncated.');
+  return box;
+}
+
+/** Checks what follows the movie box, as far as it is not too much, and tells how long the fragments in it last. */
+function* walkRest(start: number, fileBytes: number, movie: Movie): Walk<number | null> {
+  const indexed = movie.fragmented ? yield* lastIndexedFragment(fileBytes) : undefined;
+  if (indexed !== undefined) return yield* fragmentEnd(indexed, movie);
+  const fragments: Box[] = [];
+  let segments = 0;
+  let at = start;
+  for (let count = 0; count < maxTopBoxes; count++) {
+    const box = yield* nextWhole(at, fileBytes);
+    if (box === undefined) break;
+    if (box.type === 'moof') fragments.push(box);
+    if (box.type === 'sidx' && movie.fragmented) segments += yield* indexedSeconds(box);
+    at = box.end;
+  }
+  if (segments > 0) return segments;
+  const isWhole = (yield* nextBox(at, fileBytes)) === undefined;
+  return movie.fragmented && isWhole ? yield* lastEnd(fragments, movie) : null;
+}
+
+/** Tracks may take turns, a fragment each. */
+function* lastEnd(fragments: readonly Box[], movie: Movie): Walk<number | null> {
+  const ends: (number | null)[] = [];
+  for (const fragment of fragments.slice(-4)) ends.push(yield* fragmentEnd(fragment, movie));
+  return longest(ends);
+}
