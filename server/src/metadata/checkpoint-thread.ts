@@ -21,20 +21,13 @@ export function checkpointThread(path: string): CheckpointThread {
   let last: Promise<unknown> = Promise.resolve();
 
   async function ask(mode: CheckpointMode): Promise<CheckpointReply> {
-    worker ??= start(path, () => {
-      worker = undefined;
-    });
-    const asked = worker;
-    // Only while somebody waits for an answer does the thread keep the process alive.
-    asked.ref();
-    asked.postMessage(mode);
     try {
-      const [reply] = await once(asked, 'message');
-      return reply as CheckpointReply;
+      worker ??= start(path, () => {
+        worker = undefined;
+      });
+      return await answer(worker, mode);
     } catch (error) {
       return { isComplete: false, error: String(error) };
-    } finally {
-      asked.unref();
     }
   }
 
@@ -63,4 +56,16 @@ function start(path: string, onEnd: () => void): Worker {
   worker.on('error', onEnd);
   worker.unref();
   return worker;
+}
+
+async function answer(worker: Worker, mode: CheckpointMode): Promise<CheckpointReply> {
+  // Only while somebody waits for an answer does the thread keep the process alive.
+  worker.ref();
+  worker.postMessage(mode);
+  try {
+    const [reply] = await once(worker, 'message');
+    return reply as CheckpointReply;
+  } finally {
+    worker.unref();
+  }
 }

@@ -133,7 +133,7 @@ export interface JobRow {
   last_error: string | null;
 }
 
-export interface IdempotencyRow {
+interface IdempotencyRow {
   owner: string;
   key: string;
   request_hash: string;
@@ -143,7 +143,7 @@ export interface IdempotencyRow {
   response: string | null;
 }
 
-export interface MigrationRow {
+interface MigrationRow {
   name: string;
   ran_at: number;
 }

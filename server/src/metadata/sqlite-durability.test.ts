@@ -1,6 +1,6 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, fdatasync, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, fdatasync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -182,6 +182,28 @@ describe('durability on SQLite', () => {
     } finally {
       execFileSync('umount', [mount]);
     }
+  });
+
+  it('reads on when another process changes a table', async () => {
+    const store = openSqlite({ path, durability: 'full' });
+    await store.migrate();
+    const token = newToken();
+    await store.tokens.add(token);
+    expect(await store.tokens.get(token.id)).toEqual(token);
+    const other = new DatabaseSync(path);
+    other.exec("alter table tokens rename column name to former; alter table tokens add column name text not null default 'new'");
+    other.close();
+    expect(await store.tokens.get(token.id)).toEqual({ ...token, name: 'new' });
+    await store.close();
+  });
+
+  it('keeps its files to itself, and leaves one when closed', async () => {
+    const store = openSqlite({ path: join(folder, 'new', 'stowage.db'), durability: 'full' });
+    await store.migrate();
+    const modes = readdirSync(join(folder, 'new')).map((name) => [name, statSync(join(folder, 'new', name)).mode & 0o777]);
+    expect(modes).toEqual(['stowage.db', 'stowage.db-shm', 'stowage.db-wal'].map((name) => [name, 0o600]));
+    await store.close();
+    expect(readdirSync(join(folder, 'new'))).toEqual(['stowage.db']);
   });
 
   it('says what is wrong when the file cannot be opened', () => {

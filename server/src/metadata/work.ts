@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Compilable } from 'kysely';
 import { fail } from '../core/errors.ts';
 
-export type Value = string | number | null;
+type Value = string | number | null;
 
 /** One statement, ready to send. `name` lets PostgreSQL keep its plan; `Row` is what it answers. */
 export interface Query<Row = unknown> {
