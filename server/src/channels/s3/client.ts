@@ -10,7 +10,7 @@ const socketTimeoutMs = 300_000;
 const freeSocketTimeoutMs = 15_000;
 const maxSockets = 512;
 
-export interface CallSettings {
+interface CallSettings {
   readonly abortSignal: AbortSignal;
 }
 

@@ -1,12 +1,12 @@
 import { execFile } from 'node:child_process';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type S3Service, s3Missing, startS3 } from '../../../test/services/s3.ts';
 import { testSettings } from './test-bucket.ts';
 
 const run = promisify(execFile);
-const script = join(import.meta.dirname, 'put-in-child.ts');
+const script = fileURLToPath(new URL('./put-in-child.ts', import.meta.url));
 
 describe.skipIf(s3Missing !== undefined)('memory while streaming', () => {
   let service: S3Service;

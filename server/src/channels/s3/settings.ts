@@ -50,7 +50,6 @@ export const commonSettings = z.strictObject({
 
 /** A preset's settings with what only the general `s3` type lets one choose filled in. */
 export type S3Settings = z.infer<typeof s3Settings>;
-export type CommonSettings = z.infer<typeof commonSettings>;
 
 export const s3Settings = z.strictObject({
   endpoint: z
