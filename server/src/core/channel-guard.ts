@@ -17,6 +17,7 @@ export type Operation =
   | 'multipart_abort'
   | 'presign_start'
   | 'presign_head'
+  | 'presign_finish'
   | 'presign_abort'
   | 'direct';
 
@@ -215,10 +216,15 @@ function guardMultipart(multipart: Multipart, run: Run): Multipart {
 }
 
 function guardPresign(presign: Presign, run: Run): Presign {
+  const finish = presign.finish?.bind(presign);
   return {
     provider: presign.provider,
     start: (call) => run('presign_start', call.signal, (signal) => presign.start({ ...call, signal }), { retry: true }),
     head: (state, call) => run('presign_head', call.signal, (signal) => presign.head(state, { signal }), { retry: true }),
+    ...(finish && {
+      finish: (arrival, call) =>
+        run('presign_finish', call.signal, (signal) => finish(arrival, { ...call, signal }), { retry: true, slow: true }),
+    }),
     abort: (state, call) => run('presign_abort', call.signal, (signal) => presign.abort(state, { signal }), { retry: true }),
   };
 }

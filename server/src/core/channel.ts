@@ -137,6 +137,14 @@ export interface Presign {
   start(options: PresignOptions): Promise<PresignedUpload | undefined>;
   /** What arrived so far, or undefined. */
   head(state: Json, options: CallOptions): Promise<PresignedArrival | undefined>;
+  /**
+   * Takes what arrived out of reach of the upload address, which may go on working: afterwards it is stored under `key`. Fails with `conflict` when the
+   * arrival is no longer the one that was looked at. Absent where an address works once only.
+   */
+  finish?(
+    arrival: PresignedArrival,
+    options: CallOptions & { readonly key: string; readonly contentType: string },
+  ): Promise<PutResult>;
   /** Removes whatever arrived and stops further uploads where the store can. Idempotent. */
   abort(state: Json, options: CallOptions): Promise<void>;
 }
@@ -162,6 +170,8 @@ export interface PresignedUpload {
 }
 
 export interface PresignedArrival extends PutResult {
+  /** Another one for other bytes (an ETag). */
+  readonly version?: string;
   readonly contentType?: string;
   readonly width?: number;
   readonly height?: number;

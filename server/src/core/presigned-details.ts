@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { Json } from './bytes.ts';
 import type { IntakeResult } from './intake.ts';
-import type { Segment, Upload } from './metadata.ts';
+import type { NewJob, Segment, Upload } from './metadata.ts';
+import { uuidv7 } from './uuid.ts';
 
 const json = z.custom<Json>(() => true);
 
@@ -47,4 +48,12 @@ export function presignedDetails(upload: Upload): PresignedDetails {
 export function asReceived(result: IntakeResult): Received {
   const { storageId, channel, segments, size, hash, sha256, sniffed } = result;
   return { storageId, channelId: channel.id, segments: [...segments], size, hash, sha256, contentType: sniffed.contentType };
+}
+
+/** The job that removes what lies at an upload address of the store. */
+export function abortPresign(upload: Upload, details: PresignedDetails, at: number): readonly NewJob[] {
+  if (details.presign === null) return [];
+  return [
+    { id: uuidv7(at), kind: 'abort_presign', payload: { channelId: upload.channelId, state: details.presign.state }, runAt: at },
+  ];
 }

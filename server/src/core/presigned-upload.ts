@@ -9,7 +9,7 @@ import type { IntakeResult } from './intake.ts';
 import { deleteObjectJob } from './jobs.ts';
 import { extensionFor } from './media-types.ts';
 import type { NewJob, Upload } from './metadata.ts';
-import { asReceived, type PresignedDetails, presignedDetails, type Received } from './presigned-details.ts';
+import { abortPresign, asReceived, type PresignedDetails, presignedDetails, type Received } from './presigned-details.ts';
 import type { Media, PresignedUploadOptions, PresignRequest, ReceiveRequest, StartedUpload } from './presigned-types.ts';
 import { storageKey } from './storage-key.ts';
 import { uuidv7 } from './uuid.ts';
@@ -194,13 +194,6 @@ export function pendingMedia(upload: Upload): Media | undefined {
 /** Jobs that remove received bytes nobody needs any more. */
 export function removalOf(received: Received | null, at: number): readonly NewJob[] {
   return received === null ? [] : received.segments.map((segment) => deleteObjectJob(received.channelId, segment, at));
-}
-
-export function abortPresign(upload: Upload, details: PresignedDetails, at: number): readonly NewJob[] {
-  if (details.presign === null) return [];
-  return [
-    { id: uuidv7(at), kind: 'abort_presign', payload: { channelId: upload.channelId, state: details.presign.state }, runAt: at },
-  ];
 }
 
 function checkDeclared({ contentType, size }: ReceiveRequest, details: PresignedDetails): void {

@@ -38,6 +38,7 @@ const codesByStatus: Readonly<Record<number, ErrorCode>> = {
   403: 'channel_unauthorized',
   404: 'not_found',
   408: 'channel_unavailable',
+  412: 'conflict',
   413: 'too_large',
   429: 'channel_rate_limited',
   507: 'channel_full',

@@ -56,6 +56,7 @@ export interface ObjectHead {
   readonly size: number;
   readonly contentType: string | undefined;
   readonly attempt: string | undefined;
+  readonly etag: string | undefined;
 }
 
 /** Undefined when there is no such object. */
@@ -64,7 +65,12 @@ export async function headObject(bucket: Bucket, key: string, signal: AbortSigna
     const answer = await bucket.run(signal, (options) =>
       bucket.client.send(new HeadObjectCommand({ Bucket: bucket.name, Key: key }), options),
     );
-    return { size: answer.ContentLength ?? 0, contentType: answer.ContentType, attempt: answer.Metadata?.[attemptEntry] };
+    return {
+      size: answer.ContentLength ?? 0,
+      contentType: answer.ContentType,
+      attempt: answer.Metadata?.[attemptEntry],
+      etag: answer.ETag,
+    };
   } catch (error) {
     if (isStowageError(error, 'not_found')) return undefined;
     throw error;
@@ -104,14 +110,23 @@ export async function cleanUp(call: (signal: AbortSignal) => Promise<void>): Pro
   await withRetry(() => call(signal), signal, cleanUpRetry).catch(() => undefined);
 }
 
-/** Copies inside the bucket, without moving bytes through here. The service takes objects of up to 5 GiB. */
-export async function copyObject(bucket: Bucket, copy: { from: string; to: string; contentType: string }, signal: AbortSignal) {
+export interface Copy {
+  readonly from: string;
+  readonly to: string;
+  readonly contentType: string;
+  /** ETag that `from` must still have. */
+  readonly ifMatch?: string | undefined;
+}
+
+/** Copies inside the bucket, without moving bytes through here. The service takes objects of up to 5 GiB. Fails with `conflict` when `from` has changed. */
+export async function copyObject(bucket: Bucket, copy: Copy, signal: AbortSignal): Promise<void> {
   const source = `${bucket.name}/${copy.from.split('/').map(encodeURIComponent).join('/')}`;
   await bucket.run(signal, (options) =>
     bucket.client.send(
       new CopyObjectCommand({
         ...objectInput(bucket, copy.to, copy.contentType),
         CopySource: source,
+        ...(copy.ifMatch !== undefined && { CopySourceIfMatch: copy.ifMatch }),
         MetadataDirective: 'REPLACE',
       }),
       options,

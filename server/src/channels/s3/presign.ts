@@ -3,7 +3,7 @@ import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { Presign, PresignedUpload, PresignOptions } from '../../core/channel.ts';
 import type { Bucket } from './client.ts';
 import { base64OfHex, headerSafe, objectInput } from './object-headers.ts';
-import { deleteObject, headObject } from './objects.ts';
+import { copyObject, deleteObject, headObject } from './objects.ts';
 import { keyOfRef } from './ref.ts';
 
 /** Largest object that one PUT may bring. */
@@ -20,7 +20,18 @@ export function createPresign(bucket: Bucket): Presign {
       const key = keyOfRef(state);
       const head = await headObject(bucket, key, signal);
       if (head === undefined) return undefined;
-      return { ref: { key }, size: head.size, ...(head.contentType !== undefined && { contentType: head.contentType }) };
+      const { size, contentType, etag } = head;
+      return {
+        ref: { key },
+        size,
+        ...(contentType !== undefined && { contentType }),
+        ...(etag !== undefined && { version: etag }),
+      };
+    },
+    async finish(arrival, { key, contentType, signal }) {
+      const to = bucket.keyOf(key);
+      await copyObject(bucket, { from: keyOfRef(arrival.ref), to, contentType, ifMatch: arrival.version }, signal);
+      return { ref: { key: to }, size: arrival.size };
     },
     abort: async (state, { signal }) => deleteObject(bucket, keyOfRef(state), signal),
   };

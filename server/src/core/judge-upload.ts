@@ -1,0 +1,115 @@
+import type { ConfiguredChannel } from './channel-pool.ts';
+import { fail, isStowageError, type StowageError } from './errors.ts';
+import { categoryOf } from './media-types.ts';
+import type { PresignedDetails, Received } from './presigned-details.ts';
+import type { PresignedUploadOptions } from './presigned-types.ts';
+import { type MediaFacts, type RandomAccess, randomAccess } from './probe.ts';
+import { openReplica } from './read-content.ts';
+import { sniff } from './sniff.ts';
+
+const inspectTimeoutMs = 60_000;
+
+interface Judging {
+  readonly received: Received;
+  readonly details: PresignedDetails;
+  readonly channel: ConfiguredChannel;
+  readonly options: PresignedUploadOptions;
+}
+
+type Verdict =
+  | { readonly error: StowageError }
+  | {
+      readonly contentType: string;
+      readonly facts: MediaFacts;
+      readonly warnings: readonly string[];
+      readonly sha256: string | null;
+    };
+
+/** Whether the bytes may become the declared media, and what they are. */
+export async function judge({ received, details, channel, options }: Judging): Promise<Verdict> {
+  const sizeError = judgeSize(received, details, options.strictSize);
+  if (sizeError !== undefined) return { error: sizeError };
+  const signal = AbortSignal.timeout(inspectTimeoutMs);
+  const content = randomAccess(channel.channel, received.segments, signal);
+  const sniffed = await sniff(await content.read(0, 8192), { filename: details.filename, declared: 'application/octet-stream' });
+  if (categoryOf(sniffed.contentType) !== details.category || !options.supportedTypes.includes(sniffed.contentType)) {
+    return { error: mistyped(details, sniffed.contentType) };
+  }
+  const facts = await inspect(content, sniffed.contentType, options);
+  if ('error' in facts) return facts;
+  const sha256 = await verifySha256({ received, details, channel, options });
+  if (typeof sha256 === 'object' && sha256 !== null) return sha256;
+  return {
+    contentType: sniffed.contentType,
+    facts: withDeclared(facts, details),
+    warnings: warningsOf(received, details, sniffed.contentType),
+    sha256,
+  };
+}
+
+function judgeSize({ size }: Received, { maxBytes, declaredSize }: PresignedDetails, strict: boolean): StowageError | undefined {
+  if (size === 0) return fail('empty_file');
+  if (size > maxBytes) return fail('too_large', { details: { max_size: maxBytes, received: size } });
+  if (strict && declaredSize !== null && declaredSize !== size) {
+    return fail('size_mismatch', { details: { declared: declaredSize, received: size } });
+  }
+  return undefined;
+}
+
+function mistyped(details: PresignedDetails, detected: string): StowageError {
+  return fail('content_type_mismatch', {
+    message: `The file is ${detected}, not the declared ${details.contentType}.`,
+    details: { declared: details.contentType, detected },
+  });
+}
+
+async function inspect(
+  content: RandomAccess,
+  contentType: string,
+  { prober }: PresignedUploadOptions,
+): Promise<MediaFacts | { readonly error: StowageError }> {
+  try {
+    return await prober.inspect(content, contentType);
+  } catch (error) {
+    if (isStowageError(error, 'invalid_media') || isStowageError(error, 'unprocessable')) return { error };
+    throw error;
+  }
+}
+
+/** Bytes that went straight to the store are read once more, only when the caller asked for the check. */
+async function verifySha256({
+  received,
+  details,
+  channel,
+  options,
+}: Judging): Promise<string | null | { readonly error: StowageError }> {
+  if (received.sha256 !== null || details.sha256 === null) return received.sha256;
+  const { stream } = await openReplica(channel.channel, received, { signal: AbortSignal.timeout(30 * inspectTimeoutMs) });
+  const tapped = options.digests.tap(stream, ['sha256']);
+  for await (const _chunk of tapped.source);
+  const { sha256 } = await tapped.digests;
+  if (sha256 === details.sha256) return details.sha256;
+  return {
+    error: fail('checksum_mismatch', {
+      status: 422,
+      details: { algorithm: 'sha256', expected: details.sha256, received: sha256 },
+    }),
+  };
+}
+
+function withDeclared(facts: MediaFacts, details: PresignedDetails): MediaFacts {
+  return {
+    width: facts.width ?? details.width,
+    height: facts.height ?? details.height,
+    durationSeconds: facts.durationSeconds ?? details.durationSeconds,
+  };
+}
+
+function warningsOf(received: Received, details: PresignedDetails, contentType: string): readonly string[] {
+  const warnings: string[] = [];
+  if (contentType !== details.contentType) warnings.push(`content_type corrected from ${details.contentType} to ${contentType}.`);
+  if (details.declaredSize !== null && details.declaredSize !== received.size) {
+    warnings.push(`size corrected from ${details.declaredSize} to ${received.size}.`);
+  }
+  return warnings;
+}
