@@ -55,7 +55,12 @@ describe.skipIf(s3Missing !== undefined)('presigned PUT against radosgw', () => 
     const headers = Object.entries(upload.headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
     const { stdout } = await run('curl', ['-sS', '-w', '%{http_code}', ...headers, '-T', file, upload.url]);
     expect(stdout).toBe('200');
-    expect(await head(upload)).toEqual({ ref: upload.state, size: body.length, contentType: 'video/mp4' });
+    expect(await head(upload)).toEqual({
+      ref: upload.state,
+      size: body.length,
+      contentType: 'video/mp4',
+      version: expect.stringMatching(/^"[0-9a-f]{32}"$/),
+    });
   });
 
   it('lists the headers a client must send, and no more', async () => {
@@ -87,6 +92,32 @@ describe.skipIf(s3Missing !== undefined)('presigned PUT against radosgw', () => 
     expect(await send(tamper('X-Amz-Expires=60', 'X-Amz-Expires=6000'), body)).toBe(403);
     expect(await send(tamper(/X-Amz-Signature=./, 'X-Amz-Signature=z'), body)).toBe(403);
     expect(await head(upload)).toBeUndefined();
+  });
+
+  it('finish moves what arrived out of reach of the address', async () => {
+    const upload = await start(bucket.channel, { size: body.length });
+    await send(upload, body);
+    const arrival = await head(upload);
+    if (arrival === undefined) throw new Error('nothing arrived');
+    const kept = await bucket.channel.presign?.finish?.(arrival, { key: 'kept/one', contentType: 'image/gif', signal });
+    expect(kept).toEqual({ ref: { key: 'media/kept/one' }, size: body.length });
+    expect(await send(upload, randomBytes(body.length))).toBe(200);
+    const { stream } = await bucket.channel.get(kept?.ref ?? null, { signal });
+    expect(Buffer.concat(await Array.fromAsync(stream))).toEqual(body);
+    expect(await bucket.channel.presign?.head(kept?.ref ?? null, { signal })).toMatchObject({ contentType: 'image/gif' });
+  });
+
+  it('finish refuses other bytes than those that were looked at', async () => {
+    const upload = await start(bucket.channel, { size: body.length });
+    await send(upload, body);
+    const arrival = await head(upload);
+    if (arrival === undefined) throw new Error('nothing arrived');
+    await send(upload, randomBytes(body.length));
+    const finish = () => bucket.channel.presign?.finish?.(arrival, { key: 'kept/two', contentType: 'video/mp4', signal });
+    await expect(finish()).rejects.toMatchObject({ code: 'conflict' });
+    await bucket.channel.presign?.abort(upload.state, { signal });
+    await expect(finish()).rejects.toMatchObject({ code: 'not_found' });
+    await expect(bucket.channel.get({ key: 'media/kept/two' }, { signal })).rejects.toMatchObject({ code: 'not_found' });
   });
 
   it('refuses after it has expired', async () => {
