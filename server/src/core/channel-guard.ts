@@ -47,7 +47,9 @@ export function guardChannel(channel: Channel, options: GuardOptions): Channel {
     limits: channel.limits,
     remote: channel.remote,
     put: (source, call) =>
-      run('put', call.signal, (signal, beat) => channel.put(beating(source, beat), { ...call, signal }), { moves: true }),
+      run('put', call.signal, (signal, beat) => channel.put(beating(source, beat), { ...call, signal, onProgress: beat }), {
+        moves: true,
+      }),
     get: (ref, call) =>
       run('get', call.signal, (signal) => channel.get(ref, { ...call, signal }), { retry: true, streams: true }),
     delete: (ref, call) => run('delete', call.signal, (signal) => channel.delete(ref, { signal }), { retry: true }),

@@ -94,6 +94,11 @@ export interface PutOptions extends CallOptions {
   readonly sha256?: string;
   /** Upload API `serverCompress`: the store may recompress a picture (Telegram). Default false. */
   readonly compress?: boolean;
+  /**
+   * A sign of life: drivers that take more from `source` than they have sent call it whenever bytes have gone out, so that a slow line is not
+   * taken for a silent backend.
+   */
+  readonly onProgress?: () => void;
 }
 
 export interface PutResult {
