@@ -13,6 +13,8 @@ WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
 COPY package.json LICENSE ./
 COPY server server
+# Compiles the sources ahead; the file system is read-only later.
+RUN node server/bin/stowage.js help > /dev/null
 RUN install -d -o node -g node -m 0700 /data
 USER node
 VOLUME /data
