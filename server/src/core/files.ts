@@ -68,7 +68,7 @@ function newFile(input: FileToAdd, at: number): NewFile {
   return {
     file: {
       id: input.id ?? uuidv7(at),
-      filename: input.filename,
+      filename: storable(input.filename),
       contentType: input.contentType,
       width: input.width ?? null,
       height: input.height ?? null,
@@ -88,6 +88,11 @@ function newFile(input: FileToAdd, at: number): NewFile {
     ...(input.addsJobs && { addsJobs: input.addsJobs }),
     ...(input.upload && { upload: input.upload }),
   };
+}
+
+/** Without what no database keeps: U+0000 and halves of characters. */
+function storable(text: string): string {
+  return text.replaceAll('\0', '').toWellFormed();
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {}
