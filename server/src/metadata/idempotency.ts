@@ -4,7 +4,7 @@ import { fromJson, toJson } from './rows.ts';
 import { first, run, statement } from './work.ts';
 
 export function idempotencyStore({ flavor, engine }: Context): IdempotencyStore {
-  const { db, lock } = flavor;
+  const { db } = flavor;
   type Entry = { owner: string; key: string };
   type Claim = Entry & { requestHash: string; now: number; staleBefore: number; expiresAt: number };
 
@@ -41,15 +41,12 @@ export function idempotencyStore({ flavor, engine }: Context): IdempotencyStore 
   return {
     begin({ owner, key, requestHash, now, claimMs, expiresAt }) {
       return engine.transact(function* () {
-        for (;;) {
-          const claimed = yield* run(claim({ owner, key, requestHash, now, staleBefore: now - claimMs, expiresAt }));
-          if (claimed > 0) return { state: 'claimed' };
-          const known = yield* first(find({ owner, key }));
-          // Released between the two statements: it is free again.
-          if (!known) continue;
-          if (known.response === null) return { state: 'in_flight', requestHash: known.request_hash };
-          return { state: 'done', requestHash: known.request_hash, response: fromJson(known.response) };
-        }
+        const claimed = yield* run(claim({ owner, key, requestHash, now, staleBefore: now - claimMs, expiresAt }));
+        // A row that it leaves alone is locked all the same: nobody releases it meanwhile.
+        const known = claimed > 0 ? undefined : yield* first(find({ owner, key }));
+        if (!known) return { state: 'claimed' };
+        if (known.response === null) return { state: 'in_flight', requestHash: known.request_hash };
+        return { state: 'done', requestHash: known.request_hash, response: fromJson(known.response) };
       });
     },
 
