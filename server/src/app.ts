@@ -13,11 +13,13 @@ import { createDigestService } from './core/digests.ts';
 import { createDirectUploads } from './core/direct-upload.ts';
 import { createFiles } from './core/files.ts';
 import { createGuessBrake } from './core/guess-brake.ts';
+import { createImports } from './core/import-from-url.ts';
 import { createIntake } from './core/intake.ts';
 import { createJobRunner } from './core/jobs.ts';
 import { createMaintenance, storageJobs } from './core/maintenance.ts';
 import type { MetadataStore } from './core/metadata.ts';
 import { createPresignedUploads } from './core/presigned-upload.ts';
+import { createSafeFetch } from './core/safe-fetch/safe-fetch.ts';
 import type { HttpSettings } from './http/deps.ts';
 import { supportedTypes } from './http/media/media-types.ts';
 import { createHttpServer } from './http/server.ts';
@@ -87,11 +89,18 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     ttlMs: config.uploads.chunkedTtlHours * hourMs,
   });
   const direct = createDirectUploads({ metadata, pool, files, now });
+  const imports = createImports({
+    ...{ metadata, pool, intake, files, presigned, access, prober, supportedTypes, now, log },
+    fetch: createSafeFetch({ ...config.fetch, userAgent: 'Stowage (media import)' }),
+    maxImageBytes: config.fetch.maxImageBytes,
+    maxVideoBytes: config.fetch.maxVideoBytes,
+    maxOpenImports: config.media.maxOpenUploads,
+  });
   const rateLimiter = await createRateLimiter({
     ...config.rateLimit,
     ...(config.databaseUrl !== undefined && { databaseUrl: config.databaseUrl }),
   });
-  const jobs = createJobRunner({ jobs: metadata.jobs, handlers: storageJobs(pool), now, log });
+  const jobs = createJobRunner({ jobs: metadata.jobs, handlers: { ...storageJobs(pool), ...imports.handlers }, now, log });
   const removeExpired = {
     presigned: presigned.removeExpired,
     import: presigned.removeExpired,
@@ -102,7 +111,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
 
   let ready = true;
   const http = createHttpServer({
-    ...{ access, files, intake, presigned, chunked, direct, pool, metadata, prober, rateLimiter, now, log, metrics },
+    ...{ access, files, intake, presigned, imports, chunked, direct, pool, metadata, prober, rateLimiter, now, log, metrics },
     signer: createUrlSigner(new Uint8Array(hkdfSync('sha256', secretKey, '', 'stowage relay urls', 32))),
     settings: httpSettings(config, spoolFolder),
     isReady: () => ready,
@@ -120,7 +129,9 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     async stop() {
       ready = false;
       await closeGracefully(http, config.shutdownGraceSeconds * 1000);
-      await Promise.all([jobs.stop(), maintenance.stop(), digests.close()]);
+      await jobs.stop();
+      await Promise.all([imports.stop(), maintenance.stop()]);
+      await digests.close();
       await Promise.all(pool.all().map(({ channel }) => channel.close?.()));
       await rateLimiter.close?.();
       await metadata.close();

@@ -82,12 +82,13 @@ async function finish(upload: Upload, details: PresignedDetails, options: Presig
 }
 
 /** Unique by its id, so that it never collides with names that callers choose. */
-function mediaPath(id: string, filename: string, contentType: string): string {
+export function mediaPath(id: string, filename: string, contentType: string): string {
   const extension = extensionFor(filename, contentType);
   return `media/${id}.${extension}`;
 }
 
-function missing({ id }: Upload, details: PresignedDetails, { now }: PresignedUploadOptions): StowageError {
+function missing({ id, kind }: Upload, details: PresignedDetails, { now }: PresignedUploadOptions): StowageError {
+  if (kind === 'import') return fail('conflict', { message: 'This media is still being imported. Poll GET /media/{media_id}.' });
   const secondsLeft = Math.floor((details.urlExpiresAt - now()) / 1000);
   if (secondsLeft <= 0) return fail('upload_expired');
   return fail('upload_not_received', {

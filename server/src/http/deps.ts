@@ -4,6 +4,7 @@ import type { ChunkedUploads } from '../core/chunked-upload.ts';
 import type { Clock } from '../core/clock.ts';
 import type { DirectUploads } from '../core/direct-upload.ts';
 import type { Files } from '../core/files.ts';
+import type { Imports } from '../core/import-from-url.ts';
 import type { Intake } from '../core/intake.ts';
 import type { Log } from '../core/log.ts';
 import type { MetadataStore } from '../core/metadata.ts';
@@ -19,6 +20,7 @@ export interface HttpDeps {
   readonly files: Files;
   readonly intake: Intake;
   readonly presigned: PresignedUploads;
+  readonly imports: Imports;
   readonly chunked: ChunkedUploads;
   readonly direct: DirectUploads;
   readonly pool: ChannelPool;

@@ -12,6 +12,7 @@ import { getMedia } from './get-media.ts';
 import { listMedia } from './list-media.ts';
 import { getAccounts, getMe, getPlatformRules } from './me.ts';
 import { limitRate } from './rate-limit.ts';
+import { uploadFromUrl } from './upload-from-url.ts';
 import { uploadMedia } from './upload-media.ts';
 
 /** The Media API: presign, upload straight to storage, complete. */
@@ -43,6 +44,9 @@ function addRoutes(app: FastifyInstance, base: string, deps: HttpDeps): void {
 
   routePath(app, `${base}/media/upload`, {
     POST: allowed('upload', (request, reply, caller) => uploadMedia(request, reply, caller, deps)),
+  });
+  routePath(app, `${base}/media/upload-from-url`, {
+    POST: allowed('upload', (request, reply, caller) => uploadFromUrl(request, reply, caller, deps)),
   });
   routePath(app, `${base}/media/:id/complete`, {
     POST: allowed('upload', (request, reply, caller) => completeMedia(request, reply, caller, deps)),

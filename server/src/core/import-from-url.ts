@@ -1,0 +1,29 @@
+import { importImage } from './import-image.ts';
+import type { ImportCaller, ImportOptions, ImportRequest } from './import-types.ts';
+import { createVideoImports } from './import-video.ts';
+import type { JobHandler } from './jobs.ts';
+import type { Media } from './presigned-types.ts';
+
+/** Files taken over from addresses of the web (Media API 5.4). */
+export interface Imports {
+  /**
+   * An image is `ready` when this resolves; an MP4 is `uploading` and fetched in the background, to become `ready` or `failed` under the same id. Fails as `SafeFetch.open`
+   * does, with `unsupported_media_type` for anything else, and with `invalid_media`, `empty_file` or `unprocessable`: then nothing is left.
+   */
+  start(request: ImportRequest, caller: ImportCaller): Promise<Media>;
+  /** Take up videos that another process, or this one before a restart, was fetching. */
+  readonly handlers: Readonly<Record<string, JobHandler>>;
+  /** Stops fetching; whoever runs next goes on. */
+  stop(): Promise<void>;
+}
+
+export function createImports(options: ImportOptions): Imports {
+  const videos = createVideoImports(options);
+  return {
+    async start(request, caller) {
+      return (await importImage({ request, caller, options })) ?? (await videos.start(request, caller));
+    },
+    handlers: videos.handlers,
+    stop: videos.stop,
+  };
+}

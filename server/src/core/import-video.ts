@@ -1,0 +1,212 @@
+import type { Caller } from './access.ts';
+import { toJson } from './bytes.ts';
+import { dayMs, minuteMs } from './clock.ts';
+import { fail, StowageError } from './errors.ts';
+import { fetchVideo, mayGoBetter } from './fetch-video.ts';
+import { advance, giveUp, type HeldImport, importJob, leaseJob, readLease } from './import-lease.ts';
+import { nameInUrl, withExtension } from './import-name.ts';
+import type { ImportCaller, ImportOptions, ImportRequest, PendingMedia } from './import-types.ts';
+import type { JobHandler } from './jobs.ts';
+import type { Upload } from './metadata.ts';
+import { asReceived, type PresignedDetails, presignedDetails } from './presigned-details.ts';
+import { createSemaphore } from './semaphore.ts';
+import { uuidv7 } from './uuid.ts';
+
+export interface VideoImports {
+  start(request: ImportRequest, caller: ImportCaller): Promise<PendingMedia>;
+  readonly handlers: Readonly<Record<string, JobHandler>>;
+  stop(): Promise<void>;
+}
+
+interface Running {
+  readonly held: HeldImport;
+  readonly stop: AbortController;
+  ended: Promise<void>;
+}
+
+const maxAttempts = 4;
+const maxAtOnce = 4;
+const contentType = 'video/mp4';
+
+/** The process is on its way down: somebody else goes on. */
+const stopped = Symbol('stopped');
+/** Cancelled, finished or taken over by somebody else. */
+const lost = Symbol('lost');
+
+/**
+ * Videos are fetched by the process that was asked, under a lease it keeps renewing. The lease is a job: when the process dies it comes due, and
+ * whoever runs it takes the import over. The row's version fences off the one before.
+ */
+export function createVideoImports(options: ImportOptions): VideoImports {
+  const { metadata, access, presigned, intake, now, log, leaseMs = 15_000, retryMs = 2000 } = options;
+  const { uploads, jobs } = metadata;
+  const places = createSemaphore(maxAtOnce);
+  const running = new Map<string, Running>();
+  let stopping = false;
+
+  const checkOwner = async ({ owner }: Upload): Promise<void> => {
+    if (!(await access.isOwnerActive(owner))) {
+      throw fail('unauthorized', { message: 'The API key of this import was revoked or has expired.' });
+    }
+  };
+
+  const receive = async (held: HeldImport, signal: AbortSignal): Promise<void> => {
+    const details = presignedDetails(held.upload);
+    if (details.received !== null) return;
+    const stored = await fetchVideo(details, options, signal);
+    const received = asReceived(stored);
+    const patch = { storageId: received.storageId, details: toJson({ ...details, received }) };
+    const next = { attempt: held.attempt + 1, runAt: now() + leaseMs, clears: stored.pendingCleanup };
+    try {
+      if (!(await advance(held, { patch, ...next }, metadata))) throw fail('conflict');
+    } catch (error) {
+      await intake.discard(stored);
+      throw error;
+    }
+    await intake.settle(stored);
+  };
+
+  const work = async ({ held, stop }: Running): Promise<void> => {
+    const release = await places.acquire(stop.signal);
+    try {
+      await checkOwner(held.upload);
+      await receive(held, stop.signal);
+      await presigned.complete(held.upload.id, ownerOf(held.upload));
+      await jobs.done([held.lease.id]);
+    } finally {
+      release();
+    }
+  };
+
+  const settle = async ({ held, stop }: Running, thrown: unknown): Promise<void> => {
+    const error = stop.signal.aborted ? stop.signal.reason : thrown;
+    const { attempt } = held;
+    if (error === lost) return jobs.done([held.lease.id]);
+    if (error === stopped) return release(held, attempt, 0);
+    log.warn({ media: held.upload.id, attempt, err: error }, 'Importing a video failed');
+    if (mayGoBetter(error) && attempt < maxAttempts) return release(held, attempt + 1, retryMs * 2 ** (attempt - 1));
+    await giveUp(held, error instanceof StowageError ? error : fail('internal_error'), { metadata, at: now() });
+  };
+
+  /** Leaves the next try to whoever's job runner is first. */
+  const release = async (held: HeldImport, attempt: number, waitMs: number): Promise<void> => {
+    const step = { patch: {}, attempt, runAt: now() + waitMs };
+    if (!(await advance(held, step, metadata))) await jobs.done([held.lease.id]);
+  };
+
+  const renew = async ({ held, stop }: Running): Promise<void> => {
+    const seen = await uploads.get(held.upload.id);
+    if (seen?.state !== 'open') return stop.abort(lost);
+    await checkOwner(seen).catch((error: unknown) => stop.abort(error));
+    await jobs.retry(held.lease.id, now() + leaseMs, 'The import is under way.');
+  };
+
+  const run = async (import_: Running): Promise<void> => {
+    let renewing = Promise.resolve();
+    const warn = (error: unknown): void => log.warn({ err: error }, 'The lease of an import cannot be renewed');
+    const beat = setInterval(() => (renewing = renewing.then(() => renew(import_)).catch(warn)), leaseMs / 3);
+    try {
+      await work(import_).catch((error: unknown) => settle(import_, error));
+    } catch (error) {
+      // The lease comes due and the import is taken up again.
+      log.error({ err: error }, 'An import was left to its lease');
+    } finally {
+      clearInterval(beat);
+      await renewing;
+      running.delete(import_.held.upload.id);
+    }
+  };
+
+  const launch = (held: HeldImport): void => {
+    const import_: Running = { held, stop: new AbortController(), ended: Promise.resolve() };
+    running.set(held.upload.id, import_);
+    import_.ended = run(import_);
+  };
+
+  const takeUp: JobHandler = async (json) => {
+    if (stopping) throw fail('service_unavailable');
+    const { uploadId, version, attempt } = readLease(json);
+    const lease = (of: number, next: number) => leaseJob({ uploadId, version: of, attempt: next }, now() + leaseMs);
+    const own = running.get(uploadId);
+    if (own !== undefined && own.held.upload.version === version) {
+      // A stall or a jump of the clock made our own lease come due.
+      own.held.lease = lease(version, attempt);
+      return jobs.add([own.held.lease]);
+    }
+    const upload = await uploads.get(uploadId);
+    if (upload?.version !== version || upload.state !== 'open') return;
+    const held: HeldImport = { upload, lease: lease(version + 1, attempt + 1), attempt };
+    if (attempt > maxAttempts) return giveUp(held, fail('internal_error'), { metadata, at: now() });
+    const taken = await uploads.update(uploadId, version, {}, { adds: [held.lease] });
+    if (taken !== undefined) launch({ ...held, upload: taken });
+  };
+
+  return {
+    async start(request, caller) {
+      await checkOpen(caller, options);
+      const { upload, details } = await newImport({ request, caller, options });
+      const lease = leaseJob({ uploadId: upload.id, version: upload.version, attempt: 2 }, now() + leaseMs);
+      // The lease first: a row without one would never be taken up.
+      await jobs.add([lease]);
+      await uploads.add(upload);
+      if (!stopping) launch({ upload, lease, attempt: 1 });
+      return { state: 'uploading', upload, details };
+    },
+    handlers: { [importJob]: takeUp },
+    async stop() {
+      stopping = true;
+      for (const { stop } of running.values()) stop.abort(stopped);
+      await Promise.all([...running.values()].map(({ ended }) => ended));
+    },
+  };
+}
+
+async function checkOpen({ owner }: ImportCaller, { metadata, maxOpenImports }: ImportOptions): Promise<void> {
+  if ((await metadata.uploads.countOpen(owner, 'import')) < maxOpenImports) return;
+  throw fail('rate_limit_exceeded', {
+    message: `More than ${maxOpenImports} unfinished imports. Wait until some are done.`,
+    retryAfterMs: minuteMs,
+  });
+}
+
+interface NewImport {
+  readonly request: ImportRequest;
+  readonly caller: ImportCaller;
+  readonly options: ImportOptions;
+}
+
+async function newImport({ request, caller, options }: NewImport): Promise<{ upload: Upload; details: PresignedDetails }> {
+  const at = options.now();
+  const [channel] = await options.pool.forCategory('video');
+  if (channel === undefined) throw fail('service_unavailable', { message: 'No storage channel takes videos.' });
+  const details: PresignedDetails = {
+    filename: request.filename ?? withExtension(nameInUrl(request.url), contentType),
+    contentType,
+    category: 'video',
+    declaredSize: null,
+    maxBytes: options.maxVideoBytes,
+    ...{ sha256: null, width: null, height: null, durationSeconds: null },
+    ip: request.ip,
+    urlExpiresAt: at,
+    ...{ presign: null, received: null, error: null },
+    sourceUrl: request.url,
+  };
+  const upload: Upload = {
+    id: uuidv7(at),
+    kind: 'import',
+    state: 'open',
+    version: 1,
+    owner: caller.owner,
+    channelId: channel.id,
+    details: toJson(details),
+    storageId: null,
+    result: null,
+    createdAt: at,
+    expiresAt: at + dayMs,
+  };
+  return { upload, details };
+}
+
+function ownerOf({ owner }: Upload): Caller {
+  return { owner, permissions: new Set(['upload']), token: undefined };
+}

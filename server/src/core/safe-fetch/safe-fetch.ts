@@ -1,0 +1,149 @@
+import type { IncomingMessage } from 'node:http';
+import type { ByteSource } from '../bytes.ts';
+import { fail, isStowageError, type StowageError } from '../errors.ts';
+import { fetchError, httpGet } from './http-get.ts';
+import { notAllowed, type Resolver, resolveTarget, systemResolver } from './resolve-target.ts';
+import { hostKey, parseTarget, type Target, type TargetRules } from './target.ts';
+
+export interface FetchRequest {
+  /** Counted bytes of the body beyond which it fails with `too_large`. */
+  readonly maxBytes: number;
+  /** For everything from the name's resolution to the last byte; then `fetch_timeout`. */
+  readonly totalMs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface Fetched {
+  /** Exact bytes to come, when the server says so (a body of another length fails). */
+  readonly size: number | undefined;
+  /** The body, once. Fails with `too_large`, `fetch_failed`, `fetch_timeout` or the signal's reason. */
+  readonly source: ByteSource;
+  /** Gives up the connection; must be called in the end, may be called twice. */
+  close(): void;
+}
+
+/**
+ * GET of addresses that strangers choose. Only public addresses (and hosts the owner named) are ever connected to, also after redirects; no
+ * cookies, credentials or proxies; nothing the remote says reaches the caller but its status.
+ */
+export interface SafeFetch {
+  /**
+   * Resolves with an answer of status 200. Fails with `invalid_url`, `url_not_allowed`, `fetch_failed` (details `upstream_status`, null when there was none),
+   * `fetch_timeout`, `too_large`, or the signal's reason.
+   */
+  open(url: string, request: FetchRequest): Promise<Fetched>;
+}
+
+export interface SafeFetchOptions {
+  readonly allowHttp: boolean;
+  /** Names and addresses that may be fetched wherever they are, on any port. */
+  readonly allowedPrivateHosts: readonly string[];
+  readonly userAgent: string;
+  readonly resolver?: Resolver;
+  readonly connectTimeoutMs?: number;
+}
+
+const maxRedirects = 5;
+const redirects = new Set([301, 302, 303, 307, 308]);
+
+export function createSafeFetch(options: SafeFetchOptions): SafeFetch {
+  const { userAgent, resolver = systemResolver, connectTimeoutMs = 5000 } = options;
+  const rules: TargetRules = {
+    allowHttp: options.allowHttp,
+    allowedPrivateHosts: new Set(options.allowedPrivateHosts.map(hostKey)),
+  };
+
+  const get = async (target: Target, signal: AbortSignal): Promise<IncomingMessage> => {
+    const addresses = await inTime(resolveTarget(target, resolver), connectTimeoutMs, signal);
+    return httpGet({ target, addresses, userAgent, connectTimeoutMs, signal });
+  };
+  const follow = async (first: Target, signal: AbortSignal): Promise<IncomingMessage> => {
+    let target = first;
+    for (let hops = 0; ; hops++) {
+      const response = await get(target, signal);
+      const { statusCode: status = 0, headers } = response;
+      if (!redirects.has(status) || headers.location === undefined) return response;
+      response.destroy();
+      if (hops === maxRedirects) throw failed('The url redirects too often.', status);
+      target = redirected(target, headers.location, rules);
+    }
+  };
+
+  return {
+    async open(url, { maxBytes, totalMs, signal }) {
+      const target = parseTarget(url, rules);
+      const deadline = new AbortController();
+      const timer = setTimeout(() => deadline.abort(fail('fetch_timeout')), totalMs);
+      const either = AbortSignal.any([signal, deadline.signal]);
+      let response: IncomingMessage | undefined;
+      const close = (): void => {
+        clearTimeout(timer);
+        response?.destroy();
+      };
+      try {
+        response = await follow(target, either);
+        const size = checkAnswer(response, maxBytes);
+        return { size, source: bodyOf(response, maxBytes, either), close };
+      } catch (error) {
+        close();
+        throw error;
+      }
+    },
+  };
+}
+
+/** Every hop is checked like the first; what exactly was wrong with it is between the remote and the log. */
+function redirected({ url }: Target, location: string, rules: TargetRules): Target {
+  try {
+    // Node hands over header bytes as Latin-1; addresses are UTF-8.
+    const target = parseTarget(Buffer.from(location, 'latin1').toString('utf8'), rules, url);
+    if (url.protocol === 'https:' && target.url.protocol === 'http:') throw fail('invalid_url');
+    return target;
+  } catch (error) {
+    if (isStowageError(error, 'invalid_url')) throw notAllowed('The url redirects to an address that must not be fetched.');
+    throw error;
+  }
+}
+
+/** The announced size, if any. Compressed bodies are refused: nobody knows how large they get. */
+function checkAnswer({ statusCode = 0, headers }: IncomingMessage, maxBytes: number): number | undefined {
+  if (statusCode !== 200) throw failed(`The url answers with status ${statusCode}.`, statusCode);
+  const codings = [headers['content-encoding'], headers['transfer-encoding']].join().toLowerCase().split(',');
+  if (!codings.every((coding) => ['', 'identity', 'chunked'].includes(coding.trim()))) {
+    throw failed('The url answers with a compressed body.', statusCode);
+  }
+  const size = /^\d+$/.test(headers['content-length'] ?? '') ? Number(headers['content-length']) : undefined;
+  if (size !== undefined && size > maxBytes) throw fail('too_large', { details: { max_size: maxBytes } });
+  return size;
+}
+
+async function* bodyOf(response: IncomingMessage, maxBytes: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  try {
+    for await (const chunk of response as AsyncIterable<Uint8Array>) {
+      bytes += chunk.length;
+      if (bytes > maxBytes) throw fail('too_large', { details: { max_size: maxBytes } });
+      yield chunk;
+    }
+  } catch (error) {
+    throw fetchError(error, signal, response.statusCode ?? null);
+  }
+}
+
+/** The system's resolver cannot be stopped, but nobody has to wait for it. */
+async function inTime<T>(work: Promise<T>, timeoutMs: number, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(fail('fetch_timeout')), timeoutMs);
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+function failed(message: string, status: number): StowageError {
+  return fail('fetch_failed', { message, details: { upstream_status: status } });
+}
