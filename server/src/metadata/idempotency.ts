@@ -9,9 +9,7 @@ export function idempotencyStore({ flavor, engine }: Context): IdempotencyStore 
   type Claim = Entry & { requestHash: string; now: number; staleBefore: number; expiresAt: number };
 
   const find = statement((of: Entry) =>
-    lock(
-      db.selectFrom('idempotency').select(['request_hash', 'response']).where('owner', '=', of.owner).where('key', '=', of.key),
-    ),
+    db.selectFrom('idempotency').select(['request_hash', 'response']).where('owner', '=', of.owner).where('key', '=', of.key),
   );
   const claim = statement((of: Claim) => {
     const row = { request_hash: of.requestHash, claimed_at: of.now, expires_at: of.expiresAt };
