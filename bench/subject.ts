@@ -20,6 +20,8 @@ export interface Load {
   readonly url: string;
   readonly mode: 'put' | 'form' | 'tus' | 'json' | 'get';
   readonly headers?: Readonly<Record<string, string>>;
+  /** Bearer tokens that requests take in turn. */
+  readonly tokens?: readonly string[];
   /** Body of `json`; paths of `get`, one a line. */
   readonly text?: string;
 }

@@ -1,4 +1,4 @@
--- Requests for wrk. Environment: BENCH_MODE, BENCH_HEADERS (a line each), BENCH_TEXT, BENCH_BYTES (body size), BENCH_RUN (unique text).
+-- Requests for wrk. Environment: BENCH_MODE, BENCH_HEADERS and BENCH_TOKENS (a line each), BENCH_TEXT, BENCH_BYTES (body size), BENCH_RUN (unique text).
 local mode = os.getenv("BENCH_MODE")
 local run = os.getenv("BENCH_RUN")
 local size = tonumber(os.getenv("BENCH_BYTES") or "10240")
@@ -7,6 +7,7 @@ local boundary = "------------------------stowagebench"
 local threads = 0
 local count = 0
 local paths = {}
+local tokens = {}
 local headers = {}
 
 function setup(thread)
@@ -19,6 +20,7 @@ function init()
     local name, value = line:match("^([^:]+): (.*)$")
     headers[name] = value
   end
+  for line in (os.getenv("BENCH_TOKENS") or ""):gmatch("[^\n]+") do tokens[#tokens + 1] = "Bearer " .. line end
   for line in text:gmatch("[^\n]+") do paths[#paths + 1] = line end
   math.randomseed(id + 1)
   local bytes = {}
@@ -56,6 +58,8 @@ function request()
   elseif mode == "tus" then
     return wrk.format("POST", nil, headers, body())
   end
+  count = count + 1
+  if #tokens > 0 then headers["Authorization"] = tokens[count % #tokens + 1] end
   return wrk.format("POST", nil, headers, text)
 end
 

@@ -17,13 +17,14 @@ export interface WrkResult {
 }
 
 export async function wrk(
-  { url, mode, headers = {}, text = '' }: Load,
+  { url, mode, headers = {}, tokens = [], text = '' }: Load,
   options: { callers: number; seconds: number },
 ): Promise<WrkResult> {
   const env = {
     ...process.env,
     BENCH_MODE: mode,
     BENCH_TEXT: text,
+    BENCH_TOKENS: tokens.join('\n'),
     BENCH_RUN: randomBytes(6).toString('hex'),
     BENCH_HEADERS: Object.entries(headers)
       .map(([name, value]) => `${name}: ${value}`)

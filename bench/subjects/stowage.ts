@@ -25,7 +25,6 @@ export const stowage: SubjectKind = {
       STOWAGE_RATE_LIMIT_PER_MINUTE: '0',
       STOWAGE_RATE_LIMIT_PER_HOUR: '0',
       STOWAGE_MEDIA_MAX_VIDEO_BYTES: '10GiB',
-      STOWAGE_MEDIA_MAX_OPEN_UPLOADS: '100000000',
     };
     const child = spawn(process.execPath, [launcher, 'serve'], { cwd: folder, env, stdio: ['ignore', 'ignore', 'inherit'] });
     const base = `http://127.0.0.1:${port}`;
@@ -34,6 +33,7 @@ export const stowage: SubjectKind = {
       once(child, 'exit').then(() => Promise.reject(new Error('Stowage ended at its start'))),
     ]);
     const authorization = `Bearer ${token}`;
+    const tokens = await Promise.all(Array.from({ length: 100 }, (_, index) => makeToken(base, authorization, `app-${index}`)));
     const upload = ['-H', `Authorization: ${authorization}`];
     return {
       name: 'Stowage',
@@ -41,12 +41,8 @@ export const stowage: SubjectKind = {
       rawUpload: async (file) => ['-T', file, '-H', 'Content-Type: video/mp4', await presign(base, authorization, file)],
       formUpload: async (file) => [...upload, '-F', `file=@${file};type=video/mp4`, `${base}/upload`],
       smallUpload: { url: `${base}/upload`, mode: 'form', headers: { authorization } },
-      presign: {
-        url: `${base}/api/v1/media/upload`,
-        mode: 'json',
-        headers: { authorization },
-        text: request('photo.jpg', 'image/jpeg', 10_240),
-      },
+      // An app has its own token and at most 1000 uploads open: many of them make that many requests.
+      presign: { url: `${base}/api/v1/media/upload`, mode: 'json', tokens, text: request('photo.jpg', 'image/jpeg', 10_240) },
       async store(file) {
         const [{ src }] = JSON.parse(await curl([...upload, '-F', `file=@${file}`, `${base}/upload`]));
         return `${base}${src}`;
@@ -55,6 +51,16 @@ export const stowage: SubjectKind = {
     };
   },
 };
+
+async function makeToken(base: string, authorization: string, owner: string): Promise<string> {
+  const headers = { authorization, 'content-type': 'application/json' };
+  const body = JSON.stringify({ name: owner, owner, permissions: ['upload'] });
+  const { token } = (await (await fetch(`${base}/api/manage/apiTokens`, { method: 'POST', headers, body })).json()) as {
+    token?: string;
+  };
+  if (token === undefined) throw new Error('Stowage made no token');
+  return token;
+}
 
 function request(filename: string, content_type: string, size: number): string {
   return JSON.stringify({ filename, content_type, size });
