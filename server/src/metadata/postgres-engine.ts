@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool, PoolClient, QueryResultRow } from 'pg';
 import { fail } from '../core/errors.ts';
+import { createSemaphore, type Semaphore } from '../core/semaphore.ts';
 import { isConflict, isConnectionLost, postgresError } from './postgres-errors.ts';
 import type { Answer, Engine, Query, Work } from './work.ts';
 
@@ -10,14 +11,19 @@ const maxReconnects = 2;
 /** The connection broke after the statement that commits was sent: it may have been carried out. */
 class OutcomeUnknown extends Error {}
 
+/** Longest wait for a connection while others use them all. */
+const turnMs = 20_000;
+
 export function postgresEngine(pool: Pool): Engine {
+  // The pool's own queue has the short time-out that is right for making a connection.
+  const places = createSemaphore(pool.options.max);
   /** The pool forgets who waits for a connection when it is closed. */
   const pending = new Set<Promise<unknown>>();
   let isClosed = false;
 
   async function call<T>(use: (client: PoolClient) => Promise<T>): Promise<T> {
     if (isClosed) throw fail('service_unavailable', { message: 'The database is closed.' });
-    const running = retry(() => withClient(pool, use));
+    const running = inTurn(places, () => retry(() => withClient(pool, use)));
     pending.add(running);
     try {
       return await running;
@@ -37,6 +43,17 @@ export function postgresEngine(pool: Pool): Engine {
       await pool.end();
     },
   };
+}
+
+async function inTurn<T>(places: Semaphore, run: () => Promise<T>): Promise<T> {
+  const release = await places.acquire(AbortSignal.timeout(turnMs)).catch((cause: unknown) => {
+    throw fail('service_unavailable', { message: 'The database has more to do than it can.', cause });
+  });
+  try {
+    return await run();
+  } finally {
+    release();
+  }
 }
 
 /** Gives the connection back, or does away with it when it is of no further use. */
