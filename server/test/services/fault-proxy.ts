@@ -10,7 +10,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /**
  * What happens to one request:
- * - `answer`: this answer instead of the target's; with `forward` the target gets the request and does its work first.
+ * - `answer`: this answer instead of the target's; with `forward` the target gets the request and does its work first, with `early`
+ *   it comes before the body has been read.
  * - `reset`: the caller's connection is reset after so many bytes of the request or of the answer's body. `answerBytes: 0` loses the answer
  *   to work that was done.
  * - `hang`: the target does its work, the caller hears nothing (until it gives up).
@@ -24,6 +25,7 @@ export type Fault =
       readonly headers?: Readonly<Record<string, string>>;
       readonly body?: string;
       readonly forward?: boolean;
+      readonly early?: boolean;
     }
   | { readonly kind: 'reset'; readonly requestBytes: number }
   | { readonly kind: 'reset'; readonly answerBytes: number }
@@ -50,6 +52,8 @@ export interface FaultProxy {
   readonly seen: readonly SeenRequest[];
   /** Lets the fault happen to the next `times` (default 1) requests that `match` (default all). Faults are tried in the order given. */
   failNext(fault: Fault, options?: { readonly times?: number; readonly match?: (request: SeenRequest) => boolean }): void;
+  /** Open connections of callers. */
+  connections(): Promise<number>;
   /** Forgets faults that have not happened and the requests seen. */
   clear(): void;
   stop(): Promise<void>;
@@ -89,6 +93,7 @@ export async function startFaultProxy({ target }: { readonly target?: string }):
     url: `http://127.0.0.1:${port}`,
     seen,
     failNext: (fault, { times = 1, match = () => true } = {}) => planned.push({ fault, match, left: times }),
+    connections: () => new Promise((resolve) => server.getConnections((_, count) => resolve(count ?? 0))),
     clear() {
       planned.length = 0;
       seen.length = 0;
@@ -115,7 +120,7 @@ async function handle(exchange: Exchange, fault: Fault | undefined): Promise<voi
   if (fault?.kind === 'delay') await delay(fault.ms);
   if (fault?.kind === 'answer') {
     if (fault.forward) await swallow(await forward(exchange));
-    else exchange.request.body = await swallow(incoming);
+    else if (!fault.early) exchange.request.body = await swallow(incoming);
     answer.writeHead(fault.status, fault.headers).end(fault.body ?? '');
     return;
   }

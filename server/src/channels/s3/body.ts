@@ -11,10 +11,7 @@ export interface Feed {
   readonly failure: { readonly error: unknown } | undefined;
 }
 
-/**
- * `onFailure` is called when the source breaks: the SDK pipes the body without looking at its errors, so that only an abort ends
- * the request then.
- */
+/** `onFailure` is called when the source breaks, to end the request. */
 export function feed(source: ByteSource, sizeBytes: number, onFailure: (error: unknown) => void): Feed {
   let complete = false;
   let failure: { readonly error: unknown } | undefined;

@@ -11,11 +11,12 @@ import type { ByteSource, Json } from '../../core/bytes.ts';
 import type { CallOptions, Multipart, PutOptions, PutResult } from '../../core/channel.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
 import { isPassing } from '../../core/retry.ts';
-import { feed } from './body.ts';
+import { type Feed, feed } from './body.ts';
 import type { Bucket } from './client.ts';
-import { attemptEntry, objectInput, setPayloadHash } from './object-headers.ts';
+import { attemptEntry, checksumOf, objectInput, setPayloadHash } from './object-headers.ts';
 import { isStored } from './objects.ts';
 import { type UploadState, uploadOfState } from './ref.ts';
+import { sendStream, slices } from './send-stream.ts';
 
 const mebibyte = 2 ** 20;
 export const multipartLimits = { minPart: 5 * mebibyte, maxPart: 5 * 2 ** 30, maxParts: 10_000 };
@@ -60,26 +61,42 @@ interface PartStream extends CallOptions {
   readonly size: number;
 }
 
-async function streamPart(bucket: Bucket, { state, number, source, size, signal }: PartStream): Promise<Json> {
-  const broken = new AbortController();
-  const upload = feed(source, size, (error) => broken.abort(error));
+async function streamPart(bucket: Bucket, { source, ...part }: PartStream): Promise<Json> {
+  let upload: Feed | undefined;
+  const open = (stop: (reason: unknown) => void) => {
+    upload = feed(source, part.size, stop);
+    return upload.body;
+  };
   try {
-    const any = AbortSignal.any([signal, broken.signal]);
-    return await sendPart(bucket, { state, number, body: upload.body, size, signal: any });
+    return await sendStream(open, part.signal, (outgoing) => sendPart(bucket, { ...part, ...outgoing }));
   } catch (error) {
-    upload.body.destroy();
-    throw upload.failure === undefined ? error : upload.failure.error;
+    throw upload?.failure === undefined ? error : upload.failure.error;
   }
 }
 
-export interface SentPart extends CallOptions {
+export interface HeldPart extends CallOptions {
   readonly state: UploadState;
   readonly number: number;
-  readonly body: Readable | Uint8Array;
-  readonly size: number;
+  readonly bytes: Uint8Array;
+  readonly onProgress?: (() => void) | undefined;
 }
 
-export async function sendPart(bucket: Bucket, { state, number, body, size, signal }: SentPart): Promise<UploadedPart> {
+/** Sends a part from memory; may be repeated. */
+export async function sendHeldPart(bucket: Bucket, { bytes, onProgress, ...part }: HeldPart): Promise<UploadedPart> {
+  const checksum = checksumOf(bucket, bytes);
+  const open = () => slices(bytes, onProgress);
+  return sendStream(open, part.signal, (outgoing) => sendPart(bucket, { ...part, ...outgoing, size: bytes.length, checksum }));
+}
+
+interface SentPart extends CallOptions {
+  readonly state: UploadState;
+  readonly number: number;
+  readonly body: Readable;
+  readonly size: number;
+  readonly checksum?: { readonly ChecksumCRC32: string } | undefined;
+}
+
+async function sendPart(bucket: Bucket, { state, number, body, size, signal, checksum }: SentPart): Promise<UploadedPart> {
   const command = new UploadPartCommand({
     Bucket: bucket.name,
     Key: state.key,
@@ -87,8 +104,9 @@ export async function sendPart(bucket: Bucket, { state, number, body, size, sign
     PartNumber: number,
     ContentLength: size,
     Body: body,
+    ...checksum,
   });
-  if (!bucket.keepsChecksums) setPayloadHash(command);
+  if (!bucket.keepsChecksums || checksum !== undefined) setPayloadHash(command);
   const answer = await bucket.run(signal, (options) => bucket.client.send(command, options));
   if (answer.ETag === undefined) throw fail('channel_unavailable', { message: `S3 bucket ${bucket.name}: a part has no ETag.` });
   return { etag: answer.ETag, ...(answer.ChecksumCRC32 !== undefined && { crc32: answer.ChecksumCRC32 }) };

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import type { PutObjectCommand, StorageClass, UploadPartCommand } from '@aws-sdk/client-s3';
 import type { Bucket } from './client.ts';
 
@@ -37,6 +38,14 @@ export function setPayloadHash(command: PutObjectCommand | UploadPartCommand, sh
     },
     { step: 'build', priority: 'low', name: 'payloadHash' },
   );
+}
+
+/** The checksum of bytes in memory, for services that keep one. */
+export function checksumOf(bucket: Bucket, bytes: Uint8Array): { readonly ChecksumCRC32: string } | undefined {
+  if (!bucket.keepsChecksums) return undefined;
+  const sum = Buffer.alloc(4);
+  sum.writeUInt32BE(crc32(bytes));
+  return { ChecksumCRC32: sum.toString('base64') };
 }
 
 export function base64OfHex(hex: string): string {

@@ -66,6 +66,21 @@ describe.skipIf(s3Missing !== undefined)('objects on radosgw', () => {
     await expect(bucket.channel.get({ key: 'media/bad' }, { signal })).rejects.toMatchObject({ code: 'not_found' });
   });
 
+  it('gives signs of life while it sends what it has buffered', async () => {
+    let ended = false;
+    let signs = 0;
+    async function* source(): ByteSource {
+      for (let piece = 0; piece < 12; piece++) yield Buffer.alloc(2 ** 20);
+      ended = true;
+    }
+    const onProgress = () => {
+      if (ended) signs++;
+    };
+    await bucket.channel.put(source(), { key: 'signs', contentType: 'a/b', signal, onProgress });
+    // 4 MiB of the second part at least were still to go out, in pieces of 128 KiB.
+    expect(signs).toBeGreaterThan(30);
+  });
+
   it('a body that is too large for unknown sizes is refused before it is sent', async () => {
     const put = bucket.channel.put(of(randomBytes(10)), { key: 'huge', contentType: 'a/b', size: 2 ** 45, signal });
     await expect(put).rejects.toMatchObject({ code: 'too_large' });
@@ -90,5 +105,26 @@ describe('sockets', () => {
       await expect(channel.delete({ key: 'a' }, { signal })).rejects.toThrow('AccessDenied');
     }
     expect(new Set(double.seen.map(({ port }) => port)).size).toBe(1);
+    await channel.close?.();
+    await expect.poll(() => double.connections()).toBe(0);
+  });
+
+  it.each([
+    ['one PUT', { size: 20_000_000 }, 0],
+    // The one that the upload was aborted on stays open.
+    ['a part', {}, 1],
+  ])('are closed when an answer comes before the body is through: %s', async (_, size, open) => {
+    const channel = createS3Channel(testSettings({ endpoint: double.url, concurrency: 1 }));
+    const started = { kind: 'answer', status: 200, body: '<R><UploadId>u</UploadId></R>' } as const;
+    double.failNext(started, { match: ({ method }) => method === 'POST' });
+    double.failNext(
+      { kind: 'answer', status: 403, early: true, headers: { connection: 'keep-alive' } },
+      { match: ({ method }) => method === 'PUT' },
+    );
+    double.failNext({ kind: 'answer', status: 204 }, { match: ({ method }) => method === 'DELETE' });
+    const put = channel.put(of(Buffer.alloc(20_000_000)), { key: 'a', contentType: 'a/b', ...size, signal });
+    await expect(put).rejects.toMatchObject({ code: 'channel_unauthorized' });
+    await expect.poll(() => double.connections()).toBe(open);
+    await channel.close?.();
   });
 });

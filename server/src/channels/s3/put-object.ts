@@ -4,10 +4,11 @@ import { PutObjectCommand } from '@aws-sdk/client-s3';
 import type { ByteSource } from '../../core/bytes.ts';
 import type { PutOptions, PutResult } from '../../core/channel.ts';
 import { isStowageError } from '../../core/errors.ts';
-import { collect, feed } from './body.ts';
+import { collect, type Feed, feed } from './body.ts';
 import type { Bucket } from './client.ts';
-import { attemptEntry, base64OfHex, objectInput, setPayloadHash } from './object-headers.ts';
+import { attemptEntry, base64OfHex, checksumOf, objectInput, setPayloadHash } from './object-headers.ts';
 import { discardObject, isStored } from './objects.ts';
+import { sendStream, slices } from './send-stream.ts';
 
 /** Bodies up to this size go out in one write together with the headers. */
 const heldBytes = 128 * 1024;
@@ -21,20 +22,26 @@ export async function putObject(bucket: Bucket, source: ByteSource, options: Put
 /** One PUT of bytes in memory. Not repeated here: core has the bytes too and counts the tries. */
 export async function putBuffer(bucket: Bucket, bytes: Uint8Array, options: PutOptions): Promise<PutResult> {
   const put = describePut(bucket, { ...options, size: bytes.length });
-  return send(bucket, put, { body: bytes, signal: options.signal, mayBeStored: () => true });
+  const mayBeStored = (): boolean => true;
+  if (bytes.length <= heldBytes) return send(bucket, put, { body: bytes, signal: options.signal, mayBeStored });
+  const checksum = checksumOf(bucket, bytes);
+  const open = () => slices(bytes, options.onProgress);
+  return sendStream(open, options.signal, (outgoing) => send(bucket, put, { ...outgoing, mayBeStored, checksum }));
 }
 
 /** A stream goes out once: whoever has the bytes repeats the whole call. */
 async function putStream(bucket: Bucket, source: ByteSource, options: PutOptions & { size: number }): Promise<PutResult> {
-  const broken = new AbortController();
   const put = describePut(bucket, options);
-  const upload = feed(source, options.size, (error) => broken.abort(error));
+  let upload: Feed | undefined;
+  const open = (stop: (reason: unknown) => void) => {
+    upload = feed(source, options.size, stop);
+    return upload.body;
+  };
+  const mayBeStored = (): boolean => upload?.complete ?? false;
   try {
-    const signal = AbortSignal.any([options.signal, broken.signal]);
-    return await send(bucket, put, { body: upload.body, signal, mayBeStored: () => upload.complete });
+    return await sendStream(open, options.signal, (outgoing) => send(bucket, put, { ...outgoing, mayBeStored }));
   } catch (error) {
-    upload.body.destroy();
-    throw upload.failure === undefined ? error : upload.failure.error;
+    throw upload?.failure === undefined ? error : upload.failure.error;
   }
 }
 
@@ -55,18 +62,20 @@ interface Sending {
   readonly body: Readable | Uint8Array;
   readonly signal: AbortSignal;
   readonly mayBeStored: () => boolean;
+  readonly checksum?: { readonly ChecksumCRC32: string } | undefined;
 }
 
-async function send(bucket: Bucket, put: Put, { body, signal, mayBeStored }: Sending): Promise<PutResult> {
+async function send(bucket: Bucket, put: Put, { body, signal, mayBeStored, checksum }: Sending): Promise<PutResult> {
+  const known = bucket.keepsChecksums && put.sha256 !== undefined ? { ChecksumSHA256: base64OfHex(put.sha256) } : checksum;
   const command = new PutObjectCommand({
     ...objectInput(bucket, put.key, put.contentType),
     Metadata: { [attemptEntry]: put.attempt },
     ContentLength: put.size,
     Body: body,
-    ...(bucket.keepsChecksums && put.sha256 !== undefined && { ChecksumSHA256: base64OfHex(put.sha256) }),
+    ...known,
   });
-  // Without a SHA-256 Amazon gets a checksum trailer, which brings a payload hash of its own.
-  if (!bucket.keepsChecksums || put.sha256 !== undefined) setPayloadHash(command, put.sha256);
+  // Without a known checksum Amazon gets one as a trailer, which brings a payload hash of its own.
+  if (!bucket.keepsChecksums || known !== undefined) setPayloadHash(command, put.sha256);
   const result = { ref: { key: put.key }, size: put.size };
   try {
     await bucket.run(signal, (options) => bucket.client.send(command, options));

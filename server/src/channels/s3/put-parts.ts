@@ -5,7 +5,7 @@ import { withRetry } from '../../core/retry.ts';
 import { untilAborted } from './body.ts';
 import type { BufferPool, Lease } from './buffer-pool.ts';
 import type { Bucket } from './client.ts';
-import { abortUpload, finishUpload, type ListedPart, multipartLimits, sendPart, startUpload } from './multipart.ts';
+import { abortUpload, finishUpload, type ListedPart, multipartLimits, sendHeldPart, startUpload } from './multipart.ts';
 import { cleanUp, discardObject } from './objects.ts';
 import { putBuffer } from './put-object.ts';
 import type { UploadState } from './ref.ts';
@@ -88,15 +88,15 @@ function createUpload(bucket: Bucket, { options, lease, signal, onFailure }: Upl
   let sizeBytes = 0;
   let finishing = false;
 
-  const send = async (body: Uint8Array, done: () => void): Promise<void> => {
+  const send = async (bytes: Uint8Array, done: () => void): Promise<void> => {
     const number = underWay.length + 1;
     if (number > multipartLimits.maxParts) throw tooLarge(options.pool.sizeBytes);
     state ??= await withRetry(() => startUpload(bucket, { ...options, signal }), signal);
-    sizeBytes += body.length;
-    const part = { state, number, body, size: body.length, signal };
+    sizeBytes += bytes.length;
+    const part = { state, number, bytes, signal, onProgress: options.onProgress };
     underWay.push(
-      withRetry(() => sendPart(bucket, part), signal)
-        .then((sent) => void parts.push({ ...sent, number, size: body.length }), onFailure)
+      withRetry(() => sendHeldPart(bucket, part), signal)
+        .then((sent) => void parts.push({ ...sent, number, size: bytes.length }), onFailure)
         .finally(done),
     );
   };
