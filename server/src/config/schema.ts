@@ -65,7 +65,7 @@ export const schema = z.strictObject({
   redisUrl: optional(text(/^(rediss?|unix):\/\/\S+$/, 'an address like redis://host:6379'), {
     secret: true,
     env: 'REDIS_URL',
-    description: 'Redis for rate limits shared by several nodes. Else memory, or PostgreSQL when that is configured.',
+    description: 'Not used yet. Limits that several nodes share are kept in PostgreSQL when it is configured, else in memory.',
   }),
 
   limits: z.strictObject({
@@ -95,10 +95,6 @@ export const schema = z.strictObject({
     chunkedTtlHours: setting(whole(1, 24 * 365), {
       default: 24,
       description: 'Hours without a new chunk after which a chunked upload is dropped.',
-    }),
-    resultTtlHours: setting(whole(1, 24 * 365), {
-      default: 24,
-      description: 'Hours for which the answer of a finished merge is repeated.',
     }),
     maxChunks: setting(whole(1, 1_000_000), { default: 10_000, description: 'Most chunks of one upload.' }),
     idleTimeoutSeconds: setting(whole(1, DAY_SECONDS), {
@@ -151,14 +147,6 @@ export const schema = z.strictObject({
       default: false,
       description: 'Whether `/metrics` answers everybody. Else only this machine and tokens with the permission `manage`.',
     }),
-  }),
-
-  jobs: z.strictObject({
-    pollSeconds: setting(whole(1, 3600), {
-      default: 5,
-      description: 'How often pending work (deletions, repairs) is looked for.',
-    }),
-    sweepSeconds: setting(whole(1, DAY_SECONDS), { default: 60, description: 'How often expired uploads and tokens are swept.' }),
   }),
 
   shutdownGraceSeconds: setting(whole(0, 3600), {
