@@ -8,6 +8,7 @@ import { filesApi } from './files/index.ts';
 import { manageApi } from './manage/index.ts';
 import { mediaErrorHandler, speaksMedia } from './media/envelope.ts';
 import { mediaApi } from './media/index.ts';
+import { openapiRoutes } from './openapi/index.ts';
 import { operations } from './operations/index.ts';
 import { relayApi } from './relay/index.ts';
 import { drain } from './request-body.ts';
@@ -59,6 +60,7 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   }
 
   app.register(operations(deps));
+  app.register(openapiRoutes());
   app.register(mediaApi(deps));
   app.register(uploadApi(deps));
   app.register(filesApi(deps));

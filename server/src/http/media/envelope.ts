@@ -52,7 +52,8 @@ export function mediaErrorHandler({ log, now }: Pick<HttpDeps, 'log' | 'now'>) {
 /** Names that the wire notes give to codes of ours. */
 const wireCodes: Readonly<Record<string, string>> = { too_large: 'file_too_large' };
 
-function errorBody(error: StowageError, seconds: number | undefined): ErrorBody {
+/** The `error` of the envelope; `seconds` is what Retry-After says. */
+export function errorBody(error: StowageError, seconds: number | undefined): ErrorBody {
   const { message, code, retryable, details } = error;
   return {
     message,

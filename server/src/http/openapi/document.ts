@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import packageJson from '../../../package.json' with { type: 'json' };
+import { namedSchemas, refTo } from './named.ts';
+import { type Access, type Answer, type Content, headers, type Operation, type ParameterPlace } from './operation.ts';
+import { operations, tags } from './operations/index.ts';
+import { tidy } from './tidy.ts';
+
+export interface OpenApiDocument {
+  readonly openapi: string;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, object>>>>;
+  readonly components: Readonly<Record<string, object>>;
+}
+
+/** The OpenAPI 3.1 description of everything the server answers, made from the schemas it uses. */
+export function openApiDocument(): OpenApiDocument {
+  return tidy({
+    openapi: '3.1.1',
+    info: {
+      title: 'Stowage',
+      version: packageJson.version,
+      summary: 'Self-hosted media upload gateway',
+      description: intro,
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: '/', description: 'This server' }],
+    tags,
+    security: [{ token: [] }],
+    paths: paths(operations),
+    components: { schemas: namedSchemas(), headers, securitySchemes },
+  });
+}
+
+const intro = `Two upload APIs over one library of files: what comes in through one is seen through the other.
+
+**Media API** (\`/api/v1\`): ask for an upload URL, send the bytes there, complete. Every answer is JSON in one envelope: \`data\`, \`error\`, \`meta\`. Decide by \`error.code\`; \`error.retryable\` says whether the same request may work later.
+
+**Upload API** (\`/upload\`): one POST stores a file and answers its link. Errors are a line of text.
+
+**Limits.** The Media API allows 60 requests a minute and 1,000 an hour per token unless configured otherwise; the headers \`X-RateLimit-*\` tell where you are. Sending bytes to an upload URL does not count.
+
+**Files** are read at \`/file/...\` by anybody who has the link.`;
+
+const securitySchemes = {
+  token: { type: 'http', scheme: 'bearer', description: 'An API token: `Authorization: Bearer <token>`.' },
+  authCode: { type: 'apiKey', in: 'header', name: 'authCode', description: 'The upload code, where one is configured.' },
+  authCodeQuery: { type: 'apiKey', in: 'query', name: 'authCode', description: 'The same in the query.' },
+  authCodeCookie: { type: 'apiKey', in: 'cookie', name: 'authCode', description: 'The same as a cookie.' },
+};
+
+const security: Readonly<Record<Access, readonly object[]>> = {
+  token: [{ token: [] }],
+  upload: [{ token: [] }, { authCode: [] }, { authCodeQuery: [] }, { authCodeCookie: [] }],
+  local: [{ token: [] }, {}],
+  none: [],
+};
+
+function paths(all: readonly Operation[]): Record<string, Record<string, object>> {
+  const found: Record<string, Record<string, object>> = {};
+  for (const operation of all) {
+    found[operation.path] = { ...found[operation.path], [operation.method]: describe(operation) };
+  }
+  return found;
+}
+
+function describe({ id, tag, summary, description, access, parameters = {}, body, answers }: Operation): object {
+  return {
+    operationId: id,
+    tags: [tag],
+    summary,
+    ...(description !== undefined && { description }),
+    security: security[access],
+    parameters: Object.entries(parameters).flatMap(([place, schema]) => parametersOf(place as ParameterPlace, schema)),
+    ...(body && { requestBody: { required: body.required, content: contents(body.content) } }),
+    responses: Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, response(answer)])),
+  };
+}
+
+function parametersOf(place: ParameterPlace, schema: z.ZodObject): readonly object[] {
+  const { properties = {}, required = [] } = z.toJSONSchema(schema, { io: 'input' });
+  return Object.entries(properties).map(([name, property]) => {
+    const { description, example, ...rest } = property as Record<string, unknown>;
+    return {
+      name,
+      in: place,
+      required: required.includes(name),
+      ...(description !== undefined && { description }),
+      schema: rest,
+      ...(example !== undefined && { example }),
+    };
+  });
+}
+
+function response({ description, headers: names = [], content }: Answer): object {
+  return {
+    description,
+    ...(names.length > 0 && {
+      headers: Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }])),
+    }),
+    ...(content && { content: contents(content) }),
+  };
+}
+
+function contents(all: Readonly<Record<string, Content>>): object {
+  return Object.fromEntries(
+    Object.entries(all).map(([mediaType, { schema, examples }]) => [
+      mediaType,
+      { schema: refTo(schema), ...(examples && { examples }) },
+    ]),
+  );
+}

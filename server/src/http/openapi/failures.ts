@@ -1,0 +1,167 @@
+import { type ErrorCode, type ErrorDetails, fail } from '../../core/errors.ts';
+import { errorBody } from '../media/envelope.ts';
+import { retryAfterSeconds } from '../to-error.ts';
+import type { Answer, Answers, Content, Example, HeaderName } from './operation.ts';
+import { plainError, text } from './schemas/common.ts';
+import { directError } from './schemas/direct.ts';
+import { mediaError } from './schemas/envelope.ts';
+import { manageError } from './schemas/manage.ts';
+
+/** A code alone, or with what this place says differently. `as` tells several failures of one code apart. */
+export type Failure = ErrorCode | (ErrorDetails & { readonly code: ErrorCode; readonly as?: string });
+
+interface Said {
+  readonly status: number;
+  readonly name: string;
+  readonly mediaType: string;
+  readonly content: Content;
+  readonly headers: readonly HeaderName[];
+}
+
+const meta = { request_id: 'a1b2c3d4', timestamp: '2026-04-10T12:00:00.000Z' };
+
+/** Failures as the Media API says them: in the envelope, one example per code. */
+export function mediaFailures(failures: readonly Failure[]): Answers {
+  return gather(
+    failures.map((failure) => {
+      const { error, name } = thrown(failure);
+      const seconds = retryAfterSeconds(error) ?? (error.status === 503 ? 1 : undefined);
+      const value = { data: null, error: errorBody(error, seconds), meta };
+      return said({ error, name, seconds, mediaType: 'application/json', schema: mediaError, value });
+    }),
+  );
+}
+
+/** Failures as the Upload API and `/file` say them: `Error: ` and a sentence; 401 is one word. */
+export function textFailures(failures: readonly Failure[]): Answers {
+  return gather(
+    failures.map((failure) => {
+      const { error, name } = thrown(failure);
+      const value = error.status === 401 ? 'Unauthorized' : bare.test(error.message) ? error.message : `Error: ${error.message}`;
+      return said({ error, name, seconds: retryAfterSeconds(error), mediaType: 'text/plain', schema: text, value });
+    }),
+  );
+}
+
+// Texts of channel groups that clients know as they are (upload/channel-texts.ts).
+const bare = /^(Error: |upload error, |\{)/;
+
+/** Failures as the Hugging Face routes say them. */
+export function directFailures(failures: readonly Failure[]): Answers {
+  return gather(
+    failures.map((failure) => {
+      const { error, name } = thrown(failure);
+      return said({ error, name, mediaType: 'application/json', schema: directError, value: { error: error.message } });
+    }),
+  );
+}
+
+/** Failures as management says them; 401 and 403 are text. */
+export function manageFailures(failures: readonly Failure[]): Answers {
+  return gather(
+    failures.map((failure) => {
+      const { error, name } = thrown(failure);
+      const seconds = retryAfterSeconds(error);
+      const isText = error.status === 401 || error.status === 403;
+      if (isText) {
+        const value = error.status === 401 ? 'You need to login' : error.message;
+        return said({ error, name, mediaType: 'text/plain', schema: text, value });
+      }
+      const value = { success: false, error: error.message, ...(error.details && { details: error.details }) };
+      return said({ error, name, seconds, mediaType: 'application/json', schema: manageError, value });
+    }),
+  );
+}
+
+/** Failures of addresses that belong to neither API. */
+export function plainFailures(failures: readonly Failure[]): Answers {
+  return gather(
+    failures.map((failure) => {
+      const { error, name } = thrown(failure);
+      const value = { error: error.message, retryable: error.retryable };
+      return said({ error, name, mediaType: 'application/json', schema: plainError, value });
+    }),
+  );
+}
+
+/** Several sets of answers as one; those of a status are joined. */
+export function joined(...sets: readonly Answers[]): Answers {
+  const all: Record<string, Answer> = {};
+  for (const set of sets) {
+    for (const [status, answer] of Object.entries(set)) {
+      const known = all[status];
+      all[status] = known === undefined ? answer : join(known, answer);
+    }
+  }
+  return all;
+}
+
+function thrown(failure: Failure) {
+  const { code, as, ...details } = typeof failure === 'string' ? { code: failure } : { as: undefined, ...failure };
+  const error = fail(code, { ...usual[code], ...details });
+  return { error, name: as === undefined ? code : `${code}.${as}` };
+}
+
+/** Waits that always come with these. */
+const usual: Partial<Record<ErrorCode, ErrorDetails>> = {
+  rate_limit_exceeded: { message: 'Rate limit exceeded. Retry after 32 seconds.', retryAfterMs: 32_000 },
+  idempotency_in_flight: { retryAfterMs: 1000 },
+};
+
+interface Saying {
+  readonly error: { readonly status: number; readonly message: string };
+  readonly name: string;
+  readonly seconds?: number | undefined;
+  readonly mediaType: string;
+  readonly schema: Content['schema'];
+  readonly value: unknown;
+}
+
+function said({ error, name, seconds, mediaType, schema, value }: Saying): Said {
+  const example: Example = { summary: error.message, value };
+  return {
+    status: error.status,
+    name,
+    mediaType,
+    content: { schema, examples: { [name]: example } },
+    headers: [
+      ...(seconds === undefined ? [] : (['Retry-After'] as const)),
+      ...(error.status === 401 ? (['WWW-Authenticate'] as const) : []),
+    ],
+  };
+}
+
+function gather(all: readonly Said[]): Answers {
+  return joined(
+    ...all.map(({ status, mediaType, content, headers }) => ({
+      [status]: { description: meanings[status] ?? 'Failed.', headers, content: { [mediaType]: content } },
+    })),
+  );
+}
+
+function join(one: Answer, other: Answer): Answer {
+  const content: Record<string, Content> = { ...one.content };
+  for (const [mediaType, { schema, examples }] of Object.entries(other.content ?? {})) {
+    content[mediaType] = { schema, examples: { ...content[mediaType]?.examples, ...examples } };
+  }
+  return { ...one, headers: [...new Set([...(one.headers ?? []), ...(other.headers ?? [])])], content };
+}
+
+const meanings: Readonly<Record<number, string>> = {
+  400: 'The request is not valid.',
+  401: 'No valid credentials.',
+  403: 'Not allowed.',
+  404: 'There is no such thing.',
+  408: 'The body stopped coming.',
+  409: 'The state does not allow this.',
+  410: 'Its time is over.',
+  413: 'Too large.',
+  415: 'Not the type that belongs here.',
+  416: 'No byte of the file lies in this range.',
+  422: 'The content cannot be taken.',
+  429: 'Too many requests; wait as long as Retry-After says.',
+  500: 'Something failed on our side; a later try may work.',
+  502: 'The storage backend failed.',
+  503: 'Not available at the moment; wait as long as Retry-After says.',
+  507: 'No space left.',
+};

@@ -1,0 +1,30 @@
+import { z } from 'zod';
+
+interface Name {
+  readonly id: string;
+}
+
+const registry = z.registry<Name>();
+
+/** Gives a schema its name under `components.schemas`; wherever it is used, the document points there. */
+export function named<Schema extends z.ZodType>(id: string, schema: Schema): Schema {
+  registry.add(schema, { id });
+  return schema;
+}
+
+/** Throws for a schema without a name: bodies are always named, so that generated clients have types for them. */
+export function refTo(schema: z.ZodType): { readonly $ref: string } {
+  const name = registry.get(schema);
+  if (name === undefined) throw new TypeError('A body needs a schema with a name.');
+  return { $ref: uri(name.id) };
+}
+
+/** Every named schema as JSON Schema 2020-12, by name. */
+export function namedSchemas(): Readonly<Record<string, object>> {
+  const { schemas } = z.toJSONSchema(registry, { uri, io: 'input' });
+  return Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+function uri(id: string): string {
+  return `#/components/schemas/${id}`;
+}

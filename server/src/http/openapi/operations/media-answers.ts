@@ -1,0 +1,41 @@
+import { type Failure, joined, mediaFailures } from '../failures.ts';
+import type { Answers, HeaderName } from '../operation.ts';
+
+/** On every answer to a known token. */
+export const rateHeaders = [
+  'X-Request-Id',
+  'X-RateLimit-Limit',
+  'X-RateLimit-Remaining',
+  'X-RateLimit-Reset',
+] as const satisfies readonly HeaderName[];
+
+/** What any call with a token may be answered. */
+const always: readonly Failure[] = [
+  'unauthorized',
+  'rate_limit_exceeded',
+  { code: 'rate_limit_exceeded', as: 'guessing', message: 'Too many wrong credentials. Try again later.', retryAfterMs: 900_000 },
+  'internal_error',
+  'service_unavailable',
+];
+export const mayUpload: Failure = { code: 'insufficient_scope', details: { required: 'upload' } };
+export const idle: Failure = { code: 'client_closed', status: 408, message: 'No data arrived for 30 seconds.' };
+export const unknownMedia: Failure = { code: 'not_found', message: 'Media not found.' };
+
+/** Any other status comes in the same envelope. */
+export const otherFailures: Answers = {
+  default: {
+    description:
+      'Anything else that may go wrong, always in this envelope: also unknown addresses, wrong methods and requests that are hardly HTTP.',
+    content: failuresOf(['method_not_allowed', { code: 'not_found', message: 'No such address.' }, 'bad_request']),
+  },
+};
+
+function failuresOf(failures: readonly Failure[]) {
+  const answers = Object.values(mediaFailures(failures));
+  return joined(...answers.map((answer) => ({ all: answer }))).all?.content ?? {};
+}
+
+/** Answers of an operation that wants a token: its own, and what any such call may be answered. */
+export function mediaAnswers(success: Answers, failures: readonly Failure[]): Answers {
+  return joined(success, mediaFailures([...always, ...failures]), otherFailures);
+}

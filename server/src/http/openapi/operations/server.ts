@@ -1,0 +1,83 @@
+import { plainFailures } from '../failures.ts';
+import type { Operation } from '../operation.ts';
+import { text } from '../schemas/common.ts';
+import { health, openApiSelf, readiness } from '../schemas/operations.ts';
+
+const tag = 'Operations';
+
+export const serverOperations: readonly Operation[] = [
+  {
+    id: 'getHealth',
+    method: 'get',
+    path: '/healthz',
+    tag,
+    summary: 'Whether the process lives',
+    access: 'none',
+    answers: {
+      200: {
+        description: 'It does.',
+        content: { 'application/json': { schema: health, examples: { ok: { value: { status: 'ok' } } } } },
+      },
+    },
+  },
+  {
+    id: 'getReadiness',
+    method: 'get',
+    path: '/readyz',
+    tag,
+    summary: 'Whether requests can be served',
+    access: 'none',
+    answers: {
+      200: {
+        description: 'They can.',
+        content: { 'application/json': { schema: readiness, examples: { ready: { value: { status: 'ready' } } } } },
+      },
+      503: {
+        description: 'Not now: the server is on its way down, or its database does not answer.',
+        content: {
+          'application/json': {
+            schema: readiness,
+            examples: {
+              stopping: { value: { status: 'stopping' } },
+              database: { value: { status: 'The database does not answer.' } },
+            },
+          },
+        },
+      },
+    },
+  },
+  {
+    id: 'getMetrics',
+    method: 'get',
+    path: '/metrics',
+    tag,
+    summary: 'Metrics for Prometheus',
+    description: 'Open to the machine itself, to everybody when configured so, and to tokens with the permission `manage`.',
+    access: 'local',
+    answers: {
+      200: { description: 'Metrics in the text format.', content: { 'text/plain': { schema: text } } },
+      ...plainFailures(['unauthorized', { code: 'insufficient_scope', details: { required: 'manage' } }, 'rate_limit_exceeded']),
+    },
+  },
+  {
+    id: 'getOpenApi',
+    method: 'get',
+    path: '/openapi.json',
+    tag,
+    summary: 'This document',
+    access: 'none',
+    answers: {
+      200: { description: 'OpenAPI 3.1.', headers: ['ETag'], content: { 'application/json': { schema: openApiSelf } } },
+      304: { description: 'The copy is current.', headers: ['ETag'] },
+    },
+  },
+  {
+    id: 'getDocs',
+    method: 'get',
+    path: '/docs',
+    tag,
+    summary: 'This document as a page',
+    access: 'none',
+    answers: { 200: { description: 'A page that loads nothing from other hosts.', content: { 'text/html': { schema: text } } } },
+  },
+];

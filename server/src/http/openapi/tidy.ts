@@ -1,0 +1,48 @@
+type Node = Readonly<Record<string, unknown>>;
+
+/**
+ * JSON Schema as zod writes it, made for readers and generators: objects may grow (the tests are stricter), formats stand without their
+ * patterns, whole numbers without the limits of JavaScript, and "or null" is a type instead of a choice.
+ */
+export function tidy<Tree>(tree: Tree): Tree {
+  return tidied(tree) as Tree;
+}
+
+function tidied(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(tidied);
+  if (typeof value !== 'object' || value === null) return value;
+  return simplified(
+    Object.fromEntries(Object.entries(value).map(([key, child]) => [key, keepsText(key) ? child : tidied(child)])),
+  );
+}
+
+/** What stands in examples is not a schema. */
+function keepsText(key: string): boolean {
+  return key === 'value' || key === 'example';
+}
+
+function simplified(node: Node): Node {
+  const { $schema: _schema, $id: _id, ...rest } = node;
+  return nullable(withoutNoise(rest));
+}
+
+function withoutNoise(node: Node): Node {
+  const { additionalProperties, pattern, minimum, maximum, contentEncoding, ...rest } = node;
+  return {
+    ...rest,
+    ...(additionalProperties !== undefined && additionalProperties !== false && { additionalProperties }),
+    ...(pattern !== undefined && node.format === undefined && { pattern }),
+    ...(minimum !== undefined && minimum !== Number.MIN_SAFE_INTEGER && { minimum }),
+    ...(maximum !== undefined && maximum !== Number.MAX_SAFE_INTEGER && { maximum }),
+    ...(contentEncoding !== undefined && contentEncoding !== 'binary' && { contentEncoding }),
+  };
+}
+
+function nullable(node: Node): Node {
+  const { anyOf, ...rest } = node;
+  if (!Array.isArray(anyOf) || anyOf.length !== 2) return node;
+  const [one, other] = anyOf as [Node, Node];
+  if (other.type !== 'null' || typeof one.type !== 'string') return node;
+  const { type, enum: values, ...facts } = one;
+  return { ...facts, ...rest, type: [type, 'null'], ...(Array.isArray(values) && { enum: [...values, null] }) };
+}
