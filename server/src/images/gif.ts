@@ -2,7 +2,7 @@ import { type Caps, type Size, tooManyFrames } from './caps.ts';
 import { corrupt, take, takeIfThere, type Walk } from './walk.ts';
 
 const maxWalkBytes = 1024 * 1024;
-const checkpointBytes = 8 * 1024;
+const leastWalkBytes = 8 * 1024;
 /** Frames that small on average are worth counting on. */
 const smallFrameBytes = 2048;
 const tailBytes = 1024;
@@ -26,19 +26,22 @@ export function* walkWholeGif(fileBytes: number, caps: Caps): Walk<Size> {
 function* walkBlocks(start: number, caps: Caps): Walk<{ ended: boolean }> {
   let at = start;
   let frames = 0;
-  while (at < start + maxWalkBytes) {
-    const walked = at - start;
-    if (walked > checkpointBytes && frames * smallFrameBytes < walked) break;
+  while (at < start + walkBytes(frames)) {
     const block = (yield* takeIfThere(at, 1))?.[0];
     if (block === 0x3b) return { ended: true };
-    if (block === 0x21) at = yield* skipSubBlocks(at + 2, start + maxWalkBytes);
+    if (block === 0x21) at = yield* skipSubBlocks(at + 2, start + walkBytes(frames));
     else if (block === 0x2c) {
       if (++frames > caps.maxFrames) throw tooManyFrames(caps);
       const flags = (yield* takeIfThere(at + 9, 1))?.[0];
-      at = yield* skipSubBlocks(at + 11 + tableBytes(flags), start + maxWalkBytes);
+      at = yield* skipSubBlocks(at + 11 + tableBytes(flags), start + walkBytes(frames));
     } else break;
   }
   return { ended: false };
+}
+
+/** How far to look, after so many frames. */
+function walkBytes(frames: number): number {
+  return Math.min(maxWalkBytes, Math.max(leastWalkBytes, frames * smallFrameBytes));
 }
 
 function tableBytes(flags = 0): number {

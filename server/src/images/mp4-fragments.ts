@@ -1,28 +1,39 @@
 import { type Box, childrenOf, find, nextBox, payload, prefetch } from './boxes.ts';
-import { longest, type Movie } from './mp4-movie.ts';
+import type { Movie } from './mp4-movie.ts';
 import { take, takeIfThere, type Walk } from './walk.ts';
 
-/** Seconds at which the last samples of a fragment (moof) end, the latest of its tracks. */
-export function* fragmentEnd(moof: Box, movie: Movie): Walk<number | null> {
-  yield* prefetch(moof);
-  const ends: (number | null)[] = [];
-  for (const box of yield* childrenOf(moof)) {
-    if (box.type === 'traf') ends.push(yield* trackEnd(box, movie));
-  }
-  return longest(ends);
+/** Seconds on the clock of the movie. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
 }
 
-function* trackEnd(traf: Box, { tracks, sampleTicks }: Movie): Walk<number | null> {
+/** From the first to the last sample of the fragments (moof), over all tracks. */
+export function* spanOf(fragments: readonly Box[], movie: Movie): Walk<Span | undefined> {
+  const spans: Span[] = [];
+  for (const moof of fragments) {
+    yield* prefetch(moof);
+    for (const box of yield* childrenOf(moof)) {
+      const span = box.type === 'traf' ? yield* trackSpan(box, movie) : undefined;
+      if (span !== undefined) spans.push(span);
+    }
+  }
+  if (spans.length === 0) return undefined;
+  return { start: Math.min(...spans.map(({ start }) => start)), end: Math.max(...spans.map(({ end }) => end)) };
+}
+
+function* trackSpan(traf: Box, { tracks, sampleTicks }: Movie): Walk<Span | undefined> {
   const boxes = yield* childrenOf(traf);
   const header = find(boxes, 'tfhd');
   const time = find(boxes, 'tfdt');
-  if (header === undefined || time === undefined) return null;
+  if (header === undefined || time === undefined) return undefined;
   const { id, ticks } = yield* walkFragmentHeader(header);
   const timescale = tracks.find((track) => track.id === id)?.timescale ?? 0;
-  if (timescale === 0) return null;
-  let end = yield* baseTime(time);
+  if (timescale === 0) return undefined;
+  const start = yield* baseTime(time);
+  let end = start;
   for (const run of boxes.filter(({ type }) => type === 'trun')) end += yield* runTicks(run, ticks ?? sampleTicks.get(id) ?? 0);
-  return end / timescale;
+  return { start: start / timescale, end: end / timescale };
 }
 
 function* walkFragmentHeader(box: Box): Walk<{ id: number; ticks: number | undefined }> {

@@ -1,6 +1,6 @@
 import type { MediaFacts } from '../core/probe.ts';
 import { type Box, nextBox } from './boxes.ts';
-import { fragmentEnd, indexedSeconds, lastIndexedFragment } from './mp4-fragments.ts';
+import { indexedSeconds, lastIndexedFragment, spanOf } from './mp4-fragments.ts';
 import { longest, type Movie, walkMovie } from './mp4-movie.ts';
 import { corrupt, type Walk } from './walk.ts';
 
@@ -36,26 +36,26 @@ function* nextWhole(at: number, fileBytes: number): Walk<Box | undefined> {
 
 /** Checks what follows the movie box, as far as it is not too much, and tells how long the fragments in it last. */
 function* walkRest(start: number, fileBytes: number, movie: Movie): Walk<number | null> {
-  const indexed = movie.fragmented ? yield* lastIndexedFragment(fileBytes) : undefined;
-  if (indexed !== undefined) return yield* fragmentEnd(indexed, movie);
+  const last = movie.fragmented ? yield* lastIndexedFragment(fileBytes) : undefined;
   const fragments: Box[] = [];
-  let segments = 0;
+  let indexed = 0;
   let at = start;
   for (let count = 0; count < maxTopBoxes; count++) {
     const box = yield* nextWhole(at, fileBytes);
-    if (box === undefined) break;
+    if (box === undefined) return indexed || (yield* secondsOf(fragments, movie));
     if (box.type === 'moof') fragments.push(box);
-    if (box.type === 'sidx' && movie.fragmented) segments += yield* indexedSeconds(box);
+    if (fragments.length > 0 && last !== undefined) return yield* secondsOf([...fragments, last], movie);
+    if (box.type === 'sidx') indexed += yield* indexedSeconds(box);
     at = box.end;
   }
-  if (segments > 0) return segments;
-  const isWhole = (yield* nextBox(at, fileBytes)) === undefined;
-  return movie.fragmented && isWhole ? yield* lastEnd(fragments, movie) : null;
+  return indexed || null;
 }
 
-/** Tracks may take turns, a fragment each. */
-function* lastEnd(fragments: readonly Box[], movie: Movie): Walk<number | null> {
-  const ends: (number | null)[] = [];
-  for (const fragment of fragments.slice(-4)) ends.push(yield* fragmentEnd(fragment, movie));
-  return longest(ends);
+function* secondsOf(fragments: readonly Box[], movie: Movie): Walk<number | null> {
+  // Tracks may take turns, a fragment each.
+  const outermost = fragments.length > 8 ? [...fragments.slice(0, 4), ...fragments.slice(-4)] : fragments;
+  const span = yield* spanOf(outermost, movie);
+  if (span === undefined) return null;
+  // A recording of something live does not begin at zero; fragments that follow samples of the movie box do not either.
+  return movie.seconds === null ? span.end - span.start : span.end;
 }

@@ -29,11 +29,15 @@ export function corrupt(message: string): StowageError {
   return fail('invalid_media', { message });
 }
 
+/** A picture takes some dozens; more would cost an upload milliseconds. */
+const maxHeadAsks = 512;
+
 /** Runs a walk over what is at hand; undefined when it cannot do without more. */
 export function walkHead<T>(walk: Walk<T>, head: Uint8Array): T | undefined {
   const bytes = Buffer.from(head.buffer, head.byteOffset, head.byteLength);
   let step = walk.next();
-  while (!step.done) {
+  for (let asks = 0; !step.done; asks++) {
+    if (asks >= maxHeadAsks) return undefined;
     const { start, bytes: count, optional } = step.value;
     const atHand = start + count <= bytes.length;
     if (!atHand && !optional) return undefined;
