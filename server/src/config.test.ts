@@ -265,10 +265,10 @@ describe('channels', () => {
 
   it('are what the routing may name', () => {
     const channels = [{ ...s3, name: 'main' }, { type: 'local' }];
-    const routing = { defaultChannel: 's3/main', imageChannel: 'main', fallbackOrder: ['local', 's3'] };
+    const routing = { defaultChannel: 's3', imageChannel: 'main', fallbackOrder: ['local', 's3'] };
     expect(good({}, { channels, routing }).routing).toMatchObject(routing);
     expect(problems({ STOWAGE_ROUTING_DEFAULT_CHANNEL: 'mian' }, { channels })).toEqual([
-      'STOWAGE_ROUTING_DEFAULT_CHANNEL names "mian", but there is no enabled channel of that name or type. Did you mean "main"?',
+      'STOWAGE_ROUTING_DEFAULT_CHANNEL names "mian", but there is no enabled channel of that name or group. Did you mean "main"?',
     ]);
   });
 });

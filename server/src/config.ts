@@ -88,18 +88,16 @@ interface RoutingContext {
   readonly report: Report;
 }
 
-/** Every channel that the routing names must be there: by name, by type or group, or as `type/name`. */
+/** Every channel that the routing names must be there, by name or by group (`uploadChannel` of the Upload API). */
 function checkRouting({ routing }: Settings, { channels, drivers, found, report }: RoutingContext): void {
   const groups = new Map(drivers.map(({ type, group }) => [type, group]));
-  const known = new Set(
-    channels.flatMap(({ type, name, enabled }) => (enabled ? [name, type, groups.get(type) ?? type, `${type}/${name}`] : [])),
-  );
+  const known = new Set(channels.flatMap(({ type, name, enabled }) => (enabled ? [name, groups.get(type) ?? type] : [])));
   for (const [name, value] of Object.entries(routing)) {
     const wanted = typeof value === 'string' ? [value] : Array.isArray(value) ? value : [];
     for (const channel of wanted.filter((one) => !known.has(one))) {
       const source = found.get(`routing.${name}`)?.source ?? name;
       report(
-        `${source} names "${channel}", but there is no enabled channel of that name or type.${didYouMean(channel, [...known])}`,
+        `${source} names "${channel}", but there is no enabled channel of that name or group.${didYouMean(channel, [...known])}`,
       );
     }
   }

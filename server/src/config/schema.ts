@@ -7,7 +7,7 @@ const GIB = 2 ** 30;
 const DAY_SECONDS = 86_400;
 
 const word = text(/^\S+$/, 'a text without spaces');
-const channelName = text(/\S/, 'the name of a channel, its type, or type/name');
+const channelName = text(/\S/, 'the name of a channel, or a group such as telegram, s3 or cfr2');
 const password = text(/^[\x21-\x7e]{8,}$/, 'at least 8 printable characters without spaces');
 
 /** Every setting of Stowage but the settings of channel types, which their drivers bring. */
@@ -105,7 +105,7 @@ export const schema = z.strictObject({
 
   routing: z.strictObject({
     defaultChannel: optional(channelName, { description: 'Channel of uploads that name none. Else the first enabled one.' }),
-    fallbackOrder: optional(list(channelName, 'names or types of channels'), {
+    fallbackOrder: optional(list(channelName, 'names or groups of channels'), {
       description: 'Channels to try, in this order, when the chosen one fails. Else all others, as the Upload API lists them.',
     }),
     loadBalance: setting(flag(), {
