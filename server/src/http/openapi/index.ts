@@ -1,12 +1,10 @@
-import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import { preconditionStatus } from '../conditional.ts';
 import { routePath } from '../routes.ts';
-import { docsPage } from './docs-page.ts';
-import { openApiDocument } from './document.ts';
-import { loadRendererScript, type RendererScript } from './renderer-script.ts';
+import { docsPage, docsPolicy } from './docs-page.ts';
+import { etagOf, loadRendererScript, type Packed } from './renderer-script.ts';
 
 const unpack = promisify(gunzip);
 
@@ -14,8 +12,8 @@ const unpack = promisify(gunzip);
 export function openapiRoutes(): FastifyPluginAsync {
   return async (app) => {
     const startedAt = Date.now();
-    let json: { readonly text: string; readonly etag: string } | undefined;
-    let script: Promise<RendererScript> | undefined;
+    let json: Promise<Written> | undefined;
+    let script: Promise<Packed> | undefined;
 
     const isCurrent = (request: FastifyRequest, reply: FastifyReply, etag: string): boolean => {
       reply.header('etag', etag).header('cache-control', 'no-cache').header('x-content-type-options', 'nosniff');
@@ -23,30 +21,32 @@ export function openapiRoutes(): FastifyPluginAsync {
     };
 
     routePath(app, '/openapi.json', {
-      GET: (request, reply) => {
-        json ??= describeOnce();
+      GET: async (request, reply) => {
+        json ??= writeDocument();
+        const { text, etag } = await json;
         reply.header('access-control-allow-origin', '*');
-        if (isCurrent(request, reply, json.etag)) return reply.code(304).send();
-        return reply.type('application/json; charset=utf-8').send(json.text);
+        if (isCurrent(request, reply, etag)) return reply.code(304).send();
+        return reply.type('application/json; charset=utf-8').send(text);
       },
     });
 
     routePath(app, '/docs', {
-      GET: (_request, reply) => {
-        const { html, policy } = docsPage();
-        return reply
-          .header('content-security-policy', policy)
-          .header('cache-control', 'no-store')
+      GET: (_request, reply) =>
+        reply
+          .header('content-security-policy', docsPolicy)
+          .header('cache-control', 'no-cache')
           .header('referrer-policy', 'no-referrer')
           .header('x-content-type-options', 'nosniff')
           .type('text/html; charset=utf-8')
-          .send(html);
-      },
+          .send(docsPage),
     });
 
     routePath(app, '/docs/scalar.js', {
       GET: async (request, reply) => {
-        script ??= loadRendererScript();
+        script ??= loadRendererScript().catch((error: unknown) => {
+          script = undefined;
+          throw error;
+        });
         const { gzipped, etag } = await script;
         reply.header('vary', 'Accept-Encoding').type('text/javascript; charset=utf-8');
         if (isCurrent(request, reply, etag)) return reply.code(304).send();
@@ -57,7 +57,14 @@ export function openapiRoutes(): FastifyPluginAsync {
   };
 }
 
-function describeOnce(): { readonly text: string; readonly etag: string } {
+interface Written {
+  readonly text: string;
+  readonly etag: string;
+}
+
+/** Loaded only now: nothing else at run time needs the schemas of answers. */
+async function writeDocument(): Promise<Written> {
+  const { openApiDocument } = await import('./document.ts');
   const text = JSON.stringify(openApiDocument());
-  return { text, etag: `"${createHash('sha256').update(text).digest('hex').slice(0, 32)}"` };
+  return { text, etag: etagOf(text) };
 }

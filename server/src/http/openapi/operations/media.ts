@@ -18,13 +18,9 @@ const tag = 'Media';
 const byId = z.object({ id: z.uuid().meta({ description: 'Id of the media; any other text is answered like an unknown id.' }) });
 
 const idempotencyHeader = z.object({
-  'Idempotency-Key': z
-    .string()
-    .max(255)
-    .optional()
-    .meta({
-      description: 'The same key with the same body gets the same answer for a day, so that a repeat makes nothing twice.',
-    }),
+  'Idempotency-Key': z.string().max(255).optional().meta({
+    description: 'The same key with the same body gets the same answer for a day, so that a repeat makes nothing twice.',
+  }),
 });
 
 const listQuery = listQuerySchema.extend({
