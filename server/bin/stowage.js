@@ -12,7 +12,15 @@ const NEEDED = 24;
 // Durable writes wait in fsync: with libuv's four threads they would wait for each other. Read when the first file call is made.
 process.env.UV_THREADPOOL_SIZE ??= '16';
 
+/**
+ * For a small server (docs/decisions/003-hot-path.md): bodies pass through the young generation, which is to hand their buffers back early, and each thread of
+ * the pool would keep a heap of its own. Both are read only when a process starts.
+ */
+const NODE_FLAGS = ['--max-semi-space-size=4'];
+const MALLOC = { MALLOC_ARENA_MAX: '2' };
+
 if (majorOf(process.versions.node) >= NEEDED) {
+  startOverSmall();
   keepCompiled();
   import('../src/main.ts').catch(die);
 } else {
@@ -30,6 +38,15 @@ function keepCompiled() {
   nodeModule.enableCompileCache(folder);
   // It would be written at the end only, and a server may end by a power cut.
   setTimeout(() => nodeModule.flushCompileCache(), 5000).unref();
+}
+
+/** Puts the same program with these settings in the place of this process, which keeps its id. Does not come back; where it cannot be done, goes on as it is. */
+function startOverSmall() {
+  const isServer = process.argv[2] === undefined || process.argv[2] === 'serve';
+  const isDone = NODE_FLAGS.every((flag) => process.execArgv.includes(flag));
+  if (!isServer || isDone || process.platform === 'win32' || !process.execve) return;
+  const args = [process.execPath, ...NODE_FLAGS, ...process.execArgv, ...process.argv.slice(1)];
+  process.execve(process.execPath, args, { ...MALLOC, ...process.env });
 }
 
 function majorOf(version) {

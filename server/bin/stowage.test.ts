@@ -14,7 +14,11 @@ const old = ['/usr/bin/node', '/usr/local/bin/node'].find((path) => {
 });
 
 const MAIN = `
-const [first]: string[] = process.argv.slice(2);
+const [first, second]: string[] = process.argv.slice(2);
+if (second === 'shape') {
+  console.log(JSON.stringify({ pid: process.pid, flags: process.execArgv, arenas: process.env.MALLOC_ARENA_MAX }));
+  process.exit();
+}
 console.log('main', process.argv.slice(2).join(' '), process.versions.node.split('.')[0]);
 if (first === 'wait') {
   const timer = setInterval(() => {}, 1000);
@@ -38,6 +42,12 @@ describe('the launcher', () => {
   it('runs main.ts with its arguments on a new Node', () => {
     const { stdout, status } = spawnSync(process.execPath, [launcher, 'token', 'list'], { encoding: 'utf8' });
     expect({ stdout, status }).toEqual({ stdout: expect.stringMatching(/^main token list 2\d\n$/), status: 7 });
+  });
+
+  it('starts a server with a small heap, as the same process', async () => {
+    const child = spawn(process.execPath, [launcher, 'serve', 'shape'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const shape = JSON.parse(await text(child.stdout));
+    expect(shape).toEqual({ pid: child.pid, flags: ['--max-semi-space-size=4'], arenas: '2' });
   });
 
   it.skipIf(!old)('says in one sentence what an old Node lacks (skipped where there is no Node before 24)', () => {
