@@ -2,7 +2,7 @@ import { type Box, childrenOf, descend, find, payload, prefetch } from './boxes.
 import { type Size, turned } from './caps.ts';
 import type { Walk } from './walk.ts';
 
-export interface Track {
+interface Track {
   readonly id: number;
   readonly isVideo: boolean;
   readonly size: Size | null;
@@ -49,8 +49,8 @@ export function* walkMovie(moov: Box): Walk<Movie> {
 }
 
 export function longest(seconds: readonly (number | null)[]): number | null {
-  const longest = Math.max(0, ...seconds.map((value) => value ?? 0));
-  return longest > 0 ? longest : null;
+  const most = Math.max(0, ...seconds.map((value) => value ?? 0));
+  return most > 0 ? most : null;
 }
 
 function* walkTrack(box: Box): Walk<Track | undefined> {

@@ -4,7 +4,7 @@ import { indexedSeconds, lastIndexedFragment, spanOf } from './mp4-fragments.ts'
 import { longest, type Movie, walkMovie } from './mp4-movie.ts';
 import { corrupt, type Walk } from './walk.ts';
 
-const maxTopBoxes = 64;
+const maxRestBoxes = 64;
 /** Boxes that matter when they are cut off; what else is appended may be anything. */
 const bodies: ReadonlySet<string> = new Set(['moov', 'moof', 'mdat']);
 
@@ -19,7 +19,7 @@ export function* walkMp4(fileBytes: number): Walk<MediaFacts> {
 
 function* findMovie(fileBytes: number): Walk<Box> {
   let at = 0;
-  for (let count = 0; count < maxTopBoxes; count++) {
+  for (;;) {
     const box = yield* nextWhole(at, fileBytes);
     if (box === undefined) break;
     if (box.type === 'moov') return box;
@@ -40,7 +40,7 @@ function* walkRest(start: number, fileBytes: number, movie: Movie): Walk<number 
   const fragments: Box[] = [];
   let indexed = 0;
   let at = start;
-  for (let count = 0; count < maxTopBoxes; count++) {
+  for (let count = 0; count < maxRestBoxes; count++) {
     const box = yield* nextWhole(at, fileBytes);
     if (box === undefined) return indexed || (yield* secondsOf(fragments, movie));
     if (box.type === 'moof') fragments.push(box);

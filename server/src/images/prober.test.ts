@@ -6,6 +6,7 @@ import { noFacts } from '../core/probe.ts';
 import { formats } from './formats.ts';
 import { createProber } from './prober.ts';
 import { counted } from './test-kit.ts';
+import { walkHead } from './walk.ts';
 
 const prober = createProber();
 const all: readonly Fixture[] = Object.values(fixtures);
@@ -98,7 +99,7 @@ describe('damaged files', () => {
         fc.nat(200),
         ({ contentType, ...fixture }, noise, keep) => {
           const head = Buffer.concat([fixtureBytes({ contentType, ...fixture }).subarray(0, keep), noise]);
-          for (const type of formats.keys()) prober.fromHead(head, type);
+          for (const format of formats.values()) expectWalkToEnd(() => format.head && walkHead(format.head(), head));
         },
       ),
       { numRuns: 300 },
@@ -111,5 +112,14 @@ async function expectFactsOrError(inspect: () => Promise<unknown>): Promise<void
     expect(await inspect()).toHaveProperty('width');
   } catch (error) {
     if (!isStowageError(error, 'invalid_media') && !isStowageError(error, 'unprocessable')) throw error;
+  }
+}
+
+/** `fromHead` hides mistakes of the walks; here they show. */
+function expectWalkToEnd(run: () => unknown): void {
+  try {
+    run();
+  } catch (error) {
+    if (!isStowageError(error, 'invalid_media')) throw error;
   }
 }

@@ -10,7 +10,7 @@ export interface Budget {
   readonly maxAsks: number;
 }
 
-export const defaultBudget: Budget = { maxBytes: 8 * 1024 * 1024, maxReads: 128, maxAsks: 100_000 };
+export const defaultBudget: Budget = { maxBytes: 8 * 1024 * 1024, maxReads: 128, maxAsks: 50_000 };
 
 const headBytes = 16 * 1024;
 const leastBytes = 4 * 1024;

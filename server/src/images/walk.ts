@@ -1,7 +1,7 @@
 import { fail, type StowageError } from '../core/errors.ts';
 
 /** Bytes that a parser wants to see next. */
-export interface Ask {
+interface Ask {
   readonly start: number;
   readonly bytes: number;
   /** The parser goes on without them when the content ends before. */
