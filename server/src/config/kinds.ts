@@ -23,7 +23,7 @@ const UNITS: Readonly<Record<string, number>> = {
 };
 
 /** `"10GiB"`, `"1.5 MB"`, `"4096"` or a number -> bytes; anything else comes back as it is, for the schema to refuse. */
-export function parseSize(value: unknown): unknown {
+function parseSize(value: unknown): unknown {
   if (typeof value !== 'string') return value;
   const [, number, unit = 'b'] = /^(\d+(?:\.\d+)?)\s*([a-z]+)?$/i.exec(value.trim()) ?? [];
   const factor = UNITS[unit.toLowerCase()];

@@ -10,7 +10,7 @@ export interface Need {
   readonly suites: string;
 }
 
-export const needs: readonly Need[] = [
+const needs: readonly Need[] = [
   { programs: ['curl'], packages: ['curl'], suites: 'README commands and acceptance by curl' },
   {
     programs: ['/usr/lib/postgresql/*/bin/initdb', 'setpriv'],
