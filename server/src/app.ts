@@ -87,6 +87,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     maxChunks: config.uploads.maxChunks,
     maxUploadBytes: config.limits.maxUploadBytes,
     ttlMs: config.uploads.chunkedTtlHours * hourMs,
+    resultTtlMs: config.uploads.resultTtlHours * hourMs,
   });
   const direct = createDirectUploads({ metadata, pool, files, now });
   const imports = createImports({
@@ -100,7 +101,12 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     ...config.rateLimit,
     ...(config.databaseUrl !== undefined && { databaseUrl: config.databaseUrl }),
   });
-  const jobs = createJobRunner({ jobs: metadata.jobs, handlers: { ...storageJobs(pool), ...imports.handlers }, now, log });
+  const jobs = createJobRunner({
+    jobs: metadata.jobs,
+    handlers: { ...storageJobs(pool, metadata.files), ...imports.handlers },
+    now,
+    log,
+  });
   const removeExpired = {
     presigned: presigned.removeExpired,
     import: presigned.removeExpired,

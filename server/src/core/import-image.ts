@@ -24,7 +24,7 @@ export async function importImage({ request, caller, options }: ImageImport): Pr
   try {
     return await record({ request, caller, options }, stored);
   } catch (error) {
-    await options.intake.discard(stored);
+    await options.intake.discard(stored, error);
     throw error;
   }
 }

@@ -60,7 +60,7 @@ export function createVideoImports(options: ImportOptions): VideoImports {
     try {
       if (!(await advance(held, { patch, ...next }, metadata))) throw fail('conflict');
     } catch (error) {
-      await intake.discard(stored);
+      await intake.discard(stored, error);
       throw error;
     }
     await intake.settle(stored);

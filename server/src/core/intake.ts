@@ -1,16 +1,17 @@
 import type { ByteSource } from './bytes.ts';
+import type { Ref } from './channel.ts';
 import type { Candidate, ConfiguredChannel } from './channel-pool.ts';
 import { type Clock, dayMs } from './clock.ts';
 import type { DigestAlgorithm, DigestService, Digests } from './digests.ts';
 import { fail, isStowageError, StowageError } from './errors.ts';
-import { deleteObjectJob } from './jobs.ts';
+import { deleteObjectJob, reclaimObjectJob } from './jobs.ts';
 import { extensionFor } from './media-types.ts';
 import type { MetadataStore, NewJob, Segment } from './metadata.ts';
 import { type Peeked, peek } from './peek.ts';
 import { isPassing } from './retry.ts';
 import { type Sniffed, sniff } from './sniff.ts';
 import { createSpool, type Spool } from './spool.ts';
-import { storageKey } from './storage-key.ts';
+import { storageIdOf, storageKey } from './storage-key.ts';
 import { locateObjects, type StoredObjects, type StoreOptions, storeSpool, storeStream } from './store-objects.ts';
 import { uuidv7 } from './uuid.ts';
 
@@ -65,8 +66,11 @@ export interface Intake {
   store(request: IntakeRequest): Promise<IntakeResult>;
   /** Call once a row promises the bytes. */
   settle(result: Pick<IntakeResult, 'channel' | 'segments'>): Promise<void>;
-  /** Removes bytes that no row will promise. */
-  discard(result: Pick<IntakeResult, 'channel' | 'segments' | 'pendingCleanup'>): Promise<void>;
+  /**
+   * Removes bytes whose row failed with `error`. When nobody knows whether the row was written (the database went away), they stay: then what was
+   * noted before they went out tells at the next look.
+   */
+  discard(result: Pick<IntakeResult, 'channel' | 'segments' | 'pendingCleanup'>, error: unknown): Promise<void>;
 }
 
 export interface IntakeOptions {
@@ -82,29 +86,31 @@ const headBytes = 4096;
 const orphanAfterMs = 7 * dayMs;
 
 export function createIntake({ metadata, digests, spoolFolder, now }: IntakeOptions): Intake {
-  const removeNow = (channelId: string, segments: readonly Segment[]): readonly NewJob[] =>
-    segments.map((segment) => deleteObjectJob(channelId, segment, now()));
+  const removeNow = (channelId: string, objects: readonly Pick<Segment, 'ref'>[]): readonly NewJob[] =>
+    objects.map((object) => deleteObjectJob(channelId, object, now()));
 
-  const prepareCleanup = async (
-    channel: ConfiguredChannel,
-    key: string,
-    size: number | undefined,
-  ): Promise<readonly NewJob[]> => {
-    if (!channel.channel.remote) return [];
-    const jobs = locateObjects(channel.channel, key, size).map((ref) =>
-      deleteObjectJob(channel.id, { ref }, now() + orphanAfterMs),
-    );
-    if (jobs.length > 0) await metadata.jobs.add(jobs);
-    return jobs;
+  const prepareCleanup = async ({ id, channel }: ConfiguredChannel, { key, size }: StoreOptions): Promise<readonly Note[]> => {
+    if (!channel.remote) return [];
+    const storageId = storageIdOf(key);
+    const notes = locateObjects(channel, key, size).map((ref) => ({
+      ref,
+      job: reclaimObjectJob({ channelId: id, ref, storageId }, now() + orphanAfterMs),
+    }));
+    if (notes.length > 0) await metadata.jobs.add(notes.map(({ job }) => job));
+    return notes;
   };
 
   const tryChannel = async (body: Body, channel: ConfiguredChannel, options: StoreOptions): Promise<StoredAt> => {
-    const cleanup = await prepareCleanup(channel, options.key, options.size);
-    const ids = cleanup.map((job) => job.id);
+    const cleanup = await prepareCleanup(channel, options);
+    const ids = cleanup.map(({ job }) => job.id);
     try {
       return { stored: await body.storeInto(channel, options), channel, pendingCleanup: ids };
     } catch (error) {
-      await Promise.all(ids.map((id) => metadata.jobs.retry(id, now(), 'The upload failed.')));
+      // Without the database the note of before stands, for later.
+      await metadata.jobs.add(removeNow(channel.id, cleanup)).then(
+        () => metadata.jobs.done(ids),
+        () => undefined,
+      );
       throw error;
     }
   };
@@ -122,14 +128,15 @@ export function createIntake({ metadata, digests, spoolFolder, now }: IntakeOpti
       const storageId = uuidv7(now());
       const body = createBody({ peeked, spoolFolder, digests: tapped?.digests });
       try {
-        const options: StoreOptions = {
-          key: storageKey(storageId, extensionFor(request.filename, sniffed.contentType), now()),
+        const extension = extensionFor(request.filename, sniffed.contentType);
+        const keyOf = (attempt: number): string => storageKey(storageId, extension, now(), attempt);
+        const options: Omit<StoreOptions, 'key'> = {
           contentType: sniffed.contentType,
           filename: request.filename,
           size: peeked.size ?? request.size,
           signal: request.signal,
         };
-        const stored = await firstThatStores({ request, body, options, tryChannel });
+        const stored = await firstThatStores({ request, body, options, keyOf, tryChannel });
         const hashes = await tapped?.digests;
         const result = { ...stored.stored, ...stored, storageId, sniffed, head: peeked.head, sha256: hashes?.sha256 ?? null };
         const wrong = mismatch(request.expected, hashes);
@@ -149,11 +156,18 @@ export function createIntake({ metadata, digests, spoolFolder, now }: IntakeOpti
       await Promise.all(segments.map((segment) => channel.channel.settle?.(segment.ref).catch(() => undefined)));
     },
 
-    async discard({ channel, segments, pendingCleanup }) {
+    async discard({ channel, segments, pendingCleanup }, error) {
+      if (isStowageError(error, 'service_unavailable')) return;
       await metadata.jobs.add(removeNow(channel.id, segments));
       await metadata.jobs.done(pendingCleanup);
     },
   };
+}
+
+/** What is written down before bytes go out. */
+interface Note {
+  readonly ref: Ref;
+  readonly job: NewJob;
 }
 
 interface StoredAt {
@@ -214,11 +228,13 @@ function noting(source: ByteSource, note: (error: unknown) => void): ByteSource 
 interface Tries {
   readonly request: IntakeRequest;
   readonly body: Body;
-  readonly options: StoreOptions;
+  readonly options: Omit<StoreOptions, 'key'>;
+  /** Every attempt has a name of its own. */
+  readonly keyOf: (attempt: number) => string;
   readonly tryChannel: (body: Body, channel: ConfiguredChannel, options: StoreOptions) => Promise<StoredAt>;
 }
 
-async function firstThatStores({ request, body, options, tryChannel }: Tries): Promise<StoredAt> {
+async function firstThatStores({ request, body, options, keyOf, tryChannel }: Tries): Promise<StoredAt> {
   const attempts: Attempt[] = [];
   for (const [at, candidate] of request.candidates.entries()) {
     const { channel } = candidate;
@@ -230,7 +246,7 @@ async function firstThatStores({ request, body, options, tryChannel }: Tries): P
     const modes = at === 0 && request.compress === true && channel.channel.remote ? [true, false] : [false];
     for (const compress of modes) {
       try {
-        return await tryChannel(body, channel, { ...options, compress });
+        return await tryChannel(body, channel, { ...options, key: keyOf(attempts.length), compress });
       } catch (error) {
         if (body.failure() !== undefined || request.signal.aborted || !isChannelError(error)) throw error;
         attempts.push({ candidate, error });

@@ -1,4 +1,5 @@
 import type { Json } from './bytes.ts';
+import type { Ref } from './channel.ts';
 import { type Clock, hourMs, minuteMs } from './clock.ts';
 import type { Log } from './log.ts';
 import type { Job, JobStore, NewJob, Segment } from './metadata.ts';
@@ -75,6 +76,18 @@ export function createJobRunner({ jobs, handlers, now, log, pollMs = 1000 }: Job
 /** The job that removes one object from its channel. */
 export function deleteObjectJob(channelId: string, segment: Pick<Segment, 'ref'>, runAt: number): NewJob {
   return { id: uuidv7(), kind: 'delete_object', payload: { channelId, ref: segment.ref }, runAt };
+}
+
+export interface Reclaim {
+  readonly channelId: string;
+  readonly ref: Ref;
+  /** Of the blob that the object is for: once the library knows it, the object stays. */
+  readonly storageId: string;
+}
+
+/** Written before bytes go out to a remote store: removes the object unless the library has come to promise it. */
+export function reclaimObjectJob({ channelId, ref, storageId }: Reclaim, runAt: number): NewJob {
+  return { id: uuidv7(), kind: 'reclaim_object', payload: { channelId, ref, storageId }, runAt };
 }
 
 function backoffMs(attempts: number): number {

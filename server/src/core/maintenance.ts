@@ -4,7 +4,7 @@ import type { ChannelPool } from './channel-pool.ts';
 import { type Clock, minuteMs } from './clock.ts';
 import type { JobHandler } from './jobs.ts';
 import type { Log } from './log.ts';
-import type { MetadataStore, Upload, UploadKind } from './metadata.ts';
+import type { FileStore, MetadataStore, Upload, UploadKind } from './metadata.ts';
 import { storageIdOf } from './storage-key.ts';
 
 /** Removes what is past its time and what crashes left over. */
@@ -85,12 +85,16 @@ export function createMaintenance({ metadata, pool, removeExpired, now, log }: M
 }
 
 /** What the jobs that core writes do. */
-export function storageJobs(pool: ChannelPool): Readonly<Record<string, JobHandler>> {
+export function storageJobs(pool: ChannelPool, files: Pick<FileStore, 'knowsStorageId'>): Readonly<Record<string, JobHandler>> {
   const read = (payload: Json): { readonly channelId: string; readonly ref: Ref; readonly state: Json } =>
     payload as { channelId: string; ref: Ref; state: Json };
   const channelOf = (payload: Json): Channel => pool.byId(read(payload).channelId).channel;
   return {
     delete_object: (payload, { signal }) => channelOf(payload).delete(read(payload).ref, { signal }),
+    reclaim_object: async (payload, { signal }) => {
+      const { storageId } = payload as { storageId: string };
+      if (!(await files.knowsStorageId(storageId))) await channelOf(payload).delete(read(payload).ref, { signal });
+    },
     abort_multipart: async (payload, { signal }) => channelOf(payload).multipart?.abort(read(payload).state, { signal }),
     abort_presign: async (payload, { signal }) => channelOf(payload).presign?.abort(read(payload).state, { signal }),
   };

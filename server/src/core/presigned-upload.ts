@@ -176,7 +176,7 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
     try {
       await commit(received);
     } catch (error) {
-      await intake.discard(result);
+      await intake.discard(result, error);
       throw error;
     }
     await intake.settle(result);

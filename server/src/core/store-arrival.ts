@@ -2,7 +2,7 @@ import type { PresignedArrival, PutResult } from './channel.ts';
 import type { ConfiguredChannel } from './channel-pool.ts';
 import { dayMs } from './clock.ts';
 import { isStowageError } from './errors.ts';
-import { deleteObjectJob } from './jobs.ts';
+import { deleteObjectJob, reclaimObjectJob } from './jobs.ts';
 import { extensionFor } from './media-types.ts';
 import type { NewJob, Upload } from './metadata.ts';
 import { abortPresign, type PresignedDetails, presignedDetails, type Received } from './presigned-details.ts';
@@ -71,7 +71,8 @@ export async function takeOver({ upload, arrived, contentType, channel, options 
   const id = uuidv7(at);
   const key = storageKey(id, extensionFor(details.filename, contentType), at);
   const orphan = channel.channel.locate?.(key);
-  const cleanup = orphan === undefined ? [] : [deleteObjectJob(channel.id, { ref: orphan }, at + orphanAfterMs)];
+  const cleanup =
+    orphan === undefined ? [] : [reclaimObjectJob({ channelId: channel.id, ref: orphan, storageId: id }, at + orphanAfterMs)];
   await options.metadata.jobs.add(cleanup);
   try {
     const put = await presign.finish(arrived.arrival, { key, contentType, signal: AbortSignal.timeout(callTimeoutMs) });

@@ -73,7 +73,7 @@ async function restOrDiscard(form: Form, stored: IntakeResult, { intake }: HttpD
   try {
     return await form.rest();
   } catch (error) {
-    await intake.discard(stored);
+    await intake.discard(stored, error);
     throw error;
   }
 }
@@ -97,7 +97,7 @@ async function record({ stored, filename, naming, caller, ip, deps }: Recording)
     if (added === undefined) throw fail('internal_error');
     return added;
   } catch (error) {
-    await deps.intake.discard(stored);
+    await deps.intake.discard(stored, error);
     throw error;
   }
 }
