@@ -81,7 +81,8 @@ export interface IntakeOptions {
   readonly now: Clock;
 }
 
-const headBytes = 4096;
+/** Enough for the size of nearly every picture: an EXIF thumbnail may stand before it. */
+const headBytes = 64 * 1024;
 /** Later than the slowest upload could end: an object is an orphan only when its upload is long over. */
 const orphanAfterMs = 7 * dayMs;
 
