@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Json } from '../../core/bytes.ts';
-import { fail } from '../../core/errors.ts';
+import { fail, isStowageError } from '../../core/errors.ts';
 import { authenticateUpload } from '../authenticate.ts';
 import type { HttpDeps } from '../deps.ts';
 import { readJsonObject } from '../json-body.ts';
@@ -32,9 +32,15 @@ interface Signed {
   readonly sig: string;
 }
 
+/** A signature that is wrong in any way counts as none: then credentials are asked for. */
 function isValid({ target, channelName, sig }: Signed, { signer, direct, now }: HttpDeps): boolean {
-  const claims = signer.verify(sig, 'hf-complete');
-  return claims.id === `${direct.channelId(channelName)} ${target}` && claims.expiresAt > now();
+  try {
+    const claims = signer.verify(sig, 'hf-complete');
+    return claims.id === `${direct.channelId(channelName)} ${target}` && claims.expiresAt > now();
+  } catch (error) {
+    if (isStowageError(error, 'invalid_signature') || isStowageError(error, 'not_found')) return false;
+    throw error;
+  }
 }
 
 function readCompletion(body: Readonly<Record<string, unknown>>): Json {
