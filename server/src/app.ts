@@ -87,7 +87,6 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     maxChunks: config.uploads.maxChunks,
     maxUploadBytes: config.limits.maxUploadBytes,
     ttlMs: config.uploads.chunkedTtlHours * hourMs,
-    resultTtlMs: config.uploads.resultTtlHours * hourMs,
   });
   const direct = createDirectUploads({ metadata, pool, files, now });
   const imports = createImports({

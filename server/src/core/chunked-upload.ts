@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Caller } from './access.ts';
 import { toJson } from './bytes.ts';
-import type { ConfiguredChannel } from './channel-pool.ts';
+import type { Candidate, ConfiguredChannel } from './channel-pool.ts';
 import { type ChunkedDetails, chunkedDetails, type NamingWishes, withWishes } from './chunked-details.ts';
 import {
   type ChunkedInit,
@@ -12,6 +12,7 @@ import {
   type ChunkPut,
   type Merged,
 } from './chunked-types.ts';
+import { hourMs } from './clock.ts';
 import { fail } from './errors.ts';
 import { createInFlight } from './in-flight.ts';
 import { deleteObjectJob } from './jobs.ts';
@@ -20,13 +21,17 @@ import type { NewJob, Upload, UploadPart } from './metadata.ts';
 import { storeChunk } from './store-chunk.ts';
 import { uuidv7 } from './uuid.ts';
 
+/** Upload API 2: these take chunks wherever they are configured. */
+const chunkGroups: readonly string[] = ['telegram', 'cfr2', 's3', 'discord', 'local'];
+const mergeLimitMs = hourMs;
+
 /** Upload API 2: parts in any order, in parallel, repeatable, on any node; merge when all are in. */
 export interface ChunkedUploads {
   init(input: ChunkedInit, caller: Caller): Promise<Upload>;
   /** Resolves when the chunk is stored for good. */
   put(input: ChunkPut, caller: Caller): Promise<void>;
-  /** Idempotent for a day; a failed merge loses nothing. */
-  merge(input: ChunkedStep & { readonly signal: AbortSignal }, caller: Caller): Promise<Merged>;
+  /** Idempotent for a day; a failed merge loses nothing. Goes to its end although the caller hangs up: others may wait for it. */
+  merge(input: ChunkedStep, caller: Caller): Promise<Merged>;
   status(uploadId: string, caller: Caller): Promise<ChunkedStatus>;
   /** Gives the upload up and removes its parts. Unknown ids, and other callers' uploads, change nothing. */
   cleanup(uploadId: string, caller: Caller): Promise<void>;
@@ -77,7 +82,7 @@ export function createChunkedUploads(options: ChunkedUploadOptions): ChunkedUplo
       if (!Number.isSafeInteger(input.totalChunks) || input.totalChunks < 1 || input.totalChunks > options.maxChunks) {
         throw new ChunkedRefusal('bad_total', `totalChunks must be a whole number from 1 to ${options.maxChunks}`);
       }
-      const channel = chooseChunkable((await pool.candidates(input.choice)).map((candidate) => candidate.channel));
+      const channel = chooseChunkable(await pool.candidates(input.choice), input.choice.group);
       const upload = newUpload({ input, caller, channel, at: now(), ttlMs });
       await uploads.add(upload);
       return upload;
@@ -90,15 +95,14 @@ export function createChunkedUploads(options: ChunkedUploadOptions): ChunkedUplo
         throw new ChunkedRefusal('bad_index', `chunkIndex must be a whole number from 0 to ${input.totalChunks - 1}`);
       }
       const current = await noteWishes(upload, input);
-      // One at a time per index: a native part that is sent twice at once must end as the one that is written down.
-      await inFlight.run(upload.id, input.index, () => storeChunk({ input, upload: current, options }));
+      await inFlight.run(upload.id, () => storeChunk({ input, upload: current, options, inFlight }));
     },
 
     async merge(input, caller) {
       const upload = await sessionOf(input, caller);
       const running =
         merging.get(upload.id) ??
-        mergeChunks({ upload, wishes: input, caller, options, inFlight, signal: input.signal }).finally(() =>
+        mergeChunks({ upload, wishes: input, caller, options, inFlight, signal: AbortSignal.timeout(mergeLimitMs) }).finally(() =>
           merging.delete(upload.id),
         );
       merging.set(upload.id, running);
@@ -129,9 +133,11 @@ export function createChunkedUploads(options: ChunkedUploadOptions): ChunkedUplo
   };
 }
 
-function chooseChunkable(channels: readonly (ConfiguredChannel | undefined)[]): ConfiguredChannel {
-  const configured = channels.filter((channel) => channel !== undefined);
-  const [first] = configured;
+function chooseChunkable(candidates: readonly Candidate[], group: string | undefined): ConfiguredChannel {
+  const [first] = candidates.map(({ channel }) => channel).filter((channel) => channel !== undefined);
+  // Nobody gets another channel for one that could not take chunks if it were there.
+  if (group !== undefined && first?.group !== group && !chunkGroups.includes(group))
+    throw new ChunkedRefusal('unsupported_channel', group);
   if (first === undefined) throw fail('service_unavailable', { message: 'No storage channel is available' });
   if (!takesChunks(first)) throw new ChunkedRefusal('unsupported_channel', first.group);
   return first;

@@ -1,34 +1,38 @@
 /** Chunks that this node is receiving right now. */
 export interface InFlight {
-  /** Runs `work` after every earlier work for the same upload and index has ended. */
-  run<T>(uploadId: string, index: number, work: () => Promise<T>): Promise<T>;
-  /** Resolves when nothing of this upload is under way here. */
-  idle(uploadId: string): Promise<void>;
+  /** Counts as under way until `work` has ended. */
+  run<T>(uploadId: string, work: () => Promise<T>): Promise<T>;
+  has(uploadId: string): boolean;
+  /** Runs `work` after every earlier such work for the same upload and index has ended. */
+  inTurn<T>(uploadId: string, index: number, work: () => Promise<T>): Promise<T>;
 }
 
 export function createInFlight(): InFlight {
-  const uploads = new Map<string, Map<number, Promise<unknown>>>();
+  const underWay = new Map<string, number>();
+  const turns = new Map<string, Promise<unknown>>();
 
   return {
-    run(uploadId, index, work) {
-      const chunks = uploads.get(uploadId) ?? new Map<number, Promise<unknown>>();
-      uploads.set(uploadId, chunks);
-      const before = chunks.get(index) ?? Promise.resolve();
-      const running = before.catch(() => undefined).then(work);
-      const tracked = running
+    async run(uploadId, work) {
+      underWay.set(uploadId, (underWay.get(uploadId) ?? 0) + 1);
+      try {
+        return await work();
+      } finally {
+        const left = (underWay.get(uploadId) ?? 1) - 1;
+        if (left === 0) underWay.delete(uploadId);
+        else underWay.set(uploadId, left);
+      }
+    },
+    has: (uploadId) => underWay.has(uploadId),
+    inTurn(uploadId, index, work) {
+      const key = `${uploadId} ${index}`;
+      const running = (turns.get(key) ?? Promise.resolve()).then(work);
+      const ended = running
         .catch(() => undefined)
         .then(() => {
-          if (chunks.get(index) !== tracked) return;
-          chunks.delete(index);
-          if (chunks.size === 0) uploads.delete(uploadId);
+          if (turns.get(key) === ended) turns.delete(key);
         });
-      chunks.set(index, tracked);
+      turns.set(key, ended);
       return running;
-    },
-    async idle(uploadId) {
-      for (let chunks = uploads.get(uploadId); chunks !== undefined && chunks.size > 0; chunks = uploads.get(uploadId)) {
-        await Promise.all(chunks.values());
-      }
     },
   };
 }

@@ -2,6 +2,7 @@ import type { Caller } from './access.ts';
 import type { ConfiguredChannel } from './channel-pool.ts';
 import { type ChunkedDetails, chunkedDetails, type NamingWishes } from './chunked-details.ts';
 import { ChunkedRefusal, type ChunkedUploadOptions, type Merged } from './chunked-types.ts';
+import { dayMs } from './clock.ts';
 import { fail } from './errors.ts';
 import { nameCandidates } from './file-id.ts';
 import { hashOfParts } from './hash.ts';
@@ -23,8 +24,9 @@ export interface MergeRequest {
   readonly signal: AbortSignal;
 }
 
-const pollMs = 250;
+const pollMs = 100;
 const maxWaitMs = 60_000;
+const rememberMs = dayMs;
 const maxRounds = 8;
 const sniffBytes = 8192;
 
@@ -53,12 +55,12 @@ async function mergedBefore(upload: Upload, { files }: ChunkedUploadOptions): Pr
 async function completeParts({ options, inFlight, signal }: MergeRequest, upload: Upload): Promise<readonly UploadPart[]> {
   const { totalChunks } = chunkedDetails(upload);
   const giveUpAt = options.now() + maxWaitMs;
-  await Promise.race([inFlight.idle(upload.id), wait(maxWaitMs, signal)]);
   for (;;) {
+    const receiving = inFlight.has(upload.id);
     const parts = await options.metadata.uploads.parts(upload.id);
     const stored = parts.filter((part) => part.state === 'stored');
     if (stored.length === totalChunks) return stored;
-    const coming = parts.some((part) => part.state === 'pending' && part.updatedAt > options.now() - maxWaitMs);
+    const coming = receiving || parts.some((part) => part.state === 'pending' && part.updatedAt > options.now() - maxWaitMs);
     if (!coming || options.now() > giveUpAt) throw incomplete(stored, totalChunks);
     await wait(pollMs, signal);
   }
@@ -102,7 +104,12 @@ async function makeFile(request: MergeRequest, upload: Upload, parts: readonly U
     ip: details.ip,
     upload: { id: upload.id, version: upload.version, result: { fileId: id, fullUrl } },
   });
-  return stored && { stored, fullUrl };
+  if (stored === undefined) return undefined;
+  // Only how long the answer is remembered: without it, as long as the upload would have been.
+  await options.metadata.uploads
+    .update(upload.id, upload.version + 1, { expiresAt: options.now() + rememberMs })
+    .catch(() => undefined);
+  return { stored, fullUrl };
 }
 
 interface Collecting {

@@ -121,7 +121,7 @@ export interface FileStore {
    * `cleanup` makes. False when there was no such file.
    */
   remove(id: string, cleanup: (channelId: string, segment: Segment) => NewJob): Promise<boolean>;
-  /** Whether a blob, a received upload or an upload part with this storage id (a blob id or a part id) exists. */
+  /** Whether a blob, a received upload or a stored upload part with this storage id (a blob id or a part id) exists. */
   knowsStorageId(id: string): Promise<boolean>;
   /** Bytes and number of blobs on a channel, from counters kept with every change (no scan). */
   usage(channelId: string): Promise<{ readonly bytes: number; readonly blobs: number }>;
@@ -196,9 +196,10 @@ export interface UploadStore {
    * undefined when the upload is not open: nothing written. A `pending` part never replaces a `stored` one (answers null, nothing written), and
    * a part is stored only over its own `pending` row, a stored row or none (else undefined, nothing written). A row with the same `storageId` is
    * replaced without being answered: its bytes are the ones to keep. Replacing a `stored` part of another attempt bumps the upload's version in the same transaction
-   * (so that a merge that has read the old one starts over); nothing else here does.
+   * (so that a merge that has read the old one starts over); nothing else here does. `clearsJobs` are
+   * void once the part is written.
    */
-  putPart(part: UploadPart, extendTo: number): Promise<UploadPart | null | undefined>;
+  putPart(part: UploadPart, extendTo: number, clearsJobs?: readonly string[]): Promise<UploadPart | null | undefined>;
   /** Ascending by index. */
   parts(uploadId: string): Promise<readonly UploadPart[]>;
   /** Removes the pending row of an attempt that failed; nothing when it has been replaced meanwhile. */

@@ -3,76 +3,96 @@ import type { Multipart } from './channel.ts';
 import type { ConfiguredChannel } from './channel-pool.ts';
 import { chunkedDetails } from './chunked-details.ts';
 import { ChunkedRefusal, type ChunkedUploadOptions, type ChunkPut } from './chunked-types.ts';
-import { hourMs } from './clock.ts';
+import { dayMs } from './clock.ts';
 import { fail } from './errors.ts';
 import { createHasher } from './hash.ts';
+import type { InFlight } from './in-flight.ts';
 import { deleteObjectJob } from './jobs.ts';
 import type { Segment, Upload, UploadPart } from './metadata.ts';
 import { withRetry } from './retry.ts';
 import { createSpool, type Spool } from './spool.ts';
 import { storageKey } from './storage-key.ts';
-import { storeSpool, storeStream } from './store-objects.ts';
+import { locateObjects, storeSpool, storeStream } from './store-objects.ts';
 import { uuidv7 } from './uuid.ts';
+
+/** Later than the slowest chunk could end. */
+const orphanAfterMs = 7 * dayMs;
 
 interface ChunkJob {
   readonly input: ChunkPut;
   readonly upload: Upload;
   readonly options: ChunkedUploadOptions;
+  readonly inFlight: InFlight;
 }
 
-type StoredChunk = Pick<UploadPart, 'size' | 'segments' | 'native' | 'hash'>;
+type StoredChunk = Pick<UploadPart, 'size' | 'segments' | 'native' | 'hash'> & {
+  /** Clean-up that is void once the chunk is written down. */
+  readonly pendingCleanup: readonly string[];
+};
+
+/** One try to store a chunk. */
+interface Attempt extends ChunkJob {
+  readonly storageId: string;
+}
 
 /** Streams one chunk to its channel and writes it down; resolves when both are done. */
-export async function storeChunk({ input, upload, options }: ChunkJob): Promise<void> {
-  const { metadata, now, ttlMs } = options;
-  const storageId = uuidv7(now());
-  const base = { uploadId: upload.id, index: input.index, storageId };
-  const pending: UploadPart = { ...base, state: 'pending', size: 0, segments: [], native: null, hash: '', updatedAt: now() };
-  if ((await metadata.uploads.putPart(pending, now() + ttlMs)) === undefined) throw noSession();
-  let stored: StoredChunk;
+export async function storeChunk(job: ChunkJob): Promise<void> {
+  const { metadata, now } = job.options;
+  const attempt = { ...job, storageId: uuidv7(now()) };
+  if (!(await begin(attempt))) throw noSession();
   try {
-    stored = await storeBytes({ input, upload, options }, storageId);
+    await storeBytes(attempt);
   } catch (error) {
-    await metadata.uploads.dropPendingPart(upload.id, storageId);
+    await metadata.uploads.dropPendingPart(job.upload.id, attempt.storageId);
     throw error;
   }
-  await writeDown({ ...base, ...stored, state: 'stored', updatedAt: now() }, upload, options);
+}
+
+/** Says that this chunk is coming; false when the upload takes none any more. */
+async function begin({ input, upload, options, storageId }: Attempt): Promise<boolean> {
+  const { metadata, now, ttlMs } = options;
+  const base = { uploadId: upload.id, index: input.index, storageId, updatedAt: now() };
+  const pending: UploadPart = { ...base, state: 'pending', size: 0, segments: [], native: null, hash: '' };
+  return (await metadata.uploads.putPart(pending, now() + ttlMs)) !== undefined;
 }
 
 function noSession(): ChunkedRefusal {
   return new ChunkedRefusal('no_session', 'Invalid or expired upload session');
 }
 
-async function writeDown(
-  part: UploadPart,
-  upload: Upload,
-  { metadata, pool, intake, now, ttlMs }: ChunkedUploadOptions,
-): Promise<void> {
+async function writeDown(attempt: Attempt, { pendingCleanup, ...stored }: StoredChunk): Promise<void> {
+  const { input, upload, options, storageId } = attempt;
+  const { metadata, pool, intake, now, ttlMs } = options;
   const remove = (segments: readonly Segment[]): Promise<void> =>
     metadata.jobs.add(segments.map((segment) => deleteObjectJob(upload.channelId, segment, now())));
-  const replaced = await metadata.uploads.putPart(part, now() + ttlMs);
-  if (replaced === undefined) {
-    await remove(part.segments);
+  const base = { uploadId: upload.id, index: input.index, storageId, updatedAt: now() };
+  for (;;) {
+    const replaced = await metadata.uploads.putPart({ ...base, ...stored, state: 'stored' }, now() + ttlMs, pendingCleanup);
+    if (replaced !== undefined) {
+      if (replaced !== null) await remove(replaced.segments);
+      return intake.settle({ channel: pool.byId(upload.channelId), segments: stored.segments });
+    }
+    // Somebody began to send this chunk once more, which is no reason to refuse what is stored; or the upload is over.
+    if (await begin(attempt)) continue;
+    await remove(stored.segments);
     throw noSession();
   }
-  if (replaced !== null) await remove(replaced.segments);
-  await intake.settle({ channel: pool.byId(upload.channelId), segments: part.segments });
 }
 
-async function storeBytes(job: ChunkJob, storageId: string): Promise<StoredChunk> {
-  const channel = job.options.pool.byId(job.upload.channelId);
-  const { source, signal } = job.input;
+async function storeBytes(attempt: Attempt): Promise<void> {
+  const { input, upload, options, storageId } = attempt;
+  const channel = options.pool.byId(upload.channelId);
   if (!channel.channel.remote) {
-    const stored = await storeStream(channel.channel, source, putOptions(job, storageId));
-    return { size: stored.size, segments: stored.segments, hash: stored.hash, native: null };
+    const { size, segments, hash } = await storeStream(channel.channel, input.source, putOptions(attempt, storageId));
+    return writeDown(attempt, { size, segments, hash, native: null, pendingCleanup: [] });
   }
-  const spool = createSpool(source, job.options.spoolFolder);
+  const spool = createSpool(input.source, options.spoolFolder);
   const stop = (): void => void spool.dispose();
-  signal.addEventListener('abort', stop, { once: true });
+  input.signal.addEventListener('abort', stop, { once: true });
   try {
-    return await storeRemote({ job, channel, spool, storageId });
+    await storeRemote({ attempt, channel, spool });
   } finally {
-    signal.removeEventListener('abort', stop);
+    input.signal.removeEventListener('abort', stop);
     await spool.dispose();
   }
 }
@@ -87,26 +107,42 @@ function putOptions({ input, options }: ChunkJob, storageId: string) {
 }
 
 interface RemoteChunk {
-  readonly job: ChunkJob;
+  readonly attempt: Attempt;
   readonly channel: ConfiguredChannel;
   readonly spool: Spool;
-  readonly storageId: string;
 }
 
-async function storeRemote({ job, channel, spool, storageId }: RemoteChunk): Promise<StoredChunk> {
+async function storeRemote({ attempt, channel, spool }: RemoteChunk): Promise<void> {
   const { multipart } = channel.channel;
   if (multipart !== undefined) {
     // A native part needs its exact length before the first byte: the chunk is on disk until then.
     const size = await spool.ended;
-    const state = await nativeUpload({ job, channel, multipart, size });
-    if (state !== undefined) return storeNative({ job, multipart, state, spool, size });
+    const state = await nativeUpload({ job: attempt, channel, multipart, size });
+    if (state !== undefined) {
+      // One at a time per index: a native part that is sent twice at once must end as the one that is written down.
+      return attempt.inFlight.inTurn(attempt.upload.id, attempt.input.index, async () =>
+        writeDown(attempt, await storeNative({ job: attempt, multipart, state, spool, size })),
+      );
+    }
   }
-  const orphan = channel.channel.locate?.(putOptions(job, storageId).key);
-  const cleanup = orphan === undefined ? [] : [deleteObjectJob(channel.id, { ref: orphan }, job.options.now() + 7 * 24 * hourMs)];
-  if (cleanup.length > 0) await job.options.metadata.jobs.add(cleanup);
-  const stored = await storeSpool(channel.channel, spool, { ...putOptions(job, storageId), size: spool.size() });
-  await job.options.metadata.jobs.done(cleanup.map(({ id }) => id));
-  return { size: stored.size, segments: stored.segments, hash: stored.hash, native: null };
+  await writeDown(attempt, await storeObjects({ attempt, channel, spool }));
+}
+
+async function storeObjects({ attempt, channel, spool }: RemoteChunk): Promise<StoredChunk> {
+  const { jobs } = attempt.options.metadata;
+  const { now } = attempt.options;
+  const put = { ...putOptions(attempt, attempt.storageId), size: spool.size() };
+  const cleanup = locateObjects(channel.channel, put.key, put.size).map((ref) =>
+    deleteObjectJob(channel.id, { ref }, now() + orphanAfterMs),
+  );
+  if (cleanup.length > 0) await jobs.add(cleanup);
+  try {
+    const { size, segments, hash } = await storeSpool(channel.channel, spool, put);
+    return { size, segments, hash, native: null, pendingCleanup: cleanup.map(({ id }) => id) };
+  } catch (error) {
+    await Promise.all(cleanup.map(({ id }) => jobs.retry(id, now(), 'The chunk could not be stored.')));
+    throw error;
+  }
 }
 
 interface NativeChoice {
@@ -168,7 +204,7 @@ async function storeNative({ job, multipart, state, spool, size }: NativePart): 
   return withRetry(async () => {
     const hasher = createHasher();
     const native = await multipart.part(state, index + 1, hashed(spool.follow(), hasher), { size, signal });
-    return { size, segments: [], native, hash: hasher.digest() };
+    return { size, segments: [], native, hash: hasher.digest(), pendingCleanup: [] };
   }, signal);
 }
 

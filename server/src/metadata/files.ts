@@ -37,7 +37,9 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
       .select('id')
       .where('id', '=', of.id)
       .unionAll(db.selectFrom('uploads').select('id').where('storage_id', '=', of.id))
-      .unionAll(db.selectFrom('upload_parts').select('upload_id as id').where('storage_id', '=', of.id)),
+      .unionAll(
+        db.selectFrom('upload_parts').select('upload_id as id').where('storage_id', '=', of.id).where('state', '=', 'stored'),
+      ),
   );
 
   return {

@@ -1,10 +1,14 @@
 import type { UploadPart, UploadStore } from '../core/metadata.ts';
 import type { Context } from './context.ts';
+import type { JobQueries } from './job-queries.ts';
 import { partRow, toPart } from './rows.ts';
 import type { UploadPartRow, UploadRow } from './schema.ts';
 import { first, run, statement, type Work } from './work.ts';
 
-export function partStore({ flavor, engine }: Context): Pick<UploadStore, 'putPart' | 'parts' | 'dropPendingPart'> {
+export function partStore(
+  { flavor, engine }: Context,
+  jobs: JobQueries,
+): Pick<UploadStore, 'putPart' | 'parts' | 'dropPendingPart'> {
   const { db, lock } = flavor;
   type Key = { uploadId: string; index: number };
 
@@ -54,7 +58,7 @@ export function partStore({ flavor, engine }: Context): Pick<UploadStore, 'putPa
   }
 
   return {
-    putPart(part, extendTo) {
+    putPart(part, extendTo, clearsJobs = []) {
       const { uploadId, index } = part;
       return engine.transact(function* () {
         const upload = yield* first(openUpload({ id: uploadId }));
@@ -63,6 +67,7 @@ export function partStore({ flavor, engine }: Context): Pick<UploadStore, 'putPa
         const old = row ? toPart(row) : null;
         if (old && !mayReplace(part, old)) return part.state === 'pending' ? null : undefined;
         yield* run(put(partRow(part)));
+        yield* jobs.clear(clearsJobs);
         // The bytes of the same attempt are the ones to keep.
         const replaced = old?.storageId === part.storageId ? null : old;
         yield* follow(upload, replaced, extendTo);

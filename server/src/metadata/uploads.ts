@@ -76,7 +76,7 @@ export function uploadStore(context: Context, jobs: JobQueries): UploadStore {
       return row?.count ?? 0;
     },
 
-    ...partStore(context),
+    ...partStore(context, jobs),
   };
 }
 

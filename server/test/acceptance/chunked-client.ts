@@ -29,7 +29,7 @@ export function fieldsOf({ uploadId, name, type, total }: ChunkedUpload): Record
 export function formOf(fields: Readonly<Record<string, string>>, chunk?: { bytes: Uint8Array; first?: boolean }): FormData {
   const form = new FormData();
   const add = () => {
-    if (chunk !== undefined) form.append('file', new Blob([chunk.bytes as BlobPart]), 'blob');
+    if (chunk !== undefined) form.append('file', new Blob([chunk.bytes as Uint8Array<ArrayBuffer>]), 'blob');
   };
   if (chunk?.first === true) add();
   for (const [name, value] of Object.entries(fields)) form.append(name, value);
@@ -60,7 +60,7 @@ export function mergeUpload(
 /** Which parts are in. */
 export async function uploadedChunks(stowage: Stowage, upload: ChunkedUpload): Promise<readonly number[]> {
   const response = await stowage.fetch(`/upload/status?uploadId=${upload.uploadId}`, { headers: upload.headers ?? {} });
-  return (await response.json()).uploadedChunks;
+  return ((await response.json()) as { uploadedChunks: number[] }).uploadedChunks;
 }
 
 export function cut(bytes: Uint8Array, size: number): readonly Uint8Array[] {

@@ -27,7 +27,7 @@ export function upload(
 
 export function fileForm({ bytes = 'hello', name = 'hello.txt', type = 'text/plain' }: FileToSend = {}): FormData {
   const form = new FormData();
-  form.append('file', new Blob([bytes as BlobPart], { type }), name);
+  form.append('file', new Blob([bytes as string], { type }), name);
   return form;
 }
 
@@ -94,6 +94,11 @@ export async function storedObjects(stowage: Stowage): Promise<readonly string[]
     .map((entry) => join(entry.parentPath, entry.name).slice(stowage.dataDir.length + 1))
     .filter((path) => path.includes('/'))
     .sort();
+}
+
+/** A JSON body, as the test expects it to be. */
+export async function jsonOf<T>(response: Response | Promise<Response>): Promise<T> {
+  return (await (await response).json()) as T;
 }
 
 /** Waits for what the server does after its answer; fails after 10 s. */

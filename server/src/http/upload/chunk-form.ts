@@ -20,10 +20,8 @@ export function wholeNumber(text: string | undefined): number {
 
 /** What chunk and merge requests have in common; `missing` is the text for whoever forgot something. */
 export function readStep(request: FastifyRequest, fields: Fields, missing: string): ChunkedStep {
-  const { uploadId, totalChunks, originalFileName, originalFileType } = fields;
-  // An empty type is what browsers send for files they do not know.
-  if (!uploadId || !totalChunks || !originalFileName || originalFileType === undefined)
-    throw fail('bad_request', { message: missing });
+  const { uploadId, totalChunks, originalFileName } = fields;
+  if (!uploadId || !totalChunks || !originalFileName) throw fail('bad_request', { message: missing });
   const { nameMode, fullUrl, uploadFolder } = uploadOptions(queryOf(request.url), fields);
   return {
     uploadId,

@@ -1,7 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../core/access.ts';
 import type { HttpDeps } from '../deps.ts';
-import { requestSignal } from '../request-signal.ts';
 import { chunkError } from './chunk-errors.ts';
 import { readFields, readStep } from './chunk-form.ts';
 import { presentUploaded } from './present.ts';
@@ -15,7 +14,7 @@ export async function mergeChunked(
 ): Promise<FastifyReply> {
   const step = readStep(request, await readFields(request, deps), 'Missing merge parameters');
   try {
-    const { stored, fullUrl } = await deps.chunked.merge({ ...step, signal: requestSignal(request.raw) }, caller);
+    const { stored, fullUrl } = await deps.chunked.merge(step, caller);
     return reply.send(presentUploaded(stored, { fullUrl, request: request.raw, settings: deps.settings }));
   } catch (error) {
     throw chunkError(error, 'Failed to merge chunks');

@@ -27,7 +27,9 @@ export async function putChunk(
   const body = isComplete(form.fields) ? undefined : await setAside(file, form, deps);
   try {
     const step = readStep(request, form.fields, missing);
-    if (form.fields.chunkIndex === undefined) throw fail('bad_request', { message: missing });
+    // An empty type is what browsers send for files they do not know.
+    if (form.fields.chunkIndex === undefined || form.fields.originalFileType === undefined)
+      throw fail('bad_request', { message: missing });
     const index = wholeNumber(form.fields.chunkIndex);
     const source = body?.follow() ?? bounded(file.body, deps);
     await deps.chunked.put({ ...step, index, source, signal: requestSignal(request.raw) }, caller);

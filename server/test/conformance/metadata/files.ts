@@ -168,7 +168,9 @@ export function fileTests(nodes: () => Nodes): void {
     await uploads.add(upload);
     await uploads.putPart(part, 0);
     for (const id of [input.blob.id, upload.storageId ?? '', part.storageId]) expect(await files.knowsStorageId(id)).toBe(true);
-    for (const id of [input.file.id, upload.id]) expect(await files.knowsStorageId(id)).toBe(false);
+    const pending = { ...storedPart(upload, 1), state: 'pending', segments: [] } as const;
+    await uploads.putPart(pending, 0);
+    for (const id of [input.file.id, upload.id, pending.storageId]) expect(await files.knowsStorageId(id)).toBe(false);
     await uploads.update(upload.id, 1, { storageId: null });
     expect(await files.knowsStorageId(upload.storageId ?? '')).toBe(false);
   });
