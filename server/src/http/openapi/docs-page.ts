@@ -23,7 +23,9 @@ export const docsPolicy = [
   "script-src 'self'",
   // The renderer writes style elements of its own; what it shows is our document alone.
   "style-src 'self' 'unsafe-inline'",
-  "img-src 'self' data:",
+  // Answers to tried requests are shown from memory.
+  "img-src 'self' data: blob:",
+  "media-src 'self' blob:",
   "connect-src 'self'",
   "base-uri 'none'",
   "form-action 'none'",

@@ -163,5 +163,6 @@ const meanings: Readonly<Record<number, string>> = {
   500: 'Something failed on our side; a later try may work.',
   502: 'The storage backend failed.',
   503: 'Not available at the moment; wait as long as Retry-After says.',
+  504: 'Another server was too slow.',
   507: 'No space left.',
 };

@@ -18,8 +18,16 @@ const always: readonly Failure[] = [
   'service_unavailable',
 ];
 export const mayUpload: Failure = { code: 'insufficient_scope', details: { required: 'upload' } };
-export const idle: Failure = { code: 'client_closed', status: 408, message: 'No data arrived for 30 seconds.' };
 export const unknownMedia: Failure = { code: 'not_found', message: 'Media not found.' };
+
+/** Of calls with a JSON body and an Idempotency-Key. */
+export const jsonFailures: readonly Failure[] = [
+  'invalid_json',
+  'incomplete_body',
+  { code: 'client_closed', status: 408, message: 'No data arrived for 30 seconds.' },
+  'idempotency_in_flight',
+  'idempotency_key_conflict',
+];
 
 /** Any other status comes in the same envelope. */
 export const otherFailures: Answers = {

@@ -73,6 +73,24 @@ export const completedMedia = success({
   next_step: `Media is ready. Attach it to a post by passing "media_ids": ["${id}"] to POST /v1/posts.`,
 });
 
+const source = 'https://example.com/photos/product-photo.jpg';
+
+export const importedImage = success({
+  ...item,
+  source_url: source,
+  next_step: `Media is ready. Attach it to a post by passing "media_ids": ["${id}"] to POST /v1/posts.`,
+});
+
+export const importingVideo = success({
+  ...item,
+  ...{ status: 'uploading', media_status: 'uploading', upload_status: 'uploading' },
+  ...{ type: 'video', media_type: 'video', filename: 'clip.mp4', original_name: 'clip.mp4' },
+  ...{ content_type: 'video/mp4', mime_type: 'video/mp4', size: null, file_size: null },
+  ...{ width: null, height: null, dimensions: null, aspect_ratio: null, orientation: null, url: null, thumbnail_url: null },
+  source_url: 'https://example.com/clip.mp4',
+  next_step: `The video is being imported. Poll GET /media/${id} until media_status is "ready" or "failed".`,
+});
+
 export const listedMedia = success({
   media: [item],
   items: [item],

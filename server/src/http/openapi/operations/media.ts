@@ -6,11 +6,22 @@ import {
   deleteMediaAnswer,
   listMediaAnswer,
   mediaAnswer,
+  uploadFromUrlAnswer,
+  uploadFromUrlRequest,
   uploadMediaAnswer,
   uploadMediaRequest,
 } from '../schemas/media.ts';
-import { idle, mayUpload, mediaAnswers, rateHeaders, unknownMedia } from './media-answers.ts';
-import { completedMedia, deletedMedia, listedMedia, mediaItem, startedUpload, startedVideo } from './media-examples.ts';
+import { jsonFailures, mayUpload, mediaAnswers, rateHeaders, unknownMedia } from './media-answers.ts';
+import {
+  completedMedia,
+  deletedMedia,
+  importedImage,
+  importingVideo,
+  listedMedia,
+  mediaItem,
+  startedUpload,
+  startedVideo,
+} from './media-examples.ts';
 
 const base = '/api/v1';
 const tag = 'Media';
@@ -71,7 +82,8 @@ export const mediaOperations: readonly Operation[] = [
       },
       [
         mayUpload,
-        'invalid_json',
+        ...jsonFailures,
+        { code: 'too_large', details: { maxBytes: 262_144 } },
         {
           code: 'validation_error',
           message: 'filename is required.',
@@ -91,14 +103,63 @@ export const mediaOperations: readonly Operation[] = [
           message: 'More than 1000 unfinished uploads. Complete or delete some.',
           retryAfterMs: 60_000,
         },
-        'idempotency_key_conflict',
-        'idempotency_in_flight',
-        { code: 'too_large', details: { maxBytes: 262_144 } },
-        'incomplete_body',
-        idle,
         'channel_unavailable',
         'channel_unauthorized',
         'channel_rate_limited',
+      ],
+    ),
+  },
+  {
+    id: 'uploadMediaFromUrl',
+    method: 'post',
+    path: `${base}/media/upload-from-url`,
+    tag,
+    summary: 'Take a file over from a public URL',
+    description:
+      'In one step. Images are ready with the answer; an MP4 video is fetched in the background, look at it until it is `ready` or `failed`. Addresses that are not public are refused, also behind redirects.',
+    access: 'token',
+    parameters: { header: idempotencyHeader },
+    body: {
+      required: true,
+      content: {
+        'application/json': {
+          schema: uploadFromUrlRequest,
+          examples: { image: { value: { url: 'https://example.com/photos/product-photo.jpg' } } },
+        },
+      },
+    },
+    answers: mediaAnswers(
+      {
+        201: {
+          description: 'The image is stored.',
+          headers: [...rateHeaders, 'Idempotency-Replayed'],
+          content: { 'application/json': { schema: uploadFromUrlAnswer, examples: { image: { value: importedImage } } } },
+        },
+        202: {
+          description: 'The video is being fetched.',
+          headers: [...rateHeaders, 'Idempotency-Replayed'],
+          content: { 'application/json': { schema: uploadFromUrlAnswer, examples: { video: { value: importingVideo } } } },
+        },
+      },
+      [
+        mayUpload,
+        ...jsonFailures,
+        { code: 'validation_error', message: 'url is required.', details: { field: 'url', validation_errors: [] } },
+        {
+          code: 'invalid_field_name',
+          message: 'Unknown field "source_url". Did you mean "url"?',
+          details: { field: 'source_url', did_you_mean: 'url' },
+        },
+        'invalid_url',
+        'url_not_allowed',
+        { code: 'too_large', message: 'The file is larger than the 25 MB limit for images.', details: { max_size: 26_214_400 } },
+        { code: 'unsupported_media_type', message: 'The url leads to neither a supported image nor an MP4 video.' },
+        { code: 'fetch_failed', details: { upstream_status: 404 } },
+        'fetch_timeout',
+        'invalid_media',
+        'empty_file',
+        { code: 'unprocessable', message: 'The picture has more than 500 frames.', details: { max_frames: 500 } },
+        'disk_full',
       ],
     ),
   },

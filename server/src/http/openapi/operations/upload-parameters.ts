@@ -6,14 +6,10 @@ const nameModes = ['default', 'index', 'origin', 'short'] as const satisfies rea
 const authCode = z.string().optional().meta({ description: 'The upload code, for callers without a token.' });
 
 const storage = {
-  uploadChannel: z
-    .string()
-    .optional()
-    .meta({
-      description:
-        'Group of channels to store on. Without it the default channel; `cfr2` falls back to local storage while there is no R2 channel.',
-      examples: ['telegram', 'cfr2', 's3', 'discord', 'huggingface', 'webdav', 'local'],
-    }),
+  uploadChannel: z.string().optional().meta({
+    description:
+      'Group of channels to store on: `telegram`, `cfr2`, `s3`, `discord`, `huggingface`, `webdav` or `local`. Without it the default channel; `cfr2` falls back to local storage while there is no R2 channel.',
+  }),
   channelName: z.string().optional().meta({ description: 'One channel of the group; see GET /api/channels.' }),
 };
 
@@ -26,7 +22,7 @@ const naming = {
   uploadFolder: z
     .string()
     .optional()
-    .meta({ description: 'Relative folder; what is unsafe in it is cleaned.', example: 'img/test' }),
+    .meta({ description: 'Relative folder; such as `img/test`; what is unsafe in it is cleaned.' }),
 };
 
 /** Everything that may stand in the query of `/upload`; only the exact text `true` switches. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { supportedTypes } from '../../media/media-types.ts';
+import { uploadFromUrlSchema } from '../../media/upload-from-url.ts';
 import { uploadRequestSchema } from '../../media/upload-request.ts';
 import { named } from '../named.ts';
 import { timestamp } from './common.ts';
@@ -26,6 +27,8 @@ export const uploadMediaRequest = named(
 const mediaId = z.uuid().meta({ description: 'The id of this media.' });
 const idAlias = z.uuid().meta({ description: 'The same as `media_id`.' });
 const ids = { media_id: mediaId, id: idAlias, media_ids: z.array(z.uuid()).meta({ description: 'The same id, as a list.' }) };
+
+export const uploadFromUrlRequest = named('UploadFromUrlRequest', uploadFromUrlSchema);
 
 const uploadMethod = named(
   'UploadMethod',
@@ -96,6 +99,15 @@ export const completeMediaAnswer = answer(
     message: z.string(),
     next_step: z.string(),
     warnings: z.array(z.string()).optional().meta({ description: 'What differed from the declaration and was put right.' }),
+  }),
+);
+
+export const uploadFromUrlAnswer = answer(
+  'UploadFromUrlAnswer',
+  z.strictObject({
+    ...mediaFields,
+    source_url: z.string().meta({ description: 'As it was asked for.' }),
+    next_step: z.string(),
   }),
 );
 

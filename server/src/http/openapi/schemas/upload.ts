@@ -9,7 +9,9 @@ const originalFileType = z.string().meta({ description: 'MIME type of the whole 
 
 export const uploadFileForm = named(
   'UploadFileForm',
-  z.object({ file: z.file() }).meta({ title: 'A whole file', description: 'Other fields may come before or after the file.' }),
+  z
+    .object({ file: z.file().meta({ description: 'The file, with its name.' }) })
+    .meta({ title: 'A whole file', description: 'Other fields may come before or after the file.' }),
 );
 
 export const chunkedInitForm = named(
@@ -22,7 +24,11 @@ const step = { uploadId, totalChunks, originalFileName, originalFileType };
 export const chunkForm = named(
   'ChunkForm',
   z
-    .object({ file: z.file(), ...step, chunkIndex: z.int().min(0).meta({ description: 'Which chunk, from 0; in any order.' }) })
+    .object({
+      file: z.file().meta({ description: 'The bytes of the chunk.' }),
+      ...step,
+      chunkIndex: z.int().min(0).meta({ description: 'Which chunk, from 0; in any order.' }),
+    })
     .meta({ title: 'Chunked upload, step 2: one chunk' }),
 );
 
