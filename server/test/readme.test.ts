@@ -17,14 +17,8 @@ const blocks = [...readme.matchAll(/^```bash\n(.*?)^```/gms)]
   .map(([, text = '']) => text)
   .filter((text) => /\bcurl\b/.test(text));
 
-/** The smallest JPEG that a decoder takes, 1 x 1 pixel. */
-const JPEG = Buffer.from(
-  '/9j/4AAQSkZJRgABAQEASABIAAD/2wBDAP//////////////////////////////////////////////////////////////////////////////////////' +
-    'wgALCAABAAEBAREA/8QAFBABAAAAAAAAAAAAAAAAAAAAAP/aAAgBAQABPxA=',
-  'base64',
-);
-/** What the README declares as its size. */
-const photo = Buffer.concat([JPEG, Buffer.alloc(48_213 - JPEG.length, 'pixel')]);
+/** Its size is what the README declares. */
+const photo = readFileSync(new URL('./fixtures/photo.jpg', import.meta.url));
 
 const TOKEN = 'readme-token-0123456789';
 let folder = '';
@@ -58,8 +52,9 @@ afterAll(async () => {
 });
 
 describe.skipIf(!isPresent('curl') || !isPresent('bash'))('the commands in README.md (skipped without curl and bash)', () => {
-  it('are there', () => {
+  it('are there, and declare the size of the picture they send', () => {
     expect(blocks.length).toBeGreaterThan(4);
+    expect(readme).toContain(`"size": ${photo.length}`);
   });
 
   it.each(blocks)('%s', async (block) => {
