@@ -144,12 +144,17 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   };
 }
 
+const idleCheckMs = 100;
+
 async function closeGracefully(http: FastifyInstance, graceMs: number): Promise<void> {
   const cut = setTimeout(() => http.server.closeAllConnections(), graceMs);
+  // Connections that were busy at first fall idle one by one: they would keep the server waiting for their next request.
+  const closeIdle = setInterval(() => http.server.closeIdleConnections(), idleCheckMs);
   try {
     await http.close();
   } finally {
     clearTimeout(cut);
+    clearInterval(closeIdle);
   }
 }
 
