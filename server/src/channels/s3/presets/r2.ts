@@ -9,6 +9,10 @@ const settings = z.strictObject({
     .string()
     .regex(/^[0-9a-f]{32}$/)
     .describe('Cloudflare account id, 32 hexadecimal digits; it is part of the endpoint.'),
+  endpoint: z
+    .url({ protocol: /^https?$/ })
+    .optional()
+    .describe('Address to reach the bucket at instead, such as a proxy of your own.'),
   jurisdiction: z.enum(['eu', 'fedramp']).optional().describe('Jurisdiction the bucket was made in, if any.'),
   ...commonSettings.shape,
 });
@@ -19,10 +23,11 @@ function r2(type: 'r2' | 'cfr2'): Driver {
     group: 'cfr2',
     label: 'CloudflareR2',
     settings,
-    create: ({ accountId, jurisdiction, ...own }) =>
+    create: ({ accountId, jurisdiction, endpoint, ...own }) =>
       create({
         ...own,
-        endpoint: `https://${accountId}${jurisdiction === undefined ? '' : `.${jurisdiction}`}.r2.cloudflarestorage.com`,
+        endpoint:
+          endpoint ?? `https://${accountId}${jurisdiction === undefined ? '' : `.${jurisdiction}`}.r2.cloudflarestorage.com`,
         region: 'auto',
         pathStyle: true,
         checksums: 'WHEN_REQUIRED',
