@@ -156,7 +156,7 @@ export const directOperations: readonly Operation[] = [
     tag,
     summary: 'End an upload in parts',
     description:
-      'Browsers cannot call Hugging Face here, so this passes the list of parts on. The address comes whole from `uploadAction.href`; its signature is the credential.',
+      'Browsers cannot call Hugging Face here, so this passes the list of parts on. The address comes whole from `uploadAction.href`; its signature is the credential, without a right one the usual ones are asked for.',
     access: 'none',
     parameters: { query: completionQuery },
     body: {
@@ -178,21 +178,18 @@ export const directOperations: readonly Operation[] = [
         },
       },
     },
-    answers: joined(
-      answers(
-        {
-          200: {
-            description: 'The parts are joined.',
-            headers: ['X-Request-Id'],
-            content: { 'application/json': { schema: directPartsAnswer } },
-          },
+    answers: answers(
+      {
+        200: {
+          description: 'The parts are joined.',
+          headers: ['X-Request-Id'],
+          content: { 'application/json': { schema: directPartsAnswer } },
         },
-        [
-          { code: 'bad_request', as: 'target', message: 'Invalid multipart completion target' },
-          { code: 'bad_request', as: 'parts', message: 'Invalid multipart parts' },
-        ],
-      ),
-      textFailures(['invalid_signature', 'not_found']),
+      },
+      [
+        { code: 'bad_request', as: 'target', message: 'Invalid multipart completion target' },
+        { code: 'bad_request', as: 'parts', message: 'Invalid multipart parts' },
+      ],
     ),
   },
 ];
