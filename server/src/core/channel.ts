@@ -124,6 +124,12 @@ export interface Multipart {
   start(options: PutOptions): Promise<Json>;
   /** `number` counts from 1; sending a number again replaces it. `size` is exact. */
   part(state: Json, number: number, source: ByteSource, options: CallOptions & { readonly size: number }): Promise<Json>;
+  /** For stores that take parts straight from a client: where it sends one, by PUT. */
+  presignPart?(
+    state: Json,
+    number: number,
+    options: CallOptions & { readonly size: number; readonly expiresInSeconds: number },
+  ): Promise<PresignedPart>;
   /** `parts` in ascending order of number. Safe to repeat after an answer was lost. */
   finish(
     state: Json,
@@ -132,6 +138,14 @@ export interface Multipart {
   ): Promise<PutResult>;
   /** Idempotent. */
   abort(state: Json, options: CallOptions): Promise<void>;
+}
+
+export interface PresignedPart {
+  readonly url: string;
+  /** Every header the client must send. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The part that `finish` takes, from the headers of the store's answer. Throws `bad_request` when they are not such. */
+  partOf(answer: Headers): Json;
 }
 
 /** Uploads that go from the client straight to the store. */

@@ -8,7 +8,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { z } from 'zod';
 import type { ByteSource, Json } from '../../core/bytes.ts';
-import type { CallOptions, Multipart, PutOptions, PutResult } from '../../core/channel.ts';
+import type { CallOptions, Multipart, PresignedPart, PutOptions, PutResult } from '../../core/channel.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
 import { isPassing } from '../../core/retry.ts';
 import { type Feed, feed } from './body.ts';
@@ -17,6 +17,7 @@ import { attemptEntry, checksumOf, objectInput, setPayloadHash } from './object-
 import { isStored } from './objects.ts';
 import { type UploadState, uploadOfState } from './ref.ts';
 import { sendStream, slices } from './send-stream.ts';
+import { signUrl } from './sign-url.ts';
 
 const mebibyte = 2 ** 20;
 export const multipartLimits = { minPart: 5 * mebibyte, maxPart: 5 * 2 ** 30, maxParts: 10_000 };
@@ -31,6 +32,7 @@ export function createMultipart(bucket: Bucket): Multipart {
     start: (options) => startUpload(bucket, options),
     part: async (state, number, source, options) =>
       streamPart(bucket, { state: uploadOfState(state), number, source, ...options }),
+    presignPart: (state, number, options) => presignPart(bucket, { state: uploadOfState(state), number, ...options }),
     finish: async (state, parts, options) => {
       const list = parts.map(({ number, part, size }) => ({ number, size, ...partSchema.parse(part) }));
       return finishUpload(bucket, uploadOfState(state), list, options);
@@ -52,6 +54,33 @@ export async function startUpload(
   const { UploadId: uploadId } = await bucket.run(options.signal, (call) => bucket.client.send(command, call));
   if (uploadId === undefined) throw fail('channel_unavailable', { message: `S3 bucket ${bucket.name}: no upload id.` });
   return { key, uploadId, attempt };
+}
+
+interface PartAddress extends CallOptions {
+  readonly state: UploadState;
+  readonly number: number;
+  readonly size: number;
+  readonly expiresInSeconds: number;
+}
+
+/** The length is signed: another number of bytes is refused by the service. */
+async function presignPart(bucket: Bucket, { state, number, size, expiresInSeconds }: PartAddress): Promise<PresignedPart> {
+  const { key, uploadId } = state;
+  const command = new UploadPartCommand({
+    Bucket: bucket.name,
+    Key: key,
+    UploadId: uploadId,
+    PartNumber: number,
+    ContentLength: size,
+  });
+  const url = await signUrl(bucket, command, { expiresInSeconds, signed: ['content-length'] });
+  return { url, headers: {}, partOf };
+}
+
+function partOf(answer: Headers): Json {
+  const etag = answer.get('etag');
+  if (etag === null) throw fail('bad_request', { message: 'The answer to the part has no ETag.' });
+  return { etag };
 }
 
 interface PartStream extends CallOptions {

@@ -1,15 +1,13 @@
 import { PutObjectCommand } from '@aws-sdk/client-s3';
-import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
 import type { Presign, PresignedUpload, PresignOptions } from '../../core/channel.ts';
 import type { Bucket } from './client.ts';
 import { base64OfHex, headerSafe, objectInput } from './object-headers.ts';
 import { copyObject, deleteObject, headObject } from './objects.ts';
 import { keyOfRef } from './ref.ts';
+import { signUrl } from './sign-url.ts';
 
 /** Largest object that one PUT may bring. */
 const maxPutBytes = 5 * 2 ** 30;
-/** Signature version 4 allows no more than a week. */
-const maxExpirySeconds = 7 * 24 * 3600;
 
 /** Uploads by presigned PUT. The address cannot be revoked: it works until it expires. */
 export function createPresign(bucket: Bucket): Presign {
@@ -47,12 +45,10 @@ async function presignPut(bucket: Bucket, options: PresignOptions): Promise<Pres
     ...(headers['x-amz-checksum-sha256'] !== undefined && { ChecksumSHA256: headers['x-amz-checksum-sha256'] }),
   });
   const names = Object.keys(headers).map((name) => name.toLowerCase());
-  const url = await getSignedUrl(bucket.signer, command, {
-    expiresIn: Math.min(options.expiresInSeconds, maxExpirySeconds),
-    // A wrong clock here was noticed and measured by the SDK in the answers it got.
-    signingDate: new Date(Date.now() + bucket.client.config.systemClockOffset),
-    signableHeaders: new Set(['host', 'content-length', ...names]),
-    unhoistableHeaders: new Set(names),
+  const url = await signUrl(bucket, command, {
+    expiresInSeconds: options.expiresInSeconds,
+    signed: ['content-length', ...names],
+    kept: names,
   });
   return { method: 'PUT', url, headers, state: { key } };
 }
