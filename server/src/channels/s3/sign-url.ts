@@ -19,7 +19,8 @@ export function signUrl(
   command: PutObjectCommand | UploadPartCommand,
   { expiresInSeconds, signed, kept = [] }: Signing,
 ): Promise<string> {
-  return getSignedUrl(bucket.signer, command, {
+  // Its types know one command at a time.
+  return getSignedUrl(bucket.signer, command as PutObjectCommand, {
     expiresIn: Math.min(expiresInSeconds, maxExpirySeconds),
     signingDate: new Date(Date.now() + bucket.client.config.systemClockOffset),
     signableHeaders: new Set(['host', ...signed]),
