@@ -67,5 +67,3 @@ export const headers = {
 } as const;
 
 export type HeaderName = keyof typeof headers;
-
-export type Operations = readonly Operation[];

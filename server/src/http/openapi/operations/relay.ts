@@ -78,7 +78,8 @@ export const relayOperations: readonly Operation[] = [
     id: 'postUpload',
     method: 'post',
     summary: 'Send the bytes as a form',
-    description: 'The same for a form with one file. Takes videos and documents too, and raw bytes.',
+    description:
+      'The same as PUT for a form with one file, which is what images are asked for as. Takes videos and documents too, and raw bytes.',
     body: { required: true, content: { 'multipart/form-data': { schema: relayForm } } },
     answers: answers(
       {

@@ -7,21 +7,21 @@ const totalChunks = z.int().min(1).meta({ description: 'Number of chunks; by def
 const originalFileName = z.string().min(1).meta({ description: 'Name of the whole file.', example: 'video.mp4' });
 const originalFileType = z.string().meta({ description: 'MIME type of the whole file; may be empty.', example: 'video/mp4' });
 
-export const uploadFileForm = named(
+const uploadFileForm = named(
   'UploadFileForm',
   z
     .object({ file: z.file().meta({ description: 'The file, with its name.' }) })
     .meta({ title: 'A whole file', description: 'Other fields may come before or after the file.' }),
 );
 
-export const chunkedInitForm = named(
+const chunkedInitForm = named(
   'ChunkedInitForm',
   z.object({ originalFileName, originalFileType, totalChunks }).meta({ title: 'Chunked upload, step 1: start' }),
 );
 
 const step = { uploadId, totalChunks, originalFileName, originalFileType };
 
-export const chunkForm = named(
+const chunkForm = named(
   'ChunkForm',
   z
     .object({
@@ -32,9 +32,9 @@ export const chunkForm = named(
     .meta({ title: 'Chunked upload, step 2: one chunk' }),
 );
 
-export const chunkedMergeForm = named('ChunkedMergeForm', z.object(step).meta({ title: 'Chunked upload, step 3: merge' }));
+const chunkedMergeForm = named('ChunkedMergeForm', z.object(step).meta({ title: 'Chunked upload, step 3: merge' }));
 
-export const chunkedCleanupForm = named(
+const chunkedCleanupForm = named(
   'ChunkedCleanupForm',
   z.object({ uploadId, totalChunks: totalChunks.optional() }).partial().meta({
     title: 'Chunked upload: give up',
@@ -50,7 +50,7 @@ export const uploadForm = named(
 /** Steps without a file may come as `application/x-www-form-urlencoded`. */
 export const uploadFields = named('UploadFields', z.union([chunkedInitForm, chunkedMergeForm, chunkedCleanupForm]));
 
-export const uploaded = named(
+const uploaded = named(
   'Uploaded',
   z
     .tuple([
@@ -65,7 +65,7 @@ export const uploaded = named(
     .meta({ title: 'A stored file' }),
 );
 
-export const chunkedStarted = named(
+const chunkedStarted = named(
   'ChunkedStarted',
   z
     .strictObject({
@@ -81,7 +81,7 @@ export const chunkedStarted = named(
     .meta({ title: 'A started chunked upload' }),
 );
 
-export const chunkStored = named(
+const chunkStored = named(
   'ChunkStored',
   z
     .strictObject({
@@ -93,7 +93,7 @@ export const chunkStored = named(
     .meta({ title: 'A stored chunk' }),
 );
 
-export const chunkedCleaned = named(
+const chunkedCleaned = named(
   'ChunkedCleaned',
   z
     .strictObject({ success: z.literal(true), message: z.string(), uploadId: z.string(), cleanedChunks: z.int() })
