@@ -46,6 +46,14 @@ async function settled(id: string, of = client): Promise<Answer['body']> {
   return media;
 }
 
+/** A film that goes on long after the first bytes that are looked at: a box of nothing follows. */
+const longFilm = Buffer.concat([
+  fixture('clip-faststart.mp4'),
+  Buffer.from([0, 3, 0, 0]),
+  Buffer.from('free'),
+  Buffer.alloc(0x30000 - 8),
+]);
+
 const sha256 = (content: Uint8Array): string => createHash('sha256').update(content).digest('hex');
 
 describe('images', () => {
@@ -300,7 +308,7 @@ describe('videos', () => {
   });
 
   it('stop when they are deleted', async () => {
-    site.on('/deleted.mp4', stalling(fixture('clip-faststart.mp4'), 10_000));
+    site.on('/deleted.mp4', stalling(longFilm));
     const { body } = await importUrl(`${site.url}/deleted.mp4`);
     const id = body.data.media_id;
     await site.asked('/deleted.mp4', 2);
@@ -318,9 +326,9 @@ describe('a restart in the middle of a video', () => {
   ])('%s: the video is fetched by the next process, once', { timeout: 90_000 }, async (how, restart) => {
     const own = await startStowage({ config });
     try {
-      const content = fixture('clip-faststart.mp4');
+      const content = longFilm;
       const path = `/restart-${how.replaceAll(' ', '-')}.mp4`;
-      site.on(path, stalling(content, 10_000));
+      site.on(path, stalling(content));
       const media = mediaClient(own);
       const { body } = await media.call('POST', '/media/upload-from-url', { json: { url: `${site.url}${path}` } });
       const id = body.data.media_id;
