@@ -98,8 +98,9 @@ export function createAccess({ tokens, authCode, allowAnonymousUploads, brake, n
       }
       const other = permission === 'upload' || permission === 'any' ? await withAuthCode(credentials) : undefined;
       if (other !== undefined) return other;
+      const guessed = found === undefined ? credentials.token : undefined;
+      if (guessed || (credentials.authCodes ?? []).length > 0) await brake.failed(credentials.address);
       if (found !== undefined) throw fail('insufficient_scope', { details: { required: permission } });
-      if (credentials.token || (credentials.authCodes ?? []).length > 0) await brake.failed(credentials.address);
       throw fail('unauthorized');
     },
     async isOwnerActive(owner) {

@@ -1,3 +1,4 @@
+import { type Abortable, abortable } from './abortable.ts';
 import type { ByteSource } from './bytes.ts';
 import type { Ref } from './channel.ts';
 import type { Candidate, ConfiguredChannel } from './channel-pool.ts';
@@ -27,6 +28,8 @@ export interface IntakeRequest {
   readonly expected?: Digests | undefined;
   /** Upload API `serverCompress`: the first try may let the store recompress a picture. */
   readonly compress?: boolean;
+  /** Whether the same channel is tried once more without that. Default true. */
+  readonly retryUncompressed?: boolean;
   /** Looks at what is coming before anything is stored; throws to refuse it. */
   readonly accept?: (sniffed: Sniffed, head: Uint8Array) => void;
   readonly signal: AbortSignal;
@@ -121,14 +124,15 @@ export function createIntake({ metadata, digests, spoolFolder, now }: IntakeOpti
       const wanted = Object.keys(request.expected ?? {}) as DigestAlgorithm[];
       const needsSha256 = request.candidates.some(({ channel }) => channel?.channel.limits.needsSha256);
       if (needsSha256 && !wanted.includes('sha256')) wanted.push('sha256');
-      const tapped = wanted.length > 0 ? digests.tap(request.source, wanted) : undefined;
-      const peeked = await peek(tapped?.source ?? request.source, headBytes);
-      const sniffed = await sniff(peeked.head, { filename: request.filename, declared: request.declaredType });
-      request.accept?.(sniffed, peeked.head);
+      const incoming = abortable(request.source, request.signal);
+      const tapped = wanted.length > 0 ? digests.tap(incoming, wanted) : undefined;
+      const peeked = await peek(tapped?.source ?? incoming, headBytes);
 
       const storageId = uuidv7(now());
-      const body = createBody({ peeked, spoolFolder, digests: tapped?.digests });
+      const body = createBody({ incoming, peeked, spoolFolder, digests: tapped?.digests });
       try {
+        const sniffed = await sniff(peeked.head, { filename: request.filename, declared: request.declaredType });
+        request.accept?.(sniffed, peeked.head);
         const extension = extensionFor(request.filename, sniffed.contentType);
         const keyOf = (attempt: number): string => storageKey(storageId, extension, now(), attempt);
         const options: Omit<StoreOptions, 'key'> = {
@@ -187,13 +191,14 @@ interface Body {
 }
 
 interface BodyParts {
+  readonly incoming: Abortable;
   readonly peeked: Peeked;
   readonly spoolFolder: string;
   readonly digests: Promise<Digests> | undefined;
 }
 
 /** A body is spooled only when a network is in the way; a local disk gets it straight, and nobody else once it has begun. */
-function createBody({ peeked, spoolFolder, digests }: BodyParts): Body {
+function createBody({ incoming, peeked, spoolFolder, digests }: BodyParts): Body {
   const state: { failure?: unknown; spool?: Spool } = {};
   const source = noting(peeked.source, (error) => (state.failure = error));
   const spool = (): Spool => (state.spool ??= createSpool(source, spoolFolder));
@@ -209,7 +214,12 @@ function createBody({ peeked, spoolFolder, digests }: BodyParts): Body {
     },
     failure: () => state.failure,
     replayable: () => state.spool !== undefined || !peeked.consumed(),
-    dispose: async () => state.spool?.dispose(),
+    async dispose() {
+      // A caller who has gone silent holds nothing up.
+      incoming.stop(fail('client_closed', { message: 'The upload was given up.' }));
+      peeked.leave();
+      await state.spool?.dispose();
+    },
   };
 }
 
@@ -243,9 +253,7 @@ async function firstThatStores({ request, body, options, keyOf, tryChannel }: Tr
       attempts.push({ candidate, error: fail('service_unavailable', { message: 'No such channel is configured.' }) });
       continue;
     }
-    // Upload API 1.8: only the first try may recompress, the second one on the same channel may not.
-    const modes = at === 0 && request.compress === true && channel.channel.remote ? [true, false] : [false];
-    for (const compress of modes) {
+    for (const compress of at === 0 ? modesOf(request, channel) : [false]) {
       try {
         return await tryChannel(body, channel, { ...options, key: keyOf(attempts.length), compress });
       } catch (error) {
@@ -256,6 +264,12 @@ async function firstThatStores({ request, body, options, keyOf, tryChannel }: Tr
     }
   }
   throw new ChannelsFailed(attempts);
+}
+
+/** Upload API 1.8: only the first try may recompress, the second one on the same channel may not. */
+function modesOf({ compress, retryUncompressed }: IntakeRequest, { channel }: ConfiguredChannel): readonly boolean[] {
+  if (compress !== true || !channel.remote) return [false];
+  return retryUncompressed === false ? [true] : [true, false];
 }
 
 function isChannelError(error: unknown): error is StowageError {

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { createInFlight } from './in-flight.ts';
 import { createPacer } from './pacer.ts';
 import { createSemaphore } from './semaphore.ts';
 
@@ -49,32 +48,5 @@ describe('semaphore', () => {
     release();
     (await staying)();
     expect(semaphore.waiting).toBe(0);
-  });
-});
-
-describe('in flight', () => {
-  it('runs one after the other for an index, and is idle when all are done', async () => {
-    const inFlight = createInFlight();
-    let running = 0;
-    const ended: number[] = [];
-    const work = (id: number) => async (): Promise<void> => {
-      expect(++running).toBe(1);
-      await new Promise(setImmediate);
-      running--;
-      ended.push(id);
-    };
-    const all = [inFlight.run('u', 0, work(1)), inFlight.run('u', 0, work(2)), inFlight.run('u', 0, work(3))];
-    await inFlight.idle('u');
-    expect(ended).toEqual([1, 2, 3]);
-    await Promise.all(all);
-    await inFlight.idle('u');
-  });
-
-  it('goes on after a failure', async () => {
-    const inFlight = createInFlight();
-    const failed = inFlight.run('u', 0, () => Promise.reject(new Error('no')));
-    const next = inFlight.run('u', 0, async () => 'yes');
-    await expect(failed).rejects.toThrow('no');
-    expect(await next).toBe('yes');
   });
 });

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Caller, Credentials } from '../core/access.ts';
 import type { Permission } from '../core/metadata.ts';
-import { clientAddress } from './client-address.ts';
+import { clientAddress, type OriginSettings, requestOrigin } from './client-address.ts';
 import type { HttpDeps } from './deps.ts';
 
 type AuthDeps = Pick<HttpDeps, 'access' | 'settings'>;
@@ -23,7 +23,7 @@ export function authenticateUpload(
 ): Promise<Caller> {
   const credentials: Credentials = {
     token: tokenOf(request),
-    authCodes: authCodesOf(request),
+    authCodes: authCodesOf(request, settings),
     address: clientAddress(request, settings.trustProxy),
   };
   return access.authenticate(credentials, permission);
@@ -33,14 +33,22 @@ function tokenOf({ headers }: IncomingMessage): string | undefined {
   return headers.authorization?.replace(/^bearer\s+/i, '').trim() || undefined;
 }
 
-function authCodesOf({ url, headers }: IncomingMessage): readonly string[] {
+function authCodesOf(request: IncomingMessage, settings: OriginSettings): readonly string[] {
+  const { url, headers } = request;
   const header = headers.authcode;
   return [
     codeInQuery(url),
     codeInQuery(headers.referer),
     Array.isArray(header) ? header[0] : header,
-    codeInCookie(headers.cookie),
+    isOwnPage(request, settings) ? codeInCookie(headers.cookie) : undefined,
   ].filter((code) => code !== undefined && code !== null && code !== '') as string[];
+}
+
+/** A cookie goes along with whatever a foreign page makes the browser send; programs other than browsers send no Origin. */
+function isOwnPage(request: IncomingMessage, settings: OriginSettings): boolean {
+  const { origin, 'sec-fetch-site': site } = request.headers;
+  if (site === 'cross-site') return false;
+  return origin === undefined || origin === new URL(requestOrigin(request, settings)).origin;
 }
 
 function codeInQuery(url: string | undefined): string | null {

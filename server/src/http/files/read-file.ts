@@ -6,6 +6,7 @@ import { contentHeaders } from '../content-headers.ts';
 import type { HttpDeps } from '../deps.ts';
 import { sendContent } from '../send-content.ts';
 import { sayFileError } from './errors.ts';
+import { findFile } from './find-file.ts';
 
 const prefix = '/file/';
 
@@ -35,9 +36,7 @@ async function find(url: string, { files }: HttpDeps): Promise<StoredFile> {
   const raw = url.slice(prefix.length).split('?')[0] ?? '';
   const path = pathFromUrl(raw);
   if (path === undefined) throw fail('bad_request', { message: 'Decode Image ID Failed' });
-  // Upload API 4.8: a comma may stand for a slash; a name that really holds one comes first.
-  const found =
-    (await files.getByPath(path)) ?? (path.includes(',') ? await files.getByPath(path.replaceAll(',', '/')) : undefined);
+  const found = await findFile(path, files);
   if (found === undefined) throw fail('not_found', { message: 'Image Not Found' });
   return found;
 }

@@ -27,7 +27,7 @@ export async function createApiToken(request: FastifyRequest, reply: FastifyRepl
     name: body.name,
     owner: typeof body.owner === 'string' ? body.owner : '',
     permissions: grantable(body.permissions, caller),
-    expiresAt: readExpiry(body.expiresAt),
+    expiresAt: grantableExpiry(body.expiresAt, caller),
     autoDelete: body.autoDelete === true,
     prefix: readPrefix(body.prefix),
   });
@@ -45,7 +45,7 @@ export async function updateApiToken(request: FastifyRequest, reply: FastifyRepl
   const updated = await deps.metadata.tokens.update(known.id, {
     permissions: grantable(body.permissions, caller),
     // Upload API 4.6: an absent expiry clears it.
-    expiresAt: readExpiry(body.expiresAt),
+    expiresAt: grantableExpiry(body.expiresAt, caller),
     autoDelete: typeof body.autoDelete === 'boolean' ? body.autoDelete : known.autoDelete,
     updatedAt: deps.now(),
   });
@@ -91,11 +91,21 @@ function grantable(wanted: readonly unknown[], caller: Caller): readonly Permiss
   return known;
 }
 
+/** Nor does anybody give a longer life than they have. */
+function grantableExpiry(value: unknown, caller: Caller): number | null {
+  const expiresAt = readExpiry(value);
+  const ownEnd = caller.token?.expiresAt ?? null;
+  if (ownEnd !== null && (expiresAt === null || expiresAt > ownEnd))
+    throw fail('insufficient_scope', { message: 'Your token expires before that.' });
+  return expiresAt;
+}
+
 function readExpiry(value: unknown): number | null {
   if (value === undefined || value === null || value === '') return null;
   const at = typeof value === 'number' ? value : Date.parse(String(value));
-  if (!Number.isFinite(at)) throw fail('validation_error', { message: 'expiresAt must be an ISO 8601 time.' });
-  return at;
+  if (!Number.isFinite(new Date(at).getTime()))
+    throw fail('validation_error', { message: 'expiresAt must be an ISO 8601 time.' });
+  return Math.trunc(at);
 }
 
 function readPrefix(value: unknown): string {

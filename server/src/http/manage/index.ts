@@ -1,9 +1,11 @@
 import type { FastifyPluginAsync } from 'fastify';
 import { addCors } from '../cors.ts';
 import type { HttpDeps } from '../deps.ts';
-import { routePath } from '../routes.ts';
+import { type Handler, routePath } from '../routes.ts';
 import { retryAfterSeconds, toError } from '../to-error.ts';
 import { createApiToken, deleteApiToken, listApiTokens, updateApiToken } from './api-tokens.ts';
+import { deleteBatch } from './delete-batch.ts';
+import { deleteFile } from './delete-file.ts';
 import { testChannel } from './test-channel.ts';
 
 /** Management routes of the Upload API, and ours beside them. */
@@ -37,6 +39,9 @@ export function manageApi(deps: HttpDeps): FastifyPluginAsync {
       PUT: (request, reply) => updateApiToken(request, reply, deps),
       DELETE: (request, reply) => deleteApiToken(request, reply, deps),
     });
+    const remove: Handler = (request, reply) => deleteFile(request, reply, deps);
+    routePath(app, '/api/manage/delete/*', { GET: remove, POST: remove, DELETE: remove });
+    routePath(app, '/api/manage/delete/batch', { POST: (request, reply) => deleteBatch(request, reply, deps) });
     routePath(app, '/api/manage/channels/:id/test', { POST: (request, reply) => testChannel(request, reply, deps) });
   };
 }

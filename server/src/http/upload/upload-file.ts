@@ -37,6 +37,7 @@ export async function uploadFile(
       fallback: options.autoRetry,
     }),
     compress: options.serverCompress,
+    retryUncompressed: options.autoRetry,
     signal: requestSignal(request.raw),
   });
   const late = await restOrDiscard(form, stored, deps);
