@@ -345,7 +345,7 @@ describe('the library', () => {
   it('lists what both APIs brought, newest first, by pages and kinds', async () => {
     const media = await uploadMedia(client, 'picture.webp', 'image/webp');
     const form = new FormData();
-    form.set('file', new Blob([fixture('clip.mp4')], { type: 'video/mp4' }), 'film.mp4');
+    form.set('file', new Blob([new Uint8Array(fixture('clip.mp4'))], { type: 'video/mp4' }), 'film.mp4');
     const [{ src }] = (await (await app.fetch('/upload', { method: 'POST', body: form })).json()) as [{ src: string }];
     const { body } = await client.call('GET', '/media?limit=2');
     const [first, second] = body.data.media;
