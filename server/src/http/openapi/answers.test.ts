@@ -227,6 +227,12 @@ describe('answers are as the document says', () => {
     expect((await call('updateToken', { json: {} })).status).toBe(400);
     expect((await call('deleteToken')).status).toBe(400);
     expect((await call('listTokens', { token: '' })).body).toBe('You need to login');
+    const { body: stored } = await call('upload', { body: form({}, png) });
+    const path = (stored as [{ src: string }])[0].src.slice('/file/'.length);
+    await call('deleteFile', { params: { path } });
+    expect((await call('deleteFile', { params: { path: 'img' }, query: { folder: 'true' } })).status).toBe(501);
+    await call('deleteFiles', { json: { fileIds: [path, 'none.png'] } });
+    expect((await call('deleteFiles', { json: { fileIds: [] } })).status).toBe(400);
     await call('testChannel', { params: { id: 'local' } });
     expect((await call('testChannel', { params: { id: 'none' } })).status).toBe(404);
   });

@@ -17,6 +17,8 @@ const inWords: readonly ((method: string, path: string) => boolean)[] = [
   (_method, path) => path.startsWith('/api/huggingface/'),
   // "Any method does the same."
   (method, path) => path === '/upload' && method !== 'POST',
+  // "GET and POST do the same."
+  (method, path) => path === '/api/manage/delete/{path}' && ['GET', 'POST'].includes(method),
   // HEAD of what GET describes.
   (method, path) => method === 'HEAD' && path === '/healthz',
   // A part of the page.

@@ -6,6 +6,7 @@ import { manageOperations } from './manage.ts';
 import { mediaOperations } from './media.ts';
 import { relayOperations } from './relay.ts';
 import { serverOperations } from './server.ts';
+import { tokenOperations } from './tokens.ts';
 import { uploadOperations } from './upload.ts';
 
 /** Everything a caller can do, in the order of the document. */
@@ -16,6 +17,7 @@ export const operations: readonly Operation[] = [
   ...uploadOperations,
   ...directOperations,
   ...fileOperations,
+  ...tokenOperations,
   ...manageOperations,
   ...serverOperations,
 ];
@@ -34,6 +36,6 @@ export const tags = [
     description: 'Large files straight to a Hugging Face repository. Also under `/api/huggingface`.',
   },
   { name: 'Files', description: 'The links, whichever API a file came through.' },
-  { name: 'Management', description: 'Tokens and channels.' },
+  { name: 'Management', description: 'Tokens, files and channels.' },
   { name: 'Operations', description: 'For those who run the server.' },
 ] as const;

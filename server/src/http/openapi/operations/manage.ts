@@ -1,160 +1,75 @@
 import { z } from 'zod';
-import { type Failure, joined, manageFailures } from '../failures.ts';
-import type { Answers, Operation } from '../operation.ts';
-import {
-  apiToken,
-  apiTokens,
-  createTokenRequest,
-  deleteTokenAnswer,
-  manageError,
-  testChannelAnswer,
-  updateTokenAnswer,
-  updateTokenRequest,
-} from '../schemas/manage.ts';
+import type { Operation } from '../operation.ts';
+import { deleteBatchAnswer, deleteBatchRequest, deleteFileAnswer, testChannelAnswer } from '../schemas/manage.ts';
+import { manageAnswers } from './manage-answers.ts';
 
-const tokensPath = '/api/manage/apiTokens';
 const tag = 'Management';
-
-const token = {
-  id: '019aab3c-6f00-7c2e-9d41-5b8f3a7e1c02',
-  name: 'blog',
-  owner: '',
-  permissions: ['upload', 'list'],
-  createdAt: '2026-04-10T12:00:00.000Z',
-  updatedAt: '2026-04-10T12:00:00.000Z',
-  token: 'imgbed_0f3a9c1b...',
-  expiresAt: null,
-  autoDelete: false,
-  lastUsedAt: null,
-};
-const made = { ...token, token: 'imgbed_0f3a9c1b5d7e8f90a1b2c3d4e5f60718' };
-const unknownToken = { summary: 'There is none with this id', value: { error: 'Token 不存在' } };
-
-const always: readonly Failure[] = [
-  'unauthorized',
-  { code: 'insufficient_scope', details: { required: 'manage' } },
-  { code: 'rate_limit_exceeded', message: 'Too many wrong credentials. Try again later.', retryAfterMs: 900_000 },
-  'internal_error',
-  'service_unavailable',
-];
-const body: readonly Failure[] = [
-  'invalid_json',
-  { code: 'validation_error', message: 'permissions must be some of upload, list, delete, manage.' },
-  { code: 'validation_error', as: 'expiry', message: 'expiresAt must be an ISO 8601 time.' },
-  { code: 'insufficient_scope', as: 'beyond', message: 'Your token does not hold delete.' },
-  { code: 'too_large', details: { maxBytes: 262_144 } },
-];
-
-function answers(success: Answers, failures: readonly Failure[] = []): Answers {
-  return joined(success, manageFailures([...always, ...failures]));
-}
-
-function missing(name: string, message: string): Answers {
-  const content = {
-    'application/json': { schema: manageError, examples: { [name]: { summary: message, value: { error: message } } } },
-  };
-  return { 400: { description: 'The request is not valid.', content } };
-}
-
-const shared = { path: tokensPath, tag, access: 'token' } as const;
+const path = 'img/test/abc123_image.jpg';
 
 export const manageOperations: readonly Operation[] = [
   {
-    ...shared,
-    id: 'listTokens',
-    method: 'get',
-    summary: 'List API tokens',
-    description: 'Without their secret part. Needs the permission `manage`, like everything here.',
-    answers: answers({
-      200: {
-        description: 'All tokens.',
-        content: { 'application/json': { schema: apiTokens, examples: { one: { value: { tokens: [token] } } } } },
-      },
-    }),
-  },
-  {
-    ...shared,
-    id: 'createToken',
-    method: 'post',
-    summary: 'Create an API token',
-    description: 'The only answer that holds the whole token: only its hash is kept.',
-    body: {
-      required: true,
-      content: {
-        'application/json': {
-          schema: createTokenRequest,
-          examples: { blog: { value: { name: 'blog', permissions: ['upload', 'list'] } } },
-        },
-      },
-    },
-    answers: joined(
-      answers(
-        {
-          200: {
-            description: 'The token, this once.',
-            content: { 'application/json': { schema: apiToken, examples: { made: { value: made } } } },
-          },
-        },
-        body,
-      ),
-      missing('missing', '缺少必要参数'),
-    ),
-  },
-  {
-    ...shared,
-    id: 'updateToken',
-    method: 'put',
-    summary: 'Change an API token',
-    body: {
-      required: true,
-      content: {
-        'application/json': {
-          schema: updateTokenRequest,
-          examples: { narrower: { value: { tokenId: token.id, permissions: ['upload'] } } },
-        },
-      },
-    },
-    answers: joined(
-      answers(
-        {
-          200: {
-            description: 'It is changed; or there is none with this id.',
-            content: {
-              'application/json': {
-                schema: updateTokenAnswer,
-                examples: {
-                  changed: { value: { success: true, message: 'Token 已更新', tokenId: token.id, token } },
-                  unknown: unknownToken,
-                },
-              },
-            },
-          },
-        },
-        body,
-      ),
-      missing('missing', '缺少必要参数'),
-    ),
-  },
-  {
-    ...shared,
-    id: 'deleteToken',
+    id: 'deleteFile',
     method: 'delete',
-    summary: 'Revoke an API token',
-    description: 'It stops working with the next request, and its unfinished uploads take no more bytes.',
-    parameters: { query: z.object({ id: z.string().meta({ description: 'Id of the token.' }) }) },
-    answers: joined(
-      answers({
+    path: '/api/manage/delete/{path}',
+    tag,
+    summary: 'Delete a file',
+    description:
+      'By its path, whichever API it came through. The link stops working at once, the bytes are removed from their channel afterwards. A file that is not there is a success. GET and POST do the same. Needs the permission `delete`.',
+    access: 'token',
+    parameters: {
+      path: z.object({
+        path: z
+          .string()
+          .meta({ description: 'Path of the file, slashes included, as in its link behind `/file/`.', example: path }),
+      }),
+      query: z.object({ folder: z.enum(['true', 'false']).optional().meta({ description: '`true` is answered by 501.' }) }),
+    },
+    answers: manageAnswers(
+      {
         200: {
-          description: 'It is revoked; or there is none with this id.',
+          description: 'It is gone.',
+          content: {
+            'application/json': { schema: deleteFileAnswer, examples: { deleted: { value: { success: true, fileId: path } } } },
+          },
+        },
+      },
+      [
+        { code: 'bad_request', message: 'Delete file failed' },
+        { code: 'not_implemented', message: 'Deleting folders is not available yet: delete their files.' },
+      ],
+    ),
+  },
+  {
+    id: 'deleteFiles',
+    method: 'post',
+    path: '/api/manage/delete/batch',
+    tag,
+    summary: 'Delete up to 500 files',
+    description: 'What failed is named; the rest is gone. Needs the permission `delete`.',
+    access: 'token',
+    body: {
+      required: true,
+      content: { 'application/json': { schema: deleteBatchRequest, examples: { one: { value: { fileIds: [path] } } } } },
+    },
+    answers: manageAnswers(
+      {
+        200: {
+          description: 'What became of each.',
           content: {
             'application/json': {
-              schema: deleteTokenAnswer,
-              examples: { revoked: { value: { success: true, message: 'Token 已删除' } }, unknown: unknownToken },
+              schema: deleteBatchAnswer,
+              examples: { one: { value: { success: true, deleted: [path], failed: [] } } },
             },
           },
         },
-      }),
-      missing('missing', '缺少Token ID'),
+      },
+      [
+        'invalid_json',
+        { code: 'validation_error', message: 'The request body must be a JSON object.' },
+        { code: 'bad_request', as: 'missing', message: 'fileIds is required' },
+        { code: 'bad_request', as: 'many', message: 'A maximum of 500 files can be deleted at once' },
+        { code: 'too_large', details: { maxBytes: 262_144 } },
+      ],
     ),
   },
   {
@@ -166,7 +81,7 @@ export const manageOperations: readonly Operation[] = [
     description: 'Stores, reads and deletes a small picture there. A channel that fails is a 200 with `success: false`.',
     access: 'token',
     parameters: { path: z.object({ id: z.string().meta({ description: 'Id or name of the channel.' }) }) },
-    answers: answers(
+    answers: manageAnswers(
       {
         200: {
           description: 'How each step went.',

@@ -71,6 +71,26 @@ export const deleteTokenAnswer = named(
   z.union([z.strictObject({ success: z.literal(true), message: z.string() }).meta({ title: 'Revoked' }), unknownToken]),
 );
 
+export const deleteFileAnswer = named(
+  'DeleteFileAnswer',
+  z.strictObject({ success: z.literal(true), fileId: z.string().meta({ description: 'Path of the file.' }) }),
+);
+
+const fileId = z
+  .string()
+  .meta({ description: 'Path of a file, as in its link behind `/file/`.', example: 'img/test/abc123_image.jpg' });
+
+export const deleteBatchRequest = named('DeleteBatchRequest', z.object({ fileIds: z.array(fileId).min(1).max(500) }));
+
+export const deleteBatchAnswer = named(
+  'DeleteBatchAnswer',
+  z.strictObject({
+    success: z.boolean().meta({ description: 'Whether none failed.' }),
+    deleted: z.array(fileId),
+    failed: z.array(z.strictObject({ fileId, error: z.string() })),
+  }),
+);
+
 export const testChannelAnswer = named(
   'TestChannelAnswer',
   z.strictObject({

@@ -1,0 +1,23 @@
+import { type Failure, joined, manageFailures } from '../failures.ts';
+import type { Answers } from '../operation.ts';
+import { manageError } from '../schemas/manage.ts';
+
+const always: readonly Failure[] = [
+  'unauthorized',
+  { code: 'insufficient_scope', details: { required: 'manage' } },
+  { code: 'rate_limit_exceeded', message: 'Too many wrong credentials. Try again later.', retryAfterMs: 900_000 },
+  'internal_error',
+  'service_unavailable',
+];
+/** Answers of an operation of management: its own, and what any such call may be answered. */
+export function manageAnswers(success: Answers, failures: readonly Failure[] = []): Answers {
+  return joined(success, manageFailures([...always, ...failures]));
+}
+
+/** A 400 of its own shape. */
+export function missing(name: string, message: string): Answers {
+  const content = {
+    'application/json': { schema: manageError, examples: { [name]: { summary: message, value: { error: message } } } },
+  };
+  return { 400: { description: 'The request is not valid.', content } };
+}
