@@ -39,6 +39,15 @@ export async function completeUpload({ id, caller, options }: Completion): Promi
   throw fail('conflict', { message: 'The file keeps changing while it is being completed.' });
 }
 
+/** Bytes that were replaced meanwhile may be gone, and whatever went wrong with them is of no interest any more: look again. */
+function unlessChanged({ id, version }: Upload, { metadata }: PresignedUploadOptions): (error: unknown) => Promise<undefined> {
+  return async (error) => {
+    const current = await metadata.uploads.get(id);
+    if (current?.version === version) throw error;
+    return undefined;
+  };
+}
+
 function mayComplete(upload: Upload, caller: Caller): boolean {
   if (upload.kind !== 'presigned' && upload.kind !== 'import') return false;
   return upload.owner === caller.owner || caller.permissions.has('manage');
@@ -61,7 +70,8 @@ async function finish(upload: Upload, details: PresignedDetails, options: Presig
   const received = details.received ?? arrived?.received;
   if (received === undefined) throw missing(upload, details, options);
   const channel = options.pool.byId(received.channelId);
-  const verdict = await judge({ received, details, channel, options });
+  const verdict = await judge({ received, details, channel, options }).catch(unlessChanged(upload, options));
+  if (verdict === undefined) return undefined;
   if ('error' in verdict) return refuse({ upload, details, received, error: verdict.error, options });
   const kept = arrived && (await takeOver({ upload, arrived, contentType: verdict.contentType, channel, options }));
   if (arrived !== undefined && kept === undefined) return undefined;
@@ -108,7 +118,9 @@ interface Refusal {
 async function refuse({ upload, details, received, error, options }: Refusal): Promise<undefined> {
   const state = error.code === 'size_mismatch' ? 'open' : 'failed';
   const failed: PresignedDetails = { ...details, received: null, error: { code: error.code, message: error.message } };
-  const adds = received.segments.map((segment) => deleteObjectJob(received.channelId, segment, options.now()));
+  // What lies at the store's own address makes room for the next try by itself; a removal might hit that one.
+  const stays = state === 'open' && details.received === null;
+  const adds = (stays ? [] : received.segments).map((segment) => deleteObjectJob(received.channelId, segment, options.now()));
   const patch = { state, storageId: null, details: toJson(failed) } as const;
   const updated = await options.metadata.uploads.update(upload.id, upload.version, patch, { adds });
   if (updated !== undefined) throw error;

@@ -10,6 +10,8 @@ export interface Peeked {
   readonly size: number | undefined;
   /** Whether anything beyond the head has been read, so that a second reader would miss it. */
   consumed(): boolean;
+  /** Tells the source that nobody wants the rest; does not wait for it. Nothing happens when it has ended. */
+  leave(): void;
 }
 
 /** Reads at least `headBytes` (whole chunks are kept as they come) without losing them. */
@@ -51,6 +53,7 @@ export async function peek(source: ByteSource, headBytes: number): Promise<Peeke
     source: { [Symbol.asyncIterator]: replay },
     size: ended ? bytes : undefined,
     consumed: () => consumed,
+    leave: () => void iterator.return?.()?.catch(() => undefined),
   };
 }
 

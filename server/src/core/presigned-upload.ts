@@ -20,12 +20,14 @@ const graceMs = dayMs;
 const genericTypes = new Set(['application/octet-stream', 'binary/octet-stream', 'application/x-www-form-urlencoded']);
 const clockToleranceMs = minuteMs;
 
+type Ready = Media & { readonly state: 'ready' };
+
 export interface PresignedUploads {
   start(request: PresignRequest, caller: Caller): Promise<StartedUpload>;
   /** Takes the bytes of an upload from the relay. The last complete transfer before `complete` wins. */
   receive(request: ReceiveRequest): Promise<Received>;
   /** Idempotent; two at once get the same answer. */
-  complete(id: string, caller: Caller): Promise<Media & { state: 'ready' }>;
+  complete(id: string, caller: Caller): Promise<Ready>;
   find(id: string): Promise<Media | undefined>;
   listPending(query: { readonly state: 'uploading' | 'failed'; readonly limit: number; readonly offset: number }): Promise<{
     readonly items: readonly Media[];
@@ -41,7 +43,7 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
   const { metadata, pool, intake, files, access, now } = options;
   const { uploads } = metadata;
   const writers = new Map<string, Set<AbortController>>();
-  const completing = new Map<string, Promise<Media & { state: 'ready' }>>();
+  const completing = new Map<string, Promise<Ready>>();
 
   const receivable = async (request: ReceiveRequest): Promise<{ upload: Upload; details: PresignedDetails }> => {
     const upload = await uploads.get(request.id);
@@ -50,10 +52,14 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
     if (upload.state === 'done') throw fail('already_completed');
     const details = presignedDetails(upload);
     if (request.startedAt > details.urlExpiresAt + clockToleranceMs) throw fail('upload_url_expired');
-    if (!(await access.isOwnerActive(upload.owner)))
-      throw fail('invalid_signature', { message: 'The API key of this upload was revoked or has expired.' });
+    await requireOwner(upload);
     checkDeclared(request, details);
     return { upload, details };
+  };
+
+  const requireOwner = async ({ owner }: Upload): Promise<void> => {
+    if (await access.isOwnerActive(owner)) return;
+    throw fail('invalid_signature', { message: 'The API key of this upload was revoked or has expired.' });
   };
 
   const accept = async (id: string, received: Received, cleared: readonly string[]): Promise<void> => {
@@ -61,6 +67,7 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
       const upload = await uploads.get(id);
       if (upload === undefined || upload.state === 'aborted') throw fail('not_found', { message: 'Media not found.' });
       if (upload.state === 'done') throw fail('already_completed');
+      await requireOwner(upload);
       const details = presignedDetails(upload);
       const patch = {
         state: 'open',
@@ -116,11 +123,11 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
     },
 
     async receive(request) {
-      const { upload, details } = await receivable(request);
       const writer = new AbortController();
-      const own = writers.get(upload.id) ?? new Set();
-      writers.set(upload.id, own.add(writer));
+      const own = writers.get(request.id) ?? new Set();
+      writers.set(request.id, own.add(writer));
       try {
+        const { upload, details } = await receivable(request);
         const result = await intake.store({
           source: request.source,
           filename: details.filename,
@@ -133,16 +140,19 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
         return await keep(result, (received) => accept(upload.id, received, result.pendingCleanup));
       } finally {
         own.delete(writer);
-        if (own.size === 0) writers.delete(upload.id);
+        if (own.size === 0) writers.delete(request.id);
       }
     },
 
     complete(id, caller) {
-      // Whoever asks for the same thing at once waits for the one answer.
       const key = `${id} ${caller.owner}`;
-      const running = completing.get(key) ?? completeUpload({ id, caller, options }).finally(() => completing.delete(key));
-      completing.set(key, running);
-      return running;
+      const begin = (): Promise<Ready> => {
+        const own = completeUpload({ id, caller, options }).finally(() => completing.delete(key));
+        completing.set(key, own);
+        return own;
+      };
+      // Whoever asks for the same thing at once waits for the one answer; but what failed may have looked before the caller's bytes were there.
+      return completing.get(key)?.catch(() => completing.get(key) ?? begin()) ?? begin();
     },
 
     async find(id) {

@@ -54,6 +54,8 @@ interface TakeOver {
 }
 
 export interface Kept extends Pick<Received, 'storageId' | 'segments' | 'hash'> {
+  /** A copy made for this try, or what every other try finds, too. */
+  readonly isCopy: boolean;
   readonly pendingCleanup: readonly string[];
   readonly addsJobs: readonly NewJob[];
 }
@@ -66,7 +68,7 @@ export async function takeOver({ upload, arrived, contentType, channel, options 
   const { presign } = channel.channel;
   const { storageId, segments, hash } = arrived.received;
   const details = presignedDetails(upload);
-  if (presign?.finish === undefined) return { storageId, segments, hash, pendingCleanup: [], addsJobs: [] };
+  if (presign?.finish === undefined) return { storageId, segments, hash, isCopy: false, pendingCleanup: [], addsJobs: [] };
   const at = options.now();
   const id = uuidv7(at);
   const key = storageKey(id, extensionFor(details.filename, contentType), at);
@@ -79,6 +81,7 @@ export async function takeOver({ upload, arrived, contentType, channel, options 
     const late = abortPresign(upload, details, details.urlExpiresAt + lateUploadMs);
     return {
       ...unread(id, put),
+      isCopy: true,
       pendingCleanup: cleanup.map((job) => job.id),
       addsJobs: [...abortPresign(upload, details, at), ...late],
     };
@@ -88,11 +91,13 @@ export async function takeOver({ upload, arrived, contentType, channel, options 
   }
 }
 
+/** For whoever comes second. */
 export async function discardKept(
-  { segments, pendingCleanup }: Kept,
+  { segments, pendingCleanup, isCopy }: Kept,
   channel: ConfiguredChannel,
   { metadata, now }: PresignedUploadOptions,
 ): Promise<void> {
+  if (!isCopy) return;
   await metadata.jobs.add(segments.map((segment) => deleteObjectJob(channel.id, segment, now())));
   await metadata.jobs.done(pendingCleanup);
 }

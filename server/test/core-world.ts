@@ -1,0 +1,207 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createMemoryChannel } from '../src/channels/memory/index.ts';
+import { type Access, type Caller, createAccess } from '../src/core/access.ts';
+import type { ByteSource } from '../src/core/bytes.ts';
+import type { Channel } from '../src/core/channel.ts';
+import { type ChannelPool, type ConfiguredChannel, createChannelPool } from '../src/core/channel-pool.ts';
+import { createDigestService } from '../src/core/digests.ts';
+import { createDirectUploads, type DirectUploads } from '../src/core/direct-upload.ts';
+import { createFiles, type Files } from '../src/core/files.ts';
+import { createGuessBrake } from '../src/core/guess-brake.ts';
+import { createIntake, type Intake } from '../src/core/intake.ts';
+import { createJobRunner, type JobRunner } from '../src/core/jobs.ts';
+import { silentLog } from '../src/core/log.ts';
+import { createMaintenance, type Maintenance, storageJobs } from '../src/core/maintenance.ts';
+import type { MetadataStore, StoredFile } from '../src/core/metadata.ts';
+import { readAll } from '../src/core/peek.ts';
+import type { PresignRequest, ReceiveRequest } from '../src/core/presigned-types.ts';
+import { createPresignedUploads, type PresignedUploads } from '../src/core/presigned-upload.ts';
+import { createProber } from '../src/images/prober.ts';
+import { openMetadata } from '../src/metadata/index.ts';
+
+/** A channel that tells what lies on it. Its methods may be replaced in the midst of a test. */
+export interface WatchedChannel extends Channel {
+  readonly refs: Set<string>;
+  put: Channel['put'];
+  get: Channel['get'];
+  delete: Channel['delete'];
+}
+
+export function watchedChannel(inner: Channel = createMemoryChannel()): WatchedChannel {
+  const refs = new Set<string>();
+  return {
+    ...inner,
+    refs,
+    async put(source, options) {
+      const result = await inner.put(source, options);
+      refs.add(nameOf(result.ref));
+      return result;
+    },
+    get: inner.get,
+    async delete(ref, options) {
+      await inner.delete(ref, options);
+      refs.delete(nameOf(ref));
+    },
+  };
+}
+
+const nameOf = (ref: unknown): string => (typeof ref === 'string' ? ref : JSON.stringify(ref));
+
+export function configured(channel: Channel, name = 'main', group = 'memory'): ConfiguredChannel {
+  return { id: name, type: 'memory', group, label: 'Memory', name, enabled: true, weight: 1, channel };
+}
+
+/** The services of one process. */
+export interface Node {
+  readonly metadata: MetadataStore;
+  readonly pool: ChannelPool;
+  readonly intake: Intake;
+  readonly files: Files;
+  readonly access: Access;
+  readonly presigned: PresignedUploads;
+  readonly direct: DirectUploads;
+  readonly jobs: JobRunner;
+  readonly maintenance: Maintenance;
+}
+
+export interface WorldOptions {
+  readonly channels?: readonly ConfiguredChannel[];
+  readonly maxOpenUploads?: number;
+  readonly strictSize?: boolean;
+}
+
+export interface NodeOptions {
+  /** Stands in for parts of the store. */
+  readonly metadata?: MetadataStore;
+  /** Added to the world's time. */
+  readonly clockOffMs?: number;
+}
+
+/** One store, one set of channels, one clock; any number of processes. */
+export interface World {
+  readonly dataDir: string;
+  readonly metadata: MetadataStore;
+  readonly caller: Caller;
+  now(): number;
+  advance(ms: number): void;
+  node(options?: NodeOptions): Node;
+  /** What a stored file reads back as. */
+  read(node: Node, stored: StoredFile): Promise<Buffer>;
+  stop(): Promise<void>;
+}
+
+export const urlTtlSeconds = 900;
+export const never: AbortSignal = new AbortController().signal;
+
+export async function createWorld(options: WorldOptions = {}): Promise<World> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'stowage-core-'));
+  const metadata = await openMetadata({ dataDir, durability: 'normal' });
+  await metadata.migrate();
+  const digests = createDigestService();
+  const channels = options.channels ?? [configured(watchedChannel())];
+  const { maxOpenUploads = 1000, strictSize = false } = options;
+  let at = Date.UTC(2026, 10, 1);
+  const access = createTestAccess(metadata, () => at);
+  const { record } = await access.createToken({ name: 'test', permissions: ['upload', 'list', 'delete'] });
+
+  return {
+    dataDir,
+    metadata,
+    caller: { owner: record.id, permissions: new Set(record.permissions), token: record },
+    now: () => at,
+    advance: (ms) => {
+      at += ms;
+    },
+    node({ metadata: store = metadata, clockOffMs = 0 } = {}) {
+      const now = (): number => at + clockOffMs;
+      const pool = createChannelPool({
+        channels,
+        usage: store.files.usage,
+        fallbackOrder: channels.map(({ name }) => name),
+        loadBalance: false,
+        routes: {},
+      });
+      const intake = createIntake({ metadata: store, digests, spoolFolder: dataDir, now });
+      const files = createFiles({ metadata: store, pool, intake, now });
+      const nodeAccess = createTestAccess(store, now);
+      const presigned = createPresignedUploads({
+        ...{ metadata: store, pool, intake, files, access: nodeAccess, prober: createProber(), digests, now },
+        ...{ urlTtlSeconds, strictSize, maxOpenUploads, supportedTypes: ['image/png', 'image/jpeg', 'application/pdf'] },
+      });
+      const direct = createDirectUploads({ metadata: store, pool, files, now });
+      const removeExpired = {
+        presigned: presigned.removeExpired,
+        import: presigned.removeExpired,
+        direct: direct.removeExpired,
+        chunked: async () => false,
+      };
+      return {
+        ...{ metadata: store, pool, intake, files, presigned, direct, access: nodeAccess },
+        jobs: createJobRunner({ jobs: store.jobs, handlers: storageJobs(pool, store.files), now, log: silentLog }),
+        maintenance: createMaintenance({ metadata: store, pool, removeExpired, now, log: silentLog }),
+      };
+    },
+    read: async (node, stored) => readAll((await node.files.open(stored, { signal: never })).stream),
+    async stop() {
+      await digests.close();
+      await metadata.close();
+      await rm(dataDir, { recursive: true });
+    },
+  };
+}
+
+function createTestAccess({ tokens }: MetadataStore, now: () => number): Access {
+  return createAccess({ tokens, allowAnonymousUploads: false, brake: createGuessBrake(now), now });
+}
+
+/** A PDF by its first and last bytes, different for every text. */
+export function pdf(text: string, size = 0): Buffer {
+  const body = Buffer.from(`%PDF-1.7\n${text}\n`);
+  const end = Buffer.from('\n%%EOF\n');
+  return Buffer.concat([body, Buffer.alloc(Math.max(0, size - body.length - end.length), text), end]);
+}
+
+export function presignRequest(fields: Partial<PresignRequest> = {}): PresignRequest {
+  return {
+    ...{ filename: 'paper.pdf', contentType: 'application/pdf', category: 'document', size: null, maxBytes: 1_000_000 },
+    ...{ sha256: null, width: null, height: null, durationSeconds: null, ip: null },
+    ...fields,
+  };
+}
+
+export async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
+}
+
+export function transfer(id: string, source: ByteSource | Uint8Array, startedAt: number): ReceiveRequest {
+  return {
+    ...{ id, contentType: 'application/pdf', size: undefined, expected: {}, startedAt, signal: never },
+    source: source instanceof Uint8Array ? once(source) : source,
+  };
+}
+
+/** A body whose bytes come when the test says so. */
+export function slowBody(): { source: ByteSource; push(bytes: Uint8Array): void; end(): void; left: Promise<void> } {
+  const queue: (Uint8Array | undefined)[] = [];
+  const left = Promise.withResolvers<void>();
+  let wake = (): void => {};
+  const put = (item: Uint8Array | undefined): void => {
+    queue.push(item);
+    wake();
+  };
+  async function* read(): AsyncGenerator<Uint8Array> {
+    try {
+      for (;;) {
+        while (queue.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+        const item = queue.shift();
+        if (item === undefined) return;
+        yield item;
+      }
+    } finally {
+      left.resolve();
+    }
+  }
+  return { source: read(), push: put, end: () => put(undefined), left: left.promise };
+}
