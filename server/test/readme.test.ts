@@ -62,6 +62,7 @@ describe.skipIf(!isPresent('curl') || !isPresent('bash'))('the commands in READM
     const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', block], { cwd: folder, env });
     note('SRC', /"src":\s*"(\/file\/[^"]+)"/, stdout);
     note('MEDIA_ID', /"media_id":\s*"([^"]+)"/, stdout);
+    note('UPLOAD_ID', /"uploadId":\s*"([^"]+)"/, stdout);
     note('UPLOAD_URL', /"upload_url":\s*"([^"]+)"/, stdout);
     expect(stdout).not.toMatch(/"error":\s*[^n\s]/);
   });
