@@ -13,6 +13,7 @@ import { operations } from './operations/index.ts';
 import { relayApi } from './relay/index.ts';
 import { drain } from './request-body.ts';
 import { toError } from './to-error.ts';
+import { sayText } from './upload/errors.ts';
 import { uploadApi } from './upload/index.ts';
 
 const keepAliveMs = 75_000;
@@ -56,6 +57,10 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     if (speaksMedia(request.url)) return mediaErrorHandler(deps)(error, request, reply);
     const { status, message, retryable } = toError(error);
     if (status >= 500) deps.log.error({ requestId: request.id, err: error }, 'Request failed');
+    // Upload API 4.8 and 1.11: text; an address that the router cannot decode never reaches its route.
+    if (request.url.startsWith('/file/'))
+      return sayText(reply, status, `Error: ${status === 400 ? 'Decode Image ID Failed' : message}`);
+    if (request.url.startsWith('/upload')) return sayText(reply, status, `Error: ${message}`);
     return reply.code(status).header('cache-control', 'no-store').send({ error: message, retryable });
   }
 
