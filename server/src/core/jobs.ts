@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Json } from './bytes.ts';
 import type { Ref } from './channel.ts';
 import { type Clock, hourMs, minuteMs } from './clock.ts';
@@ -24,15 +25,16 @@ export interface JobRunnerOptions {
 }
 
 const leaseMs = 10 * minuteMs;
-const batchSize = 16;
+const maxAtOnce = 16;
 
-/** Works off `jobs` on this node, retrying with growing waits (up to an hour) until each is done. */
+/** Works off `jobs` on this node, several at once, retrying with growing waits (up to an hour) until each is done. */
 export function createJobRunner({ jobs, handlers, now, log, pollMs = 1000 }: JobRunnerOptions): JobRunner {
   const stop = new AbortController();
+  const underWay = new Set<Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
-  let running: Promise<number> = Promise.resolve(0);
+  let filling: Promise<boolean> = Promise.resolve(false);
 
-  const runOne = async (job: Job): Promise<void> => {
+  const run = async (job: Job): Promise<void> => {
     try {
       await handlers[job.kind]?.(job.payload, { signal: stop.signal, attempts: job.attempts });
       await jobs.done([job.id]);
@@ -42,33 +44,50 @@ export function createJobRunner({ jobs, handlers, now, log, pollMs = 1000 }: Job
       await jobs.retry(job.id, now() + backoffMs(job.attempts), message);
     }
   };
-  const runDue = async (): Promise<number> => {
-    if (stop.signal.aborted) return 0;
-    const due = await jobs.claim({ now: now(), leaseMs, limit: batchSize, kinds: Object.keys(handlers) });
-    await Promise.all(due.map(runOne));
-    return due.length;
+  const launch = (job: Job): void => {
+    const running = run(job)
+      // Its lease comes due and it is done again.
+      .catch((error: unknown) => log.error({ err: error, job: job.id }, 'The end of a job cannot be noted'))
+      .finally(() => underWay.delete(running));
+    underWay.add(running);
   };
-  const runDueSafely = (): Promise<number> => {
-    running = running.then(runDue).catch((error: unknown) => {
+  /** Takes what is due into the free places. Answers whether more may be due. */
+  const claim = async (): Promise<boolean> => {
+    if (stop.signal.aborted) return false;
+    const limit = maxAtOnce - underWay.size;
+    if (limit === 0) return true;
+    const due = await jobs.claim({ now: now(), leaseMs, limit, kinds: Object.keys(handlers) });
+    due.forEach(launch);
+    return due.length === limit;
+  };
+  const fill = (): Promise<boolean> => {
+    filling = filling.then(claim).catch((error: unknown) => {
       log.error({ err: error }, 'Jobs cannot be worked off');
-      return 0;
+      return false;
     });
-    return running;
+    return filling;
+  };
+  /** Those that end together make room together: every claim is a transaction. */
+  const room = async (): Promise<void> => {
+    await Promise.race(underWay);
+    await nextTurn();
   };
   const tick = async (): Promise<void> => {
-    const done = await runDueSafely();
-    if (!stop.signal.aborted) timer = setTimeout(tick, done === batchSize ? 0 : pollMs).unref();
+    // Some may hang (a silent backend): the others go on in the places that are left.
+    while (await fill()) await room();
+    if (!stop.signal.aborted) timer = setTimeout(tick, pollMs).unref();
   };
 
   return {
     start: () => void tick(),
     async drain() {
-      while ((await runDueSafely()) > 0);
+      while ((await fill()) || underWay.size > 0) await room();
     },
     async stop() {
       stop.abort();
       clearTimeout(timer);
-      await running;
+      await filling;
+      await Promise.all(underWay);
     },
   };
 }

@@ -1,7 +1,7 @@
 import type { Json } from './bytes.ts';
 import type { Channel, Ref } from './channel.ts';
-import type { ChannelPool } from './channel-pool.ts';
-import { type Clock, minuteMs } from './clock.ts';
+import type { ChannelPool, ConfiguredChannel } from './channel-pool.ts';
+import { type Clock, hourMs, minuteMs } from './clock.ts';
 import type { JobHandler } from './jobs.ts';
 import type { Log } from './log.ts';
 import type { FileStore, MetadataStore, Upload, UploadKind } from './metadata.ts';
@@ -33,14 +33,23 @@ export function createMaintenance({ metadata, pool, removeExpired, now, log }: M
   let running: Promise<unknown> = Promise.resolve();
   let stopped = false;
 
+  const removeOne = async (upload: Upload): Promise<'removed' | 'changed' | 'postponed'> => {
+    try {
+      return (await removeExpired[upload.kind](upload)) ? 'removed' : 'changed';
+    } catch (error) {
+      log.warn({ upload: upload.id, err: error }, 'An expired upload cannot be removed, it will be tried again');
+      // Out of the way of those behind it.
+      await metadata.uploads.update(upload.id, upload.version, { expiresAt: now() + hourMs });
+      return 'postponed';
+    }
+  };
   const sweepUploads = async (): Promise<number> => {
     let removed = 0;
     while (!stopped) {
       const expired = await metadata.uploads.expired(now(), batch);
-      const results = await Promise.all(expired.map((upload) => removeExpired[upload.kind](upload)));
-      const count = results.filter(Boolean).length;
-      removed += count;
-      if (expired.length < batch || count === 0) break;
+      const results = await Promise.all(expired.map(removeOne));
+      removed += results.filter((result) => result === 'removed').length;
+      if (expired.length < batch || results.every((result) => result === 'changed')) break;
     }
     return removed;
   };
@@ -59,19 +68,30 @@ export function createMaintenance({ metadata, pool, removeExpired, now, log }: M
       });
   };
 
+  const reclaimOn = async ({ channel, name }: ConfiguredChannel): Promise<number> => {
+    let reclaimed = 0;
+    for await (const { ref, key } of channel.unsettled?.() ?? []) {
+      try {
+        if (await metadata.files.knowsStorageId(storageIdOf(key))) await channel.settle?.(ref);
+        else {
+          await channel.delete(ref, { signal: AbortSignal.timeout(minuteMs) });
+          reclaimed++;
+        }
+      } catch (error) {
+        log.warn(
+          { channel: name, key, err: error },
+          'What an interrupted upload left cannot be looked after, the next start tries again',
+        );
+      }
+    }
+    if (reclaimed > 0) log.info({ channel: name, reclaimed }, 'Objects of interrupted uploads removed');
+    return reclaimed;
+  };
+
   return {
     async reclaim() {
       let reclaimed = 0;
-      for (const { channel, name } of pool.all()) {
-        for await (const { ref, key } of channel.unsettled?.() ?? []) {
-          if (await metadata.files.knowsStorageId(storageIdOf(key))) await channel.settle?.(ref);
-          else {
-            await channel.delete(ref, { signal: AbortSignal.timeout(minuteMs) });
-            reclaimed++;
-          }
-        }
-        if (reclaimed > 0) log.info({ channel: name, reclaimed }, 'Objects of interrupted uploads removed');
-      }
+      for (const channel of pool.all()) reclaimed += await reclaimOn(channel);
       return reclaimed;
     },
     sweep,
