@@ -167,7 +167,7 @@ describe('channel guard', () => {
     );
     for (let at = 0; at < 3; at++) await expect(guarded.check({ signal })).rejects.toThrow();
     expect(breaker.state()).toBe('open');
-    await expect(guarded.check({ signal })).rejects.toMatchObject({ code: 'channel_unavailable' });
+    await expect(guarded.check({ signal })).rejects.toMatchObject({ code: 'service_unavailable' });
     expect(calls).toBe(3);
     pass(1000);
     healthy = true;

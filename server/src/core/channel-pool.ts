@@ -96,8 +96,11 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
       )
     );
   };
+  /** Upload API 1.5: a value that nobody knows is no error, it counts as absent. */
+  const isKnown = (group: string): boolean =>
+    (defaultFallbackOrder as readonly string[]).includes(group) || channels.some((channel) => channel.group === group);
   const first = (usable: readonly ConfiguredChannel[], { group, name }: Choice): Candidate => {
-    if (group !== undefined) {
+    if (group !== undefined && isKnown(group)) {
       const wanted = groupOf(group);
       const channel = pick(
         usable.filter((candidate) => candidate.group === wanted),
@@ -148,9 +151,18 @@ export async function identifyChannels<T extends { readonly type: string; readon
   store: ChannelStore,
   now: number,
 ): Promise<readonly (T & { readonly id: string })[]> {
+  const known = new Set((await store.list()).map(({ id }) => id));
+  const given = new Set(configured.map(({ id }) => id));
   const identify = async (entry: T): Promise<T & { readonly id: string }> => {
-    const record = await store.ensure({ id: entry.id ?? uuidv7(now), type: entry.type, name: entry.name, createdAt: now });
-    return { ...entry, id: record.id };
+    const { id, type, name } = entry;
+    // A known id wins over the name: the channel was renamed.
+    if (id !== undefined && known.has(id)) return { ...entry, id };
+    const record = await store.ensure({ id: id ?? uuidv7(now), type, name, createdAt: now });
+    if (id === undefined && given.has(record.id))
+      throw fail('conflict', {
+        message: `The channel "${name}" of type "${type}" had the id "${record.id}" before another one got it: give it an "id" of its own.`,
+      });
+    return { ...entry, id: id ?? record.id };
   };
   return Promise.all(configured.map(identify));
 }

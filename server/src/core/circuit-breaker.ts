@@ -3,7 +3,10 @@ import { fail, isStowageError } from './errors.ts';
 
 export type CircuitState = 'closed' | 'open' | 'half_open';
 
-/** Keeps callers away from a backend that does not answer: after `threshold` passing failures in a row it opens for `openMs`, then lets one probe through. */
+/**
+ * Keeps callers away from a backend that does not answer: after `threshold` passing failures in a row it opens for `openMs`
+ * (`service_unavailable` at once), then lets one probe through.
+ */
 export interface CircuitBreaker {
   run<T>(call: () => Promise<T>): Promise<T>;
   state(): CircuitState;
@@ -29,7 +32,8 @@ export function createCircuitBreaker({ threshold, openMs, now, onChange }: Circu
     const current = state();
     if (current === 'closed') return;
     if (current === 'open' || probing) {
-      throw fail('channel_unavailable', {
+      // Not an error that is worth a retry: whoever has other channels takes one of them now.
+      throw fail('service_unavailable', {
         message: 'The storage backend failed repeatedly and is left alone for a moment.',
         retryAfterMs: Math.max(1000, openedAt + openMs - now()),
       });
