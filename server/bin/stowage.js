@@ -16,7 +16,7 @@ process.env.UV_THREADPOOL_SIZE ??= '16';
  * For a small server (docs/decisions/003-hot-path.md): bodies pass through the young generation, which is to hand their buffers back early, and each thread of
  * the pool would keep a heap of its own. Both are read only when a process starts.
  */
-const NODE_FLAGS = ['--max-semi-space-size=4'];
+const NODE_FLAGS = ['--max-semi-space-size=4', '--expose-gc'];
 const MALLOC = { MALLOC_ARENA_MAX: '2' };
 
 if (majorOf(process.versions.node) >= NEEDED) {

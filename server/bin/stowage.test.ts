@@ -47,7 +47,7 @@ describe('the launcher', () => {
   it('starts a server with a small heap, as the same process', async () => {
     const child = spawn(process.execPath, [launcher, 'serve', 'shape'], { stdio: ['ignore', 'pipe', 'inherit'] });
     const shape = JSON.parse(await text(child.stdout));
-    expect(shape).toEqual({ pid: child.pid, flags: ['--max-semi-space-size=4'], arenas: '2' });
+    expect(shape).toEqual({ pid: child.pid, flags: ['--max-semi-space-size=4', '--expose-gc'], arenas: '2' });
   });
 
   it.skipIf(!old)('says in one sentence what an old Node lacks (skipped where there is no Node before 24)', () => {

@@ -3,7 +3,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { createByteQueue } from './byte-queue.ts';
 
 const create = (idleMs = 60_000) => {
-  const hooks = { flow: vi.fn<(on: boolean) => void>(), onIdle: vi.fn<() => void>(), idleMs };
+  const hooks = { flow: vi.fn<(on: boolean) => void>(), onIdle: vi.fn<() => void>(), idleMs, share: { bytes: 1024 * 1024 } };
   return { hooks, queue: createByteQueue(hooks) };
 };
 
@@ -30,12 +30,21 @@ describe('createByteQueue', () => {
     );
   });
 
-  it('stops the producer above a MiB and lets it go on below half of it', async () => {
+  it('stops the producer above its share and lets it go on below half of it', async () => {
     const { hooks, queue } = create();
     for (let i = 0; i < 20; i++) queue.push(new Uint8Array(65_536));
     expect(hooks.flow.mock.calls).toEqual([[false]]);
     for (let i = 0; i < 20; i++) await queue.next();
     expect(hooks.flow.mock.calls).toEqual([[false], [true]]);
+  });
+
+  it('follows its share', () => {
+    const { hooks, queue } = create();
+    queue.push(new Uint8Array(65_536));
+    expect(hooks.flow).not.toHaveBeenCalled();
+    hooks.share.bytes = 65_536;
+    queue.push(new Uint8Array(1));
+    expect(hooks.flow).toHaveBeenCalledWith(false);
   });
 
   it('counts what a chunk costs besides its bytes', () => {

@@ -11,13 +11,13 @@ export interface ByteQueue {
 export interface ByteQueueHooks {
   /** Asks the producer to stop for a while (`false`), or to go on. */
   flow(on: boolean): void;
+  /** More than this in the queue asks the producer to stop, less than half of it to go on. May change. */
+  readonly share: { readonly bytes: number };
   /** The reader has waited for `idleMs` without a byte. */
   readonly idleMs: number;
   onIdle(): void;
 }
 
-const PAUSE_BYTES = 1024 * 1024;
-const RESUME_BYTES = PAUSE_BYTES / 2;
 // What a queued chunk costs besides its bytes: a client that sends single bytes must not fill the memory with a million of them.
 const CHUNK_COST_BYTES = 512;
 
@@ -41,7 +41,7 @@ export function createByteQueue(hooks: ByteQueueHooks): ByteQueue {
     }
     chunks.push(chunk);
     heldBytes += chunk.length + CHUNK_COST_BYTES;
-    if (heldBytes <= PAUSE_BYTES || paused) return;
+    if (heldBytes <= hooks.share.bytes || paused) return;
     paused = true;
     hooks.flow(false);
   }
@@ -64,7 +64,7 @@ export function createByteQueue(hooks: ByteQueueHooks): ByteQueue {
       chunks = chunks.slice(head);
       head = 0;
     }
-    if (paused && heldBytes < RESUME_BYTES && !closed) {
+    if (paused && heldBytes <= hooks.share.bytes / 2 && !closed) {
       paused = false;
       hooks.flow(true);
     }

@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
+import { createByteBudget } from '../core/byte-budget.ts';
 import type { ByteSource } from '../core/bytes.ts';
 import { fail, isStowageError, type StowageError } from '../core/errors.ts';
 import { createByteQueue } from './byte-queue.ts';
+import { noteTurnover } from './turnover.ts';
 
 export interface BodyOptions {
   /** Most bytes of the whole body, as sent (multipart overhead included). */
@@ -12,8 +14,12 @@ export interface BodyOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+const kiB = 1024;
+// Of the process, as its memory is: all bodies that are being read share this.
+const budget = createByteBudget({ totalBytes: 3 * 1024 * kiB, minBytes: 64 * kiB, maxBytes: 512 * kiB });
+
 /**
- * The raw body of a request, readable once, in the chunks that the socket gave. Holds at most about 1 MiB. Throws `too_large` as soon as more
+ * The raw body of a request, readable once, in the chunks that the socket gave. Holds at most 512 KiB, less while there are many. Throws `too_large` as soon as more
  * than `maxBytes` are announced or have come, `incomplete_body` when it ends short of its Content-Length, `client_closed` when the
  * connection is cut, and the same with status 408 after `idleMs` of silence. Left early, the request stays paused until `drain`.
  */
@@ -25,7 +31,9 @@ export function bodyOf(request: IncomingMessage, options: BodyOptions): ByteSour
 function readBody(request: IncomingMessage, { maxBytes, idleMs, signal }: BodyOptions): AsyncIterator<Uint8Array, undefined> {
   const announced = announcedBytes(request);
   let receivedBytes = 0;
+  const share = budget.join();
   const queue = createByteQueue({
+    share,
     flow: (on) => (on ? request.resume() : request.pause()),
     idleMs,
     onIdle: () =>
@@ -34,6 +42,7 @@ function readBody(request: IncomingMessage, { maxBytes, idleMs, signal }: BodyOp
 
   const onData = (chunk: Buffer) => {
     receivedBytes += chunk.length;
+    noteTurnover(chunk.length);
     if (receivedBytes > maxBytes) stop(fail('too_large', { details: { maxBytes } }));
     else queue.push(chunk);
   };
@@ -44,14 +53,15 @@ function readBody(request: IncomingMessage, { maxBytes, idleMs, signal }: BodyOp
   function stop(error: StowageError | undefined): void {
     request.off('data', onData).off('end', onEnd).off('error', onCut).off('close', onCut);
     signal?.removeEventListener('abort', onAbort);
+    share.leave();
     if (error !== undefined) request.pause();
     queue.close(error);
   }
 
-  if (announced !== undefined && announced > maxBytes) queue.close(fail('too_large', { details: { maxBytes } }));
-  else if (signal?.aborted) queue.close(abortError(signal));
+  if (announced !== undefined && announced > maxBytes) stop(fail('too_large', { details: { maxBytes } }));
+  else if (signal?.aborted) stop(abortError(signal));
   else if (request.readableEnded) onEnd();
-  else if (request.destroyed) queue.close(fail('client_closed'));
+  else if (request.destroyed) stop(fail('client_closed'));
   else {
     signal?.addEventListener('abort', onAbort);
     request.on('end', onEnd).on('error', onCut).on('close', onCut).on('data', onData);
@@ -89,7 +99,8 @@ export interface DrainLimits {
  * Call it for every request once the reply is out; it costs nothing when the body has been read. Never rejects.
  */
 export function drain(request: IncomingMessage, limits: DrainLimits = {}): Promise<void> {
-  if (request.readableEnded || request.destroyed) return Promise.resolve();
+  const isEmpty = request.complete && request.readableLength === 0;
+  if (isEmpty || request.readableEnded || request.destroyed) return Promise.resolve();
   const { maxBytes = 64 * 1024 * 1024, timeoutMs = 30_000 } = limits;
   return new Promise((resolve) => {
     let leftBytes = maxBytes;
@@ -97,6 +108,7 @@ export function drain(request: IncomingMessage, limits: DrainLimits = {}): Promi
     const timer = setTimeout(cut, timeoutMs);
     const finish = () => {
       clearTimeout(timer);
+      request.socket.off('close', finish);
       resolve();
     };
     // A reader that gave up without saying so must not go on collecting.

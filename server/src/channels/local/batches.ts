@@ -1,11 +1,14 @@
 import type { ByteSource } from '../../core/bytes.ts';
+import { type Blocks, blockBytes } from './blocks.ts';
 
-/** Chunks to be written with one `writev`. */
+/** Bytes to be written with one `writev`. */
 export interface Batch {
   readonly chunks: Uint8Array[];
   readonly bytes: number;
   /** Nothing comes after this batch. */
   readonly last: boolean;
+  /** Once it is written; its memory is used for others then. */
+  release(): void;
 }
 
 export interface Batches {
@@ -15,11 +18,14 @@ export interface Batches {
   leave(): void;
 }
 
-const batchBytes = 768 * 1024;
-// More would not fit one writev (IOV_MAX), and tiny chunks cost more than their bytes.
-const batchChunks = 1024;
+export interface BatchOptions {
+  readonly signal: AbortSignal;
+  readonly blocks: Blocks;
+  /** Bytes of one batch, about; two are held at a time. May change. */
+  readonly share: { readonly bytes: number };
+}
 
-export function createBatches(source: ByteSource, signal: AbortSignal): Batches {
+export function createBatches(source: ByteSource, { signal, blocks, share }: BatchOptions): Batches {
   const iterator = source[Symbol.asyncIterator]();
   let interrupt: ((reason: unknown) => void) | undefined;
   let ended = false;
@@ -28,23 +34,19 @@ export function createBatches(source: ByteSource, signal: AbortSignal): Batches 
   signal.addEventListener('abort', onAbort);
 
   const fill = async (): Promise<Batch> => {
-    const chunks: Uint8Array[] = [];
-    let bytes = 0;
-    while (bytes < batchBytes && chunks.length < batchChunks) {
+    const batch = createBatch(blocks);
+    while (batch.bytes < share.bytes) {
       const { done, value } = await iterator.next();
       if (done === true) {
         ended = true;
         break;
       }
-      if (value.byteLength > 0) {
-        chunks.push(value);
-        bytes += value.byteLength;
-      }
+      batch.add(value);
       if (signal.aborted) {
         break;
       }
     }
-    return { chunks, bytes, last: ended };
+    return batch.finish(ended);
   };
 
   return {
@@ -60,6 +62,33 @@ export function createBatches(source: ByteSource, signal: AbortSignal): Batches 
         ended = true;
         iterator.return?.()?.then(undefined, () => {});
       }
+    },
+  };
+}
+
+function createBatch(blocks: Blocks) {
+  const taken: Buffer[] = [];
+  let bytes = 0;
+  return {
+    get bytes() {
+      return bytes;
+    },
+    add(chunk: Uint8Array): void {
+      for (let at = 0; at < chunk.byteLength; ) {
+        const used = bytes % blockBytes;
+        if (used === 0) {
+          taken.push(blocks.take());
+        }
+        const piece = chunk.subarray(at, at + blockBytes - used);
+        taken.at(-1)?.set(piece, used);
+        at += piece.byteLength;
+        bytes += piece.byteLength;
+      }
+    },
+    finish(last: boolean): Batch {
+      const used = bytes % blockBytes;
+      const chunks = taken.map((block, index) => (used > 0 && index === taken.length - 1 ? block.subarray(0, used) : block));
+      return { chunks, bytes, last, release: () => blocks.release(taken) };
     },
   };
 }

@@ -1,9 +1,11 @@
 import { mkdirSync, realpathSync, unlink } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
+import { createByteBudget } from '../../core/byte-budget.ts';
 import type { Channel } from '../../core/channel.ts';
 import { fail } from '../../core/errors.ts';
 import { type DriverContext, defineDriver } from '../driver.ts';
+import { createBlocks } from './blocks.ts';
 import { checkDisk } from './check.ts';
 import { createFolders, syncFolder } from './folders.ts';
 import { io, ioSync, unlessMissing } from './io.ts';
@@ -36,6 +38,9 @@ export const localDriver = defineDriver({
   create: createLocalChannel,
 });
 
+const kiB = 1024;
+const batchBudget = { totalBytes: 8 * 1024 * kiB, minBytes: 128 * kiB, maxBytes: 768 * kiB };
+
 export function createLocalChannel(settings: z.infer<typeof settingsSchema>, { dataDir }: DriverContext): Channel {
   const root = openRoot(resolve(dataDir, settings.path ?? 'objects'));
   const objects = join(root, 'objects');
@@ -45,11 +50,13 @@ export function createLocalChannel(settings: z.infer<typeof settingsSchema>, { d
   const marks = createMarks(root, objects, disk);
   const folders = createFolders(objects);
   const space = createSpace(root, settings.reserveBytes);
+  const budget = createByteBudget(batchBudget);
+  const blocks = createBlocks();
 
   return {
     limits: {},
     remote: false,
-    put: (source, options) => write(source, options, { objects, folders, marks, space, disk, warm }),
+    put: (source, options) => write(source, options, { objects, folders, marks, space, disk, warm, budget, blocks }),
     get: (ref, options) => {
       const path = pathOf(ref);
       return path === undefined ? Promise.reject(fail('not_found')) : readObject(path, options, { objects, disk, warm });

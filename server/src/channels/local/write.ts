@@ -1,7 +1,9 @@
 import { closeSync, constants, fsync, link, linkSync, open, openSync, unlink, writev, writevSync } from 'node:fs';
+import type { ByteBudget } from '../../core/byte-budget.ts';
 import type { ByteSource } from '../../core/bytes.ts';
 import type { PutOptions, PutResult } from '../../core/channel.ts';
 import { type Batch, type Batches, createBatches } from './batches.ts';
+import type { Blocks } from './blocks.ts';
 import type { Folder, Folders } from './folders.ts';
 import { io, ioSync, unlessMissing } from './io.ts';
 import type { Marks } from './marks.ts';
@@ -17,6 +19,9 @@ export interface WriteContext {
   readonly space: Space;
   readonly disk: QuickDisk;
   readonly warm: Warm;
+  /** For the batch that is written and, as much again, the one that is collected. */
+  readonly budget: ByteBudget;
+  readonly blocks: Blocks;
 }
 
 /** An object on its way: the mark is written, then linked to its public name, then both are made to last. */
@@ -39,7 +44,8 @@ export async function write(source: ByteSource, options: PutOptions, context: Wr
   signal.throwIfAborted();
   const name = fileNameOf(options.key);
   const claim = await context.space.claim(options.size);
-  const batches = createBatches(source, signal);
+  const share = context.budget.join();
+  const batches = createBatches(source, { signal, share, blocks: context.blocks });
   try {
     const first = await batches.next();
     return await createDraft(name, context, async (draft) => {
@@ -52,6 +58,7 @@ export async function write(source: ByteSource, options: PutOptions, context: Wr
     });
   } finally {
     batches.leave();
+    share.leave();
     claim.release();
   }
 }
@@ -95,13 +102,15 @@ async function fill(draft: Draft, { first, batches, claim, disk }: Body): Promis
   draft.isLinked = true;
 }
 
-function fillNow(draft: Draft, { chunks, bytes }: Batch): void {
+function fillNow(draft: Draft, first: Batch): void {
+  const { chunks, bytes } = first;
   draft.fd = openSync(draft.markPath, createOnly, mode);
   for (let rest = chunks; draft.size < bytes; ) {
     const written = writevSync(draft.fd, rest, draft.size);
     draft.size += written;
     rest = after(rest, written);
   }
+  first.release();
   linkSync(draft.markPath, draft.objectPath);
   draft.isLinked = true;
 }
@@ -119,14 +128,16 @@ async function writeBatches(draft: Draft, first: Batch, batches: Batches, claim:
   }
 }
 
-async function writeAll(draft: Draft, { chunks, bytes }: Batch): Promise<void> {
+async function writeAll(draft: Draft, batch: Batch): Promise<void> {
   const { fd } = draft;
+  const { chunks, bytes } = batch;
   const end = draft.size + bytes;
   for (let rest = chunks; fd !== undefined && draft.size < end; ) {
     const written = await io<number>((done) => writev(fd, rest, draft.size, done));
     draft.size += written;
     rest = after(rest, written);
   }
+  batch.release();
 }
 
 /** What is left of `chunks` when `written` bytes of them are on disk: a disk that fills up takes the beginning, then refuses. */
