@@ -107,11 +107,13 @@ export function createIntake({ metadata, digests, spoolFolder, now }: IntakeOpti
   const tryChannel = async (body: Body, channel: ConfiguredChannel, options: StoreOptions): Promise<StoredAt> => {
     const cleanup = await prepareCleanup(channel, options);
     const ids = cleanup.map(({ job }) => job.id);
+    const leftOver: { readonly ref: Ref }[] = [];
+    const onLeftOver = (ref: Ref): void => void leftOver.push({ ref });
     try {
-      return { stored: await body.storeInto(channel, options), channel, pendingCleanup: ids };
+      return { stored: await body.storeInto(channel, { ...options, onLeftOver }), channel, pendingCleanup: ids };
     } catch (error) {
       // Without the database the note of before stands, for later.
-      await metadata.jobs.add(removeNow(channel.id, cleanup)).then(
+      await metadata.jobs.add(removeNow(channel.id, [...cleanup, ...leftOver])).then(
         () => metadata.jobs.done(ids),
         () => undefined,
       );

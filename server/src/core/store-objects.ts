@@ -15,14 +15,17 @@ export interface StoredObjects {
 
 export interface StoreOptions extends Omit<PutOptions, 'size'> {
   readonly size?: number | undefined;
+  /** Told of every object that was stored in vain and that the backend would not delete. */
+  readonly onLeftOver?: (ref: Ref) => void;
 }
 
 const parallelSegments = 3;
+const undoMs = 30_000;
 
 /** Streams a body once into a channel that takes it whole and does not need a replay (a local disk). */
 export async function storeStream(channel: Channel, source: ByteSource, options: StoreOptions): Promise<StoredObjects> {
   const hasher = createHasher();
-  const { size, ...rest } = options;
+  const { size, onLeftOver: _unused, ...rest } = options;
   const counted = { bytes: 0 };
   const put = await channel.put(hashInto(source, hasher, counted), { ...rest, ...(size !== undefined && { size }) });
   return joinSegments([{ ref: put.ref, size: put.size, hash: hasher.digest() }]);
@@ -77,7 +80,7 @@ async function storeSegments(
     for (;;) {
       const at = index++;
       const start = at * sizeBytes;
-      const size = Math.min(sizeBytes, (await spool.arrived(start + sizeBytes)) - start);
+      const size = Math.min(sizeBytes, (await unlessAborted(spool.arrived(start + sizeBytes), signal)) - start);
       if (size <= 0) return;
       signal.throwIfAborted();
       stored[at] = await putSlice({ channel, spool, start, size, options: segmentOptions(options, at, signal) });
@@ -94,10 +97,25 @@ async function storeSegments(
     return stored;
   } catch (error) {
     await Promise.allSettled(workers);
-    await Promise.allSettled(
-      stored.filter(Boolean).map((segment) => channel.delete(segment.ref, { signal: AbortSignal.timeout(30_000) })),
-    );
+    await Promise.all(stored.filter(Boolean).map(({ ref }) => undo(channel, ref, options)));
     throw error;
+  }
+}
+
+async function undo(channel: Channel, ref: Ref, { onLeftOver }: StoreOptions): Promise<void> {
+  await channel.delete(ref, { signal: AbortSignal.timeout(undoMs) }).catch(() => onLeftOver?.(ref));
+}
+
+/** Whoever sends slowly does not hold up the news that a segment has failed. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = (): void => aborted.reject(signal.reason);
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([promise, aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }
 
@@ -126,7 +144,7 @@ interface Slice {
 }
 
 async function putSlice({ channel, spool, start, size, options }: Slice): Promise<Segment> {
-  const { size: _size, ...rest } = options;
+  const { size: _size, onLeftOver: _unused, ...rest } = options;
   return withRetry(async () => {
     const hasher = createHasher();
     const counted = { bytes: 0 };
@@ -135,6 +153,7 @@ async function putSlice({ channel, spool, start, size, options }: Slice): Promis
     const hash = hasher.digest();
     if (put.size === counted.bytes) return { ref: put.ref, size: put.size, hash };
     if (options.compress !== true) {
+      await undo(channel, put.ref, options);
       throw fail('channel_unavailable', { message: `The storage backend kept ${put.size} of ${counted.bytes} bytes.` });
     }
     // Recompressed by the backend: the hash names what came in, not what is stored.
