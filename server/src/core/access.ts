@@ -136,7 +136,7 @@ export function tokenRecord(token: string, input: NewToken & { readonly id?: str
 }
 
 /** Tokens have 128 random bits, so that one round of SHA-256 is enough; looking up a hash leaks nothing by its timing. */
-export function hashToken(token: string): string {
+function hashToken(token: string): string {
   return createHash('sha256').update(token).digest('hex');
 }
 

@@ -53,7 +53,5 @@ export function asReceived(result: IntakeResult): Received {
 /** The job that removes what lies at an upload address of the store. */
 export function abortPresign(upload: Upload, details: PresignedDetails, runAt: number): readonly NewJob[] {
   if (details.presign === null) return [];
-  return [
-    { id: uuidv7(), kind: 'abort_presign', payload: { channelId: upload.channelId, state: details.presign.state }, runAt },
-  ];
+  return [{ id: uuidv7(), kind: 'abort_presign', payload: { channelId: upload.channelId, state: details.presign.state }, runAt }];
 }

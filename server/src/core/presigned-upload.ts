@@ -195,7 +195,7 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
 }
 
 /** Undefined for uploads that are not media (any more). */
-export function pendingMedia(upload: Upload): Media | undefined {
+function pendingMedia(upload: Upload): Media | undefined {
   if (upload.kind !== 'presigned' && upload.kind !== 'import') return undefined;
   if (upload.state === 'done' || upload.state === 'aborted') return undefined;
   return { state: upload.state === 'failed' ? 'failed' : 'uploading', upload, details: presignedDetails(upload) };

@@ -12,7 +12,7 @@ export interface RetryPolicy {
 }
 
 const defaultPatienceMs = 60_000;
-export const defaultRetry: RetryPolicy = { attempts: 4, baseMs: 200, maxMs: 10_000 };
+const defaultRetry: RetryPolicy = { attempts: 4, baseMs: 200, maxMs: 10_000 };
 
 /** Errors of a channel that a repetition may cure. */
 export function isPassing(error: unknown): boolean {

@@ -7,7 +7,7 @@ const maxJsonBytes = 256 * 1024;
 const idleMs = 30_000;
 
 /** A JSON body, whatever its declared type; undefined when it is empty. Throws `invalid_json`, or `too_large` above 256 KiB. */
-export async function readJson(request: IncomingMessage): Promise<unknown> {
+async function readJson(request: IncomingMessage): Promise<unknown> {
   const bytes = await readAll(bodyOf(request, { maxBytes: maxJsonBytes, idleMs }));
   if (bytes.length === 0) return undefined;
   try {
