@@ -70,8 +70,13 @@ function cutPieces(segments: readonly Segment[], range: ByteRange | undefined): 
   return pieces;
 }
 
-function openPiece(channel: Channel, { segment, range }: Piece, signal: AbortSignal): Promise<GetResult> {
-  return channel.get(segment.ref, { signal, ...(range && { range }) });
+async function openPiece(channel: Channel, { segment, range, size }: Piece, signal: AbortSignal): Promise<GetResult> {
+  const opened = await channel.get(segment.ref, { signal, ...(range && { range }) });
+  if (opened.size === size) return opened;
+  void opened.stream[Symbol.asyncIterator]()
+    .return?.()
+    ?.catch(() => undefined);
+  throw fail('channel_unavailable', { message: `The storage backend offers ${opened.size} bytes instead of ${size}.` });
 }
 
 interface Join {
@@ -113,6 +118,7 @@ async function* resuming(channel: Channel, piece: Piece, opened: GetResult, sign
     try {
       for await (const chunk of stream) {
         sent += chunk.length;
+        if (sent > piece.size) throw fail('channel_refused', { message: 'The storage backend sent more bytes than it holds.' });
         yield chunk;
       }
       if (sent >= piece.size) return;
