@@ -195,7 +195,8 @@ function orphanJobs(upload: Upload, pool: ChannelPool, at: number): readonly New
   if (upload.state === 'done') return [];
   const channel = pool.all().find(({ id }) => id === upload.channelId);
   const ref = channel?.channel.locate?.(details.parse(upload.details).key);
-  return ref === undefined ? [] : [deleteObjectJob(upload.channelId, { ref }, at)];
+  // Not before a commit that is under way right now has ended.
+  return ref === undefined ? [] : [deleteObjectJob(upload.channelId, { ref }, at + callTimeoutMs)];
 }
 
 async function committedBefore(upload: Upload, files: Files): Promise<{ readonly stored: StoredFile; readonly url: string }> {

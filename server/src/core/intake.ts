@@ -15,6 +15,7 @@ import { createSpool, type Spool } from './spool.ts';
 import { storageIdOf, storageKey } from './storage-key.ts';
 import { locateObjects, type StoredObjects, type StoreOptions, storeSpool, storeStream } from './store-objects.ts';
 import { uuidv7 } from './uuid.ts';
+import { watch } from './watch.ts';
 
 export interface IntakeRequest {
   readonly source: ByteSource;
@@ -202,7 +203,7 @@ interface BodyParts {
 /** A body is spooled only when a network is in the way; a local disk gets it straight, and nobody else once it has begun. */
 function createBody({ incoming, peeked, spoolFolder, digests }: BodyParts): Body {
   const state: { failure?: unknown; spool?: Spool } = {};
-  const source = noting(peeked.source, (error) => (state.failure = error));
+  const source = watch(peeked.source, { onError: (error) => (state.failure = error) });
   const spool = (): Spool => (state.spool ??= createSpool(source, spoolFolder));
 
   return {
@@ -218,24 +219,11 @@ function createBody({ incoming, peeked, spoolFolder, digests }: BodyParts): Body
     replayable: () => state.spool !== undefined || !peeked.consumed(),
     async dispose() {
       // A caller who has gone silent holds nothing up.
-      incoming.stop(fail('client_closed', { message: 'The upload was given up.' }));
+      incoming.stop(() => fail('client_closed', { message: 'The upload was given up.' }));
       peeked.leave();
       await state.spool?.dispose();
     },
   };
-}
-
-/** As restartable as its source. */
-function noting(source: ByteSource, note: (error: unknown) => void): ByteSource {
-  async function* read(): AsyncGenerator<Uint8Array> {
-    try {
-      for await (const chunk of source) yield chunk;
-    } catch (error) {
-      note(error);
-      throw error;
-    }
-  }
-  return { [Symbol.asyncIterator]: read };
 }
 
 interface Tries {

@@ -49,6 +49,23 @@ describe('spool', () => {
     );
   });
 
+  it('shows what has come while the sender pauses', async () => {
+    const gate = Promise.withResolvers<void>();
+    async function* pausing(): AsyncGenerator<Uint8Array> {
+      yield pattern(200_000);
+      yield pattern(100_000);
+      await gate.promise;
+      yield pattern(50_000);
+    }
+    const spool = createSpool(pausing(), folder);
+    expect(await spool.arrived(300_000)).toBe(300_000);
+    expect((await readAll(spool.follow(150_000, 150_000))).length).toBe(150_000);
+    gate.resolve();
+    expect(await spool.ended).toBe(350_000);
+    expect(await readAll(spool.follow())).toEqual(Buffer.concat([pattern(200_000), pattern(100_000), pattern(50_000)]));
+    await spool.dispose();
+  });
+
   it('leaves no file behind, even while it is open', async () => {
     const spool = createSpool(inChunks(pattern(3_000_000), 65_536), folder);
     await spool.ended;

@@ -6,6 +6,8 @@ import { fail } from './errors.ts';
 const memoryBytes = 256 * 1024;
 const batchBytes = 1024 * 1024;
 const readBytes = 256 * 1024;
+/** Bytes of a slow sender wait no longer than this for more to come: followers must see that there is life. */
+const lingerMs = 100;
 
 /**
  * A replayable copy of a body while it is still arriving: one pump writes, any number of followers read from any offset, each at its
@@ -52,6 +54,10 @@ class SpoolState {
   #headBytes = 0;
   #readable = 0;
   #file: FileHandle | undefined;
+  #batch: Uint8Array[] = [];
+  #batchBytes = 0;
+  #linger: NodeJS.Timeout | undefined;
+  #writing: Promise<void> | undefined;
   #error: unknown;
   #waiters: (() => void)[] = [];
 
@@ -61,24 +67,20 @@ class SpoolState {
 
   async fill(source: ByteSource): Promise<number> {
     try {
-      let batch: Uint8Array[] = [];
-      let pending = 0;
       for await (const chunk of source) {
         if (this.#error !== undefined) throw this.#error;
-        if (pending === 0 && this.#file === undefined && this.#headBytes + chunk.length <= memoryBytes) {
+        if (this.#fitsHead(chunk)) {
           this.#head.push(chunk);
           this.#headBytes += chunk.length;
           this.#advance(chunk.length);
           continue;
         }
-        batch.push(chunk);
-        pending += chunk.length;
-        if (pending < batchBytes) continue;
-        await this.#write(batch);
-        batch = [];
-        pending = 0;
+        this.#batch.push(chunk);
+        this.#batchBytes += chunk.length;
+        if (this.#batchBytes >= batchBytes) await this.#flush();
+        else this.#linger ??= setTimeout(() => void this.#flush().catch((error: unknown) => this.abort(error)), lingerMs);
       }
-      if (batch.length > 0) await this.#write(batch);
+      await this.#flush();
       this.total = this.#readable;
       this.#wake();
       return this.total;
@@ -115,7 +117,10 @@ class SpoolState {
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#linger);
+    await this.#writing?.catch(() => undefined);
     this.#head = [];
+    this.#batch = [];
     await this.#file?.close();
   }
 
@@ -133,10 +138,28 @@ class SpoolState {
     }
   }
 
-  async #write(batch: Uint8Array[]): Promise<void> {
+  #fitsHead(chunk: Uint8Array): boolean {
+    const spilled = this.#writing !== undefined || this.#batchBytes > 0;
+    return !spilled && this.#headBytes + chunk.length <= memoryBytes;
+  }
+
+  /** One after the other: a write's place is where the one before has ended. */
+  #flush(): Promise<void> {
+    const writing = (this.#writing ?? Promise.resolve()).then(() => this.#write());
+    this.#writing = writing;
+    return writing;
+  }
+
+  async #write(): Promise<void> {
+    clearTimeout(this.#linger);
+    this.#linger = undefined;
+    const batch = this.#batch;
+    const bytes = this.#batchBytes;
+    if (bytes === 0) return;
+    this.#batch = [];
+    this.#batchBytes = 0;
     try {
       this.#file ??= await openUnlinked(this.#folder);
-      const bytes = batch.reduce((sum, chunk) => sum + chunk.length, 0);
       await writeAll(this.#file, batch, this.#readable - this.#headBytes, bytes);
       this.#advance(bytes);
     } catch (error) {
