@@ -7,6 +7,7 @@ import { fail } from './errors.ts';
 import { nameCandidates } from './file-id.ts';
 import { hashOfParts } from './hash.ts';
 import type { InFlight } from './in-flight.ts';
+import { joinLastChunk } from './join-last-chunk.ts';
 import type { Segment, Upload, UploadPart } from './metadata.ts';
 import { wait } from './pacer.ts';
 import { readAll } from './peek.ts';
@@ -38,6 +39,7 @@ export async function mergeChunks(request: MergeRequest): Promise<Merged> {
     if (upload === undefined) throw new ChunkedRefusal('no_session', 'Invalid or expired upload session');
     if (upload.state === 'done') return mergedBefore(upload, options);
     const parts = await completeParts(request, upload);
+    if (await joinLastChunk({ ...request, upload, parts, channel: options.pool.byId(upload.channelId) })) continue;
     const merged = await makeFile(request, upload, parts);
     if (merged !== undefined) return merged;
   }

@@ -152,32 +152,59 @@ interface NativeChoice {
   readonly size: number;
 }
 
+/** The turn of the decision below, beside those of the chunks: several first chunks at once start one upload. */
+const decisionTurn = -1;
+
 /**
  * The state of the store's multipart upload, started by whichever chunk comes first (chunk 0 may come last); undefined when the client's chunks are too small for it and
- * become objects of their own. The first chunk that is not the file's last decides for all.
+ * become objects of their own. The first chunk that is not the file's last decides for all: a small last one that comes before stays an object, and joins the
+ * others when they are merged.
  */
-async function nativeUpload(choice: NativeChoice): Promise<Json | undefined> {
-  const { job, multipart, size } = choice;
-  const isLast = job.input.index === job.input.totalChunks - 1;
-  const tooSmall = !isLast && size < multipart.limits.minPart;
+function nativeUpload(choice: NativeChoice): Promise<Json | undefined> {
+  const { inFlight, upload } = choice.job;
+  return inFlight.inTurn(upload.id, decisionTurn, () => decide(choice));
+}
+
+async function decide(choice: NativeChoice): Promise<Json | undefined> {
+  const { metadata } = choice.job.options;
   for (;;) {
-    const upload = await job.options.metadata.uploads.get(job.upload.id);
+    const upload = await metadata.uploads.get(choice.job.upload.id);
     if (upload === undefined || upload.state !== 'open') throw noSession();
     const details = chunkedDetails(upload);
-    if (details.native === false) return undefined;
-    if (details.native !== null) {
-      if (!tooSmall) return details.native.state;
-      throw fail('bad_request', {
-        message: `Chunk ${job.input.index} has ${size} bytes, but this channel needs at least ${multipart.limits.minPart} in all but the last`,
-      });
-    }
-    const native =
-      tooSmall || job.input.totalChunks > multipart.limits.maxParts ? (false as const) : { state: await startNative(choice) };
-    const updated = await job.options.metadata.uploads.update(upload.id, upload.version, {
-      details: toJson({ ...details, native }),
-    });
-    if (updated === undefined && native !== false) await multipart.abort(native.state, { signal: job.input.signal });
+    if (details.native === false || (details.native === null && isSmallLast(choice))) return undefined;
+    if (details.native !== null) return fitting(choice, details.native.state);
+    const native = takesNative(choice) ? { state: await startNative(choice) } : (false as const);
+    const updated = await metadata.uploads.update(upload.id, upload.version, { details: toJson({ ...details, native }) });
+    if (updated === undefined && native !== false) await abortLater(choice, native.state);
   }
+}
+
+function isSmall({ size, multipart }: NativeChoice): boolean {
+  return size < multipart.limits.minPart;
+}
+
+function isSmallLast(choice: NativeChoice): boolean {
+  const { index, totalChunks } = choice.job.input;
+  return index === totalChunks - 1 && isSmall(choice);
+}
+
+function takesNative(choice: NativeChoice): boolean {
+  return !isSmall(choice) && choice.job.input.totalChunks <= choice.multipart.limits.maxParts;
+}
+
+function fitting(choice: NativeChoice, state: Json): Json {
+  if (!isSmall(choice) || isSmallLast(choice)) return state;
+  const { job, multipart, size } = choice;
+  const needed = `at least ${multipart.limits.minPart} in all but the last`;
+  throw fail('bad_request', { message: `Chunk ${job.input.index} has ${size} bytes, but this channel needs ${needed}` });
+}
+
+/** Another node was first. By a job: the caller may be gone, the backend may be busy. */
+function abortLater({ job, channel }: NativeChoice, state: Json): Promise<void> {
+  const { metadata, now } = job.options;
+  return metadata.jobs.add([
+    { id: uuidv7(now()), kind: 'abort_multipart', payload: { channelId: channel.id, state }, runAt: now() },
+  ]);
 }
 
 function startNative({ job, multipart }: NativeChoice): Promise<Json> {
