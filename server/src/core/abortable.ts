@@ -2,8 +2,8 @@ import type { ByteSource } from './bytes.ts';
 
 /** A body that can be given up at any time, to be read once. */
 export interface Abortable extends ByteSource {
-  /** Whoever waits for the next chunk gets `reason`. Nothing happens when the body has ended. */
-  stop(reason: unknown): void;
+  /** Whoever waits for the next chunk gets the reason, made only then. Nothing happens when the body has ended. */
+  stop(reason: () => unknown): void;
 }
 
 /**
@@ -21,14 +21,15 @@ export function abortable(source: ByteSource, signal: AbortSignal): Abortable {
     ended = true;
     signal.removeEventListener('abort', onAbort);
   };
-  const stop = (reason: unknown): void => {
+  const stop = (reasonOf: () => unknown): void => {
     if (ended) return;
     end();
+    const reason = reasonOf();
     stopped = { reason };
     inner?.return?.()?.catch(() => undefined);
     refuse?.(reason);
   };
-  const onAbort = (): void => stop(signal.reason);
+  const onAbort = (): void => stop(() => signal.reason);
   if (signal.aborted) onAbort();
   else signal.addEventListener('abort', onAbort, { once: true });
 

@@ -30,30 +30,34 @@ export async function peek(source: ByteSource, headBytes: number): Promise<Peeke
     }
   }
 
-  async function* replay(): AsyncGenerator<Uint8Array> {
-    let complete = ended;
-    try {
-      yield* chunks;
-      if (ended) return;
-      consumed = true;
-      for (;;) {
-        const next = await iterator.next();
-        if (next.done) break;
-        yield next.value;
-      }
-      complete = true;
-    } finally {
-      if (!complete && consumed) await iterator.return?.();
-    }
+  // No generator: all bytes of all uploads come through here.
+  function replay(): AsyncIterator<Uint8Array, undefined> {
+    let at = 0;
+    return {
+      next: () => {
+        const chunk = consumed ? undefined : chunks[at++];
+        if (chunk !== undefined) return Promise.resolve({ done: false, value: chunk });
+        if (ended) return Promise.resolve({ done: true, value: undefined });
+        consumed = true;
+        // Nobody can begin anew: the copy in `head` is enough.
+        chunks.length = 0;
+        return iterator.next();
+      },
+      return: async () => {
+        if (consumed) leave();
+        return { done: true, value: undefined };
+      },
+    };
   }
 
   const [only] = chunks;
+  const leave = (): void => void iterator.return?.()?.catch(() => undefined);
   return {
     head: chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks),
     source: { [Symbol.asyncIterator]: replay },
     size: ended ? bytes : undefined,
     consumed: () => consumed,
-    leave: () => void iterator.return?.()?.catch(() => undefined),
+    leave,
   };
 }
 

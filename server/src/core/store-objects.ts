@@ -5,6 +5,7 @@ import { createHasher, hashOfParts } from './hash.ts';
 import type { Segment } from './metadata.ts';
 import { withRetry } from './retry.ts';
 import type { Spool } from './spool.ts';
+import { watch } from './watch.ts';
 
 export interface StoredObjects {
   readonly segments: readonly Segment[];
@@ -161,14 +162,11 @@ async function putSlice({ channel, spool, start, size, options }: Slice): Promis
   }, options.signal);
 }
 
-async function* hashInto(
-  source: ByteSource,
-  hasher: ReturnType<typeof createHasher>,
-  counted: { bytes: number },
-): AsyncGenerator<Uint8Array> {
-  for await (const chunk of source) {
-    hasher.update(chunk);
-    counted.bytes += chunk.length;
-    yield chunk;
-  }
+function hashInto(source: ByteSource, hasher: ReturnType<typeof createHasher>, counted: { bytes: number }): ByteSource {
+  return watch(source, {
+    onChunk(chunk) {
+      hasher.update(chunk);
+      counted.bytes += chunk.length;
+    },
+  });
 }
