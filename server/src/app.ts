@@ -1,5 +1,4 @@
 import { hkdfSync } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
@@ -20,6 +19,7 @@ import { createMaintenance, storageJobs } from './core/maintenance.ts';
 import type { MetadataStore } from './core/metadata.ts';
 import { createPresignedUploads } from './core/presigned-upload.ts';
 import { createSafeFetch } from './core/safe-fetch/safe-fetch.ts';
+import { prepareDataFolder } from './data-folder.ts';
 import type { HttpSettings } from './http/deps.ts';
 import { supportedTypes } from './http/media/media-types.ts';
 import { createHttpServer } from './http/server.ts';
@@ -44,7 +44,7 @@ export interface App {
 export async function createApp(config: Config, log: Logger): Promise<App> {
   const now = Date.now;
   const spoolFolder = join(config.dataDir, 'spool');
-  await mkdir(spoolFolder, { recursive: true, mode: 0o700 });
+  await prepareDataFolder(config.dataDir, ['spool']);
   const secretKey = await loadSecretKey(config);
   const metadata = await openMetadata({
     dataDir: config.dataDir,

@@ -1,4 +1,4 @@
-import { access, constants, statfs } from 'node:fs/promises';
+import { statfs } from 'node:fs/promises';
 import { findDriver } from '../channels/index.ts';
 import type { S3Channel } from '../channels/s3/channel.ts';
 import type { ChannelConfig } from '../config/channels.ts';
@@ -6,7 +6,9 @@ import type { Config } from '../config.ts';
 import type { Channel } from '../core/channel.ts';
 import type { MetadataStore } from '../core/metadata.ts';
 import { testChannelSteps } from '../core/test-channel.ts';
+import { prepareDataFolder } from '../data-folder.ts';
 import { openMetadata } from '../metadata/index.ts';
+import { explainError } from './explain.ts';
 import { loadConfigOrExplain } from './load.ts';
 import { metadataOptions } from './metadata-options.ts';
 
@@ -51,7 +53,7 @@ function createReport(): Report {
         report.pass(what, String(result));
         return result;
       } catch (error) {
-        report.fail(what, error instanceof Error ? error.message : String(error));
+        report.fail(what, explainError(error));
         return undefined;
       }
     },
@@ -61,8 +63,7 @@ function createReport(): Report {
 }
 
 async function checkDataFolder(config: Config): Promise<string> {
-  await metadataOptions(config);
-  await access(config.dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
+  await prepareDataFolder(config.dataDir);
   const { bavail, bsize } = await statfs(config.dataDir);
   return `${config.dataDir}, ${((Number(bavail) * Number(bsize)) / 2 ** 30).toFixed(1)} GiB free`;
 }

@@ -6,6 +6,7 @@ import { isStowageError } from '../core/errors.ts';
 import { createGuessBrake } from '../core/guess-brake.ts';
 import type { MetadataStore } from '../core/metadata.ts';
 import { createLogger } from '../logger.ts';
+import { explainError } from './explain.ts';
 import { loadConfigOrExplain } from './load.ts';
 
 const environmentTokenId = 'environment';
@@ -16,9 +17,10 @@ export async function serve(): Promise<number> {
   const log = createLogger(config.log);
   const app = await openApp(config, log);
   if (app === undefined) return 1;
-  const adminToken = await ensureAdminToken(config, app.metadata);
-  if ('problem' in adminToken) {
-    process.stderr.write(`${adminToken.problem}\n`);
+  const isFirstStart = await syncEnvironmentToken(config, app.metadata);
+  const problem = publicBindProblem(config, !isFirstStart);
+  if (problem !== undefined) {
+    process.stderr.write(`${problem}\n`);
     await app.stop();
     return 1;
   }
@@ -26,13 +28,15 @@ export async function serve(): Promise<number> {
   try {
     await app.http.listen({ host: config.host, port: config.port });
   } catch (error) {
-    process.stderr.write(`Stowage cannot listen on ${config.host}:${config.port}: ${(error as Error).message}\n`);
+    process.stderr.write(`Stowage cannot listen on ${urlHost(config.host)}:${config.port}: ${whyNotListening(error)}\n`);
     await app.stop();
     return 1;
   }
   const address = `http://${urlHost(config.host)}:${(app.http.server.address() as AddressInfo).port}`;
+  // Made only now: a token that was stored by a start that failed would never be shown.
+  const adminToken = isFirstStart ? await createAdminToken(app.metadata) : undefined;
   process.stdout.write(`Stowage is ready at ${address}\n`);
-  if (adminToken.created !== undefined) greet(address, adminToken.created);
+  if (adminToken !== undefined) greet(address, adminToken);
 
   const signal = await stopSignal();
   log.info({ signal }, 'Stopping: running requests may finish');
@@ -45,13 +49,21 @@ async function openApp(config: Config, log: ReturnType<typeof createLogger>): Pr
     return await createApp(config, log);
   } catch (error) {
     if (!isStowageError(error)) throw error;
-    process.stderr.write(`Stowage cannot start: ${error.message}\n`);
+    process.stderr.write(`Stowage cannot start: ${explainError(error)}\n`);
     return undefined;
   }
 }
 
-/** The token of the environment, kept in step with it; or, when there is no token at all, a new one that is shown once. */
-async function ensureAdminToken(config: Config, { tokens }: MetadataStore): Promise<{ created?: string } | { problem: string }> {
+function whyNotListening(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  if (code === 'EADDRINUSE') return 'another program has that port. Stop it, or choose another port, such as PORT=8081.';
+  if (code === 'EACCES') return 'this user may not have that port. Choose one above 1023, such as PORT=8080.';
+  if (code === 'EADDRNOTAVAIL') return 'this machine has no such address. Check HOST.';
+  return message;
+}
+
+/** Keeps the token of the environment in step with it. True when there is no token at all, so that one has to be made. */
+async function syncEnvironmentToken(config: Config, { tokens }: MetadataStore): Promise<boolean> {
   const known = await tokens.get(environmentTokenId);
   const wanted =
     config.adminToken === undefined
@@ -62,17 +74,14 @@ async function ensureAdminToken(config: Config, { tokens }: MetadataStore): Prom
           Date.now(),
         );
   if (known !== undefined && known.hash !== wanted?.hash) await tokens.remove(environmentTokenId);
-  if (wanted) {
-    if (known?.hash !== wanted.hash) await tokens.add(wanted);
-    return {};
-  }
-  const all = await tokens.list();
-  const problem = publicBindProblem(config, all.length > 0);
-  if (problem !== undefined) return { problem };
-  if (all.length > 0) return {};
+  if (wanted && known?.hash !== wanted.hash) await tokens.add(wanted);
+  return (await tokens.list()).length === 0;
+}
+
+async function createAdminToken({ tokens }: MetadataStore): Promise<string> {
   const access = createAccess({ tokens, allowAnonymousUploads: false, brake: createGuessBrake(Date.now), now: Date.now });
   const { token } = await access.createToken({ name: 'admin', permissions: allPermissions });
-  return { created: token };
+  return token;
 }
 
 function greet(address: string, token: string): void {

@@ -2,9 +2,8 @@ import { parseArgs } from 'node:util';
 import { allPermissions, createAccess } from '../core/access.ts';
 import { createGuessBrake } from '../core/guess-brake.ts';
 import type { MetadataStore, Permission } from '../core/metadata.ts';
-import { openMetadata } from '../metadata/index.ts';
 import { loadConfigOrExplain } from './load.ts';
-import { metadataOptions } from './metadata-options.ts';
+import { withMetadata } from './with-metadata.ts';
 
 const usage = `Usage:
   stowage token create [--name NAME] [--permissions upload,list,delete,manage] [--expires 2030-01-31 | 90d] [--auto-delete] [--prefix pe_live_]
@@ -16,16 +15,17 @@ const usage = `Usage:
 export async function token(args: readonly string[]): Promise<number> {
   const [action, ...rest] = args;
   const run = action === 'create' ? create : action === 'list' ? list : action === 'revoke' ? revoke : undefined;
+  if ([action, ...rest].some((arg) => arg === '--help' || arg === '-h' || arg === 'help')) {
+    process.stdout.write(usage);
+    return 0;
+  }
   if (run === undefined) return explain(usage);
   const config = loadConfigOrExplain();
   if (config === undefined) return 1;
-  const metadata = await openMetadata(await metadataOptions(config));
-  try {
+  return withMetadata(config, async (metadata) => {
     await metadata.migrate();
-    return await run(metadata, rest);
-  } finally {
-    await metadata.close();
-  }
+    return run(metadata, rest);
+  });
 }
 
 async function create({ tokens }: MetadataStore, args: readonly string[]): Promise<number> {
