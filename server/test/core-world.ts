@@ -75,6 +75,8 @@ export interface WorldOptions {
 export interface NodeOptions {
   /** Stands in for parts of the store. */
   readonly metadata?: MetadataStore;
+  /** Stand in for the world's. */
+  readonly channels?: readonly ConfiguredChannel[];
   /** Added to the world's time. */
   readonly clockOffMs?: number;
 }
@@ -114,12 +116,12 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
     advance: (ms) => {
       at += ms;
     },
-    node({ metadata: store = metadata, clockOffMs = 0 } = {}) {
+    node({ metadata: store = metadata, clockOffMs = 0, channels: own = channels } = {}) {
       const now = (): number => at + clockOffMs;
       const pool = createChannelPool({
-        channels,
+        channels: own,
         usage: store.files.usage,
-        fallbackOrder: channels.map(({ name }) => name),
+        fallbackOrder: own.map(({ name }) => name),
         loadBalance: false,
         routes: {},
       });
