@@ -7,13 +7,22 @@ export interface Hasher {
   digest(): string;
 }
 
+// Making a native object costs more than hashing a small file.
+const idle: Blake3Hasher[] = [];
+const keptIdle = 64;
+
 export function createHasher(): Hasher {
-  const blake3 = new Blake3Hasher();
+  const blake3 = idle.pop() ?? new Blake3Hasher();
   return {
     update: (chunk) => {
       blake3.update(chunk);
     },
-    digest: () => blake3.digest('hex'),
+    digest: () => {
+      const hex = blake3.digest('hex');
+      blake3.reset();
+      if (idle.length < keptIdle) idle.push(blake3);
+      return hex;
+    },
   };
 }
 

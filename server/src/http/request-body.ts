@@ -50,12 +50,23 @@ function readBody(request: IncomingMessage, { maxBytes, idleMs, signal }: BodyOp
   const onCut = () => stop(fail('client_closed'));
   const onAbort = () => stop(abortError(signal));
 
-  function stop(error: StowageError | undefined): void {
+  function letGo(): void {
     request.off('data', onData).off('end', onEnd).off('error', onCut).off('close', onCut);
     signal?.removeEventListener('abort', onAbort);
     share.leave();
+  }
+
+  function stop(error: StowageError | undefined): void {
+    letGo();
     if (error !== undefined) request.pause();
     queue.close(error);
+  }
+
+  /** The usual end of a form, whose reader knows it by its last boundary: what has come already may flow off. */
+  function leave(): void {
+    letGo();
+    if (!request.complete) request.pause();
+    queue.close();
   }
 
   if (announced !== undefined && announced > maxBytes) stop(fail('too_large', { details: { maxBytes } }));
@@ -70,7 +81,7 @@ function readBody(request: IncomingMessage, { maxBytes, idleMs, signal }: BodyOp
   return {
     next: queue.next,
     return: () => {
-      if (!queue.closed) stop(fail('client_closed'));
+      if (!queue.closed) leave();
       return Promise.resolve({ done: true, value: undefined });
     },
   };
