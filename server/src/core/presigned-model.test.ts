@@ -64,7 +64,7 @@ function pick({ uploads }: Model, at: number): Modelled | undefined {
 function expectedOfPut({ state, isSwept, urlExpiresAt }: Modelled, now: number): string {
   if (state === 'gone' || isSwept) return 'not_found';
   if (state === 'ready' || state === 'deleted') return 'already_completed';
-  return now > urlExpiresAt + 60_000 ? 'upload_url_expired' : 'ok';
+  return now > urlExpiresAt + 15_000 ? 'upload_url_expired' : 'ok';
 }
 
 function expectedOfComplete({ state, bytes, urlExpiresAt }: Modelled, now: number): string {

@@ -18,7 +18,6 @@ import { uuidv7 } from './uuid.ts';
 const graceMs = dayMs;
 /** What programs say when they say nothing of the content (curl calls any body a urlencoded form). */
 const genericTypes = new Set(['application/octet-stream', 'binary/octet-stream', 'application/x-www-form-urlencoded']);
-const clockToleranceMs = minuteMs;
 
 type Ready = Media & { readonly state: 'ready' };
 
@@ -42,6 +41,8 @@ export interface PresignedUploads {
 export function createPresignedUploads(options: PresignedUploadOptions): PresignedUploads {
   const { metadata, pool, intake, files, access, now } = options;
   const { uploads } = metadata;
+  // Nodes whose clocks differ a little agree.
+  const clockToleranceMs = Math.min(15_000, (options.urlTtlSeconds * 1000) / 60);
   const writers = new Map<string, Set<AbortController>>();
   const completing = new Map<string, Promise<Ready>>();
 
