@@ -46,8 +46,18 @@ describe('stowage-upload', () => {
     });
   });
 
+  it('says what it was given when that is no file, or no server', async () => {
+    await expect(upload('right', folder)).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining('This is a folder') });
+    await expect(upload('right', '--url', 'http://127.0.0.1:1', 'a.jpg')).rejects.toMatchObject({
+      stderr: expect.stringContaining('Is http://127.0.0.1:1 right'),
+    });
+  });
+
   it('says why the server refused', async () => {
-    await expect(upload('wrong', 'a.jpg')).rejects.toMatchObject({ code: 1, stderr: 'a.jpg: Unauthorized\n' });
+    await expect(upload('wrong', 'a.jpg')).rejects.toMatchObject({
+      code: 1,
+      stderr: 'a.jpg: Unauthorized: give a token that may upload (--token or STOWAGE_CLIENT_TOKEN).\n',
+    });
   });
 
   it('shows how it is used', async () => {

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
-import { openAsBlob } from 'node:fs';
+import { openAsBlob, statSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type Client, createClient } from './index.ts';
+import { type Client, createClient, StowageError } from './index.ts';
 
 const USAGE = `Usage: stowage-upload [options] FILE...
 
@@ -38,7 +38,7 @@ function readArguments() {
   return parseArgs({
     allowPositionals: true,
     options: {
-      url: { ...text, default: process.env.STOWAGE_CLIENT_URL ?? 'http://127.0.0.1:8080' },
+      url: { ...text, default: process.env.STOWAGE_CLIENT_URL || 'http://127.0.0.1:8080' },
       token: { ...text, default: process.env.STOWAGE_CLIENT_TOKEN ?? '' },
       'auth-code': { ...text, default: '' },
       folder: text,
@@ -62,6 +62,8 @@ async function uploadOne(
   { values, signal }: { values: Arguments; signal: AbortSignal },
 ): Promise<string> {
   const name = basename(path);
+  // Node makes a Blob of a folder, too, and fails only when it is read.
+  if (statSync(path).isDirectory()) throw new Error('This is a folder: name its files, such as folder/*.');
   const file = await openAsBlob(path, { type: TYPES[extname(path).toLowerCase()] ?? 'application/octet-stream' });
   if (values.media) {
     const media = await client.uploadMedia(file, { name, signal });
@@ -90,6 +92,13 @@ function showProgress(name: string) {
   };
 }
 
+function explain(error: unknown, url: string): string {
+  if (!(error instanceof StowageError)) return error instanceof Error ? error.message : String(error);
+  if (error.status === 0) return `${error.message} Is ${url} right (--url or STOWAGE_CLIENT_URL)?`;
+  if (error.status === 401) return `${error.message}: give a token that may upload (--token or STOWAGE_CLIENT_TOKEN).`;
+  return error.message;
+}
+
 async function main(): Promise<number> {
   const { values, positionals } = readArguments();
   if (values.help || positionals.length === 0) {
@@ -106,7 +115,7 @@ async function main(): Promise<number> {
       process.stdout.write(`${await uploadOne(client, path, { values, signal: interrupted.signal })}\n`);
     } catch (error) {
       failed++;
-      process.stderr.write(`${path}: ${error instanceof Error ? error.message : String(error)}\n`);
+      process.stderr.write(`${path}: ${explain(error, values.url)}\n`);
     }
   }
   return failed > 0 || interrupted.signal.aborted ? 1 : 0;
