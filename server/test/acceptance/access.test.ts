@@ -369,6 +369,10 @@ describe('forged headers (T4)', () => {
         `POST /upload?returnFormat=full HTTP/1.1\r\nHost: evil"><script>\r\nAuthorization: Bearer ${stowage.adminToken}\r\nConnection: close\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 89\r\n\r\n--b\r\nContent-Disposition: form-data; name="file"; filename="a.txt"\r\n\r\nhello\r\n--b--\r\n\r\n\r\n`,
       );
       expect(odd).not.toContain('script');
+      // Metrics are for this machine: whoever comes through a proxy on it is somewhere else.
+      const metrics = async (headers: Record<string, string>) =>
+        (await stowage.fetch('/metrics', { headers: { authorization: '', ...headers } })).status;
+      expect([await metrics({}), await metrics(forged)]).toEqual([200, 401]);
       const refused = await stowage.fetch('/upload', {
         method: 'POST',
         headers: { authorization: '', ...forged, referer: `${stowage.url}/` },

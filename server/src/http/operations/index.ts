@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { FastifyPluginAsync } from 'fastify';
 import { isStowageError } from '../../core/errors.ts';
 import { authenticateToken } from '../authenticate.ts';
@@ -18,13 +19,18 @@ export function operations(deps: HttpDeps): FastifyPluginAsync {
     });
     routePath(app, '/metrics', {
       GET: async (request, reply) => {
-        const isLocal = ['127.0.0.1', '::1'].includes(clientAddress(request.raw, deps.settings.trustProxy));
-        if (!deps.settings.metricsPublic && !isLocal) await authenticateToken(request.raw, 'manage', deps);
+        if (!deps.settings.metricsPublic && !isFromHere(request.raw, deps)) await authenticateToken(request.raw, 'manage', deps);
         const { contentType, body } = await deps.metrics.render();
         return reply.type(contentType).send(body);
       },
     });
   };
+}
+
+/** What a proxy on this machine passes on comes from elsewhere, whether it is trusted or not. */
+function isFromHere(request: IncomingMessage, { settings }: HttpDeps): boolean {
+  const isLocal = ['127.0.0.1', '::1'].includes(clientAddress(request, settings.trustProxy));
+  return isLocal && request.headers['x-forwarded-for'] === undefined && request.headers.forwarded === undefined;
 }
 
 /** Undefined when requests can be served. */
