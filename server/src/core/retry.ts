@@ -1,18 +1,23 @@
+import { minuteMs } from './clock.ts';
 import { isStowageError } from './errors.ts';
 import { wait } from './pacer.ts';
 
 export interface RetryPolicy {
-  /** Tries in all, the first included. */
+  /** Tries in all, the first included. Those that the remote put off (`channel_rate_limited`) do not count. */
   readonly attempts: number;
   /** First wait; doubles each time, with jitter of one half. */
   readonly baseMs: number;
   readonly maxMs: number;
-  /** Longest wait that a remote may ask for; beyond it the error is passed on. Default one minute. */
+  /** Longest single wait that a remote may ask for; beyond it the error is passed on. Default one minute. */
   readonly patienceMs?: number;
+  /** Longest that a remote may put us off in all. Default one minute. */
+  readonly putOffMs?: number;
 }
 
-const defaultPatienceMs = 60_000;
 const defaultRetry: RetryPolicy = { attempts: 4, baseMs: 200, maxMs: 10_000 };
+
+/** For bytes that are to be stored: a queue in front of a remote that counts may be minutes long, and nobody in it has failed. */
+export const uploadRetry: RetryPolicy = { ...defaultRetry, putOffMs: 10 * minuteMs };
 
 /** Errors of a channel that a repetition may cure. */
 export function isPassing(error: unknown): boolean {
@@ -25,14 +30,18 @@ export async function withRetry<T>(
   signal: AbortSignal,
   policy = defaultRetry,
 ): Promise<T> {
+  let failures = 0;
+  let putOffMs = 0;
   for (let attempt = 1; ; attempt++) {
     try {
       return await call(attempt);
     } catch (error) {
       const delay = delayMs(error, attempt, policy);
+      if (isStowageError(error, 'channel_rate_limited')) putOffMs += delay;
+      else failures += 1;
+      const tired = failures >= policy.attempts || putOffMs > (policy.putOffMs ?? minuteMs);
       // Nobody waits for a limit of minutes: the caller falls back, or tells when to come again.
-      if (attempt >= policy.attempts || !isPassing(error) || signal.aborted || delay > (policy.patienceMs ?? defaultPatienceMs))
-        throw error;
+      if (tired || !isPassing(error) || signal.aborted || delay > (policy.patienceMs ?? minuteMs)) throw error;
       await wait(delay, signal);
     }
   }
@@ -42,5 +51,6 @@ function delayMs(error: unknown, attempt: number, policy: RetryPolicy): number {
   const backoff = Math.min(policy.maxMs, policy.baseMs * 2 ** (attempt - 1));
   const jittered = backoff / 2 + (Math.random() * backoff) / 2;
   const asked = isStowageError(error) ? (error.retryAfterMs ?? 0) : 0;
-  return Math.max(jittered, asked);
+  // Many are told the same moment: they must not all come back at it.
+  return Math.max(jittered, asked + Math.min(jittered, asked / 2));
 }

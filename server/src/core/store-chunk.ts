@@ -9,7 +9,7 @@ import { createHasher } from './hash.ts';
 import type { InFlight } from './in-flight.ts';
 import { deleteObjectJob } from './jobs.ts';
 import type { Segment, Upload, UploadPart } from './metadata.ts';
-import { withRetry } from './retry.ts';
+import { uploadRetry, withRetry } from './retry.ts';
 import { createSpool, type Spool } from './spool.ts';
 import { storageKey } from './storage-key.ts';
 import { locateObjects, storeSpool, storeStream } from './store-objects.ts';
@@ -228,11 +228,15 @@ interface NativePart {
 
 async function storeNative({ job, multipart, state, spool, size }: NativePart): Promise<StoredChunk> {
   const { signal, index } = job.input;
-  return withRetry(async () => {
-    const hasher = createHasher();
-    const native = await multipart.part(state, index + 1, hashed(spool.follow(), hasher), { size, signal });
-    return { size, segments: [], native, hash: hasher.digest(), pendingCleanup: [] };
-  }, signal);
+  return withRetry(
+    async () => {
+      const hasher = createHasher();
+      const native = await multipart.part(state, index + 1, hashed(spool.follow(), hasher), { size, signal });
+      return { size, segments: [], native, hash: hasher.digest(), pendingCleanup: [] };
+    },
+    signal,
+    uploadRetry,
+  );
 }
 
 async function* hashed(source: ByteSource, hasher: ReturnType<typeof createHasher>): AsyncGenerator<Uint8Array> {

@@ -3,7 +3,7 @@ import type { Channel, PutOptions, Ref } from './channel.ts';
 import { fail } from './errors.ts';
 import { createHasher, hashOfParts } from './hash.ts';
 import type { Segment } from './metadata.ts';
-import { withRetry } from './retry.ts';
+import { uploadRetry, withRetry } from './retry.ts';
 import type { Spool } from './spool.ts';
 import { watch } from './watch.ts';
 
@@ -146,20 +146,24 @@ interface Slice {
 
 async function putSlice({ channel, spool, start, size, options }: Slice): Promise<Segment> {
   const { size: _size, onLeftOver: _unused, ...rest } = options;
-  return withRetry(async () => {
-    const hasher = createHasher();
-    const counted = { bytes: 0 };
-    const source = hashInto(spool.follow(start, size), hasher, counted);
-    const put = await channel.put(source, { ...rest, ...(size !== undefined && { size }) });
-    const hash = hasher.digest();
-    if (put.size === counted.bytes) return { ref: put.ref, size: put.size, hash };
-    if (options.compress !== true) {
-      await undo(channel, put.ref, options);
-      throw fail('channel_unavailable', { message: `The storage backend kept ${put.size} of ${counted.bytes} bytes.` });
-    }
-    // Recompressed by the backend: the hash names what came in, not what is stored.
-    return { ref: put.ref, size: put.size, hash: `${hash}-recompressed` };
-  }, options.signal);
+  return withRetry(
+    async () => {
+      const hasher = createHasher();
+      const counted = { bytes: 0 };
+      const source = hashInto(spool.follow(start, size), hasher, counted);
+      const put = await channel.put(source, { ...rest, ...(size !== undefined && { size }) });
+      const hash = hasher.digest();
+      if (put.size === counted.bytes) return { ref: put.ref, size: put.size, hash };
+      if (options.compress !== true) {
+        await undo(channel, put.ref, options);
+        throw fail('channel_unavailable', { message: `The storage backend kept ${put.size} of ${counted.bytes} bytes.` });
+      }
+      // Recompressed by the backend: the hash names what came in, not what is stored.
+      return { ref: put.ref, size: put.size, hash: `${hash}-recompressed` };
+    },
+    options.signal,
+    uploadRetry,
+  );
 }
 
 function hashInto(source: ByteSource, hasher: ReturnType<typeof createHasher>, counted: { bytes: number }): ByteSource {
