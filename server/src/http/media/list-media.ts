@@ -6,12 +6,16 @@ import { queryOf } from '../upload/query.ts';
 import { envelope } from './envelope.ts';
 import { presentFile, presentMedia } from './present.ts';
 
+function wholeNumber(message: string, least: number, most: number) {
+  return z.coerce.number(message).int(message).min(least, message).max(most, message);
+}
+
 /** Media API 1.6: out of range is refused, a silent clamp would break clients that count. */
 export const listQuerySchema = z.object({
-  type: z.enum(['image', 'video', 'document']).optional(),
-  status: z.enum(['ready', 'uploading', 'failed']).default('ready'),
-  limit: z.coerce.number().int().min(1).max(100).default(20),
-  offset: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0),
+  type: z.enum(['image', 'video', 'document'], 'type must be image, video or document.').optional(),
+  status: z.enum(['ready', 'uploading', 'failed'], 'status must be ready, uploading or failed.').default('ready'),
+  limit: wholeNumber('limit must be a whole number from 1 to 100.', 1, 100).default(20),
+  offset: wholeNumber('offset must be a whole number of at least 0.', 0, Number.MAX_SAFE_INTEGER).default(0),
 });
 
 /** Media API 5.1: newest first; unfinished uploads only when asked for by `status`. */
@@ -53,7 +57,7 @@ function readQuery(request: FastifyRequest): Query {
     code: issue.code,
   }));
   throw fail('validation_error', {
-    message: `${problems[0]?.field}: ${problems[0]?.message}`,
-    details: { validation_errors: problems },
+    message: problems.map((problem) => problem.message).join(' '),
+    details: { field: problems[0]?.field, validation_errors: problems },
   });
 }

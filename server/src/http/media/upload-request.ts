@@ -78,7 +78,7 @@ interface Problem {
 
 function invalid(problems: readonly Problem[]): StowageError {
   const [first] = problems;
-  const message = first && (/^[a-z_]+ /.test(first.message) ? first.message : `${first.field}: ${first.message}`);
+  const message = first && (/^[a-z_0-9]+ /.test(first.message) ? first.message : `${first.field}: ${first.message}`);
   return fail('validation_error', {
     ...(message !== undefined && { message }),
     details: { field: first?.field, validation_errors: problems },

@@ -230,9 +230,9 @@ export const mediaOperations: readonly Operation[] = [
         { code: 'insufficient_scope', details: { required: 'list' } },
         {
           code: 'validation_error',
-          message: 'limit: Too big: expected number to be <=100',
+          message: 'limit must be a whole number from 1 to 100.',
           details: {
-            validation_errors: [{ field: 'limit', message: 'Too big: expected number to be <=100', code: 'too_big' }],
+            validation_errors: [{ field: 'limit', message: 'limit must be a whole number from 1 to 100.', code: 'too_big' }],
           },
         },
       ],
