@@ -119,7 +119,7 @@ describe('100 pictures dropped at once on a Telegram channel', () => {
   });
 
   it('and a crash in the middle: what was answered is there, once', async () => {
-    const { stowage, telegram } = await start({ pace: { perSecond: 20 } }, { messagesPerSecond: 20, messagesPerMinute: 0 });
+    const { stowage } = await start({ pace: { perSecond: 20 } }, { messagesPerSecond: 20, messagesPerMinute: 0 });
     const ten = Promise.withResolvers<void>();
     let answers = 0;
     const results = all.slice(0, 60).map(async (number) => {
