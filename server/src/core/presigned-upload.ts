@@ -9,6 +9,7 @@ import type { IntakeResult } from './intake.ts';
 import { deleteObjectJob } from './jobs.ts';
 import { extensionFor } from './media-types.ts';
 import type { NewJob, Upload } from './metadata.ts';
+import { createOpenUploadLimit } from './open-uploads.ts';
 import { abortPresign, asReceived, type PresignedDetails, presignedDetails, type Received } from './presigned-details.ts';
 import type { Media, PresignedUploadOptions, PresignRequest, ReceiveRequest, StartedUpload } from './presigned-types.ts';
 import { storageKey } from './storage-key.ts';
@@ -43,6 +44,11 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
   const { uploads } = metadata;
   // Nodes whose clocks differ a little agree.
   const clockToleranceMs = Math.min(15_000, (options.urlTtlSeconds * 1000) / 60);
+  const openUploads = createOpenUploadLimit({
+    max: options.maxOpenUploads,
+    count: (owner) => uploads.countOpen(owner, 'presigned'),
+    now,
+  });
   const writers = new Map<string, Set<AbortController>>();
   const completing = new Map<string, Promise<Ready>>();
 
@@ -89,7 +95,7 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
 
   return {
     async start(request, caller) {
-      if ((await uploads.countOpen(caller.owner, 'presigned')) >= options.maxOpenUploads) {
+      if (!(await openUploads.admits(caller.owner))) {
         throw fail('rate_limit_exceeded', {
           message: `More than ${options.maxOpenUploads} unfinished uploads. Complete or delete some.`,
           retryAfterMs: minuteMs,

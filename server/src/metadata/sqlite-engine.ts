@@ -33,7 +33,8 @@ export interface SqliteEngineOptions {
 }
 
 /**
- * Transactions that come in together (or while the disk is busy) are committed as one, each behind a savepoint, and share one sync.
+ * Transactions that come in together (or while the disk is busy) are committed as one and share one sync. When one of them fails, which is rare, all are
+ * run anew, each behind a savepoint.
  */
 export function sqliteEngine({ connection, ready, onCommit, sync, close }: SqliteEngineOptions): Engine {
   const queue: Task[] = [];
@@ -45,11 +46,7 @@ export function sqliteEngine({ connection, ready, onCommit, sync, close }: Sqlit
     for (await nextTurn(); queue.length > 0; await nextTurn()) {
       let outcomes: readonly Outcome[] = [];
       try {
-        await retryBusy(async () => {
-          await ready();
-          begin();
-        });
-        outcomes = commitBatch();
+        outcomes = (await commitQueue(run)) ?? (await commitQueue(runGuarded)) ?? [];
       } catch (error) {
         for (const task of queue.splice(0)) task.reject(sqliteError(error));
       }
@@ -64,13 +61,22 @@ export function sqliteEngine({ connection, ready, onCommit, sync, close }: Sqlit
     connection.exec('begin immediate');
   }
 
-  function commitBatch(): readonly Outcome[] {
+  async function commitQueue(runTask: RunTask): Promise<readonly Outcome[] | undefined> {
+    await retryBusy(async () => {
+      await ready();
+      begin();
+    });
+    return commitBatch(runTask);
+  }
+
+  /** Undefined when all is undone and a run behind savepoints tells more. */
+  function commitBatch(runTask: RunTask): readonly Outcome[] | undefined {
     const taken = [...queue];
     const until = performance.now() + batchMs;
     const outcomes: Outcome[] = [];
     try {
       for (const task of taken) {
-        outcomes.push(runGuarded(connection, task));
+        outcomes.push(runTask(connection, task));
         if (performance.now() > until) break;
       }
       connection.exec('commit');
@@ -79,6 +85,7 @@ export function sqliteEngine({ connection, ready, onCommit, sync, close }: Sqlit
       return outcomes;
     } catch (error) {
       if (connection.inTransaction) connection.exec('rollback');
+      if (runTask === run && !spoilsTransaction(error)) return undefined;
       throw error;
     }
   }
@@ -127,6 +134,12 @@ export function sqliteEngine({ connection, ready, onCommit, sync, close }: Sqlit
       await close();
     },
   };
+}
+
+type RunTask = (connection: SqliteConnection, task: Task) => Outcome;
+
+function run(connection: SqliteConnection, task: Task): Outcome {
+  return { task, value: drive(connection, task.work()) };
 }
 
 /** A task that fails by itself leaves nothing behind and the others alone. */

@@ -10,6 +10,21 @@ import { dynamic, first, run, statement } from './work.ts';
 export function uploadStore(context: Context, jobs: JobQueries): UploadStore {
   const { engine, flavor } = context;
   const { db, isIn } = flavor;
+  const insert = statement((row: UploadRow) =>
+    db.insertInto('uploads').values({
+      id: row.id,
+      kind: row.kind,
+      state: row.state,
+      version: row.version,
+      owner: row.owner,
+      channel_id: row.channel_id,
+      details: row.details,
+      storage_id: row.storage_id,
+      result: row.result,
+      created_at: row.created_at,
+      expires_at: row.expires_at,
+    }),
+  );
   const get = statement((of: { id: string }) => db.selectFrom('uploads').selectAll().where('id', '=', of.id));
   const update = uploadUpdate(flavor);
   const remove = statement((of: { id: string; version: number }) =>
@@ -34,7 +49,7 @@ export function uploadStore(context: Context, jobs: JobQueries): UploadStore {
 
   return {
     async add(upload) {
-      await engine.write(dynamic(db.insertInto('uploads').values(uploadRow(upload))));
+      await engine.write(insert({ ...uploadRow(upload) }));
     },
 
     async get(id) {
