@@ -13,7 +13,11 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
   try {
     return JSON.parse(bytes.toString('utf8'));
   } catch (cause) {
-    throw fail('invalid_json', { cause });
+    const isForm = /^multipart\//i.test(request.headers['content-type'] ?? '');
+    throw fail('invalid_json', {
+      cause,
+      ...(isForm && { message: 'Request body is not valid JSON but a form: send JSON here.' }),
+    });
   }
 }
 

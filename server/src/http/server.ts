@@ -20,6 +20,9 @@ const keepAliveMs = 75_000;
 const headersTimeoutMs = 60_000;
 const maxParamLength = 4096;
 
+/** What does not belong to the Media API. */
+const ownDialect = /^\/(api|upload|file)(?![^/?])/;
+
 /** The HTTP server with every API on it; bodies are left to the routes, which read them as streams. */
 export function createHttpServer(deps: HttpDeps): FastifyInstance {
   const app = Fastify({
@@ -49,7 +52,13 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     drain(request.raw).then(() => done());
   });
   app.setErrorHandler((error, request, reply) => renderError(error, request, reply));
-  app.setNotFoundHandler((request, reply) => renderError(fail('not_found', { message: 'No such address.' }), request, reply));
+  app.setNotFoundHandler((request, reply) => {
+    // Whoever types the address of the server into a browser wants to know what it is.
+    if (request.url === '/' && (request.method === 'GET' || request.method === 'HEAD')) return reply.redirect('docs');
+    const error = fail('not_found', { message: 'No such address.' });
+    // The Media API is served without a prefix too, and its clients need the envelope for whatever they ask.
+    return ownDialect.test(request.url) ? renderError(error, request, reply) : mediaErrorHandler(deps)(error, request, reply);
+  });
 
   function renderError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     if (speaksMedia(request.url)) return mediaErrorHandler(deps)(error, request, reply);
