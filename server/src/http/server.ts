@@ -49,6 +49,8 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   });
   app.addHook('onResponse', (request, reply, done) => {
     logResponse(deps, { request, response: reply.raw, durationMs: reply.elapsedTime });
+    // Nobody waits for the rest of a body whose sender has fallen silent.
+    if (reply.statusCode === 408) request.raw.socket.destroySoon();
     drain(request.raw).then(() => done());
   });
   app.setErrorHandler((error, request, reply) => renderError(error, request, reply));

@@ -1,0 +1,16 @@
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** Open descriptors of a process: its sockets (some belong to connections that the test itself keeps alive), and all others. */
+export async function countDescriptors(pid: number): Promise<{ readonly sockets: number; readonly others: number }> {
+  const folder = `/proc/${pid}/fd`;
+  const links = await Promise.all((await readdir(folder)).map((fd) => readlink(join(folder, fd)).catch(() => undefined)));
+  const open = links.filter((link) => link !== undefined);
+  const sockets = open.filter((link) => link.startsWith('socket:')).length;
+  return { sockets, others: open.length - sockets };
+}
+
+export async function residentBytes(pid: number): Promise<number> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024;
+}
