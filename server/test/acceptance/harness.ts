@@ -73,7 +73,13 @@ export async function startStowage({ env = {}, config, dataDir }: StowageOptions
     await exited;
   };
 
-  await start();
+  try {
+    await start();
+  } catch (error) {
+    await kill();
+    await rm(home, { recursive: true, force: true });
+    throw error;
+  }
   const url = `http://127.0.0.1:${port}`;
   return {
     url,
