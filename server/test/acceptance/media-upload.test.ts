@@ -257,7 +257,8 @@ describe('the upload address', () => {
       } as RequestInit),
     ]) {
       expect(response.status).toBe(413);
-      expect(((await response.json()) as { error: { code: string } }).error.code).toBe('file_too_large');
+      const { error } = (await response.json()) as { error: { code: string; details: object } };
+      expect(error).toMatchObject({ code: 'file_too_large', details: { max_size: expect.any(Number) } });
     }
     expect(await objectCount()).toBe(before);
     expect((await client.complete(body.data.media_id)).body.error.code).toBe('upload_not_received');

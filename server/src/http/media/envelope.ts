@@ -59,9 +59,14 @@ export function errorBody(error: StowageError, seconds: number | undefined): Err
     message,
     code: wireCodes[code] ?? code,
     retryable,
-    ...(details && { details }),
+    ...(details && { details: wireDetails(details) }),
     ...(seconds !== undefined && { retryAfter: seconds, retry_after: seconds }),
   };
+}
+
+/** The limit has one name, wherever it was noticed. */
+function wireDetails({ maxBytes, ...details }: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return maxBytes === undefined ? details : { max_size: maxBytes, ...details };
 }
 
 function metaOf(request: FastifyRequest, at: number): Meta {
