@@ -4,6 +4,7 @@ import type { ChannelPool } from './channel-pool.ts';
 import { fail, isStowageError } from './errors.ts';
 import type { Replica, Segment, StoredFile } from './metadata.ts';
 import { isPassing } from './retry.ts';
+import { noteTurnover } from './turnover.ts';
 
 export interface ReadOptions {
   readonly range?: ByteRange | undefined;
@@ -19,7 +20,7 @@ export async function openContent(
   stored: Pick<StoredFile, 'blob' | 'replicas'>,
   options: ReadOptions,
 ): Promise<GetResult> {
-  let lastError: unknown = fail('not_found', { message: 'No storage channel holds this file.' });
+  let lastError: unknown;
   for (const replica of stored.replicas) {
     if (replica.state !== 'ok') continue;
     try {
@@ -29,6 +30,7 @@ export async function openContent(
       lastError = error;
     }
   }
+  if (lastError === undefined) throw fail('channel_unavailable', { message: 'No storage channel holds this file.' });
   // The library promises the file, so its loss on the channel is the server's trouble, not a wrong address.
   throw isStowageError(lastError, 'not_found')
     ? fail('channel_unavailable', { message: 'The storage channel has lost this file.', cause: lastError })
@@ -118,6 +120,7 @@ async function* resuming(channel: Channel, piece: Piece, opened: GetResult, sign
     try {
       for await (const chunk of stream) {
         sent += chunk.length;
+        noteTurnover(chunk.length);
         if (sent > piece.size) throw fail('channel_refused', { message: 'The storage backend sent more bytes than it holds.' });
         yield chunk;
       }

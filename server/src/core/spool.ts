@@ -1,11 +1,15 @@
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createByteBudget, type Share } from './byte-budget.ts';
 import type { ByteSource } from './bytes.ts';
 import { fail } from './errors.ts';
+import { noteTurnover } from './turnover.ts';
 
-const memoryBytes = 256 * 1024;
-const batchBytes = 1024 * 1024;
-const readBytes = 256 * 1024;
+const kiB = 1024;
+const memoryBytes = 256 * kiB;
+const batchBytes = 1024 * kiB;
+// Of the process: what all followers read at once. A chunk stays until the socket has taken it.
+const readBudget = createByteBudget({ totalBytes: 2048 * kiB, minBytes: 64 * kiB, maxBytes: 256 * kiB });
 /** Bytes of a slow sender wait no longer than this for more to come: followers must see that there is life. */
 const lingerMs = 100;
 
@@ -93,13 +97,18 @@ class SpoolState {
   async *read(start: number, lengthBytes: number): AsyncGenerator<Uint8Array> {
     let at = start;
     const end = start + lengthBytes;
-    while (at < end) {
-      const there = await this.waitFor(at + 1);
-      if (there <= at) return;
-      for await (const chunk of this.#slice(at, Math.min(end, there))) {
-        at += chunk.length;
-        yield chunk;
+    const share = readBudget.join();
+    try {
+      while (at < end) {
+        const there = await this.waitFor(at + 1);
+        if (there <= at) return;
+        for await (const chunk of this.#slice(at, Math.min(end, there), share)) {
+          at += chunk.length;
+          yield chunk;
+        }
       }
+    } finally {
+      share.leave();
     }
   }
 
@@ -124,16 +133,17 @@ class SpoolState {
     await this.#file?.close();
   }
 
-  async *#slice(start: number, end: number): AsyncGenerator<Uint8Array> {
+  async *#slice(start: number, end: number, share: Share): AsyncGenerator<Uint8Array> {
     if (start < this.#headBytes) yield* sliceChunks(this.#head, start, Math.min(end, this.#headBytes));
     let at = Math.max(start, this.#headBytes);
     while (at < end) {
       if (this.#error !== undefined) throw this.#error;
-      const buffer = Buffer.allocUnsafe(Math.min(readBytes, end - at));
+      const buffer = Buffer.allocUnsafe(Math.min(share.bytes, end - at));
       const read = await this.#file?.read(buffer, 0, buffer.length, at - this.#headBytes);
       if (read === undefined || read.bytesRead === 0)
         throw fail('internal_error', { message: 'The temporary copy is incomplete.' });
       at += read.bytesRead;
+      noteTurnover(read.bytesRead);
       yield buffer.subarray(0, read.bytesRead);
     }
   }

@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import { createByteBudget } from '../core/byte-budget.ts';
 import type { ByteSource } from '../core/bytes.ts';
 import { fail, isStowageError, type StowageError } from '../core/errors.ts';
+import { noteTurnover } from '../core/turnover.ts';
 import { createByteQueue } from './byte-queue.ts';
-import { noteTurnover } from './turnover.ts';
 
 export interface BodyOptions {
   /** Most bytes of the whole body, as sent (multipart overhead included). */
