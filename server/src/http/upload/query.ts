@@ -30,7 +30,8 @@ export function uploadOptions(query: Fields, form: Fields = {}): UploadOptions {
   return {
     uploadChannel: value('uploadChannel')?.toLowerCase(),
     channelName: value('channelName'),
-    serverCompress: value('serverCompress') !== 'false',
+    // Bytes come back as they were sent unless the caller asks otherwise: docs/decisions/007.
+    serverCompress: value('serverCompress') === 'true',
     autoRetry: value('autoRetry') !== 'false',
     nameMode: nameModeOf(value('uploadNameType')),
     fullUrl: returnFormat === undefined ? undefined : returnFormat === 'full',

@@ -29,7 +29,10 @@ const naming = {
 export const uploadQuery = z.object({
   authCode,
   ...storage,
-  serverCompress: z.boolean().optional().meta({ description: 'Whether a channel may shrink pictures (Telegram). Default true.' }),
+  serverCompress: z
+    .boolean()
+    .optional()
+    .meta({ description: 'Whether a channel may shrink pictures (Telegram). Only when asked for.' }),
   autoRetry: z
     .boolean()
     .optional()
