@@ -10,6 +10,14 @@ export async function countDescriptors(pid: number): Promise<{ readonly sockets:
   return { sockets, others: open.length - sockets };
 }
 
+/** The number that the next descriptor of a process gets. */
+export async function nextDescriptor(pid: number): Promise<number> {
+  const used = new Set((await readdir(`/proc/${pid}/fd`)).map(Number));
+  let next = 0;
+  while (used.has(next)) next++;
+  return next;
+}
+
 export async function residentBytes(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024;

@@ -27,11 +27,16 @@ function refuse(reply: FastifyReply): FastifyReply {
   return sayText(reply, 401, 'Unauthorized');
 }
 
+/** No disk, no descriptors: it is this machine that has nothing left to give. */
+function isOwnTrouble({ candidate, error }: Attempt): boolean {
+  return error.code === 'disk_full' || (error.code === 'service_unavailable' && candidate.channel?.channel.remote === false);
+}
+
 function sayChannels(reply: FastifyReply, attempts: readonly Attempt[]): FastifyReply {
   const configured = attempts.filter(({ candidate }) => candidate.channel !== undefined);
-  const isFull = configured.length > 0 && configured.every(({ error }) => error.code === 'disk_full');
-  const [decisive] = isFull ? configured : attempts;
-  if (decisive !== undefined && (isFull || attempts.length === 1)) {
+  const isOurs = configured.length > 0 && configured.every(isOwnTrouble);
+  const [decisive] = isOurs ? configured : attempts;
+  if (decisive !== undefined && (isOurs || attempts.length === 1)) {
     const { status, text } = describe(decisive);
     return sayText(reply, status, text);
   }
@@ -40,6 +45,7 @@ function sayChannels(reply: FastifyReply, attempts: readonly Attempt[]): Fastify
 }
 
 function describe({ candidate, error }: Attempt): { readonly status: number; readonly text: string } {
+  if (isOwnTrouble({ candidate, error })) return { status: error.status, text: `Error: ${error.message}` };
   return channelFailure(candidate.group, candidate.channel !== undefined, error);
 }
 
