@@ -1,5 +1,6 @@
-import { closeSync, constants, fsync, mkdirSync, open, openSync } from 'node:fs';
+import { closeSync, constants, fsync, lstatSync, mkdirSync, open, openSync } from 'node:fs';
 import { join } from 'node:path';
+import { fail } from '../../core/errors.ts';
 import { errnoOf, io, ioSync } from './io.ts';
 
 /**
@@ -56,6 +57,9 @@ interface OpenFolder {
 function createFolder(objects: string, time: string): OpenFolder {
   const day = time.slice(0, 10);
   ioSync(() => mkdirSync(join(objects, day), { recursive: true }));
+  if (!ioSync(() => lstatSync(join(objects, day))).isDirectory()) {
+    throw fail('service_unavailable', { message: 'A folder of the local channel has been replaced by a link.' });
+  }
   const path = firstFree(objects, `${day}/${time.slice(11, 13)}`);
   const fd = ioSync(() => openSync(join(objects, path), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW));
   const state = { names: 0, users: 0, retired: false, failed: false };
