@@ -70,6 +70,8 @@ export interface WorldOptions {
   readonly channels?: readonly ConfiguredChannel[];
   readonly maxOpenUploads?: number;
   readonly strictSize?: boolean;
+  /** Of an empty PostgreSQL database; absent means SQLite. */
+  readonly databaseUrl?: string;
 }
 
 export interface NodeOptions {
@@ -99,7 +101,8 @@ export const never: AbortSignal = new AbortController().signal;
 
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const dataDir = await mkdtemp(join(tmpdir(), 'stowage-core-'));
-  const metadata = await openMetadata({ dataDir, durability: 'normal' });
+  const { databaseUrl } = options;
+  const metadata = await openMetadata({ dataDir, durability: 'normal', ...(databaseUrl !== undefined && { databaseUrl }) });
   await metadata.migrate();
   const digests = createDigestService();
   const channels = options.channels ?? [configured(watchedChannel())];

@@ -12,6 +12,7 @@ import {
   type World,
   watchedChannel,
 } from '../../test/core-world.ts';
+import { postgresMissing, startPostgres } from '../../test/services/postgres.ts';
 import type { ByteSource } from './bytes.ts';
 import { dayMs } from './clock.ts';
 import { fail, isStowageError } from './errors.ts';
@@ -250,37 +251,55 @@ const sweep = fc.constant<Command>({
   toString: () => 'sweep',
 });
 
+async function check(commands: Iterable<Command>, databaseUrl?: string): Promise<void> {
+  const channel: WatchedChannel = Object.assign(watchedChannel(), { remote: true });
+  const world = await createWorld({ channels: [configured(channel)], ...(databaseUrl !== undefined && { databaseUrl }) });
+  const model: Model = { uploads: [] };
+  const real: Real = { world, channel, node: world.node() };
+  try {
+    await fc.asyncModelRun(() => ({ model, real }), commands);
+    world.advance(90 * dayMs);
+    await real.node.maintenance.sweep();
+    await real.node.jobs.drain();
+    const ready = model.uploads.filter(({ state }) => state === 'ready');
+    for (const { id, bytes } of ready) expect(await fileBytes(real, id)).toEqual(bytes);
+    const { items } = await world.metadata.files.list({ limit: 100, offset: 0 });
+    expect(items.map(({ id }) => id).sort()).toEqual(ready.map(({ id }) => id).sort());
+    expect(channel.refs.size).toBe(ready.length);
+    expect(await world.metadata.jobs.count()).toBe(0);
+    expect(await world.metadata.files.usage('main')).toMatchObject({ blobs: ready.length });
+  } finally {
+    await world.stop();
+  }
+}
+
 describe('presigned uploads, whatever happens in whatever order', () => {
+  const commands = fc.commands([start, put, put, cutPut, complete, race, race, remove, crash, crash, pass, sweep], {
+    maxCommands: 60,
+    size: '+1',
+  });
+  const numRuns = Number(process.env.STOWAGE_TEST_RUNS ?? 60);
+
   it('every ready file is what was acknowledged last, and in the end nothing else is left on the channel', async () => {
     await fc.assert(
-      fc.asyncProperty(
-        fc.commands([start, put, put, cutPut, complete, race, remove, crash, crash, pass, sweep], {
-          maxCommands: 60,
-          size: '+1',
-        }),
-        async (commands) => {
-          const channel: WatchedChannel = Object.assign(watchedChannel(), { remote: true });
-          const world = await createWorld({ channels: [configured(channel)] });
-          const model: Model = { uploads: [] };
-          const real: Real = { world, channel, node: world.node() };
-          try {
-            await fc.asyncModelRun(() => ({ model, real }), commands);
-            world.advance(90 * dayMs);
-            await real.node.maintenance.sweep();
-            await real.node.jobs.drain();
-            const ready = model.uploads.filter(({ state }) => state === 'ready');
-            for (const { id, bytes } of ready) expect(await fileBytes(real, id)).toEqual(bytes);
-            const { items } = await world.metadata.files.list({ limit: 100, offset: 0 });
-            expect(items.map(({ id }) => id).sort()).toEqual(ready.map(({ id }) => id).sort());
-            expect(channel.refs.size).toBe(ready.length);
-            expect(await world.metadata.jobs.count()).toBe(0);
-            expect(await world.metadata.files.usage('main')).toMatchObject({ blobs: ready.length });
-          } finally {
-            await world.stop();
-          }
-        },
-      ),
-      { numRuns: Number(process.env.STOWAGE_TEST_RUNS ?? 60) },
+      fc.asyncProperty(commands, (steps) => check(steps)),
+      { numRuns },
     );
   }, 120_000);
+
+  it.skipIf(postgresMissing)(
+    'on PostgreSQL, too',
+    async () => {
+      const postgres = await startPostgres();
+      try {
+        await fc.assert(
+          fc.asyncProperty(commands, async (steps) => check(steps, await postgres.createDatabase())),
+          { numRuns: Math.ceil(numRuns / 5) },
+        );
+      } finally {
+        await postgres.stop();
+      }
+    },
+    120_000,
+  );
 });
