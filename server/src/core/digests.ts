@@ -57,8 +57,14 @@ export function createDigestService(): DigestService {
     started.on('message', (answer: WorkerAnswer) => settle(tasks, answer));
     started.on('error', (cause) => {
       worker = undefined;
-      for (const task of tasks.values()) task.reject(fail('internal_error', { cause }));
+      const failed = [...tasks.values()];
       tasks.clear();
+      for (const task of failed) {
+        task.reject(fail('internal_error', { cause }));
+        // Nobody takes anything off any more: whoever waits for that goes on without.
+        task.outstandingBytes = Number.NEGATIVE_INFINITY;
+        task.wake();
+      }
     });
     return started;
   };
