@@ -28,7 +28,9 @@ export interface TelegramClocks {
 
 export function createTelegramChannel(settings: TelegramSettings, clocks: TelegramClocks = {}): Channel {
   const tokens = tokensOf(settings);
-  const http = createHttpClient({ service: 'Telegram', secrets: tokens });
+  // the part behind the public number of the bot is the secret one
+  const secrets = [...tokens, ...tokens.map((token) => token.slice(token.indexOf(':') + 1))];
+  const http = createHttpClient({ service: 'Telegram', secrets });
   const api = createTelegramApi(http, baseUrl(settings));
   const pace = {
     perSecond: settings.messagesPerSecond,

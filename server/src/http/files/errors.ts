@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import { fail, type StowageError } from '../../core/errors.ts';
 import type { HttpDeps } from '../deps.ts';
 import { retryAfterSeconds, toError } from '../to-error.ts';
 
@@ -17,7 +18,7 @@ export function sayFileError(
 ): void {
   const error = toError(thrown);
   if (error.status >= 500) log.error({ requestId, err: error.cause ?? error, code: error.code }, 'File cannot be read');
-  const text = `Error: ${error.message}`;
+  const text = `Error: ${publicMessage(error)}`;
   const seconds = retryAfterSeconds(error);
   for (const [name, value] of Object.entries(headers)) if (value !== undefined) response.setHeader(name, value as string);
   const own: Record<string, string | number> = {
@@ -29,4 +30,9 @@ export function sayFileError(
   };
   response.writeHead(error.status, own);
   response.end(response.req.method === 'HEAD' ? undefined : text);
+}
+
+/** Anybody may read: what a backend says (its address, its bucket) is for the log. */
+function publicMessage({ code, message }: StowageError): string {
+  return code.startsWith('channel_') ? fail(code).message : message;
 }
