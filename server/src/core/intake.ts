@@ -29,7 +29,7 @@ export interface IntakeRequest {
   readonly expected?: Digests | undefined;
   /** Upload API `serverCompress`: the first try may let the store recompress a picture. */
   readonly compress?: boolean;
-  /** Whether the same channel is tried once more without that. Default true. */
+  /** Whether the same remote channel is tried once more, without that. Default: as `compress`. */
   readonly retryUncompressed?: boolean;
   /** Looks at what is coming before anything is stored; throws to refuse it. */
   readonly accept?: (sniffed: Sniffed, head: Uint8Array) => void;
@@ -257,9 +257,12 @@ async function firstThatStores({ request, body, options, keyOf, tryChannel }: Tr
 }
 
 /** Upload API 1.8: only the first try may recompress, the second one on the same channel may not. */
-function modesOf({ compress, retryUncompressed }: IntakeRequest, { channel }: ConfiguredChannel): readonly boolean[] {
-  if (compress !== true || !channel.remote) return [false];
-  return retryUncompressed === false ? [true] : [true, false];
+function modesOf(
+  { compress = false, retryUncompressed = compress }: IntakeRequest,
+  { channel }: ConfiguredChannel,
+): readonly boolean[] {
+  if (!channel.remote) return [false];
+  return retryUncompressed ? [compress, false] : [compress];
 }
 
 function isChannelError(error: unknown): error is StowageError {
