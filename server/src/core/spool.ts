@@ -9,7 +9,7 @@ const kiB = 1024;
 const memoryBytes = 256 * kiB;
 const batchBytes = 1024 * kiB;
 // Of the process: what all followers read at once. A chunk stays until the socket has taken it.
-const readBudget = createByteBudget({ totalBytes: 2048 * kiB, minBytes: 64 * kiB, maxBytes: 256 * kiB });
+const readBudget = createByteBudget({ totalBytes: 1024 * kiB, minBytes: 32 * kiB, maxBytes: 256 * kiB });
 /** Bytes of a slow sender wait no longer than this for more to come: followers must see that there is life. */
 const lingerMs = 100;
 
