@@ -2,7 +2,7 @@ import type { ByteSource } from './bytes.ts';
 
 /** A body whose first bytes have been looked at. */
 export interface Peeked {
-  /** The first `headBytes` at least, or everything when the body is shorter. */
+  /** The first `headBytes` at least, or everything when the body is shorter. Lives as long as the upload: not much more than that. */
   readonly head: Uint8Array;
   /** The whole body, head included. While nothing beyond the head was read, it may be iterated again. */
   readonly source: ByteSource;
@@ -53,7 +53,7 @@ export async function peek(source: ByteSource, headBytes: number): Promise<Peeke
   const [only] = chunks;
   const leave = (): void => void iterator.return?.()?.catch(() => undefined);
   return {
-    head: chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks),
+    head: chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, Math.min(bytes, headBytes)),
     source: { [Symbol.asyncIterator]: replay },
     size: ended ? bytes : undefined,
     consumed: () => consumed,

@@ -29,19 +29,22 @@ export function createBatches(source: ByteSource, { signal, blocks, share }: Bat
   const iterator = source[Symbol.asyncIterator]();
   let interrupt: ((reason: unknown) => void) | undefined;
   let ended = false;
+  // What did not fit into the last batch.
+  let rest: Uint8Array = new Uint8Array(0);
   // One listener for the whole body: Promise.race on a promise that lives as long would keep something for every chunk.
   const onAbort = () => interrupt?.(signal.reason);
   signal.addEventListener('abort', onAbort);
 
   const fill = async (): Promise<Batch> => {
-    const batch = createBatch(blocks);
-    while (batch.bytes < share.bytes) {
+    const batch = createBatch(blocks, Math.max(1, Math.floor(share.bytes / blockBytes)));
+    rest = batch.add(rest);
+    while (rest.byteLength === 0 && !batch.isFull) {
       const { done, value } = await iterator.next();
       if (done === true) {
         ended = true;
         break;
       }
-      batch.add(value);
+      rest = batch.add(value);
       if (signal.aborted) {
         break;
       }
@@ -66,15 +69,18 @@ export function createBatches(source: ByteSource, { signal, blocks, share }: Bat
   };
 }
 
-function createBatch(blocks: Blocks) {
+function createBatch(blocks: Blocks, maxBlocks: number) {
   const taken: Buffer[] = [];
+  const capacityBytes = maxBlocks * blockBytes;
   let bytes = 0;
   return {
-    get bytes() {
-      return bytes;
+    get isFull() {
+      return bytes === capacityBytes;
     },
-    add(chunk: Uint8Array): void {
-      for (let at = 0; at < chunk.byteLength; ) {
+    /** Answers what does not fit. */
+    add(chunk: Uint8Array): Uint8Array {
+      let at = 0;
+      while (at < chunk.byteLength && bytes < capacityBytes) {
         const used = bytes % blockBytes;
         if (used === 0) {
           taken.push(blocks.take());
@@ -84,6 +90,7 @@ function createBatch(blocks: Blocks) {
         at += piece.byteLength;
         bytes += piece.byteLength;
       }
+      return chunk.subarray(at);
     },
     finish(last: boolean): Batch {
       const used = bytes % blockBytes;
