@@ -166,8 +166,8 @@ async function expectReadable(server: Stowage, outcomes: readonly Outcome[]): Pr
 describe('ten large transfers at once on a channel of segments', () => {
   const transfers = 10;
   const sizeBytes = (big ? 200 : 30) * mebibyte + 77;
-  // The goal is 200 MiB, which a busy machine misses at times: buffers wait for the collection of garbage.
-  const limitBytes = 256 * mebibyte;
+  // The goal is 200 MiB; the very first start, which compiles all sources, takes some 20 more.
+  const limitBytes = 230 * mebibyte;
   let folder: string;
 
   beforeAll(async () => {
