@@ -32,13 +32,15 @@ export async function serve(): Promise<number> {
     await app.stop();
     return 1;
   }
+  // Before anybody is told that it is ready: whoever waits for that line may stop it at once.
+  const stopping = stopSignal();
   const address = `http://${urlHost(config.host)}:${(app.http.server.address() as AddressInfo).port}`;
   // Made only now: a token that was stored by a start that failed would never be shown.
   const adminToken = isFirstStart ? await createAdminToken(app.metadata) : undefined;
   process.stdout.write(`Stowage is ready at ${address}\n`);
   if (adminToken !== undefined) greet(address, adminToken);
 
-  const signal = await stopSignal();
+  const signal = await stopping;
   log.info({ signal }, 'Stopping: running requests may finish');
   await app.stop();
   return 0;

@@ -45,7 +45,7 @@ export function createSpool(source: ByteSource, folder: string): Spool {
     size: () => state.total,
     dispose: async () => {
       state.abort(fail('client_closed', { message: 'The upload was given up.' }));
-      await pump.catch(() => undefined);
+      // Not after the pump: a source that stalls for good must not keep the file open.
       await state.close();
     },
   };
@@ -163,6 +163,7 @@ class SpoolState {
   async #write(): Promise<void> {
     clearTimeout(this.#linger);
     this.#linger = undefined;
+    if (this.#error !== undefined) throw this.#error;
     const batch = this.#batch;
     const bytes = this.#batchBytes;
     if (bytes === 0) return;
