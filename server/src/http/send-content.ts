@@ -113,13 +113,9 @@ async function pump(input: AsyncIterator<Uint8Array>, target: Target): Promise<O
       bytes += next.value.length;
       if (bytes > size) throw fail('channel_unavailable', { message: 'The storage backend sent more bytes than it holds.' });
       if (bytes === size) return await finish(input, target, next.value);
-      // Reading goes on while the connection takes what it has.
-      const upcoming = input.next();
-      if (!response.write(next.value)) {
-        upcoming.catch(() => undefined);
-        await once(response, 'drain', { signal });
-      }
-      next = await upcoming;
+      // Stores read ahead by themselves; one more chunk here would be held for every slow reader.
+      if (!response.write(next.value)) await once(response, 'drain', { signal });
+      next = await input.next();
     }
     throw fail('channel_unavailable', { message: 'The storage backend sent fewer bytes than it holds.' });
   } catch (error) {

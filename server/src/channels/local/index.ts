@@ -39,7 +39,8 @@ export const localDriver = defineDriver({
 });
 
 const kiB = 1024;
-const batchBudget = { totalBytes: 8 * 1024 * kiB, minBytes: 128 * kiB, maxBytes: 768 * kiB };
+const batchLimits = { totalBytes: 8 * 1024 * kiB, minBytes: 128 * kiB, maxBytes: 768 * kiB };
+const chunkLimits = { totalBytes: 12 * 1024 * kiB, minBytes: 128 * kiB, maxBytes: 512 * kiB };
 
 export function createLocalChannel(settings: z.infer<typeof settingsSchema>, { dataDir }: DriverContext): Channel {
   const root = openRoot(resolve(dataDir, settings.path ?? 'objects'));
@@ -50,16 +51,19 @@ export function createLocalChannel(settings: z.infer<typeof settingsSchema>, { d
   const marks = createMarks(root, objects, disk);
   const folders = createFolders(objects);
   const space = createSpace(root, settings.reserveBytes);
-  const budget = createByteBudget(batchBudget);
+  const writeBudget = createByteBudget(batchLimits);
+  const readBudget = createByteBudget(chunkLimits);
   const blocks = createBlocks();
 
   return {
     limits: {},
     remote: false,
-    put: (source, options) => write(source, options, { objects, folders, marks, space, disk, warm, budget, blocks }),
+    put: (source, options) => write(source, options, { objects, folders, marks, space, disk, warm, budget: writeBudget, blocks }),
     get: (ref, options) => {
       const path = pathOf(ref);
-      return path === undefined ? Promise.reject(fail('not_found')) : readObject(path, options, { objects, disk, warm });
+      return path === undefined
+        ? Promise.reject(fail('not_found'))
+        : readObject(path, options, { objects, disk, warm, budget: readBudget });
     },
     delete: async (ref) => {
       const path = pathOf(ref);

@@ -1,5 +1,6 @@
 import { closeSync, constants, existsSync, fstatSync, lstatSync, open, openSync, read, readlinkSync, readSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { ByteBudget } from '../../core/byte-budget.ts';
 import type { ByteRange, ByteSource } from '../../core/bytes.ts';
 import type { GetOptions, GetResult } from '../../core/channel.ts';
 import { fail } from '../../core/errors.ts';
@@ -11,6 +12,7 @@ export interface ReadContext {
   readonly objects: string;
   readonly disk: QuickDisk;
   readonly warm: Warm;
+  readonly budget: ByteBudget;
 }
 
 /**
@@ -56,7 +58,7 @@ export async function readObject(path: string, options: GetOptions, context: Rea
     context.warm.add(path);
     if (size > smallBytes) {
       keepOpen = true;
-      return { stream: streamFile({ fd, start, size, signal }), size };
+      return { stream: streamFile({ fd, start, size, signal, budget: context.budget }), size };
     }
     const bytes = Buffer.allocUnsafeSlow(size);
     const got = isQuick

@@ -1,9 +1,9 @@
 import { closeSync, read } from 'node:fs';
+import type { ByteBudget } from '../../core/byte-budget.ts';
 import type { ByteSource } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
+import { noteTurnover } from '../../core/turnover.ts';
 import { io } from './io.ts';
-
-const chunkBytes = 256 * 1024;
 
 export interface FileSpan {
   readonly fd: number;
@@ -11,13 +11,16 @@ export interface FileSpan {
   /** Bytes; the file has them all. */
   readonly size: number;
   readonly signal: AbortSignal;
+  /** For the chunk that the reader has and the one read ahead. */
+  readonly budget: ByteBudget;
 }
 
 /**
  * Reads a span of an open file, one chunk ahead of its reader, and owns the descriptor: it is closed at the end, when the reader leaves
  * (also before the first chunk) and when the signal aborts.
  */
-export function streamFile({ fd, start, size, signal }: FileSpan): ByteSource {
+export function streamFile({ fd, start, size, signal, budget }: FileSpan): ByteSource {
+  const share = budget.join();
   const end = start + size;
   let at = start;
   let closed = false;
@@ -25,7 +28,7 @@ export function streamFile({ fd, start, size, signal }: FileSpan): ByteSource {
 
   const readNext = (): Promise<Buffer> => {
     const from = at;
-    at = Math.min(at + chunkBytes, end);
+    at = Math.min(at + Math.floor(share.bytes / 2), end);
     const chunk = readChunk(fd, from, at - from);
     // Failures are told when the reader gets here.
     chunk.catch(() => {});
@@ -36,6 +39,7 @@ export function streamFile({ fd, start, size, signal }: FileSpan): ByteSource {
       return;
     }
     closed = true;
+    share.leave();
     signal.removeEventListener('abort', close);
     // A read under way must not find its descriptor closed, or somebody else's.
     const settled = ahead?.then(undefined, () => {}) ?? undefined;
@@ -72,6 +76,7 @@ export function streamFile({ fd, start, size, signal }: FileSpan): ByteSource {
 }
 
 async function readChunk(fd: number, start: number, size: number): Promise<Buffer> {
+  noteTurnover(size);
   const chunk = Buffer.allocUnsafeSlow(size);
   for (let got = 0; got < size; ) {
     const count = await io<number>((done) => read(fd, chunk, got, size - got, start + got, done));
