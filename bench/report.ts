@@ -3,7 +3,6 @@ import type { Scenario } from './scenarios.ts';
 
 const GIB = 2 ** 30;
 const MIB = 2 ** 20;
-const YARDSTICK = 'nginx';
 
 /** Medians over the rounds. */
 export interface Row {
@@ -14,6 +13,8 @@ export interface Row {
   readonly rate: number;
   readonly lowest: number;
   readonly highest: number;
+  /** Whether `rate` counts bytes. */
+  readonly streamed: boolean;
   readonly p50Ms: number | undefined;
   readonly p99Ms: number | undefined;
   /** CPU seconds per GiB, or microseconds of CPU per request. */
@@ -40,6 +41,7 @@ function rowOf(group: readonly Measurement[], { scenario, subject }: Measurement
     rate: median(rates) ?? 0,
     lowest: Math.min(...rates),
     highest: Math.max(...rates),
+    streamed: group.every(({ bytes }) => bytes !== undefined),
     p50Ms: median(values(({ p50Ms }) => p50Ms)),
     p99Ms: median(values(({ p99Ms }) => p99Ms)),
     cost: median(values(costOf)) ?? 0,
@@ -61,44 +63,49 @@ export function median(values: readonly number[]): number | undefined {
   return low === undefined || high === undefined ? undefined : (low + high) / 2;
 }
 
-/** A Markdown table; `x nginx` compares with it in the same scenario, and a form with its raw body. */
+/** A Markdown table; the columns `ratio` compare with the scenario's yardstick. */
 export function renderTable(rows: readonly Row[], scenarios: readonly Scenario[]): string {
   const head = [
     'scenario',
     'server',
     'rate',
     'range',
-    'x nginx',
+    'ratio',
     'p50 / p99 ms',
     'CPU',
-    'x nginx',
+    'ratio',
     'peak RSS',
     'failed',
     'CPU elsewhere',
     'quiet',
   ];
-  const lines = scenarios.flatMap(({ id, title }) =>
-    rows.filter(({ scenario }) => scenario === id).map((row) => cellsOf(row, title, yardstick(rows, row))),
+  const lines = scenarios.flatMap((scenario) =>
+    rows
+      .filter((row) => row.scenario === scenario.id)
+      .map((row) => cellsOf(row, scenario.title, yardstickOf(row, rows, scenario))),
   );
   return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
 }
 
-function yardstick(rows: readonly Row[], { scenario }: Row): Row | undefined {
-  return rows.find((row) => row.subject === YARDSTICK && row.scenario === scenario.replace(/^form/, 'raw'));
+function yardstickOf(
+  { subject }: Row,
+  rows: readonly Row[],
+  { id, yardstick = { scenario: id, subject: 'nginx' } }: Scenario,
+): Row | undefined {
+  return rows.find((row) => row.scenario === yardstick.scenario && row.subject === (yardstick.subject ?? subject));
 }
 
-function cellsOf(row: Row, title: string, nginx: Row | undefined): readonly string[] {
-  const streamed = row.p50Ms === undefined;
-  const digits = streamed ? 0 : 1;
+function cellsOf(row: Row, title: string, yardstick: Row | undefined): readonly string[] {
+  const { streamed } = row;
   return [
     title,
     row.subject,
     streamed ? `${row.rate.toFixed(0)} MB/s` : `${row.rate.toFixed(0)}/s`,
     `${row.lowest.toFixed(0)}-${row.highest.toFixed(0)}`,
-    nginx === undefined ? '' : (row.rate / nginx.rate).toFixed(2),
-    streamed ? '' : `${row.p50Ms?.toFixed(digits)} / ${row.p99Ms?.toFixed(digits)}`,
+    yardstick === undefined ? '' : (row.rate / yardstick.rate).toFixed(2),
+    row.p50Ms === undefined ? '' : `${row.p50Ms.toFixed(1)} / ${row.p99Ms?.toFixed(1)}`,
     streamed ? `${row.cost.toFixed(2)} s/GiB` : `${row.cost.toFixed(0)} us`,
-    nginx === undefined ? '' : (row.cost / nginx.cost).toFixed(2),
+    yardstick === undefined ? '' : (row.cost / yardstick.cost).toFixed(2),
     `${row.peakMiB.toFixed(0)} MiB`,
     String(row.failed),
     row.elsewhere.toFixed(2),

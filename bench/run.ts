@@ -12,23 +12,23 @@ import { makeSamples, type Samples } from './samples.ts';
 import { type Scenario, scenarios } from './scenarios.ts';
 import type { Subject, SubjectKind } from './subject.ts';
 import { nginx } from './subjects/nginx.ts';
-import { stowage } from './subjects/stowage.ts';
+import { stowage, stowageOnS3 } from './subjects/stowage.ts';
 import { tus } from './subjects/tus.ts';
 
+const kinds: Readonly<Record<string, SubjectKind>> = { stowage, s3: stowageOnS3, nginx, tus };
 const USAGE = `npm run bench -- [options]
 
-Runs Stowage, nginx and @tus/server side by side on the same disk and prints what each reached and took. As root, every round gets a fresh file system.
+Runs Stowage (on its own disk, and in front of a real S3 server), nginx and @tus/server side by side on the same disk and prints what each reached and took. As root, every round gets a fresh file system.
 
   --rounds N       repetitions, the servers taking turns (3)
   --seconds N      how long small requests go on (5)
   --only LIST      scenarios: ${scenarios.map(({ id }) => id).join(',')}
-  --servers LIST   stowage,nginx,tus
+  --servers LIST   ${Object.keys(kinds).join(',')}
   --scale N        size of large files, 1 for 1 GiB (1)
   --folder PATH    where the file systems go (/var/tmp/stowage-bench)
   --patience N     seconds to wait for a quiet machine before each measurement (60)
 `;
 
-const kinds: Readonly<Record<string, SubjectKind>> = { stowage, nginx, tus };
 const results = fileURLToPath(new URL('./results/', import.meta.url));
 
 function readOptions() {

@@ -7,12 +7,22 @@ export interface Subject {
   rawUpload?(file: string): Promise<readonly string[]>;
   /** One upload of the file as a multipart form. */
   formUpload?(file: string): Promise<readonly string[]>;
+  /** One upload of a video in these chunks, each a file. */
+  chunkedUpload?(chunks: readonly string[]): Promise<ChunkedUpload>;
+  /** Stores pictures by presigned upload, all but the last step: arguments of that for curl, for each. */
+  presigned?(picture: string, count: number): Promise<readonly (readonly string[])[]>;
   /** Uploads of 10 KiB, one file each. */
   readonly smallUpload?: Load;
   readonly presign?: Load;
   /** Stores a file by whatever way, and answers where it can be read. */
   store(file: string): Promise<string>;
   stop(): Promise<void>;
+}
+
+/** Arguments for curl: the chunks in any order, then the merge. */
+export interface ChunkedUpload {
+  readonly chunks: readonly (readonly string[])[];
+  readonly merge: readonly string[];
 }
 
 /** What `wrk` sends; see `load/requests.lua`. */

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { stat } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { curl } from '../load/curl.ts';
+import { s3Missing, startS3 } from '../../server/test/services/s3.ts';
+import { curl, curlInTurn } from '../load/curl.ts';
 import { freePort, stopProcess, untilOk } from '../processes.ts';
 import type { Subject, SubjectKind } from '../subject.ts';
 
@@ -13,44 +15,113 @@ const launcher = fileURLToPath(new URL('../../server/bin/stowage.js', import.met
 export const stowage: SubjectKind = {
   name: 'Stowage',
   obstacle: () => undefined,
-  async start({ folder }): Promise<Subject> {
-    const port = await freePort();
-    const token = randomBytes(24).toString('hex');
-    const env = {
-      PATH: process.env.PATH,
-      PORT: String(port),
-      STOWAGE_DATA_DIR: folder,
-      STOWAGE_ADMIN_TOKEN: token,
-      STOWAGE_LOG_LEVEL: 'warn',
-      STOWAGE_RATE_LIMIT_PER_MINUTE: '0',
-      STOWAGE_RATE_LIMIT_PER_HOUR: '0',
-      STOWAGE_MEDIA_MAX_VIDEO_BYTES: '10GiB',
-    };
-    const child = spawn(process.execPath, [launcher, 'serve'], { cwd: folder, env, stdio: ['ignore', 'ignore', 'inherit'] });
-    const base = `http://127.0.0.1:${port}`;
-    await Promise.race([
-      untilOk(`${base}/healthz`),
-      once(child, 'exit').then(() => Promise.reject(new Error('Stowage ended at its start'))),
-    ]);
-    const authorization = `Bearer ${token}`;
-    const tokens = await Promise.all(Array.from({ length: 100 }, (_, index) => makeToken(base, authorization, `app-${index}`)));
-    const upload = ['-H', `Authorization: ${authorization}`];
-    return {
-      name: 'Stowage',
-      pid: child.pid ?? 0,
-      rawUpload: async (file) => ['-T', file, '-H', 'Content-Type: video/mp4', await presign(base, authorization, file)],
-      formUpload: async (file) => [...upload, '-F', `file=@${file};type=video/mp4`, `${base}/upload`],
-      smallUpload: { url: `${base}/upload`, mode: 'form', headers: { authorization } },
-      // An app has its own token and at most 1000 uploads open: many of them make that many requests.
-      presign: { url: `${base}/api/v1/media/upload`, mode: 'json', tokens, text: request('photo.jpg', 'image/jpeg', 10_240) },
-      async store(file) {
-        const [{ src }] = JSON.parse(await curl([...upload, '-F', `file=@${file}`, `${base}/upload`]));
-        return `${base}${src}`;
-      },
-      stop: () => stopProcess(child),
-    };
+  start: ({ folder }) => start({ name: 'Stowage', folder, channels: [] }),
+};
+
+/** In front of Ceph's radosgw, which keeps its objects in memory and works on the same cores. */
+export const stowageOnS3: SubjectKind = {
+  name: 'Stowage on S3',
+  obstacle: () => s3Missing,
+  async start({ folder }) {
+    const s3 = await startS3({ memoryGiB: 16 });
+    try {
+      await s3.createBucket('bench');
+      const { endpoint, region, accessKeyId, secretAccessKey } = s3;
+      const channel = { type: 's3', name: 'main', endpoint, region, bucket: 'bench', accessKeyId, secretAccessKey };
+      const subject = await start({ name: 'Stowage on S3', folder, channels: [channel] });
+      return { ...subject, stop: () => subject.stop().finally(() => s3.stop()) };
+    } catch (error) {
+      await s3.stop();
+      throw error;
+    }
   },
 };
+
+interface StartOptions {
+  readonly name: string;
+  readonly folder: string;
+  readonly channels: readonly unknown[];
+}
+
+async function start({ name, folder, channels }: StartOptions): Promise<Subject> {
+  const port = await freePort();
+  const token = randomBytes(24).toString('hex');
+  if (channels.length > 0) await writeFile(join(folder, 'stowage.config.json'), JSON.stringify({ channels }));
+  const env = {
+    PATH: process.env.PATH,
+    PORT: String(port),
+    STOWAGE_DATA_DIR: folder,
+    STOWAGE_ADMIN_TOKEN: token,
+    STOWAGE_LOG_LEVEL: 'warn',
+    STOWAGE_RATE_LIMIT_PER_MINUTE: '0',
+    STOWAGE_RATE_LIMIT_PER_HOUR: '0',
+    STOWAGE_MEDIA_MAX_VIDEO_BYTES: '10GiB',
+  };
+  const child = spawn(process.execPath, [launcher, 'serve'], { cwd: folder, env, stdio: ['ignore', 'ignore', 'inherit'] });
+  const base = `http://127.0.0.1:${port}`;
+  await Promise.race([
+    untilOk(`${base}/healthz`),
+    once(child, 'exit').then(() => Promise.reject(new Error('Stowage ended at its start'))),
+  ]);
+  const authorization = `Bearer ${token}`;
+  // An app has its own token and at most 1000 uploads open: many of them make as many requests as the load needs.
+  const tokens = await Promise.all(Array.from({ length: 100 }, (_, index) => makeToken(base, authorization, `app-${index}`)));
+  const upload = ['-H', `Authorization: ${authorization}`];
+  const presignAs = (owner: string, file: string, contentType: string) =>
+    presign({ base, authorization: owner, file, contentType });
+  return {
+    name,
+    pid: child.pid ?? 0,
+    async rawUpload(file) {
+      return putTo(await presignAs(authorization, file, 'video/mp4'), file, 'video/mp4');
+    },
+    formUpload: async (file) => [...upload, '-F', `file=@${file};type=video/mp4`, `${base}/upload`],
+    async chunkedUpload(chunks) {
+      const names = [
+        '-F',
+        'originalFileName=video.mp4',
+        '-F',
+        'originalFileType=video/mp4',
+        '-F',
+        `totalChunks=${chunks.length}`,
+      ];
+      const init = await curl([...upload, ...names, `${base}/upload?initChunked=true`]);
+      const fields = [...upload, ...names, '-F', `uploadId=${JSON.parse(init).uploadId}`];
+      return {
+        chunks: chunks.map((chunk, index) => [
+          ...fields,
+          ...['-F', `chunkIndex=${index}`, '-F', `file=@${chunk}`, `${base}/upload?chunked=true`],
+        ]),
+        merge: [...fields, `${base}/upload?chunked=true&merge=true`],
+      };
+    },
+    async presigned(picture, count) {
+      const uploads = await Promise.all(
+        Array.from({ length: count }, async (_, index) => {
+          const owner = `Bearer ${tokens[index % tokens.length]}`;
+          return { owner, ...(await presignAs(owner, picture, 'image/png')) };
+        }),
+      );
+      await curlInTurn(
+        uploads.map((one) => putTo(one, picture, 'image/png')),
+        16,
+      );
+      const last = ['-X', 'POST', '-H', 'Content-Type: application/json', '-d', '{}'];
+      return uploads.map(({ owner, id }) => [...last, '-H', `Authorization: ${owner}`, `${base}/api/v1/media/${id}/complete`]);
+    },
+    smallUpload: { url: `${base}/upload`, mode: 'form', headers: { authorization } },
+    presign: { url: `${base}/api/v1/media/upload`, mode: 'json', tokens, text: request('photo.jpg', 'image/jpeg', 10_240) },
+    async store(file) {
+      const [{ src }] = JSON.parse(await curl([...upload, '-F', `file=@${file}`, `${base}/upload`]));
+      return `${base}${src}`;
+    },
+    stop: () => stopProcess(child),
+  };
+}
+
+function putTo({ url }: Presigned, file: string, contentType: string): readonly string[] {
+  return ['-T', file, '-H', `Content-Type: ${contentType}`, url];
+}
 
 async function makeToken(base: string, authorization: string, owner: string): Promise<string> {
   const headers = { authorization, 'content-type': 'application/json' };
@@ -66,15 +137,27 @@ function request(filename: string, content_type: string, size: number): string {
   return JSON.stringify({ filename, content_type, size });
 }
 
-async function presign(base: string, authorization: string, file: string): Promise<string> {
+interface Presigned {
+  readonly id: string;
+  readonly url: string;
+}
+
+interface Wanted {
+  readonly base: string;
+  readonly authorization: string;
+  readonly file: string;
+  readonly contentType: string;
+}
+
+async function presign({ base, authorization, file, contentType }: Wanted): Promise<Presigned> {
   const { size } = await stat(file);
   const headers = { authorization, 'content-type': 'application/json' };
-  const response = await fetch(`${base}/api/v1/media/upload`, {
-    method: 'POST',
-    headers,
-    body: request('video.mp4', 'video/mp4', size),
-  });
-  const { data, error } = (await response.json()) as { data?: { upload_url: string }; error?: { message: string } };
-  if (data === undefined || data === null) throw new Error(error?.message ?? `status ${response.status}`);
-  return data.upload_url;
+  const body = request(basename(file), contentType, size);
+  const response = await fetch(`${base}/api/v1/media/upload`, { method: 'POST', headers, body });
+  const { data, error } = (await response.json()) as {
+    data: { media_id: string; upload_url: string } | null;
+    error: { message: string } | null;
+  };
+  if (data === null) throw new Error(error?.message ?? `status ${response.status}`);
+  return { id: data.media_id, url: data.upload_url };
 }

@@ -6,13 +6,15 @@ export interface CephConf {
   readonly monV1: number;
   /** The OSD takes eight free ports from here on. */
   readonly osdPortMin: number;
+  /** Most that the objects may take. */
+  readonly memoryGiB: number;
 }
 
 /**
  * Smallest cluster that behaves: one monitor, one OSD in memory, one gateway. The two paxos lines turn 12 s of start into 1, the two
  * gc lines give the memory of deleted objects back after seconds instead of hours.
  */
-export function cephConf({ dir, fsid, rgw, mon, monV1, osdPortMin }: CephConf): string {
+export function cephConf({ dir, fsid, rgw, mon, monV1, osdPortMin, memoryGiB }: CephConf): string {
   return `[global]
 fsid = ${fsid}
 mon host = [v2:127.0.0.1:${mon},v1:127.0.0.1:${monV1}]
@@ -50,7 +52,7 @@ mon initial members = a
 [osd]
 osd data = ${dir}/osd
 osd objectstore = memstore
-memstore device bytes = 4294967296
+memstore device bytes = ${memoryGiB * 2 ** 30}
 osd class dir = /usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu/rados-classes
 osd max object name len = 2048
 [client]

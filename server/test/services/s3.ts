@@ -29,12 +29,12 @@ export interface S3Service {
  * A real S3 server: Ceph radosgw over one monitor and one in-memory OSD, on free ports of 127.0.0.1. Ready in 1 to 2 s. Objects live in
  * memory until `stop` (or the end of this process) kills the daemons and removes their folder.
  */
-export async function startS3(): Promise<S3Service> {
+export async function startS3({ memoryGiB = 4 } = {}): Promise<S3Service> {
   if (s3Missing !== undefined) throw new Error(s3Missing);
   for (let attempt = 1; ; attempt++) {
     const cluster = await createCluster();
     try {
-      return await startCluster(cluster);
+      return await startCluster(cluster, memoryGiB);
     } catch (error) {
       // Another process may have taken one of the ports between the choice and the bind.
       const logs = await cluster.describeFailure(error);
@@ -88,14 +88,14 @@ async function createCluster(): Promise<Cluster> {
   };
 }
 
-async function startCluster(cluster: Cluster): Promise<S3Service> {
+async function startCluster(cluster: Cluster, memoryGiB: number): Promise<S3Service> {
   const { dir, ports, tool, daemon } = cluster;
   const conf = join(dir, 'ceph.conf');
   const keyring = join(dir, 'keyring');
   const monmap = join(dir, 'monmap');
   const fsid = randomUUID();
   await Promise.all(['mon', 'osd', 'rgw', 'run', 'log'].map((name) => mkdir(join(dir, name))));
-  await writeFile(conf, cephConf({ dir, fsid, ...ports, osdPortMin: randomInt(10_000, 28_000) }));
+  await writeFile(conf, cephConf({ dir, fsid, ...ports, osdPortMin: randomInt(10_000, 28_000), memoryGiB }));
   await createKeys(tool, keyring);
   const address = `[v2:127.0.0.1:${ports.mon},v1:127.0.0.1:${ports.monV1}]`;
   await tool('monmaptool', '--create', '--fsid', fsid, '--addv', 'a', address, monmap);
