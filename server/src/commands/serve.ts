@@ -5,6 +5,7 @@ import { allPermissions, createAccess, tokenRecord } from '../core/access.ts';
 import { isStowageError } from '../core/errors.ts';
 import { createGuessBrake } from '../core/guess-brake.ts';
 import type { MetadataStore } from '../core/metadata.ts';
+import { giveBackMemory } from '../core/turnover.ts';
 import { createLogger } from '../logger.ts';
 import { explainError } from './explain.ts';
 import { loadConfigOrExplain } from './load.ts';
@@ -37,6 +38,7 @@ export async function serve(): Promise<number> {
   const address = `http://${urlHost(config.host)}:${(app.http.server.address() as AddressInfo).port}`;
   // Made only now: a token that was stored by a start that failed would never be shown.
   const adminToken = isFirstStart ? await createAdminToken(app.metadata) : undefined;
+  giveBackMemory();
   process.stdout.write(`Stowage is ready at ${address}\n`);
   if (adminToken !== undefined) greet(address, adminToken);
 

@@ -6,16 +6,18 @@ import { fail } from './errors.ts';
 import { noteTurnover } from './turnover.ts';
 
 const kiB = 1024;
-const memoryBytes = 256 * kiB;
-const batchBytes = 1024 * kiB;
-// Of the process: what all followers read at once. A chunk stays until the socket has taken it.
+// Of the process: what small bodies stay in memory with, what is collected for one write, and what all followers read at once, where a chunk stays
+// until the socket has taken it.
+const headBudget = createByteBudget({ totalBytes: 8192 * kiB, minBytes: 16 * kiB, maxBytes: 256 * kiB });
+const batchBudget = createByteBudget({ totalBytes: 8192 * kiB, minBytes: 64 * kiB, maxBytes: 1024 * kiB });
 const readBudget = createByteBudget({ totalBytes: 1024 * kiB, minBytes: 32 * kiB, maxBytes: 256 * kiB });
 /** Bytes of a slow sender wait no longer than this for more to come: followers must see that there is life. */
 const lingerMs = 100;
 
 /**
  * A replayable copy of a body while it is still arriving: one pump writes, any number of followers read from any offset, each at its
- * own pace. Up to 256 KiB stay in memory; beyond that an unlinked temporary file holds everything (nothing to sweep after a crash).
+ * own pace. A small body stays in memory (up to 256 KiB, less while there are many); a larger one is all in an unlinked temporary file, so that nothing has
+ * to be swept after a crash.
  */
 export interface Spool {
   /**
@@ -54,8 +56,11 @@ export function createSpool(source: ByteSource, folder: string): Spool {
 class SpoolState {
   total: number | undefined;
   readonly #folder: string;
+  /** The body from its start, as long as it is small. */
   #head: Uint8Array[] = [];
   #headBytes = 0;
+  readonly #headShare = headBudget.join();
+  readonly #batchShare = batchBudget.join();
   #readable = 0;
   #file: FileHandle | undefined;
   #batch: Uint8Array[] = [];
@@ -81,7 +86,7 @@ class SpoolState {
         }
         this.#batch.push(chunk);
         this.#batchBytes += chunk.length;
-        if (this.#batchBytes >= batchBytes) await this.#flush();
+        if (this.#batchBytes >= this.#batchShare.bytes) await this.#flush();
         else this.#linger ??= setTimeout(() => void this.#flush().catch((error: unknown) => this.abort(error)), lingerMs);
       }
       await this.#flush();
@@ -91,6 +96,8 @@ class SpoolState {
     } catch (error) {
       this.abort(error);
       throw error;
+    } finally {
+      this.#batchShare.leave();
     }
   }
 
@@ -128,18 +135,20 @@ class SpoolState {
   async close(): Promise<void> {
     clearTimeout(this.#linger);
     await this.#writing?.catch(() => undefined);
-    this.#head = [];
+    this.#dropHead();
     this.#batch = [];
     await this.#file?.close();
   }
 
   async *#slice(start: number, end: number, share: Share): AsyncGenerator<Uint8Array> {
-    if (start < this.#headBytes) yield* sliceChunks(this.#head, start, Math.min(end, this.#headBytes));
-    let at = Math.max(start, this.#headBytes);
+    // It may go to the file while we are at it.
+    const inHead = Math.min(end, this.#headBytes);
+    if (start < inHead) yield* sliceChunks(this.#head, start, inHead);
+    let at = Math.max(start, inHead);
     while (at < end) {
       if (this.#error !== undefined) throw this.#error;
       const buffer = Buffer.allocUnsafe(Math.min(share.bytes, end - at));
-      const read = await this.#file?.read(buffer, 0, buffer.length, at - this.#headBytes);
+      const read = await this.#file?.read(buffer, 0, buffer.length, at);
       if (read === undefined || read.bytesRead === 0)
         throw fail('internal_error', { message: 'The temporary copy is incomplete.' });
       at += read.bytesRead;
@@ -150,7 +159,7 @@ class SpoolState {
 
   #fitsHead(chunk: Uint8Array): boolean {
     const spilled = this.#writing !== undefined || this.#batchBytes > 0;
-    return !spilled && this.#headBytes + chunk.length <= memoryBytes;
+    return !spilled && this.#headBytes + chunk.length <= this.#headShare.bytes;
   }
 
   /** One after the other: a write's place is where the one before has ended. */
@@ -164,18 +173,27 @@ class SpoolState {
     clearTimeout(this.#linger);
     this.#linger = undefined;
     if (this.#error !== undefined) throw this.#error;
-    const batch = this.#batch;
     const bytes = this.#batchBytes;
     if (bytes === 0) return;
+    // The first write takes along what was in memory.
+    const batch = [...this.#head, ...this.#batch];
+    const position = this.#readable - this.#headBytes;
     this.#batch = [];
     this.#batchBytes = 0;
     try {
       this.#file ??= await openUnlinked(this.#folder);
-      await writeAll(this.#file, batch, this.#readable - this.#headBytes, bytes);
+      await writeAll(this.#file, batch, position, this.#headBytes + bytes);
+      this.#dropHead();
       this.#advance(bytes);
     } catch (error) {
       throw diskError(error);
     }
+  }
+
+  #dropHead(): void {
+    this.#head = [];
+    this.#headBytes = 0;
+    this.#headShare.leave();
   }
 
   #advance(bytes: number): void {

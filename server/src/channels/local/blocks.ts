@@ -8,7 +8,7 @@ export interface Blocks {
   release(blocks: readonly Buffer[]): void;
 }
 
-export const blockBytes = 128 * 1024;
+export const blockBytes = 64 * 1024;
 const keptBlocks = 128;
 
 export function createBlocks(): Blocks {

@@ -39,7 +39,7 @@ export const localDriver = defineDriver({
 });
 
 const kiB = 1024;
-const batchLimits = { totalBytes: 8 * 1024 * kiB, minBytes: 128 * kiB, maxBytes: 768 * kiB };
+const batchLimits = { totalBytes: 8 * 1024 * kiB, minBytes: 64 * kiB, maxBytes: 768 * kiB };
 const chunkLimits = { totalBytes: 12 * 1024 * kiB, minBytes: 128 * kiB, maxBytes: 512 * kiB };
 
 export function createLocalChannel(settings: z.infer<typeof settingsSchema>, { dataDir }: DriverContext): Channel {
