@@ -192,6 +192,8 @@ export interface PresignedArrival extends PutResult {
   /** Another one for other bytes (an ETag). */
   readonly version?: string;
   readonly contentType?: string;
+  /** Its first bytes, where they came along. */
+  readonly start?: Uint8Array;
   readonly width?: number;
   readonly height?: number;
 }

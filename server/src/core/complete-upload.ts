@@ -70,7 +70,9 @@ async function finish(upload: Upload, details: PresignedDetails, options: Presig
   const received = details.received ?? arrived?.received;
   if (received === undefined) throw missing(upload, details, options);
   const channel = options.pool.byId(received.channelId);
-  const verdict = await judge({ received, details, channel, options }).catch(unlessChanged(upload, options));
+  const verdict = await judge({ received, start: arrived?.arrival.start, details, channel, options }).catch(
+    unlessChanged(upload, options),
+  );
   if (verdict === undefined) return undefined;
   if ('error' in verdict) return refuse({ upload, details, received, error: verdict.error, options });
   const kept = arrived && (await takeOver({ upload, arrived, contentType: verdict.contentType, channel, options }));

@@ -62,7 +62,11 @@ async function fetchImage(request: ImportRequest, options: ImportOptions): Promi
 
 async function record({ request, caller, options }: ImageImport, stored: IntakeResult): Promise<ReadyMedia> {
   const { contentType } = stored.sniffed;
-  const content = randomAccess(stored.channel.channel, stored.segments, AbortSignal.timeout(inspectMs));
+  const content = randomAccess({
+    channel: stored.channel.channel,
+    segments: stored.segments,
+    signal: AbortSignal.timeout(inspectMs),
+  });
   const facts = await options.prober.inspect(content, contentType);
   const id = uuidv7(options.now());
   const filename = request.filename ?? withExtension(nameInUrl(request.url), contentType);

@@ -11,6 +11,8 @@ const inspectTimeoutMs = 60_000;
 
 interface Judging {
   readonly received: Received;
+  /** The first bytes, where the store has sent them along. */
+  readonly start?: Uint8Array | undefined;
   readonly details: PresignedDetails;
   readonly channel: ConfiguredChannel;
   readonly options: PresignedUploadOptions;
@@ -26,11 +28,11 @@ type Verdict =
     };
 
 /** Whether the bytes may become the declared media, and what they are. */
-export async function judge({ received, details, channel, options }: Judging): Promise<Verdict> {
+export async function judge({ received, start, details, channel, options }: Judging): Promise<Verdict> {
   const sizeError = judgeSize(received, details, options.strictSize);
   if (sizeError !== undefined) return { error: sizeError };
   const signal = AbortSignal.timeout(inspectTimeoutMs);
-  const content = randomAccess(channel.channel, received.segments, signal);
+  const content = randomAccess({ channel: channel.channel, segments: received.segments, signal, start });
   const sniffed = await sniff(await content.read(0, 8192), { filename: details.filename, declared: 'application/octet-stream' });
   if (categoryOf(sniffed.contentType) !== details.category || !options.supportedTypes.includes(sniffed.contentType)) {
     return { error: mistyped(details, sniffed.contentType) };

@@ -2,6 +2,7 @@ import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { createRedact } from '../shared/redact.ts';
 import { toChannelError } from './errors.ts';
 import { isAmazon, type S3Settings } from './settings.ts';
+import { createSignUrl, type SignUrl } from './sign-url.ts';
 
 const connectTimeoutMs = 10_000;
 /** Silence on a socket, both ways. Above the idle time-outs of core, which know why it is silent. */
@@ -21,8 +22,7 @@ export interface Bucket {
   /** Whether the service keeps checksums: they are sent along and part of what a client must send. */
   readonly keepsChecksums: boolean;
   readonly client: S3Client;
-  /** For presigned URLs: never adds a checksum of a body it has not seen. */
-  readonly signer: S3Client;
+  readonly signUrl: SignUrl;
   keyOf(key: string): string;
   /** Runs one SDK call; its errors become the channel family, an abort rejects with the signal's reason. */
   run<T>(signal: AbortSignal, call: (options: CallSettings) => Promise<T>): Promise<T>;
@@ -32,14 +32,13 @@ export interface Bucket {
 export function openBucket(settings: S3Settings): Bucket {
   const checksums = settings.checksums ?? (isAmazon(settings.endpoint) ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED');
   const client = new S3Client(clientConfig(settings, checksums));
-  const signer = checksums === 'WHEN_REQUIRED' ? client : new S3Client(clientConfig(settings, 'WHEN_REQUIRED'));
   const redact = createRedact([settings.secretAccessKey, settings.sessionToken, settings.accessKeyId]);
   return {
     name: settings.bucket,
     settings,
     keepsChecksums: checksums === 'WHEN_SUPPORTED',
     client,
-    signer,
+    signUrl: createSignUrl(client, settings.bucket),
     keyOf: (key) => `${settings.prefix}${key}`,
     async run(signal, call) {
       signal.throwIfAborted();
@@ -50,10 +49,7 @@ export function openBucket(settings: S3Settings): Bucket {
         throw toChannelError(error, { bucket: settings.bucket, redact });
       }
     },
-    close() {
-      client.destroy();
-      if (signer !== client) signer.destroy();
-    },
+    close: () => client.destroy(),
   };
 }
 

@@ -65,6 +65,7 @@ describe('answers of the service', () => {
     [400, 'InvalidArgument', 'channel_refused'],
     [400, 'AuthorizationHeaderMalformed', 'channel_refused'],
     [301, 'PermanentRedirect', 'channel_refused'],
+    [416, 'InvalidRange', 'range_not_satisfiable'],
     [501, 'NotImplemented', 'channel_unavailable'],
   ])('%i %s is %s', async (status, code, expected) => {
     script(status, code);

@@ -40,6 +40,7 @@ const codesByStatus: Readonly<Record<number, ErrorCode>> = {
   408: 'channel_unavailable',
   412: 'conflict',
   413: 'too_large',
+  416: 'range_not_satisfiable',
   429: 'channel_rate_limited',
   507: 'channel_full',
 };

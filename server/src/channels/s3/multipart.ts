@@ -17,7 +17,6 @@ import { attemptEntry, checksumOf, objectInput, setPayloadHash } from './object-
 import { isStored } from './objects.ts';
 import { type UploadState, uploadOfState } from './ref.ts';
 import { sendStream, slices } from './send-stream.ts';
-import { signUrl } from './sign-url.ts';
 
 const mebibyte = 2 ** 20;
 export const multipartLimits = { minPart: 5 * mebibyte, maxPart: 5 * 2 ** 30, maxParts: 10_000 };
@@ -66,14 +65,12 @@ interface PartAddress extends CallOptions {
 /** The length is signed: another number of bytes is refused by the service. */
 async function presignPart(bucket: Bucket, { state, number, size, expiresInSeconds }: PartAddress): Promise<PresignedPart> {
   const { key, uploadId } = state;
-  const command = new UploadPartCommand({
-    Bucket: bucket.name,
-    Key: key,
-    UploadId: uploadId,
-    PartNumber: number,
-    ContentLength: size,
+  const url = await bucket.signUrl({
+    key,
+    query: { partNumber: String(number), uploadId },
+    headers: { 'content-length': String(size) },
+    expiresInSeconds,
   });
-  const url = await signUrl(bucket, command, { expiresInSeconds, signed: ['content-length'] });
   return { url, headers: {}, partOf };
 }
 

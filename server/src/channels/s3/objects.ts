@@ -2,6 +2,7 @@ import { CopyObjectCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCom
 import type { ByteSource } from '../../core/bytes.ts';
 import type { GetOptions, GetResult } from '../../core/channel.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
+import { readAll } from '../../core/peek.ts';
 import { type RetryPolicy, withRetry } from '../../core/retry.ts';
 import { rangeHeader } from '../shared/ranged.ts';
 import type { Bucket } from './client.ts';
@@ -73,6 +74,31 @@ export async function headObject(bucket: Bucket, key: string, signal: AbortSigna
     };
   } catch (error) {
     if (isStowageError(error, 'not_found')) return undefined;
+    throw error;
+  }
+}
+
+/** What an object is, with its first bytes where it has any. Undefined when there is no such object. */
+export async function peekObject(
+  bucket: Bucket,
+  key: string,
+  { bytes, signal }: { readonly bytes: number; readonly signal: AbortSignal },
+): Promise<(Omit<ObjectHead, 'attempt'> & { readonly start?: Uint8Array }) | undefined> {
+  const range = rangeHeader({ start: 0, end: bytes - 1 });
+  const command = new GetObjectCommand({ Bucket: bucket.name, Key: key, Range: range });
+  try {
+    const answer = await bucket.run(signal, (options) => bucket.client.send(command, options));
+    const body = answer.Body as ByteSource & { destroy(): void };
+    const size = Number(answer.ContentRange?.split('/')[1] ?? answer.ContentLength);
+    const { ContentLength: length = 0, ContentType: contentType, ETag: etag } = answer;
+    // Everything, from a service that does not know ranges.
+    if (length > bytes) body.destroy();
+    const start = length > bytes ? undefined : await readAll(read(bucket, { body, size: length, signal }));
+    return { size, contentType, etag, ...(start !== undefined && { start }) };
+  } catch (error) {
+    if (isStowageError(error, 'not_found')) return undefined;
+    // An empty object has no range.
+    if (isStowageError(error, 'range_not_satisfiable')) return headObject(bucket, key, signal);
     throw error;
   }
 }

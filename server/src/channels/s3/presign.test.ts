@@ -59,8 +59,19 @@ describe.skipIf(s3Missing !== undefined)('presigned PUT against radosgw', () => 
       ref: upload.state,
       size: body.length,
       contentType: 'video/mp4',
+      start: body,
       version: expect.stringMatching(/^"[0-9a-f]{32}"$/),
     });
+  });
+
+  it.each([0, 1, 32 * 1024, 32 * 1024 + 1, 200_000])('tells what arrived, with its first bytes (%i)', async (bytes) => {
+    const sent = randomBytes(bytes);
+    const upload = await start(bucket.channel);
+    expect(await head(upload)).toBeUndefined();
+    expect(await send(upload, sent)).toBe(200);
+    const arrival = await head(upload);
+    expect(arrival).toMatchObject({ size: bytes, contentType: 'video/mp4' });
+    expect(Buffer.from(arrival?.start ?? [])).toEqual(sent.subarray(0, 32 * 1024));
   });
 
   it('lists the headers a client must send, and no more', async () => {

@@ -1,13 +1,13 @@
-import { PutObjectCommand } from '@aws-sdk/client-s3';
 import type { Presign, PresignedUpload, PresignOptions } from '../../core/channel.ts';
 import type { Bucket } from './client.ts';
-import { base64OfHex, headerSafe, objectInput } from './object-headers.ts';
-import { copyObject, deleteObject, headObject } from './objects.ts';
+import { base64OfHex, headerSafe } from './object-headers.ts';
+import { copyObject, deleteObject, peekObject } from './objects.ts';
 import { keyOfRef } from './ref.ts';
-import { signUrl } from './sign-url.ts';
 
 /** Largest object that one PUT may bring. */
 const maxPutBytes = 5 * 2 ** 30;
+/** Most pictures say what they are in so many bytes. */
+const peekBytes = 32 * 1024;
 
 /** Uploads by presigned PUT. The address cannot be revoked: it works until it expires. */
 export function createPresign(bucket: Bucket): Presign {
@@ -16,12 +16,13 @@ export function createPresign(bucket: Bucket): Presign {
     start: (options) => presignPut(bucket, options),
     async head(state, { signal }) {
       const key = keyOfRef(state);
-      const head = await headObject(bucket, key, signal);
-      if (head === undefined) return undefined;
-      const { size, contentType, etag } = head;
+      const arrival = await peekObject(bucket, key, { bytes: peekBytes, signal });
+      if (arrival === undefined) return undefined;
+      const { size, contentType, etag, start } = arrival;
       return {
         ref: { key },
         size,
+        ...(start !== undefined && { start }),
         ...(contentType !== undefined && { contentType }),
         ...(etag !== undefined && { version: etag }),
       };
@@ -38,25 +39,18 @@ export function createPresign(bucket: Bucket): Presign {
 async function presignPut(bucket: Bucket, options: PresignOptions): Promise<PresignedUpload | undefined> {
   if (options.size !== undefined && options.size > maxPutBytes) return undefined;
   const key = bucket.keyOf(options.key);
-  const headers = signedHeaders(bucket, options);
-  const command = new PutObjectCommand({
-    ...objectInput(bucket, key, options.contentType),
-    ...(options.size !== undefined && { ContentLength: options.size }),
-    ...(headers['x-amz-checksum-sha256'] !== undefined && { ChecksumSHA256: headers['x-amz-checksum-sha256'] }),
-  });
-  const names = Object.keys(headers).map((name) => name.toLowerCase());
-  const url = await signUrl(bucket, command, {
+  const headers = listedHeaders(bucket, options);
+  const signed = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const);
+  const url = await bucket.signUrl({
+    key,
+    // Every client sends the length on its own and browsers forbid to set it: it is signed, but not listed.
+    headers: { ...(options.size !== undefined && { 'content-length': String(options.size) }), ...Object.fromEntries(signed) },
     expiresInSeconds: options.expiresInSeconds,
-    signed: ['content-length', ...names],
-    kept: names,
   });
   return { method: 'PUT', url, headers, state: { key } };
 }
 
-/**
- * The length is signed too where it is known, but every client sends that header on its own and browsers forbid to set it: it is not listed.
- */
-function signedHeaders(bucket: Bucket, { contentType, sha256 }: PresignOptions): Record<string, string> {
+function listedHeaders(bucket: Bucket, { contentType, sha256 }: PresignOptions): Record<string, string> {
   const { storageClass, serverSideEncryption } = bucket.settings;
   return {
     'Content-Type': headerSafe(contentType),
