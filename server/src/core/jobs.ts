@@ -39,6 +39,8 @@ export function createJobRunner({ jobs, handlers, now, log, pollMs = 1000 }: Job
       await handlers[job.kind]?.(job.payload, { signal: stop.signal, attempts: job.attempts });
       await jobs.done([job.id]);
     } catch (error) {
+      // No failure of the job: the next start goes on with it.
+      if (stop.signal.aborted) return jobs.retry(job.id, now(), 'The server was stopped.');
       const message = error instanceof Error ? error.message : String(error);
       log.warn({ job: job.id, kind: job.kind, attempts: job.attempts, error: message }, 'Job failed, it will be tried again');
       await jobs.retry(job.id, now() + backoffMs(job.attempts), message);
