@@ -91,16 +91,17 @@ async function runRound(
   { plan, samples, round, options }: Round,
 ): Promise<readonly Measurement[]> {
   const disks: Disk[] = [];
-  const subjects: Subject[] = [];
+  const subjects: { readonly kind: SubjectKind; readonly subject: Subject }[] = [];
   const measurements: Measurement[] = [];
   try {
     for (const kind of order) {
       const disk = await freshDisk(options.folder);
       disks.push(disk);
-      subjects.push(await kind.start({ folder: disk.folder }));
+      subjects.push({ kind, subject: await kind.start({ folder: disk.folder }) });
     }
     for (const { id, title, prepare } of plan) {
-      for (const subject of subjects) {
+      for (const { kind, subject } of subjects) {
+        if (kind.scenarios?.includes(id) === false) continue;
         const work = await prepare(subject, samples, { seconds: Number(options.seconds) });
         if (work === undefined) continue;
         const one = await measure(subject, work, { scenario: id, round, quietLimitMs: Number(options.patience) * 1000 });
@@ -111,7 +112,7 @@ async function runRound(
       }
     }
   } finally {
-    for (const subject of subjects) await subject.stop();
+    for (const { subject } of subjects) await subject.stop();
     for (const disk of disks) await disk.remove();
   }
   return measurements;

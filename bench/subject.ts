@@ -43,6 +43,8 @@ export interface SubjectOptions {
 
 export interface SubjectKind {
   readonly name: string;
+  /** All that it takes part in; any scenario when absent. */
+  readonly scenarios?: readonly string[];
   /** Why it cannot run here, or undefined. */
   obstacle(): string | undefined;
   start(options: SubjectOptions): Promise<Subject>;

@@ -124,6 +124,19 @@ describe('disabled and full channels', () => {
   });
 });
 
+it('when all channels are full, media are told so', async () => {
+  const quota = { limitBytes: 1000, thresholdPercent: 95 };
+  const channels = [channelOf('s3', 'a', { quota }), channelOf('local', 'b', { quota })];
+  const pool = poolOf(channels, { usage: async () => ({ bytes: 960, blobs: 1 }) });
+  await expect(pool.forCategory('image')).rejects.toMatchObject({
+    code: 'storage_quota_exceeded',
+    status: 403,
+    details: { used: 1920, limit: 2000 },
+  });
+  const off = poolOf(channels.map((channel) => ({ ...channel, enabled: false })));
+  await expect(off.forCategory('image')).rejects.toMatchObject({ code: 'service_unavailable' });
+});
+
 describe('load balance', () => {
   it('picks by weight, and a name all the same', async () => {
     const channels = [channelOf('s3', 'a', { weight: 3 }), channelOf('s3', 'b', { weight: 1 })];

@@ -1,5 +1,5 @@
 import type { Channel } from './channel.ts';
-import { fail } from './errors.ts';
+import { fail, type StowageError } from './errors.ts';
 import type { ChannelStore, FileStore } from './metadata.ts';
 import { uuidv7 } from './uuid.ts';
 
@@ -79,6 +79,15 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
     const room = await Promise.all(enabled.map(hasRoom));
     return enabled.filter((_, at) => room[at]);
   };
+  /** Why no channel is available. */
+  const nowhere = async (): Promise<StowageError> => {
+    const full = channels.filter((channel) => channel.enabled);
+    if (full.length === 0) return fail('service_unavailable', { message: 'No storage channel is available.' });
+    const usages = await Promise.all(full.map(({ id }) => options.usage(id)));
+    const used = usages.reduce((sum, { bytes }) => sum + bytes, 0);
+    const limit = full.reduce((sum, { quota }) => sum + (quota?.limitBytes ?? 0), 0);
+    return fail('storage_quota_exceeded', { details: { used, limit } });
+  };
   const pick = (from: readonly ConfiguredChannel[], name: string | undefined): ConfiguredChannel | undefined => {
     const named = from.find((channel) => channel.name === name);
     if (named !== undefined || !options.loadBalance) return named ?? from[0];
@@ -135,7 +144,7 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
       const usable = await available();
       const wanted = options.routes[category] ?? options.defaultChannel;
       const chosen = byNameOrGroup(usable, wanted) ?? usable[0];
-      if (chosen === undefined) throw fail('service_unavailable', { message: 'No storage channel is available.' });
+      if (chosen === undefined) throw await nowhere();
       return unique(
         [chosen, ...options.fallbackOrder.map((next) => byNameOrGroup(usable, next))]
           .filter((channel) => channel !== undefined)

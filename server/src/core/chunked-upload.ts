@@ -18,6 +18,7 @@ import { createInFlight } from './in-flight.ts';
 import { deleteObjectJob } from './jobs.ts';
 import { mergeChunks } from './merge-chunks.ts';
 import type { NewJob, Upload, UploadPart } from './metadata.ts';
+import { newUpload } from './new-upload.ts';
 import { storeChunk } from './store-chunk.ts';
 import { uuidv7 } from './uuid.ts';
 
@@ -83,7 +84,7 @@ export function createChunkedUploads(options: ChunkedUploadOptions): ChunkedUplo
         throw new ChunkedRefusal('bad_total', `totalChunks must be a whole number from 1 to ${options.maxChunks}`);
       }
       const channel = chooseChunkable(await pool.candidates(input.choice), input.choice.group);
-      const upload = newUpload({ input, caller, channel, at: now(), ttlMs });
+      const upload = begin({ input, caller, channel, at: now(), ttlMs });
       await uploads.add(upload);
       return upload;
     },
@@ -148,7 +149,7 @@ function takesChunks({ channel }: ConfiguredChannel): boolean {
   return channel.multipart !== undefined || channel.limits.segment !== undefined || !channel.remote;
 }
 
-interface NewUpload {
+interface Beginning {
   readonly input: ChunkedInit;
   readonly caller: Caller;
   readonly channel: ConfiguredChannel;
@@ -156,7 +157,7 @@ interface NewUpload {
   readonly ttlMs: number;
 }
 
-function newUpload({ input, caller, channel, at, ttlMs }: NewUpload): Upload {
+function begin({ input, caller, channel, at, ttlMs }: Beginning): Upload {
   const details: ChunkedDetails = {
     filename: input.filename,
     contentType: input.contentType,
@@ -168,20 +169,17 @@ function newUpload({ input, caller, channel, at, ttlMs }: NewUpload): Upload {
     native: channel.channel.multipart === undefined ? false : null,
     storageId: uuidv7(at),
   };
-  return {
-    // Upload API 2.1: upload_<ms>_<random>; the random part is what makes it unguessable.
-    id: `upload_${at}_${randomBytes(16).toString('hex')}`,
+  // Upload API 2.1: upload_<ms>_<random>; the random part is what makes it unguessable.
+  const id = `upload_${at}_${randomBytes(16).toString('hex')}`;
+  return newUpload({
+    id,
     kind: 'chunked',
-    state: 'open',
-    version: 1,
     owner: caller.owner,
     channelId: channel.id,
-    details: toJson(details),
-    storageId: null,
-    result: null,
+    details,
     createdAt: at,
     expiresAt: at + ttlMs,
-  };
+  });
 }
 
 function cleanupJobs(upload: Upload, parts: readonly UploadPart[], at: number): readonly NewJob[] {

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Caller } from './access.ts';
-import { type Json, toJson } from './bytes.ts';
+import type { Json } from './bytes.ts';
 import type { DirectPlan, DirectUpload } from './channel.ts';
 import type { ChannelPool, ConfiguredChannel } from './channel-pool.ts';
 import { type Clock, dayMs } from './clock.ts';
@@ -11,6 +11,7 @@ import type { Files } from './files.ts';
 import { deleteObjectJob } from './jobs.ts';
 import { extensionFor } from './media-types.ts';
 import type { MetadataStore, NewJob, StoredFile, Upload } from './metadata.ts';
+import { newUpload } from './new-upload.ts';
 import { sniff } from './sniff.ts';
 import { storageKey } from './storage-key.ts';
 import { uuidv7 } from './uuid.ts';
@@ -116,7 +117,18 @@ export function createDirectUploads({ metadata, pool, files, now }: DirectUpload
         contentType: sniffed.contentType,
         state: plan.state,
       };
-      await metadata.uploads.add(newUpload({ known, caller, channelId: channel.id, at }));
+      const id = uploadId(known.filePath);
+      await metadata.uploads.add(
+        newUpload({
+          id,
+          kind: 'direct',
+          owner: caller.owner,
+          channelId: channel.id,
+          details: known,
+          createdAt: at,
+          expiresAt: at + dayMs,
+        }),
+      );
       return { path, channelName: channel.name, repo: direct.repo, isPrivate: direct.isPrivate, plan };
     },
 
@@ -209,27 +221,4 @@ async function committedBefore(upload: Upload, files: Files): Promise<{ readonly
 /** The issued path first; when somebody took it meanwhile, the next free name instead of an overwrite. */
 function startingWith(path: string, others: (attempt: number) => string | undefined): (attempt: number) => string | undefined {
   return (attempt) => (attempt === 0 ? path : others(attempt - 1));
-}
-
-interface NewUpload {
-  readonly known: DirectDetails;
-  readonly caller: Caller;
-  readonly channelId: string;
-  readonly at: number;
-}
-
-function newUpload({ known, caller, channelId, at }: NewUpload): Upload {
-  return {
-    id: uploadId(known.filePath),
-    kind: 'direct',
-    state: 'open',
-    version: 1,
-    owner: caller.owner,
-    channelId,
-    details: toJson(known),
-    storageId: null,
-    result: null,
-    createdAt: at,
-    expiresAt: at + dayMs,
-  };
 }

@@ -8,6 +8,7 @@ import { nameInUrl, withExtension } from './import-name.ts';
 import type { ImportCaller, ImportOptions, ImportRequest, PendingMedia } from './import-types.ts';
 import type { JobHandler } from './jobs.ts';
 import type { Upload } from './metadata.ts';
+import { newUpload } from './new-upload.ts';
 import { asReceived, type PresignedDetails, presignedDetails } from './presigned-details.ts';
 import { createSemaphore } from './semaphore.ts';
 import { uuidv7 } from './uuid.ts';
@@ -191,19 +192,16 @@ async function newImport({ request, caller, options }: NewImport): Promise<{ upl
     ...{ presign: null, received: null, error: null },
     sourceUrl: request.url,
   };
-  const upload: Upload = {
+  const { id: channelId } = channel;
+  const upload = newUpload({
     id: uuidv7(at),
     kind: 'import',
-    state: 'open',
-    version: 1,
     owner: caller.owner,
-    channelId: channel.id,
-    details: toJson(details),
-    storageId: null,
-    result: null,
+    channelId,
+    details,
     createdAt: at,
     expiresAt: at + dayMs,
-  };
+  });
   return { upload, details };
 }
 

@@ -9,6 +9,7 @@ import type { IntakeResult } from './intake.ts';
 import { deleteObjectJob } from './jobs.ts';
 import { extensionFor } from './media-types.ts';
 import type { NewJob, Upload } from './metadata.ts';
+import { newUpload } from './new-upload.ts';
 import { createOpenUploadLimit } from './open-uploads.ts';
 import { abortPresign, asReceived, type PresignedDetails, presignedDetails, type Received } from './presigned-details.ts';
 import type { Media, PresignedUploadOptions, PresignRequest, ReceiveRequest, StartedUpload } from './presigned-types.ts';
@@ -112,19 +113,15 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
         urlExpiresAt: now() + options.urlTtlSeconds * 1000,
         presign: target === undefined ? null : { key, state: target.state },
       };
-      const upload: Upload = {
+      const upload = newUpload({
         id,
         kind: 'presigned',
-        state: 'open',
-        version: 1,
         owner: caller.owner,
         channelId: channel.id,
-        details: toJson(details),
-        storageId: null,
-        result: null,
+        details,
         createdAt: now(),
         expiresAt: details.urlExpiresAt + graceMs,
-      };
+      });
       await uploads.add(upload);
       return { upload, details, channel, target };
     },

@@ -165,6 +165,11 @@ describe('the three steps', () => {
     expect(status).toBe(409);
     expect(answer.error).toMatchObject({ code: 'upload_not_received', retryable: true });
     expect(answer.error.message).toMatch(/not found|make sure you uploaded|uploaded the file/i);
+    const { received, expected, expires_in, upload_url } = answer.error.details;
+    expect({ received, expected }).toEqual({ received: 0, expected: jpeg.size });
+    expect(expires_in).toBeGreaterThan(0);
+    expect((await client.put(upload_url, fixture('photo.jpg'), { 'content-type': 'image/jpeg' })).status).toBeLessThan(300);
+    expect((await client.complete(body.data.media_id)).status).toBe(200);
   });
 
   it('complete the same media twice, and twice at once, with one answer', async () => {

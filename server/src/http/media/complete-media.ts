@@ -1,8 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../core/access.ts';
-import { fail } from '../../core/errors.ts';
+import { fail, isStowageError } from '../../core/errors.ts';
 import { isUuid } from '../../core/uuid.ts';
+import { requestOrigin } from '../client-address.ts';
 import type { HttpDeps } from '../deps.ts';
+import { relayUrl } from '../relay/relay-url.ts';
 import { envelope } from './envelope.ts';
 import { presentFile } from './present.ts';
 
@@ -13,7 +15,10 @@ export async function completeMedia(
   caller: Caller,
   deps: HttpDeps,
 ): Promise<FastifyReply> {
-  const media = await deps.presigned.complete(mediaIdOf(request), caller);
+  const id = mediaIdOf(request);
+  const media = await deps.presigned.complete(id, caller).catch(async (error: unknown) => {
+    throw await withAddress(error, { id, request, deps });
+  });
   const file = presentFile(media.stored.file, { request: request.raw, settings: deps.settings });
   const kind = file.type.charAt(0).toUpperCase() + file.type.slice(1);
   const data = {
@@ -23,6 +28,21 @@ export async function completeMedia(
     ...(media.warnings.length > 0 && { warnings: media.warnings }),
   };
   return reply.send(envelope(data, request, deps));
+}
+
+interface Missing {
+  readonly id: string;
+  readonly request: FastifyRequest;
+  readonly deps: HttpDeps;
+}
+
+/** Whoever has not sent the bytes is told once more where to. A store's own address stays with the one who got it. */
+async function withAddress(error: unknown, { id, request, deps }: Missing): Promise<unknown> {
+  if (!isStowageError(error, 'upload_not_received')) return error;
+  const media = await deps.presigned.find(id);
+  if (media?.state !== 'uploading' || media.details.presign !== null) return error;
+  const upload_url = `${requestOrigin(request.raw, deps.settings)}${relayUrl(media.upload, media.details, deps)}`;
+  return fail('upload_not_received', { details: { ...error.details, upload_url } });
 }
 
 /** Unknown, foreign and malformed ids all read the same. */

@@ -18,6 +18,8 @@ const always: readonly Failure[] = [
   'service_unavailable',
 ];
 export const mayUpload: Failure = { code: 'insufficient_scope', details: { required: 'upload' } };
+/** Of calls that need room in a storage channel. */
+export const noRoom: Failure = { code: 'storage_quota_exceeded', details: { used: 4_900_000_000, limit: 5_000_000_000 } };
 export const unknownMedia: Failure = { code: 'not_found', message: 'Media not found.' };
 
 /** Of calls with a JSON body and an Idempotency-Key. */

@@ -11,7 +11,7 @@ import {
   uploadMediaAnswer,
   uploadMediaRequest,
 } from '../schemas/media.ts';
-import { jsonFailures, mayUpload, mediaAnswers, rateHeaders, unknownMedia } from './media-answers.ts';
+import { jsonFailures, mayUpload, mediaAnswers, noRoom, rateHeaders, unknownMedia } from './media-answers.ts';
 import {
   completedMedia,
   deletedMedia,
@@ -82,6 +82,7 @@ export const mediaOperations: readonly Operation[] = [
       },
       [
         mayUpload,
+        noRoom,
         ...jsonFailures,
         { code: 'too_large', details: { maxBytes: 262_144 } },
         {
@@ -143,6 +144,7 @@ export const mediaOperations: readonly Operation[] = [
       },
       [
         mayUpload,
+        noRoom,
         ...jsonFailures,
         { code: 'validation_error', message: 'url is required.', details: { field: 'url', validation_errors: [] } },
         {
