@@ -1,3 +1,4 @@
+import packageJson from '../package.json' with { type: 'json' };
 import { doctor } from './commands/doctor.ts';
 import { migrate } from './commands/migrate.ts';
 import { serve } from './commands/serve.ts';
@@ -6,7 +7,12 @@ import { token } from './commands/token.ts';
 /** One subcommand: its arguments, and the exit code it resolves with. `serve` resolves when the server has stopped. */
 type Command = (args: readonly string[]) => Promise<number>;
 
-const commands: Readonly<Record<string, Command>> = { serve, token, migrate, doctor };
+const version: Command = async () => {
+  process.stdout.write(`${packageJson.version}\n`);
+  return 0;
+};
+
+const commands: Readonly<Record<string, Command>> = { serve, token, migrate, doctor, version, '--version': version };
 
 const usage = `Usage: stowage <command>
 
@@ -14,6 +20,7 @@ const usage = `Usage: stowage <command>
   token      create, list or revoke API tokens
   migrate    bring the database up to date
   doctor     check runtime, data folder, database and channels
+  version    say which version this is
 
 Settings come from the environment and stowage.config.json, see docs/configuration.md.
 `;

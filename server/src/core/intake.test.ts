@@ -122,6 +122,30 @@ describe('fallback', () => {
     await expectClean();
   });
 
+  it.each([
+    ['under a name of its own', (attempt: number) => `.${attempt}`],
+    ['under the same name', () => ''],
+  ])('what a try stored in vain, %s, is removed later: the good object stays', async (_, suffix) => {
+    const channel = remote();
+    await open(channel);
+    const { put, delete: remove } = channel;
+    let attempts = 0;
+    // The first try is cut short, and the backend will not take it back at once.
+    channel.put = async (source, call) => {
+      const attempt = ++attempts;
+      const result = await put(source, { ...call, key: `${call.key}${suffix(attempt)}` });
+      return attempt === 1 ? { ...result, size: result.size - 1 } : result;
+    };
+    channel.delete = () => Promise.reject(fail('channel_refused'));
+    const { segments, pendingCleanup } = await node.intake.store(request(inChunks(bytes, 10_000)));
+    channel.delete = remove;
+    expect(attempts).toBe(2);
+    expect(await settled(channel)).toEqual([1]);
+    expect(await readAll((await channel.get(segments[0]?.ref ?? null, { signal: never })).stream)).toEqual(bytes);
+    await world.metadata.jobs.done(pendingCleanup);
+    await expectClean();
+  });
+
   it('tells what each channel said when none takes it; the code is that of the first', async () => {
     const channels = [refusing(remote(), 10, 'channel_full'), refusing(remote(), 10), remote({ maxBytes: 10 })];
     await open(...channels);

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Json } from './bytes.ts';
 import type { Ref } from './channel.ts';
 import { type Clock, hourMs, minuteMs } from './clock.ts';
@@ -97,6 +98,18 @@ export function createJobRunner({ jobs, handlers, now, log, pollMs = 1000 }: Job
 /** The job that removes one object from its channel. */
 export function deleteObjectJob(channelId: string, segment: Pick<Segment, 'ref'>, runAt: number): NewJob {
   return { id: uuidv7(), kind: 'delete_object', payload: { channelId, ref: segment.ref }, runAt };
+}
+
+/**
+ * Jobs for objects that were stored in vain on the way to `kept` and that the backend would not delete at once. Where names are chosen by us, a later try
+ * may have stored the good object under the same name.
+ */
+export function leftOverJobs(
+  channelId: string,
+  { leftOver, kept, runAt }: { leftOver: readonly Ref[]; kept: readonly Segment[]; runAt: number },
+): readonly NewJob[] {
+  const inVain = leftOver.filter((ref) => !kept.some((segment) => isDeepStrictEqual(segment.ref, ref)));
+  return inVain.map((ref) => deleteObjectJob(channelId, { ref }, runAt));
 }
 
 export interface Reclaim {

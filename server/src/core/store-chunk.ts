@@ -1,5 +1,5 @@
 import { type ByteSource, type Json, toJson } from './bytes.ts';
-import type { Multipart } from './channel.ts';
+import type { Multipart, Ref } from './channel.ts';
 import type { ConfiguredChannel } from './channel-pool.ts';
 import { chunkedDetails } from './chunked-details.ts';
 import { ChunkedRefusal, type ChunkedUploadOptions, type ChunkPut } from './chunked-types.ts';
@@ -7,7 +7,7 @@ import { dayMs } from './clock.ts';
 import { fail } from './errors.ts';
 import { createHasher } from './hash.ts';
 import type { InFlight } from './in-flight.ts';
-import { deleteObjectJob } from './jobs.ts';
+import { deleteObjectJob, leftOverJobs } from './jobs.ts';
 import type { Segment, Upload, UploadPart } from './metadata.ts';
 import { uploadRetry, withRetry } from './retry.ts';
 import { createSpool, type Spool } from './spool.ts';
@@ -136,10 +136,16 @@ async function storeObjects({ attempt, channel, spool }: RemoteChunk): Promise<S
     deleteObjectJob(channel.id, { ref }, now() + orphanAfterMs),
   );
   if (cleanup.length > 0) await jobs.add(cleanup);
+  const leftOver: Ref[] = [];
+  const removeLeftOver = (kept: readonly Segment[]): Promise<void> =>
+    leftOver.length > 0 ? jobs.add(leftOverJobs(channel.id, { leftOver, kept, runAt: now() })) : Promise.resolve();
   try {
-    const { size, segments, hash } = await storeSpool(channel.channel, spool, put);
+    const onLeftOver = (ref: Ref): void => void leftOver.push(ref);
+    const { size, segments, hash } = await storeSpool(channel.channel, spool, { ...put, onLeftOver });
+    await removeLeftOver(segments);
     return { size, segments, hash, native: null, pendingCleanup: cleanup.map(({ id }) => id) };
   } catch (error) {
+    await removeLeftOver([]);
     await Promise.all(cleanup.map(({ id }) => jobs.retry(id, now(), 'The chunk could not be stored.')));
     throw error;
   }
