@@ -17,7 +17,7 @@ process.env.UV_THREADPOOL_SIZE ??= '16';
  * buffers in and would collect all the time while bodies pass), `gc` for core/turnover.ts, and two heaps for all threads of the pool instead of one
  * for each. All are read when a process starts.
  */
-const NODE_FLAGS = ['--max-semi-space-size=16', '--heap-growing-percent=100', '--expose-gc'];
+const NODE_FLAGS = ['--max-semi-space-size=8', '--heap-growing-percent=100', '--expose-gc'];
 const MALLOC = { MALLOC_ARENA_MAX: '2' };
 
 if (majorOf(process.versions.node) >= NEEDED) {

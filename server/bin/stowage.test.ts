@@ -50,7 +50,7 @@ describe('the launcher', () => {
     const shape = JSON.parse(await text(child.stdout));
     expect(shape).toEqual({
       pid: child.pid,
-      flags: ['--max-semi-space-size=16', '--heap-growing-percent=100', '--expose-gc'],
+      flags: ['--max-semi-space-size=8', '--heap-growing-percent=100', '--expose-gc'],
       arenas: '2',
     });
   });

@@ -27,12 +27,15 @@ it('hands a returned buffer to whoever of the lease waits', async () => {
   expect(await waiting).toBe(buffers[0]);
 });
 
-it('uses buffers again', async () => {
+it('uses buffers again while there are uploads, and keeps none for later', async () => {
   const pool = createBufferPool(16, 2);
-  const buffer = await pool.lease(1).take();
-  const lease = pool.lease(1);
-  lease.give(await lease.take());
-  expect(await pool.lease(1).take()).not.toBe(buffer);
+  const [other, lease] = [pool.lease(1), pool.lease(1)];
+  const [held, first] = [await other.take(), await lease.take()];
+  lease.give(first);
+  expect(await lease.take()).toBe(first);
+  lease.give(first);
+  other.give(held);
+  expect([first, held]).not.toContain(await lease.take());
 });
 
 it('never has more out than it may, never twice the same, never one too few', async () => {

@@ -1,4 +1,4 @@
-/** Buffers of one size, reused, for the parts of uploads under way on one channel. */
+/** Buffers of one size, reused, for the parts of uploads under way on one channel. None are kept when there are no uploads. */
 export interface BufferPool {
   readonly sizeBytes: number;
   /** Buffers of one upload: `take` waits until there is one, `give` hands it back; at most `max` are out at once. */
@@ -17,6 +17,7 @@ export interface Lease {
 export function createBufferPool(sizeBytes: number, extra: number): BufferPool {
   const idle: Buffer[] = [];
   let extraLeft = extra;
+  let out = 0;
 
   const lease = (max: number): Lease => {
     let held = 0;
@@ -26,6 +27,7 @@ export function createBufferPool(sizeBytes: number, extra: number): BufferPool {
       take() {
         if (!mayTake()) return new Promise((resolve) => (waiting = resolve));
         if (held++ > 0) extraLeft--;
+        out++;
         // Slow: of its own, not a slice of Node's shared pool; pages that nobody writes to cost nothing.
         return Promise.resolve(idle.pop() ?? Buffer.allocUnsafeSlow(sizeBytes));
       },
@@ -34,7 +36,8 @@ export function createBufferPool(sizeBytes: number, extra: number): BufferPool {
         waiting = undefined;
         if (next !== undefined) return next(buffer);
         if (--held > 0) extraLeft++;
-        if (idle.length < extra) idle.push(buffer);
+        if (--out === 0) idle.length = 0;
+        else if (idle.length < extra) idle.push(buffer);
       },
     };
   };
