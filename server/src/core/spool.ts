@@ -134,6 +134,7 @@ class SpoolState {
 
   async close(): Promise<void> {
     clearTimeout(this.#linger);
+    this.#batchShare.leave();
     await this.#writing?.catch(() => undefined);
     this.#dropHead();
     this.#batch = [];
