@@ -61,7 +61,7 @@ export interface ObjectHead {
 }
 
 /** Undefined when there is no such object. */
-export async function headObject(bucket: Bucket, key: string, signal: AbortSignal): Promise<ObjectHead | undefined> {
+async function headObject(bucket: Bucket, key: string, signal: AbortSignal): Promise<ObjectHead | undefined> {
   try {
     const answer = await bucket.run(signal, (options) =>
       bucket.client.send(new HeadObjectCommand({ Bucket: bucket.name, Key: key }), options),
