@@ -15,7 +15,7 @@ import {
 import { hourMs } from './clock.ts';
 import { fail } from './errors.ts';
 import { createInFlight } from './in-flight.ts';
-import { deleteObjectJob } from './jobs.ts';
+import { abortMultipartJob, deleteObjectJob } from './jobs.ts';
 import { mergeChunks } from './merge-chunks.ts';
 import type { NewJob, Upload, UploadPart } from './metadata.ts';
 import { newUpload } from './new-upload.ts';
@@ -186,8 +186,5 @@ function cleanupJobs(upload: Upload, parts: readonly UploadPart[], at: number): 
   const { native } = chunkedDetails(upload);
   const objects = parts.flatMap((part) => part.segments.map((segment) => deleteObjectJob(upload.channelId, segment, at)));
   if (!native) return objects;
-  return [
-    ...objects,
-    { id: uuidv7(at), kind: 'abort_multipart', payload: { channelId: upload.channelId, state: native.state }, runAt: at },
-  ];
+  return [...objects, abortMultipartJob(upload.channelId, native.state, at)];
 }

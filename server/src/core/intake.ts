@@ -5,7 +5,7 @@ import type { Candidate, ConfiguredChannel } from './channel-pool.ts';
 import { type Clock, dayMs } from './clock.ts';
 import type { DigestAlgorithm, DigestService, Digests } from './digests.ts';
 import { fail, isStowageError, StowageError } from './errors.ts';
-import { deleteObjectJob, leftOverJobs, reclaimObjectJob } from './jobs.ts';
+import { collectLeftOver, deleteObjectJob, reclaimObjectJob } from './jobs.ts';
 import { extensionFor } from './media-types.ts';
 import type { MetadataStore, NewJob, Segment } from './metadata.ts';
 import { type Peeked, peek } from './peek.ts';
@@ -108,16 +108,15 @@ export function createIntake({ metadata, digests, spoolFolder, now }: IntakeOpti
   const tryChannel = async (body: Body, channel: ConfiguredChannel, options: StoreOptions): Promise<StoredAt> => {
     const cleanup = await prepareCleanup(channel, options);
     const ids = cleanup.map(({ job }) => job.id);
-    const leftOver: Ref[] = [];
-    const onLeftOver = (ref: Ref): void => void leftOver.push(ref);
-    const removeLeftOver = (kept: readonly Segment[]) => leftOverJobs(channel.id, { leftOver, kept, runAt: now() });
+    const leftOver = collectLeftOver(channel.id);
     try {
-      const stored = await body.storeInto(channel, { ...options, onLeftOver });
-      if (leftOver.length > 0) await metadata.jobs.add(removeLeftOver(stored.segments));
+      const stored = await body.storeInto(channel, { ...options, onLeftOver: leftOver.onLeftOver });
+      const inVain = leftOver.jobs(stored.segments, now());
+      if (inVain.length > 0) await metadata.jobs.add(inVain);
       return { stored, channel, pendingCleanup: ids };
     } catch (error) {
       // Without the database the note of before stands, for later.
-      await metadata.jobs.add([...removeNow(channel.id, cleanup), ...removeLeftOver([])]).then(
+      await metadata.jobs.add([...removeNow(channel.id, cleanup), ...leftOver.jobs([], now())]).then(
         () => metadata.jobs.done(ids),
         () => undefined,
       );

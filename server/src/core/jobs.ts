@@ -100,16 +100,27 @@ export function deleteObjectJob(channelId: string, segment: Pick<Segment, 'ref'>
   return { id: uuidv7(), kind: 'delete_object', payload: { channelId, ref: segment.ref }, runAt };
 }
 
-/**
- * Jobs for objects that were stored in vain on the way to `kept` and that the backend would not delete at once. Where names are chosen by us, a later try
- * may have stored the good object under the same name.
- */
-export function leftOverJobs(
-  channelId: string,
-  { leftOver, kept, runAt }: { leftOver: readonly Ref[]; kept: readonly Segment[]; runAt: number },
-): readonly NewJob[] {
-  const inVain = leftOver.filter((ref) => !kept.some((segment) => isDeepStrictEqual(segment.ref, ref)));
-  return inVain.map((ref) => deleteObjectJob(channelId, { ref }, runAt));
+/** The job that gives up an unfinished multipart upload of a store. */
+export function abortMultipartJob(channelId: string, state: Json, runAt: number): NewJob {
+  return { id: uuidv7(runAt), kind: 'abort_multipart', payload: { channelId, state }, runAt };
+}
+
+/** Objects that were stored in vain and that the backend would not delete at once: for `StoreOptions.onLeftOver`. */
+export interface LeftOver {
+  readonly onLeftOver: (ref: Ref) => void;
+  /** Their removal. Where names are chosen by us, a later try may have stored one of the good objects, `kept`, under the same name. */
+  jobs(kept: readonly Segment[], runAt: number): readonly NewJob[];
+}
+
+export function collectLeftOver(channelId: string): LeftOver {
+  const refs: Ref[] = [];
+  return {
+    onLeftOver: (ref) => void refs.push(ref),
+    jobs: (kept, runAt) =>
+      refs
+        .filter((ref) => !kept.some((segment) => isDeepStrictEqual(segment.ref, ref)))
+        .map((ref) => deleteObjectJob(channelId, { ref }, runAt)),
+  };
 }
 
 export interface Reclaim {

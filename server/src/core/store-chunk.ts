@@ -1,5 +1,5 @@
-import { type ByteSource, type Json, toJson } from './bytes.ts';
-import type { Multipart, Ref } from './channel.ts';
+import { type Json, toJson } from './bytes.ts';
+import type { Multipart } from './channel.ts';
 import type { ConfiguredChannel } from './channel-pool.ts';
 import { chunkedDetails } from './chunked-details.ts';
 import { ChunkedRefusal, type ChunkedUploadOptions, type ChunkPut } from './chunked-types.ts';
@@ -7,13 +7,14 @@ import { dayMs } from './clock.ts';
 import { fail } from './errors.ts';
 import { createHasher } from './hash.ts';
 import type { InFlight } from './in-flight.ts';
-import { deleteObjectJob, leftOverJobs } from './jobs.ts';
+import { abortMultipartJob, collectLeftOver, deleteObjectJob } from './jobs.ts';
 import type { Segment, Upload, UploadPart } from './metadata.ts';
 import { uploadRetry, withRetry } from './retry.ts';
 import { createSpool, type Spool } from './spool.ts';
 import { storageKey } from './storage-key.ts';
 import { locateObjects, storeSpool, storeStream } from './store-objects.ts';
 import { uuidv7 } from './uuid.ts';
+import { watch } from './watch.ts';
 
 /** Later than the slowest chunk could end. */
 const orphanAfterMs = 7 * dayMs;
@@ -136,12 +137,13 @@ async function storeObjects({ attempt, channel, spool }: RemoteChunk): Promise<S
     deleteObjectJob(channel.id, { ref }, now() + orphanAfterMs),
   );
   if (cleanup.length > 0) await jobs.add(cleanup);
-  const leftOver: Ref[] = [];
-  const removeLeftOver = (kept: readonly Segment[]): Promise<void> =>
-    leftOver.length > 0 ? jobs.add(leftOverJobs(channel.id, { leftOver, kept, runAt: now() })) : Promise.resolve();
+  const leftOver = collectLeftOver(channel.id);
+  const removeLeftOver = async (kept: readonly Segment[]): Promise<void> => {
+    const inVain = leftOver.jobs(kept, now());
+    if (inVain.length > 0) await jobs.add(inVain);
+  };
   try {
-    const onLeftOver = (ref: Ref): void => void leftOver.push(ref);
-    const { size, segments, hash } = await storeSpool(channel.channel, spool, { ...put, onLeftOver });
+    const { size, segments, hash } = await storeSpool(channel.channel, spool, { ...put, onLeftOver: leftOver.onLeftOver });
     await removeLeftOver(segments);
     return { size, segments, hash, native: null, pendingCleanup: cleanup.map(({ id }) => id) };
   } catch (error) {
@@ -208,9 +210,7 @@ function fitting(choice: NativeChoice, state: Json): Json {
 /** Another node was first. By a job: the caller may be gone, the backend may be busy. */
 function abortLater({ job, channel }: NativeChoice, state: Json): Promise<void> {
   const { metadata, now } = job.options;
-  return metadata.jobs.add([
-    { id: uuidv7(now()), kind: 'abort_multipart', payload: { channelId: channel.id, state }, runAt: now() },
-  ]);
+  return metadata.jobs.add([abortMultipartJob(channel.id, state, now())]);
 }
 
 function startNative({ job, multipart }: NativeChoice): Promise<Json> {
@@ -237,17 +237,11 @@ async function storeNative({ job, multipart, state, spool, size }: NativePart): 
   return withRetry(
     async () => {
       const hasher = createHasher();
-      const native = await multipart.part(state, index + 1, hashed(spool.follow(), hasher), { size, signal });
+      const source = watch(spool.follow(), { onChunk: hasher.update });
+      const native = await multipart.part(state, index + 1, source, { size, signal });
       return { size, segments: [], native, hash: hasher.digest(), pendingCleanup: [] };
     },
     signal,
     uploadRetry,
   );
-}
-
-async function* hashed(source: ByteSource, hasher: ReturnType<typeof createHasher>): AsyncGenerator<Uint8Array> {
-  for await (const chunk of source) {
-    hasher.update(chunk);
-    yield chunk;
-  }
 }
