@@ -2,6 +2,8 @@ export interface DavPlace {
   readonly dir: string;
   readonly port: number;
   readonly move?: 'allow' | 'refuse';
+  /** Reads are redirected to this port, as OpenList and Nextcloud over object storage do it. */
+  readonly readPort?: number | undefined;
 }
 
 const apacheModules = [
@@ -16,7 +18,7 @@ const apacheModules = [
   'dav_fs',
 ];
 
-export function apacheConf({ dir, port, move }: DavPlace): string {
+export function apacheConf({ dir, port, move, readPort }: DavPlace): string {
   const refusal = move === 'refuse' ? '<Limit MOVE>\nRequire all denied\n</Limit>' : '';
   return `
 ServerRoot ${dir}
@@ -38,6 +40,26 @@ DavLockDB ${dir}/lock/db
   Require valid-user
   ${refusal}
 </Directory>
+${readPort === undefined ? '' : redirectedReads(dir, readPort)}
+`;
+}
+
+/** The other place takes GET only, by a signature in the address, and no credentials: object stores refuse a request that has both. */
+function redirectedReads(dir: string, port: number): string {
+  return `
+LoadModule rewrite_module /usr/lib/apache2/modules/mod_rewrite.so
+Listen 127.0.0.1:${port}
+RewriteEngine On
+RewriteCond %{REQUEST_METHOD} ^(GET|HEAD)$
+RewriteCond ${dir}/www%{REQUEST_URI} -f
+RewriteRule ^ http://127.0.0.1:${port}%{REQUEST_URI}?sign=canary-signature [R=302,L,NE]
+<VirtualHost 127.0.0.1:${port}>
+  DocumentRoot ${dir}/www
+  <Directory ${dir}/www>
+    Dav Off
+    Require expr "-z req('Authorization') && %{QUERY_STRING} == 'sign=canary-signature' && %{REQUEST_METHOD} == 'GET' && -z req('X-Extra')"
+  </Directory>
+</VirtualHost>
 `;
 }
 

@@ -46,6 +46,8 @@ export function davMissing(server: DavServer): string | undefined {
 export interface DavOptions {
   /** Apache only: `refuse` has it answer MOVE with 403. */
   readonly move?: 'allow' | 'refuse';
+  /** Apache only: it answers GET and HEAD of files with a redirect to a signed address on another port. */
+  readonly reads?: 'redirect';
 }
 
 const username = 'media';
@@ -57,7 +59,8 @@ export async function startDav(server: DavServer, options: DavOptions = {}): Pro
   for (let attempt = 1; ; attempt++) {
     const dir = await mkdtemp(join(tmpdir(), `stowage-dav-${server}-`));
     const port = await freePort();
-    const daemon = spawnDaemon(await prepare(server, { dir, port, ...options }));
+    const readPort = options.reads === 'redirect' ? await freePort() : undefined;
+    const daemon = spawnDaemon(await prepare(server, { dir, port, readPort, ...options }));
     const stop = stopper(dir, daemon.child);
     try {
       await answering(port, daemon);

@@ -3,6 +3,7 @@ import type { ByteRange } from '../../core/bytes.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
 import { createHttpClient, type HttpClient, type HttpRequest, type HttpResponse } from '../shared/http-client.ts';
 import { rangeHeader } from '../shared/ranged.ts';
+import { followRedirects } from '../shared/redirects.ts';
 import { cleanWords, hubError, isMissingRepo, saysMissingRepo, storageError, unexpectedAnswer } from './hub-errors.ts';
 import * as wire from './wire.ts';
 
@@ -174,27 +175,15 @@ async function accept(caller: Caller, response: HttpResponse): Promise<HttpRespo
 }
 
 async function follow(caller: Caller, request: HttpRequest): Promise<HttpResponse> {
-  let url = new URL(request.url);
-  for (let hop = 0; hop < 5; hop++) {
-    const response = await send(caller, { ...request, url });
-    if (response.status === 200 || response.status === 206) return response;
-    const location = response.header('location');
-    if (response.status < 300 || response.status >= 400 || location === undefined) throw await refusal(caller, url, response);
-    await response.discard();
-    url = nextHop(url, location);
-  }
-  throw unexpectedAnswer('a read: it redirects without end');
-}
-
-function refusal(caller: Caller, url: URL, response: HttpResponse) {
-  return (url.origin === caller.origin ? hubError : storageError)(response, caller.http.redact);
-}
-
-function nextHop(from: URL, location: string): URL {
-  const to = new URL(location, from);
-  if (to.protocol !== from.protocol && to.protocol !== 'https:')
-    throw unexpectedAnswer('a read: it redirects to an unsafe address');
-  return to;
+  const { response, url } = await followRedirects(new URL(request.url), {
+    send: (to) => send(caller, { ...request, url: to }),
+    enter: (to, from) => {
+      if (to.protocol !== from.protocol && to.protocol !== 'https:')
+        throw unexpectedAnswer('a read: it redirects to an unsafe address');
+    },
+  });
+  if (response.status === 200 || response.status === 206) return response;
+  throw await (url.origin === caller.origin ? hubError : storageError)(response, caller.http.redact);
 }
 
 async function read<T>(response: HttpResponse, schema: z.ZodType<T>, what: string): Promise<T> {

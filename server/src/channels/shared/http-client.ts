@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import { Agent, request as undiciRequest } from 'undici';
 import type { ByteSource } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
@@ -22,6 +23,8 @@ export interface HttpClientOptions {
   /** Most sockets per host. Default 32. */
   readonly connections?: number;
   readonly connectTimeoutMs?: number;
+  /** Resolves host names in place of the system, for instance to refuse some addresses. */
+  readonly lookup?: LookupFunction;
   /** Silence after which a call is given up, waiting for the answer or between two chunks of it. Default 5 minutes. */
   readonly idleTimeoutMs?: number;
 }
@@ -55,7 +58,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
   const idleMs = options.idleTimeoutMs ?? 300_000;
   const agent = new Agent({
     connections: options.connections ?? 32,
-    connect: { timeout: options.connectTimeoutMs ?? 10_000 },
+    connect: { timeout: options.connectTimeoutMs ?? 10_000, ...(options.lookup && { lookup: options.lookup }) },
     // Large bodies go faster over several connections than over the streams of one
     allowH2: false,
     headersTimeout: idleMs,

@@ -1,8 +1,9 @@
 import type { ByteRange, ByteSource } from '../../core/bytes.ts';
-import { fail, type StowageError } from '../../core/errors.ts';
+import { fail, isStowageError, type StowageError } from '../../core/errors.ts';
 import { createHttpClient, type HttpClient, type HttpRequest, type HttpResponse } from '../shared/http-client.ts';
 import { rangeHeader } from '../shared/ranged.ts';
 import { failForStatus, retryAfterMs } from '../shared/status.ts';
+import { createReader, type Read } from './read.ts';
 import { requestHeaders, secretsOf, type WebdavSettings } from './settings.ts';
 
 /**
@@ -40,6 +41,7 @@ const noMoveHere = [400, 403, 404, 405, 409, 412, 415, 501, 502];
 export function createDavApi(settings: WebdavSettings): DavApi {
   const client = createHttpClient({ service, secrets: secretsOf(settings) });
   const headers = requestHeaders(settings);
+  const reader = createReader({ client, secrets: secretsOf(settings), baseUrl: settings.baseUrl, headers });
   const url = (path: string) => addressOf(settings.baseUrl, path);
   const failure = (call: string, response: HttpResponse) => describeFailure(client, call, response);
 
@@ -59,18 +61,20 @@ export function createDavApi(settings: WebdavSettings): DavApi {
       await finish(response, async () => asWriteFailure(response.status, await failure('PUT', response)));
     },
     get: async (path, { range, signal }) => {
-      const response = await send(path, {
-        method: 'GET',
-        headers: range === undefined ? {} : { range: rangeHeader(range) },
-        signal,
-      });
+      const request = { method: 'GET', headers: range === undefined ? {} : { range: rangeHeader(range) }, signal } as const;
+      const { response, isOwn } = await reader.read(url(path), request);
       if (response.status === 200 || response.status === 206) return response;
-      const error = await failure('GET', response);
-      // core asks only for bytes that were stored: 416 means that they are gone
-      throw response.status === 416 ? fail('not_found', { message: error.message }) : error;
+      throw asReadFailure(response.status, isOwn, await failure('GET', response));
     },
-    size: async (path, signal) =>
-      (await sizeByHead(send, path, signal)) ?? (await sizeByPropfind({ describe, failure }, path, signal)),
+    size: async (path, signal) => {
+      const { size, isRedirect } = await sizeByHead(send, path, signal);
+      if (size !== undefined) return size;
+      return sizeByPropfind({ describe, failure }, path, signal).catch(async (error: unknown) => {
+        const found = isRedirect ? await sizeByFollowing(reader.read, url(path), signal) : undefined;
+        if (found === undefined) throw error;
+        return found;
+      });
+    },
     remove: async (path, signal) => {
       const response = await send(path, { method: 'DELETE', signal });
       const gone = response.status === 404 || response.status === 410;
@@ -96,7 +100,9 @@ export function createDavApi(settings: WebdavSettings): DavApi {
     },
     describe,
     failure,
-    close: client.close,
+    close: async () => {
+      await Promise.all([client.close(), reader.close()]);
+    },
   };
 }
 
@@ -122,11 +128,24 @@ async function finish(response: HttpResponse, failure: () => Promise<StowageErro
 
 type Send = (path: string, request: Omit<HttpRequest, 'url'>) => Promise<HttpResponse>;
 
-/** Undefined when the answer has no length: Apache leaves it out for empty files, others for what they would compress. */
-async function sizeByHead(send: Send, path: string, signal: AbortSignal): Promise<number | undefined> {
+interface HeadSize {
+  /** Undefined when the answer has no length: Apache leaves it out for empty files, others for what they would compress. */
+  readonly size: number | undefined;
+  readonly isRedirect: boolean;
+}
+
+async function sizeByHead(send: Send, path: string, signal: AbortSignal): Promise<HeadSize> {
   const response = await send(path, { method: 'HEAD', signal });
   await response.discard();
   if (response.status === 404 || response.status === 410) throw fail('not_found');
+  const size = response.status === 200 ? contentLength(response) : undefined;
+  return { size, isRedirect: isRedirect(response.status) };
+}
+
+/** For servers that redirect HEAD and do not know PROPFIND. An address signed for GET may refuse HEAD: undefined. */
+async function sizeByFollowing(read: Read, url: string, signal: AbortSignal): Promise<number | undefined> {
+  const { response } = await read(url, { method: 'HEAD', headers: {}, signal });
+  await response.discard();
   return response.status === 200 ? contentLength(response) : undefined;
 }
 
@@ -141,7 +160,7 @@ async function sizeByPropfind(api: Pick<DavApi, 'describe' | 'failure'>, path: s
 async function describeFailure(client: HttpClient, call: string, response: HttpResponse): Promise<StowageError> {
   const words = isRedirect(response.status)
     ? // where it leads stays untold: the address may carry a secret
-      'a redirect, which is not followed; set the final address as baseUrl'
+      'a redirect, which is followed for reads only; set the final address as baseUrl'
     : client.redact(plainText(await response.text(8_192).catch(() => '')));
   if (isRedirect(response.status)) await response.discard();
   const waitMs = retryAfterMs(response.header('retry-after'), Date.now());
@@ -150,6 +169,15 @@ async function describeFailure(client: HttpClient, call: string, response: HttpR
 
 function isRedirect(status: number): boolean {
   return status >= 300 && status < 400;
+}
+
+/** What a place that the server redirects to says of credentials concerns the address it signed, not ours. */
+function asReadFailure(status: number, isOwn: boolean, error: StowageError): StowageError {
+  // core asks only for bytes that were stored: 416 means that they are gone
+  if (status === 416) return fail('not_found', { message: error.message });
+  return !isOwn && isStowageError(error, 'channel_unauthorized')
+    ? fail('channel_unavailable', { message: error.message })
+    : error;
 }
 
 /** A write is answered 404 or 409 when the folder above is missing: the next attempt makes it again. */

@@ -7,6 +7,7 @@ import { webdavSettings } from './settings.ts';
 const dialects: readonly (readonly [name: string, server: DavServer, options?: DavOptions])[] = [
   ['apache', 'apache'],
   ['apache without MOVE', 'apache', { move: 'refuse' }],
+  ['apache that redirects reads', 'apache', { reads: 'redirect' }],
   ['rclone', 'rclone'],
   ['nginx', 'nginx'],
   ['lighttpd', 'lighttpd'],
@@ -18,10 +19,12 @@ for (const [name, server, options] of dialects) {
       create: async () => {
         const dav = await startDav(server, options);
         const { url, username, password } = dav;
-        const channel = createWebdavChannel(webdavSettings.parse({ baseUrl: `${url}media`, username, password }));
+        const channel = createWebdavChannel(
+          webdavSettings.parse({ baseUrl: `${url}media`, username, password, headers: { 'X-Extra': 'canary-header' } }),
+        );
         return { channel, objects: dav.files, destroy: dav.stop };
       },
-      secrets: ['canary-dav-password'],
+      secrets: ['canary-dav-password', 'canary-header', 'canary-signature'],
     });
   });
 }
