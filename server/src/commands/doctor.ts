@@ -93,7 +93,8 @@ async function checkChannel(entry: ChannelConfig, config: Config, report: Report
 async function roundTrip(channel: Channel): Promise<string> {
   const steps = await testChannelSteps(channel, AbortSignal.timeout(channelTimeoutMs));
   const said = steps.map(
-    ({ step, durationMs, error }) => `${step} ${error === undefined ? `${durationMs} ms` : `failed: ${error}`}`,
+    ({ step, durationMs, error, notice }) =>
+      `${step} ${error === undefined ? `${durationMs} ms` : `failed: ${error}`}${notice === undefined ? '' : ` (${notice})`}`,
   );
   if (steps.some((step) => !step.ok)) throw new Error(said.join(', '));
   return said.join(', ');

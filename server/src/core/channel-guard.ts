@@ -42,7 +42,7 @@ export interface GuardOptions {
  */
 export function guardChannel(channel: Channel, options: GuardOptions): Channel {
   const run = createRunner(channel.limits, options);
-  const { multipart, presign, direct, locate, settle, unsettled, url, close } = channel;
+  const { multipart, presign, direct, notice, locate, settle, unsettled, url, close } = channel;
   return {
     limits: channel.limits,
     remote: channel.remote,
@@ -57,6 +57,7 @@ export function guardChannel(channel: Channel, options: GuardOptions): Channel {
     ...(multipart && { multipart: guardMultipart(multipart, run) }),
     ...(presign && { presign: guardPresign(presign, run) }),
     ...(direct && { direct: guardDirect(direct, run) }),
+    ...(notice && { notice: notice.bind(channel) }),
     ...(locate && { locate: locate.bind(channel) }),
     ...(settle && { settle: settle.bind(channel) }),
     ...(unsettled && { unsettled: unsettled.bind(channel) }),

@@ -37,6 +37,9 @@ export interface Channel {
   /** Proves the settings and credentials with a real round trip that stores nothing. Throws what is wrong, in the remote's own words. */
   check(options: CallOptions): Promise<void>;
 
+  /** What the owner should change in the settings, as found out since the start; undefined when nothing. Shown by the channel test. */
+  notice?(): string | undefined;
+
   /**
    * The ref that `put` with this key will answer, for stores that address by key. Core writes it down before the bytes go out, so that
    * a crash in between leaves no orphan.

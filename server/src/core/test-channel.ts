@@ -9,6 +9,8 @@ export interface TestStep {
   readonly durationMs: number;
   /** What went wrong, in the remote's own words. */
   readonly error?: string;
+  /** What works but should be changed in the settings. */
+  readonly notice?: string;
 }
 
 /** A real round trip with a small object: what `doctor` and the channel test show. Stops at the first failure, but always deletes what it stored. */
@@ -20,7 +22,8 @@ export async function testChannelSteps(channel: Channel, signal: AbortSignal): P
     const passed = (): number => Math.round(performance.now() - startedAt);
     try {
       const result = await work();
-      steps.push({ step, ok: true, durationMs: passed() });
+      const notice = step === 'check' ? channel.notice?.() : undefined;
+      steps.push({ step, ok: true, durationMs: passed(), ...(notice !== undefined && { notice }) });
       return result;
     } catch (error) {
       steps.push({ step, ok: false, durationMs: passed(), error: error instanceof Error ? error.message : String(error) });

@@ -72,7 +72,10 @@ const answer = z.looseObject({
 
 const service = 'Telegram';
 
-export function createTelegramApi(http: HttpClient, base: string): TelegramApi {
+/** Called when Telegram says that a chat has a new number; the call that was told so fails with `channel_refused`. */
+export type OnChatMoved = (from: string, to: string) => void;
+
+export function createTelegramApi(http: HttpClient, base: string, onChatMoved: OnChatMoved): TelegramApi {
   const urlOf = (bot: Bot, method: string) => `${base}/bot${bot.token}/${method}`;
   return {
     call: async (bot, { method, params, result }, signal) => {
@@ -84,7 +87,7 @@ export function createTelegramApi(http: HttpClient, base: string): TelegramApi {
         body: JSON.stringify(params),
         signal,
       });
-      return parseResult(http, response, result);
+      return parseResult({ http, onMoved: (to) => onChatMoved(String(params.chat_id), to) }, response, result);
     },
     send: async (bot, file, signal) => {
       const form = formOf(file);
@@ -98,7 +101,7 @@ export function createTelegramApi(http: HttpClient, base: string): TelegramApi {
         contentLength: form.contentLength,
         signal,
       });
-      return parseResult(http, response, message);
+      return parseResult({ http, onMoved: (to) => onChatMoved(file.chatId, to) }, response, message);
     },
     download: (bot, path, { range, signal }) => {
       const url = `${base}/file/bot${bot.token}/${path.split('/').map(encodeURIComponent).join('/')}`;
@@ -117,12 +120,18 @@ function formOf(file: OutgoingFile) {
   return multipartBody(fields, { ...file, name: file.as });
 }
 
-async function parseResult<T>(http: HttpClient, response: HttpResponse, schema: z.ZodType<T>): Promise<T> {
+interface Parsing {
+  readonly http: HttpClient;
+  readonly onMoved: (to: string) => void;
+}
+
+async function parseResult<T>({ http, onMoved }: Parsing, response: HttpResponse, schema: z.ZodType<T>): Promise<T> {
   const parsed = answer.safeParse(await response.json());
   if (!parsed.success) throw notTheApi(response.status);
   const { ok, result, error_code, description, parameters } = parsed.data;
   if (!ok) {
     const moved = parameters?.migrate_to_chat_id;
+    if (moved !== undefined) onMoved(String(moved));
     throw apiError({
       status: error_code ?? response.status,
       words: http.redact(description ?? '') + (moved === undefined ? '' : ` (the chat is now ${moved})`),
@@ -148,10 +157,21 @@ interface ApiFailure {
 }
 
 function apiError({ status, words, retryAfterMs }: ApiFailure): StowageError {
+  const hint = hintFor(status, words);
+  const told = hint === undefined ? words : `${words} (${hint})`;
   // 404 is what a token of the wrong form gets
-  if (status === 404)
-    return fail('channel_unauthorized', { message: `${service} answered 404: ${words} (is the bot token right?)` });
-  return failForStatus({ service, status, words, retryAfterMs });
+  if (status === 404) return fail('channel_unauthorized', { message: `${service} answered 404: ${told}` });
+  return failForStatus({ service, status, words: told, retryAfterMs });
+}
+
+/** What the owner can do about it. */
+function hintFor(status: number, words: string): string | undefined {
+  if (status === 401 || status === 404) return 'check botToken: @BotFather shows it';
+  if (/chat not found/i.test(words))
+    return 'check chatId: numbers of channels and supergroups start with -100; the bot must be an administrator of the chat';
+  if (status === 403) return 'add the bot to the chat as an administrator';
+  if (/not enough rights|need administrator rights/i.test(words)) return 'make the bot an administrator of the chat';
+  return undefined;
 }
 
 /** Whether Telegram's words in `error` match; only refusals (400) are looked at. */

@@ -37,6 +37,8 @@ export interface EmulatedChat {
   readonly admin?: boolean;
   /** The bot is in the chat. Default true. */
   readonly member?: boolean;
+  /** The supergroup that this group has become. */
+  readonly migratedTo?: number;
 }
 
 interface EmulatedMessage {
@@ -67,6 +69,8 @@ export interface TelegramEmulator {
   readonly faults: Faults;
   /** Moves the emulator's clock: for lifetimes and the 48 hours of deletion. */
   advance(ms: number): void;
+  /** A group becomes a supergroup with another number. */
+  upgrade(from: number, to: number): void;
   stop(): Promise<void>;
 }
 
@@ -77,7 +81,7 @@ const dayMs = 86_400_000;
 
 interface State {
   readonly options: Required<
-    Pick<TelegramEmulatorOptions, 'tokens' | 'chats' | 'maxUploadBytes' | 'maxDownloadBytes' | 'filePathLifetimeMs'>
+    Pick<TelegramEmulatorOptions, 'tokens' | 'maxUploadBytes' | 'maxDownloadBytes' | 'filePathLifetimeMs'>
   > &
     TelegramEmulatorOptions;
   readonly messages: Map<number, EmulatedMessage>;
@@ -85,6 +89,7 @@ interface State {
   readonly sent: Map<string, number[]>;
   readonly calls: { method: string; status: number }[];
   readonly faults: Faults;
+  chats: readonly EmulatedChat[];
   dir: string;
   skewMs: number;
   lastId: number;
@@ -94,7 +99,6 @@ export async function startTelegramEmulator(options: TelegramEmulatorOptions = {
   const state: State = {
     options: {
       tokens: [emulatedToken],
-      chats: [emulatedChat],
       maxUploadBytes: 50 * 2 ** 20,
       maxDownloadBytes: 20 * 2 ** 20,
       filePathLifetimeMs: 3_600_000,
@@ -105,6 +109,7 @@ export async function startTelegramEmulator(options: TelegramEmulatorOptions = {
     sent: new Map(),
     calls: [],
     faults: createFaults(),
+    chats: options.chats ?? [emulatedChat],
     dir: '',
     skewMs: 0,
     lastId: 0,
@@ -119,6 +124,15 @@ export async function startTelegramEmulator(options: TelegramEmulatorOptions = {
     faults: state.faults,
     advance: (ms) => {
       state.skewMs += ms;
+    },
+    upgrade: (from, to) => {
+      const group = state.chats.find(({ id }) => id === from);
+      if (group === undefined) throw new Error(`no chat ${from}`);
+      state.chats = [
+        ...state.chats.filter((chat) => chat !== group),
+        { ...group, migratedTo: to },
+        { ...group, id: to, type: 'supergroup' },
+      ];
     },
     stop: host.stop,
   };
@@ -204,11 +218,17 @@ function withChat(
   then: (chat: EmulatedChat) => Answer | Promise<Answer>,
 ): Answer | Promise<Answer> {
   const wanted = form.fields.chat_id ?? '';
-  const chat = state.options.chats.find(
+  const chat = state.chats.find(
     ({ id, username }) => String(id) === wanted || (username !== undefined && `@${username}` === wanted),
   );
   if (wanted === '') return { status: 400, description: 'Bad Request: chat_id is empty' };
+  if (chat?.migratedTo !== undefined) return migrated(chat.migratedTo);
   return chat === undefined ? { status: 400, description: 'Bad Request: chat not found' } : then(chat);
+}
+
+function migrated(to: number): Answer {
+  const description = 'Bad Request: group chat was upgraded to a supergroup chat';
+  return { status: 400, description, parameters: { migrate_to_chat_id: to } };
 }
 
 function chatJson({ id, username, type }: EmulatedChat) {

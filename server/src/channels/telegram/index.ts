@@ -4,6 +4,7 @@ import { fail } from '../../core/errors.ts';
 import { defineDriver } from '../driver.ts';
 import { createHttpClient } from '../shared/http-client.ts';
 import { type Bot, createTelegramApi, refusedWith, type TelegramApi } from './api.ts';
+import { createChat } from './chat.ts';
 import { checkBot } from './check.ts';
 import { createPathCache, getFile, type Reader } from './get.ts';
 import { createPacedBot, putFile, type Sender } from './put.ts';
@@ -31,7 +32,8 @@ export function createTelegramChannel(settings: TelegramSettings, clocks: Telegr
   // the part behind the public number of the bot is the secret one
   const secrets = [...tokens, ...tokens.map((token) => token.slice(token.indexOf(':') + 1))];
   const http = createHttpClient({ service: 'Telegram', secrets });
-  const api = createTelegramApi(http, baseUrl(settings));
+  const chat = createChat(settings.chatId);
+  const api = createTelegramApi(http, baseUrl(settings), chat.moved);
   const pace = {
     perSecond: settings.messagesPerSecond,
     perMinute: messagesPerMinute(settings),
@@ -40,7 +42,7 @@ export function createTelegramChannel(settings: TelegramSettings, clocks: Telegr
   const bots = tokens.map((token) => createPacedBot(token, pace));
   const reader: Reader = { api, paths: createPathCache(clocks.now), filesDir: settings.filesDir };
   const forget = (ref: TelegramRef, signal: AbortSignal) => deleteMessage(reader, botOf(bots, ref), { ref, signal });
-  const sender: Sender = { api, chatId: settings.chatId, bots, forget, plainer: new Map() };
+  const sender: Sender = { api, chat, bots, forget, plainer: new Map() };
   const segment = segmentLimits(settings);
   return {
     limits: { maxBytes: segment.max, segment },
@@ -52,8 +54,9 @@ export function createTelegramChannel(settings: TelegramSettings, clocks: Telegr
     },
     delete: async (ref, { signal }) => forget(parseTelegramRef(ref), signal),
     check: async ({ signal }) => {
-      for (const bot of bots) await checkBot(api, bot, { chatId: settings.chatId, signal });
+      for (const bot of bots) await checkBot(api, bot, { chat, signal });
     },
+    notice: chat.notice,
     close: () => http.close(),
   };
 }

@@ -6,12 +6,13 @@ import { sendOrUndo } from '../shared/send-or-undo.ts';
 import { type Measured, measured } from '../shared/sources.ts';
 import { createTurns, type Turns } from '../shared/turns.ts';
 import { type Bot, type Message, refusedWith, type StoredFile, type TelegramApi } from './api.ts';
+import type { Chat } from './chat.ts';
 import { chooseForm } from './photo.ts';
 import type { TelegramRef } from './ref.ts';
 
 export interface Sender {
   readonly api: TelegramApi;
-  readonly chatId: string;
+  readonly chat: Chat;
   readonly bots: readonly PacedBot[];
   readonly forget: (ref: TelegramRef, signal: AbortSignal) => Promise<void>;
   /** How a key must be sent the next time, after Telegram did not take it, or changed it. */
@@ -76,9 +77,10 @@ async function sendOnce(sender: Sender, bot: PacedBot, sending: Sending): Promis
   const { form, options, signal } = sending;
   const body = measured(sending.source, sending.onSent);
   const name = attachmentName(options);
+  const chatId = sender.chat.id();
   const file = {
     as: form === 'photo' ? ('photo' as const) : ('document' as const),
-    chatId: sender.chatId,
+    chatId,
     filename: form === 'opaque' ? `${name}.bin` : name,
     contentType: form === 'opaque' ? 'application/octet-stream' : attachmentType(options.contentType),
     source: body.source,
@@ -89,6 +91,8 @@ async function sendOnce(sender: Sender, bot: PacedBot, sending: Sending): Promis
     return await resultOf(sender, bot, { message, form, body, key: options.key });
   } catch (error) {
     if (isStowageError(error, 'channel_rate_limited')) bot.turns.pause(error.retryAfterMs ?? 1000);
+    // The body is used up: core repeats what is merely unavailable
+    if (sender.chat.id() !== chatId) throw fail('channel_unavailable', { message: sender.chat.notice() ?? '' });
     if (form === 'photo' && refusedWith(error, /./)) throw again(sender, options.key, 'document', error.message);
     throw error;
   }
