@@ -1,6 +1,7 @@
 import { fileTypeFromBuffer } from 'file-type';
 import { magicType } from './magic.ts';
-import { essenceOf, isActive, typeOfName } from './media-types.ts';
+import { essenceOf, typeOfName } from './media-types.ts';
+import { isActive } from './safe-types.ts';
 import { markupOf, textOf } from './text-sniff.ts';
 
 export interface Sniffed {

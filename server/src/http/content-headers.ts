@@ -1,5 +1,6 @@
-import { essenceOf, isActive } from '../core/media-types.ts';
+import { essenceOf } from '../core/media-types.ts';
 import { clampUtf8, cleanText, MAX_SEGMENT_BYTES } from '../core/path-text.ts';
+import { isActive, isInert } from '../core/safe-types.ts';
 
 export interface ContentDescription {
   /** As the owner sees it; any string. */
@@ -16,7 +17,7 @@ export interface ContentDescription {
  * The headers under which bytes of users are sent, whoever opens them: nothing runs in the owner's origin, every picture, sound and video
  * still shows, and other sites may embed them.
  *
- * What a browser could run (HTML, XML, scripts) goes out as plain text and as a download. SVG keeps its type, because as a picture in a page it
+ * What a browser could run (HTML, XML, scripts) goes out as plain text and as a download; what is of no known type as mere bytes. SVG keeps its type, because as a picture in a page it
  * runs nothing, but opened by itself it is a download too. So is a PDF: Chromium refuses to show one in a sandbox, and without the
  * sandbox its links, forms and scripts would work under the owner's address.
  */
@@ -49,13 +50,14 @@ const mediaPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src 'sel
 function servedType(essence: string, contentType: string): string {
   if (essence === SVG) return essence;
   if (isActive(essence)) return 'text/plain; charset=utf-8';
+  if (!isInert(essence)) return 'application/octet-stream';
   if (!essence.startsWith('text/') && essence !== 'application/json') return essence;
   const charset = /;\s*charset\s*=\s*"?([\w.:-]{1,40})/i.exec(contentType)?.[1] ?? 'utf-8';
   return `${essence}; charset=${charset}`;
 }
 
 function isShown(essence: string): boolean {
-  return !isActive(essence) && (/^(?:image|audio|video|text)\//.test(essence) || essence === 'application/json');
+  return isInert(essence) && (/^(?:image|audio|video|text)\//.test(essence) || essence === 'application/json');
 }
 
 /** RFC 6266: an ASCII name for every client, and the real one (RFC 8187) when it differs. Directories are dropped. */

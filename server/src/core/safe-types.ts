@@ -1,0 +1,60 @@
+import { extensionsOf } from './media-type-names.ts';
+import { essenceOf } from './media-types.ts';
+
+/**
+ * True when a browser that opens such a file may run what is inside it: markup, scripts, stylesheets of XML, archives of pages, plug-ins.
+ * (A PDF's scripts stay within its viewer.)
+ */
+export function isActive(contentType: string): boolean {
+  const essence = essenceOf(contentType) ?? '';
+  return activeTypes.has(essence) || (essence.endsWith('+xml') && !inertXml.has(essence));
+}
+
+/**
+ * True when no program runs what is inside, whatever the bytes are: the kinds that go to decoders and players, and the others by name. Anything
+ * that is neither active nor inert is of a kind that Stowage does not know.
+ */
+export function isInert(contentType: string): boolean {
+  const essence = essenceOf(contentType) ?? '';
+  if (isActive(essence)) return false;
+  return (
+    /^(?:image|audio|video|font|model)\//.test(essence) ||
+    /^application\/.+\+(?:json|zip|gzip|cbor)$/.test(essence) ||
+    inertTypes.has(essence)
+  );
+}
+
+const activeTypes: ReadonlySet<string> = new Set([
+  'text/html',
+  'application/xml',
+  'text/javascript',
+  'text/x-component',
+  'text/scriptlet',
+  'text/x-server-parsed-html',
+  'text/cache-manifest',
+  'text/vnd.wap.wml',
+  'multipart/related',
+  'multipart/x-mixed-replace',
+  'message/rfc822',
+  'application/hta',
+  'application/x-shockwave-flash',
+  'application/vnd.ms-htmlhelp',
+  'application/x-ms-shortcut',
+  'application/x-java-jnlp-file',
+  'application/x-xpinstall',
+]);
+
+/** Players know them by their type. Given only to bytes that hold nothing else (`text-sniff.ts`), and served in a sandbox. */
+const inertXml: ReadonlySet<string> = new Set(['application/dash+xml', 'application/xspf+xml', 'application/ttml+xml']);
+
+/** Besides the kinds: known by their extension, or sent by programs that name their sources. */
+const inertTypes: ReadonlySet<string> = new Set([
+  ...Object.keys(extensionsOf),
+  ...['x-python', 'x-c', 'x-csrc', 'x-c++src', 'x-chdr', 'x-java', 'x-java-source', 'x-go', 'x-rust', 'x-ruby', 'x-perl'].map(
+    (type) => `text/${type}`,
+  ),
+  ...['x-sh', 'x-shellscript', 'x-log', 'x-diff', 'x-patch', 'x-tex', 'x-lua', 'x-sql', 'x-toml', 'x-properties'].map(
+    (type) => `text/${type}`,
+  ),
+  ...['x-sh', 'x-httpd-php', 'x-tex', 'cbor', 'x-protobuf', 'x-parquet', 'x-ole-storage'].map((type) => `application/${type}`),
+]);
