@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 import { openAsBlob, statSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -102,7 +101,7 @@ function explain(error: unknown, url: string): string {
 async function main(): Promise<number> {
   const { values, positionals } = readArguments();
   if (values.help || positionals.length === 0) {
-    process.stderr.write(USAGE);
+    (values.help ? process.stdout : process.stderr).write(USAGE);
     return values.help ? 0 : 2;
   }
   const interrupted = new AbortController();

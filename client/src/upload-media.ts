@@ -13,7 +13,7 @@ export interface MediaOptions {
 export interface Media {
   readonly id: string;
   readonly status: string;
-  readonly url?: string;
+  readonly url: string | null;
   readonly [field: string]: unknown;
 }
 

@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-// Plain JavaScript for any Node, so that an old one gets a sentence instead of a syntax error; the program itself is src/main.ts.
+// Plain JavaScript for any Node, so that an old one gets a sentence instead of a syntax error. The program is src/main.ts in a checkout, dist/main.js in the package.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import * as nodeModule from 'node:module';
 import { constants } from 'node:os';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const NEEDED = 24;
@@ -23,11 +23,17 @@ const MALLOC = { MALLOC_ARENA_MAX: '2' };
 if (majorOf(process.versions.node) >= NEEDED) {
   startOverSmall();
   keepCompiled();
-  import('../src/main.ts').catch(die);
+  import(programUrl()).catch(die);
 } else {
   const own = ownNode();
   if (own) runWith(own);
   else refuse();
+}
+
+/** A checkout may hold an old build as well: its sources win. */
+function programUrl() {
+  const source = new URL('../src/main.ts', import.meta.url);
+  return existsSync(source) ? source.href : new URL('../dist/main.js', import.meta.url).href;
 }
 
 /**
@@ -35,8 +41,9 @@ if (majorOf(process.versions.node) >= NEEDED) {
  * Never in the shared temporary folder, where others could place code. Where it cannot be written (containers) nothing happens.
  */
 function keepCompiled() {
-  const folder = fileURLToPath(new URL('../../node_modules/.cache/stowage', import.meta.url));
-  nodeModule.enableCompileCache(folder);
+  const parent = fileURLToPath(new URL('../..', import.meta.url));
+  const packages = basename(parent) === 'node_modules' ? parent : join(parent, 'node_modules');
+  nodeModule.enableCompileCache(join(packages, '.cache', 'stowage'));
   // It would be written at the end only, and a server may end by a power cut.
   setTimeout(() => nodeModule.flushCompileCache(), 5000).unref();
 }
@@ -79,7 +86,7 @@ function runWith(node) {
 function refuse() {
   process.stderr.write(
     `Stowage needs Node ${NEEDED} or newer and this is Node ${process.versions.node}: ` +
-      'install a newer one, or run `npm ci && npm start` in the repository, which brings its own on Linux x64 and arm64.\n',
+      'install a newer one, or run `npm start` in a checkout of the repository, which brings its own on Linux (x64, arm64).\n',
   );
   process.exitCode = 1;
 }

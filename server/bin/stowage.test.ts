@@ -58,9 +58,7 @@ describe('the launcher', () => {
   it.skipIf(!old)('says in one sentence what an old Node lacks (skipped where there is no Node before 24)', () => {
     const { stderr, status } = spawnSync(old ?? '', [launcher], { encoding: 'utf8' });
     expect(status).toBe(1);
-    expect(stderr).toMatch(
-      /^Stowage needs Node 24 or newer and this is Node \d+\.\d+\.\d+: [^\n]*`npm ci && npm start`[^\n]*\n$/,
-    );
+    expect(stderr).toMatch(/^Stowage needs Node 24 or newer and this is Node \d+\.\d+\.\d+: [^\n]*`npm start`[^\n]*\n$/);
   });
 
   it.skipIf(!old)(

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
+import { siblingModule } from '../core/sibling-module.ts';
 
 /** As SQLite defines them: `passive` keeps nobody waiting, `restart` and `truncate` need a moment without writers. */
 export type CheckpointMode = 'passive' | 'full' | 'restart' | 'truncate';
@@ -49,8 +50,7 @@ export function checkpointThread(path: string): CheckpointThread {
 }
 
 function start(path: string, onEnd: () => void): Worker {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  const worker = new Worker(new URL(`./checkpoint-worker.${extension}`, import.meta.url), { workerData: { path } });
+  const worker = new Worker(siblingModule(import.meta.url, 'checkpoint-worker'), { workerData: { path } });
   worker.once('exit', onEnd);
   // Without a listener an error would end the process; `ask` hears of it.
   worker.on('error', onEnd);

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { siblingModule } from '../../core/sibling-module.ts';
 
 export interface Packed {
   readonly gzipped: Buffer;
@@ -9,7 +10,7 @@ export interface Packed {
 }
 
 const run = promisify(execFile);
-const packer = fileURLToPath(new URL('./pack-renderer.ts', import.meta.url));
+const packer = fileURLToPath(siblingModule(import.meta.url, 'pack-renderer'));
 
 /** The script of the page, made when somebody looks for the first time, then kept (1.4 MB). */
 export async function loadRendererScript(): Promise<Packed> {
