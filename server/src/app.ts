@@ -77,7 +77,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   const intake = createIntake({ metadata, digests, spoolFolder, now });
   const files = createFiles({ metadata, pool, intake, now });
   const presigned = createPresignedUploads({
-    ...{ metadata, pool, intake, files, access, prober, digests, now, supportedTypes },
+    ...{ metadata, pool, intake, files, access, prober, digests, now, log, supportedTypes },
     urlTtlSeconds: config.media.urlTtlSeconds,
     strictSize: config.media.strictSize,
     maxOpenUploads: config.media.maxOpenUploads,

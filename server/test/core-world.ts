@@ -132,7 +132,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       const files = createFiles({ metadata: store, pool, intake, now });
       const nodeAccess = createTestAccess(store, now);
       const presigned = createPresignedUploads({
-        ...{ metadata: store, pool, intake, files, access: nodeAccess, prober: createProber(), digests, now },
+        ...{ metadata: store, pool, intake, files, access: nodeAccess, prober: createProber(), digests, now, log: silentLog },
         ...{ urlTtlSeconds, strictSize, maxOpenUploads, supportedTypes: ['image/png', 'image/jpeg', 'application/pdf'] },
       });
       const direct = createDirectUploads({ metadata: store, pool, files, now });

@@ -1,5 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 import { z } from 'zod';
+import { own } from '../core/own.ts';
 
 /**
  * How one setting is read. The schema takes what JSON gives and what an environment variable gives (text);
@@ -26,7 +27,7 @@ const UNITS: Readonly<Record<string, number>> = {
 function parseSize(value: unknown): unknown {
   if (typeof value !== 'string') return value;
   const [, number, unit = 'b'] = /^(\d+(?:\.\d+)?)\s*([a-z]+)?$/i.exec(value.trim()) ?? [];
-  const factor = UNITS[unit.toLowerCase()];
+  const factor = own(UNITS, unit.toLowerCase());
   return number === undefined || factor === undefined ? value : Math.round(Number(number) * factor);
 }
 

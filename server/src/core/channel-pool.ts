@@ -1,6 +1,7 @@
 import type { Channel } from './channel.ts';
 import { fail, type StowageError } from './errors.ts';
 import type { ChannelStore, FileStore } from './metadata.ts';
+import { own } from './own.ts';
 import { uuidv7 } from './uuid.ts';
 
 /** A channel as the owner configured it, ready for use. */
@@ -142,7 +143,7 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
     },
     async forCategory(category) {
       const usable = await available();
-      const wanted = options.routes[category] ?? options.defaultChannel;
+      const wanted = own(options.routes, category) ?? options.defaultChannel;
       const chosen = byNameOrGroup(usable, wanted) ?? usable[0];
       if (chosen === undefined) throw await nowhere();
       return unique(

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Json } from './bytes.ts';
 import type { NameMode } from './file-id.ts';
 import type { Upload } from './metadata.ts';
+import { salvage } from './salvage.ts';
 
 const details = z.object({
   filename: z.string(),
@@ -29,6 +30,11 @@ export interface NamingWishes {
 
 export function chunkedDetails(upload: Upload): ChunkedDetails {
   return details.parse(upload.details);
+}
+
+/** The store's own multipart upload, if there is one: what a removal has to know, even of a row whose rest cannot be read. */
+export function nativeOf(upload: Upload): ChunkedDetails['native'] {
+  return salvage(upload, 'native', details.shape.native) ?? null;
 }
 
 /** The details with the wishes taken over, or the same object when nothing is new. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Caller } from './access.ts';
 import { toJson } from './bytes.ts';
 import type { Candidate, ConfiguredChannel } from './channel-pool.ts';
-import { type ChunkedDetails, chunkedDetails, type NamingWishes, withWishes } from './chunked-details.ts';
+import { type ChunkedDetails, chunkedDetails, type NamingWishes, nativeOf, withWishes } from './chunked-details.ts';
 import {
   type ChunkedInit,
   ChunkedRefusal,
@@ -177,13 +177,14 @@ function begin({ input, caller, channel, at, ttlMs }: Beginning): Upload {
     owner: caller.owner,
     channelId: channel.id,
     details,
+    read: chunkedDetails,
     createdAt: at,
     expiresAt: at + ttlMs,
   });
 }
 
 function cleanupJobs(upload: Upload, parts: readonly UploadPart[], at: number): readonly NewJob[] {
-  const { native } = chunkedDetails(upload);
+  const native = nativeOf(upload);
   const objects = parts.flatMap((part) => part.segments.map((segment) => deleteObjectJob(upload.channelId, segment, at)));
   if (!native) return objects;
   return [...objects, abortMultipartJob(upload.channelId, native.state, at)];

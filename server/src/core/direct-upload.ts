@@ -12,6 +12,7 @@ import { deleteObjectJob } from './jobs.ts';
 import { extensionFor } from './media-types.ts';
 import type { MetadataStore, NewJob, StoredFile, Upload } from './metadata.ts';
 import { newUpload } from './new-upload.ts';
+import { salvage } from './salvage.ts';
 import { sniff } from './sniff.ts';
 import { storageKey } from './storage-key.ts';
 import { uuidv7 } from './uuid.ts';
@@ -125,6 +126,7 @@ export function createDirectUploads({ metadata, pool, files, now }: DirectUpload
           owner: caller.owner,
           channelId: channel.id,
           details: known,
+          read: (upload) => details.parse(upload.details),
           createdAt: at,
           expiresAt: at + dayMs,
         }),
@@ -193,7 +195,8 @@ function uploadId(filePath: string): string {
 
 function issued(upload: Upload | undefined, request: DirectCommit, caller: Caller): DirectDetails | undefined {
   if (upload === undefined || upload.kind !== 'direct' || upload.owner !== caller.owner) return undefined;
-  const known = details.parse(upload.details);
+  const known = details.safeParse(upload.details).data;
+  if (known === undefined) return undefined;
   const same =
     known.path === request.path &&
     known.filePath === request.filePath &&
@@ -206,7 +209,8 @@ function issued(upload: Upload | undefined, request: DirectCommit, caller: Calle
 function orphanJobs(upload: Upload, pool: ChannelPool, at: number): readonly NewJob[] {
   if (upload.state === 'done') return [];
   const channel = pool.all().find(({ id }) => id === upload.channelId);
-  const ref = channel?.channel.locate?.(details.parse(upload.details).key);
+  const key = salvage(upload, 'key', details.shape.key);
+  const ref = key === undefined ? undefined : channel?.channel.locate?.(key);
   // Not before a commit that is under way right now has ended.
   return ref === undefined ? [] : [deleteObjectJob(upload.channelId, { ref }, at + callTimeoutMs)];
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Json, toJson } from './bytes.ts';
 import type { MetadataStore, NewJob, Upload, UploadPatch } from './metadata.ts';
-import { presignedDetails } from './presigned-details.ts';
+import { readableDetails, salvagedDetails } from './presigned-details.ts';
 import { removalOf } from './presigned-upload.ts';
 import { uuidv7 } from './uuid.ts';
 
@@ -60,7 +60,7 @@ export async function giveUp(
   { metadata: { uploads, jobs }, at }: { readonly metadata: Pick<MetadataStore, 'uploads' | 'jobs'>; readonly at: number },
 ): Promise<void> {
   const { upload, lease } = held;
-  const details = presignedDetails(upload);
+  const details = readableDetails(upload) ?? salvagedDetails(upload);
   const failed = toJson({ ...details, received: null, error: { code: error.code, message: error.message } });
   const patch = { state: 'failed', storageId: null, details: failed } as const;
   const adds = removalOf(details.received, at);

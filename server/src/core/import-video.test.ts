@@ -105,7 +105,7 @@ function node(replies: readonly Reply[], { runs = true, now = Date.now, dead = f
   const files = createFiles({ metadata, pool, intake, now });
   const prober = createProber();
   const presigned = createPresignedUploads({
-    ...{ metadata, pool, intake, files, access, prober, digests, now, supportedTypes },
+    ...{ metadata, pool, intake, files, access, prober, digests, now, supportedTypes, log: silentLog },
     ...{ urlTtlSeconds: 60, strictSize: false, maxOpenUploads: 10 },
   });
   let fetches = 0;

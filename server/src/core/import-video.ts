@@ -199,6 +199,7 @@ async function newImport({ request, caller, options }: NewImport): Promise<{ upl
     owner: caller.owner,
     channelId,
     details,
+    read: presignedDetails,
     createdAt: at,
     expiresAt: at + dayMs,
   });

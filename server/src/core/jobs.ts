@@ -5,6 +5,7 @@ import type { Ref } from './channel.ts';
 import { type Clock, hourMs, minuteMs } from './clock.ts';
 import type { Log } from './log.ts';
 import type { Job, JobStore, NewJob, Segment } from './metadata.ts';
+import { own } from './own.ts';
 import { uuidv7 } from './uuid.ts';
 
 /** Does one job; throws to have it tried again later. Must be safe to repeat. */
@@ -37,7 +38,7 @@ export function createJobRunner({ jobs, handlers, now, log, pollMs = 1000 }: Job
 
   const run = async (job: Job): Promise<void> => {
     try {
-      await handlers[job.kind]?.(job.payload, { signal: stop.signal, attempts: job.attempts });
+      await own(handlers, job.kind)?.(job.payload, { signal: stop.signal, attempts: job.attempts });
       await jobs.done([job.id]);
     } catch (error) {
       // No failure of the job: the next start goes on with it.

@@ -4,11 +4,13 @@ import type { Upload } from './metadata.ts';
 export interface NewUpload extends Pick<Upload, 'id' | 'kind' | 'owner' | 'channelId' | 'createdAt' | 'expiresAt'> {
   /** Of the kind's own type, which has nothing but JSON in it. */
   readonly details: object;
+  /** How the kind reads its rows; throws when it cannot. */
+  readonly read: (upload: Upload) => unknown;
 }
 
-/** The row of an upload that has only just begun. */
-export function newUpload({ details, ...rest }: NewUpload): Upload {
-  return {
+/** The row of an upload that has only just begun. No row is ever made that could not be read again. */
+export function newUpload({ details, read, ...rest }: NewUpload): Upload {
+  const upload: Upload = {
     ...rest,
     state: 'open',
     version: 1,
@@ -16,4 +18,6 @@ export function newUpload({ details, ...rest }: NewUpload): Upload {
     storageId: null,
     result: null,
   };
+  read(upload);
+  return upload;
 }

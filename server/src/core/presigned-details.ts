@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import type { Json } from './bytes.ts';
+import { fail } from './errors.ts';
 import type { IntakeResult } from './intake.ts';
 import type { NewJob, Segment, Upload } from './metadata.ts';
+import { salvage } from './salvage.ts';
 import { uuidv7 } from './uuid.ts';
 
 const json = z.custom<Json>(() => true);
@@ -41,8 +43,35 @@ const details = z.object({
 export type PresignedDetails = Readonly<z.infer<typeof details>>;
 export type Received = Readonly<z.infer<typeof received>>;
 
+/** Fails with `media_failed` when the row is not as this version writes it: all that can be done then is to delete it. */
 export function presignedDetails(upload: Upload): PresignedDetails {
-  return details.parse(upload.details);
+  const known = readableDetails(upload);
+  if (known === undefined) throw fail('media_failed', { message: unreadable.message });
+  return known;
+}
+
+export function readableDetails(upload: Upload): PresignedDetails | undefined {
+  return details.safeParse(upload.details).data;
+}
+
+const unreadable = {
+  code: 'internal_error',
+  message: 'What the server kept of this upload cannot be read. Delete it and upload the file again.',
+} as const;
+
+const nothingKnown: PresignedDetails = {
+  ...{ filename: 'unknown', contentType: 'application/octet-stream', category: 'document', declaredSize: null, maxBytes: 0 },
+  ...{ sha256: null, width: null, height: null, durationSeconds: null, ip: null, urlExpiresAt: 0 },
+  ...{ presign: null, received: null, error: null, sourceUrl: null },
+};
+
+/** What a row still tells that `presignedDetails` refuses: enough to show it, and to remove what was stored for it. */
+export function salvagedDetails(upload: Upload): PresignedDetails {
+  const members = Object.entries<z.ZodType>(details.shape).map(
+    ([name, schema]) => [name, salvage(upload, name, schema)] as const,
+  );
+  const found = Object.fromEntries(members.filter(([, value]) => value !== undefined));
+  return { ...nothingKnown, ...found, error: unreadable };
 }
 
 export function asReceived(result: IntakeResult): Received {

@@ -6,6 +6,7 @@ import type { Clock } from './clock.ts';
 import type { DigestService, Digests } from './digests.ts';
 import type { Files } from './files.ts';
 import type { Intake } from './intake.ts';
+import type { Log } from './log.ts';
 import type { MetadataStore, StoredFile, Upload } from './metadata.ts';
 import type { PresignedDetails } from './presigned-details.ts';
 import type { Prober } from './probe.ts';
@@ -56,6 +57,7 @@ export interface PresignedUploadOptions {
   readonly prober: Prober;
   readonly digests: DigestService;
   readonly now: Clock;
+  readonly log: Log;
   readonly urlTtlSeconds: number;
   readonly strictSize: boolean;
   readonly maxOpenUploads: number;

@@ -4,22 +4,30 @@ import type { PresignedUpload } from './channel.ts';
 import type { ConfiguredChannel } from './channel-pool.ts';
 import { dayMs, minuteMs } from './clock.ts';
 import { completeUpload } from './complete-upload.ts';
+import { saysNothing } from './declared-type.ts';
 import { fail } from './errors.ts';
 import type { IntakeResult } from './intake.ts';
 import { deleteObjectJob } from './jobs.ts';
-import { extensionFor } from './media-types.ts';
+import type { Log } from './log.ts';
+import { essenceOf, extensionFor } from './media-types.ts';
 import type { NewJob, Upload } from './metadata.ts';
 import { newUpload } from './new-upload.ts';
 import { createOpenUploadLimit } from './open-uploads.ts';
-import { abortPresign, asReceived, type PresignedDetails, presignedDetails, type Received } from './presigned-details.ts';
+import {
+  abortPresign,
+  asReceived,
+  type PresignedDetails,
+  presignedDetails,
+  type Received,
+  readableDetails,
+  salvagedDetails,
+} from './presigned-details.ts';
 import type { Media, PresignedUploadOptions, PresignRequest, ReceiveRequest, StartedUpload } from './presigned-types.ts';
 import { storageKey } from './storage-key.ts';
 import { uuidv7 } from './uuid.ts';
 
 /** Uploads live on after their URL so that a slow transfer can finish and a late `complete` is not punished. */
 const graceMs = dayMs;
-/** What programs say when they say nothing of the content (curl calls any body a urlencoded form). */
-const genericTypes = new Set(['application/octet-stream', 'binary/octet-stream', 'application/x-www-form-urlencoded']);
 
 type Ready = Media & { readonly state: 'ready' };
 
@@ -41,7 +49,7 @@ export interface PresignedUploads {
 }
 
 export function createPresignedUploads(options: PresignedUploadOptions): PresignedUploads {
-  const { metadata, pool, intake, files, access, now } = options;
+  const { metadata, pool, intake, files, access, now, log } = options;
   const { uploads } = metadata;
   // Nodes whose clocks differ a little agree.
   const clockToleranceMs = Math.min(15_000, (options.urlTtlSeconds * 1000) / 60);
@@ -89,7 +97,7 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
 
   const remove = async (upload: Upload): Promise<boolean> => {
     for (const writer of writers.get(upload.id) ?? []) writer.abort(fail('not_found', { message: 'The upload was cancelled.' }));
-    const details = presignedDetails(upload);
+    const details = readableDetails(upload) ?? salvagedDetails(upload);
     const jobs = upload.state === 'done' ? [] : [...removalOf(details.received, now()), ...abortPresign(upload, details, now())];
     return uploads.remove(upload.id, upload.version, jobs);
   };
@@ -119,6 +127,7 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
         owner: caller.owner,
         channelId: channel.id,
         details,
+        read: presignedDetails,
         createdAt: now(),
         expiresAt: details.urlExpiresAt + graceMs,
       });
@@ -163,13 +172,13 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
       const stored = await files.get(id);
       if (stored !== undefined) return { state: 'ready', stored, warnings: [] };
       const upload = await uploads.get(id);
-      return upload === undefined ? undefined : pendingMedia(upload);
+      return upload === undefined ? undefined : pendingMedia(upload, log);
     },
 
     async listPending({ state, limit, offset }) {
       const states = [state === 'failed' ? 'failed' : 'open'] as const;
       const { items, total } = await uploads.list({ kinds: ['presigned', 'import'], states, limit, offset });
-      return { items: items.map(pendingMedia).filter((media) => media !== undefined), total };
+      return { items: items.map((upload) => pendingMedia(upload, log)).filter((media) => media !== undefined), total };
     },
 
     async cancel(id) {
@@ -199,10 +208,15 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
 }
 
 /** Undefined for uploads that are not media (any more). */
-function pendingMedia(upload: Upload): Media | undefined {
+function pendingMedia(upload: Upload, log: Log): Media | undefined {
   if (upload.kind !== 'presigned' && upload.kind !== 'import') return undefined;
   if (upload.state === 'done' || upload.state === 'aborted') return undefined;
-  return { state: upload.state === 'failed' ? 'failed' : 'uploading', upload, details: presignedDetails(upload) };
+  const details = readableDetails(upload);
+  if (details === undefined) {
+    log.warn({ upload: upload.id }, 'An upload cannot be read: it is shown as failed until it is deleted or expires');
+    return { state: 'failed', upload, details: salvagedDetails(upload) };
+  }
+  return { state: upload.state === 'failed' ? 'failed' : 'uploading', upload, details };
 }
 
 /** Jobs that remove received bytes nobody needs any more. */
@@ -212,19 +226,15 @@ export function removalOf(received: Received | null, at: number): readonly NewJo
 
 function checkDeclared({ contentType, size }: ReceiveRequest, details: PresignedDetails): void {
   if (size !== undefined && size > details.maxBytes) throw fail('too_large', { details: { max_size: details.maxBytes } });
-  const given = contentType?.split(';')[0]?.trim().toLowerCase();
+  if (saysNothing(contentType)) return;
+  const given = essenceOf(contentType) ?? contentType;
   // Heic and heif are two names of one family.
-  if (!given || genericTypes.has(given) || given === details.contentType) return;
-  if (family(given) === family(details.contentType)) return;
+  if (given?.replace('image/heif', 'image/heic') === details.contentType.replace('image/heif', 'image/heic')) return;
   throw fail('content_type_mismatch', {
     status: 415,
     message: `This URL is for ${details.contentType}, but the request says ${given}.`,
     details: { declared: details.contentType, received: given },
   });
-}
-
-function family(contentType: string): string {
-  return contentType.replace('image/heif', 'image/heic').replace('image/jpg', 'image/jpeg');
 }
 
 function pick(request: PresignRequest): Omit<PresignedDetails, 'urlExpiresAt' | 'presign'> {

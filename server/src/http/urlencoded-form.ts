@@ -2,7 +2,9 @@ import type { ByteSource } from '../core/bytes.ts';
 import { fail } from '../core/errors.ts';
 
 /** Text fields by name, without a prototype (`__proto__` is a name like any other). The first of a name counts. */
-export type Fields = Readonly<Record<string, string>>;
+export interface Fields {
+  readonly [name: string]: string;
+}
 
 /** Reads an application/x-www-form-urlencoded body. Throws `too_large` above `maxBytes`, `bad_request` above `maxFields` (default 1000). */
 export async function readUrlencoded(

@@ -1,4 +1,5 @@
 import { type ErrorCode, fail, type StowageError } from '../../core/errors.ts';
+import { own } from '../../core/own.ts';
 import type { HttpResponse } from '../shared/http-client.ts';
 import type { Redact } from '../shared/redact.ts';
 import { failForStatus, retryAfterMs } from '../shared/status.ts';
@@ -83,6 +84,6 @@ function hintedWaitMs(response: HttpResponse, words: string): number | undefined
   if (seconds !== undefined) return Number(seconds) * 1000;
   const [, count, unit] = /retry .*?\bin (?:about )?(\d+|an?) (second|minute|hour)/i.exec(words) ?? [];
   if (count === undefined || unit === undefined) return undefined;
-  const unitMs = { second: 1000, minute: 60_000, hour: 3_600_000 }[unit.toLowerCase()] ?? 0;
+  const unitMs = own({ second: 1000, minute: 60_000, hour: 3_600_000 }, unit.toLowerCase()) ?? 0;
   return (Number(count) || 1) * unitMs;
 }

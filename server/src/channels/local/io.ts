@@ -1,4 +1,5 @@
 import { type ErrorCode, fail, isStowageError, type StowageError } from '../../core/errors.ts';
+import { own } from '../../core/own.ts';
 
 type Callback<T> = (error: NodeJS.ErrnoException | null, value: T) => void;
 
@@ -44,7 +45,7 @@ const codes: Readonly<Record<string, ErrorCode>> = {
 
 function mapErrno(error: unknown): StowageError {
   const errno = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return fail(codes[errno] ?? 'service_unavailable', { cause: error });
+  return fail(own(codes, errno) ?? 'service_unavailable', { cause: error });
 }
 
 /** The `errno` name behind an error of `io`. */

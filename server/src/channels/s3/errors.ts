@@ -1,4 +1,5 @@
 import { type ErrorCode, type ErrorDetails, fail, type StowageError } from '../../core/errors.ts';
+import { own } from '../../core/own.ts';
 import type { Redact } from '../shared/redact.ts';
 import { retryAfterMs } from '../shared/status.ts';
 
@@ -87,7 +88,7 @@ function fromAnswer(error: SdkError, status: number, context: ErrorContext): Sto
     message: `${place(context)}: ${describe(error, status, context)}`,
     ...(wait !== undefined && { retryAfterMs: wait }),
   };
-  return fail(codesByName[error.name] ?? codesByStatus[status] ?? codeByClass(status), details);
+  return fail(own(codesByName, error.name) ?? codesByStatus[status] ?? codeByClass(status), details);
 }
 
 // A 2xx here is an answer that could not be read, or an error sent after the status line (CompleteMultipartUpload, CopyObject).
@@ -96,7 +97,7 @@ function codeByClass(status: number): ErrorCode {
 }
 
 function describe(error: SdkError, status: number, context: ErrorContext): string {
-  const hint = hints[error.name];
+  const hint = own(hints, error.name);
   // Answers to HEAD have no body, hence neither code nor text.
   const named = /^[A-Za-z]{3,80}$/.test(error.name) && !/^(Unknown|Error|SyntaxError)/.test(error.name) ? `${error.name} ` : '';
   const text = /^(Unknown|UnknownError)?$/.test(error.message) ? '' : `: ${words(error.message, context)}`;

@@ -102,7 +102,7 @@ function grantableExpiry(value: unknown, caller: Caller): number | null {
 
 function readExpiry(value: unknown): number | null {
   if (value === undefined || value === null || value === '') return null;
-  const at = typeof value === 'number' ? value : Date.parse(String(value));
+  const at = typeof value === 'number' ? value : Date.parse(typeof value === 'string' ? value : '');
   if (!Number.isFinite(new Date(at).getTime()))
     throw fail('validation_error', { message: 'expiresAt must be an ISO 8601 time.' });
   return Math.trunc(at);

@@ -1,19 +1,21 @@
-/** Media API 2.1: what may be uploaded, and as what. */
-export const categories = {
-  'image/jpeg': 'image',
-  'image/png': 'image',
-  'image/gif': 'image',
-  'image/webp': 'image',
-  'image/heic': 'image',
-  'image/heif': 'image',
-  'video/mp4': 'video',
-  'application/pdf': 'document',
-} as const;
+export type MediaCategory = 'image' | 'video' | 'document';
 
-export type MediaCategory = (typeof categories)[keyof typeof categories];
+// A Map: the type comes from outside, and every object literal seems to have a `constructor`.
+const categories: ReadonlyMap<string, MediaCategory> = new Map([
+  ['image/jpeg', 'image'],
+  ['image/png', 'image'],
+  ['image/gif', 'image'],
+  ['image/webp', 'image'],
+  ['image/heic', 'image'],
+  ['image/heif', 'image'],
+  ['video/mp4', 'video'],
+  ['application/pdf', 'document'],
+]);
 
-export const supportedTypes = Object.keys(categories);
+/** Media API 2.1: what may be uploaded. */
+export const supportedTypes: readonly string[] = [...categories.keys()];
 
+/** As what it may be uploaded. */
 export function mediaCategory(contentType: string): MediaCategory | undefined {
-  return categories[contentType as keyof typeof categories];
+  return categories.get(contentType);
 }

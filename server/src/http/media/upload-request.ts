@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { declaredType } from '../../core/declared-type.ts';
 import { fail, type StowageError } from '../../core/errors.ts';
 import type { PresignRequest } from '../../core/presigned-types.ts';
 import type { HttpSettings } from '../deps.ts';
@@ -50,9 +51,9 @@ export function readUploadRequest(body: Body, settings: HttpSettings): Omit<Pres
       parsed.error.issues.map((issue) => ({ field: String(issue.path[0] ?? ''), message: issue.message, code: issue.code })),
     );
   const { data } = parsed;
-  const contentType = data.content_type.split(';')[0]?.trim().toLowerCase() ?? '';
-  const category = mediaCategory(contentType);
-  if (category === undefined) throw unsupported(data.content_type);
+  const contentType = declaredType(data.content_type, data.filename);
+  const category = contentType && mediaCategory(contentType);
+  if (!contentType || !category) throw unsupported(data.content_type);
   const maxBytes = settings.maxBytesOf[category];
   if (data.size == null && settings.requireSize)
     throw invalid([{ field: 'size', message: 'size is required.', code: 'required' }]);

@@ -1,4 +1,5 @@
 import type { StowageError } from '../../core/errors.ts';
+import { own } from '../../core/own.ts';
 
 /** How a channel group says its failures (Upload API 1.11); clients show or parse these texts. */
 export interface ChannelTexts {
@@ -51,7 +52,7 @@ const texts: Readonly<Record<string, ChannelTexts>> = {
 export function channelTexts(group: string): ChannelTexts {
   const label = group.charAt(0).toUpperCase() + group.slice(1);
   return (
-    texts[group] ?? {
+    own(texts, group) ?? {
       label,
       none: `Error: No ${label} channel configured`,
       failed: (message) => `Error: ${label} upload failed - ${message}`,

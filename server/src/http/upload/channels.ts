@@ -16,11 +16,7 @@ export async function getChannels(request: FastifyRequest, reply: FastifyReply, 
   }
   const all = queryOf(request.url).includeDisabled === 'true';
   const channels = all ? deps.pool.all() : await deps.pool.available();
-  const answer: Record<string, { name: string; type: string }[]> = Object.fromEntries(groups.map((group) => [group, []]));
-  for (const { group, name, label } of channels) {
-    const listed = answer[group] ?? [];
-    listed.push({ name, type: label });
-    answer[group] = listed;
-  }
-  return reply.header('cache-control', 'private, no-store').send(answer);
+  const answer = new Map<string, { name: string; type: string }[]>(groups.map((group) => [group, []]));
+  for (const { group, name, label } of channels) answer.set(group, [...(answer.get(group) ?? []), { name, type: label }]);
+  return reply.header('cache-control', 'private, no-store').send(Object.fromEntries(answer));
 }

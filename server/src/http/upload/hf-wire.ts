@@ -12,7 +12,7 @@ const sampleBytes = 512;
 /** Upload API 3.2, request of step 1. */
 export function readDirectRequest(body: Body): Omit<DirectRequest, 'ip'> {
   const { fileName, sha256, fileSample } = body;
-  const size = Number(body.fileSize);
+  const size = numberIn(body.fileSize);
   if (typeof fileName !== 'string' || !fileName || typeof sha256 !== 'string' || typeof fileSample !== 'string' || !(size > 0)) {
     throw fail('bad_request', { message: 'Missing required fields: fileSize, fileName, sha256, fileSample' });
   }
@@ -32,7 +32,7 @@ export function readDirectRequest(body: Body): Omit<DirectRequest, 'ip'> {
 /** Upload API 3.4, request of step 3. */
 export function readDirectCommit(body: Body): DirectCommit {
   const { fullId, filePath, sha256 } = body;
-  const size = Number(body.fileSize);
+  const size = numberIn(body.fileSize);
   if (
     typeof fullId !== 'string' ||
     !fullId ||
@@ -65,6 +65,11 @@ export function sayDirectError(
 
 function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** NaN for what is neither a number nor a text: an object may not even be one that `Number` can read. */
+function numberIn(value: unknown): number {
+  return typeof value === 'number' || typeof value === 'string' ? Number(value) : Number.NaN;
 }
 
 function hexDigest(value: string): string {
