@@ -171,7 +171,7 @@ export function pdf(text: string, size = 0): Buffer {
 export function presignRequest(fields: Partial<PresignRequest> = {}): PresignRequest {
   return {
     ...{ filename: 'paper.pdf', contentType: 'application/pdf', category: 'document', size: null, maxBytes: 1_000_000 },
-    ...{ sha256: null, width: null, height: null, durationSeconds: null, ip: null },
+    ...{ sha256: null, width: null, height: null, durationSeconds: null, ip: null, direct: false },
     ...fields,
   };
 }

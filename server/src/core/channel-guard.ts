@@ -223,6 +223,8 @@ function guardPresign(presign: Presign, run: Run): Presign {
   const finish = presign.finish?.bind(presign);
   return {
     provider: presign.provider,
+    ...(presign.onRequest && { onRequest: true }),
+    ...(presign.accepts && { accepts: presign.accepts.bind(presign) }),
     start: (call) => run('presign_start', call.signal, (signal) => presign.start({ ...call, signal }), { retry: true }),
     head: (state, call) => run('presign_head', call.signal, (signal) => presign.head(state, { signal }), { retry: true }),
     ...(finish && {

@@ -155,6 +155,10 @@ export interface PresignedPart {
 export interface Presign {
   /** Shown as `provider` by the Media API. */
   readonly provider: 'r2' | 'cloudflare_images';
+  /** True when only clients that ask for it are sent to the store, because it does not take what every client sends. Others use the relay. */
+  readonly onRequest?: boolean;
+  /** False when the store does not take such a file (type or size), by whatever way. Absent: it takes all. */
+  accepts?(file: Pick<PresignOptions, 'contentType' | 'size'>): boolean;
   /** Undefined when this store does not take such a file (type or size); core then takes another channel. */
   start(options: PresignOptions): Promise<PresignedUpload | undefined>;
   /** What arrived so far, or undefined. */
@@ -187,6 +191,8 @@ export interface PresignedUpload {
   readonly headers: Readonly<Record<string, string>>;
   /** Multipart field name (POST). */
   readonly fieldName?: string;
+  /** When the address stops working, where the store sets that itself; otherwise it lives as long as was asked for. */
+  readonly expiresAt?: number;
   /** Whatever `head` and `abort` need; free of secrets. */
   readonly state: Json;
 }

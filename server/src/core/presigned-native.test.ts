@@ -180,3 +180,38 @@ it('bytes that are exchanged while complete looks at them are looked at again', 
   expect(store.refs.size).toBe(1);
   await world.stop();
 });
+
+it('a store that must be asked for is used by those who ask; what it does not take goes elsewhere by either way', async () => {
+  const { channel } = addressedStore(true);
+  const { presign } = channel as { presign: Presign };
+  const expiresAt = Date.UTC(2026, 10, 1) + 60_000;
+  Object.assign(presign, {
+    onRequest: true,
+    accepts: ({ contentType }: { contentType: string }) => contentType === 'application/pdf',
+    start: async ({ key }: { key: string }) => ({
+      method: 'POST',
+      url: 'https://store.example/',
+      headers: {},
+      expiresAt,
+      state: key,
+    }),
+  });
+  const pictures = configured(channel, 'pictures');
+  const other = configured(watchedChannel(), 'other');
+  const world = await createWorld({ channels: [pictures, other] });
+  const node = world.node();
+  const begin = (fields: Parameters<typeof presignRequest>[0]) => node.presigned.start(presignRequest(fields), world.caller);
+  const relayed = await begin({});
+  expect([relayed.channel.id, relayed.target, relayed.details.urlExpiresAt]).toEqual([
+    pictures.id,
+    undefined,
+    world.now() + urlTtlSeconds * 1000,
+  ]);
+  const asked = await begin({ direct: true });
+  expect([asked.channel.id, asked.target?.method, asked.details.urlExpiresAt]).toEqual([pictures.id, 'POST', expiresAt]);
+  for (const direct of [true, false]) {
+    const elsewhere = await begin({ direct, contentType: 'image/png', filename: 'a.png', category: 'image' });
+    expect([elsewhere.channel.id, elsewhere.target]).toEqual([other.id, undefined]);
+  }
+  await world.stop();
+});

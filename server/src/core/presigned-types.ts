@@ -22,6 +22,8 @@ export interface PresignRequest {
   readonly height: number | null;
   readonly durationSeconds: number | null;
   readonly ip: string | null;
+  /** The client takes an address of the store's own, whatever it wants sent there. */
+  readonly direct: boolean;
 }
 
 export interface StartedUpload {

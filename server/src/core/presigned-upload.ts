@@ -118,7 +118,7 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
       });
       const details: PresignedDetails = {
         ...pick(request),
-        urlExpiresAt: now() + options.urlTtlSeconds * 1000,
+        urlExpiresAt: target?.expiresAt ?? now() + options.urlTtlSeconds * 1000,
         presign: target === undefined ? null : { key, state: target.state },
       };
       const upload = newUpload({
@@ -238,7 +238,7 @@ function checkDeclared({ contentType, size }: ReceiveRequest, details: Presigned
 }
 
 function pick(request: PresignRequest): Omit<PresignedDetails, 'urlExpiresAt' | 'presign'> {
-  const { size, ...rest } = request;
+  const { size, direct: _, ...rest } = request;
   return { ...rest, declaredSize: size, received: null, error: null, sourceUrl: null };
 }
 
@@ -259,15 +259,16 @@ async function chooseTarget({ request, channels, options }: TargetChoice): Promi
   const key = storageKey(uuidv7(options.now()), extensionFor(request.filename, request.contentType), options.now());
   for (const channel of channels) {
     const { presign, limits } = channel.channel;
-    if (presign === undefined) {
+    const file = { contentType: request.contentType, ...(request.size !== null && { size: request.size }) };
+    if (presign?.accepts?.(file) === false) continue;
+    if (presign === undefined || (presign.onRequest && !request.direct)) {
       if (limits.maxBytes !== undefined && limits.segment === undefined && (request.size ?? 0) > limits.maxBytes) continue;
       return { channel, target: undefined, key };
     }
     const target = await presign.start({
+      ...file,
       key,
-      contentType: request.contentType,
       filename: request.filename,
-      ...(request.size !== null && { size: request.size }),
       ...(request.sha256 !== null && { sha256: request.sha256 }),
       expiresInSeconds: options.urlTtlSeconds,
       signal: AbortSignal.timeout(30_000),

@@ -37,8 +37,12 @@ describe('pictures straight to Cloudflare Images', () => {
     readonly upload_method: { readonly method: string; readonly content_type: string; readonly field_name: string | null };
   }
 
-  async function presign(filename: string, content_type: string, size = fixture(filename).length): Promise<Presigned> {
-    const body = JSON.stringify({ filename, content_type, size });
+  async function presign(
+    filename: string,
+    content_type: string,
+    { size = fixture(filename).length, direct = true } = {},
+  ): Promise<Presigned> {
+    const body = JSON.stringify({ filename, content_type, size, ...(direct && { direct }) });
     const answer = await user.call('/media/upload', '-H', 'Content-Type: application/json', '-d', body);
     expect(answer.status, answer.text).toBe(201);
     return JSON.parse(answer.text).data;
@@ -106,7 +110,7 @@ describe('pictures straight to Cloudflare Images', () => {
     const path = join(folder, 'large');
     const bytes = fixture(filename);
     await writeFile(path, sizeBytes === undefined ? bytes : Buffer.concat([bytes, Buffer.alloc(sizeBytes - bytes.length)]));
-    const presigned = await presign(filename, type, sizeBytes);
+    const presigned = await presign(filename, type, sizeBytes === undefined ? {} : { size: sizeBytes });
     expect(presigned.provider).toBe('local');
     expect(new URL(presigned.upload_url).origin).toBe(stowage.url);
     const sent =
@@ -115,6 +119,21 @@ describe('pictures straight to Cloudflare Images', () => {
     const { status, data } = await complete(presigned);
     expect(status).toBe(200);
     expect(data).toMatchObject({ status: 'ready', content_type: type });
+  });
+
+  it.each([
+    ['raw bytes by PUT', (url: string) => ['-T', fixturePath('photo.jpg'), '-H', 'Content-Type: image/jpeg', url]],
+    ['a form by POST', (url: string) => ['-F', `file=@${fixturePath('photo.jpg')}`, url]],
+  ])('a client that does not ask for it sends %s through the server, and the picture lies at Cloudflare', async (_, args) => {
+    const before = uploaded();
+    const presigned = await presign('photo.jpg', 'image/jpeg', { direct: false });
+    expect(new URL(presigned.upload_url).origin).toBe(stowage.url);
+    expect(presigned).toMatchObject({ provider: 'cloudflare_images', upload_method: { method: 'POST', field_name: 'file' } });
+    expect(Number(await curl('-o', '/dev/null', '-w', '%{http_code}', ...args(presigned.upload_url)))).toBe(200);
+    expect((await complete(presigned)).data).toMatchObject({ status: 'ready', content_type: 'image/jpeg' });
+    expect(uploaded()).toBe(before + 1);
+    await user.call(`/media/${presigned.media_id}`, '-X', 'DELETE');
+    await eventually(() => expect(uploaded()).toBe(before));
   });
 
   it('a picture the basic upload brings there that it does not take goes to another channel too', async () => {

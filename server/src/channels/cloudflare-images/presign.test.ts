@@ -46,6 +46,7 @@ describe('cloudflare_images direct upload', () => {
       url: expect.stringContaining(`/upload/${emulatedAccount.deliveryHash}/stowage-presign_-`),
       headers: {},
       fieldName: 'file',
+      expiresAt: expect.any(Number),
       state: { id: expect.stringMatching(/^stowage-presign_-\d+\.png$/) },
     });
     expect(await channel.presign?.head(upload.state, { signal })).toBeUndefined();
@@ -82,9 +83,10 @@ describe('cloudflare_images direct upload', () => {
     [999_999, 360 * minuteMs],
   ])('%i seconds become an expiry that Cloudflare takes', async (expiresInSeconds, expectedMs) => {
     const { channel, emulator } = await emulatedChannel();
-    await start(channel, { expiresInSeconds });
+    const { expiresAt } = await start(channel, { expiresInSeconds });
     const [draft] = [...emulator.images.values()];
     expect(Math.abs((draft?.expiresAt ?? 0) - Date.now() - expectedMs)).toBeLessThan(minuteMs);
+    expect(expiresAt).toBe(draft?.expiresAt);
   });
 
   it.each([-1, 1])('works with a clock that is %i day off', async (days) => {
@@ -92,6 +94,7 @@ describe('cloudflare_images direct upload', () => {
     emulator.advance(days * 1440 * minuteMs);
     const upload = await start(channel);
     expect(emulator.calls.map(({ name, status }) => `${name} ${status}`)).toEqual(['draft 400', 'draft 200']);
+    expect(Math.abs((upload.expiresAt ?? 0) - Date.now() - 30 * minuteMs)).toBeLessThan(minuteMs);
     expect((await send(upload, form(png))).status).toBe(200);
   });
 

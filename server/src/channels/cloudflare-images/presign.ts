@@ -1,6 +1,6 @@
 import type { Presign, PresignOptions } from '../../core/channel.ts';
 import { isStowageError } from '../../core/errors.ts';
-import type { CloudflareApi, Draft, DraftRequest } from './api.ts';
+import type { CloudflareApi, Draft } from './api.ts';
 import { idOf, imageIdOf, metadataOf, refOf } from './ref.ts';
 import { type CloudflareImagesSettings, maxImageBytes } from './settings.ts';
 
@@ -8,15 +8,19 @@ const formats = ['image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/sv
 const marginSeconds = 30;
 const shortestSeconds = 2 * 60;
 const longestSeconds = 6 * 3600;
+/** What Cloudflare takes when it is not told. */
+const usualSeconds = 30 * 60;
 
 /** Direct creator upload: one form with a field `file`, straight from the client to Cloudflare. */
 export function createPresign(api: CloudflareApi, settings: CloudflareImagesSettings): Presign {
   return {
     provider: 'cloudflare_images',
+    onRequest: settings.directUpload !== 'always',
+    accepts: (file) => takes(file, settings),
     start: async (options) => {
       if (!takes(options, settings)) return undefined;
-      const draft = await createDraft(api, settings, options);
-      return { method: 'POST', url: draft.uploadUrl, headers: {}, fieldName: 'file', state: { id: draft.id } };
+      const { draft, expiresAt } = await createDraft(api, settings, options);
+      return { method: 'POST', url: draft.uploadUrl, headers: {}, fieldName: 'file', expiresAt, state: { id: draft.id } };
     },
     head: async (state, { signal }) => {
       const id = idOf(state);
@@ -32,29 +36,40 @@ export function createPresign(api: CloudflareApi, settings: CloudflareImagesSett
 }
 
 /** A file whose size is not known might turn out too large when it is too late to take another way. */
-function takes({ contentType, size }: PresignOptions, { acceptHeic }: CloudflareImagesSettings): boolean {
+function takes(
+  { contentType, size }: Pick<PresignOptions, 'contentType' | 'size'>,
+  { acceptHeic }: CloudflareImagesSettings,
+): boolean {
   const type = contentType.split(';')[0]?.trim().toLowerCase() ?? '';
   const known = formats.includes(type) || (acceptHeic && type === 'image/heic');
   return known && size !== undefined && size <= maxImageBytes;
 }
 
-async function createDraft(api: CloudflareApi, settings: CloudflareImagesSettings, options: PresignOptions): Promise<Draft> {
+interface TimedDraft {
+  readonly draft: Draft;
+  readonly expiresAt: number;
+}
+
+async function createDraft(api: CloudflareApi, settings: CloudflareImagesSettings, options: PresignOptions): Promise<TimedDraft> {
   const request = {
     // a custom id and signed addresses exclude each other
     id: settings.requireSignedUrls ? undefined : imageIdOf(options.key),
     metadata: metadataOf(options.key),
     requireSignedUrls: settings.requireSignedUrls,
   };
+  const expiresAt = expiryOf(options.expiresInSeconds);
   try {
-    return await api.createDraft({ ...request, expiry: expiryOf(options.expiresInSeconds) }, options.signal);
+    const draft = await api.createDraft({ ...request, expiry: new Date(expiresAt).toISOString() }, options.signal);
+    return { draft, expiresAt };
   } catch (error) {
     // a clock that is wrong puts the expiry outside of what is allowed: Cloudflare's own half hour does not depend on it
     if (!isStowageError(error, 'channel_refused')) throw error;
-    return api.createDraft({ ...request, expiry: undefined }, options.signal);
+    const draft = await api.createDraft({ ...request, expiry: undefined }, options.signal);
+    return { draft, expiresAt: Date.now() + usualSeconds * 1000 };
   }
 }
 
-function expiryOf(seconds: number): DraftRequest['expiry'] {
+function expiryOf(seconds: number): number {
   const clamped = Math.min(Math.max(seconds, shortestSeconds + marginSeconds), longestSeconds - marginSeconds);
-  return new Date(Date.now() + clamped * 1000).toISOString();
+  return Date.now() + clamped * 1000;
 }

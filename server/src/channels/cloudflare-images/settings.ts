@@ -28,6 +28,12 @@ export const cloudflareImagesSettings = z.strictObject({
     .describe('Store images so that delivery addresses need a signature. Such images get ids of Cloudflare instead of ours.'),
   signingKey: secret('Key that signs delivery addresses (Images, Keys in the dashboard).').optional(),
   signedUrlSeconds: z.int().min(60).default(86_400).describe('How long a signed delivery address works.'),
+  directUpload: z
+    .enum(['auto', 'always'])
+    .default('auto')
+    .describe(
+      'Which clients of the Media API upload straight to Cloudflare, which takes forms only: `auto` those that send `"direct": true`, `always` all. The others upload through Stowage, as a form or as raw bytes.',
+    ),
   acceptHeic: z
     .boolean()
     .default(false)

@@ -63,10 +63,6 @@ describe('Telegram going wrong while storing', () => {
     [{ status: 401, body: '{"ok":false,"error_code":401,"description":"Unauthorized"}' }, 'channel_unauthorized'],
     [{ status: 404, body: '{"ok":false,"error_code":404,"description":"Not Found"}' }, 'channel_unauthorized'],
     [{ status: 400, body: '{"ok":false,"error_code":400,"description":"Bad Request: chat not found"}' }, 'channel_refused'],
-    [
-      { status: 400, body: '{"ok":false,"error_code":400,"description":"upgraded","parameters":{"migrate_to_chat_id":-1009}}' },
-      'channel_refused',
-    ],
   ])('%j -> %s', async (answer, code) => {
     const { channel, emulator } = await telegramScene();
     emulator.faults.add('sendDocument', { kind: 'status', when: 'before', ...answer });

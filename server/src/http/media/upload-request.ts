@@ -26,6 +26,9 @@ export const uploadRequestSchema = z.object({
   width: pixels.nullish(),
   height: pixels.nullish(),
   duration: positive.nullish(),
+  direct: z.boolean('direct must be true or false.').nullish().meta({
+    description: 'The client follows upload_method exactly, so upload_url may be an address of the store that takes nothing else',
+  }),
   sha256: z.string().nullish().meta({ description: 'SHA-256 of the file, hexadecimal or base64; verified' }),
 });
 
@@ -64,6 +67,7 @@ export function readUploadRequest(body: Body, settings: HttpSettings): Omit<Pres
     category,
     size: data.size ?? null,
     maxBytes,
+    direct: data.direct ?? false,
     sha256: data.sha256 == null ? null : sha256Hex(data.sha256),
     width: data.width ?? null,
     height: data.height ?? null,
