@@ -83,6 +83,7 @@ async function finish(upload: Upload, details: PresignedDetails, options: Presig
     filename: details.filename,
     contentType: verdict.contentType,
     path: (attempt) => (attempt === 0 ? mediaPath(upload.id, details.filename, verdict.contentType) : undefined),
+    givenOnce: true,
     ...verdict.facts,
     uploader: upload.owner,
     ip: details.ip,

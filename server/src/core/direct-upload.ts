@@ -6,7 +6,7 @@ import type { DirectPlan, DirectUpload } from './channel.ts';
 import type { ChannelPool, ConfiguredChannel } from './channel-pool.ts';
 import { type Clock, dayMs } from './clock.ts';
 import { fail } from './errors.ts';
-import { type NameMode, nameCandidates } from './file-id.ts';
+import { isGivenOnce, type NameMode, nameCandidates } from './file-id.ts';
 import type { Files } from './files.ts';
 import { deleteObjectJob } from './jobs.ts';
 import { extensionFor } from './media-types.ts';
@@ -164,6 +164,7 @@ export function createDirectUploads({ metadata, pool, files, now }: DirectUpload
           filename: known.filename,
           contentType: known.contentType,
           path: startingWith(known.path, nameCandidates({ ...known, mode: known.nameMode })),
+          givenOnce: isGivenOnce(known.nameMode),
           uploader: caller.token?.id ?? null,
           ip: known.ip,
           upload: { id, version: upload.version, result: { fileId, url: put.url } },

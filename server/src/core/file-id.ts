@@ -7,6 +7,11 @@ import { clampUtf8, cleanSegment, cleanText, decodeOnce, MAX_SEGMENT_BYTES } fro
 /** Upload API 1.7, `uploadNameType`. */
 export type NameMode = 'default' | 'index' | 'origin' | 'short';
 
+/** Whether names of this mode are made up here, and so never given to another file. */
+export function isGivenOnce(mode: NameMode): boolean {
+  return mode !== 'origin';
+}
+
 export interface NameRequest {
   readonly mode: NameMode;
   /** As the caller gave it. */

@@ -15,6 +15,7 @@ export interface FileToAdd {
   readonly filename: string;
   readonly contentType: string;
   readonly path: NewFile['path'];
+  readonly givenOnce: boolean;
   readonly width?: number | null | undefined;
   readonly height?: number | null | undefined;
   readonly durationSeconds?: number | null | undefined;
@@ -78,6 +79,7 @@ function newFile(input: FileToAdd, at: number): NewFile {
       label: 'None',
       uploader: input.uploader,
       ip: input.ip,
+      givenOnce: input.givenOnce,
       createdAt: at,
       updatedAt: at,
     },

@@ -73,6 +73,7 @@ async function record({ request, caller, options }: ImageImport, stored: IntakeR
   const added = await options.files.add({
     ...{ id, bytes: stored, filename, contentType, ...facts },
     path: (attempt) => (attempt === 0 ? mediaPath(id, filename, contentType) : undefined),
+    givenOnce: true,
     uploader: caller.owner,
     ip: request.ip,
   });

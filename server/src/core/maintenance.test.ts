@@ -170,7 +170,7 @@ describe('reclaim', () => {
     });
   const add = (on: Node, bytes: IntakeResult) =>
     on.files.add({
-      ...{ bytes, filename: 'a.pdf', contentType: 'application/pdf', uploader: null, ip: null },
+      ...{ bytes, filename: 'a.pdf', contentType: 'application/pdf', uploader: null, ip: null, givenOnce: true },
       path: () => `${bytes.storageId}.pdf`,
     });
 

@@ -4,7 +4,7 @@ import { type ChunkedDetails, chunkedDetails, type NamingWishes } from './chunke
 import { ChunkedRefusal, type ChunkedUploadOptions, type Merged } from './chunked-types.ts';
 import { dayMs } from './clock.ts';
 import { fail } from './errors.ts';
-import { nameCandidates } from './file-id.ts';
+import { isGivenOnce, nameCandidates } from './file-id.ts';
 import { hashOfParts } from './hash.ts';
 import type { InFlight } from './in-flight.ts';
 import { joinLastChunk } from './join-last-chunk.ts';
@@ -90,6 +90,7 @@ async function makeFile(request: MergeRequest, upload: Upload, parts: readonly U
   const objects = joinSegments(await collectSegments({ request, channel, details, parts }));
   const contentType = await sniffObjects(request, channel, details, objects);
   const fullUrl = wishes.fullUrl ?? details.fullUrl ?? false;
+  const mode = wishes.nameMode ?? details.nameMode ?? 'default';
   const id = uuidv7(options.now());
   const stored = await options.files.add({
     id,
@@ -97,11 +98,12 @@ async function makeFile(request: MergeRequest, upload: Upload, parts: readonly U
     filename: details.filename,
     contentType,
     path: nameCandidates({
-      mode: wishes.nameMode ?? details.nameMode ?? 'default',
+      mode,
       filename: details.filename,
       contentType,
       folder: wishes.folder ?? details.folder ?? '',
     }),
+    givenOnce: isGivenOnce(mode),
     uploader: caller.token?.id ?? null,
     ip: details.ip,
     upload: { id: upload.id, version: upload.version, result: { fileId: id, fullUrl } },

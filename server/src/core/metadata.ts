@@ -73,6 +73,11 @@ export interface FileRecord {
   /** Token id, or null for an auth code or an anonymous caller. */
   readonly uploader: string | null;
   readonly ip: string | null;
+  /**
+   * The path was made up by the server: it is this file's for all time, and no other's once this one is gone, so that caches may hold it for ever.
+   * A path that a caller chose is free again after a deletion.
+   */
+  readonly givenOnce: boolean;
   readonly createdAt: number;
   readonly updatedAt: number;
 }
@@ -97,7 +102,7 @@ export interface NewFile {
   readonly blob: Blob;
   readonly replica: Replica;
   /**
-   * The path to try at the `attempt`th time (0, 1, 2, ...); the first free one is claimed atomically. Undefined gives up with `conflict`.
+   * The path to try at the `attempt`th time (0, 1, 2, ...); the first one that is free and not spent is claimed atomically. Undefined gives up with `conflict`.
    * Called inside the transaction: pure and quick.
    */
   readonly path: (attempt: number) => string | undefined;
@@ -117,7 +122,7 @@ export interface FileStore {
   /** Newest first. `total` counts all that match. */
   list(query: FileQuery): Promise<{ readonly items: readonly FileRecord[]; readonly total: number }>;
   /**
-   * Removes the file; when no other file points to its blob, the blob and its replicas too, adding for every segment the job that
+   * Removes the file; a path that is given once is spent from then on. When no other file points to its blob, the blob and its replicas too, adding for every segment the job that
    * `cleanup` makes. False when there was no such file.
    */
   remove(id: string, cleanup: (channelId: string, segment: Segment) => NewJob): Promise<boolean>;

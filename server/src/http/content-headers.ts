@@ -9,8 +9,7 @@ export interface ContentDescription {
   readonly contentType: string;
   /** Save instead of show. Default false. */
   readonly download?: boolean;
-  /** Default: anybody may keep it for ever, since a link never changes its bytes. */
-  readonly cacheControl?: string;
+  readonly cacheControl: string;
 }
 
 /**
@@ -36,7 +35,7 @@ export function contentHeaders({
     'Cross-Origin-Resource-Policy': 'cross-origin',
     'Access-Control-Allow-Origin': '*',
     'Access-Control-Expose-Headers': 'Content-Length, Content-Range, ETag, Accept-Ranges',
-    'Cache-Control': cacheControl ?? 'public, max-age=31536000, immutable',
+    'Cache-Control': cacheControl,
   };
 }
 

@@ -3,14 +3,14 @@ import type { FileRecord, NewFile } from '../core/metadata.ts';
 import type { Flavor } from './flavor.ts';
 import { fileRow } from './rows.ts';
 import type { FileRow } from './schema.ts';
-import { all, dynamic, run, statement, type Work } from './work.ts';
+import { all, dynamic, first, run, statement, type Work } from './work.ts';
 
 /** A `path` that never gives up would hold the transaction for ever. */
 const maxAttempts = 100_000;
 const firstWindow = 16;
 const largestWindow = 1024;
 
-/** Writes the file under the first of its paths that is free. Throws `conflict` when there is none. */
+/** Writes the file under the first of its paths that is neither taken nor spent. Throws `conflict` when there is none. */
 export function pathClaim({ db, isIn, lockKey }: Flavor): (input: NewFile) => Work<FileRecord> {
   const insert = statement((row: FileRow) =>
     db
@@ -32,18 +32,29 @@ export function pathClaim({ db, isIn, lockKey }: Flavor): (input: NewFile) => Wo
         label: row.label,
         uploader: row.uploader,
         ip: row.ip,
+        given_once: row.given_once,
         created_at: row.created_at,
         updated_at: row.updated_at,
       })
       .onConflict((conflict) => conflict.column('path').doNothing()),
   );
   const taken = statement((of: { paths: readonly string[] }) =>
-    db.selectFrom('files').select('path').where(isIn('path', of.paths)),
+    db
+      .selectFrom('files')
+      .select('path')
+      .where(isIn('path', of.paths))
+      .unionAll(db.selectFrom('spent_paths').select('path').where(isIn('path', of.paths))),
   );
+  const spent = statement((of: { path: string }) => db.selectFrom('spent_paths').select('path').where('path', '=', of.path));
+  const unclaim = statement((of: { id: string }) => db.deleteFrom('files').where('id', '=', of.id));
 
   function* claim(input: NewFile, path: string): Work<FileRecord | undefined> {
     const file = named(input, path);
-    return (yield* run(insert(fileRow(file)))) > 0 ? file : undefined;
+    if ((yield* run(insert(fileRow(file)))) === 0) return undefined;
+    // Only now: the insert may have waited for a removal that spent the path.
+    if ((yield* first(spent({ path }))) === undefined) return file;
+    yield* run(unclaim({ id: file.id }));
+    return undefined;
   }
 
   /** Of many candidates, asks which are taken in one go and claims the first that is not. */

@@ -25,7 +25,15 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
       .where('id', '=', of.id)
       .where('version', '=', of.version),
   );
-  const remove = statement((of: Of) => db.deleteFrom('files').where('id', '=', of.id).returning(['blob_id', 'category']));
+  const remove = statement((of: Of) =>
+    db.deleteFrom('files').where('id', '=', of.id).returning(['blob_id', 'category', 'path', 'given_once']),
+  );
+  const spend = statement((of: { path: string; at: number }) =>
+    db
+      .insertInto('spent_paths')
+      .values({ path: of.path, spent_at: of.at })
+      .onConflict((conflict) => conflict.column('path').doNothing()),
+  );
   const newest = db.selectFrom('files').selectAll().orderBy('created_at', 'desc').orderBy('id', 'desc');
   const listAll = statement((of: Page) => newest.limit(of.limit).offset(of.offset));
   const listOf = statement((of: Page & { category: Category }) =>
@@ -79,6 +87,7 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
       return engine.transact(function* () {
         const file = yield* first(remove({ id }));
         if (!file) return false;
+        if (file.given_once === 1) yield* run(spend({ path: file.path, at: Date.now() }));
         const { size, replicas } = yield* blobs.removeUnused(file.blob_id);
         yield* jobs.add(replicas.flatMap(({ channelId, segments }) => segments.map((segment) => cleanup(channelId, segment))));
         const onChannels = replicas.map(({ channelId }) => ({ name: channelCounter(channelId), items: -1, bytes: -size }));

@@ -40,6 +40,7 @@ export function toFile(row: FileRow): FileRecord {
     label: row.label,
     uploader: row.uploader,
     ip: row.ip,
+    givenOnce: row.given_once === 1,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
   };
@@ -63,6 +64,7 @@ export function fileRow(file: FileRecord): FileRow {
     label: file.label,
     uploader: file.uploader,
     ip: file.ip,
+    given_once: file.givenOnce ? 1 : 0,
     created_at: file.createdAt,
     updated_at: file.updatedAt,
   };

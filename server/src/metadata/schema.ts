@@ -3,6 +3,7 @@ import type { Blob, Category, ListType, Replica, Upload, UploadKind, UploadPart 
 /** The tables as the newest migration leaves them. Columns named in a comment hold JSON text, exactly as it was given. */
 export interface Schema {
   files: FileRow;
+  spent_paths: SpentPathRow;
   blobs: BlobRow;
   replicas: ReplicaRow;
   channels: ChannelRow;
@@ -35,8 +36,16 @@ export interface FileRow {
   label: string;
   uploader: string | null;
   ip: string | null;
+  /** 1 or 0 */
+  given_once: number;
   created_at: number;
   updated_at: number;
+}
+
+/** A path that was given once and whose file is gone. */
+export interface SpentPathRow {
+  path: string;
+  spent_at: number;
 }
 
 export interface BlobRow {

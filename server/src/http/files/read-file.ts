@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { fail } from '../../core/errors.ts';
 import { pathFromUrl } from '../../core/file-id.ts';
 import type { StoredFile } from '../../core/metadata.ts';
+import { type Asked, cacheControl } from '../cache-control.ts';
 import { contentHeaders } from '../content-headers.ts';
 import type { HttpDeps } from '../deps.ts';
 import { sendContent } from '../send-content.ts';
@@ -12,10 +13,11 @@ const prefix = '/file/';
 
 /** Upload API 4.8, with complete ranges, validators, and headers under which nothing of a user runs in our origin. */
 export async function readFile(request: FastifyRequest, reply: FastifyReply, deps: HttpDeps): Promise<FastifyReply> {
-  const stored = await find(request.url, deps);
+  const asked = askedFor(request.url);
+  const stored = await find(asked.path, deps);
   const { file, blob } = stored;
   // These include CORS; sent twice it would be void.
-  const headers = { ...contentHeaders(file), 'X-Request-Id': request.id };
+  const headers = { ...contentHeaders({ ...file, cacheControl: cacheControl(file, asked) }), 'X-Request-Id': request.id };
   reply.hijack();
   try {
     const sent = await sendContent(request.raw, reply.raw, {
@@ -32,10 +34,14 @@ export async function readFile(request: FastifyRequest, reply: FastifyReply, dep
   return reply;
 }
 
-async function find(url: string, { files }: HttpDeps): Promise<StoredFile> {
-  const raw = url.slice(prefix.length).split('?')[0] ?? '';
+function askedFor(url: string): Asked {
+  const [raw = '', query = ''] = url.slice(prefix.length).split('?', 2);
   const path = pathFromUrl(raw);
   if (path === undefined) throw fail('bad_request', { message: 'Decode Image ID Failed' });
+  return { path, query: new URLSearchParams(query) };
+}
+
+async function find(path: string, { files }: HttpDeps): Promise<StoredFile> {
   const found = await findFile(path, files);
   if (found === undefined) throw fail('not_found', { message: 'Image Not Found' });
   return found;

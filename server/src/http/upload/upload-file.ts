@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../core/access.ts';
 import { fail } from '../../core/errors.ts';
-import { nameCandidates } from '../../core/file-id.ts';
+import { isGivenOnce, nameCandidates } from '../../core/file-id.ts';
 import type { IntakeResult } from '../../core/intake.ts';
 import type { StoredFile } from '../../core/metadata.ts';
 import { atMost } from '../at-most.ts';
@@ -91,10 +91,12 @@ interface Recording {
 async function record({ stored, filename, naming, caller, ip, deps }: Recording): Promise<StoredFile> {
   const { contentType } = stored.sniffed;
   const { width, height } = deps.prober.fromHead(stored.head, contentType);
-  const path = nameCandidates({ mode: naming.nameMode ?? 'default', filename, contentType, folder: naming.uploadFolder ?? '' });
+  const mode = naming.nameMode ?? 'default';
+  const path = nameCandidates({ mode, filename, contentType, folder: naming.uploadFolder ?? '' });
   try {
     const uploader = caller.token?.id ?? null;
-    const added = await deps.files.add({ bytes: stored, filename, contentType, path, width, height, uploader, ip });
+    const named = { filename, path, givenOnce: isGivenOnce(mode) };
+    const added = await deps.files.add({ bytes: stored, ...named, contentType, width, height, uploader, ip });
     if (added === undefined) throw fail('internal_error');
     return added;
   } catch (error) {

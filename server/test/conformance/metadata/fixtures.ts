@@ -30,6 +30,7 @@ export function newFile({ file, path = `folder/${newId()}.png`, blob = newBlob()
       durationSeconds: null,
       tags: [],
       listType: 'None',
+      givenOnce: false,
       label: 'None',
       uploader: null,
       ip: '192.0.2.1',

@@ -5,6 +5,8 @@ import { atOnce, newBlob, newFile, newId, replicaOf, times } from './fixtures.ts
 
 const series = (name: string) => (attempt: number) => (attempt === 0 ? `${name}.png` : `${name}(${attempt}).png`);
 
+const noCleanup = (channelId: string) => ({ id: newId(), kind: channelId, payload: null, runAt: 0 });
+
 export function pathTests(nodes: () => Nodes): void {
   it('claims the first path that is free', async () => {
     const { files } = nodes().store;
@@ -19,12 +21,48 @@ export function pathTests(nodes: () => Nodes): void {
     );
   });
 
-  it('takes a path again once its file is gone', async () => {
+  it('takes a path that was chosen again once its file is gone', async () => {
     const { files } = nodes().store;
     const path = series(newId());
     const [first] = [await files.add(newFile({ path })), await files.add(newFile({ path }))];
-    await files.remove(first?.file.id ?? '', (channelId) => ({ id: newId(), kind: channelId, payload: null, runAt: 0 }));
+    await files.remove(first?.file.id ?? '', noCleanup);
     expect((await files.add(newFile({ path })))?.file.path).toBe(path(0));
+  });
+
+  it('never gives a path again that was given once', async () => {
+    const { store, other } = nodes();
+    const path = series(newId());
+    const [first] = [
+      await store.files.add(newFile({ path, file: { givenOnce: true } })),
+      await store.files.add(newFile({ path })),
+    ];
+    expect(first?.file.givenOnce).toBe(true);
+    const gone = { id: first?.file.id ?? '', spent: path(0) };
+    await store.files.remove(gone.id, noCleanup);
+    for (const givenOnce of [true, false]) {
+      const added = await other.files.add(newFile({ path, file: { givenOnce } }));
+      expect(added?.file.path).not.toBe(gone.spent);
+      expect(await store.files.getByPath(gone.spent)).toBeUndefined();
+    }
+    await expect(store.files.add(newFile({ path: gone.spent }))).rejects.toMatchObject({ code: 'conflict' });
+  });
+
+  it('never gives it to an add that waits for the removal either', async () => {
+    const { store, other } = nodes();
+    for (const _ of times(20, () => 0)) {
+      const path = `${newId()}.png`;
+      const old = await store.files.add(newFile({ path, file: { givenOnce: true } }));
+      const adds = times(8, (index) =>
+        (index % 2 ? store : other).files.add(newFile({ path })).then(
+          () => 'added',
+          (error: { code?: string }) => error.code,
+        ),
+      );
+      const removal = store.files.remove(old?.file.id ?? '', noCleanup);
+      expect(new Set(await Promise.all(adds))).toEqual(new Set(['conflict']));
+      expect(await removal).toBe(true);
+      expect(await other.files.getByPath(path)).toBeUndefined();
+    }
   });
 
   it('gives up with a conflict and writes nothing', async () => {

@@ -49,8 +49,12 @@ export const fileOperations: readonly Operation[] = [
     path,
     tag,
     summary: 'Read a file',
-    description:
-      'A link never changes its bytes, so it may be cached for ever. Everything is sent so that nothing of it can run in the origin of this server.',
+    description: [
+      'Everything is sent so that nothing of it can run in the origin of this server.',
+      '**Caching.** Names that the server makes up (`uploadNameType` `default`, `index` or `short`, and everything of the Media API) are given once in all time: such a link never shows other bytes, also not after the file was deleted, and is sent with `Cache-Control: public, max-age=31536000, immutable`.',
+      'A name that the caller chose (`uploadNameType=origin`) is free again once its file is deleted: its link is sent with `public, max-age=60, must-revalidate`, and caches ask again by `ETag`.',
+      'With `?from=admin` the answer is `private, no-store`. A deletion does not reach copies that browsers and CDNs keep: purge the address at the CDN.',
+    ].join('\n\n'),
     access: 'none',
     parameters: { path: where, header: ranges },
     answers: joined(
