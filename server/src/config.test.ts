@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type Driver, defineDriver, secret } from './channels/driver.ts';
 import { redact } from './config/redact.ts';
-import { loadConfig, publicBindProblem } from './config.ts';
+import { authCodeWarning, loadConfig, publicBindProblem } from './config.ts';
 
 const CANARY = 'canary-7f3a9c-do-not-show';
 
@@ -97,6 +97,8 @@ describe('loadConfig', () => {
     ['false', false],
     ['2', 2],
     ['192.168.1.1', ['192.168.1.1']],
+    ['loopback, X-Real-IP', ['loopback', 'x-real-ip']],
+    ['X-Forwarded-For,10.0.0.0/8', ['x-forwarded-for', '10.0.0.0/8']],
   ])('trustProxy %s', (text, value) => {
     expect(good({ STOWAGE_TRUST_PROXY: text }).trustProxy).toEqual(value);
   });
@@ -136,7 +138,7 @@ describe('loadConfig', () => {
       '"media" in stowage.config.json must be an object.',
       'STOWAGE_PROT is not a setting of Stowage. Did you mean "STOWAGE_PORT"?',
       'PORT must be a whole number from 0 to 65535.',
-      'STOWAGE_TRUST_PROXY must be true, false, a number of proxies, or addresses and networks such as 10.0.0.0/8, loopback or uniquelocal.',
+      'STOWAGE_TRUST_PROXY must be true, false, a number of proxies, or addresses and networks such as 10.0.0.0/8, loopback or uniquelocal, with or without the name of the header to read (X-Forwarded-For or X-Real-IP).',
       'STOWAGE_SECRET_KEY must be at least 32 printable characters.',
       '"limits.maxUploadBytes" in stowage.config.json must be a size: bytes, or a number with a unit such as 10GiB or 500MB.',
       'STOWAGE_MEDIA_REQUIRE_SIZE must be true or false.',
@@ -283,5 +285,24 @@ describe('publicBindProblem', () => {
     expect(publicBindProblem(good({ HOST }), true)).toBeUndefined();
     expect(publicBindProblem(good({ HOST, STOWAGE_ADMIN_TOKEN: CANARY }), false)).toBeUndefined();
     expect(publicBindProblem(good({ HOST, STOWAGE_AUTH_CODE: CANARY }), false)).toBeUndefined();
+  });
+
+  it('refuses a public address with a code that can be guessed, whatever other credentials there are', () => {
+    const short = (HOST: string, code: string) => good({ HOST, STOWAGE_AUTH_CODE: code, STOWAGE_ADMIN_TOKEN: CANARY });
+    expect(publicBindProblem(short('0.0.0.0', '1'), true)).toMatch(/STOWAGE_AUTH_CODE.*12 characters/);
+    expect(publicBindProblem(short('::', 'x'.repeat(11)), true)).toMatch(/STOWAGE_AUTH_CODE/);
+    expect(publicBindProblem(short('::', 'x'.repeat(12)), true)).toBeUndefined();
+    expect(publicBindProblem(short('127.0.0.1', '1'), true)).toBeUndefined();
+    expect(authCodeWarning(short('127.0.0.1', '1'))).toMatch(/12 characters/);
+    expect(authCodeWarning(short('127.0.0.1', 'x'.repeat(12)))).toBeUndefined();
+  });
+});
+
+describe('adminToken', () => {
+  it('has at least 20 characters', () => {
+    expect(good({ STOWAGE_ADMIN_TOKEN: 'x'.repeat(20) }).adminToken).toHaveLength(20);
+    expect(problems({ STOWAGE_ADMIN_TOKEN: 'x'.repeat(19) })).toEqual([
+      expect.stringMatching(/^STOWAGE_ADMIN_TOKEN must be at least 20 printable characters/),
+    ]);
   });
 });

@@ -103,14 +103,34 @@ function checkRouting({ routing }: Settings, { channels, drivers, found, report 
   }
 }
 
+/** A shorter code can be found by trying, however slowly. */
+const minPublicCodeLength = 12;
+
 /**
- * Why the server must not listen where it is told to, or undefined: on a public address somebody has to hold credentials before the
+ * Why the server must not listen where it is told to, or undefined: on a public address credentials have to exist, and be hard to guess, before the
  * first request can come in.
  */
 export function publicBindProblem(config: Config, hasTokens: boolean): string | undefined {
-  if (isLoopback(config.host) || hasTokens || config.adminToken !== undefined || config.authCode !== undefined) return undefined;
+  if (isLoopback(config.host)) return undefined;
+  if (isShortCode(config)) {
+    return (
+      `HOST is ${config.host}, which others can reach, and the upload code (STOWAGE_AUTH_CODE) is short enough to be guessed: ` +
+      `give it at least ${minPublicCodeLength} characters, such as \`openssl rand -hex 12\` prints.`
+    );
+  }
+  if (hasTokens || config.adminToken !== undefined || config.authCode !== undefined) return undefined;
   return (
     `HOST is ${config.host}, which others can reach, and there are no credentials yet: set STOWAGE_ADMIN_TOKEN (or STOWAGE_ADMIN_TOKEN_FILE), ` +
     'or create a token with `npm run stowage token create`, or start once with HOST=127.0.0.1.'
   );
+}
+
+/** On the loopback address a short code is allowed, but a proxy may make it public all the same. */
+export function authCodeWarning(config: Config): string | undefined {
+  if (!isShortCode(config)) return undefined;
+  return `STOWAGE_AUTH_CODE has fewer than ${minPublicCodeLength} characters. Give it more when a proxy or a tunnel makes this server public.`;
+}
+
+function isShortCode({ authCode }: Config): boolean {
+  return authCode !== undefined && authCode.length < minPublicCodeLength;
 }

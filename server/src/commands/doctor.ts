@@ -2,11 +2,12 @@ import { statfs } from 'node:fs/promises';
 import { findDriver } from '../channels/index.ts';
 import type { S3Channel } from '../channels/s3/channel.ts';
 import type { ChannelConfig } from '../config/channels.ts';
-import type { Config } from '../config.ts';
+import { authCodeWarning, type Config } from '../config.ts';
 import type { Channel } from '../core/channel.ts';
 import type { MetadataStore } from '../core/metadata.ts';
 import { testChannelSteps } from '../core/test-channel.ts';
 import { prepareDataFolder } from '../data-folder.ts';
+import { lastSighting, proxyAdvice } from '../http/proxy-watch.ts';
 import { openMetadata } from '../metadata/index.ts';
 import { explainError } from './explain.ts';
 import { loadConfigOrExplain } from './load.ts';
@@ -20,8 +21,10 @@ export async function doctor(): Promise<number> {
   report.pass('configuration', config.configFile ?? 'environment only');
   report.pass('runtime', `Node ${process.versions.node}`);
   await report.run('data folder', () => checkDataFolder(config));
+  checkAuthCode(config, report);
   const metadata = await report.run('database', () => checkDatabase(config));
   if (metadata !== undefined) {
+    await checkProxies(config, metadata.store, report);
     await metadata.store.close();
   }
   for (const entry of config.channels) await checkChannel(entry, config, report);
@@ -73,6 +76,35 @@ async function checkDatabase(config: Config): Promise<{ readonly store: Metadata
   await store.migrate();
   await store.check();
   return { store, toString: () => (config.databaseUrl === undefined ? 'SQLite in the data folder' : 'PostgreSQL') };
+}
+
+/** What callers are known by, and whether that was contradicted by what came in. */
+async function checkProxies({ trustProxy }: Config, metadata: MetadataStore, report: Report): Promise<void> {
+  const title = 'reverse proxy';
+  if (trustProxy === true)
+    report.note(
+      title,
+      'every header is believed (true): right only when a proxy overwrites them. A number of proxies, or addresses, is safer',
+    );
+  else if (trustProxy === false)
+    report.pass(
+      title,
+      'none is trusted: callers are the addresses that connect. Behind a proxy set STOWAGE_TRUST_PROXY to its address',
+    );
+  else
+    report.pass(
+      title,
+      typeof trustProxy === 'number'
+        ? `the nearest ${trustProxy} may name the caller`
+        : `${trustProxy.join(', ')} may name the caller`,
+    );
+  const seen = await lastSighting(metadata, trustProxy);
+  if (seen !== undefined) report.note(title, `seen at ${new Date(seen.at).toISOString()}: ${proxyAdvice(seen)}`);
+}
+
+function checkAuthCode(config: Config, report: Report): void {
+  const warning = authCodeWarning(config);
+  if (warning !== undefined) report.note('upload code', warning);
 }
 
 const channelTimeoutMs = 120_000;

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { type App, createApp } from '../app.ts';
-import { type Config, publicBindProblem } from '../config.ts';
-import { allPermissions, createAccess, tokenRecord } from '../core/access.ts';
+import { authCodeWarning, type Config, publicBindProblem } from '../config.ts';
+import { allPermissions, createAccess, environmentTokenId, tokenRecord } from '../core/access.ts';
 import { isStowageError } from '../core/errors.ts';
 import { createGuessBrake } from '../core/guess-brake.ts';
 import type { MetadataStore } from '../core/metadata.ts';
@@ -9,8 +9,6 @@ import { giveBackMemory } from '../core/turnover.ts';
 import { createLogger } from '../logger.ts';
 import { explainError } from './explain.ts';
 import { loadConfigOrExplain } from './load.ts';
-
-const environmentTokenId = 'environment';
 
 export async function serve(): Promise<number> {
   const config = loadConfigOrExplain();
@@ -38,6 +36,8 @@ export async function serve(): Promise<number> {
   const address = `http://${urlHost(config.host)}:${(app.http.server.address() as AddressInfo).port}`;
   // Made only now: a token that was stored by a start that failed would never be shown.
   const adminToken = isFirstStart ? await createAdminToken(app.metadata) : undefined;
+  const warning = authCodeWarning(config);
+  if (warning !== undefined) log.warn(warning);
   giveBackMemory();
   process.stdout.write(`Stowage is ready at ${address}\n`);
   if (adminToken !== undefined) greet(address, adminToken);

@@ -107,6 +107,7 @@ function withoutSlash(value: string): string {
 }
 
 const PROXY_NAMES = new Set(['loopback', 'linklocal', 'uniquelocal']);
+const PROXY_HEADERS = new Set(['x-forwarded-for', 'x-real-ip']);
 
 function isNetwork(value: string): boolean {
   if (PROXY_NAMES.has(value)) return true;
@@ -116,14 +117,26 @@ function isNetwork(value: string): boolean {
   return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
 }
 
-/** Which proxies may name the caller: none, all, so many hops, or these networks. */
+/** Networks, and at most one of the headers that name the caller, in lower case. */
+function isProxyList(items: readonly string[]): boolean {
+  const networks = items.filter((item) => !PROXY_HEADERS.has(item));
+  return networks.length > 0 && items.length - networks.length <= 1 && networks.every(isNetwork);
+}
+
+function parseProxyList(value: unknown): unknown {
+  const items = parseList(value);
+  return Array.isArray(items) ? items.map((item) => (typeof item === 'string' ? item.toLowerCase() : item)) : items;
+}
+
+/** Which proxies may name the caller: none, all, so many hops, or these networks, perhaps by one certain header. */
 export function trustProxy(): Kind<boolean | number | readonly string[]> {
   const parse = (value: unknown) =>
-    [parseNumber, parseFlag].map((read) => read(value)).find((read) => read !== value) ?? parseList(value);
-  const schema = z.union([z.boolean(), z.int().min(1).max(32), z.array(z.string().refine(isNetwork)).min(1)]);
+    [parseNumber, parseFlag].map((read) => read(value)).find((read) => read !== value) ?? parseProxyList(value);
+  const schema = z.union([z.boolean(), z.int().min(1).max(32), z.array(z.string()).refine(isProxyList)]);
   return {
     schema: z.preprocess(parse, schema),
-    expected: 'true, false, a number of proxies, or addresses and networks such as 10.0.0.0/8, loopback or uniquelocal',
+    expected:
+      'true, false, a number of proxies, or addresses and networks such as 10.0.0.0/8, loopback or uniquelocal, with or without the name of the header to read (X-Forwarded-For or X-Real-IP)',
   };
 }
 

@@ -8,7 +8,10 @@ const DAY_SECONDS = 86_400;
 
 const word = text(/^\S+$/, 'a text without spaces');
 const channelName = text(/\S/, 'the name of a channel, or a group such as telegram, s3 or cfr2');
-const password = text(/^[\x21-\x7e]{8,}$/, 'at least 8 printable characters without spaces');
+const adminToken = text(
+  /^[\x21-\x7e]{20,}$/,
+  'at least 20 printable characters without spaces, such as `openssl rand -hex 24` prints',
+);
 
 /** Every setting of Stowage but the settings of channel types, which their drivers bring. */
 export const schema = z.strictObject({
@@ -30,16 +33,20 @@ export const schema = z.strictObject({
   }),
   trustProxy: setting(trustProxy(), {
     default: false as boolean | number | readonly string[],
-    description: 'Which reverse proxies may name the caller by `X-Forwarded-*`: none, all, so many hops, or these addresses.',
+    description:
+      'Which reverse proxies may name the caller by `X-Forwarded-*`. Normally the number of proxies in front, or their addresses: then callers cannot make up ' +
+      'an address. `true` believes every hop and is only for proxies that overwrite these headers. When a proxy sends X-Forwarded-For and X-Real-IP that name two callers, ' +
+      'neither counts, unless the list names the header to read.',
   }),
 
-  adminToken: optional(password, {
+  adminToken: optional(adminToken, {
     secret: true,
     description: 'A token with every permission, for automation. Else one is made at the first start and shown once.',
   }),
   authCode: optional(text(/^[\x20-\x7e]+$/, 'printable characters'), {
     secret: true,
-    description: 'Upload code of the Upload API (`authCode`). Without one only tokens may upload.',
+    description:
+      'Upload code of the Upload API (`authCode`), of at least 12 characters when HOST is public. Without one only tokens may upload.',
   }),
   allowAnonymousUploads: setting(flag(), {
     default: false,

@@ -1,7 +1,7 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { type Clock, minuteMs } from './clock.ts';
 import { fail } from './errors.ts';
-import type { GuessBrake } from './guess-brake.ts';
+import type { GuessBrake, SecretKind } from './guess-brake.ts';
 import type { MetadataStore, Permission, TokenRecord } from './metadata.ts';
 import { uuidv7 } from './uuid.ts';
 
@@ -29,7 +29,8 @@ export interface Credentials {
 export interface Access {
   /**
    * The caller, if the credentials allow `permission` (`any`: whatever they allow). A token that is unknown or lacks the permission falls through to the auth code, that to anonymous
-   * uploads where the owner allowed them. Fails with `unauthorized`, `insufficient_scope`, or `rate_limit_exceeded` after too many wrong guesses.
+   * uploads where the owner allowed them. Fails with `unauthorized`, `insufficient_scope`, or `rate_limit_exceeded` after too many wrong guesses. Secrets that people choose wait
+   * as long as wrong ones do; generated tokens, which cannot be guessed, never wait.
    */
   authenticate(credentials: Credentials, permission: Permission | 'any'): Promise<Caller>;
   /** Whether the token that owns an open upload still lives. */
@@ -56,13 +57,23 @@ export interface AccessOptions {
   readonly now: Clock;
 }
 
+interface WrongSecrets {
+  readonly wrong: Readonly<Record<SecretKind, readonly string[]>>;
+  readonly address: string;
+  readonly refused: boolean;
+}
+
 export const allPermissions: readonly Permission[] = ['upload', 'list', 'delete', 'manage'];
+
+/** Id of the token that stands in the configuration. */
+export const environmentTokenId = 'environment';
 
 const defaultPrefix = 'stowage_';
 const shownCharacters = 15;
 
 export function createAccess({ tokens, authCode, allowAnonymousUploads, brake, now }: AccessOptions): Access {
   const uploadOnly: ReadonlySet<Permission> = new Set(['upload']);
+  const anonymous: Caller = { owner: 'anonymous', permissions: uploadOnly, token: undefined };
   const touched = new Map<string, number>();
 
   const touch = (record: TokenRecord): void => {
@@ -77,29 +88,39 @@ export function createAccess({ tokens, authCode, allowAnonymousUploads, brake, n
     const record = await tokens.findByHash(hashToken(token));
     return record !== undefined && isLive(record, now()) ? record : undefined;
   };
-  const withAuthCode = async (credentials: Credentials): Promise<Caller | undefined> => {
-    const guesses = credentials.authCodes;
-    if (guesses === undefined) return undefined;
-    if (authCode !== undefined && guesses.length > 0) {
-      if (brake.allows(credentials.address) && guesses.some((guess) => equalInConstantTime(guess, authCode))) {
-        brake.succeeded(credentials.address);
-        return { owner: 'authCode', permissions: uploadOnly, token: undefined };
-      }
-    }
-    return allowAnonymousUploads ? { owner: 'anonymous', permissions: uploadOnly, token: undefined } : undefined;
+  const byToken = async (record: TokenRecord, address: string): Promise<Caller> => {
+    if (record.id === environmentTokenId) await brake.passed({ kind: 'token', address });
+    touch(record);
+    return { owner: record.id, permissions: new Set(record.permissions), token: record };
+  };
+  const byCode = async ({ authCodes, address }: Credentials): Promise<Caller | undefined> => {
+    if (authCodes === undefined) return undefined;
+    if (authCode === undefined || !authCodes.some((guess) => equalInConstantTime(guess, authCode)))
+      return allowAnonymousUploads ? anonymous : undefined;
+    await brake.passed({ kind: 'code', address });
+    return { owner: 'authCode', permissions: uploadOnly, token: undefined };
+  };
+  /** Every wrong secret counts, also where something else lets the caller in; then it is only counted. */
+  const noteWrong = async ({ wrong, address, refused }: WrongSecrets): Promise<void> => {
+    const kinds = Object.entries(wrong) as [SecretKind, readonly string[]][];
+    const noted = kinds.filter(([, secrets]) => secrets.length > 0);
+    const results = await Promise.allSettled(noted.map(([kind, secrets]) => brake.failed({ kind, address }, secrets)));
+    const stopped = results.find((result) => result.status === 'rejected');
+    if (refused && stopped !== undefined) throw stopped.reason;
   };
 
   return {
     async authenticate(credentials, permission) {
-      const found = await findToken(credentials.token);
-      if (found !== undefined && (permission === 'any' || found.permissions.includes(permission))) {
-        touch(found);
-        return { owner: found.id, permissions: new Set(found.permissions), token: found };
-      }
-      const other = permission === 'upload' || permission === 'any' ? await withAuthCode(credentials) : undefined;
+      const { token, authCodes, address } = credentials;
+      const found = await findToken(token);
+      if (found !== undefined && (permission === 'any' || found.permissions.includes(permission))) return byToken(found, address);
+      const other = permission === 'upload' || permission === 'any' ? await byCode(credentials) : undefined;
+      const wrong = {
+        token: found === undefined && token ? [token] : [],
+        code: other?.owner === 'authCode' ? [] : (authCodes ?? []).filter((code) => code !== ''),
+      };
+      await noteWrong({ wrong, address, refused: other === undefined });
       if (other !== undefined) return other;
-      const guessed = found === undefined ? credentials.token : undefined;
-      if (guessed || (credentials.authCodes ?? []).length > 0) await brake.failed(credentials.address);
       if (found !== undefined) throw fail('insufficient_scope', { details: { required: permission } });
       throw fail('unauthorized');
     },

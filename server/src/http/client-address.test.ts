@@ -2,7 +2,7 @@ import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { clientAddress, requestOrigin, type TrustProxy } from './client-address.ts';
+import { clientAddress, requestOrigin, type TrustProxy, unbelievedHeader } from './client-address.ts';
 
 function requestFrom(remoteAddress: string, headers: Record<string, string> = {}): IncomingMessage {
   const socket = Object.defineProperties(new Socket(), {
@@ -34,11 +34,28 @@ describe('clientAddress', () => {
     expect(clientAddress(requestFrom('::ffff:127.0.0.1', chain), trustProxy)).toBe(address),
   );
 
-  it('takes X-Real-IP from a trusted proxy that sends no X-Forwarded-For', () => {
-    const headers = { 'x-real-ip': '198.51.100.7' };
-    expect(clientAddress(requestFrom('10.0.0.1', headers), ['uniquelocal'])).toBe('198.51.100.7');
-    expect(clientAddress(requestFrom('8.8.8.8', headers), ['uniquelocal'])).toBe('8.8.8.8');
-    expect(clientAddress(requestFrom('10.0.0.1', { ...headers, 'x-forwarded-for': '203.0.113.1' }), true)).toBe('203.0.113.1');
+  it.each<[name: string, trustProxy: TrustProxy, forwarded: string | undefined, real: string | undefined, address: string]>([
+    ['X-Real-IP alone', ['uniquelocal'], undefined, '198.51.100.7', '198.51.100.7'],
+    ['both, which agree', ['uniquelocal'], '198.51.100.7', '198.51.100.7', '198.51.100.7'],
+    ['both, which agree in other spellings', 1, '[2001:db8::1]:99', '2001:DB8::1', '2001:db8::1'],
+    ['what the caller wrote in front', ['uniquelocal'], '203.0.113.1, 198.51.100.7', '198.51.100.7', '198.51.100.7'],
+    ['X-Real-IP naming a trusted hop on the way', 2, '198.51.100.7, 10.0.0.2', '10.0.0.2', '198.51.100.7'],
+    ['X-Forwarded-For of the caller', ['uniquelocal'], '203.0.113.1', '198.51.100.7', '10.0.0.1'],
+    ['X-Forwarded-For of the caller that names the proxy', ['uniquelocal'], '10.0.0.1', '198.51.100.7', '10.0.0.1'],
+    ['X-Real-IP of the caller', 1, '198.51.100.7', '203.0.113.1', '10.0.0.1'],
+    ['X-Real-IP of the caller beside its own', 1, '198.51.100.7', '203.0.113.1, 198.51.100.7', '10.0.0.1'],
+    ['no address in one of them', 1, '198.51.100.7', 'unknown', '10.0.0.1'],
+    ['no address in the other', 1, 'unknown', '198.51.100.7', '10.0.0.1'],
+    ['all hops believed, the farthest made up', true, '203.0.113.1, 198.51.100.7', '198.51.100.7', '10.0.0.1'],
+    ['all hops believed, agreeing', true, '198.51.100.7', '198.51.100.7', '198.51.100.7'],
+    ['X-Real-IP named', ['uniquelocal', 'x-real-ip'], '203.0.113.1', '198.51.100.7', '198.51.100.7'],
+    ['X-Forwarded-For named', ['uniquelocal', 'x-forwarded-for'], '198.51.100.7', '203.0.113.1', '198.51.100.7'],
+    ['only the other one than the named', ['uniquelocal', 'x-real-ip'], '203.0.113.1', undefined, '10.0.0.1'],
+  ])('with %s', (_, trustProxy, forwarded, real, address) => {
+    const headers = { ...(forwarded && { 'x-forwarded-for': forwarded }), ...(real && { 'x-real-ip': real }) };
+    expect(clientAddress(requestFrom('10.0.0.1', headers), trustProxy)).toBe(address);
+    if (trustProxy !== true && typeof trustProxy !== 'number')
+      expect(clientAddress(requestFrom('8.8.8.8', headers), trustProxy)).toBe('8.8.8.8');
   });
 
   it('believes no header of a caller that is not trusted', () => {
@@ -68,6 +85,25 @@ describe('clientAddress', () => {
       }),
     );
   });
+});
+
+describe('unbelievedHeader', () => {
+  it.each<[Record<string, string>, TrustProxy, ReturnType<typeof unbelievedHeader>]>([
+    [{}, false, undefined],
+    [{ 'x-forwarded-for': '1.2.3.4' }, false, { header: 'x-forwarded-for', peer: '10.0.0.1', reason: 'untrusted' }],
+    [{ 'cf-connecting-ip': '1.2.3.4' }, ['loopback'], { header: 'cf-connecting-ip', peer: '10.0.0.1', reason: 'untrusted' }],
+    [{ forwarded: 'for=1.2.3.4' }, false, { header: 'forwarded', peer: '10.0.0.1', reason: 'untrusted' }],
+    [{ 'x-forwarded-for': '1.2.3.4' }, ['uniquelocal'], undefined],
+    [{ 'x-forwarded-for': '1.2.3.4', 'x-real-ip': '1.2.3.4' }, 1, undefined],
+    [
+      { 'x-forwarded-for': '1.2.3.4', 'x-real-ip': '5.6.7.8' },
+      1,
+      { header: 'x-forwarded-for', peer: '10.0.0.1', reason: 'contradiction' },
+    ],
+    [{ 'x-forwarded-for': '1.2.3.4', 'x-real-ip': '5.6.7.8' }, ['uniquelocal', 'x-real-ip'], undefined],
+  ])('%j, trusting %j', (headers, trustProxy, found) =>
+    expect(unbelievedHeader(requestFrom('10.0.0.1', headers), trustProxy)).toEqual(found),
+  );
 });
 
 describe('requestOrigin', () => {

@@ -1,22 +1,69 @@
 import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP } from 'node:net';
 
-/** Which proxies may name the caller: none, all, so many hops before us, or these addresses and networks (`10.0.0.0/8`, `loopback`). */
+/**
+ * Which proxies may name the caller: none, all, so many hops before us, or these addresses and networks (`10.0.0.0/8`, `loopback`). A list may also name the one
+ * header that they write, `x-forwarded-for` or `x-real-ip`: then the other one counts for nothing.
+ */
 export type TrustProxy = boolean | number | readonly string[];
 
 /**
  * The address of the caller: the peer's, unless it is a trusted proxy; then what X-Forwarded-For says, read from the nearest hop outwards up to the
- * first address that is not trusted. X-Real-IP counts when a trusted proxy sends that alone. No other header does. IPv4 is
- * written plainly also on IPv6 sockets.
+ * first address that is not trusted, or X-Real-IP. When a proxy sends both, one of them may be what its caller made up: unless X-Real-IP is one of the hops that
+ * were read, neither is believed. No other header counts. IPv4 is written plainly also on IPv6 sockets.
  */
 export function clientAddress(request: IncomingMessage, trustProxy: TrustProxy): string {
+  const path = readPath(request, trustProxy);
+  return (isContradicted(request, path, trustProxy) ? path[0] : path.at(-1)) ?? unknownAddress;
+}
+
+const unknownAddress = 'unknown';
+
+function peerAddress({ socket }: IncomingMessage): string {
+  return plainAddress(socket.remoteAddress ?? '') ?? unknownAddress;
+}
+
+/** The peer, then each address that a trusted hop names. */
+function readPath(request: IncomingMessage, trustProxy: TrustProxy): readonly string[] {
   const isTrusted = trustOf(trustProxy);
-  let address = plainAddress(request.socket.remoteAddress ?? '') ?? 'unknown';
-  for (const [hop, next] of forwardedFor(request).entries()) {
-    if (!isTrusted(address, hop) || next === undefined) break;
-    address = next;
+  const path = [peerAddress(request)];
+  for (const [hop, next] of forwardedFor(request, trustProxy).entries()) {
+    if (!isTrusted(path[hop] ?? '', hop) || next === undefined) break;
+    path.push(next);
   }
-  return address;
+  return path;
+}
+
+const callerHeaders = ['x-forwarded-for', 'x-real-ip'] as const;
+
+function headerOf(trustProxy: TrustProxy): (typeof callerHeaders)[number] | undefined {
+  return Array.isArray(trustProxy) ? callerHeaders.find((name) => trustProxy.includes(name)) : undefined;
+}
+
+function isContradicted({ headers }: IncomingMessage, path: readonly string[], trustProxy: TrustProxy): boolean {
+  if (headerOf(trustProxy) !== undefined || callerHeaders.some((name) => headers[name] === undefined)) return false;
+  // Where every hop is believed, the farthest one is whatever the caller wrote, unless the proxy says the same.
+  const named = trustProxy === true ? path.slice(-1) : path.slice(1);
+  return !named.includes(plainAddress(String(headers['x-real-ip']).trim()) ?? '');
+}
+
+/** What a proxy, or a caller that poses as one, says in vain. */
+export interface UnbelievedHeader {
+  readonly header: string;
+  readonly peer: string;
+  /** `contradiction`: the peer is trusted, but its headers name two callers. */
+  readonly reason: 'untrusted' | 'contradiction';
+}
+
+const proxyHeaders = [...callerHeaders, 'forwarded', 'cf-connecting-ip', 'true-client-ip', 'x-forwarded-proto'];
+
+export function unbelievedHeader(request: IncomingMessage, trustProxy: TrustProxy): UnbelievedHeader | undefined {
+  const header = proxyHeaders.find((name) => request.headers[name] !== undefined);
+  if (header === undefined) return undefined;
+  const peer = peerAddress(request);
+  if (!isTrustedPeer(peer, trustProxy)) return { header, peer, reason: 'untrusted' };
+  const contradicted = isContradicted(request, readPath(request, trustProxy), trustProxy);
+  return contradicted ? { header, peer, reason: 'contradiction' } : undefined;
 }
 
 export interface OriginSettings {
@@ -33,7 +80,7 @@ export interface OriginSettings {
 export function requestOrigin(request: IncomingMessage, { publicUrl, trustProxy }: OriginSettings): string {
   if (publicUrl !== undefined) return publicUrl.replace(/\/+$/, '');
   const { socket, headers } = request;
-  const behindProxy = trustOf(trustProxy)(plainAddress(socket.remoteAddress ?? '') ?? '', 0);
+  const behindProxy = isTrustedPeer(peerAddress(request), trustProxy);
   const forwarded = (name: string) =>
     behindProxy
       ? String(headers[name] ?? '')
@@ -56,8 +103,9 @@ function socketHost({ socket }: IncomingMessage): string {
 }
 
 /** The addresses that the hops before us claim, nearest first. What is no address ends the list: nothing beyond it can be believed. */
-function forwardedFor({ headers }: IncomingMessage): readonly (string | undefined)[] {
-  const list = headers['x-forwarded-for'] ?? headers['x-real-ip'];
+function forwardedFor({ headers }: IncomingMessage, trustProxy: TrustProxy): readonly (string | undefined)[] {
+  const named = headerOf(trustProxy);
+  const list = named === undefined ? (headers['x-forwarded-for'] ?? headers['x-real-ip']) : headers[named];
   if (list === undefined) return [];
   const hops = String(list).split(',').slice(-MAX_HOPS).reverse();
   return hops.map((hop) => plainAddress(hop.trim()));
@@ -71,6 +119,11 @@ function plainAddress(text: string): string | undefined {
   const address = bare.replace(/%.*$/, '').toLowerCase();
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1] ?? address;
   return isIP(mapped) === 0 ? undefined : mapped;
+}
+
+/** Whether headers of this address, as the nearest hop, are believed. */
+export function isTrustedPeer(address: string, trustProxy: TrustProxy): boolean {
+  return trustOf(trustProxy)(address, 0);
 }
 
 type Trust = (address: string, hop: number) => boolean;
@@ -93,7 +146,8 @@ const namedNetworks: ReadonlyMap<string, readonly string[]> = new Map([
 
 function trustNetworks(networks: readonly string[]): Trust {
   const blocks = new BlockList();
-  for (const network of networks.flatMap((name) => namedNetworks.get(name) ?? [name])) {
+  const addresses = networks.filter((name) => !callerHeaders.some((header) => header === name));
+  for (const network of addresses.flatMap((name) => namedNetworks.get(name) ?? [name])) {
     const [address = '', bits] = network.split('/');
     const family = familyOf(address);
     blocks.addSubnet(address, bits === undefined ? (family === 'ipv4' ? 32 : 128) : Number(bits), family);

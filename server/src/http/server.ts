@@ -10,6 +10,7 @@ import { mediaErrorHandler, speaksMedia } from './media/envelope.ts';
 import { mediaApi } from './media/index.ts';
 import { openapiRoutes } from './openapi/index.ts';
 import { operations } from './operations/index.ts';
+import { createProxyWatch } from './proxy-watch.ts';
 import { relayApi } from './relay/index.ts';
 import { drain } from './request-body.ts';
 import { toError } from './to-error.ts';
@@ -43,7 +44,9 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
   answerContinueLate(app.server);
 
+  const watchProxies = createProxyWatch(deps);
   app.addHook('onRequest', (request, reply, done) => {
+    watchProxies(request.raw);
     reply.header('x-request-id', request.id);
     done();
   });

@@ -151,7 +151,9 @@ describe('without an upload code', () => {
   it('the server does not listen where others could reach it (T8)', async () => {
     await expect(startStowage({ env: { HOST: '0.0.0.0', STOWAGE_ADMIN_TOKEN: '' } })).rejects.toThrow(/no credentials yet/);
     await expect(startStowage({ env: { HOST: '::', STOWAGE_ADMIN_TOKEN: '' } })).rejects.toThrow(/no credentials yet/);
-    const allowed = await startStowage({ env: { HOST: '0.0.0.0', STOWAGE_ADMIN_TOKEN: '', STOWAGE_AUTH_CODE: 'something' } });
+    const allowed = await startStowage({
+      env: { HOST: '0.0.0.0', STOWAGE_ADMIN_TOKEN: '', STOWAGE_AUTH_CODE: 'something to say' },
+    });
     await allowed.stop();
   });
 });
@@ -266,87 +268,115 @@ describe('permissions and routes (T11)', () => {
   });
 });
 
-describe('who guesses', () => {
-  it('is stopped, whatever the headers say, and tokens go on (T23, T4)', async () => {
-    const stowage = await startStowage({ env: { STOWAGE_AUTH_CODE: 'right code' } });
-    try {
-      const leaving = new AbortController();
-      const guess = (n: number) =>
-        stowage.fetch(`/upload?authCode=guess${n}`, {
-          method: 'POST',
-          body: fileForm(),
-          headers: {
-            authorization: '',
-            'x-forwarded-for': `10.0.0.${n}`,
-            'x-real-ip': `10.0.1.${n}`,
-            'cf-connecting-ip': `10.0.2.${n}`,
-          },
-          signal: leaving.signal,
-        });
-      const stopped = await Promise.race(
-        Array.from({ length: 60 }, (_, n) =>
-          guess(n).then(
-            (response) => (response.status === 429 ? response : new Promise<never>(() => undefined)),
-            () => new Promise<never>(() => undefined),
-          ),
-        ),
-      );
-      expect(Number(stopped.headers.get('retry-after'))).toBeGreaterThan(60);
-      expect(await stopped.text()).toMatch(/^Error: Too many/);
-      const right = await stowage.fetch('/upload?authCode=right%20code', {
-        method: 'POST',
-        body: fileForm(),
-        headers: { authorization: '' },
-      });
-      expect(right.status).toBe(429);
-      expect((await upload(stowage)).status).toBe(200);
-      leaving.abort();
-    } finally {
-      await stowage.stop();
-    }
+describe('who guesses (T23, T27)', () => {
+  const code = 'the right code';
+  let stowage: Stowage;
+
+  beforeAll(async () => {
+    stowage = await startStowage({ env: { STOWAGE_AUTH_CODE: code, STOWAGE_TRUST_PROXY: 'loopback' } });
+  });
+  afterAll(() => stowage?.stop());
+
+  interface Attempt {
+    readonly from: string;
+    readonly code?: string;
+    readonly headers?: Record<string, string>;
+  }
+  const attempt = ({ from, code: guess, headers }: Attempt) =>
+    stowage.fetch(`/upload${guess === undefined ? '' : `?authCode=${encodeURIComponent(guess)}`}`, {
+      method: 'POST',
+      body: fileForm(),
+      headers: { authorization: '', 'x-forwarded-for': from, ...headers },
+    });
+  const statuses = async (attempts: readonly Attempt[]) => {
+    const answers = await Promise.all(attempts.map(attempt));
+    return Map.groupBy(answers, ({ status }) => status);
+  };
+  const guesses = (count: number, from: (n: number) => string, headers: (n: number) => Record<string, string> = () => ({})) =>
+    Array.from({ length: count }, (_, n) => ({ from: from(n), code: `guess ${n}`, headers: headers(n) }));
+  const withinSeconds = async (from: string) => {
+    const startedAt = performance.now();
+    const { status } = await attempt({ from, code });
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    return status;
+  };
+
+  it.each<[string, (n: number) => string, number]>([
+    ['one IPv4 address', () => '198.51.100.1', 30],
+    ['one IPv6 /64', (n) => `2001:db8:1:1::${n.toString(16)}`, 30],
+    ['one IPv6 /48', (n) => `2001:db8:2:${n.toString(16)}::1`, 60],
+  ])('from %s is slowed down and refused, the right code gets in', async (_, from, free) => {
+    const answers = await statuses(guesses(free + 10, from));
+    expect(answers.get(401)).toHaveLength(free);
+    const [refused] = answers.get(429) ?? [];
+    expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(60);
+    expect(await refused?.text()).toMatch(/^Error: Too many/);
+    expect(await withinSeconds(from(0))).toBe(200);
+    expect(await withinSeconds('198.51.100.200')).toBe(200);
   });
 
-  it('cannot use a token without the permission to guess the code (T23)', async () => {
-    const stowage = await startStowage({ env: { STOWAGE_AUTH_CODE: 'right code' } });
-    try {
-      const { headers } = await createToken(stowage, ['list']);
-      const leaving = new AbortController();
-      const { signal } = leaving;
-      const statuses: number[] = [];
-      const guesses = Array.from({ length: 60 }, (_, n) =>
-        stowage.fetch(`/upload?authCode=guess${n}`, { method: 'POST', body: fileForm(), headers, signal }).then(({ status }) => {
-          statuses.push(status);
-          if (status === 429) leaving.abort();
-        }),
-      );
-      await Promise.allSettled(guesses);
-      expect(statuses).toContain(429);
-    } finally {
-      await stowage.stop();
-    }
+  it.each<[string, (n: number) => Record<string, string>]>([
+    ['the first of several addresses', (n) => ({ 'x-forwarded-for': `203.0.113.${n}, 198.51.100.2` })],
+    ['another X-Real-IP', (n) => ({ 'x-forwarded-for': '198.51.100.3', 'x-real-ip': `203.0.113.${n}` })],
+    ['another X-Forwarded-For', (n) => ({ 'x-forwarded-for': `203.0.113.${n}`, 'x-real-ip': '198.51.100.4' })],
+    ['headers that nobody is asked for', (n) => ({ 'x-forwarded-for': '198.51.100.5', 'cf-connecting-ip': `203.0.113.${n}` })],
+  ])('with %s gains nothing', async (_, headers) => {
+    const answers = await statuses(guesses(40, () => '', headers));
+    expect(answers.get(429)?.length).toBeGreaterThanOrEqual(10);
+  });
+
+  it('in four places of each request has four guesses each', async () => {
+    const attempts = Array.from({ length: 10 }, (_, n) => ({
+      from: '198.51.100.6',
+      code: `query ${n}`,
+      headers: { referer: `http://any.example/?authCode=r${n}`, authCode: `header ${n}`, cookie: `authCode=c${n}` },
+    }));
+    expect((await statuses(attempts)).get(429)).toHaveLength(2);
+  });
+
+  it('with a token that lacks the permission is counted, too', async () => {
+    const { headers } = await createToken(stowage, ['list']);
+    const answers = await statuses(
+      guesses(
+        40,
+        () => '198.51.100.7',
+        () => headers,
+      ),
+    );
+    expect(answers.get(429)).toHaveLength(10);
+  });
+
+  it('by mistake, with one stale code again and again, is not slowed down', async () => {
+    const answers = await statuses(Array.from({ length: 60 }, () => ({ from: '198.51.100.8', code: 'stale' })));
+    expect(answers.get(401)).toHaveLength(60);
+    const startedAt = performance.now();
+    expect((await attempt({ from: '198.51.100.8', code })).status).toBe(200);
+    expect(performance.now() - startedAt).toBeLessThan(1500);
+  });
+
+  it('tokens does not slow codes down, and has to wait', async () => {
+    const from = '198.51.100.9';
+    const wrong = Array.from({ length: 40 }, (_, n) => ({ from, headers: { authorization: `Bearer wrong${n}` } }));
+    expect((await statuses(wrong)).get(429)).toHaveLength(10);
+    const startedAt = performance.now();
+    const last = await attempt({ from, headers: { authorization: 'Bearer one more' } });
+    expect(last.status).toBe(429);
+    expect(performance.now() - startedAt).toBeGreaterThan(1500);
+    expect((await attempt({ from, code })).status).toBe(200);
+    const { headers } = await createToken(stowage, ['upload']);
+    expect((await attempt({ from, headers })).status).toBe(200);
+    expect((await attempt({ from, headers: { authorization: `Bearer ${stowage.adminToken}` } })).status).toBe(200);
   });
 
   it('is slowed down more with every guess', async () => {
-    const stowage = await startStowage({ env: { STOWAGE_AUTH_CODE: 'right code' } });
-    try {
-      const times: number[] = [];
-      for (let n = 0; n < 7; n++) {
-        const startedAt = performance.now();
-        await stowage.fetch(`/upload?authCode=${n}`, { method: 'POST', headers: { authorization: '' } });
-        times.push(performance.now() - startedAt);
-      }
-      expect(times[6]).toBeGreaterThan(700);
-      expect(times[5]).toBeGreaterThan(350);
-      // Whoever knows it is not.
-      const response = await stowage.fetch('/upload?authCode=right+code', {
-        method: 'POST',
-        body: fileForm(),
-        headers: { authorization: '' },
-      });
-      expect(response.status).toBe(200);
-    } finally {
-      await stowage.stop();
+    const times: number[] = [];
+    for (let n = 0; n < 7; n++) {
+      const startedAt = performance.now();
+      await attempt({ from: '198.51.100.10', code: `wrong ${n}` });
+      times.push(performance.now() - startedAt);
     }
+    expect(times[6]).toBeGreaterThan(700);
+    expect(times[5]).toBeGreaterThan(350);
   });
 });
 

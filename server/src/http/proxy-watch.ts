@@ -1,0 +1,52 @@
+import type { IncomingMessage } from 'node:http';
+import { z } from 'zod';
+import { toJson } from '../core/bytes.ts';
+import type { MetadataStore } from '../core/metadata.ts';
+import { isTrustedPeer, type TrustProxy, type UnbelievedHeader, unbelievedHeader } from './client-address.ts';
+import type { HttpDeps } from './deps.ts';
+
+const settingName = 'unbelieved_proxy_header';
+const sighting = z.object({
+  header: z.string(),
+  peer: z.string(),
+  reason: z.enum(['untrusted', 'contradiction']),
+  at: z.number(),
+});
+
+/**
+ * Looks out for a proxy whose word does not count: then all its callers are one. Said once a process, in the log and for `doctor`; only once, because any
+ * caller can send such a header.
+ */
+export function createProxyWatch({ settings: { trustProxy }, log, metadata, now }: HttpDeps): (request: IncomingMessage) => void {
+  let warned = false;
+  return (request) => {
+    const found = warned ? undefined : unbelievedHeader(request, trustProxy);
+    if (found === undefined) return;
+    warned = true;
+    log.warn({ header: found.header, peer: found.peer, setting: 'STOWAGE_TRUST_PROXY' }, proxyAdvice(found));
+    metadata.settings.set(settingName, toJson({ ...found, at: now() })).catch(() => undefined);
+  };
+}
+
+/** What any process saw last, unless the setting has been changed since so that it would count. */
+export async function lastSighting(
+  { settings }: Pick<MetadataStore, 'settings'>,
+  trustProxy: TrustProxy,
+): Promise<z.infer<typeof sighting> | undefined> {
+  const { data } = sighting.safeParse(await settings.get(settingName));
+  if (data === undefined) return undefined;
+  const isTrusted = isTrustedPeer(data.peer, trustProxy);
+  return (data.reason === 'untrusted') === isTrusted ? undefined : data;
+}
+
+export function proxyAdvice({ header, peer, reason }: UnbelievedHeader): string {
+  if (reason === 'contradiction')
+    return (
+      `The proxy ${peer} sends X-Forwarded-For and X-Real-IP that name two callers: neither counts, and all its callers count as one. ` +
+      `Let it overwrite both, or name the header that it writes: STOWAGE_TRUST_PROXY=${peer},x-real-ip`
+    );
+  return (
+    `A request from ${peer} brought the header ${header}, which does not count, because trustProxy does not name that address. If it is your reverse proxy, ` +
+    `set STOWAGE_TRUST_PROXY=${peer}: without it all callers of the proxy count as one. If it is not, the caller made the header up, and all is well.`
+  );
+}
