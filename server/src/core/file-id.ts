@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer';
 import { randomInt } from 'node:crypto';
 import { cleanFolder, folderOf } from './folder.ts';
 import { extensionFor } from './media-types.ts';
@@ -90,20 +89,15 @@ function fit(start: string, middle: string, end: string): string {
 export function pathFromUrl(raw: string): string | undefined {
   if (raw.length > MAX_URL_PATH_LENGTH) return undefined;
   try {
-    const path = decodeURIComponent(asUtf8(raw)).normalize('NFC');
-    return isPath(path) ? path : undefined;
+    return asPath(decodeURIComponent(raw));
   } catch {
     return undefined;
   }
 }
 
-function isPath(path: string): boolean {
-  return !/[\p{Cc}\p{Cs}]/u.test(path) && path.split('/').every((segment) => !/^\.{0,2}$/.test(segment));
-}
-
-/** Clients such as curl send raw UTF-8 in a request line, which Node reads as Latin-1. */
-function asUtf8(raw: string): string {
-  if (!/[\x80-\xff]/.test(raw) || /[^\0-\xff]/.test(raw)) return raw;
-  const bytes = Buffer.from(raw, 'latin1');
-  return isUtf8(bytes) ? bytes.toString('utf8') : raw;
+/** Text as a library path, in the form in which the library keeps paths; undefined when it can be none. */
+export function asPath(text: string): string | undefined {
+  const path = text.normalize('NFC');
+  const isPath = !/[\p{Cc}\p{Cs}]/u.test(path) && path.split('/').every((segment) => !/^\.{0,2}$/.test(segment));
+  return isPath ? path : undefined;
 }

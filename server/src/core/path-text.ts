@@ -2,7 +2,8 @@
 export const MAX_SEGMENT_BYTES = 255;
 
 // Upload API 1.6. Inside a segment, so `/` is among them.
-const unsafe = /[\\/:*?"'<>| ()[\]{}#%^`~;@&=+$,]/g;
+// U+FFFD stands for bytes that were no text.
+const unsafe = /[\\/:*?"'<>| ()[\]{}#%^`~;@&=+$,\ufffd]/g;
 
 // Characters that nobody sees or types and that make two names look alike: controls, direction marks, line separators, non-characters.
 const invisible = /[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff0-\ufffb\ufdd0-\ufdef\ufffe\uffff]/gu;
@@ -39,4 +40,9 @@ export function clampUtf8(text: string, maxBytes: number): string {
   // Continuation bytes are 10xxxxxx.
   while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
   return bytes.toString('utf8', 0, end);
+}
+
+/** A library path as it stands in an address: ASCII only, decodes to itself. */
+export function encodePath(path: string): string {
+  return path.split('/').map(encodeURIComponent).join('/');
 }

@@ -1,14 +1,22 @@
 import type { IncomingMessage } from 'node:http';
-import { fail } from '../core/errors.ts';
+import { fail, isStowageError } from '../core/errors.ts';
 import { readAll } from '../core/peek.ts';
 import { bodyOf } from './request-body.ts';
 
-const maxJsonBytes = 256 * 1024;
+const defaultMaxBytes = 256 * 1024;
 const idleMs = 30_000;
 
-/** A JSON body, whatever its declared type; undefined when it is empty. Throws `invalid_json`, or `too_large` above 256 KiB. */
-async function readJson(request: IncomingMessage): Promise<unknown> {
-  const bytes = await readAll(bodyOf(request, { maxBytes: maxJsonBytes, idleMs }));
+export interface JsonLimits {
+  /** Default 256 KiB. */
+  readonly maxBytes?: number;
+}
+
+/** A JSON body, whatever its declared type; undefined when it is empty. Throws `invalid_json`, or `too_large`. */
+async function readJson(request: IncomingMessage, { maxBytes = defaultMaxBytes }: JsonLimits): Promise<unknown> {
+  const bytes = await readAll(bodyOf(request, { maxBytes, idleMs })).catch((error: unknown) => {
+    if (!isStowageError(error, 'too_large')) throw error;
+    throw fail('too_large', { message: 'The request body is larger than allowed.', details: { maxBytes } });
+  });
   if (bytes.length === 0) return undefined;
   try {
     return JSON.parse(bytes.toString('utf8'));
@@ -22,8 +30,11 @@ async function readJson(request: IncomingMessage): Promise<unknown> {
 }
 
 /** A JSON object; keys such as `__proto__` are plain keys. Throws `validation_error` for any other JSON. */
-export async function readJsonObject(request: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
-  const value = await readJson(request);
+export async function readJsonObject(
+  request: IncomingMessage,
+  limits: JsonLimits = {},
+): Promise<Readonly<Record<string, unknown>>> {
+  const value = await readJson(request, limits);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw fail('validation_error', { message: 'The request body must be a JSON object.' });
   }

@@ -221,7 +221,11 @@ describe('deleting files', () => {
     const answer = await batch({ fileIds: [...files, ` /${files[0]}/ `, 'none.txt'] });
     expect(answer.status).toBe(200);
     const { success, deleted, failed } = await jsonOf<{ success: boolean; deleted: string[]; failed: unknown[] }>(answer);
-    expect([success, deleted.sort(), failed]).toEqual([true, [...files, 'none.txt'].sort(), []]);
+    expect([success, deleted.sort(), failed]).toEqual([
+      false,
+      [...files].sort(),
+      [{ fileId: 'none.txt', error: 'File not found' }],
+    ]);
     for (const file of files) expect(await exists(file)).toBe(false);
 
     for (const [body, error] of [

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type { ByteRange } from '../../core/bytes.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
+import { encodePath } from '../../core/path-text.ts';
 import { createHttpClient, type HttpClient, type HttpRequest, type HttpResponse } from '../shared/http-client.ts';
 import { rangeHeader } from '../shared/ranged.ts';
 import { followRedirects } from '../shared/redirects.ts';
@@ -197,10 +198,6 @@ function lfsRefusal({ code, message }: { code: number; message: string }, http: 
   if (/storage|quota/i.test(message) && code !== 404) return fail('channel_full', { message: words });
   if (code === 413) return fail('too_large', { message: words });
   return fail(code === 429 || code >= 500 ? 'channel_unavailable' : 'channel_refused', { message: words });
-}
-
-function encodePath(path: string): string {
-  return path.split('/').map(encodeURIComponent).join('/');
 }
 
 /** Whether a repetition after `ensureRepo` may help. */

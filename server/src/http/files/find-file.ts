@@ -1,8 +1,71 @@
+import type { IncomingMessage } from 'node:http';
+import { asPath, pathFromUrl } from '../../core/file-id.ts';
 import type { Files } from '../../core/files.ts';
 import type { StoredFile } from '../../core/metadata.ts';
+import { decodeOnce } from '../../core/path-text.ts';
+import { requestOrigin } from '../client-address.ts';
+import type { HttpSettings } from '../deps.ts';
 
-/** Upload API 4.2: a comma may stand for a slash; a name that really holds one comes first. */
-export async function findFile(path: string, files: Pick<Files, 'getByPath'>): Promise<StoredFile | undefined> {
-  const found = await files.getByPath(path);
-  return found ?? (path.includes(',') ? files.getByPath(path.replaceAll(',', '/')) : undefined);
+type Lookup = Pick<Files, 'getByPath'>;
+
+/**
+ * The file that `text` names: a library path in any Unicode form, percent-encoded or not. Upload API 4.2: a comma may stand for a slash. What
+ * is written literally comes first.
+ */
+export function findFile(text: string, files: Lookup): Promise<StoredFile | undefined> {
+  return firstOf(spellings(text), files);
+}
+
+/** Where links of this server begin: before `/file/`, under every name that callers have for us, and before a bare path. */
+export interface LinkRoots {
+  readonly origins: readonly string[];
+  readonly urlPrefix?: string | undefined;
+}
+
+export function linkRoots(request: IncomingMessage, settings: HttpSettings): LinkRoots {
+  const { host = '' } = request.headers;
+  return { origins: [requestOrigin(request, settings), `http://${host}`, `https://${host}`], urlPrefix: settings.urlPrefix };
+}
+
+/** The same, and by a link as uploads answer it: `/file/...`, the whole address of it, or `publicUrl`. */
+export function findLinked(text: string, roots: LinkRoots, files: Lookup): Promise<StoredFile | undefined> {
+  const linked = pathOfLink(text, roots);
+  const bare = text.replace(/^\/+|\/+$/g, '');
+  // With the slash in front it is a link before it is a path; without it may be a folder called `file`.
+  const paths = [...(linked === undefined ? [] : spellings(linked)), ...spellings(bare)];
+  if (bare.startsWith('file/')) paths.push(...spellings(bare.slice('file/'.length)));
+  return firstOf(paths, files);
+}
+
+function spellings(text: string): readonly string[] {
+  const decoded = decodeOnce(text);
+  const written = decoded === text ? [text] : [text, decoded];
+  return written.flatMap((path) => (path.includes(',') ? [path, path.replaceAll(',', '/')] : [path]));
+}
+
+async function firstOf(texts: readonly string[], files: Lookup): Promise<StoredFile | undefined> {
+  for (const text of new Set(texts)) {
+    const path = asPath(text);
+    const found = path === undefined ? undefined : await files.getByPath(path);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** What stands in an address of this server behind `/file/` or `urlPrefix`; undefined for everything else, foreign addresses included. */
+function pathOfLink(text: string, { origins, urlPrefix }: LinkRoots): string | undefined {
+  if (/^https?:\/\//i.test(text))
+    return pathBelow(text, [
+      ...origins.map((origin) => `${origin}/file/`),
+      ...(urlPrefix === undefined ? [] : [`${urlPrefix}/`]),
+    ]);
+  const here = 'http://here/';
+  return text.startsWith('/') ? pathBelow(text.replace(/^\/+/, here), [`${here}file/`]) : undefined;
+}
+
+function pathBelow(address: string, roots: readonly string[]): string | undefined {
+  const href = URL.parse(address)?.href.replace(/[?#].*$/s, '');
+  const starts = roots.map((root) => URL.parse(root.replace(/\/+$/, '/'))?.href);
+  const start = starts.find((each) => each !== undefined && href?.startsWith(each));
+  return start === undefined ? undefined : pathFromUrl(href?.slice(start.length) ?? '');
 }

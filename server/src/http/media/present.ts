@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { categoryOf } from '../../core/media-types.ts';
 import type { FileRecord } from '../../core/metadata.ts';
+import { encodePath } from '../../core/path-text.ts';
 import type { Media } from '../../core/presigned-types.ts';
 import { requestOrigin } from '../client-address.ts';
 import type { HttpSettings } from '../deps.ts';
@@ -93,8 +94,4 @@ function shape(width: number | null, height: number | null) {
 function orientation(width: number, height: number): string {
   if (width === height) return 'square';
   return width > height ? 'landscape' : 'portrait';
-}
-
-function encodePath(path: string): string {
-  return path.split('/').map(encodeURIComponent).join('/');
 }
