@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cleanName, type NameMode, nameCandidates, pathFromUrl } from './file-id.ts';
+import { cleanName, createStamps, type NameMode, nameCandidates, pathFromUrl, seenName } from './file-id.ts';
 
 const anyName = fc
   .array(
@@ -20,7 +20,9 @@ describe('cleanName', () => {
     ['a%20b.png', 'a_b.png'],
     ['a%2Fb.png', 'b.png'],
     ['dir/sub/x.png', 'x.png'],
-    ['C:\\dir\\x.png', 'C__dir_x.png'],
+    ['C:\\dir\\x.png', 'x.png'],
+    ['dir\\x.png', 'dir_x.png'],
+    ['a\ufffdb.png', 'a_b.png'],
     ['../../etc/passwd', 'passwd'],
     ['日本 語(1).png', '日本_語_1_.png'],
     ['', 'file'],
@@ -59,7 +61,7 @@ describe('nameCandidates', () => {
   const now = 1_700_000_000_000;
   const at = (mode: NameMode, filename: string, contentType = 'image/png', folder = '') => {
     let drawn = 0;
-    const path = nameCandidates({ mode, filename, contentType, folder, now, random: (limit) => drawn++ % limit });
+    const path = nameCandidates({ mode, filename, contentType, folder, stamp: () => now, random: (limit) => drawn++ % limit });
     return [0, 1, 2].map(path);
   };
 
@@ -70,7 +72,7 @@ describe('nameCandidates', () => {
     ['index', 'blob', ['1700000000000.png', '1700000000000(1).png', '1700000000000(2).png']],
     ['origin', 'a.tar.gz', ['a.tar.gz', 'a.tar(1).gz', 'a.tar(2).gz']],
     ['origin', 'README', ['README', '(1)README', '(2)README']],
-    ['short', 'a.png', ['BCDEFGHI.png', 'JKLMNOPQ.png', 'RSTUVWXY.png']],
+    ['short', 'a.png', ['ABCDEFGH.png', 'IJKLMNOP.png', 'QRSTUVWX.png']],
   ])('%s of %s', (mode, filename, paths) => expect(at(mode, filename)).toEqual(paths));
 
   it('puts the folder in front, or the directory of the name when there is none', () => {
@@ -79,6 +81,49 @@ describe('nameCandidates', () => {
     expect(at('origin', 'dir%2Fa.png')[0]).toBe('dir/a.png');
     expect(at('origin', '../../a.png')[0]).toBe('_/_/a.png');
     expect(at('origin', 'dir/a.png', 'image/png', 'given')[0]).toBe('given/a.png');
+  });
+
+  it.each([
+    'D:\\dh\\shot.png',
+    'C:/Users/jo/Pictures/shot.png',
+    'c:\\Users/jo\\shot.png',
+    '/Users/jo/Desktop/shot.png',
+    '/shot.png',
+    '//nas/share/shot.png',
+    '\\\\nas\\share\\shot.png',
+    '\\nas\\share\\shot.png',
+    '\\\\?\\C:\\shot.png',
+    '~/Pictures/shot.png',
+    'file:///home/jo/shot.png',
+    'content://media/external/images/shot.png',
+    'D%3A%5Cdh%5Cshot.png',
+    '%2FUsers%2Fjo%2Fshot.png',
+    ' C:\\shot.png',
+    '\u200eC:\\shot.png',
+  ])('takes nothing but the name from the local path %j', (filename) => {
+    expect(at('origin', filename)[0]).toBe('shot.png');
+    expect(at('origin', filename, 'image/png', 'given')[0]).toBe('given/shot.png');
+    expect(seenName(filename)).toBe('shot.png');
+  });
+
+  it('names nothing after a local folder', () => expect(at('origin', 'C:\\Users\\jo\\')[0]).toBe('file'));
+
+  it('stamps files in the order in which they come, and never ahead of time without need', () => {
+    const names = Array.from(
+      { length: 2000 },
+      () => nameCandidates({ mode: 'default', filename: 'a.png', contentType: 'image/png', folder: '' })(0) ?? '',
+    );
+    expect(names.toSorted()).toEqual(names);
+    expect(new Set(names).size).toBe(names.length);
+    for (const name of names) expect(name).toMatch(/^\d{13}_a\.png$/);
+
+    let clock = now;
+    const stamp = createStamps(() => clock);
+    expect([stamp(), stamp(), stamp()]).toEqual([now, now + 1, now + 2]);
+    clock -= 60_000;
+    expect(stamp()).toBe(now + 3);
+    clock = now + 100;
+    expect(stamp()).toBe(now + 100);
   });
 
   it('gives up at the 1000th attempt', () => {

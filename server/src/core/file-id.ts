@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto';
+import type { Clock } from './clock.ts';
 import { cleanFolder, folderOf } from './folder.ts';
 import { extensionFor } from './media-types.ts';
 import { clampUtf8, cleanSegment, cleanText, decodeOnce, MAX_SEGMENT_BYTES } from './path-text.ts';
@@ -18,11 +19,22 @@ export interface NameRequest {
   readonly contentType: string;
   /** As the caller gave it; when it is empty, the directory part of `filename` counts (Upload API 1.6). */
   readonly folder: string;
-  /** Milliseconds since the epoch. */
-  readonly now?: number;
+  /** See `createStamps`; that of the process when absent. */
+  readonly stamp?: () => number;
   /** An integer from 0 to below `limit`, unpredictable. */
   readonly random?: (limit: number) => number;
 }
+
+/**
+ * Times in milliseconds that are never the same twice and always grow, so that names which begin with them sort as they were given: the
+ * present, or the next millisecond that is free. 13 digits until the year 2286.
+ */
+export function createStamps(now: Clock): () => number {
+  let last = 0;
+  return () => (last = Math.max(now(), last + 1));
+}
+
+const processStamp = createStamps(Date.now);
 
 const MAX_ATTEMPTS = 1000;
 // A path of 1 KiB, every byte percent-encoded, has 3 KiB.
@@ -34,27 +46,42 @@ const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
  * whatever needs escaping in a URL or a shell. Takes any string. Cleaning a clean name changes nothing.
  */
 export function cleanName(raw: string): string {
-  return nameOf(decodeOnce(raw));
+  return safeName(splitName(raw).name);
 }
 
-function nameOf(decoded: string): string {
-  const last = cleanText(decoded).split('/').at(-1) ?? '';
-  const name = cleanSegment(/^\.+$/.test(last) ? last.replaceAll('.', '_') : last);
+/** The name that the person saw who chose the file: decoded, without the folders around it. `''` when there is none. */
+export function seenName(raw: string): string {
+  return splitName(raw).name.normalize('NFC');
+}
+
+// Where a file lay on its machine is nobody's business: `C:\`, `C:/`, `/Users`, `\\server`, `~/`, `file://`, `content://`.
+const localPath = /^\s*(?:~|[a-z][a-z0-9+.-]*:)?[\\/]/i;
+
+/** Upload API 1.6: a relative folder in front of the name counts. */
+function splitName(raw: string): { readonly folder: string; readonly name: string } {
+  const decoded = decodeOnce(raw);
+  if (localPath.test(cleanText(decoded))) return { folder: '', name: decoded.slice(decoded.search(/[^\\/]*$/)) };
+  const slash = decoded.lastIndexOf('/');
+  return { folder: decoded.slice(0, Math.max(slash, 0)), name: decoded.slice(slash + 1) };
+}
+
+function safeName(seen: string): string {
+  const text = cleanText(seen);
+  const name = cleanSegment(/^\.+$/.test(text) ? text.replaceAll('.', '_') : text);
   return fit('', name === '' ? 'file' : name, '');
 }
 
 /**
  * Paths to try for a new file, in order: `path(0)` is the plain one, `path(n)` the one after n collisions, undefined from the 1000th on.
- * The time and the random part of a name are drawn once, except that `short` draws anew at every attempt.
+ * The time in a name is drawn once; `short` draws anew at every attempt.
  */
 export function nameCandidates(request: NameRequest): (attempt: number) => string | undefined {
-  const { filename, contentType, now = Date.now(), random = randomInt } = request;
-  const decoded = decodeOnce(filename);
-  const folder = cleanFolder(request.folder) || folderOf(decoded.slice(0, Math.max(decoded.lastIndexOf('/'), 0)));
-  const name = nameOf(decoded);
+  const { contentType, stamp = processStamp, random = randomInt } = request;
+  const given = splitName(request.filename);
+  const folder = cleanFolder(request.folder) || folderOf(given.folder);
+  const name = safeName(given.name);
   const extension = extensionFor(name, contentType);
-  // 13 digits until the year 2286.
-  const prefix = String(now + random(10_000));
+  const prefix = String(stamp());
 
   const nameAt: Record<NameMode, (attempt: number) => string> = {
     default: (attempt) => numbered(`${prefix}_`, name, attempt),
