@@ -60,8 +60,9 @@ const localPath = /^\s*(?:~|[a-z][a-z0-9+.-]*:)?[\\/]/i;
 /** Upload API 1.6: a relative folder in front of the name counts. */
 function splitName(raw: string): { readonly folder: string; readonly name: string } {
   const decoded = decodeOnce(raw);
-  if (localPath.test(cleanText(decoded))) return { folder: '', name: decoded.slice(decoded.search(/[^\\/]*$/)) };
   const slash = decoded.lastIndexOf('/');
+  if (localPath.test(cleanText(decoded)))
+    return { folder: '', name: decoded.slice(Math.max(slash, decoded.lastIndexOf('\\')) + 1) };
   return { folder: decoded.slice(0, Math.max(slash, 0)), name: decoded.slice(slash + 1) };
 }
 

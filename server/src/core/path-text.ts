@@ -42,6 +42,14 @@ export function clampUtf8(text: string, maxBytes: number): string {
   return bytes.toString('utf8', 0, end);
 }
 
+/** Without the slashes around it. */
+export function trimSlashes(text: string): string {
+  let [start, end] = [0, text.length];
+  while (text[start] === '/') start++;
+  while (end > start && text[end - 1] === '/') end--;
+  return text.slice(start, end);
+}
+
 /** A library path as it stands in an address: ASCII only, decodes to itself. */
 export function encodePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/');

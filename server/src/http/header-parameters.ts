@@ -56,6 +56,8 @@ function endsHere(value: string, at: number): boolean {
 function tokenAt(value: string, start: number): Piece {
   let end = value.indexOf(';', start);
   while (end !== -1 && nameAt(value, end + 1) === undefined) end = value.indexOf(';', end + 1);
-  const text = end === -1 ? value.slice(start).replace(/[\s;]+$/, '') : value.slice(start, end);
-  return { text: text.trim(), end: end === -1 ? value.length : end };
+  if (end !== -1) return { text: value.slice(start, end).trim(), end };
+  let last = value.length;
+  while (last > start && /[\s;]/.test(value[last - 1] ?? '')) last--;
+  return { text: value.slice(start, last).trim(), end: value.length };
 }

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { asPath, pathFromUrl } from '../../core/file-id.ts';
 import type { Files } from '../../core/files.ts';
 import type { StoredFile } from '../../core/metadata.ts';
-import { decodeOnce } from '../../core/path-text.ts';
+import { decodeOnce, trimSlashes } from '../../core/path-text.ts';
 import { requestOrigin } from '../client-address.ts';
 import type { HttpSettings } from '../deps.ts';
 
@@ -30,7 +30,7 @@ export function linkRoots(request: IncomingMessage, settings: HttpSettings): Lin
 /** The same, and by a link as uploads answer it: `/file/...`, the whole address of it, or `publicUrl`. */
 export function findLinked(text: string, roots: LinkRoots, files: Lookup): Promise<StoredFile | undefined> {
   const linked = pathOfLink(text, roots);
-  const bare = text.replace(/^\/+|\/+$/g, '');
+  const bare = trimSlashes(text);
   // With the slash in front it is a link before it is a path; without it may be a folder called `file`.
   const paths = [...(linked === undefined ? [] : spellings(linked)), ...spellings(bare)];
   if (bare.startsWith('file/')) paths.push(...spellings(bare.slice('file/'.length)));

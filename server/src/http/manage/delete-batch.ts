@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { fail, isStowageError } from '../../core/errors.ts';
+import { trimSlashes } from '../../core/path-text.ts';
 import { authenticateToken } from '../authenticate.ts';
 import type { HttpDeps } from '../deps.ts';
 import { findLinked, linkRoots } from '../files/find-file.ts';
@@ -23,8 +24,8 @@ export async function deleteBatch(request: FastifyRequest, reply: FastifyReply, 
   const failed: { readonly fileId: string; readonly error: string }[] = [];
   for (const [at, text] of named.entries()) {
     const outcome = removed.get(found[at]?.file.id ?? '') ?? 'absent';
-    if (outcome === 'removed') deleted.push(bare(text));
-    else failed.push({ fileId: bare(text), error: outcome === 'absent' ? 'File not found' : 'Delete file failed' });
+    if (outcome === 'removed') deleted.push(trimSlashes(text));
+    else failed.push({ fileId: trimSlashes(text), error: outcome === 'absent' ? 'File not found' : 'Delete file failed' });
   }
   return reply.send({ success: failed.length === 0, deleted, failed });
 }
@@ -48,16 +49,12 @@ async function atOnce<T, R>(items: readonly T[], work: (item: T) => Promise<R>):
   return results;
 }
 
-function bare(text: string): string {
-  return text.replace(/^\/+|\/+$/g, '');
-}
-
 function readFileIds(value: unknown): readonly string[] {
   if (value === undefined || value === null) throw fail('bad_request', { message: 'fileIds is required' });
   if (!Array.isArray(value) || value.some((id) => typeof id !== 'string'))
     throw fail('bad_request', { message: 'fileIds must be an array of strings' });
-  const texts = (value as string[]).map((id) => id.trim()).filter((id) => bare(id) !== '');
-  const named = [...new Map(texts.map((text) => [bare(text), text])).values()];
+  const texts = (value as string[]).map((id) => id.trim()).filter((id) => trimSlashes(id) !== '');
+  const named = [...new Map(texts.map((text) => [trimSlashes(text), text])).values()];
   if (named.length === 0) throw fail('bad_request', { message: 'fileIds is required' });
   if (named.length > maxFiles) throw fail('bad_request', { message: `A maximum of ${maxFiles} files can be deleted at once` });
   return named;

@@ -14,7 +14,7 @@ export const manageOperations: readonly Operation[] = [
     tag,
     summary: 'Delete a file',
     description:
-      'By its path, whichever API it came through. The link stops working at once, the bytes are removed from their channel afterwards. A file that is not there is a success. GET and POST do the same. Needs the permission `delete`.',
+      'By its path, in any spelling that the link takes, whichever API it came through. The link stops working at once, the bytes are removed from their channel afterwards. A file that is not there is a success with `deleted: false`. GET and POST do the same. Needs the permission `delete`.',
     access: 'token',
     parameters: {
       path: z.object({
@@ -29,7 +29,13 @@ export const manageOperations: readonly Operation[] = [
         200: {
           description: 'It is gone.',
           content: {
-            'application/json': { schema: deleteFileAnswer, examples: { deleted: { value: { success: true, fileId: path } } } },
+            'application/json': {
+              schema: deleteFileAnswer,
+              examples: {
+                deleted: { value: { success: true, fileId: path } },
+                absent: { value: { success: true, fileId: 'img/none.jpg', deleted: false } },
+              },
+            },
           },
         },
       },
@@ -45,7 +51,8 @@ export const manageOperations: readonly Operation[] = [
     path: '/api/manage/delete/batch',
     tag,
     summary: 'Delete up to 500 files',
-    description: 'What failed is named; the rest is gone. Needs the permission `delete`.',
+    description:
+      'By paths, or by links as `src` and `publicUrl` show them. What was not deleted is named in `failed`, files that are not there included; the rest is gone. Needs the permission `delete`.',
     access: 'token',
     body: {
       required: true,
@@ -58,7 +65,12 @@ export const manageOperations: readonly Operation[] = [
           content: {
             'application/json': {
               schema: deleteBatchAnswer,
-              examples: { one: { value: { success: true, deleted: [path], failed: [] } } },
+              examples: {
+                one: { value: { success: true, deleted: [path], failed: [] } },
+                absent: {
+                  value: { success: false, deleted: [path], failed: [{ fileId: 'img/none.jpg', error: 'File not found' }] },
+                },
+              },
             },
           },
         },

@@ -73,7 +73,11 @@ export const deleteTokenAnswer = named(
 
 export const deleteFileAnswer = named(
   'DeleteFileAnswer',
-  z.strictObject({ success: z.literal(true), fileId: z.string().meta({ description: 'Path of the file.' }) }),
+  z.strictObject({
+    success: z.literal(true),
+    fileId: z.string().meta({ description: 'Path of the file.' }),
+    deleted: z.literal(false).optional().meta({ description: 'Only there when there was no such file.' }),
+  }),
 );
 
 const fileId = z
@@ -85,7 +89,7 @@ export const deleteBatchRequest = named('DeleteBatchRequest', z.object({ fileIds
 export const deleteBatchAnswer = named(
   'DeleteBatchAnswer',
   z.strictObject({
-    success: z.boolean().meta({ description: 'Whether none failed.' }),
+    success: z.boolean().meta({ description: 'Whether all of them are gone by this call.' }),
     deleted: z.array(fileId),
     failed: z.array(z.strictObject({ fileId, error: z.string() })),
   }),
