@@ -18,6 +18,8 @@ export interface MetadataStore {
   readonly jobs: JobStore;
   readonly idempotency: IdempotencyStore;
   readonly settings: SettingStore;
+  readonly replicas: ReplicaStore;
+  readonly leases: LeaseStore;
   /** Brings the schema up to date; safe when several nodes start at once. Returns the names of the migrations it ran. */
   migrate(): Promise<readonly string[]>;
   /** A real round trip that also writes. */
@@ -47,7 +49,11 @@ export interface Replica {
   readonly blobId: string;
   readonly channelId: string;
   readonly segments: readonly Segment[];
-  readonly state: 'ok' | 'missing';
+  /**
+   * `missing`: not found when it was looked at last; reads still try it, after the others. `damaged`: other bytes than were stored; never read again
+   * until a later look finds them right or a repair replaces them.
+   */
+  readonly state: 'ok' | 'missing' | 'damaged';
 }
 
 export type ListType = 'None' | 'Block' | 'White';
@@ -322,4 +328,46 @@ export interface SettingStore {
   set(name: string, value: Json): Promise<void>;
   /** Answers the value that is stored afterwards: the old one when there was one. */
   setIfAbsent(name: string, value: Json): Promise<Json>;
+}
+
+/** A replica with the time at which its bytes were last read and compared; null when they never were. */
+export interface CheckedReplica extends Replica {
+  readonly verifiedAt: number | null;
+}
+
+/** What a look at a replica found. */
+export interface ReplicaFinding extends Pick<Replica, 'blobId' | 'channelId' | 'state'> {
+  readonly verifiedAt: number;
+}
+
+/** Names one replica. */
+export type ReplicaKey = Pick<Replica, 'blobId' | 'channelId'>;
+
+export interface ReplicaStore {
+  /** Replicas on these channels in the order of blob and channel, those behind `after`. */
+  page(query: {
+    readonly channelIds: readonly string[];
+    readonly after?: ReplicaKey | undefined;
+    readonly limit: number;
+  }): Promise<readonly CheckedReplica[]>;
+  /** All copies of a blob. */
+  ofBlob(blobId: string): Promise<readonly Replica[]>;
+  /** Notes what was found. Answers how many of the replicas are still there. */
+  mark(findings: readonly ReplicaFinding[]): Promise<number>;
+  /**
+   * Puts new objects in the place of `old` and calls the replica `ok`, adding `jobs` in the same transaction. False when the row is gone or has other
+   * objects by now: nothing is written.
+   */
+  replace(old: Replica, segments: readonly Segment[], verifiedAt: number, jobs: readonly NewJob[]): Promise<boolean>;
+  /** How many are not `ok`. */
+  countBroken(): Promise<number>;
+}
+
+/** What one process at a time may do, or what all keep off while one does it. Ends by itself: a process that dies holds nothing for long. */
+export interface LeaseStore {
+  /** True when `owner` has the lease until `until`: it was free or expired, or was its own. */
+  take(lease: { readonly name: string; readonly owner: string; readonly now: number; readonly until: number }): Promise<boolean>;
+  /** Nothing happens when another owner has it. */
+  release(name: string, owner: string): Promise<void>;
+  isHeld(name: string, now: number): Promise<boolean>;
 }

@@ -5,8 +5,10 @@ import { fileStore } from './files.ts';
 import { idempotencyStore } from './idempotency.ts';
 import { jobQueries } from './job-queries.ts';
 import { jobStore } from './jobs.ts';
+import { leaseStore } from './leases.ts';
 import { migration } from './migrate.ts';
 import { migrations } from './migrations/index.ts';
+import { replicaStore } from './replicas.ts';
 import { settingStore } from './settings.ts';
 import { tokenStore } from './tokens.ts';
 import { uploadStore } from './uploads.ts';
@@ -24,6 +26,8 @@ export function kyselyStore(context: Context): MetadataStore {
     jobs: jobStore(context, jobs),
     idempotency: idempotencyStore(context),
     settings,
+    replicas: replicaStore(context, jobs),
+    leases: leaseStore(context),
     migrate: () => context.engine.transact(migrate),
     check: () => settings.set('metadata.checkedAt', Date.now()),
     close: () => context.engine.close(),

@@ -82,8 +82,8 @@ export function toReplica(row: ReplicaRow): Replica {
   return { blobId: row.blob_id, channelId: row.channel_id, segments: fromJson<Segment[]>(row.segments), state: row.state };
 }
 
-export function replicaRow(replica: Replica): ReplicaRow {
-  return { blob_id: replica.blobId, channel_id: replica.channelId, segments: toJson(replica.segments), state: replica.state };
+export function replicaRow({ blobId, channelId, segments, state }: Replica): ReplicaRow {
+  return { blob_id: blobId, channel_id: channelId, segments: toJson(segments), state, verified_at: null };
 }
 
 export function toUpload(row: UploadRow): Upload {

@@ -12,6 +12,7 @@ export interface Schema {
   upload_parts: UploadPartRow;
   tokens: TokenRow;
   settings: SettingRow;
+  leases: LeaseRow;
   jobs: JobRow;
   idempotency: IdempotencyRow;
   schema_migrations: MigrationRow;
@@ -62,6 +63,7 @@ export interface ReplicaRow {
   /** JSON */
   segments: string;
   state: Replica['state'];
+  verified_at: number | null;
 }
 
 export interface ChannelRow {
@@ -129,6 +131,12 @@ export interface SettingRow {
   name: string;
   /** JSON */
   value: string;
+}
+
+export interface LeaseRow {
+  name: string;
+  owner: string;
+  held_until: number;
 }
 
 /** A claimed job is one whose `run_at` was moved to the end of its lease. */

@@ -4,9 +4,11 @@ import { channelTests } from './metadata/channels.ts';
 import { fileTests } from './metadata/files.ts';
 import { idempotencyTests } from './metadata/idempotency.ts';
 import { jobTests } from './metadata/jobs.ts';
+import { leaseTests } from './metadata/leases.ts';
 import { partTests } from './metadata/parts.ts';
 import { pathTests } from './metadata/paths.ts';
 import { removalTests } from './metadata/removal.ts';
+import { replicaTests } from './metadata/replicas.ts';
 import { settingTests } from './metadata/settings.ts';
 import { storeTests } from './metadata/store.ts';
 import { textTests } from './metadata/text.ts';
@@ -44,6 +46,8 @@ export function metadataConformance(name: string, open: () => Promise<OpenedMeta
       jobs: jobTests,
       idempotency: idempotencyTests,
       settings: settingTests,
+      replicas: replicaTests,
+      leases: leaseTests,
       'text and numbers': textTests,
     };
     for (const [topic, tests] of Object.entries(topics)) describe(topic, () => tests(nodes(open)));
