@@ -5,6 +5,7 @@ import type { Logger } from 'pino';
 import { buildChannels } from './build-channels.ts';
 import type { Config } from './config.ts';
 import { createAccess } from './core/access.ts';
+import { heldByBackup } from './core/backup-hold.ts';
 import { type ChannelPool, createChannelPool, defaultFallbackOrder } from './core/channel-pool.ts';
 import { createChunkedUploads } from './core/chunked-upload.ts';
 import { hourMs } from './core/clock.ts';
@@ -103,6 +104,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   const jobs = createJobRunner({
     jobs: metadata.jobs,
     handlers: { ...storageJobs(pool, metadata.files), ...imports.handlers },
+    held: heldByBackup(metadata.leases, now),
     now,
     log,
   });

@@ -1,6 +1,8 @@
 import packageJson from '../package.json' with { type: 'json' };
+import { backup } from './commands/backup.ts';
 import { doctor } from './commands/doctor.ts';
 import { migrate } from './commands/migrate.ts';
+import { restore } from './commands/restore.ts';
 import { serve } from './commands/serve.ts';
 import { token } from './commands/token.ts';
 
@@ -12,13 +14,24 @@ const version: Command = async () => {
   return 0;
 };
 
-const commands: Readonly<Record<string, Command>> = { serve, token, migrate, doctor, version, '--version': version };
+const commands: Readonly<Record<string, Command>> = {
+  serve,
+  token,
+  migrate,
+  backup,
+  restore,
+  doctor,
+  version,
+  '--version': version,
+};
 
 const usage = `Usage: stowage <command>
 
   serve      start the server (default)
   token      create, list or revoke API tokens
   migrate    bring the database up to date
+  backup     copy the library to a folder, also while the server runs
+  restore    bring a backup into an empty data folder
   doctor     check runtime, data folder, database and channels
   version    say which version this is
 

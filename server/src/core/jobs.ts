@@ -24,13 +24,15 @@ export interface JobRunnerOptions {
   readonly now: Clock;
   readonly log: Log;
   readonly pollMs?: number;
+  /** Kinds of jobs that wait for now, asked before each claim. */
+  readonly held?: () => Promise<readonly string[]>;
 }
 
 const leaseMs = 10 * minuteMs;
 const maxAtOnce = 16;
 
 /** Works off `jobs` on this node, several at once, retrying with growing waits (up to an hour) until each is done. */
-export function createJobRunner({ jobs, handlers, now, log, pollMs = 1000 }: JobRunnerOptions): JobRunner {
+export function createJobRunner({ jobs, handlers, now, log, pollMs = 1000, held }: JobRunnerOptions): JobRunner {
   const stop = new AbortController();
   const underWay = new Set<Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
@@ -60,7 +62,9 @@ export function createJobRunner({ jobs, handlers, now, log, pollMs = 1000 }: Job
     if (stop.signal.aborted) return false;
     const limit = maxAtOnce - underWay.size;
     if (limit === 0) return true;
-    const due = await jobs.claim({ now: now(), leaseMs, limit, kinds: Object.keys(handlers) });
+    const waiting = (await held?.()) ?? [];
+    const kinds = Object.keys(handlers).filter((kind) => !waiting.includes(kind));
+    const due = await jobs.claim({ now: now(), leaseMs, limit, kinds });
     due.forEach(launch);
     return due.length === limit;
   };

@@ -13,6 +13,11 @@ export interface SqliteConnection {
 /** More than there are statements in the code; only odd shapes are prepared anew. */
 const maxPrepared = 300;
 
+/** Opens a file that is not written to. */
+export function readSqlite(path: string): SqliteConnection {
+  return connectionTo(new DatabaseSync(path, { readOnly: true }));
+}
+
 /** Opens (and makes) the file in WAL mode. `synchronous=NORMAL` leaves syncing the log to `sqlite-log.ts`. */
 export function connectSqlite(path: string): SqliteConnection {
   const db = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 1000 });
@@ -20,6 +25,10 @@ export function connectSqlite(path: string): SqliteConnection {
   db.exec('pragma journal_mode = wal; pragma synchronous = normal; pragma wal_autocheckpoint = 0;');
   // No mmap: a read error would be a SIGBUS then, instead of an answer.
   db.exec('pragma busy_timeout = 0; pragma cache_size = -32768; pragma temp_store = memory; pragma trusted_schema = off;');
+  return connectionTo(db);
+}
+
+function connectionTo(db: DatabaseSync): SqliteConnection {
   const prepared = new Map<string, Prepared>();
 
   return {

@@ -2,7 +2,7 @@ import { mkdirSync, realpathSync, unlink } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { createByteBudget } from '../../core/byte-budget.ts';
-import type { Channel } from '../../core/channel.ts';
+import type { Channel, Ref } from '../../core/channel.ts';
 import { fail } from '../../core/errors.ts';
 import { type DriverContext, defineDriver } from '../driver.ts';
 import { createBlocks } from './blocks.ts';
@@ -37,6 +37,17 @@ export const localDriver = defineDriver({
   settings: settingsSchema,
   create: createLocalChannel,
 });
+
+/** The folder that a local channel with these settings keeps everything in. */
+export function localRoot(settings: unknown, dataDir: string): string {
+  return resolve(dataDir, settingsSchema.parse(settings).path ?? 'objects');
+}
+
+/** Where below its root a local channel keeps the object of `ref`; undefined when this is no ref of one. */
+export function objectPath(ref: Ref): string | undefined {
+  const path = pathOf(ref);
+  return path && `objects/${path}`;
+}
 
 const kiB = 1024;
 const batchLimits = { totalBytes: 8 * 1024 * kiB, minBytes: 64 * kiB, maxBytes: 768 * kiB };

@@ -1,0 +1,236 @@
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { dirname, join, relative, resolve, sep } from 'node:path';
+import packageJson from '../../package.json' with { type: 'json' };
+import type { Config } from '../config.ts';
+import { fail } from '../core/errors.ts';
+import type { MetadataStore } from '../core/metadata.ts';
+import { uuidv7 } from '../core/uuid.ts';
+import { openSnapshot, snapshotSqlite } from '../metadata/sqlite-snapshot.ts';
+import { backUpObject, type CopyOutcome } from './copy-objects.ts';
+import { contentOf, createFolderMaker, forEachOf, isMissing, syncFile, syncFolder, writeDurably } from './files.ts';
+import { type Hold, holdDeletions } from './hold-deletions.ts';
+import { fileOf, type LocalChannel, localChannelsOf } from './local-channels.ts';
+import {
+  configFile,
+  databaseFile,
+  keyFile,
+  listBackups,
+  type Manifest,
+  type NamedFile,
+  type ObjectProblem,
+  objectsFolder,
+  partialPrefix,
+  readManifest,
+  writeManifest,
+} from './manifest.ts';
+import { type NamedObject, objectsOfFiles, objectsOfUploads } from './named-objects.ts';
+
+export interface BackupOptions {
+  readonly config: Config;
+  /** Of the library, migrated. */
+  readonly metadata: MetadataStore;
+  readonly target: string;
+  /** Copies every object anew instead of linking those of the backup before. */
+  readonly full: boolean;
+  /** Names of the environment variables that configure the server. */
+  readonly environment: readonly string[];
+  readonly signal: AbortSignal;
+}
+
+export interface BackupResult {
+  readonly folder: string;
+  readonly manifest: Manifest;
+  readonly copied: number;
+  readonly linked: number;
+}
+
+/**
+ * Makes one complete backup in a folder of its own below `target`, while servers run: a snapshot of the database first, then every object that it names. The folder has its
+ * name only when all of it is on the disk. Throws a `StowageError` whose sentence is for the operator; then nothing is left but backups of before.
+ */
+export async function makeBackup(options: BackupOptions): Promise<BackupResult> {
+  const target = resolve(options.target);
+  assertOutside(target, options.config.dataDir);
+  await mkdir(target, { recursive: true, mode: 0o700 });
+  const library = String(await options.metadata.settings.setIfAbsent('library.id', uuidv7(Date.now())));
+  const earlier = await earlierBackup(target, library);
+  const createdAt = new Date();
+  const name = createdAt.toISOString().replaceAll(/[:.]/g, '-');
+  const partial = join(target, `${partialPrefix}${name}`);
+  const hold = await holdDeletions(options.metadata.leases);
+  try {
+    await removePartial(target);
+    await mkdir(partial, { mode: 0o700 });
+    const found = await copyLibrary({ options, partial, earlier: options.full ? undefined : earlier, hold });
+    const manifest = await describe({ options, partial, library, createdAt, found });
+    await writeManifest(partial, manifest);
+    hold.assertHeld();
+    const folder = join(target, name);
+    await rename(partial, folder);
+    await syncFolder(target);
+    return { folder, manifest, copied: found.counts.copied, linked: found.counts.linked };
+  } catch (error) {
+    await rm(partial, { recursive: true, force: true });
+    throw error;
+  } finally {
+    await hold.release();
+  }
+}
+
+function assertOutside(target: string, dataDir: string): void {
+  const path = relative(dataDir, target);
+  if (path === '' || !(path === '..' || path.startsWith(`..${sep}`)))
+    throw fail('bad_request', {
+      message: `The backup must not lie in the data folder ${dataDir}, or it is lost together with it.`,
+    });
+}
+
+async function earlierBackup(target: string, library: string): Promise<string | undefined> {
+  const newest = (await listBackups(target)).at(-1);
+  if (newest === undefined) return undefined;
+  if ((await readManifest(newest)).library !== library)
+    throw fail('bad_request', { message: `${target} holds backups of another library: choose a folder of its own.` });
+  return newest;
+}
+
+/** What a backup that was killed left: none of this library is being made but this one. */
+async function removePartial(target: string): Promise<void> {
+  const partial = (await readdir(target)).filter((name) => name.startsWith(partialPrefix));
+  for (const name of partial) await rm(join(target, name), { recursive: true, force: true });
+}
+
+interface Copying {
+  readonly options: BackupOptions;
+  readonly partial: string;
+  readonly earlier: string | undefined;
+  readonly hold: Hold;
+}
+
+interface Found {
+  readonly locals: readonly LocalChannel[];
+  readonly problems: readonly ObjectProblem[];
+  /** By channel. */
+  readonly sums: ReadonlyMap<string, { objects: number; bytes: number }>;
+  readonly counts: Readonly<Record<CopyOutcome, number>>;
+}
+
+const maxRounds = 3;
+
+/**
+ * Copies until nothing is missing but what the library has lost. Where an object went away in spite of the hold, its file is gone as well: then a newer snapshot does without
+ * it, and needs little more than what is copied already.
+ */
+async function copyLibrary(copying: Copying): Promise<Found> {
+  const { options, partial, hold } = copying;
+  const locals = await localChannelsOf(options.config, options.metadata.channels);
+  for (let round = 1; ; round++) {
+    const database = join(partial, databaseFile);
+    await rm(database, { force: true });
+    snapshotSqlite(join(options.config.dataDir, databaseFile), database);
+    hold.keep();
+    const snapshot = openSnapshot(database);
+    try {
+      const found = await copyObjects(copying, snapshot, locals);
+      const stale = round < maxRounds && (await isAnyDeleted(found.missingBlobs, options.metadata));
+      if (!stale) return found;
+    } finally {
+      await snapshot.close();
+    }
+  }
+}
+
+async function isAnyDeleted(blobIds: ReadonlySet<string>, { replicas }: MetadataStore): Promise<boolean> {
+  for (const id of blobIds) if ((await replicas.ofBlob(id)).length === 0) return true;
+  return false;
+}
+
+async function copyObjects(
+  { options, partial, earlier, hold }: Copying,
+  snapshot: MetadataStore,
+  locals: readonly LocalChannel[],
+) {
+  const ids = locals.map(({ id }) => id);
+  const folders = createFolderMaker();
+  const counts: Record<CopyOutcome, number> = { copied: 0, linked: 0, kept: 0, missing: 0, damaged: 0 };
+  const sums = new Map(ids.map((id) => [id, { objects: 0, bytes: 0 }]));
+  const problems: ObjectProblem[] = [];
+  const missingBlobs = new Set<string>();
+
+  const copy = async ({ channelId, segment, blobId }: NamedObject): Promise<void> => {
+    options.signal.throwIfAborted();
+    hold.assertHeld();
+    const root = locals.find(({ id }) => id === channelId)?.root ?? '';
+    const from = fileOf(root, segment);
+    if (from === undefined) return;
+    const path = join(objectsFolder, channelId, relative(root, from));
+    const to = join(partial, path);
+    await folders.make(dirname(to));
+    const outcome = await backUpObject({ from, to, segment, earlier: earlier && join(earlier, path) });
+    counts[outcome]++;
+    if (outcome === 'missing' || outcome === 'damaged') {
+      // An upload may have removed it at any time; the merge or the next attempt says so.
+      if (blobId === undefined) return;
+      problems.push({ channelId, path: relative(root, from), problem: outcome });
+      if (outcome === 'missing') missingBlobs.add(blobId);
+      return;
+    }
+    const sum = sums.get(channelId);
+    if (sum === undefined) return;
+    sum.objects++;
+    sum.bytes += segment.size;
+  };
+  await forEachOf(objectsOfFiles(snapshot, ids), copy);
+  await forEachOf(objectsOfUploads(snapshot, ids), copy);
+  await folders.sync();
+  return { locals, problems, sums, counts, missingBlobs };
+}
+
+interface Describing {
+  readonly options: BackupOptions;
+  readonly partial: string;
+  readonly library: string;
+  readonly createdAt: Date;
+  readonly found: Found;
+}
+
+async function describe({ options, partial, library, createdAt, found }: Describing): Promise<Manifest> {
+  const { config } = options;
+  const snapshot = openSnapshot(join(partial, databaseFile));
+  try {
+    const known = await snapshot.channels.list();
+    const unknown = found.locals.filter(({ id }) => !known.some((channel) => channel.id === id));
+    const all = [...known, ...unknown.map((channel) => ({ ...channel, type: 'local' }))];
+    const channels = all.map(async ({ id, type, name }) => ({
+      ...{ id, type, name, isIncluded: found.sums.has(id) },
+      ...{ blobs: (await snapshot.files.usage(id)).blobs, ...(found.sums.get(id) ?? { objects: 0, bytes: 0 }) },
+    }));
+    return {
+      ...{ format: 'stowage-backup', formatVersion: 1, stowageVersion: packageJson.version, library },
+      createdAt: createdAt.toISOString(),
+      database: await describeFile(partial, databaseFile),
+      secretKey: await keep(join(config.dataDir, keyFile), partial, keyFile),
+      config: config.configFile === undefined ? null : await keep(config.configFile, partial, configFile),
+      environment: [...options.environment],
+      channels: await Promise.all(channels),
+      problems: [...found.problems],
+    };
+  } finally {
+    await snapshot.close();
+  }
+}
+
+/** Copies a file that may not be there. */
+async function keep(from: string, folder: string, name: string): Promise<NamedFile | null> {
+  try {
+    await writeDurably(join(folder, name), await readFile(from));
+    return await describeFile(folder, name);
+  } catch (error) {
+    if (isMissing(error)) return null;
+    throw error;
+  }
+}
+
+async function describeFile(folder: string, name: string): Promise<NamedFile> {
+  await syncFile(join(folder, name));
+  return { file: name, ...(await contentOf(join(folder, name))) };
+}

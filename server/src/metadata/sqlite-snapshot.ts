@@ -1,0 +1,53 @@
+import { chmodSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { fail } from '../core/errors.ts';
+import type { MetadataStore } from '../core/metadata.ts';
+import { sqliteFlavor } from './flavor.ts';
+import { kyselyStore } from './kysely-store.ts';
+import { readSqlite } from './sqlite-connection.ts';
+import { sqliteError } from './sqlite-errors.ts';
+import type { Engine } from './work.ts';
+
+const busyMs = 10_000;
+
+/**
+ * Writes the database at `from`, as it is at this moment, to the new file `to`, while others go on reading and writing it. Blocks until it is done. Leases
+ * are left out: they belong to processes of now.
+ */
+export function snapshotSqlite(from: string, to: string): void {
+  try {
+    withDatabase(from, (db) => db.prepare('vacuum into ?').run(to));
+    chmodSync(to, 0o600);
+    withDatabase(to, (db) => db.exec('pragma journal_mode = delete; delete from leases'));
+  } catch (error) {
+    throw sqliteError(error);
+  }
+}
+
+function withDatabase(path: string, work: (db: DatabaseSync) => void): void {
+  const db = new DatabaseSync(path, { timeout: busyMs });
+  try {
+    work(db);
+  } finally {
+    db.close();
+  }
+}
+
+/** A store over a snapshot, for reading only. Throws `service_unavailable` when the file is no database. */
+export function openSnapshot(path: string): MetadataStore {
+  const connection = readSqlite(path);
+  const refuse = () => Promise.reject(fail('service_unavailable', { message: 'A snapshot of the database is only read.' }));
+  const engine: Engine = {
+    transact: refuse,
+    write: refuse,
+    read: async <Row>(query: Parameters<Engine['read']>[0]) => {
+      try {
+        return connection.execute(query).rows as readonly Row[];
+      } catch (error) {
+        throw sqliteError(error);
+      }
+    },
+    close: async () => connection.close(),
+  };
+  return kyselyStore({ flavor: sqliteFlavor(), engine });
+}
