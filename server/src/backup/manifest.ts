@@ -5,7 +5,7 @@ import { fail } from '../core/errors.ts';
 import { writeDurably } from './files.ts';
 
 /** Names inside a backup. */
-export const manifestFile = 'manifest.json';
+const manifestFile = 'manifest.json';
 export const databaseFile = 'stowage.db';
 export const keyFile = 'secret.key';
 export const configFile = 'stowage.config.json';

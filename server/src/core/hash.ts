@@ -38,11 +38,6 @@ export function hashOfParts(hashes: readonly string[]): string {
   return `${hashOf(Buffer.from(hashes.join(''), 'hex'))}-${hashes.length}`;
 }
 
-/** Whether a stored hash can be compared with the bytes at hand: some stores' own multipart uploads and direct uploads leave none that can. */
-export function isContentHash(hash: string): boolean {
-  return /^[0-9a-f]{64}$/.test(hash);
-}
-
 /** What went through `hashing`: `size` in bytes, `hash` as hex BLAKE3. */
 export interface HashResult {
   readonly size: number;
