@@ -1,17 +1,17 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hasOtherNodes, otherNodes } from './setup/nodes.ts';
+import { hasOtherNodes, type NodeEnvironment, nodeEnvironments } from './setup/nodes.ts';
 import { isPresent } from './setup/programs.ts';
 
 // Both packages as a registry would hand them out: packed, and installed into a folder that knows nothing of this repository.
@@ -22,10 +22,10 @@ const photo = readFileSync(new URL('./fixtures/photo.jpg', import.meta.url));
 const limitMs = 180_000;
 
 let home = '';
-let nodes: Readonly<Record<number, string>> = {};
+let environmentOf: NodeEnvironment;
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'stowage-packages-'));
-  if (hasOtherNodes) nodes = await otherNodes();
+  if (hasOtherNodes) environmentOf = await nodeEnvironments();
 }, limitMs);
 afterAll(() => rm(home, { recursive: true }));
 
@@ -48,14 +48,6 @@ async function installPacked(workspace: 'client' | 'server') {
 interface Packed {
   readonly filename: string;
   readonly files: readonly { readonly path: string }[];
-}
-
-/** Environment in which `node` is the given one. */
-async function environmentOf(major: number, more: Readonly<Record<string, string>> = {}) {
-  const folder = join(home, `bin-${major}`);
-  await mkdir(folder, { recursive: true });
-  await symlink(nodes[major] ?? '', join(folder, 'node')).catch(() => undefined);
-  return { PATH: [folder, process.env.PATH].join(delimiter), HOME: home, ...more };
 }
 
 describe.skipIf(!hasOtherNodes)('stowage-client (skipped where the registry has no Node for the platform)', () => {
@@ -97,7 +89,7 @@ describe.skipIf(!hasOtherNodes)('stowage-client (skipped where the registry has 
         client.upload(new Blob(['x']), { name: 'x' }).then(({ src }) => console.log(process.versions.node.split('.')[0], src));`;
       await writeFile(join(folder, 'program.mjs'), `import { createClient } from 'stowage-client';\n${program}`);
       await writeFile(join(folder, 'program.cjs'), `const { createClient } = require('stowage-client');\n${program}`);
-      const env = await environmentOf(major, { URL: url });
+      const env = environmentOf(major, { URL: url });
       for (const file of ['program.mjs', 'program.cjs']) {
         const { stdout } = await run('node', [file], { cwd: folder, env });
         expect(stdout).toBe(`${major} http://host/file/a.jpg\n`);
@@ -105,7 +97,7 @@ describe.skipIf(!hasOtherNodes)('stowage-client (skipped where the registry has 
     });
 
     it('brings a command', async () => {
-      const env = await environmentOf(major, { STOWAGE_CLIENT_URL: url, STOWAGE_CLIENT_TOKEN: 't' });
+      const env = environmentOf(major, { STOWAGE_CLIENT_URL: url, STOWAGE_CLIENT_TOKEN: 't' });
       const command = join(folder, 'node_modules/.bin/stowage-upload');
       expect((await run(command, ['--quiet', 'a.jpg'], { cwd: folder, env })).stdout).toBe('http://host/file/a.jpg\n');
       expect((await run(command, ['--help'], { cwd: folder, env })).stdout).toContain('Usage: stowage-upload');
@@ -180,7 +172,7 @@ describe.skipIf(!hasOtherNodes)('stowage (skipped where the registry has no Node
   });
 
   it.each([20, 22])('says in one sentence that Node %i is too old', async (major) => {
-    const failed = await run('npx', ['stowage'], { cwd: folder, env: await environmentOf(major) }).catch((error) => error);
+    const failed = await run('npx', ['stowage'], { cwd: folder, env: environmentOf(major) }).catch((error) => error);
     expect(failed.code).toBe(1);
     expect(failed.stderr).toMatch(/^Stowage needs Node 24 or newer and this is Node 2\d\.[^\n]*\n$/);
   });
@@ -188,7 +180,7 @@ describe.skipIf(!hasOtherNodes)('stowage (skipped where the registry has no Node
   it.each([24, 26])('starts on Node %i, takes a file, hands it out, shows its API page, stops', async (major) => {
     const data = join(home, `data-${major}`);
     const token = 'package-test-token-0123456789';
-    const env = await environmentOf(major, { PORT: '0', STOWAGE_DATA_DIR: data, STOWAGE_ADMIN_TOKEN: token });
+    const env = environmentOf(major, { PORT: '0', STOWAGE_DATA_DIR: data, STOWAGE_ADMIN_TOKEN: token });
     expect((await run('npx', ['stowage', 'version'], { cwd: folder, env })).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
     const child = spawn(join(folder, 'node_modules/.bin/stowage'), ['serve'], {
       cwd: folder,

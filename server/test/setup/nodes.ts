@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 /** Releases of Node that the packages are tried on beside the one that runs the tests. */
@@ -13,12 +13,18 @@ const platform = `${process.platform}-${process.arch}`;
 /** Their binaries come from the registry, which has them for these platforms. */
 export const hasOtherNodes = ['linux-x64', 'linux-arm64'].includes(platform);
 
-/** Path of a Node by its major version; kept in the temporary folder for the next run. */
-export async function otherNodes(): Promise<Readonly<Record<number, string>>> {
+/** The environment of this process, but `node` is the given release (20, 22, 24 or this one). */
+export type NodeEnvironment = (major: number, more?: Readonly<Record<string, string>>) => NodeJS.ProcessEnv;
+
+/** Installs the releases, or finds them in the temporary folder where the last run left them. */
+export async function nodeEnvironments(): Promise<NodeEnvironment> {
   const folder = join(tmpdir(), `stowage-test-nodes-${process.getuid?.()}-${Object.values(releases).join('-')}`);
   if (!existsSync(folder)) await install(folder);
-  const paths = Object.keys(releases).map((major) => [Number(major), join(folder, 'node_modules', `n${major}`, 'bin', 'node')]);
-  return { ...Object.fromEntries(paths), [Number.parseInt(process.versions.node, 10)]: process.execPath };
+  return (major, more) => {
+    const isThis = major === Number.parseInt(process.versions.node, 10);
+    const first = isThis ? dirname(process.execPath) : join(folder, 'node_modules', `n${major}`, 'bin');
+    return { ...process.env, PATH: [first, process.env.PATH].join(delimiter), ...more };
+  };
 }
 
 /** Aside, and moved when complete: two runs may do it at once, and one may be killed. */

