@@ -16,6 +16,7 @@ import { createGuessBrake } from './core/guess-brake.ts';
 import { createImports } from './core/import-from-url.ts';
 import { createIntake } from './core/intake.ts';
 import { createJobRunner } from './core/jobs.ts';
+import { KeptChunks } from './core/kept-chunks.ts';
 import { createMaintenance, storageJobs } from './core/maintenance.ts';
 import type { MetadataStore } from './core/metadata.ts';
 import { createPresignedUploads } from './core/presigned-upload.ts';
@@ -87,6 +88,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     ...{ metadata, pool, intake, files, spoolFolder, now },
     maxChunks: config.uploads.maxChunks,
     maxUploadBytes: config.limits.maxUploadBytes,
+    kept: new KeptChunks({ folder: join(config.dataDir, 'kept-chunks'), maxBytes: config.uploads.keptChunkBytes }),
     ttlMs: config.uploads.chunkedTtlHours * hourMs,
   });
   const direct = createDirectUploads({ metadata, pool, files, now });
@@ -114,7 +116,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     chunked: chunked.removeExpired,
     direct: direct.removeExpired,
   };
-  const maintenance = createMaintenance({ metadata, pool, removeExpired, now, log });
+  const maintenance = createMaintenance({ metadata, pool, removeExpired, alsoSweep: chunked.sweepKept, now, log });
 
   let ready = true;
   const http = createHttpServer({

@@ -103,6 +103,11 @@ export const schema = z.strictObject({
       default: 24,
       description: 'Hours without a new chunk after which a chunked upload is dropped.',
     }),
+    keptChunkBytes: setting(size(), {
+      default: 2048 * MIB,
+      description:
+        'Disk space for chunks that their channel did not take. A merge stores them again before it reports them as missing. 0 keeps none.',
+    }),
     maxChunks: setting(whole(1, 1_000_000), { default: 10_000, description: 'Most chunks of one upload.' }),
     idleTimeoutSeconds: setting(whole(1, DAY_SECONDS), {
       default: 120,

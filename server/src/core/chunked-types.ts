@@ -5,6 +5,7 @@ import type { Clock } from './clock.ts';
 import { StowageError } from './errors.ts';
 import type { Files } from './files.ts';
 import type { Intake } from './intake.ts';
+import type { KeptChunks } from './kept-chunks.ts';
 import type { MetadataStore, StoredFile, Upload } from './metadata.ts';
 
 export interface ChunkedInit extends NamingWishes {
@@ -49,6 +50,7 @@ export interface ChunkedUploadOptions {
   readonly intake: Intake;
   readonly files: Files;
   readonly spoolFolder: string;
+  readonly kept: KeptChunks;
   readonly now: Clock;
   readonly maxChunks: number;
   readonly maxUploadBytes: number;

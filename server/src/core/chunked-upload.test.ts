@@ -15,6 +15,7 @@ import { fail } from './errors.ts';
 import { createFiles } from './files.ts';
 import { createIntake } from './intake.ts';
 import { createJobRunner, type JobRunner } from './jobs.ts';
+import { KeptChunks } from './kept-chunks.ts';
 import { silentLog } from './log.ts';
 import { createMaintenance, type Maintenance, storageJobs } from './maintenance.ts';
 import type { MetadataStore, Upload } from './metadata.ts';
@@ -61,6 +62,7 @@ beforeEach(async () => {
       intake,
       files,
       spoolFolder: dataDir,
+      kept: new KeptChunks({ folder: join(dataDir, 'kept'), maxBytes: 1e6 }),
       now,
       maxChunks: 100,
       maxUploadBytes: 1e9,

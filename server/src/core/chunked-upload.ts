@@ -37,6 +37,8 @@ export interface ChunkedUploads {
   /** Gives the upload up and removes its parts. Unknown ids, and other callers' uploads, change nothing. */
   cleanup(uploadId: string, caller: Caller): Promise<void>;
   removeExpired(upload: Upload): Promise<boolean>;
+  /** Removes what this node keeps of chunks whose upload has ended, here or on another node. */
+  sweepKept(): Promise<void>;
 }
 
 export function createChunkedUploads(options: ChunkedUploadOptions): ChunkedUploads {
@@ -126,11 +128,13 @@ export function createChunkedUploads(options: ChunkedUploadOptions): ChunkedUplo
       for (;;) {
         const upload = await uploads.get(uploadId);
         if (upload === undefined || upload.kind !== 'chunked' || upload.owner !== caller.owner) return;
-        if (await removeWithParts(upload)) return;
+        if (await removeWithParts(upload)) return options.kept.dropUpload(upload.id);
       }
     },
 
     removeExpired: removeWithParts,
+
+    sweepKept: () => options.kept.sweep(async (uploadId) => (await uploads.get(uploadId))?.state === 'open'),
   };
 }
 

@@ -21,6 +21,8 @@ export interface Maintenance {
 export interface MaintenanceOptions {
   readonly metadata: MetadataStore;
   readonly pool: ChannelPool;
+  /** What else this node has to tidy up with each sweep. */
+  readonly alsoSweep?: (() => Promise<void>) | undefined;
   readonly removeExpired: Readonly<Record<UploadKind, (upload: Upload) => Promise<boolean>>>;
   readonly now: Clock;
   readonly log: Log;
@@ -28,7 +30,7 @@ export interface MaintenanceOptions {
 
 const batch = 200;
 
-export function createMaintenance({ metadata, pool, removeExpired, now, log }: MaintenanceOptions): Maintenance {
+export function createMaintenance({ metadata, pool, alsoSweep, removeExpired, now, log }: MaintenanceOptions): Maintenance {
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<unknown> = Promise.resolve();
   let stopped = false;
@@ -57,6 +59,7 @@ export function createMaintenance({ metadata, pool, removeExpired, now, log }: M
     const removed = await sweepUploads();
     await metadata.idempotency.removeExpired(now());
     await metadata.tokens.removeExpired(now());
+    await alsoSweep?.();
     if (removed > 0) log.info({ removed }, 'Expired uploads removed');
     return removed;
   };

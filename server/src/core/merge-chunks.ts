@@ -13,6 +13,7 @@ import { wait } from './pacer.ts';
 import { readAll } from './peek.ts';
 import { openReplica } from './read-content.ts';
 import { sniff } from './sniff.ts';
+import { storeKeptChunks } from './store-kept-chunks.ts';
 import { joinSegments, type StoredObjects } from './store-objects.ts';
 import { uuidv7 } from './uuid.ts';
 
@@ -41,7 +42,9 @@ export async function mergeChunks(request: MergeRequest): Promise<Merged> {
     const parts = await completeParts(request, upload);
     if (await joinLastChunk({ ...request, upload, parts, channel: options.pool.byId(upload.channelId) })) continue;
     const merged = await makeFile(request, upload, parts);
-    if (merged !== undefined) return merged;
+    if (merged === undefined) continue;
+    await options.kept.dropUpload(upload.id);
+    return merged;
   }
   throw fail('conflict', { message: 'chunks keep being replaced while they are merged' });
 }
@@ -54,8 +57,10 @@ async function mergedBefore(upload: Upload, { files }: ChunkedUploadOptions): Pr
 }
 
 /** All parts, after waiting for those that are still coming in, here or on another node. */
-async function completeParts({ options, inFlight, signal }: MergeRequest, upload: Upload): Promise<readonly UploadPart[]> {
+async function completeParts(request: MergeRequest, upload: Upload): Promise<readonly UploadPart[]> {
+  const { options, inFlight, signal } = request;
   const { totalChunks } = chunkedDetails(upload);
+  let isRetried = false;
   const giveUpAt = options.now() + maxWaitMs;
   for (;;) {
     const receiving = inFlight.has(upload.id);
@@ -63,8 +68,9 @@ async function completeParts({ options, inFlight, signal }: MergeRequest, upload
     const stored = parts.filter((part) => part.state === 'stored');
     if (stored.length === totalChunks) return stored;
     const coming = receiving || parts.some((part) => part.state === 'pending' && part.updatedAt > options.now() - maxWaitMs);
-    if (!coming || options.now() > giveUpAt) throw incomplete(stored, totalChunks);
-    await wait(pollMs, signal);
+    if (coming && options.now() <= giveUpAt) await wait(pollMs, signal);
+    else if (isRetried || !(await storeKeptChunks({ ...request, upload, stored }))) throw incomplete(stored, totalChunks);
+    else isRetried = true;
   }
 }
 

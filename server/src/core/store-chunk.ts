@@ -4,7 +4,7 @@ import type { ConfiguredChannel } from './channel-pool.ts';
 import { chunkedDetails } from './chunked-details.ts';
 import { ChunkedRefusal, type ChunkedUploadOptions, type ChunkPut } from './chunked-types.ts';
 import { dayMs } from './clock.ts';
-import { fail } from './errors.ts';
+import { fail, isStowageError } from './errors.ts';
 import { createHasher } from './hash.ts';
 import type { InFlight } from './in-flight.ts';
 import { abortMultipartJob, collectLeftOver, deleteObjectJob } from './jobs.ts';
@@ -24,6 +24,8 @@ interface ChunkJob {
   readonly upload: Upload;
   readonly options: ChunkedUploadOptions;
   readonly inFlight: InFlight;
+  /** The bytes are a copy that was kept of an earlier try. */
+  readonly isRetry: boolean;
 }
 
 type StoredChunk = Pick<UploadPart, 'size' | 'segments' | 'native' | 'hash'> & {
@@ -36,8 +38,19 @@ interface Attempt extends ChunkJob {
   readonly storageId: string;
 }
 
-/** Streams one chunk to its channel and writes it down; resolves when both are done. */
-export async function storeChunk(job: ChunkJob): Promise<void> {
+/** Streams one chunk to its channel and writes it down; resolves when both are done. What the backend does not take is kept for the merge. */
+export async function storeChunk(job: Omit<ChunkJob, 'isRetry'>): Promise<void> {
+  await storeOnce({ ...job, isRetry: false });
+  await job.options.kept.drop(job.upload.id, job.input.index);
+}
+
+/** As `storeChunk`, from a copy that was kept and that stays when it fails again. */
+export async function storeKeptChunk(job: Omit<ChunkJob, 'isRetry'>): Promise<void> {
+  await storeOnce({ ...job, isRetry: true });
+  await job.options.kept.drop(job.upload.id, job.input.index);
+}
+
+async function storeOnce(job: ChunkJob): Promise<void> {
   const { metadata, now } = job.options;
   const attempt = { ...job, storageId: uuidv7(now()) };
   if (!(await begin(attempt))) throw noSession();
@@ -92,10 +105,24 @@ async function storeBytes(attempt: Attempt): Promise<void> {
   input.signal.addEventListener('abort', stop, { once: true });
   try {
     await storeRemote({ attempt, channel, spool });
+  } catch (error) {
+    if (isBackendFailure(error) && !attempt.isRetry) await keep(attempt, spool);
+    throw error;
   } finally {
     input.signal.removeEventListener('abort', stop);
     await spool.dispose();
   }
+}
+
+/** The circuit breaker's `service_unavailable` stands for a backend that failed before. */
+function isBackendFailure(error: unknown): boolean {
+  return isStowageError(error) && (error.code.startsWith('channel_') || error.code === 'service_unavailable');
+}
+
+/** The backend may have failed before the client has sent everything: the rest is waited for. */
+async function keep({ input, upload, options }: Attempt, spool: Spool): Promise<void> {
+  const size = await spool.ended.catch(() => undefined);
+  if (size !== undefined) await options.kept.keep(upload.id, input.index, { size, source: spool.follow() });
 }
 
 function putOptions({ input, options }: ChunkJob, storageId: string) {

@@ -202,6 +202,16 @@ describe.skipIf(s3Missing)(`chunks to S3${s3Missing ? ` (${s3Missing})` : ''}`, 
       await oneObject(file);
     });
 
+    it('a part that failed for good is stored by the merge', async () => {
+      const session = await initUpload(stowage, 4, { name: 'faults.mp4', query });
+      proxy.failNext({ kind: 'answer', status: 500 }, { times: 100, match: isPart });
+      await expect(send(session, 1, 5 * mebibyte, file)).rejects.toThrow(/^502/);
+      proxy.clear();
+      expect(await sendAll([3, 2, 0], (index) => send(session, index, 5 * mebibyte, file))).toEqual([]);
+      await expectFile(await srcOf(mergeUpload(stowage, session, { query })), file, [5 * mebibyte]);
+      await oneObject(file);
+    });
+
     it('a merge that fails for good keeps the upload; later it succeeds', { timeout: 60_000 }, async () => {
       proxy.failNext(
         { kind: 'answer', status: 403, body: '<Error><Code>AccessDenied</Code></Error>' },
