@@ -1,5 +1,6 @@
 import { hkdfSync } from 'node:crypto';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import { buildChannels } from './build-channels.ts';
@@ -51,6 +52,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   const metadata = await openMetadata({
     dataDir: config.dataDir,
     durability: config.sqliteDurability,
+    ballast: true,
     poolSize: config.databasePoolSize,
     ...(config.databaseUrl !== undefined && { databaseUrl: config.databaseUrl }),
     log: (message) => log.warn(message),
@@ -137,6 +139,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     },
     async stop() {
       ready = false;
+      await delay(config.shutdownDelaySeconds * 1000);
       await closeGracefully(http, config.shutdownGraceSeconds * 1000);
       await jobs.stop();
       await Promise.all([imports.stop(), maintenance.stop()]);

@@ -1,20 +1,21 @@
-import { access, constants, mkdir } from 'node:fs/promises';
+import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, isStowageError } from './core/errors.ts';
+import { makeFolder } from './core/make-folder.ts';
 
 /** In a data folder that `stowage restore` has not finished: what is there is not a library yet. */
 export const unfinishedRestoreFile = 'RESTORE-UNFINISHED';
 
 /**
- * Makes the data folder and `folders` in it, for this user only. Throws `service_unavailable` with what is in the way: whoever starts the server reads it.
+ * Makes the data folder, for this user only, and `folders` in it where there is room: they are made again when they are needed. Throws `service_unavailable` with what is in the way: whoever starts the server reads it.
  */
 export async function prepareDataFolder(dataDir: string, folders: readonly string[] = []): Promise<void> {
   try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 });
-    // Before the rest: `mkdir` on a read-only file system says that nothing is there.
+    makeFolder(dataDir);
+    // Before the rest: making a folder on a read-only file system says that nothing is there.
     await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
     await assertRestored(dataDir);
-    for (const folder of folders) await mkdir(join(dataDir, folder), { recursive: true, mode: 0o700 });
+    for (const folder of folders) makeIfRoom(join(dataDir, folder));
   } catch (cause) {
     if (isStowageError(cause)) throw cause;
     const { message } = cause as Error;
@@ -34,4 +35,12 @@ async function assertRestored(dataDir: string): Promise<void> {
   throw fail('service_unavailable', {
     message: `A restore into the data folder ${dataDir} did not finish. Run \`stowage restore\` with the same backup again, or empty the folder.`,
   });
+}
+
+function makeIfRoom(path: string): void {
+  try {
+    makeFolder(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+  }
 }

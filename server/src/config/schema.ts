@@ -166,6 +166,12 @@ export const schema = z.strictObject({
     description: 'How long running requests may take to finish after SIGTERM.',
   }),
 
+  shutdownDelaySeconds: setting(whole(0, 600), {
+    default: 0,
+    description:
+      'How long, after SIGTERM, everything is served while `/readyz` already says 503: behind a balancer, as long as it takes to notice.',
+  }),
+
   channels: optional(objects('a list of channels, each an object with a type'), {
     secret: true,
     description: 'Where files are stored, see below. Without it: one channel of type `local` in the data folder.',

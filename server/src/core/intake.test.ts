@@ -112,6 +112,18 @@ describe('fallback', () => {
     expect(await settled(local, other)).toEqual([0, 0]);
   });
 
+  it('is not tried when it is the database that fails: no channel is to blame', async () => {
+    const channels = [1, 2].map(() => ({ ...remote(), locate: (key: string) => key }));
+    await open(...channels);
+    let puts = 0;
+    for (const channel of channels) channel.put = () => Promise.reject(fail('channel_refused', { status: 500 + puts++ }));
+    const gone = fail('service_unavailable', { message: 'The database is not available at the moment.' });
+    const jobs = { ...world.metadata.jobs, add: () => Promise.reject(gone) };
+    node = world.node({ metadata: { ...world.metadata, jobs } });
+    await expect(node.intake.store(request(inChunks(bytes, 10_000)))).rejects.toBe(gone);
+    expect(puts).toBe(0);
+  });
+
   it('to the local disk gets the spooled bytes', async () => {
     const first = refusing(remote(), 200_000);
     const local = watchedChannel();

@@ -4,7 +4,7 @@ import type { Ref } from './channel.ts';
 import type { Candidate, ConfiguredChannel } from './channel-pool.ts';
 import { type Clock, dayMs } from './clock.ts';
 import type { DigestAlgorithm, DigestService, Digests } from './digests.ts';
-import { fail, isStowageError, StowageError } from './errors.ts';
+import { type ErrorDetails, fail, isStowageError, StowageError } from './errors.ts';
 import { collectLeftOver, deleteObjectJob, reclaimObjectJob } from './jobs.ts';
 import { extensionFor } from './media-types.ts';
 import type { MetadataStore, NewJob, Segment } from './metadata.ts';
@@ -60,10 +60,18 @@ export class ChannelsFailed extends StowageError {
 
   constructor(attempts: readonly Attempt[]) {
     const first = attempts[0]?.error;
-    super(first?.code ?? 'service_unavailable', { ...(first && { message: first.message, cause: first }) });
+    super(first?.code ?? 'service_unavailable', first && passedOn(first));
     this.attempts = attempts;
   }
 }
+
+function passedOn(error: StowageError): ErrorDetails {
+  const { message, retryAfterMs } = error;
+  return { message, cause: error, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+}
+
+/** The library could not note what goes out: no channel is to blame, and none is tried. */
+class NotNoted extends Error {}
 
 export interface Intake {
   /** Streams the body to the first candidate that takes it. On any failure nothing is left that nobody will clean up. */
@@ -94,6 +102,9 @@ export function createIntake({ metadata, digests, spoolFolder, now }: IntakeOpti
   const removeNow = (channelId: string, objects: readonly Pick<Segment, 'ref'>[]): readonly NewJob[] =>
     objects.map((object) => deleteObjectJob(channelId, object, now()));
 
+  const note = (jobs: readonly NewJob[]): Promise<void> =>
+    metadata.jobs.add(jobs).catch((cause: unknown) => Promise.reject(new NotNoted('The library cannot be written.', { cause })));
+
   const prepareCleanup = async ({ id, channel }: ConfiguredChannel, { key, size }: StoreOptions): Promise<readonly Note[]> => {
     if (!channel.remote) return [];
     const storageId = storageIdOf(key);
@@ -101,7 +112,7 @@ export function createIntake({ metadata, digests, spoolFolder, now }: IntakeOpti
       ref,
       job: reclaimObjectJob({ channelId: id, ref, storageId }, now() + orphanAfterMs),
     }));
-    if (notes.length > 0) await metadata.jobs.add(notes.map(({ job }) => job));
+    if (notes.length > 0) await note(notes.map(({ job }) => job));
     return notes;
   };
 
@@ -112,7 +123,7 @@ export function createIntake({ metadata, digests, spoolFolder, now }: IntakeOpti
     try {
       const stored = await body.storeInto(channel, { ...options, onLeftOver: leftOver.onLeftOver });
       const inVain = leftOver.jobs(stored.segments, now());
-      if (inVain.length > 0) await metadata.jobs.add(inVain);
+      if (inVain.length > 0) await note(inVain);
       return { stored, channel, pendingCleanup: ids };
     } catch (error) {
       // Without the database the note of before stands, for later.
@@ -249,13 +260,19 @@ async function firstThatStores({ request, body, options, keyOf, tryChannel }: Tr
       try {
         return await tryChannel(body, channel, { ...options, key: keyOf(attempts.length), compress });
       } catch (error) {
-        if (body.failure() !== undefined || request.signal.aborted || !isChannelError(error)) throw error;
-        attempts.push({ candidate, error });
+        attempts.push({ candidate, error: faultOfChannel(error, body, request) });
         if (!body.replayable()) throw new ChannelsFailed(attempts);
       }
     }
   }
   throw new ChannelsFailed(attempts);
+}
+
+/** Throws what no channel is to blame for: then none is tried again. */
+function faultOfChannel(error: unknown, body: Body, { signal }: IntakeRequest): StowageError {
+  if (error instanceof NotNoted) throw error.cause;
+  if (body.failure() !== undefined || signal.aborted || !isChannelError(error)) throw error;
+  return error;
 }
 
 /** Upload API 1.8: only the first try may recompress, the second one on the same channel may not. */

@@ -22,7 +22,7 @@ export interface MetadataStore {
   readonly leases: LeaseStore;
   /** Brings the schema up to date; safe when several nodes start at once. Returns the names of the migrations it ran. */
   migrate(): Promise<readonly string[]>;
-  /** A real round trip that also writes. */
+  /** A quick look, beside all queries under way, at whether the database answers and takes writes. Changes nothing. */
   check(): Promise<void>;
   close(): Promise<void>;
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { createByteBudget, type Share } from './byte-budget.ts';
 import type { ByteSource } from './bytes.ts';
 import { fail } from './errors.ts';
+import { makeFolder } from './make-folder.ts';
 import { noteTurnover } from './turnover.ts';
 
 const kiB = 1024;
@@ -35,7 +36,7 @@ export interface Spool {
   dispose(): Promise<void>;
 }
 
-/** Starts to read `source` at once. `folder` must exist. */
+/** Starts to read `source` at once. `folder` is made when it is needed. */
 export function createSpool(source: ByteSource, folder: string): Spool {
   const state = new SpoolState(folder);
   const pump = state.fill(source);
@@ -222,7 +223,12 @@ function* sliceChunks(chunks: readonly Uint8Array[], start: number, end: number)
 
 async function openUnlinked(folder: string): Promise<FileHandle> {
   const path = join(folder, `spool-${crypto.randomUUID()}`);
-  const file = await open(path, 'wx+', 0o600);
+  const create = () => open(path, 'wx+', 0o600);
+  const file = await create().catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT') throw error;
+    makeFolder(folder);
+    return create();
+  });
   await unlink(path);
   return file;
 }

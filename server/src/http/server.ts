@@ -13,7 +13,7 @@ import { operations } from './operations/index.ts';
 import { createProxyWatch } from './proxy-watch.ts';
 import { relayApi } from './relay/index.ts';
 import { drain } from './request-body.ts';
-import { toError } from './to-error.ts';
+import { retryAfterSeconds, toError } from './to-error.ts';
 import { sayText } from './upload/errors.ts';
 import { uploadApi } from './upload/index.ts';
 
@@ -48,7 +48,14 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   app.addHook('onRequest', (request, reply, done) => {
     watchProxies(request.raw);
     reply.header('x-request-id', request.id);
+    // On the way down a connection serves the request that it brings, and no other one.
+    if (!deps.isReady()) reply.raw.shouldKeepAlive = false;
     done();
+  });
+  // Whatever says 503, in whichever dialect, says when to come back.
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    if (reply.statusCode === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', 1);
+    done(null, payload);
   });
   app.addHook('onResponse', (request, reply, done) => {
     logResponse(deps, { request, response: reply.raw, durationMs: reply.elapsedTime });
@@ -67,7 +74,10 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
 
   function renderError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
     if (speaksMedia(request.url)) return mediaErrorHandler(deps)(error, request, reply);
-    const { status, message, retryable } = toError(error);
+    const known = toError(error);
+    const { status, message, retryable } = known;
+    const seconds = retryAfterSeconds(known);
+    if (seconds !== undefined) reply.header('retry-after', seconds);
     if (status >= 500) deps.log.error({ requestId: request.id, err: error }, 'Request failed');
     // Upload API 4.8 and 1.11: text; an address that the router cannot decode never reaches its route.
     if (request.url.startsWith('/file/'))

@@ -10,7 +10,8 @@ export function toError(error: unknown): StowageError {
   return fail('internal_error', { cause: error });
 }
 
-/** Whole seconds, at least one. */
-export function retryAfterSeconds(error: StowageError): number | undefined {
-  return error.retryAfterMs === undefined ? undefined : Math.max(1, Math.ceil(error.retryAfterMs / 1000));
+/** What `Retry-After` says in every dialect: whole seconds, at least one. Each 503 has one, so that clients come back by themselves. */
+export function retryAfterSeconds({ retryAfterMs, status }: StowageError): number | undefined {
+  if (retryAfterMs !== undefined) return Math.max(1, Math.ceil(retryAfterMs / 1000));
+  return status === 503 ? 1 : undefined;
 }

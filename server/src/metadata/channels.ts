@@ -2,7 +2,7 @@ import type { ChannelStore } from '../core/metadata.ts';
 import type { Context } from './context.ts';
 import { toChannel } from './rows.ts';
 import type { ChannelRow } from './schema.ts';
-import { first, run, statement } from './work.ts';
+import { essential, first, run, statement } from './work.ts';
 
 export function channelStore({ flavor: { db }, engine }: Context): ChannelStore {
   const find = statement((of: { type: string; name: string }) =>
@@ -22,7 +22,7 @@ export function channelStore({ flavor: { db }, engine }: Context): ChannelStore 
         yield* run(add({ id: record.id, type: record.type, name: record.name, created_at: record.createdAt }));
         const row = yield* first(find({ type: record.type, name: record.name }));
         return row ? toChannel(row) : record;
-      });
+      }, essential);
     },
 
     async list() {

@@ -36,6 +36,8 @@ export interface Checkpointer {
   ready(): Promise<void>;
   /** After a sync that failed: lets no further write begin until all is safe in the database file. Rejects with `error`. */
   repair(error: unknown): Promise<never>;
+  /** For a full disk: moves all to the database file and cuts the log. False when the log was empty already, or cannot be. */
+  shrink(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -98,6 +100,9 @@ export function checkpointer({ path, file, log, limits = defaults }: Checkpointe
     repair(error) {
       isSuspect = true;
       return Promise.reject(error);
+    },
+    async shrink() {
+      return (await file.sizeBytes()) > 0 && checkpoint('truncate');
     },
     async close() {
       clearTimeout(timer);

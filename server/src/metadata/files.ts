@@ -7,7 +7,7 @@ import { allCategoryCounters, type Change, categoryCounter, channelCounter, coun
 import type { JobQueries } from './job-queries.ts';
 import { toFile, toJson } from './rows.ts';
 import { storedFileQueries } from './stored-file.ts';
-import { first, run, statement } from './work.ts';
+import { essential, first, run, statement } from './work.ts';
 
 export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileStore {
   const { db } = flavor;
@@ -93,7 +93,7 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
         const onChannels = replicas.map(({ channelId }) => ({ name: channelCounter(channelId), items: -1, bytes: -size }));
         yield* sums.add([inLibrary(file.category, -1), ...onChannels]);
         return true;
-      });
+      }, essential);
     },
 
     async knowsStorageId(id) {

@@ -1,7 +1,7 @@
 import type { IdempotencyStore } from '../core/metadata.ts';
 import type { Context } from './context.ts';
 import { fromJson, toJson } from './rows.ts';
-import { first, run, statement } from './work.ts';
+import { essential, first, run, statement } from './work.ts';
 
 export function idempotencyStore({ flavor, engine }: Context): IdempotencyStore {
   const { db } = flavor;
@@ -49,15 +49,15 @@ export function idempotencyStore({ flavor, engine }: Context): IdempotencyStore 
     },
 
     async finish(owner, key, response) {
-      await engine.write(finish({ owner, key, response: toJson(response) }));
+      await engine.write(finish({ owner, key, response: toJson(response) }), essential);
     },
 
     async release(owner, key) {
-      await engine.write(release({ owner, key }));
+      await engine.write(release({ owner, key }), essential);
     },
 
     async removeExpired(now) {
-      return (await engine.write(removeExpired({ now }))).changes;
+      return (await engine.write(removeExpired({ now }), essential)).changes;
     },
   };
 }

@@ -9,16 +9,18 @@ export interface MetadataOptions {
   readonly durability: 'full' | 'normal';
   /** PostgreSQL: most connections at a time. Default 10. */
   readonly poolSize?: number;
+  /** SQLite: keeps space for what must be written on a full disk. For the process that serves. */
+  readonly ballast?: boolean;
   readonly log?: (message: string) => void;
 }
 
 /** Opens the store and leaves its schema alone: call `migrate()` next. Throws `service_unavailable` when the database cannot be opened. */
 export async function openMetadata(options: MetadataOptions): Promise<MetadataStore> {
-  const { databaseUrl, dataDir, durability, log } = options;
+  const { databaseUrl, dataDir, durability, ballast = false, log } = options;
   if (databaseUrl !== undefined) {
     const { openPostgres } = await import('./postgres.ts');
     return openPostgres({ url: databaseUrl, poolSize: options.poolSize ?? 10, ...(log && { log }) });
   }
   const { openSqlite } = await import('./sqlite.ts');
-  return openSqlite({ path: join(dataDir, 'stowage.db'), durability, ...(log && { log }) });
+  return openSqlite({ path: join(dataDir, 'stowage.db'), durability, ballast, ...(log && { log }) });
 }

@@ -2,7 +2,7 @@ import type { JobStore } from '../core/metadata.ts';
 import type { Context } from './context.ts';
 import type { JobQueries } from './job-queries.ts';
 import { toJob } from './rows.ts';
-import { statement } from './work.ts';
+import { essential, statement } from './work.ts';
 
 export function jobStore({ flavor, engine }: Context, queries: JobQueries): JobStore {
   const { db, isIn, lockFree } = flavor;
@@ -40,16 +40,16 @@ export function jobStore({ flavor, engine }: Context, queries: JobQueries): JobS
     },
 
     async claim({ now, leaseMs, limit, kinds }) {
-      const { rows } = await engine.write(claim({ now, until: now + leaseMs, kinds, limit }));
+      const { rows } = await engine.write(claim({ now, until: now + leaseMs, kinds, limit }), essential);
       return rows.map(toJob).sort((a, b) => (a.id < b.id ? -1 : 1));
     },
 
     async done(ids) {
-      await engine.transact(() => queries.clear(ids));
+      await engine.transact(() => queries.clear(ids), essential);
     },
 
     async retry(id, runAt, error) {
-      await engine.write(retry({ id, runAt, error: error.toWellFormed().replaceAll('\0', '') }));
+      await engine.write(retry({ id, runAt, error: error.toWellFormed().replaceAll('\0', '') }), essential);
     },
 
     async list({ limit, minAttempts = 0 }) {

@@ -16,7 +16,6 @@ import { uploadStore } from './uploads.ts';
 /** The metadata store over any engine: all of its SQL lives below here. */
 export function kyselyStore(context: Context): MetadataStore {
   const jobs = jobQueries(context.flavor);
-  const settings = settingStore(context);
   const migrate = migration(context.flavor, migrations);
   return {
     files: fileStore(context, jobs),
@@ -25,11 +24,11 @@ export function kyselyStore(context: Context): MetadataStore {
     channels: channelStore(context),
     jobs: jobStore(context, jobs),
     idempotency: idempotencyStore(context),
-    settings,
+    settings: settingStore(context),
     replicas: replicaStore(context, jobs),
     leases: leaseStore(context),
-    migrate: () => context.engine.transact(migrate),
-    check: () => settings.set('metadata.checkedAt', Date.now()),
+    migrate: () => context.engine.transact(migrate, { essential: true, patient: true }),
+    check: () => context.engine.check(),
     close: () => context.engine.close(),
   };
 }

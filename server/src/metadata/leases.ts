@@ -1,6 +1,6 @@
 import type { LeaseStore } from '../core/metadata.ts';
 import type { Context } from './context.ts';
-import { statement } from './work.ts';
+import { essential, statement } from './work.ts';
 
 export function leaseStore({ flavor: { db }, engine }: Context): LeaseStore {
   type Taken = { name: string; owner: string; now: number; until: number };
@@ -23,9 +23,9 @@ export function leaseStore({ flavor: { db }, engine }: Context): LeaseStore {
   );
 
   return {
-    take: async (lease) => (await engine.write(take({ ...lease }))).changes > 0,
+    take: async (lease) => (await engine.write(take({ ...lease }), essential)).changes > 0,
     async release(name, owner) {
-      await engine.write(release({ name, owner }));
+      await engine.write(release({ name, owner }), essential);
     },
     isHeld: async (name, now) => (await engine.read(held({ name, now }))).length > 0,
   };

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Pool, PoolClient, QueryResultRow } from 'pg';
+import type { Pool, PoolClient, QueryConfig, QueryResultRow } from 'pg';
 import { fail } from '../core/errors.ts';
 import { createSemaphore, type Semaphore } from '../core/semaphore.ts';
 import { isConflict, isConnectionLost, postgresError } from './postgres-errors.ts';
-import type { Answer, Engine, Query, Work } from './work.ts';
+import type { Answer, Engine, Query, TransactOptions, Work } from './work.ts';
 
 const maxRuns = 12;
 const maxReconnects = 2;
@@ -11,19 +11,30 @@ const maxReconnects = 2;
 /** The connection broke after the statement that commits was sent: it may have been carried out. */
 class OutcomeUnknown extends Error {}
 
-/** Longest wait for a connection while others use them all. */
-const turnMs = 20_000;
+/** From here on nothing is begun any more, and what runs has a second left: a frozen server must not hold up callers for long. */
+const callMs = 9_000;
+const leastMs = 1_000;
+/** Longer than any migration. */
+const patientMs = 3_600_000;
 
-export function postgresEngine(pool: Pool): Engine {
+export interface PostgresEngineOptions {
+  readonly pool: Pool;
+  /** Of its own, with short time-outs: whether the server answers is asked beside all that waits. */
+  readonly probe: Pool;
+}
+
+export function postgresEngine({ pool, probe }: PostgresEngineOptions): Engine {
   // The pool's own queue has the short time-out that is right for making a connection.
   const places = createSemaphore(pool.options.max);
   /** The pool forgets who waits for a connection when it is closed. */
   const pending = new Set<Promise<unknown>>();
   let isClosed = false;
 
-  async function call<T>(use: (client: PoolClient) => Promise<T>): Promise<T> {
+  async function call<T>(use: (session: Session) => Promise<T>, { patient = false }: TransactOptions = {}): Promise<T> {
     if (isClosed) throw fail('service_unavailable', { message: 'The database is closed.' });
-    const running = inTurn(places, () => retry(() => withClient(pool, use)));
+    const until = performance.now() + (patient ? patientMs : callMs);
+    const attempt = () => withClient(pool, (client) => use({ client, until }));
+    const running = inTurn(places, () => retry(attempt, until));
     pending.add(running);
     try {
       return await running;
@@ -33,20 +44,24 @@ export function postgresEngine(pool: Pool): Engine {
   }
 
   return {
-    transact: (work) => call((client) => transaction(client, work)),
-    write: (query) => call((client) => committing(send(client, query))),
-    read: async (query) => (await call((client) => send(client, query))).rows,
+    transact: (work, options = {}) => call((session) => transaction(session, work, options), options),
+    write: (query) => call((session) => committing(send(session, query))),
+    read: async (query) => (await call((session) => send(session, query))).rows,
+    async check() {
+      if (isClosed) throw fail('service_unavailable', { message: 'The database is closed.' });
+      await checkWritable(probe);
+    },
     async close() {
       if (isClosed) return;
       isClosed = true;
       await Promise.allSettled(pending);
-      await pool.end();
+      await Promise.all([pool.end(), probe.end()]);
     },
   };
 }
 
 async function inTurn<T>(places: Semaphore, run: () => Promise<T>): Promise<T> {
-  const release = await places.acquire(AbortSignal.timeout(turnMs)).catch((cause: unknown) => {
+  const release = await places.acquire(AbortSignal.timeout(callMs)).catch((cause: unknown) => {
     throw fail('service_unavailable', { message: 'The database has more to do than it can.', cause });
   });
   try {
@@ -81,21 +96,40 @@ async function isIdle(client: PoolClient): Promise<boolean> {
   }
 }
 
-async function transaction<T>(client: PoolClient, work: () => Work<T>): Promise<T> {
-  await client.query('begin isolation level read committed');
-  const value = await drive(client, work());
-  await committing(client.query('commit'));
+async function checkWritable(probe: Pool): Promise<void> {
+  const { rows } = await probe
+    .query<{ readonly writable: boolean }>("select current_setting('transaction_read_only') = 'off' as writable")
+    .catch((error: unknown) => Promise.reject(postgresError(error)));
+  if (rows[0]?.writable !== true) throw fail('service_unavailable', { message: 'The database takes no writes.' });
+}
+
+/** A connection, and the time (of `performance.now`) by which an answer is wanted. */
+interface Session {
+  readonly client: PoolClient;
+  readonly until: number;
+}
+
+async function transaction<T>(session: Session, work: () => Work<T>, { patient = false }: TransactOptions): Promise<T> {
+  await ask(session, { text: 'begin isolation level read committed' });
+  if (patient) await ask(session, { text: 'set local statement_timeout = 0; set local lock_timeout = 0' });
+  const value = await drive(session, work());
+  await committing(ask(session, { text: 'commit' }));
   return value;
 }
 
-async function drive<T>(client: PoolClient, work: Work<T>): Promise<T> {
+async function drive<T>(session: Session, work: Work<T>): Promise<T> {
   let step = work.next(undefined as never as Answer);
-  while (!step.done) step = work.next(await send(client, step.value));
+  while (!step.done) step = work.next(await send(session, step.value));
   return step.value;
 }
 
-async function send<Row>(client: PoolClient, { sql, name, parameters }: Query<Row>) {
-  const { rows, rowCount } = await client.query<Row & QueryResultRow>({
+function ask<Row>({ client, until }: Session, query: QueryConfig) {
+  const config = { ...query, query_timeout: Math.max(leastMs, until - performance.now()) };
+  return client.query<Row & QueryResultRow>(config);
+}
+
+async function send<Row>(session: Session, { sql, name, parameters }: Query<Row>) {
+  const { rows, rowCount } = await ask<Row>(session, {
     text: sql,
     values: [...parameters],
     ...(name !== undefined && { name }),
@@ -112,14 +146,14 @@ async function committing<T>(answer: Promise<T>): Promise<T> {
 }
 
 /** Runs anew what another transaction or a broken connection spoiled, unless it may have been committed. */
-async function retry<T>(attempt: () => Promise<T>): Promise<T> {
+async function retry<T>(attempt: () => Promise<T>, until: number): Promise<T> {
   for (let run = 1, reconnects = 0; ; run++) {
     try {
       return await attempt();
     } catch (error) {
       if (error instanceof OutcomeUnknown) throw postgresError(error.cause);
       const again = isConnectionLost(error) ? reconnects++ < maxReconnects : isConflict(error) && run < maxRuns;
-      if (!again) throw postgresError(error);
+      if (!again || performance.now() > until) throw postgresError(error);
       await delay(Math.random() * 10 * run);
     }
   }

@@ -7,31 +7,40 @@ import { postgresEngine } from './postgres-engine.ts';
 export interface PostgresOptions {
   /** `postgres://user:password@host:port/database` */
   readonly url: string;
-  /** Most connections at a time. */
+  /** Most connections at a time; one more is kept for probes. */
   readonly poolSize: number;
   /** Told about idle connections that broke. */
   readonly log?: (message: string) => void;
 }
 
+const probeMs = 1_500;
+
 /** Connects when first asked something. */
 export function openPostgres({ url, poolSize, log }: PostgresOptions): MetadataStore {
+  const shared = { connectionString: url, application_name: 'stowage', keepAlive: true };
   const pool = new Pool({
-    connectionString: url,
+    ...shared,
     max: poolSize,
-    application_name: 'stowage',
-    keepAlive: true,
     connectionTimeoutMillis: 5_000,
     // What a frozen node or a cut network leaves behind must not hold up the others for long.
-    lock_timeout: 10_000,
-    statement_timeout: 30_000,
-    idle_in_transaction_session_timeout: 30_000,
-    query_timeout: 35_000,
+    lock_timeout: 8_000,
+    statement_timeout: 10_000,
+    idle_in_transaction_session_timeout: 10_000,
     types: { getTypeParser: (oid, format) => (oid === types.builtins.INT8 ? toSafeInteger : types.getTypeParser(oid, format)) },
   });
+  const probe = new Pool({
+    ...shared,
+    max: 1,
+    connectionTimeoutMillis: probeMs,
+    statement_timeout: probeMs,
+    query_timeout: probeMs,
+  });
   // Without listeners the end of a connection, idle or between two statements, would be the end of the process.
-  pool.on('error', (error) => log?.(`A database connection broke: ${error.message}`));
-  pool.on('connect', (client) => client.on('error', () => undefined));
-  return kyselyStore({ flavor: postgresFlavor(), engine: postgresEngine(pool) });
+  for (const each of [pool, probe]) {
+    each.on('error', (error) => log?.(`A database connection broke: ${error.message}`));
+    each.on('connect', (client) => client.on('error', () => undefined));
+  }
+  return kyselyStore({ flavor: postgresFlavor(), engine: postgresEngine({ pool, probe }) });
 }
 
 function toSafeInteger(text: string): number {

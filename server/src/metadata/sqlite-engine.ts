@@ -1,8 +1,8 @@
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { fail } from '../core/errors.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
-import { isBusy, spoilsTransaction, sqliteError } from './sqlite-errors.ts';
-import type { Answer, Engine, Query, Work } from './work.ts';
+import { isBusy, isFull, spoilsTransaction, sqliteError } from './sqlite-errors.ts';
+import type { Answer, Engine, Query, TransactOptions, Work } from './work.ts';
 
 /** Longest stretch of work before the event loop gets a turn. */
 const batchMs = 4;
@@ -12,6 +12,7 @@ const busyMs = 10_000;
 interface Task {
   readonly work: () => Work<unknown>;
   readonly lazy: boolean;
+  readonly essential: boolean;
   readonly resolve: (value: never) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -29,30 +30,56 @@ export interface SqliteEngineOptions {
   readonly onCommit: () => void;
   /** Resolves when all commits before it are durable. */
   readonly sync: () => Promise<void>;
+  readonly room?: Room;
   readonly close: () => Promise<void>;
+}
+
+/** What can be done about a full disk. */
+export interface Room {
+  /** Whether only what is essential may be written. */
+  isShort(): boolean;
+  /** Frees what it can. False when that is nothing. */
+  make(): Promise<boolean>;
 }
 
 /**
  * Transactions that come in together (or while the disk is busy) are committed as one and share one sync. When one of them fails, which is rare, all are
  * run anew, each behind a savepoint.
  */
-export function sqliteEngine({ connection, ready, onCommit, sync, close }: SqliteEngineOptions): Engine {
+export function sqliteEngine({ connection, ready, onCommit, sync, room, close }: SqliteEngineOptions): Engine {
   const queue: Task[] = [];
   let draining: Promise<void> | undefined;
   let isClosed = false;
+  /** The last write failed, and not for want of room: only another one tells whether the disk is well again. */
+  let isUnwell = false;
 
   async function drain(): Promise<void> {
     // Whoever else has something to write in this turn of the event loop comes along.
     for (await nextTurn(); queue.length > 0; await nextTurn()) {
-      let outcomes: readonly Outcome[] = [];
-      try {
-        outcomes = (await commitQueue(run)) ?? (await commitQueue(runGuarded)) ?? [];
-      } catch (error) {
-        for (const task of queue.splice(0)) task.reject(sqliteError(error));
-      }
-      await settle(outcomes);
+      if (room?.isShort()) refuseOthers(fail('disk_full', { message: 'The database has no space left.' }));
+      await settle(await commitNext());
     }
     draining = undefined;
+  }
+
+  async function commitNext(): Promise<readonly Outcome[]> {
+    try {
+      return (await commitQueue(run)) ?? (await commitQueue(runGuarded)) ?? [];
+    } catch (error) {
+      isUnwell = !isFull(error);
+      const hasRoom = isFull(error) && ((await room?.make()) ?? false);
+      if (hasRoom) refuseOthers(sqliteError(error));
+      else for (const task of queue.splice(0)) task.reject(sqliteError(error));
+      return [];
+    }
+  }
+
+  /** The room that is left is for what is essential. */
+  function refuseOthers(error: unknown): void {
+    for (const task of queue.splice(0)) {
+      if (task.essential) queue.push(task);
+      else task.reject(error);
+    }
   }
 
   function begin(): void {
@@ -96,36 +123,45 @@ export function sqliteEngine({ connection, ready, onCommit, sync, close }: Sqlit
     if (durable.length === 0) return;
     try {
       await sync();
+      isUnwell = false;
       for (const outcome of durable) answer(outcome);
     } catch (error) {
+      isUnwell = true;
       for (const { task } of durable)
         task.reject(fail('service_unavailable', { message: 'The database could not be written to disk.', cause: error }));
     }
   }
 
-  function transact<T>(work: () => Work<T>, { lazy = false } = {}): Promise<T> {
+  function transact<T>(work: () => Work<T>, { lazy = false, essential = false }: TransactOptions = {}): Promise<T> {
     if (isClosed) return Promise.reject(fail('service_unavailable', { message: 'The database is closed.' }));
     return new Promise<T>((resolve, reject) => {
-      queue.push({ work, lazy, resolve, reject });
+      queue.push({ work, lazy, essential, resolve, reject });
       draining ??= drain();
     });
   }
 
+  async function read<Row>(query: Query<Row>): Promise<readonly Row[]> {
+    const once = () => connection.execute(query).rows as readonly Row[];
+    try {
+      return once();
+    } catch (error) {
+      if (!isBusy(error)) throw sqliteError(error);
+      return retryBusy(once).catch((again: unknown) => Promise.reject(sqliteError(again)));
+    }
+  }
+
   return {
     transact,
-    write: <Row>(query: Query<Row>) =>
+    write: <Row>(query: Query<Row>, options?: TransactOptions) =>
       transact(function* () {
         const { rows, changes } = yield query;
         return { rows: rows as readonly Row[], changes };
-      }),
-    async read<Row>(query: Query<Row>) {
-      const read = () => connection.execute(query).rows as readonly Row[];
-      try {
-        return read();
-      } catch (error) {
-        if (!isBusy(error)) throw sqliteError(error);
-        return retryBusy(read).catch((again: unknown) => Promise.reject(sqliteError(again)));
-      }
+      }, options),
+    read,
+    async check() {
+      if (isClosed) throw fail('service_unavailable', { message: 'The database is closed.' });
+      if (isUnwell) await transact(writeSomething, { essential: true });
+      else await read({ sql: 'select count(*) from sqlite_schema', parameters: [] });
     },
     async close() {
       if (isClosed) return;
@@ -155,6 +191,11 @@ function runGuarded(connection: SqliteConnection, task: Task): Outcome {
     connection.exec('release task');
     return { task, error: sqliteError(error) };
   }
+}
+
+/** Leaves everything as it was, but goes through the log. */
+function* writeSomething(): Work<void> {
+  yield { sql: 'pragma user_version = 0', parameters: [] };
 }
 
 function drive<T>(connection: SqliteConnection, work: Work<T>): T {

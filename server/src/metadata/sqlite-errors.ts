@@ -22,16 +22,20 @@ export function isBusy(error: unknown): boolean {
   return [busy, locked].includes(primaryCode(error));
 }
 
+export function isFull(error: unknown): boolean {
+  return primaryCode(error) === full;
+}
+
 /** Whether the whole transaction is lost with it, not just a statement. */
 export function spoilsTransaction(error: unknown): boolean {
-  return primaryCode(error) === full || unusable.has(primaryCode(error));
+  return isFull(error) || unusable.has(primaryCode(error));
 }
 
 /** As the contract names it; what is left as it is is a bug. */
 export function sqliteError(error: unknown): unknown {
   if (isStowageError(error)) return error;
   const code = primaryCode(error);
-  if (code === full) return fail('disk_full', { message: 'The database has no space left.', cause: error });
+  if (isFull(error)) return fail('disk_full', { message: 'The database has no space left.', cause: error });
   if (unusable.has(code) || isClosed(error)) {
     return fail('service_unavailable', { message: 'The database is not available at the moment.', cause: error });
   }

@@ -1,12 +1,14 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { fail } from '../core/errors.ts';
+import { fail, type StowageError } from '../core/errors.ts';
+import { makeFolder } from '../core/make-folder.ts';
 import type { MetadataStore } from '../core/metadata.ts';
-import { checkpointer } from './checkpointer.ts';
+import { type Ballast, createBallast } from './ballast.ts';
+import { type Checkpointer, checkpointer } from './checkpointer.ts';
 import { sqliteFlavor } from './flavor.ts';
 import { kyselyStore } from './kysely-store.ts';
 import { connectSqlite, type SqliteConnection } from './sqlite-connection.ts';
-import { sqliteEngine } from './sqlite-engine.ts';
+import { type Room, sqliteEngine } from './sqlite-engine.ts';
 import { openLog, type Sync } from './sqlite-log.ts';
 
 export interface SqliteOptions {
@@ -14,6 +16,8 @@ export interface SqliteOptions {
   readonly path: string;
   /** `full` survives power loss, `normal` only the end of the process. */
   readonly durability: 'full' | 'normal';
+  /** Keeps space beside the database for what must be written on a full disk. */
+  readonly ballast?: boolean;
   /** Told about checkpoints that fail. */
   readonly log?: (message: string) => void;
   /** Stands in for `fdatasync`. */
@@ -21,9 +25,10 @@ export interface SqliteOptions {
 }
 
 /** Throws `service_unavailable` when the file cannot be opened. */
-export function openSqlite({ path: given, durability, log, sync }: SqliteOptions): MetadataStore {
+export function openSqlite({ path: given, durability, ballast: wantsBallast = false, log, sync }: SqliteOptions): MetadataStore {
   const path = resolve(given);
-  const connection = open(path);
+  const ballast = wantsBallast ? ballastOf(path) : undefined;
+  const connection = openInRoom(path, ballast);
   const file = openLog(path, sync);
   const checkpoints = checkpointer({ path, file, ...(log && { log }) });
 
@@ -32,6 +37,7 @@ export function openSqlite({ path: given, durability, log, sync }: SqliteOptions
     ready: checkpoints.ready,
     onCommit: checkpoints.noteCommit,
     sync: () => (durability === 'full' ? file.sync().catch(checkpoints.repair) : Promise.resolve()),
+    ...(ballast && { room: roomOf(ballast, checkpoints) }),
     async close() {
       await checkpoints.close();
       connection.close();
@@ -41,19 +47,49 @@ export function openSqlite({ path: given, durability, log, sync }: SqliteOptions
   return kyselyStore({ flavor: sqliteFlavor(), engine });
 }
 
+function ballastOf(path: string): Ballast {
+  try {
+    makeFolder(dirname(path));
+  } catch (error) {
+    throw cannotOpen(path, error);
+  }
+  return createBallast(path);
+}
+
+function roomOf(ballast: Ballast, checkpoints: Checkpointer): Room {
+  return {
+    isShort: ballast.isMissing,
+    async make() {
+      const hasGivenUp = ballast.giveUp();
+      return (await checkpoints.shrink()) || hasGivenUp;
+    },
+  };
+}
+
+/** Its log needs a little space, too. */
+function openInRoom(path: string, ballast: Ballast | undefined): SqliteConnection {
+  try {
+    return open(path);
+  } catch (error) {
+    if (!ballast?.giveUp()) throw error;
+    return open(path);
+  }
+}
+
 function open(path: string): SqliteConnection {
   try {
-    mkdirSync(dirname(path), { recursive: true });
+    makeFolder(dirname(path));
     createPrivate(path);
     const connection = connectSqlite(path);
     connection.execute({ sql: 'select count(*) from sqlite_schema', parameters: [] });
     return connection;
   } catch (error) {
-    throw fail('service_unavailable', {
-      message: `The database ${path} cannot be opened: ${(error as Error).message}`,
-      cause: error,
-    });
+    throw cannotOpen(path, error);
   }
+}
+
+function cannotOpen(path: string, cause: unknown): StowageError {
+  return fail('service_unavailable', { message: `The database ${path} cannot be opened: ${(cause as Error).message}`, cause });
 }
 
 /**

@@ -2,7 +2,7 @@ import type { TokenStore } from '../core/metadata.ts';
 import type { Context } from './context.ts';
 import { toJson, tokenRow, toToken } from './rows.ts';
 import type { TokenRow } from './schema.ts';
-import { dynamic, run, statement } from './work.ts';
+import { dynamic, essential, run, statement } from './work.ts';
 
 type TokenPatch = Parameters<TokenStore['update']>[1];
 
@@ -53,7 +53,7 @@ export function tokenStore({ flavor: { db }, engine }: Context): TokenStore {
     },
 
     async remove(id) {
-      return (await engine.write(remove({ id }))).changes > 0;
+      return (await engine.write(remove({ id }), essential)).changes > 0;
     },
 
     async touch(id, at) {
@@ -61,7 +61,7 @@ export function tokenStore({ flavor: { db }, engine }: Context): TokenStore {
     },
 
     async removeExpired(now) {
-      return (await engine.write(removeExpired({ now }))).changes;
+      return (await engine.write(removeExpired({ now }), essential)).changes;
     },
   };
 }

@@ -3,7 +3,7 @@ import type { Context } from './context.ts';
 import type { JobQueries } from './job-queries.ts';
 import { partRow, toPart } from './rows.ts';
 import type { UploadPartRow, UploadRow } from './schema.ts';
-import { first, run, statement, type Work } from './work.ts';
+import { essential, first, run, statement, type Work } from './work.ts';
 
 export function partStore(
   { flavor, engine }: Context,
@@ -80,7 +80,7 @@ export function partStore(
     },
 
     async dropPendingPart(uploadId, storageId) {
-      await engine.write(dropPending({ uploadId, storageId }));
+      await engine.write(dropPending({ uploadId, storageId }), essential);
     },
   };
 }

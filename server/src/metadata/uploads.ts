@@ -5,7 +5,7 @@ import { toJson, toUpload, uploadRow } from './rows.ts';
 import type { UploadRow } from './schema.ts';
 import { partStore } from './upload-parts.ts';
 import { uploadUpdate } from './upload-update.ts';
-import { dynamic, first, run, statement } from './work.ts';
+import { dynamic, essential, first, run, statement } from './work.ts';
 
 export function uploadStore(context: Context, jobs: JobQueries): UploadStore {
   const { engine, flavor } = context;
@@ -79,7 +79,7 @@ export function uploadStore(context: Context, jobs: JobQueries): UploadStore {
         if ((yield* run(remove({ id, version }))) === 0) return false;
         yield* jobs.add(added);
         return true;
-      });
+      }, essential);
     },
 
     async expired(now, limit) {

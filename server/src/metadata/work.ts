@@ -24,13 +24,26 @@ export interface Answer {
  */
 export type Work<T> = Generator<Query, T, Answer>;
 
+export interface TransactOptions {
+  /** Resolves before the change is durable. */
+  readonly lazy?: boolean;
+  /** Makes room, or is needed to start: on a full disk it may use the reserve that all else is refused (`ballast.ts`). */
+  readonly essential?: boolean;
+  /** Takes as long as it takes: a migration. */
+  readonly patient?: boolean;
+}
+
+export const essential: TransactOptions = { essential: true };
+
 export interface Engine {
-  /** Runs the work as one transaction. `lazy`: resolves before the change is durable. */
-  transact<T>(work: () => Work<T>, options?: { readonly lazy?: boolean }): Promise<T>;
+  /** Runs the work as one transaction. */
+  transact<T>(work: () => Work<T>, options?: TransactOptions): Promise<T>;
   /** One statement as a transaction of its own. */
-  write<Row>(query: Query<Row>): Promise<{ readonly rows: readonly Row[]; readonly changes: number }>;
+  write<Row>(query: Query<Row>, options?: TransactOptions): Promise<{ readonly rows: readonly Row[]; readonly changes: number }>;
   /** One statement that changes nothing. */
   read<Row>(query: Query<Row>): Promise<readonly Row[]>;
+  /** Rejects with `service_unavailable` when nothing could be written now. Changes nothing, and waits for no other query. */
+  check(): Promise<void>;
   close(): Promise<void>;
 }
 

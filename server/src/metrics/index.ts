@@ -21,7 +21,16 @@ export interface Metrics {
 const seconds = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 600];
 const circuitValues = { closed: 0, half_open: 1, open: 2 } as const;
 
-/** Prometheus metrics of this process, in a registry of their own. `pendingJobs` is asked when somebody looks. */
+const patienceMs = 1_000;
+
+/** Undefined when it fails or takes long. */
+async function soon<T>(work: Promise<T>): Promise<T | undefined> {
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(late.resolve, patienceMs, undefined);
+  return Promise.race([work.catch(() => undefined), late.promise]).finally(() => clearTimeout(timer));
+}
+
+/** Prometheus metrics of this process, in a registry of their own. `pendingJobs` is asked at each look, and left out when it fails. */
 export function createMetrics(pendingJobs: () => Promise<number>): Metrics {
   const registers = [new Registry()];
   const [registry] = registers;
@@ -57,7 +66,10 @@ export function createMetrics(pendingJobs: () => Promise<number>): Metrics {
     help: 'Jobs that are not done yet, such as deletions that a backend has not confirmed.',
     registers,
     async collect() {
-      this.set(await pendingJobs());
+      // Without the database all else must be seen all the more.
+      const count = await soon(pendingJobs());
+      if (count === undefined) this.remove();
+      else this.set(count);
     },
   });
 

@@ -51,8 +51,17 @@ const openMemory: Open = async ({ limit, lengthMs, name }) =>
 
 async function openShared(databaseUrl: string): Promise<{ readonly open: Open; close(): Promise<void> }> {
   const { Pool } = await import('pg');
-  const pool = new Pool({ connectionString: databaseUrl, max: 4 });
+  // A frozen server must not hold up callers for long.
+  const timeouts = { connectionTimeoutMillis: 5_000, statement_timeout: 5_000, query_timeout: 5_000 };
+  const pool = new Pool({
+    connectionString: databaseUrl,
+    max: 4,
+    application_name: 'stowage limits',
+    keepAlive: true,
+    ...timeouts,
+  });
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => client.on('error', () => undefined));
   const open: Open = ({ limit, lengthMs, name }) =>
     new Promise((resolve, reject) => {
       const options = { storeClient: pool, points: limit, duration: lengthMs / 1000, keyPrefix: name, tableName: 'rate_limits' };

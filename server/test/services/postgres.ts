@@ -1,6 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -16,6 +16,9 @@ export interface PostgresService {
   /** Like `kill -9`: everything not committed is lost. `resume` starts it again. */
   crash(): Promise<void>;
   resume(): Promise<void>;
+  /** Stops all its processes where they are: connections stay, answers do not come. `thaw` lets them go on. */
+  freeze(): Promise<void>;
+  thaw(): Promise<void>;
   /** Makes one more empty database and answers its url. */
   createDatabase(): Promise<string>;
   /** Ends it and removes all its files. */
@@ -58,17 +61,26 @@ export async function startPostgres({ fsync = false }: { readonly fsync?: boolea
     async resume() {
       await start();
     },
+    freeze: () => signalAll(data, 'SIGSTOP'),
+    thaw: () => signalAll(data, 'SIGCONT'),
     async createDatabase() {
       const name = `database_${++databases}`;
       await run('createdb', ['-h', '127.0.0.1', '-p', String(port), '-U', 'app', name]);
       return url(name);
     },
     async stop() {
-      // It may be down already.
+      // It may be down already, or frozen.
+      await signalAll(data, 'SIGCONT').catch(() => undefined);
       await control('-m', 'immediate', 'stop').catch(() => undefined);
       await rm(home, { recursive: true, force: true });
     },
   };
+}
+
+async function signalAll(data: string, signal: NodeJS.Signals): Promise<void> {
+  const master = Number((await readFile(join(data, 'postmaster.pid'), 'utf8')).split('\n')[0]);
+  const children = await readFile(`/proc/${master}/task/${master}/children`, 'utf8');
+  for (const pid of [master, ...children.trim().split(' ').map(Number)]) process.kill(pid, signal);
 }
 
 function isRoot(): boolean {

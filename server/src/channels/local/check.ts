@@ -15,8 +15,8 @@ export interface CheckContext {
 export async function checkDisk({ marks, space, signal }: CheckContext): Promise<void> {
   const bytes = randomBytes(64);
   const name = `check-${bytes.toString('hex', 0, 8)}`;
-  const path = marks.begin(name);
   try {
+    const path = marks.begin(name);
     signal.throwIfAborted();
     (await space.claim()).release();
     await io((done) => writeFile(path, bytes, { flag: 'wx', mode: 0o600, flush: true }, done));

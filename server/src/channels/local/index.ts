@@ -1,9 +1,10 @@
-import { mkdirSync, realpathSync, unlink } from 'node:fs';
+import { realpathSync, unlink } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { createByteBudget } from '../../core/byte-budget.ts';
 import type { Channel, Ref } from '../../core/channel.ts';
 import { fail } from '../../core/errors.ts';
+import { makeFolder } from '../../core/make-folder.ts';
 import { type DriverContext, defineDriver } from '../driver.ts';
 import { createBlocks } from './blocks.ts';
 import { checkDisk } from './check.ts';
@@ -56,7 +57,7 @@ const chunkLimits = { totalBytes: 12 * 1024 * kiB, minBytes: 128 * kiB, maxBytes
 export function createLocalChannel(settings: z.infer<typeof settingsSchema>, { dataDir }: DriverContext): Channel {
   const root = openRoot(resolve(dataDir, settings.path ?? 'objects'));
   const objects = join(root, 'objects');
-  ioSync(() => mkdirSync(objects, { recursive: true, mode: 0o700 }));
+  ioSync(() => makeFolder(objects));
   const disk = createQuickDisk();
   const warm = createWarm();
   const marks = createMarks(root, objects, disk);
@@ -101,7 +102,7 @@ export function createLocalChannel(settings: z.infer<typeof settingsSchema>, { d
 /** The owner may make the root itself a symlink; below it none is followed. */
 function openRoot(path: string): string {
   return ioSync(() => {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeFolder(path);
     return realpathSync(path);
   });
 }

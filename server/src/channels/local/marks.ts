@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { lstat, mkdirSync, readdir, readFileSync, rmdirSync, type Stats, unlink, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Ref } from '../../core/channel.ts';
+import { isStowageError } from '../../core/errors.ts';
 import { errnoOf, io, ioSync, unlessMissing } from './io.ts';
 import { markOf, unmark } from './names.ts';
 import type { QuickDisk } from './quick-disk.ts';
@@ -11,7 +12,7 @@ import type { QuickDisk } from './quick-disk.ts';
  * tells the leftovers of a crash from the work of another live process on the same root.
  */
 export interface Marks {
-  /** Path of the mark for an object about to be written; it is not swept until `landed`. */
+  /** Path of the mark for an object about to be written; it is not swept until `landed`. Throws `disk_full` when there is no room for it. */
   begin(objectPath: string): string;
   landed(objectPath: string): void;
   /** Removes the mark of a confirmed or deleted object, whichever process left it. */
@@ -26,16 +27,36 @@ export function createMarks(root: string, objects: string, disk: QuickDisk): Mar
   const owner = `${process.pid}-${startedAt(process.pid) ?? 'x'}-${randomBytes(4).toString('hex')}`;
   const own = join(tmp, owner);
   const underWay = new Set<string>();
-  ioSync(() => mkdirSync(own, { recursive: true, mode: 0o700 }));
+  let isMade = false;
+  /** At the first write: what only reads and deletes needs no space. */
+  const make = () => {
+    if (!isMade) {
+      // Not recursive: the disk of the root may have been taken away.
+      for (const folder of [tmp, own]) {
+        makeOnce(folder);
+      }
+      isMade = true;
+    }
+  };
+
+  // Where there is room; else at the first write, too.
+  try {
+    makeOnce(tmp);
+  } catch (error) {
+    if (!isStowageError(error, 'disk_full')) {
+      throw error;
+    }
+  }
 
   const removeOwn = (mark: string): boolean | Promise<boolean> => {
     const path = `${own}/${mark}`;
     return disk.isQuick ? disk.time(() => unlinkQuick(path)) : unlessMissing(io((done) => unlink(path, done)));
   };
-  const others = async () => (await io<string[]>((done) => readdir(tmp, done))).filter((name) => name !== owner);
+  const others = async () => (await namesIn(tmp)).filter((name) => name !== owner);
 
   return {
     begin: (objectPath) => {
+      make();
       const mark = markOf(objectPath);
       underWay.add(mark);
       return `${own}/${mark}`;
@@ -70,8 +91,18 @@ interface Sweep {
   isUnderWay(mark: string): boolean;
 }
 
+function makeOnce(folder: string): void {
+  try {
+    ioSync(() => mkdirSync(folder, { mode: 0o700 }));
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') {
+      throw error;
+    }
+  }
+}
+
 async function* sweep({ folder, objects, isUnderWay }: Sweep): AsyncIterable<{ readonly ref: Ref; readonly key: string }> {
-  for (const mark of await io<string[]>((done) => readdir(folder, done))) {
+  for (const mark of await namesIn(folder)) {
     if (isUnderWay(mark)) {
       continue;
     }
@@ -81,6 +112,18 @@ async function* sweep({ folder, objects, isUnderWay }: Sweep): AsyncIterable<{ r
     } else {
       await unlessMissing(io((done) => unlink(join(folder, mark), done)));
     }
+  }
+}
+
+/** None in a folder that is not there (yet). */
+async function namesIn(folder: string): Promise<readonly string[]> {
+  try {
+    return await io<string[]>((done) => readdir(folder, done));
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') {
+      return [];
+    }
+    throw error;
   }
 }
 

@@ -16,6 +16,8 @@ export interface Claim {
 
 const freshMs = 1000;
 const defaultReserveBytes = 256 * 1024 * 1024;
+/** Inodes that stay free, for the same reason; some file systems do not count them and say 0 of 0. */
+const inodes = { reserve: 256, share: 0.01 };
 
 /** `reserveBytes` stays free; by default 256 MiB or 2 % of the disk, whichever is smaller. */
 export function createSpace(root: string, reserveBytes?: number): Space {
@@ -27,9 +29,10 @@ export function createSpace(root: string, reserveBytes?: number): Space {
   let writtenBytes = 0;
 
   const refresh = async () => {
-    const { bavail, blocks, bsize } = await io<StatsFs>((done) => statfs(root, done));
+    const { bavail, blocks, bsize, files, ffree } = await io<StatsFs>((done) => statfs(root, done));
     const reserve = reserveBytes ?? Math.min(defaultReserveBytes, Math.floor(blocks * bsize * 0.02));
-    freeBytes = bavail * bsize - reserve;
+    const hasInodes = files === 0 || ffree > Math.min(inodes.reserve, files * inodes.share);
+    freeBytes = hasInodes ? bavail * bsize - reserve : -1;
     writtenBytes = 0;
     readAt = performance.now();
   };

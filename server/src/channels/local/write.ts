@@ -67,18 +67,32 @@ async function createDraft(name: string, context: WriteContext, work: (draft: Dr
   const folder = context.folders.take();
   const path = `${folder.path}/${name}`;
   const objectPath = `${context.objects}/${path}`;
-  const draft: Draft = { folder, path, objectPath, markPath: context.marks.begin(path), fd: undefined, isLinked: false, size: 0 };
   try {
-    await work(draft);
-    closeSync(draft.fd ?? -1);
+    const draft: Draft = {
+      folder,
+      path,
+      objectPath,
+      markPath: context.marks.begin(path),
+      fd: undefined,
+      isLinked: false,
+      size: 0,
+    };
+    await complete(draft, work);
     context.warm.add(path);
     return { ref: { path }, size: draft.size };
-  } catch (error) {
-    await discard(draft);
-    throw error;
   } finally {
     context.marks.landed(path);
     folder.release();
+  }
+}
+
+async function complete(draft: Draft, work: (draft: Draft) => Promise<void>): Promise<void> {
+  try {
+    await work(draft);
+    closeSync(draft.fd ?? -1);
+  } catch (error) {
+    await discard(draft);
+    throw error;
   }
 }
 

@@ -41,7 +41,7 @@ export function mediaErrorHandler({ log, now }: Pick<HttpDeps, 'log' | 'now'>) {
   return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const error = toError(thrown);
     if (error.status >= 500) log.error({ requestId: request.id, code: error.code, err: error.cause ?? error }, 'Request failed');
-    const seconds = retryAfterSeconds(error) ?? (error.status === 503 ? 1 : undefined);
+    const seconds = retryAfterSeconds(error);
     if (seconds !== undefined) reply.header('retry-after', seconds);
     if (error.status === 401) reply.header('www-authenticate', 'Bearer');
     const body: Envelope = { data: null, error: errorBody(error, seconds), meta: metaOf(request, now()) };

@@ -1,4 +1,4 @@
-import { type ErrorCode, type ErrorDetails, fail } from '../../core/errors.ts';
+import { type ErrorCode, type ErrorDetails, fail, type StowageError } from '../../core/errors.ts';
 import { errorBody } from '../media/envelope.ts';
 import { retryAfterSeconds } from '../to-error.ts';
 import type { Answer, Answers, Content, Example, HeaderName } from './operation.ts';
@@ -25,9 +25,9 @@ export function mediaFailures(failures: readonly Failure[]): Answers {
   return gather(
     failures.map((failure) => {
       const { error, name } = thrown(failure);
-      const seconds = retryAfterSeconds(error) ?? (error.status === 503 ? 1 : undefined);
+      const seconds = retryAfterSeconds(error);
       const value = { data: null, error: errorBody(error, seconds), meta };
-      return said({ error, name, seconds, mediaType: 'application/json', schema: mediaError, value });
+      return said({ error, name, mediaType: 'application/json', schema: mediaError, value });
     }),
   );
 }
@@ -38,7 +38,7 @@ export function textFailures(failures: readonly Failure[]): Answers {
     failures.map((failure) => {
       const { error, name } = thrown(failure);
       const value = error.status === 401 ? 'Unauthorized' : bare.test(error.message) ? error.message : `Error: ${error.message}`;
-      return said({ error, name, seconds: retryAfterSeconds(error), mediaType: 'text/plain', schema: text, value });
+      return said({ error, name, mediaType: 'text/plain', schema: text, value });
     }),
   );
 }
@@ -61,14 +61,13 @@ export function manageFailures(failures: readonly Failure[]): Answers {
   return gather(
     failures.map((failure) => {
       const { error, name } = thrown(failure);
-      const seconds = retryAfterSeconds(error);
       const isText = error.status === 401 || error.status === 403;
       if (isText) {
         const value = error.status === 401 ? 'You need to login' : error.message;
         return said({ error, name, mediaType: 'text/plain', schema: text, value });
       }
       const value = { success: false, error: error.message, ...(error.details && { details: error.details }) };
-      return said({ error, name, seconds, mediaType: 'application/json', schema: manageError, value });
+      return said({ error, name, mediaType: 'application/json', schema: manageError, value });
     }),
   );
 }
@@ -109,15 +108,14 @@ const usual: Partial<Record<ErrorCode, ErrorDetails>> = {
 };
 
 interface Saying {
-  readonly error: { readonly status: number; readonly message: string };
+  readonly error: StowageError;
   readonly name: string;
-  readonly seconds?: number | undefined;
   readonly mediaType: string;
   readonly schema: Content['schema'];
   readonly value: unknown;
 }
 
-function said({ error, name, seconds, mediaType, schema, value }: Saying): Said {
+function said({ error, name, mediaType, schema, value }: Saying): Said {
   const example: Example = { summary: error.message, value };
   return {
     status: error.status,
@@ -125,7 +123,7 @@ function said({ error, name, seconds, mediaType, schema, value }: Saying): Said 
     mediaType,
     content: { schema, examples: { [name]: example } },
     headers: [
-      ...(seconds === undefined ? [] : (['Retry-After'] as const)),
+      ...(retryAfterSeconds(error) === undefined ? [] : (['Retry-After'] as const)),
       ...(error.status === 401 ? (['WWW-Authenticate'] as const) : []),
     ],
   };

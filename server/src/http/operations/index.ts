@@ -1,20 +1,22 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyPluginAsync } from 'fastify';
-import { isStowageError } from '../../core/errors.ts';
 import { authenticateToken } from '../authenticate.ts';
 import { clientAddress } from '../client-address.ts';
 import type { HttpDeps } from '../deps.ts';
 import { routePath } from '../routes.ts';
+import { createReadiness } from './readiness.ts';
 
 /** What the people who run the server look at. */
 export function operations(deps: HttpDeps): FastifyPluginAsync {
+  const readiness = createReadiness(deps);
   return async (app) => {
     app.addHook('onRequest', async (_request, reply) => void reply.header('cache-control', 'no-store'));
     routePath(app, '/healthz', { GET: () => ({ status: 'ok' }), HEAD: () => ({ status: 'ok' }) });
     routePath(app, '/readyz', {
       GET: async (_request, reply) => {
-        const problem = await readiness(deps);
-        return reply.code(problem === undefined ? 200 : 503).send({ status: problem ?? 'ready' });
+        const found = await readiness();
+        if (found.status !== 'ok') reply.code(503);
+        return reply.send(found);
       },
     });
     routePath(app, '/metrics', {
@@ -31,15 +33,4 @@ export function operations(deps: HttpDeps): FastifyPluginAsync {
 function isFromHere(request: IncomingMessage, { settings }: HttpDeps): boolean {
   const isLocal = ['127.0.0.1', '::1'].includes(clientAddress(request, settings.trustProxy));
   return isLocal && request.headers['x-forwarded-for'] === undefined && request.headers.forwarded === undefined;
-}
-
-/** Undefined when requests can be served. */
-async function readiness({ isReady, metadata }: HttpDeps): Promise<string | undefined> {
-  if (!isReady()) return 'stopping';
-  try {
-    await metadata.check();
-    return undefined;
-  } catch (error) {
-    return isStowageError(error) ? error.message : 'The database does not answer.';
-  }
 }

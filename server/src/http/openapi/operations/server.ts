@@ -26,20 +26,27 @@ export const serverOperations: readonly Operation[] = [
     path: '/readyz',
     tag,
     summary: 'Whether requests can be served',
+    description: 'For balancers. What is found is kept for a second.',
     access: 'none',
     answers: {
       200: {
         description: 'They can.',
-        content: { 'application/json': { schema: readiness, examples: { ready: { value: { status: 'ready' } } } } },
+        content: {
+          'application/json': {
+            schema: readiness,
+            examples: { ok: { value: { status: 'ok', checks: { server: 'ok', database: 'ok' } } } },
+          },
+        },
       },
       503: {
-        description: 'Not now: the server is on its way down, or its database does not answer.',
+        description: 'Not now: the server is on its way down, or its database does not answer within two seconds.',
+        headers: ['Retry-After'],
         content: {
           'application/json': {
             schema: readiness,
             examples: {
-              stopping: { value: { status: 'stopping' } },
-              database: { value: { status: 'The database does not answer.' } },
+              stopping: { value: { status: 'unavailable', checks: { server: 'stopping' } } },
+              database: { value: { status: 'unavailable', checks: { server: 'ok', database: 'unavailable' } } },
             },
           },
         },

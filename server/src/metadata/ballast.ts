@@ -1,0 +1,61 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+
+/**
+ * Space and inodes that lie beside the database and are given up when the disk is full to the last byte, so that what makes room again
+ * (deletions, their jobs, a start) can still be written.
+ */
+export interface Ballast {
+  /** Frees it. False when there is none. */
+  giveUp(): boolean;
+  /** Whether it was given up and there is no room for it yet. Makes it again once there is. */
+  isMissing(): boolean;
+}
+
+/** Each is an inode, too. */
+const files = 4;
+const largestBytes = 16 << 20;
+/** Of the whole disk; a local channel leaves twice as much free. */
+const share = 0.01;
+const lookMs = 250;
+
+/** For the database at `path`. Random bytes: a file system that compresses must not make nothing of them. */
+export function createBallast(path: string): Ballast {
+  const names = Array.from({ length: files }, (_, index) => `${path}-ballast${index + 1}`);
+  let isGivenUp = false;
+  let lookedAt = 0;
+
+  const make = (): boolean => {
+    const { bavail, blocks, bsize } = statfsSync(dirname(path));
+    const bytes = Math.min(largestBytes, Math.floor(blocks * bsize * share));
+    if (bavail * bsize < 2 * bytes) return false;
+    try {
+      const content = randomBytes(Math.ceil(bytes / files));
+      for (const name of names) writeFileSync(name, content, { mode: 0o600 });
+      return true;
+    } catch {
+      remove();
+      return false;
+    }
+  };
+  const remove = (): boolean => {
+    const there = names.filter((name) => existsSync(name));
+    for (const name of there) rmSync(name, { force: true });
+    return there.length > 0;
+  };
+  if (!names.every((name) => existsSync(name))) make();
+
+  return {
+    giveUp() {
+      isGivenUp = true;
+      return remove();
+    },
+    isMissing() {
+      if (!isGivenUp || performance.now() - lookedAt < lookMs) return isGivenUp;
+      lookedAt = performance.now();
+      isGivenUp = !make();
+      return isGivenUp;
+    },
+  };
+}
