@@ -7,11 +7,9 @@ export const readiness = named(
   'Readiness',
   z.strictObject({
     status: z.enum(['ok', 'unavailable']),
-    checks: z
-      .record(z.string(), z.enum(['ok', 'stopping', 'unavailable']))
-      .meta({
-        description: 'What was looked at: `server` and `database`. Channels do not count: reading and other channels go on.',
-      }),
+    checks: z.record(z.string(), z.enum(['ok', 'stopping', 'unavailable'])).meta({
+      description: 'What was looked at: `server` and `database`. Channels do not count: reading and other channels go on.',
+    }),
   }),
 );
 
