@@ -176,6 +176,7 @@ function httpSettings(config: Config, spoolFolder: string): HttpSettings {
     requireSize: media.requireSize,
     showUrls: media.showUrls,
     idleTimeoutMs: uploads.idleTimeoutSeconds * 1000,
+    keepAliveMs: config.keepAliveSeconds * 1000,
     metricsPublic: config.metrics.public,
     spoolFolder,
     ...(config.publicUrl !== undefined && { publicUrl: config.publicUrl }),

@@ -38,6 +38,12 @@ export const schema = z.strictObject({
       'an address. `true` believes every hop and is only for proxies that overwrite these headers. When a proxy sends X-Forwarded-For and X-Real-IP that name two callers, ' +
       'neither counts, unless the list names the header to read.',
   }),
+  keepAliveSeconds: setting(whole(1, DAY_SECONDS), {
+    default: 150,
+    description:
+      'Seconds that an idle connection is kept. Longer than the reverse proxy in front keeps it (Caddy 120, cloudflared and Traefik 90, nginx 60), ' +
+      'otherwise a request that the proxy sends just then fails.',
+  }),
 
   adminToken: optional(adminToken, {
     secret: true,
@@ -111,7 +117,8 @@ export const schema = z.strictObject({
     maxChunks: setting(whole(1, 1_000_000), { default: 10_000, description: 'Most chunks of one upload.' }),
     idleTimeoutSeconds: setting(whole(1, DAY_SECONDS), {
       default: 120,
-      description: 'Seconds without a byte after which a connection is closed.',
+      description:
+        'Seconds without a byte of an upload, or without a byte taken by a reader, after which a connection is closed. There is no minimum speed.',
     }),
   }),
 

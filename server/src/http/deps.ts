@@ -47,6 +47,8 @@ export interface HttpSettings {
   readonly requireSize: boolean;
   readonly showUrls: boolean;
   readonly idleTimeoutMs: number;
+  /** How long an idle connection is kept. */
+  readonly keepAliveMs: number;
   /** Folder for temporary copies. */
   readonly spoolFolder: string;
   readonly metricsPublic: boolean;

@@ -98,7 +98,7 @@ function abortError(signal: AbortSignal | undefined): StowageError {
 }
 
 export interface DrainLimits {
-  /** Bytes thrown away before the connection is cut. Default 64 MiB. */
+  /** Bytes thrown away before the connection is cut. Default 256 MiB. */
   readonly maxBytes?: number;
   /** Longest time in ms for that. Default 30 s. */
   readonly timeoutMs?: number;
@@ -112,7 +112,7 @@ export interface DrainLimits {
 export function drain(request: IncomingMessage, limits: DrainLimits = {}): Promise<void> {
   const isEmpty = request.complete && request.readableLength === 0;
   if (isEmpty || request.readableEnded || request.destroyed) return Promise.resolve();
-  const { maxBytes = 64 * 1024 * 1024, timeoutMs = 30_000 } = limits;
+  const { maxBytes = 256 * 1024 * 1024, timeoutMs = 30_000 } = limits;
   return new Promise((resolve) => {
     let leftBytes = maxBytes;
     const cut = () => request.socket.destroy();

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import type { Socket } from 'node:net';
+import type { ServerResponse } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { fail } from '../core/errors.ts';
+import { refuseBrokenRequest } from './connections/broken-request.ts';
+import { createConnectionServer } from './connections/create-server.ts';
+import { endTurn } from './connections/turns.ts';
 import type { HttpDeps } from './deps.ts';
 import { filesApi } from './files/index.ts';
 import { manageApi } from './manage/index.ts';
@@ -11,14 +13,13 @@ import { mediaApi } from './media/index.ts';
 import { openapiRoutes } from './openapi/index.ts';
 import { operations } from './operations/index.ts';
 import { createProxyWatch } from './proxy-watch.ts';
+import { refuseAmbiguity } from './refuse-ambiguity.ts';
 import { relayApi } from './relay/index.ts';
 import { drain } from './request-body.ts';
 import { retryAfterSeconds, toError } from './to-error.ts';
 import { sayText } from './upload/errors.ts';
 import { uploadApi } from './upload/index.ts';
 
-const keepAliveMs = 75_000;
-const headersTimeoutMs = 60_000;
 const maxParamLength = 4096;
 
 /** What does not belong to the Media API. */
@@ -29,20 +30,20 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   const app = Fastify({
     logger: false,
     genReqId: requestId,
-    keepAliveTimeout: keepAliveMs,
-    // Uploads take as long as they take; silence is the request body's business.
-    requestTimeout: 0,
-    http: { headersTimeout: headersTimeoutMs },
+    serverFactory: (handle) =>
+      createConnectionServer(handle, {
+        keepAliveMs: deps.settings.keepAliveMs,
+        idleMs: deps.settings.idleTimeoutMs,
+      }),
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     exposeHeadRoutes: false,
     routerOptions: { maxParamLength, ignoreTrailingSlash: true },
     frameworkErrors: (error, request, reply) => void renderError(error, request, reply),
-    clientErrorHandler: refuseBrokenRequest,
+    clientErrorHandler: (error, socket) => refuseBrokenRequest(error, socket, requestId),
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
-  answerContinueLate(app.server);
 
   const watchProxies = createProxyWatch(deps);
   app.addHook('onRequest', (request, reply, done) => {
@@ -57,23 +58,29 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     if (reply.statusCode === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', 1);
     done(null, payload);
   });
+  // Behind the hooks that add CORS.
+  app.addHook('preHandler', (request, _reply, done) => {
+    refuseAmbiguity(request.raw);
+    done();
+  });
   app.addHook('onResponse', (request, reply, done) => {
     logResponse(deps, { request, response: reply.raw, durationMs: reply.elapsedTime });
     // Nobody waits for the rest of a body whose sender has fallen silent.
     if (reply.statusCode === 408) request.raw.socket.destroySoon();
     drain(request.raw).then(() => done());
+    endTurn(request.raw);
   });
   app.setErrorHandler((error, request, reply) => renderError(error, request, reply));
   app.setNotFoundHandler((request, reply) => {
     // Whoever types the address of the server into a browser wants to know what it is.
     if (request.url === '/' && (request.method === 'GET' || request.method === 'HEAD')) return reply.redirect('docs');
-    const error = fail('not_found', { message: 'No such address.' });
-    // The Media API is served without a prefix too, and its clients need the envelope for whatever they ask.
-    return ownDialect.test(request.url) ? renderError(error, request, reply) : mediaErrorHandler(deps)(error, request, reply);
+    return renderError(fail('not_found', { message: 'No such address.' }), request, reply);
   });
 
   function renderError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-    if (speaksMedia(request.url)) return mediaErrorHandler(deps)(error, request, reply);
+    // The Media API is served without a prefix too, and its clients need the envelope for whatever they ask.
+    const isMedia = speaksMedia(request.url) || (request.is404 && !ownDialect.test(request.url));
+    if (isMedia) return mediaErrorHandler(deps)(error, request, reply);
     const known = toError(error);
     const { status, message, retryable } = known;
     const seconds = retryAfterSeconds(known);
@@ -101,16 +108,6 @@ function requestId(): string {
   return randomUUID().slice(0, 8);
 }
 
-/** `100 Continue` goes out when somebody wants the body, so that a refused upload is refused before it is sent. */
-function answerContinueLate(server: Server): void {
-  server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
-    request.once('resume', () => {
-      if (!response.headersSent) response.writeContinue();
-    });
-    server.emit('request', request, response);
-  });
-}
-
 interface Answered {
   readonly request: FastifyRequest;
   readonly response: ServerResponse;
@@ -123,24 +120,4 @@ function logResponse({ log, metrics }: HttpDeps, { request, response, durationMs
   const status = response.statusCode;
   metrics.request({ method: request.method, route, status, durationMs });
   log.info({ requestId: request.id, method: request.method, route, status, durationMs: Math.round(durationMs) }, 'Request');
-}
-
-/** Bytes that are not HTTP: the answer has the shape that clients of the Media API always expect. */
-function refuseBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
-  const status =
-    error.code === 'HPE_HEADER_OVERFLOW'
-      ? '431 Request Header Fields Too Large'
-      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
-        ? '408 Request Timeout'
-        : '400 Bad Request';
-  const meta = { request_id: requestId(), timestamp: new Date().toISOString() };
-  const body = JSON.stringify({
-    data: null,
-    error: { message: 'The request is not valid HTTP.', code: 'bad_request', retryable: false },
-    meta,
-  });
-  socket.end(
-    `HTTP/1.1 ${status}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
 }

@@ -32,6 +32,27 @@ describe('the page', () => {
     expect(again.status).toBe(304);
   });
 
+  it.each([
+    ['gzip;q=0', null],
+    ['identity, gzip;q=0.0', null],
+    ['x-gzip-not', null],
+    ['br, gzip;q=0.5', 'gzip'],
+    ['deflate,GZIP', 'gzip'],
+  ])('takes its script as "%s" says', async (accepted, encoding) => {
+    const { headers, body } = await fetch(`${server.url}/docs/scalar.js`, { headers: { 'accept-encoding': accepted } });
+    await body?.cancel();
+    expect(headers.get('content-encoding')).toBe(encoding);
+  });
+
+  it.each(['/docs', '/docs/scalar.js', '/openapi.json'])('%s answers HEAD like GET', async (path) => {
+    const ask = (method: string) => fetch(server.url + path, { method, headers: { 'accept-encoding': 'identity' } });
+    const [get, head] = await Promise.all([ask('GET'), ask('HEAD')]);
+    const headersOf = (answer: Response) =>
+      [...answer.headers].filter(([name]) => !['date', 'x-request-id', 'connection', 'keep-alive'].includes(name));
+    expect([head.status, headersOf(head)]).toEqual([get.status, headersOf(get)]);
+    expect(Number(head.headers.get('content-length'))).toBe((await get.arrayBuffer()).byteLength);
+  });
+
   it('is drawn from the document that is served', async () => {
     const served = await (await fetch(`${server.url}/openapi.json`)).json();
     expect(served).toEqual(JSON.parse(JSON.stringify(openApiDocument())));

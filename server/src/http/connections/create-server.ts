@@ -1,0 +1,58 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { Socket } from 'node:net';
+import { linger } from './linger.ts';
+import { endSilentReaders } from './silent-readers.ts';
+import { createTurns, currentAnswer, hasWaiting } from './turns.ts';
+
+export interface ConnectionSettings {
+  /** How long an idle connection is kept, in ms. */
+  readonly keepAliveMs: number;
+  /** How long a reader may take no byte, in ms. */
+  readonly idleMs: number;
+}
+
+const headersTimeoutMs = 60_000;
+const checkMs = 10_000;
+const turnLimits = { maxWaiting: 16, maxWaitingInAll: 4096 };
+
+/** Node's server, with what a stranger may do on a connection bounded, and no answer lost when one is closed. */
+export function createConnectionServer(handle: RequestListener, { keepAliveMs, idleMs }: ConnectionSettings): Server {
+  const turns = createTurns(handle, turnLimits);
+  const options = {
+    keepAliveTimeout: keepAliveMs,
+    headersTimeout: headersTimeoutMs,
+    connectionsCheckingInterval: checkMs,
+    // Uploads take as long as they take; silence is the request body's business.
+    requestTimeout: 0,
+    // Refused by `refuseAmbiguity`, in the dialect of the address.
+    requireHostHeader: false,
+  };
+  const server = createServer(options, turns.take);
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    turns.watch(socket);
+    closeGently(socket);
+  });
+  // `100 Continue` goes out when somebody wants the body, so that a refused upload is refused before it is sent.
+  server.on('checkContinue', (request, response) => {
+    request.once('resume', () => {
+      if (!response.headersSent) response.writeContinue();
+    });
+    turns.take(request, response);
+  });
+  server.on('checkExpectation', turns.take);
+  server.once('close', endSilentReaders(sockets, idleMs));
+  return server;
+}
+
+/** Node closes at once after a last answer, whatever has not been read yet. */
+function closeGently(socket: Socket): void {
+  const closeNow = socket.destroySoon.bind(socket);
+  socket.destroySoon = () => {
+    const isUnread = currentAnswer(socket)?.req.complete === false || hasWaiting(socket);
+    if (isUnread) linger(socket);
+    else closeNow();
+  };
+}

@@ -1,0 +1,35 @@
+import type { Socket } from 'node:net';
+
+export interface LingerLimits {
+  /** Bytes read before the connection is cut all the same. Default 256 MiB. */
+  readonly maxBytes?: number;
+  /** Longest time in ms for that. Default 30 s. */
+  readonly maxMs?: number;
+  /** Longest silence in ms. Default 5 s. */
+  readonly maxIdleMs?: number;
+}
+
+const lookMs = 250;
+const lingering = new WeakSet<Socket>();
+
+/**
+ * RFC 9112 9.6: closes the side that writes, and goes on reading until the client closes too. Closed with unread bytes, a connection is reset, and the
+ * reset may take along an answer that the client has not read yet. Whoever reads the bytes may throw them away.
+ */
+export function linger(socket: Socket, limits: LingerLimits = {}): void {
+  if (lingering.has(socket)) return;
+  lingering.add(socket);
+  const { maxBytes = 256 * 2 ** 20, maxMs = 30_000, maxIdleMs = 5000 } = limits;
+  const startedAt = performance.now();
+  const startBytes = socket.bytesRead;
+  let seenBytes = startBytes;
+  let seenAt = startedAt;
+  const timer = setInterval(() => {
+    const now = performance.now();
+    if (socket.bytesRead !== seenBytes) [seenBytes, seenAt] = [socket.bytesRead, now];
+    const isOver = seenBytes - startBytes > maxBytes || now - startedAt > maxMs || now - seenAt > maxIdleMs;
+    if (isOver) socket.destroy();
+  }, lookMs);
+  socket.once('close', () => clearInterval(timer));
+  socket.end();
+}

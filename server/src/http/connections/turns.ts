@@ -1,0 +1,109 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+/** What a connection is at. */
+interface Connection {
+  /** The one whose turn it is or was last. */
+  current: ServerResponse | undefined;
+  waiting: number;
+  isPaused: boolean;
+}
+
+export interface TurnLimits {
+  /** Requests that may wait on a connection before it is no longer read from. */
+  readonly maxWaiting: number;
+  /** Requests that may wait on all connections; past it, a connection with more than its share is cut. */
+  readonly maxWaitingInAll: number;
+}
+
+const connections = new WeakMap<Socket, Connection>();
+
+export interface Turns {
+  /** For every new connection, before its first request. */
+  watch(socket: Socket): void;
+  /** Hands the request on once the answers to those before it have left. */
+  readonly take: RequestListener;
+}
+
+/**
+ * One request of a connection at a time. Node hands over all that a client has sent without waiting for answers (pipelining), although they can leave
+ * only one by one: each would hold a file, a call to a store or an answer in memory, for as long as the client does not read.
+ */
+export function createTurns(handle: RequestListener, { maxWaiting, maxWaitingInAll }: TurnLimits): Turns {
+  let waitingInAll = 0;
+
+  function watch(socket: Socket): void {
+    const connection: Connection = { current: undefined, waiting: 0, isPaused: false };
+    connections.set(socket, connection);
+    socket.once('close', () => {
+      waitingInAll -= connection.waiting;
+      connection.waiting = 0;
+    });
+    // Whatever wants more of a body makes the socket flow again.
+    socket.on('resume', () => connection.isPaused && socket.pause());
+  }
+
+  function take(request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    // Nothing can be answered any more.
+    if (socket.writableEnded) return;
+    const connection = connections.get(socket);
+    if (connection === undefined || response.socket !== null) begin(connection, request, response);
+    else wait(connection, request, response);
+  }
+
+  function begin(connection: Connection | undefined, request: IncomingMessage, response: ServerResponse): void {
+    if (connection !== undefined) connection.current = response;
+    handle(request, response);
+  }
+
+  function wait(connection: Connection, request: IncomingMessage, response: ServerResponse): void {
+    const { socket } = request;
+    connection.waiting++;
+    waitingInAll++;
+    response.once('socket', () => {
+      connection.waiting--;
+      waitingInAll--;
+      if (connection.isPaused && connection.waiting <= maxWaiting / 2) flow(connection, socket);
+      process.nextTick(() => socket.destroyed || begin(connection, request, response));
+    });
+    if (connection.waiting <= maxWaiting) return;
+    // One read may have brought thousands, and Node keeps something for each.
+    if (waitingInAll > maxWaitingInAll) socket.destroy();
+    else if (!connection.isPaused) halt(connection, socket);
+  }
+
+  return { watch, take };
+}
+
+function halt(connection: Connection, socket: Socket): void {
+  connection.isPaused = true;
+  socket.pause();
+}
+
+function flow(connection: Connection, socket: Socket): void {
+  connection.isPaused = false;
+  socket.resume();
+}
+
+/** The answer that is under way on a connection. */
+export function currentAnswer(socket: Socket): ServerResponse | undefined {
+  return connections.get(socket)?.current;
+}
+
+/** Whether requests wait for the answer under way. */
+export function hasWaiting(socket: Socket): boolean {
+  return (connections.get(socket)?.waiting ?? 0) > 0;
+}
+
+/** Calls back when the request is answered or its connection gone. Only while it has its turn. */
+export function whenAnswered(request: IncomingMessage, done: () => void): void {
+  const current = currentAnswer(request.socket);
+  if (current?.req === request) current.once('close', done);
+}
+
+/** To be called when an answer is out, so that an idle connection keeps nothing of it. */
+export function endTurn(request: IncomingMessage): void {
+  const connection = connections.get(request.socket);
+  if (connection?.current?.req === request && request.complete) connection.current = undefined;
+}
