@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { fail, isStowageError } from '../core/errors.ts';
 import { readAll } from '../core/peek.ts';
+import { watch } from '../core/watch.ts';
+import { holdText } from './held-text.ts';
 import { bodyOf } from './request-body.ts';
 
 const defaultMaxBytes = 256 * 1024;
@@ -11,9 +13,11 @@ export interface JsonLimits {
   readonly maxBytes?: number;
 }
 
-/** A JSON body, whatever its declared type; undefined when it is empty. Throws `invalid_json`, or `too_large`. */
+/** A JSON body, whatever its declared type; undefined when it is empty. Throws `invalid_json`, `too_large`, or what `holdText` throws. */
 async function readJson(request: IncomingMessage, { maxBytes = defaultMaxBytes }: JsonLimits): Promise<unknown> {
-  const bytes = await readAll(bodyOf(request, { maxBytes, idleMs })).catch((error: unknown) => {
+  const held = holdText(request);
+  const body = watch(bodyOf(request, { maxBytes, idleMs }), { onChunk: (chunk) => held.add(chunk.length) });
+  const bytes = await readAll(body).catch((error: unknown) => {
     if (!isStowageError(error, 'too_large')) throw error;
     throw fail('too_large', { message: 'The request body is larger than allowed.', details: { maxBytes } });
   });

@@ -31,6 +31,15 @@ describe('readForm', () => {
     expect({ ...(await form.rest()) }).toEqual({ a: '1' });
   });
 
+  it('counts every byte that it keeps of fields, names included, and nothing else', async () => {
+    const held: number[] = [];
+    const parts = [field('ab', 'x'.repeat(1000)), field('ab', 'y'.repeat(1000)), file('file', 'z'.repeat(5000)), field('c', 'é')];
+    const body = Readable.from([Buffer.from([...parts, '--b--'].join(''))]);
+    const form = readForm({ contentType, body }, { held: { add: (bytes) => void held.push(bytes) } });
+    await form.rest();
+    expect(held.reduce((sum, bytes) => sum + bytes)).toBe(2 + 1000 + 1 + 2);
+  });
+
   it('ends without a file', async () => {
     const form = open(field('a', '1'));
     expect(await form.nextFile('file')).toBeUndefined();

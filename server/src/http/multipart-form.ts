@@ -1,5 +1,6 @@
 import type { ByteSource } from '../core/bytes.ts';
 import { fail } from '../core/errors.ts';
+import type { HeldText } from './held-text.ts';
 import { boundaryOf, isMultipart, type MultipartLimits, type Part, parseMultipart } from './multipart.ts';
 import { type Fields, readUrlencoded } from './urlencoded-form.ts';
 
@@ -29,37 +30,43 @@ export interface FilePart {
 export interface FormLimits extends MultipartLimits {
   /** Bytes of one text field, and of a whole urlencoded form. Default 64 KiB. */
   readonly maxFieldBytes?: number;
+  /** Where fields are counted together with those of other requests. */
+  readonly held?: HeldText;
 }
 
 /**
  * Opens a multipart/form-data or application/x-www-form-urlencoded body.
  *
- *     const form = readForm({ contentType: request.headers['content-type'], body: bodyOf(request, limits) });
+ *     const form = readForm({ contentType: request.headers['content-type'], body: bodyOf(request, limits) }, { held: holdText(request) });
  *     const file = await form.nextFile('file');
  *     const stored = await store(file.body, form.fields);   // what came before the file
  *     const fields = await form.rest();                     // and after it
  *
- * Its methods throw what `parseMultipart` throws, `too_large` for a field above the limit, `invalid_multipart` for other content types.
+ * Its methods throw what `parseMultipart` throws, `too_large` for a field above the limit, what `held` throws, `invalid_multipart` for other content types.
  */
 export function readForm(
   { contentType, body }: { readonly contentType: string | undefined; readonly body: ByteSource },
   limits: FormLimits = {},
 ): Form {
-  const { maxFieldBytes = 64 * 1024 } = limits;
+  const { maxFieldBytes = 64 * 1024, held } = limits;
   if (isMultipart(contentType)) {
-    return multipartForm(parseMultipart(body, { ...limits, boundary: boundaryOf(contentType) }), maxFieldBytes);
+    const parts = parseMultipart(body, { ...limits, boundary: boundaryOf(contentType) });
+    return multipartForm(parts, ({ name, body: field }) => {
+      held?.add(name.length);
+      return readText(field, maxFieldBytes, held);
+    });
   }
   if (/^\s*application\/x-www-form-urlencoded\b/i.test(contentType ?? '')) return urlencodedForm(body, maxFieldBytes);
   throw fail('invalid_multipart', { message: 'The body must be multipart/form-data.' });
 }
 
-function multipartForm(parts: AsyncGenerator<Part, void, void>, maxFieldBytes: number): Form {
+function multipartForm(parts: AsyncGenerator<Part, void, void>, readField: (part: Part) => Promise<string>): Form {
   const fields: Record<string, string> = Object.create(null);
 
   async function nextFile(name?: string): Promise<FilePart | undefined> {
     for (let step = await parts.next(); !step.done; step = await parts.next()) {
       const { name: partName, filename = '', contentType, body } = step.value;
-      if (!isFile(step.value)) fields[partName] ??= await readText(body, maxFieldBytes);
+      if (!isFile(step.value)) fields[partName] ??= await readField(step.value);
       else if (name === undefined || name === partName) return { name: partName, filename, contentType, body };
     }
     return undefined;
@@ -80,11 +87,12 @@ function isFile({ filename, contentType }: Part): boolean {
   return filename !== undefined || /^application\/octet-stream\b/i.test(contentType ?? '');
 }
 
-async function readText(body: ByteSource, maxFieldBytes: number): Promise<string> {
+async function readText(body: ByteSource, maxFieldBytes: number, held: HeldText | undefined): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of body) {
     bytes += chunk.length;
+    held?.add(chunk.length);
     if (bytes > maxFieldBytes) {
       throw fail('too_large', { message: 'A form field is larger than allowed.', details: { maxBytes: maxFieldBytes } });
     }

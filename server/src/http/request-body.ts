@@ -125,6 +125,7 @@ export function drain(request: IncomingMessage, limits: DrainLimits = {}): Promi
     // A reader that gave up without saying so must not go on collecting.
     request.removeAllListeners('data');
     request.on('data', (chunk: Buffer) => {
+      noteTurnover(chunk.length);
       leftBytes -= chunk.length;
       if (leftBytes < 0) cut();
     });

@@ -46,7 +46,7 @@ export function createTurns(handle: RequestListener, { maxWaiting, maxWaitingInA
   function take(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
     // Nothing can be answered any more.
-    if (socket.writableEnded) return;
+    if (socket.writableEnded || socket.destroyed) return;
     const connection = connections.get(socket);
     if (connection === undefined || response.socket !== null) begin(connection, request, response);
     else wait(connection, request, response);

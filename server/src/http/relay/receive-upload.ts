@@ -3,6 +3,7 @@ import type { ByteSource } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
 import { atMost } from '../at-most.ts';
 import type { HttpDeps } from '../deps.ts';
+import { holdText } from '../held-text.ts';
 import { isMultipart } from '../multipart.ts';
 import { type Form, readForm } from '../multipart-form.ts';
 import { bodyOf } from '../request-body.ts';
@@ -70,7 +71,7 @@ function openBody(request: FastifyRequest, { maxBytes = 0 }: UrlClaims, { settin
     size: undefined,
     filename: () => filename,
     async open() {
-      const form = readForm({ contentType, body });
+      const form = readForm({ contentType, body }, { held: holdText(request.raw) });
       // `file` by the book; any other single file part is taken too.
       const file = await form.nextFile();
       if (file === undefined)

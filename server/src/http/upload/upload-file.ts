@@ -7,6 +7,7 @@ import type { StoredFile } from '../../core/metadata.ts';
 import { atMost } from '../at-most.ts';
 import { clientAddress } from '../client-address.ts';
 import type { HttpDeps } from '../deps.ts';
+import { holdText } from '../held-text.ts';
 import { type FilePart, type Form, readForm } from '../multipart-form.ts';
 import { bodyOf } from '../request-body.ts';
 import { requestSignal } from '../request-signal.ts';
@@ -57,7 +58,7 @@ export async function uploadFile(
 export function openForm(request: FastifyRequest, { settings }: Pick<HttpDeps, 'settings'>): Form {
   const maxBytes = settings.maxUploadBytes + formOverheadBytes;
   const body = bodyOf(request.raw, { maxBytes, idleMs: settings.idleTimeoutMs });
-  return readForm({ contentType: request.headers['content-type'], body });
+  return readForm({ contentType: request.headers['content-type'], body }, { held: holdText(request.raw) });
 }
 
 async function nextFile(form: Form): Promise<FilePart> {
