@@ -121,7 +121,7 @@ export function publicBindProblem(config: Config, hasTokens: boolean): string | 
   if (hasTokens || config.adminToken !== undefined || config.authCode !== undefined) return undefined;
   return (
     `HOST is ${config.host}, which others can reach, and there are no credentials yet: set STOWAGE_ADMIN_TOKEN (or STOWAGE_ADMIN_TOKEN_FILE), ` +
-    'or create a token with `npm run stowage token create`, or start once with HOST=127.0.0.1.'
+    'or create a token with `npx stowage token create`, or start once with HOST=127.0.0.1.'
   );
 }
 

@@ -1,10 +1,4 @@
 import packageJson from '../package.json' with { type: 'json' };
-import { backup } from './commands/backup.ts';
-import { doctor } from './commands/doctor.ts';
-import { migrate } from './commands/migrate.ts';
-import { restore } from './commands/restore.ts';
-import { serve } from './commands/serve.ts';
-import { token } from './commands/token.ts';
 
 /** One subcommand: its arguments, and the exit code it resolves with. `serve` resolves when the server has stopped. */
 type Command = (args: readonly string[]) => Promise<number>;
@@ -14,13 +8,15 @@ const version: Command = async () => {
   return 0;
 };
 
+/** Loaded when asked for: a health check every few seconds must not load the server. */
 const commands: Readonly<Record<string, Command>> = {
-  serve,
-  token,
-  migrate,
-  backup,
-  restore,
-  doctor,
+  serve: async () => (await import('./commands/serve.ts')).serve(),
+  token: async (args) => (await import('./commands/token.ts')).token(args),
+  migrate: async () => (await import('./commands/migrate.ts')).migrate(),
+  backup: async (args) => (await import('./commands/backup.ts')).backup(args),
+  restore: async (args) => (await import('./commands/restore.ts')).restore(args),
+  doctor: async () => (await import('./commands/doctor.ts')).doctor(),
+  health: async () => (await import('./commands/health.ts')).health(),
   version,
   '--version': version,
 };
@@ -33,6 +29,7 @@ const usage = `Usage: stowage <command>
   backup     copy the library to a folder, also while the server runs
   restore    bring a backup into an empty data folder
   doctor     check runtime, data folder, database and channels
+  health     ask the running server whether it lives, for health checks
   version    say which version this is
 
 Settings come from the environment and stowage.config.json, see docs/configuration.md.

@@ -1,14 +1,18 @@
 import type { AddressInfo } from 'node:net';
+import packageJson from '../../package.json' with { type: 'json' };
 import { type App, createApp } from '../app.ts';
 import { authCodeWarning, type Config, publicBindProblem } from '../config.ts';
-import { allPermissions, createAccess, environmentTokenId, tokenRecord } from '../core/access.ts';
+import { allPermissions, environmentTokenId, tokenRecord } from '../core/access.ts';
 import { isStowageError } from '../core/errors.ts';
-import { createGuessBrake } from '../core/guess-brake.ts';
 import type { MetadataStore } from '../core/metadata.ts';
 import { giveBackMemory } from '../core/turnover.ts';
 import { createLogger } from '../logger.ts';
+import { handOverAdminToken } from './admin-token.ts';
 import { explainError } from './explain.ts';
 import { loadConfigOrExplain } from './load.ts';
+import { listeningAddress, ownAddress } from './own-address.ts';
+
+type Logger = ReturnType<typeof createLogger>;
 
 export async function serve(): Promise<number> {
   const config = loadConfigOrExplain();
@@ -27,20 +31,23 @@ export async function serve(): Promise<number> {
   try {
     await app.http.listen({ host: config.host, port: config.port });
   } catch (error) {
-    process.stderr.write(`Stowage cannot listen on ${urlHost(config.host)}:${config.port}: ${whyNotListening(error)}\n`);
+    const where = listeningAddress(config, config.port).replace('http://', '');
+    process.stderr.write(`Stowage cannot listen on ${where}: ${whyNotListening(error)}\n`);
     await app.stop();
     return 1;
   }
   // Before anybody is told that it is ready: whoever waits for that line may stop it at once.
   const stopping = stopSignal();
-  const address = `http://${urlHost(config.host)}:${(app.http.server.address() as AddressInfo).port}`;
-  // Made only now: a token that was stored by a start that failed would never be shown.
-  const adminToken = isFirstStart ? await createAdminToken(app.metadata) : undefined;
+  const { port } = app.http.server.address() as AddressInfo;
   const warning = authCodeWarning(config);
   if (warning !== undefined) log.warn(warning);
   giveBackMemory();
-  process.stdout.write(`Stowage is ready at ${address}\n`);
-  if (adminToken !== undefined) greet(address, adminToken);
+  sayReady(config, port, log);
+  // Made only now: a token that was stored by a start that failed would never be shown.
+  if (isFirstStart && !(await handOver(app, config, port))) {
+    await app.stop();
+    return 1;
+  }
 
   const signal = await stopping;
   log.info({ signal }, 'Stopping: running requests may finish');
@@ -48,7 +55,7 @@ export async function serve(): Promise<number> {
   return 0;
 }
 
-async function openApp(config: Config, log: ReturnType<typeof createLogger>): Promise<App | undefined> {
+async function openApp(config: Config, log: Logger): Promise<App | undefined> {
   try {
     return await createApp(config, log);
   } catch (error) {
@@ -82,27 +89,32 @@ async function syncEnvironmentToken(config: Config, { tokens }: MetadataStore): 
   return (await tokens.list()).length === 0;
 }
 
-async function createAdminToken({ tokens }: MetadataStore): Promise<string> {
-  const access = createAccess({ tokens, allowAnonymousUploads: false, brake: createGuessBrake(Date.now), now: Date.now });
-  const { token } = await access.createToken({ name: 'admin', permissions: allPermissions });
-  return token;
+async function handOver({ metadata }: App, config: Config, port: number): Promise<boolean> {
+  try {
+    await handOverAdminToken({ metadata, dataDir: config.dataDir, address: ownAddress(config, port) });
+    return true;
+  } catch (error) {
+    process.stderr.write(`The admin token cannot be written to the data folder: ${(error as Error).message}\n`);
+    return false;
+  }
 }
 
-function greet(address: string, token: string): void {
-  process.stdout.write(`
-Your admin token, shown this once (only its hash is stored):
-
-  ${token}
-
-Upload a file:
-
-  curl -H "Authorization: Bearer ${token}" -F "file=@photo.jpg" ${address}/upload
-
-`);
-}
-
-function urlHost(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
+/** Programs wait for this line: it is the first one of a server that is ready, and its address is the one it listens on. */
+function sayReady(config: Config, port: number, log: Logger): void {
+  const address = listeningAddress(config, port);
+  const open = config.publicUrl ?? ownAddress(config, port);
+  process.stdout.write(`Stowage is ready at ${address}${open === address ? '' : ` (open ${open})`}\n`);
+  log.info(
+    {
+      version: packageJson.version,
+      node: process.versions.node,
+      address,
+      dataDir: config.dataDir,
+      database: config.databaseUrl === undefined ? 'sqlite' : 'postgresql',
+      channels: config.channels.map(({ type, name }) => `${type}/${name}`),
+    },
+    'Started',
+  );
 }
 
 /** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */

@@ -1,0 +1,38 @@
+import { get } from 'node:http';
+import { loadConfigOrExplain } from './load.ts';
+import { ownAddress } from './own-address.ts';
+
+/** Below the time-out of a container's health check, so that its sentence is still heard. */
+const timeoutMs = 4000;
+
+/** Asks the server with these settings whether it lives: 0 when it does. For health checks of containers, which know the settings but not the address. */
+export async function health(): Promise<number> {
+  const config = loadConfigOrExplain();
+  if (config === undefined) return 1;
+  if (config.port === 0) return explain('PORT is 0, so the server took a free port that only it knows.');
+  const url = `${ownAddress(config, config.port)}/healthz`;
+  const problem = await problemOf(url);
+  if (problem !== undefined) return explain(`${url} ${problem}`);
+  process.stdout.write(`${url} is well\n`);
+  return 0;
+}
+
+/** Not by `fetch`, which refuses some ports. */
+function problemOf(url: string): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const request = get(url, { signal: AbortSignal.timeout(timeoutMs) }, ({ statusCode }) => {
+      resolve(statusCode === 200 ? undefined : `returned ${statusCode}.`);
+      request.destroy();
+    });
+    request.on('error', (error) => {
+      resolve(
+        error.name === 'AbortError' ? `did not answer within ${timeoutMs / 1000} s.` : `cannot be reached: ${error.message}`,
+      );
+    });
+  });
+}
+
+function explain(sentence: string): number {
+  process.stderr.write(`${sentence}\n`);
+  return 1;
+}
