@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { fail } from '../core/errors.ts';
+import { fail, type StowageError } from '../core/errors.ts';
 import { refuseBrokenRequest } from './connections/broken-request.ts';
 import { createConnectionServer } from './connections/create-server.ts';
 import { endTurn } from './connections/turns.ts';
+import { type CorsRules, setCors } from './cors.ts';
 import type { HttpDeps } from './deps.ts';
 import { filesApi } from './files/index.ts';
 import { manageApi } from './manage/index.ts';
 import { mediaErrorHandler, speaksMedia } from './media/envelope.ts';
 import { mediaApi } from './media/index.ts';
+import { normalizeRequest } from './normalize-request.ts';
 import { openapiRoutes } from './openapi/index.ts';
 import { operations } from './operations/index.ts';
 import { createProxyWatch } from './proxy-watch.ts';
@@ -27,6 +29,11 @@ const ownDialect = /^\/(api|upload|file)(?![^/?])/;
 
 /** The HTTP server with every API on it; bodies are left to the routes, which read them as streams. */
 export function createHttpServer(deps: HttpDeps): FastifyInstance {
+  const anyRoute: CorsRules = {
+    origins: deps.settings.corsOrigins,
+    methods: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS',
+    headers: 'Content-Type, Authorization',
+  };
   const app = Fastify({
     logger: false,
     genReqId: requestId,
@@ -38,8 +45,12 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     forceCloseConnections: 'idle',
     return503OnClosing: false,
     exposeHeadRoutes: false,
+    rewriteUrl: normalizeRequest,
     routerOptions: { maxParamLength, ignoreTrailingSlash: true },
-    frameworkErrors: (error, request, reply) => void renderError(error, request, reply),
+    frameworkErrors: (error, request, reply) => {
+      setCors(request, reply, anyRoute);
+      renderError(error, request, reply);
+    },
     clientErrorHandler: (error, socket) => refuseBrokenRequest(error, socket, requestId),
   });
   app.removeAllContentTypeParsers();
@@ -74,7 +85,10 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   app.setNotFoundHandler((request, reply) => {
     // Whoever types the address of the server into a browser wants to know what it is.
     if (request.url === '/' && (request.method === 'GET' || request.method === 'HEAD')) return reply.redirect('docs');
-    return renderError(fail('not_found', { message: 'No such address.' }), request, reply);
+    // A page must be able to read that it asked for the wrong address.
+    setCors(request, reply, anyRoute);
+    if (request.method === 'OPTIONS') return reply.code(204).send();
+    return renderError(noSuchRoute(request), request, reply);
   });
 
   function renderError(error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -101,6 +115,12 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   app.register(relayApi(deps));
   app.register(manageApi(deps));
   return app;
+}
+
+function noSuchRoute({ method, url }: FastifyRequest): StowageError {
+  const [path = ''] = url.split('?', 1);
+  const named = path.length > 100 ? `${path.slice(0, 100)}...` : path;
+  return fail('not_found', { message: `No route for ${method} ${named}. The API is described at /docs.` });
 }
 
 /** 8 hexadecimal characters; of a UUID, because Node draws those from the system 128 at a time. */

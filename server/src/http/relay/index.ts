@@ -13,7 +13,7 @@ export function relayApi(deps: HttpDeps): FastifyPluginAsync {
       origins: ['*'],
       methods: 'PUT, POST, OPTIONS',
       headers:
-        'Content-Type, Content-MD5, Content-Digest, Repr-Digest, x-amz-checksum-sha256, x-amz-content-sha256, x-amz-meta-*, If-None-Match, Range',
+        'Content-Type, Content-MD5, Content-Digest, Repr-Digest, x-amz-checksum-sha256, x-amz-content-sha256, If-None-Match, Range',
       exposed: 'ETag, Location, X-Request-Id',
     });
     app.addHook('onRequest', async (_request, reply) => void reply.header('cache-control', 'no-store'));

@@ -36,7 +36,11 @@ export const otherFailures: Answers = {
   default: {
     description:
       'Anything else that may go wrong, always in this envelope: also unknown addresses, wrong methods and requests that are hardly HTTP.',
-    content: failuresOf(['method_not_allowed', { code: 'not_found', message: 'No such address.' }, 'bad_request']),
+    content: failuresOf([
+      'method_not_allowed',
+      { code: 'not_found', message: 'No route for GET /api/v1/nosuch. The API is described at /docs.' },
+      'bad_request',
+    ]),
   },
 };
 

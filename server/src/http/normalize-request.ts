@@ -1,0 +1,39 @@
+import type { IncomingMessage } from 'node:http';
+
+/**
+ * The target that everything behind works with, so that no route sees two spellings of one address (RFC 9112 3.2.2, RFC 3986 6.2.2):
+ * absolute-form loses its origin, which takes the place of `Host`; slashes at the start become one; percent-encoded letters, digits and
+ * `-._~` of the path are decoded; a fragment goes. A Content-Type that is none counts as absent, as many clients send `undefined` or `jpg`.
+ */
+export function normalizeRequest(request: IncomingMessage): string {
+  if (!isContentType(request.headers['content-type'])) delete request.headers['content-type'];
+  const target = request.url ?? '/';
+  return isNormal(target) ? target : normalize(target, request);
+}
+
+/** Most requests: nothing to do. */
+function isNormal(target: string): boolean {
+  return target.startsWith('/') && target[1] !== '/' && !/[%#]/.test(target);
+}
+
+function normalize(target: string, request: IncomingMessage): string {
+  const [, origin, authority = '', rest = ''] = /^(https?:\/\/([^/?#]*))?([^#]*)/is.exec(target) ?? [];
+  if (origin !== undefined && authority !== '') request.headers.host = authority.slice(authority.lastIndexOf('@') + 1);
+  const [, path = '', query = ''] = /^([^?]*)(.*)$/s.exec(rest) ?? [];
+  // `*` of OPTIONS stays what it is.
+  if (origin === undefined && !path.startsWith('/')) return target;
+  return `/${decodeUnreserved(path.replace(/^\/+/, ''))}${query}`;
+}
+
+function decodeUnreserved(path: string): string {
+  return path.replace(/%[0-9a-f]{2}/gi, (encoded) => {
+    const character = String.fromCharCode(Number.parseInt(encoded.slice(1), 16));
+    return /[\w.~-]/.test(character) ? character : encoded;
+  });
+}
+
+const mediaType = /^\s*[\w!#$%&'*+.^`|~-]+\/[\w!#$%&'*+.^`|~-]+\s*(?:;|$)/;
+
+function isContentType(header: string | undefined): boolean {
+  return header === undefined || mediaType.test(header);
+}
