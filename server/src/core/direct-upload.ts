@@ -4,6 +4,7 @@ import type { Caller } from './access.ts';
 import type { Json } from './bytes.ts';
 import type { DirectPlan, DirectUpload } from './channel.ts';
 import type { ChannelPool, ConfiguredChannel } from './channel-pool.ts';
+import { startsAsUtf8, withCharset } from './charset.ts';
 import { type Clock, dayMs } from './clock.ts';
 import { fail } from './errors.ts';
 import { isGivenOnce, type NameMode, nameCandidates } from './file-id.ts';
@@ -115,7 +116,7 @@ export function createDirectUploads({ metadata, pool, files, now }: DirectUpload
       const path = await freePath(nameCandidates({ mode: nameMode, filename, contentType: sniffed.contentType, folder }));
       const known: DirectDetails = {
         ...{ path, filePath: plan.filePath, storageId, key, filename, folder, nameMode, ip, size, sha256 },
-        contentType: sniffed.contentType,
+        contentType: withCharset(sniffed.contentType, request.contentType, startsAsUtf8(request.sample, size)),
         state: plan.state,
       };
       const id = uploadId(known.filePath);

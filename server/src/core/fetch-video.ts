@@ -17,7 +17,7 @@ export async function fetchVideo(details: PresignedDetails, options: ImportOptio
         declaredType: 'application/octet-stream',
         size: fetched.size,
         candidates: (await pool.forCategory('video')).map((channel) => ({ group: channel.group, channel })),
-        accept: ({ contentType }) => checkVideo(contentType),
+        accept: ({ detected }) => checkVideo(detected),
         signal,
       });
     } finally {

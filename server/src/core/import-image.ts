@@ -43,9 +43,9 @@ async function fetchImage(request: ImportRequest, options: ImportOptions): Promi
       declaredType: 'application/octet-stream',
       size,
       candidates: (await pool.forCategory('image')).map((channel) => ({ group: channel.group, channel })),
-      accept({ contentType }, head) {
-        video = contentType === 'video/mp4';
-        checkType(contentType, head, options);
+      accept({ detected }, head) {
+        video = detected === 'video/mp4';
+        checkType(detected, head, options);
         limit.bytes = maxImageBytes;
         if (Math.max(size ?? 0, head.length) > maxImageBytes) throw imageTooLarge(maxImageBytes);
       },

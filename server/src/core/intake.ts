@@ -2,6 +2,7 @@ import { type Abortable, abortable } from './abortable.ts';
 import type { ByteSource } from './bytes.ts';
 import type { Ref } from './channel.ts';
 import type { Candidate, ConfiguredChannel } from './channel-pool.ts';
+import { createUtf8Check, withCharset } from './charset.ts';
 import { type Clock, dayMs } from './clock.ts';
 import type { DigestAlgorithm, DigestService, Digests } from './digests.ts';
 import { type ErrorDetails, fail, isStowageError, StowageError } from './errors.ts';
@@ -43,6 +44,8 @@ export interface IntakeResult extends StoredObjects {
   readonly channel: ConfiguredChannel;
   readonly sha256: string | null;
   readonly sniffed: Sniffed;
+  /** As sniffed, with the charset of a text. */
+  readonly contentType: string;
   /** First bytes of the file, 4 KiB at least where there are that many. */
   readonly head: Uint8Array;
   /** Clean-up written before the bytes went out; void once a row promises them. */
@@ -159,7 +162,16 @@ export function createIntake({ metadata, digests, spoolFolder, now }: IntakeOpti
         };
         const stored = await firstThatStores({ request, body, options, keyOf, tryChannel });
         const hashes = await tapped?.digests;
-        const result = { ...stored.stored, ...stored, storageId, sniffed, head: peeked.head, sha256: hashes?.sha256 ?? null };
+        const contentType = withCharset(sniffed.contentType, request.declaredType, body.isUtf8());
+        const result = {
+          ...stored.stored,
+          ...stored,
+          storageId,
+          sniffed,
+          contentType,
+          head: peeked.head,
+          sha256: hashes?.sha256 ?? null,
+        };
         const wrong = mismatch(request.expected, hashes);
         if (wrong !== undefined) {
           await metadata.jobs.add(removeNow(result.channel.id, result.segments));
@@ -201,6 +213,8 @@ interface Body {
   storeInto(channel: ConfiguredChannel, options: StoreOptions): Promise<StoredObjects>;
   /** The source's own failure, if it has failed: no channel is to blame, none is tried again. */
   failure(): unknown;
+  /** Of all bytes, once they are stored. */
+  isUtf8(): boolean;
   /** Whether another channel could still get all bytes. */
   replayable(): boolean;
   dispose(): Promise<void>;
@@ -216,7 +230,12 @@ interface BodyParts {
 /** A body is spooled only when a network is in the way; a local disk gets it straight, and nobody else once it has begun. */
 function createBody({ incoming, peeked, spoolFolder, digests }: BodyParts): Body {
   const state: { failure?: unknown; spool?: Spool } = {};
-  const source = watch(peeked.source, { onError: (error) => (state.failure = error) });
+  let utf8 = createUtf8Check();
+  const source = watch(peeked.source, {
+    onStart: () => (utf8 = createUtf8Check()),
+    onChunk: (chunk) => utf8.push(chunk),
+    onError: (error) => (state.failure = error),
+  });
   const spool = (): Spool => (state.spool ??= createSpool(source, spoolFolder));
 
   return {
@@ -229,6 +248,7 @@ function createBody({ incoming, peeked, spoolFolder, digests }: BodyParts): Body
       return storeSpool(channel, spooled, { ...options, ...(sha256 !== undefined && { sha256 }) });
     },
     failure: () => state.failure,
+    isUtf8: () => utf8.isUtf8(),
     replayable: () => state.spool !== undefined || !peeked.consumed(),
     async dispose() {
       // A caller who has gone silent holds nothing up.

@@ -8,6 +8,8 @@ import { openReplica } from './read-content.ts';
 import { sniff } from './sniff.ts';
 
 const inspectTimeoutMs = 60_000;
+const startBytes = 8 * 1024;
+const lateStartBytes = 64 * 1024;
 
 interface Judging {
   readonly received: Received;
@@ -33,20 +35,27 @@ export async function judge({ received, start, details, channel, options }: Judg
   if (sizeError !== undefined) return { error: sizeError };
   const signal = AbortSignal.timeout(inspectTimeoutMs);
   const content = randomAccess({ channel: channel.channel, segments: received.segments, signal, start });
-  const sniffed = await sniff(await content.read(0, 8192), { filename: details.filename, declared: 'application/octet-stream' });
-  if (categoryOf(sniffed.contentType) !== details.category || !options.supportedTypes.includes(sniffed.contentType)) {
-    return { error: mistyped(details, sniffed.contentType) };
+  const contentType = await detect(content, details);
+  if (categoryOf(contentType) !== details.category || !options.supportedTypes.includes(contentType)) {
+    return { error: mistyped(details, contentType) };
   }
-  const facts = await inspect(content, sniffed.contentType, options);
+  const facts = await inspect(content, contentType, options);
   if ('error' in facts) return facts;
   const sha256 = await verifySha256({ received, details, channel, options });
   if (typeof sha256 === 'object' && sha256 !== null) return sha256;
   return {
-    contentType: sniffed.contentType,
+    contentType,
     facts: withDeclared(facts, details),
-    warnings: warningsOf(received, details, sniffed.contentType),
+    warnings: warningsOf(received, details, contentType),
     sha256,
   };
+}
+
+/** What the bytes are. The declared type only chooses between types that they allow: what it merely claims does not count here. */
+async function detect(content: RandomAccess, { contentType, category }: PresignedDetails): Promise<string> {
+  // A PDF may begin late.
+  const head = await content.read(0, category === 'document' ? lateStartBytes : startBytes);
+  return (await sniff(head, { filename: '', declared: contentType })).detected;
 }
 
 function judgeSize({ size }: Received, { maxBytes, declaredSize }: PresignedDetails, strict: boolean): StowageError | undefined {

@@ -1,5 +1,7 @@
 import type { Caller } from './access.ts';
+import type { Channel } from './channel.ts';
 import type { ConfiguredChannel } from './channel-pool.ts';
+import { startsAsUtf8, withCharset } from './charset.ts';
 import { type ChunkedDetails, chunkedDetails, type NamingWishes } from './chunked-details.ts';
 import { ChunkedRefusal, type ChunkedUploadOptions, type Merged } from './chunked-types.ts';
 import { dayMs } from './clock.ts';
@@ -30,7 +32,8 @@ const pollMs = 100;
 const maxWaitMs = 60_000;
 const rememberMs = dayMs;
 const maxRounds = 8;
-const sniffBytes = 8192;
+/** For the type 8 KiB would do; a charset shows later. */
+const sniffBytes = 64 * 1024;
 
 /** Verifies that every part is in and makes them a file. Repeated merges get the file of the first; a merge that fails changes nothing. */
 export async function mergeChunks(request: MergeRequest): Promise<Merged> {
@@ -154,9 +157,13 @@ async function sniffObjects(
   details: ChunkedDetails,
   objects: StoredObjects,
 ): Promise<string> {
-  if (objects.size === 0) return details.contentType || 'application/octet-stream';
+  const head = objects.size === 0 ? new Uint8Array(0) : await readHead(request, channel, objects);
+  const sniffed = await sniff(head, { filename: details.filename, declared: details.contentType });
+  return withCharset(sniffed.contentType, details.contentType, startsAsUtf8(head, objects.size));
+}
+
+async function readHead({ signal }: MergeRequest, channel: Channel, objects: StoredObjects): Promise<Uint8Array> {
   const range = { start: 0, end: Math.min(sniffBytes, objects.size) - 1 };
-  const { stream } = await openReplica(channel, objects, { range, signal: request.signal });
-  const sniffed = await sniff(await readAll(stream), { filename: details.filename, declared: details.contentType });
-  return sniffed.contentType;
+  const { stream } = await openReplica(channel, objects, { range, signal });
+  return readAll(stream);
 }

@@ -1,3 +1,4 @@
+import { supportedMimeTypes } from 'file-type';
 import { extensionsOf } from './media-type-names.ts';
 import { essenceOf } from './media-types.ts';
 
@@ -24,6 +25,22 @@ export function isInert(contentType: string): boolean {
   );
 }
 
+/** Playlists and captions: players refuse them under any other type, and no browser runs them. */
+export const playerTypes: ReadonlySet<string> = new Set([
+  ...['application/vnd.apple.mpegurl', 'audio/x-mpegurl', 'audio/x-scpls', 'application/dash+xml', 'application/xspf+xml'],
+  ...['text/vtt', 'application/x-subrip', 'text/x-ssa', 'application/ttml+xml', 'text/x-lrc', 'application/x-cue'],
+]);
+
+/** Whether files of a type are texts, to which a charset belongs. */
+export function isText(contentType: string): boolean {
+  const essence = essenceOf(contentType) ?? '';
+  return essence.startsWith('text/') || /\+(?:json|xml)$/.test(essence) || playerTypes.has(essence) || textTypes.has(essence);
+}
+
+const textTypes: ReadonlySet<string> = new Set(
+  ['json', 'x-ndjson', 'xml', 'yaml', 'toml', 'sql', 'rtf', 'x-sh', 'x-tex', 'x-httpd-php'].map((type) => `application/${type}`),
+);
+
 const activeTypes: ReadonlySet<string> = new Set([
   'text/html',
   'application/xml',
@@ -42,14 +59,16 @@ const activeTypes: ReadonlySet<string> = new Set([
   'application/x-ms-shortcut',
   'application/x-java-jnlp-file',
   'application/x-xpinstall',
+  'application/x-google-chrome-extension',
 ]);
 
 /** Players know them by their type. Given only to bytes that hold nothing else (`text-sniff.ts`), and served in a sandbox. */
 const inertXml: ReadonlySet<string> = new Set(['application/dash+xml', 'application/xspf+xml', 'application/ttml+xml']);
 
-/** Besides the kinds: known by their extension, or sent by programs that name their sources. */
+/** Besides the kinds: known by their extension, recognised by their bytes, or sent by programs that name their sources. */
 const inertTypes: ReadonlySet<string> = new Set([
   ...Object.keys(extensionsOf),
+  ...supportedMimeTypes,
   ...['x-python', 'x-c', 'x-csrc', 'x-c++src', 'x-chdr', 'x-java', 'x-java-source', 'x-go', 'x-rust', 'x-ruby', 'x-perl'].map(
     (type) => `text/${type}`,
   ),

@@ -40,7 +40,6 @@ describe('sniff of binary formats', () => {
   it('believes the bytes, not the name or the sender', async () => {
     expect(await of(jpeg, 'x.html', 'text/html')).toBe('image/jpeg');
     expect(await of(jpeg, 'x.png', 'image/png')).toBe('image/jpeg');
-    expect(await of(bytes('\0\x01\x02 not a picture'), 'x.png', 'image/png')).toBe('application/octet-stream');
     expect(await of(bytes('\0\x01<script>'), 'x.html', 'text/html')).toBe('application/octet-stream');
     expect(await of(bytes('BMW and other brands')), 'text that begins like a bitmap').toBe('text/plain');
   });
@@ -49,7 +48,6 @@ describe('sniff of binary formats', () => {
     const head = bytes('\0\x01\x02\x03 unknown');
     expect(await of(head, 'x', 'image/x-tga')).toBe('image/x-tga');
     expect(await of(head, 'x.sqlite', 'application/octet-stream')).toBe('application/x-sqlite3');
-    expect(await of(head, 'x', 'text/plain')).toBe('application/octet-stream');
     expect(await of(head, 'x', 'application/xhtml+xml')).toBe('application/octet-stream');
     expect(await of(head, 'x', 'no type\r\nX: y')).toBe('application/octet-stream');
   });
@@ -106,13 +104,166 @@ describe('sniff of text', () => {
     ['text/html', 'no tags here', 'x.html', undefined],
     ['text/html', 'no tags here', 'x', 'text/html; charset=utf-8'],
     ['message/rfc822', 'From: a\n\nb', 'x.eml', undefined],
-    ['text/plain', 'not a picture', 'x.png', 'image/png'],
+    ['text/plain', 'const a = <T>(x: T) => x', 'x.mts', 'video/mp2t'],
+    ['text/csv', 'a;b', 'x.csv', 'application/vnd.ms-excel'],
     ['text/plain', 'not a picture', 'x.svg', 'image/svg+xml'],
     ['image/svg+xml', '<svg onload=alert(1)>', 'x.png', 'image/png'],
     ['text/plain', 'const a: number = 1', 'x.ts', 'video/mp2t'],
   ])('%s: %s as %s, %s', async (contentType, text, filename, declared) =>
     expect(await of(bytes(text), filename, declared)).toBe(contentType),
   );
+});
+
+describe('bytes of no known kind', () => {
+  const noise = bytes('\0\x01\x02\x03 unknown');
+  const inert = [
+    ...['jpeg', 'png', 'gif', 'webp', 'avif', 'heic', 'heif', 'bmp', 'tiff', 'x-icon', 'x-tga', 'vnd.adobe.photoshop'].map(
+      (type) => `image/${type}`,
+    ),
+    ...['mp4', 'quicktime', 'webm', 'x-matroska', 'x-msvideo', 'x-flv', 'mp2t', '3gpp'].map((type) => `video/${type}`),
+    ...['mpeg', 'mp4', 'ogg', 'wav', 'flac', 'aac', 'x-mpegurl'].map((type) => `audio/${type}`),
+    ...['pdf', 'zip', 'gzip', 'x-7z-compressed', 'x-rar-compressed', 'epub+zip', 'wasm', 'msword', 'x-tar'].map(
+      (type) => `application/${type}`,
+    ),
+    ...['vnd.apple.mpegurl', 'x-subrip', 'json', 'yaml', 'vnd.openxmlformats-officedocument.wordprocessingml.document'].map(
+      (type) => `application/${type}`,
+    ),
+    ...[
+      'text/plain',
+      'text/csv',
+      'text/markdown',
+      'text/css',
+      'text/vtt',
+      'text/x-python',
+      'font/woff2',
+      'font/ttf',
+      'model/gltf-binary',
+    ],
+  ];
+
+  it.each(inert)('are %s when the sender says so', async (declared) => {
+    for (const head of [noise, bytes('hello'), bytes('fake'), bytes('')]) {
+      for (const filename of ['x', 'x.dat', 'file']) {
+        const sniffed = await sniff(head, { filename, declared });
+        expect(sniffed).toMatchObject({ contentType: declared, active: false });
+        expect(sniffed.detected).toBe(head.length > 0 && head !== noise ? 'text/plain' : 'application/octet-stream');
+      }
+    }
+  });
+
+  it('are what the name says when the sender says nothing', async () => {
+    for (const declared of [undefined, '', 'application/octet-stream', 'nonsense']) {
+      expect(await of(bytes('hello'), 'x.png', declared)).toBe('image/png');
+      expect(await of(noise, 'x.mp4', declared)).toBe('video/mp4');
+      expect(await of(noise, 'x.html', declared)).toBe('application/octet-stream');
+      expect(await of(noise, 'x.svg', declared)).toBe('application/octet-stream');
+      expect(await of(bytes('hello'), 'x', declared)).toBe('text/plain');
+    }
+  });
+
+  it.each([
+    ...[
+      'text/html',
+      'application/xhtml+xml',
+      'image/svg+xml',
+      'application/xml',
+      'text/xml',
+      'text/javascript',
+      'application/x-ecmascript',
+    ],
+    ...['multipart/related', 'multipart/x-mixed-replace', 'message/rfc822', 'application/x-shockwave-flash', 'application/hta'],
+    ...['application/dash+xml', 'application/ttml+xml', 'application/x-unheard-of', 'text/x-unheard-of', 'x/y'],
+  ])('are nothing when the sender says %s', async (declared) => {
+    expect(await of(noise, 'x', declared)).toBe('application/octet-stream');
+  });
+
+  it('are not believed to hold markup that is something else', async () => {
+    for (const declared of ['image/jpeg', 'video/mp4', 'application/pdf', 'audio/x-mpegurl', 'application/json']) {
+      expect(await of(bytes('<script>alert(1)</script>'), 'x', declared)).toBe('text/html');
+      expect(await of(bytes('<?xml version="1.0"?><a/>'), 'x', declared)).toBe('application/xml');
+      expect(await of(bytes('<svg onload=alert(1)>'), 'x', declared)).toBe('image/svg+xml');
+    }
+    expect(await of(bytes('<b>hm</b>'), 'x', 'image/jpeg')).toBe('text/html');
+  });
+});
+
+describe('playlists and captions', () => {
+  const mpd = '<?xml version="1.0"?>\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" xmlns:xlink="http://www.w3.org/1999/xlink">';
+  const ttml = '<tt xml:lang="en" xmlns="http://www.w3.org/ns/ttml"><body/></tt>';
+  const srt = '1\n00:00:01,000 --> 00:00:02,000\nhi\n';
+
+  it.each([
+    ['application/vnd.apple.mpegurl', '#EXTM3U\n#EXT-X-VERSION:3\n', 'x.m3u8'],
+    ['application/vnd.apple.mpegurl', '#EXTM3U\n#EXT-X-VERSION:3\n', 'x'],
+    ['audio/x-mpegurl', '#EXTM3U\na.mp3\n', 'x.m3u'],
+    ['audio/x-scpls', '[playlist]\nFile1=a.mp3\n', 'x.pls'],
+    ['application/dash+xml', mpd, 'x.mpd'],
+    ['application/dash+xml', mpd, 'x'],
+    ['application/ttml+xml', ttml, 'x.ttml'],
+    ['application/ttml+xml', `<?xml version="1.0"?><!-- a -->${ttml}`, 'x.dfxp'],
+    ['application/xspf+xml', '<?xml version="1.0"?><playlist version="1" xmlns="http://xspf.org/ns/0/">', 'x.xspf'],
+    ['text/vtt', 'WEBVTT\n\n00:01.000 --> 00:02.000\nhi', 'x.vtt'],
+    ['text/vtt', 'WEBVTT\n\n00:01.000 --> 00:02.000\nhi', 'x'],
+    ['application/x-subrip', srt, 'x.srt'],
+    ['text/x-ssa', '[Script Info]\nTitle: x', 'x.ass'],
+    ['text/x-lrc', '[00:01.00]la', 'x.lrc'],
+    ['model/gltf+json', '{"asset":{}}', 'x.gltf'],
+    ['application/manifest+json', '{"name":"x"}', 'x.webmanifest'],
+  ])('%s: %j as %s', async (contentType, text, filename) => {
+    for (const declared of [
+      undefined,
+      'application/octet-stream',
+      contentType,
+      ...(filename === 'x' || /json/.test(contentType) ? [] : ['text/plain']),
+    ])
+      expect(await sniff(bytes(text), { filename, declared }), declared).toMatchObject({ contentType, active: false });
+  });
+
+  it.each([
+    ['a page', '<!DOCTYPE html><script>1</script>', 'x.m3u8', 'text/html'],
+    ['a page in XML', '<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml">', 'x.mpd', 'application/xhtml+xml'],
+    ['a root of no such kind', '<?xml version="1.0"?><MPD/>', 'x.mpd', 'application/xml'],
+    ['a script inside', `${mpd}<x:script xmlns:x="http://www.w3.org/1999/xhtml">`, 'x.mpd', 'application/xml'],
+    ['a stylesheet', `<?xml-stylesheet href="x.xsl"?>${ttml}`, 'x.ttml', 'application/xml'],
+    ['a root without a name space', '<MPD><script>', 'x.mpd', 'text/plain'],
+    ['entities', `<!DOCTYPE tt [<!ENTITY a "b">]>${ttml}`, 'x.ttml', 'text/html'],
+  ])('%s is none', async (_, text, filename, contentType) => {
+    for (const declared of [undefined, 'application/dash+xml', 'application/ttml+xml'])
+      expect(await of(bytes(text), filename, declared)).toBe(contentType);
+  });
+});
+
+describe('a PDF with something in front', () => {
+  const pdf = '%PDF-1.4\n1 0 obj\n';
+  it.each([
+    ['zeros', `${'\0'.repeat(900)}${pdf}`],
+    ['bytes', `\xf3\x80\x01junk\0${pdf}`],
+    ['printer commands', `\x1b%-12345X@PJL\r\n\0${pdf}`],
+    ['more than a KiB', `${'\0'.repeat(5000)}${pdf}`],
+  ])('is known: %s', async (_, text) => {
+    expect(await sniff(bytes(text), { filename: 'x', declared: undefined })).toMatchObject({ detected: 'application/pdf' });
+  });
+
+  it.each([
+    ['a warning of a script', '<br />\n<b>Warning</b>: x in <b>y.php</b>'],
+    ['a page', '<!DOCTYPE html><html>'],
+    ['headers', 'HTTP/1.1 200 OK\r\nContent-Type: application/pdf\r\n\r\n'],
+    ['a byte order mark', '\xef\xbb\xbf'],
+    ['line ends', '\r\n\r\n'],
+    ['much', ' '.repeat(20_000)],
+  ])('is known by its name or type: %s', async (_, junk) => {
+    expect(await of(bytes(junk + pdf), 'x.pdf')).toBe('application/pdf');
+    expect(await of(bytes(junk + pdf), 'x', 'application/pdf')).toBe('application/pdf');
+  });
+
+  it('is not what quotes or holds one', async () => {
+    expect(await of(bytes(`A PDF begins with\n${pdf}`), 'pdf.md')).toBe('text/markdown');
+    expect(await of(bytes(`A PDF begins with\n${pdf}`), 'x')).toBe('text/plain');
+    expect(await of(bytes(`<!DOCTYPE html><pre>${pdf}`), 'x.html')).toBe('text/html');
+    expect(await of(bytes(`PK\x03\x04\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\x20\0\0\0\x20\0\0\0\x05\0\0\0a.pdf${pdf}`), 'x.zip')).toBe(
+      'application/zip',
+    );
+  });
 });
 
 describe('active', () => {

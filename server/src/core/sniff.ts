@@ -1,12 +1,15 @@
 import { fileTypeFromBuffer } from 'file-type';
 import { magicType } from './magic.ts';
 import { essenceOf, typeOfName } from './media-types.ts';
-import { isActive } from './safe-types.ts';
-import { markupOf, textOf } from './text-sniff.ts';
+import { pdfStart } from './pdf-start.ts';
+import { isActive, isInert, isText, playerTypes } from './safe-types.ts';
+import { markupOf, textOf, typeOfOpening } from './text-sniff.ts';
 
 export interface Sniffed {
-  /** Lower case, without parameters. What the bytes are, whatever the sender called them. */
+  /** Lower case, without parameters. When the bytes are of no known kind, what the sender or the name says, as far as it can do no harm. */
   readonly contentType: string;
+  /** What the bytes alone show; `text/plain` or `application/octet-stream` when they are of no known kind. */
+  readonly detected: string;
   /** A browser that opens it might run it: it must be served as a download or as plain text. */
   readonly active: boolean;
 }
@@ -21,46 +24,62 @@ const HEAD_BYTES = 8192;
 const UNKNOWN = 'application/octet-stream';
 
 /**
- * Tells what a file is from its first bytes (4 KiB do; more than 8 are not looked at). Name and declared type only choose between types that the
- * bytes allow, and never make anything active. Never throws.
+ * Tells what a file is from its first bytes (4 KiB do; more than 8 are looked at only for a PDF with something in front). Name and declared type
+ * choose between types that the bytes allow, and never make anything active that is not text. Never throws.
  */
 export async function sniff(head: Uint8Array, hints: SniffHints): Promise<Sniffed> {
-  const contentType = (await typeOf(head.subarray(0, HEAD_BYTES), hints)) ?? UNKNOWN;
-  return { contentType, active: isActive(contentType) };
+  const shown = await typeOfBytes(head, hints);
+  const isPlain = shown === undefined && head.length > 0 && textOf(head) !== undefined;
+  const detected = shown ?? (isPlain ? 'text/plain' : UNKNOWN);
+  const contentType = shown ?? claimedType(isPlain, hints) ?? detected;
+  return { contentType, detected, active: isActive(contentType) };
 }
 
-async function typeOf(head: Uint8Array, hints: SniffHints): Promise<string | undefined> {
+async function typeOfBytes(whole: Uint8Array, hints: SniffHints): Promise<string | undefined> {
+  const head = whole.subarray(0, HEAD_BYTES);
   const quick = magicType(head);
   if (quick !== undefined) return refine(quick, hints);
-  const hinted = hintedTypes(hints);
+  const pdfAt = pdfStart(whole);
+  // Documents that are about PDFs quote them, and archives hold them: such a file is one only when it is called so.
+  if (pdfAt !== undefined && hintedTypes(hints).includes('application/pdf')) return 'application/pdf';
   const text = head.length === 0 ? undefined : textOf(head);
-  if (text !== undefined) return typeOfText(text, hinted);
+  if (text !== undefined) return typeOfText(text, hints);
   const found = essenceOf(await detect(head));
   // What begins with a broken UTF-8 text may still look like XML to the detector: it stays active.
   if (found !== undefined) return refine(found, hints);
-  return hinted.find((type) => !isActive(type) && !recognisable.has(type) && !textTypes.has(type) && !type.startsWith('text/'));
+  return pdfAt === undefined ? undefined : 'application/pdf';
 }
 
-function hintedTypes({ filename, declared }: SniffHints): readonly string[] {
-  const types = [essenceOf(declared), typeOfName(filename)];
-  return types.filter((type) => type !== undefined && type !== UNKNOWN) as string[];
+/** What the sender says before what the name says, as far as it can do no harm. XML must show that it is of a harmless kind. */
+function claimedType(isPlain: boolean, hints: SniffHints): string | undefined {
+  const [declared, named] = hintedTypes(hints);
+  const hinted = isPlain ? hintsOfText(hints.filename, declared, named) : [declared, named];
+  return hinted.find((type) => type !== undefined && isInert(type) && !type.endsWith('+xml'));
 }
 
-/** Text is what its markup says; without any, what its name or sender says, as long as that is a kind of text. */
-function typeOfText(text: string, hinted: readonly string[]): string {
-  const named = hinted.find((type) => textTypes.has(type));
-  const claimed = hinted.find((type) => isActive(type));
+function hintedTypes({ filename, declared }: SniffHints): readonly (string | undefined)[] {
+  return [essenceOf(declared), typeOfName(filename)].map((type) => (type === UNKNOWN ? undefined : type));
+}
+
+/** Clients look types up by extension, and some tables know only the other file that has it. */
+function hintsOfText(filename: string, declared?: string, named?: string): readonly (string | undefined)[] {
+  if (/\.[mc]?ts$/i.test(filename)) return [declared, named].filter((type) => type !== 'video/mp2t');
+  if (/\.[ct]sv$/i.test(filename) && declared === 'application/vnd.ms-excel') return [named];
+  // What players know by its type alone.
+  if (declared === 'text/plain' && named !== undefined && playerTypes.has(named)) return [named];
+  return [declared, named];
+}
+
+/** What the markup or the opening words of a text say. A text that is called a script is one. */
+function typeOfText(text: string, hints: SniffHints): string | undefined {
+  const hinted = hintedTypes(hints).filter((type) => type !== undefined) as string[];
   const markup = markupOf(text);
   if (markup?.certain) return markup.contentType;
-  if (claimed !== undefined && !isPictureOfXml(claimed)) return claimed;
-  if (text.startsWith('{\\rtf')) return 'application/rtf';
-  if (text.startsWith('%!PS')) return 'application/postscript';
-  return named ?? markup?.contentType ?? 'text/plain';
-}
-
-// A text without an <svg> element is no picture, whatever it is called.
-function isPictureOfXml(type: string): boolean {
-  return type === 'image/svg+xml';
+  // A text without an <svg> element is no picture, whatever it is called.
+  const claimed = hinted.find((type) => isActive(type) && type !== 'image/svg+xml');
+  if (claimed !== undefined) return claimed;
+  if (hinted.some((type) => isText(type) && isInert(type))) return undefined;
+  return markup?.contentType ?? typeOfOpening(text);
 }
 
 async function detect(head: Uint8Array): Promise<string | undefined> {
@@ -75,32 +94,18 @@ async function detect(head: Uint8Array): Promise<string | undefined> {
 /** Containers look alike from their first bytes: there the name or the sender may say what is inside. */
 function refine(found: string, hints: SniffHints): string {
   const choices = containers.get(found);
-  return (choices && hintedTypes(hints).find((type) => choices(type))) ?? found;
+  return (choices && hintedTypes(hints).find((type) => type !== undefined && choices.test(type))) ?? found;
 }
 
-const containers: ReadonlyMap<string, (type: string) => boolean> = new Map([
-  ['application/zip', (type: string) => zipTypes.test(type)],
-  ['application/x-cfb', (type: string) => /^application\/(?:msword|vnd\.ms-(?:excel|powerpoint|outlook))$/.test(type)],
-  ['video/mp4', (type: string) => type === 'audio/mp4'],
-  ['video/webm', (type: string) => type === 'audio/webm'],
-  ['audio/ogg', (type: string) => type === 'audio/opus'],
-  ['application/ogg', (type: string) => /^(?:audio|video)\/ogg$/.test(type)],
-]);
-
-const zipTypes =
-  /^application\/(?:epub\+zip|java-archive|vnd\.(?:openxmlformats-officedocument\.|oasis\.opendocument\.|android\.package-archive$))/;
-
-// Formats that are always recognised: bytes that were not are no such file.
-const recognisable: ReadonlySet<string> = new Set([
-  ...['jpeg', 'png', 'apng', 'gif', 'webp', 'avif', 'heic', 'heif', 'bmp', 'tiff', 'x-icon'].map((type) => `image/${type}`),
-  ...['mp4', 'quicktime', 'webm', 'x-matroska', 'x-msvideo', 'ogg', '3gpp', 'x-flv'].map((type) => `video/${type}`),
-  ...['mp4', 'ogg', 'wav', 'flac', 'webm', 'opus'].map((type) => `audio/${type}`),
-  ...['pdf', 'zip', 'gzip', 'x-7z-compressed', 'x-rar-compressed', 'epub+zip', 'wasm'].map((type) => `application/${type}`),
-  ...['woff', 'woff2', 'ttf', 'otf'].map((type) => `font/${type}`),
-]);
-
-/** Kinds of text that no browser runs. */
-const textTypes: ReadonlySet<string> = new Set([
-  ...['plain', 'markdown', 'csv', 'tab-separated-values', 'calendar', 'vcard', 'vtt', 'css'].map((type) => `text/${type}`),
-  ...['json', 'ld+json', 'geo+json', 'x-ndjson', 'yaml', 'toml', 'sql', 'x-subrip'].map((type) => `application/${type}`),
+const containers: ReadonlyMap<string, RegExp> = new Map([
+  [
+    'application/zip',
+    /^application\/(?:epub\+zip|java-archive|vnd\.(?:openxmlformats-officedocument\.|oasis\.opendocument\.|ms-.*macroenabled|android\.package-archive$|apple\.|comicbook\+zip$))|^model\/vnd\.usdz\+zip$/,
+  ],
+  ['application/x-cfb', /^application\/(?:msword|vnd\.ms-(?:excel|powerpoint|outlook))$/],
+  ['video/mp4', /^audio\/mp4$|^video\/iso\.segment$/],
+  ['video/webm', /^audio\/webm$/],
+  ['video/x-matroska', /^audio\/x-matroska$/],
+  ['audio/ogg', /^audio\/opus$/],
+  ['application/ogg', /^(?:audio|video)\/ogg$/],
 ]);

@@ -20,7 +20,7 @@ function decode(bytes: Buffer): string {
 }
 
 export interface Markup {
-  readonly contentType: 'text/html' | 'image/svg+xml' | 'application/xhtml+xml' | 'application/xml';
+  readonly contentType: string;
   /** False for what could as well begin a Markdown text, such as `<p align="center">` or a comment. */
   readonly certain: boolean;
 }
@@ -35,6 +35,8 @@ export function markupOf(text: string): Markup | undefined {
   const name = root?.[2]?.toLowerCase();
 
   if (name === 'svg' || doctype === 'svg') return { contentType: 'image/svg+xml', certain: true };
+  const vocabulary = doctype === undefined ? vocabularyOf(name, text) : undefined;
+  if (vocabulary !== undefined) return { contentType: vocabulary, certain: true };
   if (isXml && (name === 'html' || doctype === 'html')) return { contentType: 'application/xhtml+xml', certain: true };
   if (isXml) return { contentType: 'application/xml', certain: true };
   if (doctype !== undefined || (name !== undefined && certainTags.has(name))) return { contentType: 'text/html', certain: true };
@@ -42,6 +44,34 @@ export function markupOf(text: string): Markup | undefined {
   if (/^<[^>]*\sxmlns(?::\w+)?\s*=/i.test(body)) return { contentType: 'application/xml', certain: true };
   const uncertain = name === undefined ? /^\s*<(?:!--|!|\?)/.test(text) : likelyTags.has(name);
   return uncertain ? { contentType: 'text/html', certain: false } : undefined;
+}
+
+/** XML that players read by its type, when nothing in sight makes a browser do anything with it. */
+function vocabularyOf(root: string | undefined, text: string): string | undefined {
+  const known = vocabularies.find(({ name }) => name === root);
+  return known?.namespace.test(text) && !/xml-stylesheet|www\.w3\.org\/(?:1999\/(?:xhtml|xsl)|2000\/svg)/i.test(text)
+    ? known.contentType
+    : undefined;
+}
+
+const vocabularies = [
+  { name: 'mpd', namespace: /["']urn:mpeg:dash:schema:mpd:2011["']/i, contentType: 'application/dash+xml' },
+  {
+    name: 'tt',
+    namespace: /["']http:\/\/www\.w3\.org\/(?:ns\/ttml|200\d\/(?:04|10)\/ttaf1)\b/,
+    contentType: 'application/ttml+xml',
+  },
+  { name: 'playlist', namespace: /["']http:\/\/xspf\.org\/ns\/0\/?["']/, contentType: 'application/xspf+xml' },
+] as const;
+
+/** The type of a text that says in its first words what it is. */
+export function typeOfOpening(text: string): string | undefined {
+  if (text.startsWith('{\\rtf')) return 'application/rtf';
+  if (text.startsWith('%!PS')) return 'application/postscript';
+  if (/^#EXTM3U\s/.test(text)) return /^#EXT-X-/m.test(text) ? 'application/vnd.apple.mpegurl' : 'audio/x-mpegurl';
+  if (/^WEBVTT(?:\s|$)/.test(text)) return 'text/vtt';
+  if (/^\[Script Info\]\s/i.test(text)) return 'text/x-ssa';
+  return undefined;
 }
 
 const certainTags: ReadonlySet<string> = new Set(

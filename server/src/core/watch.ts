@@ -1,6 +1,8 @@
 import type { ByteSource } from './bytes.ts';
 
 export interface Watcher {
+  /** Told whenever a reader begins. */
+  readonly onStart?: () => void;
   /** Sees every chunk before the reader does. What it throws the reader gets, and the source is left. */
   readonly onChunk?: (chunk: Uint8Array) => void;
   /** Told of the source's own failure. */
@@ -9,7 +11,12 @@ export interface Watcher {
 
 /** The same bytes, watched. As restartable as its source. Not a generator: that takes three promises more for every chunk of every transfer. */
 export function watch(source: ByteSource, watcher: Watcher): ByteSource {
-  return { [Symbol.asyncIterator]: () => watchReads(source[Symbol.asyncIterator](), watcher) };
+  return {
+    [Symbol.asyncIterator]: () => {
+      watcher.onStart?.();
+      return watchReads(source[Symbol.asyncIterator](), watcher);
+    },
+  };
 }
 
 type Result = IteratorResult<Uint8Array, undefined>;

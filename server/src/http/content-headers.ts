@@ -1,6 +1,7 @@
+import { charsetOf } from '../core/charset.ts';
 import { essenceOf } from '../core/media-types.ts';
 import { clampUtf8, cleanText, MAX_SEGMENT_BYTES } from '../core/path-text.ts';
-import { isActive, isInert } from '../core/safe-types.ts';
+import { isActive, isInert, isText } from '../core/safe-types.ts';
 
 export interface ContentDescription {
   /** As the owner sees it; any string. */
@@ -48,11 +49,9 @@ const mediaPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src 'sel
 
 function servedType(essence: string, contentType: string): string {
   if (essence === SVG) return essence;
-  if (isActive(essence)) return 'text/plain; charset=utf-8';
-  if (!isInert(essence)) return 'application/octet-stream';
-  if (!essence.startsWith('text/') && essence !== 'application/json') return essence;
-  const charset = /;\s*charset\s*=\s*"?([\w.:-]{1,40})/i.exec(contentType)?.[1] ?? 'utf-8';
-  return `${essence}; charset=${charset}`;
+  const type = isActive(essence) ? 'text/plain' : isInert(essence) ? essence : 'application/octet-stream';
+  const charset = isText(essence) ? charsetOf(contentType) : undefined;
+  return charset === undefined ? type : `${type}; charset=${charset}`;
 }
 
 function isShown(essence: string): boolean {

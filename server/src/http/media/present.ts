@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { categoryOf } from '../../core/media-types.ts';
+import { categoryOf, essenceOf } from '../../core/media-types.ts';
 import type { FileRecord } from '../../core/metadata.ts';
 import { encodePath } from '../../core/path-text.ts';
 import type { Media } from '../../core/presigned-types.ts';
@@ -21,7 +21,7 @@ export function presentFile(file: FileRecord, context: PresentContext) {
   return {
     ...ids(file.id),
     ...states('ready'),
-    ...named({ type, filename: file.filename, contentType: file.contentType, size: file.size }),
+    ...named({ type, filename: file.filename, contentType: essenceOf(file.contentType) ?? file.contentType, size: file.size }),
     ...shape(width, height),
     duration: file.durationSeconds,
     url,

@@ -90,8 +90,8 @@ interface Recording {
 }
 
 async function record({ stored, filename, naming, caller, ip, deps }: Recording): Promise<StoredFile> {
-  const { contentType } = stored.sniffed;
-  const { width, height } = deps.prober.fromHead(stored.head, contentType);
+  const { contentType } = stored;
+  const { width, height } = deps.prober.fromHead(stored.head, stored.sniffed.contentType);
   const mode = naming.nameMode ?? 'default';
   const path = nameCandidates({ mode, filename, contentType, folder: naming.uploadFolder ?? '' });
   try {
