@@ -20,6 +20,7 @@ import { createJobRunner } from './core/jobs.ts';
 import { KeptChunks } from './core/kept-chunks.ts';
 import { createMaintenance, storageJobs } from './core/maintenance.ts';
 import type { MetadataStore } from './core/metadata.ts';
+import { createOpenUploads } from './core/open-uploads.ts';
 import { createPresignedUploads } from './core/presigned-upload.ts';
 import { createSafeFetch } from './core/safe-fetch/safe-fetch.ts';
 import { prepareDataFolder } from './data-folder.ts';
@@ -79,27 +80,26 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     ...(config.authCode !== undefined && { authCode: config.authCode }),
   });
   const intake = createIntake({ metadata, digests, spoolFolder, now });
-  const files = createFiles({ metadata, pool, intake, now });
+  const files = createFiles({ metadata, pool, intake, access, now });
+  const openUploads = createOpenUploads({ uploads: metadata.uploads, access, max: config.media.maxOpenUploads });
   const presigned = createPresignedUploads({
-    ...{ metadata, pool, intake, files, access, prober, digests, now, log, supportedTypes },
+    ...{ metadata, pool, intake, files, access, openUploads, prober, digests, now, log, supportedTypes },
     urlTtlSeconds: config.media.urlTtlSeconds,
     strictSize: config.media.strictSize,
-    maxOpenUploads: config.media.maxOpenUploads,
   });
   const chunked = createChunkedUploads({
-    ...{ metadata, pool, intake, files, spoolFolder, now },
+    ...{ metadata, pool, intake, files, access, openUploads, spoolFolder, now },
     maxChunks: config.uploads.maxChunks,
     maxUploadBytes: config.limits.maxUploadBytes,
     kept: new KeptChunks({ folder: join(config.dataDir, 'kept-chunks'), maxBytes: config.uploads.keptChunkBytes }),
     ttlMs: config.uploads.chunkedTtlHours * hourMs,
   });
-  const direct = createDirectUploads({ metadata, pool, files, now });
+  const direct = createDirectUploads({ metadata, pool, files, access, openUploads, now });
   const imports = createImports({
-    ...{ metadata, pool, intake, files, presigned, access, prober, supportedTypes, now, log },
+    ...{ metadata, pool, intake, files, presigned, access, openUploads, prober, supportedTypes, now, log },
     fetch: createSafeFetch({ ...config.fetch, userAgent: 'Stowage (media import)' }),
     maxImageBytes: config.fetch.maxImageBytes,
     maxVideoBytes: config.fetch.maxVideoBytes,
-    maxOpenImports: config.media.maxOpenUploads,
   });
   const rateLimiter = await createRateLimiter({
     ...config.rateLimit,

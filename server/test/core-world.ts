@@ -15,6 +15,7 @@ import { createJobRunner, type JobRunner } from '../src/core/jobs.ts';
 import { silentLog } from '../src/core/log.ts';
 import { createMaintenance, type Maintenance, storageJobs } from '../src/core/maintenance.ts';
 import type { MetadataStore, StoredFile } from '../src/core/metadata.ts';
+import { createOpenUploads } from '../src/core/open-uploads.ts';
 import { readAll } from '../src/core/peek.ts';
 import type { PresignRequest, ReceiveRequest } from '../src/core/presigned-types.ts';
 import { createPresignedUploads, type PresignedUploads } from '../src/core/presigned-upload.ts';
@@ -128,14 +129,26 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
         loadBalance: false,
         routes: {},
       });
-      const intake = createIntake({ metadata: store, digests, spoolFolder: dataDir, now });
-      const files = createFiles({ metadata: store, pool, intake, now });
       const nodeAccess = createTestAccess(store, now);
+      const intake = createIntake({ metadata: store, digests, spoolFolder: dataDir, now });
+      const files = createFiles({ metadata: store, pool, intake, access: nodeAccess, now });
+      const openUploads = createOpenUploads({ uploads: store.uploads, access: nodeAccess, max: maxOpenUploads });
       const presigned = createPresignedUploads({
-        ...{ metadata: store, pool, intake, files, access: nodeAccess, prober: createProber(), digests, now, log: silentLog },
-        ...{ urlTtlSeconds, strictSize, maxOpenUploads, supportedTypes: ['image/png', 'image/jpeg', 'application/pdf'] },
+        ...{
+          metadata: store,
+          pool,
+          intake,
+          files,
+          access: nodeAccess,
+          openUploads,
+          prober: createProber(),
+          digests,
+          now,
+          log: silentLog,
+        },
+        ...{ urlTtlSeconds, strictSize, supportedTypes: ['image/png', 'image/jpeg', 'application/pdf'] },
       });
-      const direct = createDirectUploads({ metadata: store, pool, files, now });
+      const direct = createDirectUploads({ metadata: store, pool, files, access: nodeAccess, openUploads, now });
       const removeExpired = {
         presigned: presigned.removeExpired,
         import: presigned.removeExpired,

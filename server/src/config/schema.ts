@@ -96,7 +96,11 @@ export const schema = z.strictObject({
     requireSize: setting(flag(), { default: true, description: 'Whether `size` must be sent when asking for an upload URL.' }),
     strictSize: setting(flag(), { default: false, description: 'Whether a file of another size than declared is refused.' }),
     showUrls: setting(flag(), { default: true, description: 'Whether media objects carry the address of their file.' }),
-    maxOpenUploads: setting(whole(1), { default: 1000, description: 'Most unfinished uploads of one token.' }),
+    maxOpenUploads: setting(whole(1), {
+      default: 1000,
+      description:
+        'Maximum of unfinished uploads of one token, over both APIs. All callers with the upload code together have ten times as many, but no more than this from one network (IPv4 address, IPv6 /48).',
+    }),
   }),
 
   rateLimit: z.strictObject({

@@ -177,14 +177,16 @@ describe('wrong guesses', () => {
 });
 
 describe('owners of open uploads', () => {
-  it('are active as long as their credentials are', async () => {
+  it('may upload as long as their credentials let them', async () => {
     const { access, addToken, clock } = scene({ authCode: 'code' });
     addToken('t', ['upload'], clock.at + 10);
-    expect(await access.isOwnerActive('t')).toBe(true);
-    expect(await access.isOwnerActive('gone')).toBe(false);
-    expect(await access.isOwnerActive('authCode')).toBe(true);
-    expect(await access.isOwnerActive('anonymous')).toBe(false);
+    expect(await access.mayUpload('t')).toBe(true);
+    expect(await access.mayUpload('gone')).toBe(false);
+    expect(await access.mayUpload('authCode')).toBe(true);
+    expect(await access.mayUpload('anonymous')).toBe(false);
     clock.at += 10;
-    expect(await access.isOwnerActive('t')).toBe(false);
+    expect(await access.mayUpload('t')).toBe(false);
+    addToken('narrowed', ['list', 'delete', 'manage']);
+    expect(await access.mayUpload('narrowed')).toBe(false);
   });
 });

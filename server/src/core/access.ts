@@ -33,8 +33,8 @@ export interface Access {
    * as long as wrong ones do; generated tokens, which cannot be guessed, never wait.
    */
   authenticate(credentials: Credentials, permission: Permission | 'any'): Promise<Caller>;
-  /** Whether the token that owns an open upload still lives. */
-  isOwnerActive(owner: string): Promise<boolean>;
+  /** Whether the owner of an upload may upload still. Asked again when its bytes have come in: a token may have been revoked, narrowed or have expired meanwhile. */
+  mayUpload(owner: string): Promise<boolean>;
   /** Answers the token once; only its hash is kept. */
   createToken(input: NewToken): Promise<{ readonly token: string; readonly record: TokenRecord }>;
 }
@@ -68,12 +68,20 @@ export const allPermissions: readonly Permission[] = ['upload', 'list', 'delete'
 /** Id of the token that stands in the configuration. */
 export const environmentTokenId = 'environment';
 
+const codeOwner = 'authCode';
+const anonymousOwner = 'anonymous';
+
+/** Whether many people are this owner: all who have the upload code, or all who come. */
+export function isShared(owner: string): boolean {
+  return owner === codeOwner || owner === anonymousOwner;
+}
+
 const defaultPrefix = 'stowage_';
 const shownCharacters = 15;
 
 export function createAccess({ tokens, authCode, allowAnonymousUploads, brake, now }: AccessOptions): Access {
   const uploadOnly: ReadonlySet<Permission> = new Set(['upload']);
-  const anonymous: Caller = { owner: 'anonymous', permissions: uploadOnly, token: undefined };
+  const anonymous: Caller = { owner: anonymousOwner, permissions: uploadOnly, token: undefined };
   const touched = new Map<string, number>();
 
   const touch = (record: TokenRecord): void => {
@@ -98,7 +106,7 @@ export function createAccess({ tokens, authCode, allowAnonymousUploads, brake, n
     if (authCode === undefined || !authCodes.some((guess) => equalInConstantTime(guess, authCode)))
       return allowAnonymousUploads ? anonymous : undefined;
     await brake.passed({ kind: 'code', address });
-    return { owner: 'authCode', permissions: uploadOnly, token: undefined };
+    return { owner: codeOwner, permissions: uploadOnly, token: undefined };
   };
   /** Every wrong secret counts, also where something else lets the caller in; then it is only counted. */
   const noteWrong = async ({ wrong, address, refused }: WrongSecrets): Promise<void> => {
@@ -117,18 +125,19 @@ export function createAccess({ tokens, authCode, allowAnonymousUploads, brake, n
       const other = permission === 'upload' || permission === 'any' ? await byCode(credentials) : undefined;
       const wrong = {
         token: found === undefined && token ? [token] : [],
-        code: other?.owner === 'authCode' ? [] : (authCodes ?? []).filter((code) => code !== ''),
+        code: other?.owner === codeOwner ? [] : (authCodes ?? []).filter((code) => code !== ''),
       };
       await noteWrong({ wrong, address, refused: other === undefined });
       if (other !== undefined) return other;
       if (found !== undefined) throw fail('insufficient_scope', { details: { required: permission } });
       throw fail('unauthorized');
     },
-    async isOwnerActive(owner) {
-      if (owner === 'authCode') return authCode !== undefined;
-      if (owner === 'anonymous') return allowAnonymousUploads;
+    async mayUpload(owner) {
+      // Both change with a restart only.
+      if (owner === codeOwner) return authCode !== undefined;
+      if (owner === anonymousOwner) return allowAnonymousUploads;
       const record = await tokens.get(owner);
-      return record !== undefined && isLive(record, now());
+      return record !== undefined && isLive(record, now()) && record.permissions.includes('upload');
     },
     async createToken(input) {
       const token = `${input.prefix ?? defaultPrefix}${randomBytes(16).toString('hex')}`;

@@ -1,3 +1,4 @@
+import type { Access } from './access.ts';
 import type { ByteSource } from './bytes.ts';
 import type { ChannelPool, Choice } from './channel-pool.ts';
 import type { ChunkedDetails, NamingWishes } from './chunked-details.ts';
@@ -7,6 +8,7 @@ import type { Files } from './files.ts';
 import type { Intake } from './intake.ts';
 import type { KeptChunks } from './kept-chunks.ts';
 import type { MetadataStore, StoredFile, Upload } from './metadata.ts';
+import type { OpenUploads } from './open-uploads.ts';
 
 export interface ChunkedInit extends NamingWishes {
   readonly filename: string;
@@ -49,6 +51,8 @@ export interface ChunkedUploadOptions {
   readonly pool: ChannelPool;
   readonly intake: Intake;
   readonly files: Files;
+  readonly access: Pick<Access, 'mayUpload'>;
+  readonly openUploads: OpenUploads;
   readonly spoolFolder: string;
   readonly kept: KeptChunks;
   readonly now: Clock;

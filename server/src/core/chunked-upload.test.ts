@@ -19,6 +19,7 @@ import { KeptChunks } from './kept-chunks.ts';
 import { silentLog } from './log.ts';
 import { createMaintenance, type Maintenance, storageJobs } from './maintenance.ts';
 import type { MetadataStore, Upload } from './metadata.ts';
+import { createOpenUploads } from './open-uploads.ts';
 import { readAll } from './peek.ts';
 
 const ttlMs = 2 * hourMs;
@@ -34,6 +35,7 @@ let otherNode: ChunkedUploads;
 let maintenance: Maintenance;
 let jobs: JobRunner;
 let content: (path: string) => Promise<string>;
+let allowed = true;
 let storing: (() => void) | undefined;
 const digests = createDigestService();
 
@@ -44,6 +46,8 @@ beforeEach(async () => {
   clock = { at: 1_800_000_000_000 };
   objects = new Set();
   storing = undefined;
+  allowed = true;
+  const access = { mayUpload: async () => allowed };
   const now = () => clock.at;
   const channel = noting(createMemoryChannel());
   const pool = createChannelPool({
@@ -54,18 +58,21 @@ beforeEach(async () => {
     routes: {},
   });
   const intake = createIntake({ metadata, digests, spoolFolder: dataDir, now });
-  const files = createFiles({ metadata, pool, intake, now });
+  const files = createFiles({ metadata, pool, intake, access, now });
+  const openUploads = createOpenUploads({ uploads: metadata.uploads, access, max: 500 });
   const node = () =>
     createChunkedUploads({
       metadata,
       pool,
       intake,
       files,
+      access,
+      openUploads,
       spoolFolder: dataDir,
       kept: new KeptChunks({ folder: join(dataDir, 'kept'), maxBytes: 1e6 }),
       now,
       maxChunks: 100,
-      maxUploadBytes: 1e9,
+      maxUploadBytes: 1000,
       ttlMs,
     });
   chunked = node();
@@ -295,5 +302,75 @@ describe('a merge', () => {
     await metadata.uploads.putPart({ ...pending, state: 'pending', updatedAt: clock.at }, clock.at);
     clock.at += 61_000;
     await expect(chunked.merge(stepOf(upload, 1), caller)).rejects.toMatchObject({ details: { missing: [0] } });
+  });
+});
+
+describe('limits', () => {
+  it('let one caller begin so many uploads, however many at once', async () => {
+    const begun = await Promise.allSettled(Array.from({ length: 520 }, () => init()));
+    expect(begun.filter(({ status }) => status === 'fulfilled')).toHaveLength(500);
+    expect(begun.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'rate_limit_exceeded' } });
+  });
+
+  it('let all chunks together have as many bytes as a file, and leave nothing of what is too much', async () => {
+    const upload = await init(3);
+    const send = (index: number, size: number) =>
+      chunked.put({ ...stepOf(upload, 3), index, source: source('x'.repeat(size)), signal }, caller);
+    await send(0, 600);
+    await expect(send(1, 401)).rejects.toMatchObject({ code: 'too_large' });
+    await send(1, 400);
+    await expect(send(2, 1)).rejects.toMatchObject({ code: 'too_large' });
+    // What is sent again takes the place of what it replaces.
+    await expect(send(0, 601)).rejects.toMatchObject({ code: 'too_large' });
+    await send(0, 500);
+    await send(2, 100);
+    await sweep();
+    expect(objects.size).toBe(3);
+  });
+
+  it('hold for chunks that come at once', async () => {
+    const upload = await init(3);
+    const bodies = [0, 1, 2].map(() => slow('x'.repeat(400)));
+    const puts = bodies.map(({ source: body }, index) =>
+      chunked.put({ ...stepOf(upload, 3), index, source: body, signal }, caller),
+    );
+    await Promise.all(bodies.map(({ begun }) => begun));
+    for (const { go } of bodies) go();
+    const results = await Promise.allSettled(puts);
+    expect(results.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'fulfilled', 'rejected']);
+    expect(results.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'too_large' } });
+    await sweep();
+    expect(objects.size).toBe(2);
+  });
+});
+
+describe('a caller who may not upload any more', () => {
+  it('begins nothing', async () => {
+    allowed = false;
+    await expect(init()).rejects.toMatchObject({ code: 'unauthorized' });
+  });
+
+  it('is refused a chunk that comes in, which is removed', async () => {
+    const upload = await init();
+    const body = slow('hello');
+    const sent = put(upload, 0, body.source);
+    await body.begun;
+    allowed = false;
+    body.go();
+    await expect(sent).rejects.toMatchObject({ code: 'unauthorized' });
+    await sweep();
+    expect(objects.size).toBe(0);
+    expect(await metadata.uploads.parts(upload.id)).toEqual([]);
+  });
+
+  it('is refused the merge, and nothing stays', async () => {
+    const upload = await init();
+    await put(upload, 0, 'a');
+    await put(upload, 1, 'b');
+    allowed = false;
+    await expect(merge(upload)).rejects.toMatchObject({ code: 'unauthorized' });
+    await sweep();
+    expect(objects.size).toBe(0);
+    expect(await metadata.uploads.get(upload.id)).toBeUndefined();
   });
 });

@@ -87,7 +87,7 @@ export function createChunkedUploads(options: ChunkedUploadOptions): ChunkedUplo
       }
       const channel = chooseChunkable(await pool.candidates(input.choice), input.choice.group);
       const upload = begin({ input, caller, channel, at: now(), ttlMs });
-      await uploads.add(upload);
+      await options.openUploads.begin(upload, input.ip);
       return upload;
     },
 

@@ -33,7 +33,7 @@ export async function completeUpload({ id, caller, options }: Completion): Promi
         details: { error_message: details.error?.message },
       });
     if (upload.state === 'aborted') throw notFound();
-    const ready = await finish(upload, details, options);
+    const ready = await finish({ upload, details, caller, options });
     if (ready !== undefined) return ready;
   }
   throw fail('conflict', { message: 'The file keeps changing while it is being completed.' });
@@ -64,8 +64,13 @@ function notFound(): StowageError {
   return fail('not_found', { message: 'Media not found.' });
 }
 
+interface Finishing extends Pick<Completion, 'caller' | 'options'> {
+  readonly upload: Upload;
+  readonly details: PresignedDetails;
+}
+
 /** One try; undefined when the upload changed meanwhile and has to be looked at again. */
-async function finish(upload: Upload, details: PresignedDetails, options: PresignedUploadOptions): Promise<Ready | undefined> {
+async function finish({ upload, details, caller, options }: Finishing): Promise<Ready | undefined> {
   const arrived = details.received === null ? await arrivalAtStore(upload, details, options) : undefined;
   const received = details.received ?? arrived?.received;
   if (received === undefined) throw missing(upload, details, options);
@@ -86,6 +91,7 @@ async function finish(upload: Upload, details: PresignedDetails, options: Presig
     givenOnce: true,
     ...verdict.facts,
     uploader: upload.owner,
+    promisedTo: caller.owner,
     ip: details.ip,
     addsJobs: kept?.addsJobs ?? [],
     upload: { id: upload.id, version: upload.version, result: { warnings: verdict.warnings } },

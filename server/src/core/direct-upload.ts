@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
-import type { Caller } from './access.ts';
+import type { Access, Caller } from './access.ts';
 import type { Json } from './bytes.ts';
 import type { DirectPlan, DirectUpload } from './channel.ts';
 import type { ChannelPool, ConfiguredChannel } from './channel-pool.ts';
@@ -13,6 +13,7 @@ import { deleteObjectJob } from './jobs.ts';
 import { extensionFor } from './media-types.ts';
 import type { MetadataStore, NewJob, StoredFile, Upload } from './metadata.ts';
 import { newUpload } from './new-upload.ts';
+import type { OpenUploads } from './open-uploads.ts';
 import { salvage } from './salvage.ts';
 import { sniff } from './sniff.ts';
 import { storageKey } from './storage-key.ts';
@@ -77,12 +78,14 @@ export interface DirectUploadOptions {
   readonly metadata: MetadataStore;
   readonly pool: ChannelPool;
   readonly files: Files;
+  readonly access: Pick<Access, 'mayUpload'>;
+  readonly openUploads: OpenUploads;
   readonly now: Clock;
 }
 
 const callTimeoutMs = 120_000;
 
-export function createDirectUploads({ metadata, pool, files, now }: DirectUploadOptions): DirectUploads {
+export function createDirectUploads({ metadata, pool, files, access, openUploads, now }: DirectUploadOptions): DirectUploads {
   const directChannel = async (name: string | undefined): Promise<{ channel: ConfiguredChannel; direct: DirectUpload }> => {
     const [candidate] = await pool.candidates({ group: 'huggingface', name, fallback: false });
     const direct = candidate?.channel?.channel.direct;
@@ -99,6 +102,7 @@ export function createDirectUploads({ metadata, pool, files, now }: DirectUpload
 
   return {
     async start(request, caller) {
+      await openUploads.admit(caller.owner);
       const { channel, direct } = await directChannel(request.channelName);
       const at = now();
       const storageId = uuidv7(at);
@@ -120,7 +124,7 @@ export function createDirectUploads({ metadata, pool, files, now }: DirectUpload
         state: plan.state,
       };
       const id = uploadId(known.filePath);
-      await metadata.uploads.add(
+      await openUploads.begin(
         newUpload({
           id,
           kind: 'direct',
@@ -131,6 +135,7 @@ export function createDirectUploads({ metadata, pool, files, now }: DirectUpload
           createdAt: at,
           expiresAt: at + dayMs,
         }),
+        ip,
       );
       return { path, channelName: channel.name, repo: direct.repo, isPrivate: direct.isPrivate, plan };
     },
@@ -146,6 +151,7 @@ export function createDirectUploads({ metadata, pool, files, now }: DirectUpload
           });
         }
         if (upload.state === 'done') return committedBefore(upload, files);
+        if (!(await access.mayUpload(caller.owner))) throw fail('unauthorized');
         const channel = pool.byId(upload.channelId);
         const { direct } = channel.channel;
         if (direct === undefined) throw fail('service_unavailable');
@@ -167,6 +173,7 @@ export function createDirectUploads({ metadata, pool, files, now }: DirectUpload
           path: startingWith(known.path, nameCandidates({ ...known, mode: known.nameMode })),
           givenOnce: isGivenOnce(known.nameMode),
           uploader: caller.token?.id ?? null,
+          promisedTo: caller.owner,
           ip: known.ip,
           upload: { id, version: upload.version, result: { fileId, url: put.url } },
         });

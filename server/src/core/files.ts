@@ -1,3 +1,4 @@
+import type { Access } from './access.ts';
 import type { GetResult } from './channel.ts';
 import type { ChannelPool } from './channel-pool.ts';
 import type { Clock } from './clock.ts';
@@ -20,6 +21,8 @@ export interface FileToAdd {
   readonly height?: number | null | undefined;
   readonly durationSeconds?: number | null | undefined;
   readonly uploader: string | null;
+  /** Owner of the call that is answered with this file. */
+  readonly promisedTo: string;
   readonly ip: string | null;
   readonly addsJobs?: readonly NewJob[];
   readonly upload?: NewFile['upload'];
@@ -27,7 +30,10 @@ export interface FileToAdd {
 
 /** The library: names for stored bytes. */
 export interface Files {
-  /** Makes the stored bytes a file; undefined when `upload` was changed or finished by somebody else meanwhile (the bytes stay). */
+  /**
+   * Makes the stored bytes a file; undefined when `upload` was changed or finished by somebody else meanwhile (the bytes stay). Fails with `unauthorized` when
+   * the caller may not upload any more: the bytes took their time to come in.
+   */
   add(input: FileToAdd): Promise<StoredFile | undefined>;
   get(id: string): Promise<StoredFile | undefined>;
   getByPath(path: string): Promise<StoredFile | undefined>;
@@ -41,13 +47,15 @@ export interface FilesOptions {
   readonly metadata: Pick<MetadataStore, 'files'>;
   readonly pool: ChannelPool;
   readonly intake: Pick<Intake, 'settle'>;
+  readonly access: Pick<Access, 'mayUpload'>;
   readonly now: Clock;
 }
 
-export function createFiles({ metadata, pool, intake, now }: FilesOptions): Files {
+export function createFiles({ metadata, pool, intake, access, now }: FilesOptions): Files {
   return {
     async add(input) {
       const { bytes } = input;
+      if (!(await access.mayUpload(input.promisedTo))) throw fail('unauthorized');
       const added = await metadata.files.add(newFile(input, now()));
       if (added !== undefined) await intake.settle(bytes);
       return added;

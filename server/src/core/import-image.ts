@@ -75,6 +75,7 @@ async function record({ request, caller, options }: ImageImport, stored: IntakeR
     path: (attempt) => (attempt === 0 ? mediaPath(id, filename, contentType) : undefined),
     givenOnce: true,
     uploader: caller.owner,
+    promisedTo: caller.owner,
     ip: request.ip,
   });
   if (added === undefined) throw fail('internal_error');

@@ -5,6 +5,7 @@ import type { Files } from './files.ts';
 import type { Intake } from './intake.ts';
 import type { Log } from './log.ts';
 import type { MetadataStore } from './metadata.ts';
+import type { OpenUploads } from './open-uploads.ts';
 import type { Media } from './presigned-types.ts';
 import type { PresignedUploads } from './presigned-upload.ts';
 import type { Prober } from './probe.ts';
@@ -27,13 +28,12 @@ export interface ImportOptions {
   readonly intake: Intake;
   readonly files: Pick<Files, 'add'>;
   readonly presigned: Pick<PresignedUploads, 'complete'>;
-  readonly access: Pick<Access, 'isOwnerActive'>;
+  readonly access: Pick<Access, 'mayUpload'>;
   readonly prober: Prober;
   readonly fetch: SafeFetch;
   readonly maxImageBytes: number;
   readonly maxVideoBytes: number;
-  /** Unfinished video imports of one caller. */
-  readonly maxOpenImports: number;
+  readonly openUploads: OpenUploads;
   /** Media types that may become media. */
   readonly supportedTypes: readonly string[];
   readonly now: Clock;

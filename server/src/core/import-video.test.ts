@@ -21,6 +21,7 @@ import { createJobRunner, type JobRunner } from './jobs.ts';
 import { silentLog } from './log.ts';
 import { storageJobs } from './maintenance.ts';
 import type { MetadataStore } from './metadata.ts';
+import { createOpenUploads } from './open-uploads.ts';
 import { createPresignedUploads } from './presigned-upload.ts';
 import type { SafeFetch } from './safe-fetch/safe-fetch.ts';
 
@@ -102,11 +103,12 @@ function node(replies: readonly Reply[], { runs = true, now = Date.now, dead = f
     : metadata;
   const access = createAccess({ tokens: metadata.tokens, allowAnonymousUploads: false, brake: createGuessBrake(now), now });
   const intake = createIntake({ metadata, digests, spoolFolder: dataDir, now });
-  const files = createFiles({ metadata, pool, intake, now });
+  const files = createFiles({ metadata, pool, intake, access, now });
+  const openUploads = createOpenUploads({ uploads: metadata.uploads, access, max: 3 });
   const prober = createProber();
   const presigned = createPresignedUploads({
-    ...{ metadata, pool, intake, files, access, prober, digests, now, supportedTypes, log: silentLog },
-    ...{ urlTtlSeconds: 60, strictSize: false, maxOpenUploads: 10 },
+    ...{ metadata, pool, intake, files, access, openUploads, prober, digests, now, supportedTypes, log: silentLog },
+    ...{ urlTtlSeconds: 60, strictSize: false },
   });
   let fetches = 0;
   const waiting = new Map<number, PromiseWithResolvers<void>>();
@@ -123,8 +125,21 @@ function node(replies: readonly Reply[], { runs = true, now = Date.now, dead = f
     },
   };
   const imports = createImports({
-    ...{ metadata: store, pool, intake, files, presigned, access, prober, fetch, supportedTypes, now, log: silentLog },
-    ...{ maxImageBytes: 1e6, maxVideoBytes: 1e6, maxOpenImports: 3, leaseMs, retryMs: 10 },
+    ...{
+      metadata: store,
+      pool,
+      intake,
+      files,
+      presigned,
+      access,
+      openUploads,
+      prober,
+      fetch,
+      supportedTypes,
+      now,
+      log: silentLog,
+    },
+    ...{ maxImageBytes: 1e6, maxVideoBytes: 1e6, leaseMs, retryMs: 10 },
   });
   const handlers = { ...storageJobs(pool, metadata.files), ...imports.handlers };
   const runner = createJobRunner({ jobs: metadata.jobs, handlers, now, log: silentLog, pollMs: 20 });

@@ -1,6 +1,6 @@
 import type { Caller } from './access.ts';
 import { toJson } from './bytes.ts';
-import { dayMs, minuteMs } from './clock.ts';
+import { dayMs } from './clock.ts';
 import { fail, StowageError } from './errors.ts';
 import { fetchVideo, mayGoBetter } from './fetch-video.ts';
 import { advance, giveUp, type HeldImport, importJob, leaseJob, readLease } from './import-lease.ts';
@@ -39,14 +39,14 @@ const lost = Symbol('lost');
  * whoever runs it takes the import over. The row's version fences off the one before.
  */
 export function createVideoImports(options: ImportOptions): VideoImports {
-  const { metadata, access, presigned, intake, now, log, leaseMs = 15_000, retryMs = 2000 } = options;
+  const { metadata, access, openUploads, presigned, intake, now, log, leaseMs = 15_000, retryMs = 2000 } = options;
   const { uploads, jobs } = metadata;
   const places = createSemaphore(maxAtOnce);
   const running = new Map<string, Running>();
   let stopping = false;
 
   const checkOwner = async ({ owner }: Upload): Promise<void> => {
-    if (!(await access.isOwnerActive(owner))) {
+    if (!(await access.mayUpload(owner))) {
       throw fail('unauthorized', { message: 'The API key of this import was revoked or has expired.' });
     }
   };
@@ -144,12 +144,15 @@ export function createVideoImports(options: ImportOptions): VideoImports {
 
   return {
     async start(request, caller) {
-      await checkOpen(caller, options);
+      await openUploads.admit(caller.owner);
       const { upload, details } = await newImport({ request, caller, options });
       const lease = leaseJob({ uploadId: upload.id, version: upload.version, attempt: 2 }, now() + leaseMs);
       // The lease first: a row without one would never be taken up.
       await jobs.add([lease]);
-      await uploads.add(upload);
+      await openUploads.begin(upload, request.ip).catch(async (error: unknown) => {
+        await jobs.done([lease.id]);
+        throw error;
+      });
       if (!stopping) launch({ upload, lease, attempt: 1 });
       return { state: 'uploading', upload, details };
     },
@@ -160,14 +163,6 @@ export function createVideoImports(options: ImportOptions): VideoImports {
       await Promise.all([...running.values()].map(({ ended }) => ended));
     },
   };
-}
-
-async function checkOpen({ owner }: ImportCaller, { metadata, maxOpenImports }: ImportOptions): Promise<void> {
-  if ((await metadata.uploads.countOpen(owner, 'import')) < maxOpenImports) return;
-  throw fail('rate_limit_exceeded', {
-    message: `More than ${maxOpenImports} unfinished imports. Wait until some are done.`,
-    retryAfterMs: minuteMs,
-  });
 }
 
 interface NewImport {

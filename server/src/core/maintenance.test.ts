@@ -170,7 +170,15 @@ describe('reclaim', () => {
     });
   const add = (on: Node, bytes: IntakeResult) =>
     on.files.add({
-      ...{ bytes, filename: 'a.pdf', contentType: 'application/pdf', uploader: null, ip: null, givenOnce: true },
+      ...{
+        bytes,
+        filename: 'a.pdf',
+        contentType: 'application/pdf',
+        uploader: null,
+        promisedTo: world.caller.owner,
+        ip: null,
+        givenOnce: true,
+      },
       path: () => `${bytes.storageId}.pdf`,
     });
 

@@ -5,10 +5,12 @@ import { startsAsUtf8, withCharset } from './charset.ts';
 import { type ChunkedDetails, chunkedDetails, type NamingWishes } from './chunked-details.ts';
 import { ChunkedRefusal, type ChunkedUploadOptions, type Merged } from './chunked-types.ts';
 import { dayMs } from './clock.ts';
-import { fail } from './errors.ts';
+import { fail, isStowageError } from './errors.ts';
 import { isGivenOnce, nameCandidates } from './file-id.ts';
+import type { FileToAdd } from './files.ts';
 import { hashOfParts } from './hash.ts';
 import type { InFlight } from './in-flight.ts';
+import { deleteObjectJob } from './jobs.ts';
 import { joinLastChunk } from './join-last-chunk.ts';
 import type { Segment, Upload, UploadPart } from './metadata.ts';
 import { wait } from './pacer.ts';
@@ -101,7 +103,7 @@ async function makeFile(request: MergeRequest, upload: Upload, parts: readonly U
   const fullUrl = wishes.fullUrl ?? details.fullUrl ?? false;
   const mode = wishes.nameMode ?? details.nameMode ?? 'default';
   const id = uuidv7(options.now());
-  const stored = await options.files.add({
+  const file: FileToAdd = {
     id,
     bytes: { ...objects, storageId: uuidv7(options.now()), channel, sha256: null, pendingCleanup: [] },
     filename: details.filename,
@@ -114,8 +116,13 @@ async function makeFile(request: MergeRequest, upload: Upload, parts: readonly U
     }),
     givenOnce: isGivenOnce(mode),
     uploader: caller.token?.id ?? null,
+    promisedTo: caller.owner,
     ip: details.ip,
     upload: { id: upload.id, version: upload.version, result: { fileId: id, fullUrl } },
+  };
+  const stored = await options.files.add(file).catch(async (error: unknown) => {
+    if (isStowageError(error, 'unauthorized')) await giveUp(upload, objects, options);
+    throw error;
   });
   if (stored === undefined) return undefined;
   // Only how long the answer is remembered: without it, as long as the upload would have been.
@@ -123,6 +130,16 @@ async function makeFile(request: MergeRequest, upload: Upload, parts: readonly U
     .update(upload.id, upload.version + 1, { expiresAt: options.now() + rememberMs })
     .catch(() => undefined);
   return { stored, fullUrl };
+}
+
+/** The caller may not upload any more: nothing of it stays. */
+async function giveUp(
+  { id, version, channelId }: Upload,
+  { segments }: StoredObjects,
+  options: ChunkedUploadOptions,
+): Promise<void> {
+  const jobs = segments.map((segment) => deleteObjectJob(channelId, segment, options.now()));
+  await options.metadata.uploads.remove(id, version, jobs);
 }
 
 interface Collecting {

@@ -183,8 +183,26 @@ export interface UploadPart {
   readonly updatedAt: number;
 }
 
+/** How many open uploads an owner may have. */
+export interface OpenUploadLimit {
+  readonly max: number;
+  /** How many of them may have been begun from one network, and which one this is. */
+  readonly network?: { readonly name: string; readonly max: number };
+}
+
+export interface PartOptions {
+  /** Void once the part is written. */
+  readonly clearsJobs?: readonly string[];
+  /** Fails with `too_large` when all stored parts would have more bytes together: nothing is written. */
+  readonly maxBytes?: number;
+}
+
 export interface UploadStore {
-  add(upload: Upload): Promise<void>;
+  /**
+   * False when the owner has as many open uploads, of all kinds together, as `limit` allows: nothing is written. Exact, however many begin at once on
+   * however many nodes.
+   */
+  add(upload: Upload, limit?: OpenUploadLimit): Promise<boolean>;
   get(id: string): Promise<Upload | undefined>;
   /** Newest first. */
   list(query: {
@@ -207,10 +225,11 @@ export interface UploadStore {
    * undefined when the upload is not open: nothing written. A `pending` part never replaces a `stored` one (answers null, nothing written), and
    * a part is stored only over its own `pending` row, a stored row or none (else undefined, nothing written). A row with the same `storageId` is
    * replaced without being answered: its bytes are the ones to keep. Replacing a `stored` part of another attempt bumps the upload's version in the same transaction
-   * (so that a merge that has read the old one starts over); nothing else here does. `clearsJobs` are
-   * void once the part is written.
+   * (so that a merge that has read the old one starts over); nothing else here does.
    */
-  putPart(part: UploadPart, extendTo: number, clearsJobs?: readonly string[]): Promise<UploadPart | null | undefined>;
+  putPart(part: UploadPart, extendTo: number, options?: PartOptions): Promise<UploadPart | null | undefined>;
+  /** Bytes of the stored parts, that of this index left out. */
+  receivedBytes(uploadId: string, exceptIndex: number): Promise<number>;
   /** Ascending by index. */
   parts(uploadId: string): Promise<readonly UploadPart[]>;
   /** Removes the pending row of an attempt that failed; nothing when it has been replaced meanwhile. */
@@ -219,8 +238,8 @@ export interface UploadStore {
   remove(id: string, version: number, jobs: readonly NewJob[]): Promise<boolean>;
   /** Uploads of any state with `expiresAt` before `now`, oldest first. */
   expired(now: number, limit: number): Promise<readonly Upload[]>;
-  /** Open uploads of an owner and kind. */
-  countOpen(owner: string, kind: UploadKind): Promise<number>;
+  /** Open uploads of an owner, of all kinds. */
+  countOpen(owner: string): Promise<number>;
 }
 
 export type Permission = 'upload' | 'list' | 'delete' | 'manage';

@@ -1,47 +1,55 @@
-import { describe, expect, it } from 'vitest';
-import { createOpenUploadLimit } from './open-uploads.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { OpenUploadLimit, Upload } from './metadata.ts';
+import { createOpenUploads } from './open-uploads.ts';
 
-const create = (max: number) => {
-  const world = { open: 0, counted: 0, now: 0 };
-  const limit = createOpenUploadLimit({
-    max,
-    now: () => world.now,
-    count: async () => {
-      world.counted++;
-      return world.open;
+const upload = (owner: string) => ({ id: 'u', owner }) as Upload;
+
+let limits: OpenUploadLimit[];
+let open: number;
+let allowed: boolean;
+beforeEach(() => {
+  limits = [];
+  open = 0;
+  allowed = true;
+});
+
+const openUploads = createOpenUploads({
+  uploads: {
+    async add(_, limit) {
+      if (limit !== undefined) limits.push(limit);
+      return open < (limit?.max ?? 0);
     },
-  });
-  const start = async (): Promise<boolean> => {
-    const isAllowed = await limit.admits('owner');
-    if (isAllowed) world.open++;
-    return isAllowed;
-  };
-  return { world, start };
-};
+    countOpen: async () => open,
+  },
+  access: { mayUpload: async () => allowed },
+  max: 10,
+});
 
-describe('createOpenUploadLimit', () => {
-  it.each([1, 2, 3, 10, 1000])('lets exactly %i begin, and counts a few times only', async (max) => {
-    const { world, start } = create(max);
-    for (let index = 0; index < max; index++) expect(await start()).toBe(true);
-    expect(await start()).toBe(false);
-    expect(world.counted).toBeLessThan(3 + 2 * Math.log2(max));
-  });
-
-  it('lets one more begin when one has ended', async () => {
-    const { world, start } = create(2);
-    await start();
-    await start();
-    expect(await start()).toBe(false);
-    world.open--;
-    expect(await start()).toBe(true);
-    expect(await start()).toBe(false);
+describe('open uploads', () => {
+  it.each([
+    ['a token', 'token-id', '192.0.2.1', { max: 10 }],
+    ['the upload code', 'authCode', '192.0.2.1', { max: 100, network: { name: '192.0.2.1', max: 10 } }],
+    ['the upload code, by IPv6', 'authCode', '2001:db8:1:2::3', { max: 100, network: { name: '2001:db8:1::/48', max: 10 } }],
+    ['anybody', 'anonymous', '192.0.2.1', { max: 100, network: { name: '192.0.2.1', max: 10 } }],
+    ['anybody from nowhere', 'anonymous', null, { max: 100, network: { name: '', max: 10 } }],
+  ])('of %s have their limit', async (_, owner, ip, limit) => {
+    await openUploads.begin(upload(owner), ip);
+    expect(limits).toEqual([limit]);
   });
 
-  it('counts again after a while, for the sake of other nodes', async () => {
-    const { world, start } = create(100);
-    await start();
-    world.open = 100;
-    world.now += 5000;
-    expect(await start()).toBe(false);
+  it('that are too many are refused, before and after', async () => {
+    open = 10;
+    const refusal = { code: 'rate_limit_exceeded', retryAfterMs: 60_000 };
+    await expect(openUploads.admit('token-id')).rejects.toMatchObject(refusal);
+    await expect(openUploads.begin(upload('token-id'), null)).rejects.toMatchObject(refusal);
+    await openUploads.admit('authCode');
+    open = 100;
+    await expect(openUploads.admit('authCode')).rejects.toMatchObject(refusal);
+  });
+
+  it('are not begun by those who may not upload any more', async () => {
+    allowed = false;
+    await expect(openUploads.begin(upload('token-id'), null)).rejects.toMatchObject({ code: 'unauthorized' });
+    expect(limits).toEqual([]);
   });
 });

@@ -1,37 +1,53 @@
-import type { Clock } from './clock.ts';
+import { type Access, isShared } from './access.ts';
+import { minuteMs } from './clock.ts';
+import { fail, type StowageError } from './errors.ts';
+import type { MetadataStore, OpenUploadLimit, Upload } from './metadata.ts';
+import { networksOf } from './network.ts';
 
-export interface OpenUploadLimit {
-  /** Whether the owner may begin one more upload. */
-  admits(owner: string): Promise<boolean>;
+/** The one way in which uploads of any kind begin. */
+export interface OpenUploads {
+  /** Fails as `begin` would by now; to ask before work that would be in vain. */
+  admit(owner: string): Promise<void>;
+  /**
+   * Writes the row of an upload down. Fails with `rate_limit_exceeded` when its owner has too many unfinished ones, of all kinds together, and with `unauthorized` when the
+   * owner may not upload any more.
+   */
+  begin(upload: Upload, ip: string | null): Promise<void>;
 }
 
-export interface OpenUploadLimitOptions {
+export interface OpenUploadsOptions {
+  readonly uploads: Pick<MetadataStore['uploads'], 'add' | 'countOpen'>;
+  readonly access: Pick<Access, 'mayUpload'>;
+  /** Of one token, or of one network of an owner that is many people. */
   readonly max: number;
-  /** Counts the owner's open uploads, those of other nodes included. */
-  readonly count: (owner: string) => Promise<number>;
-  readonly now: Clock;
 }
-
-const validMs = 5000;
-const maxOwners = 10_000;
 
 /**
- * A limit that does not count at every start, as counting takes longer the more there are: after each count, half of what is left is given
- * out unseen. One node never exceeds the limit; several may for some seconds, together.
+ * Who has the upload code is one owner with all others who have it: it has this many times the room of a token, and no network of it more than a
+ * token. So one stranger who knows the code cannot keep the household out.
  */
-export function createOpenUploadLimit({ max, count, now }: OpenUploadLimitOptions): OpenUploadLimit {
-  const allowances = new Map<string, { left: number; readonly until: number }>();
+const sharedTimes = 10;
+
+export function createOpenUploads({ uploads, access, max }: OpenUploadsOptions): OpenUploads {
+  const maxOf = (owner: string): number => (isShared(owner) ? max * sharedTimes : max);
+  const limitOf = ({ owner }: Upload, ip: string | null): OpenUploadLimit => {
+    if (!isShared(owner)) return { max: maxOf(owner) };
+    const { near, wide } = networksOf(ip ?? '');
+    return { max: maxOf(owner), network: { name: wide ?? near, max } };
+  };
+  const tooMany = (): StowageError =>
+    fail('rate_limit_exceeded', {
+      message: `More than ${max} unfinished uploads. Complete or cancel some, or wait until they expire.`,
+      retryAfterMs: minuteMs,
+    });
+
   return {
-    async admits(owner) {
-      const allowance = allowances.get(owner);
-      if (allowance !== undefined && allowance.left > 0 && now() < allowance.until) {
-        allowance.left--;
-        return true;
-      }
-      const left = max - (await count(owner));
-      if (allowances.size >= maxOwners) allowances.clear();
-      allowances.set(owner, { left: Math.floor((left - 1) / 2), until: now() + validMs });
-      return left > 0;
+    async admit(owner) {
+      if ((await uploads.countOpen(owner)) >= maxOf(owner)) throw tooMany();
+    },
+    async begin(upload, ip) {
+      if (!(await access.mayUpload(upload.owner))) throw fail('unauthorized');
+      if (!(await uploads.add(upload, limitOf(upload, ip)))) throw tooMany();
     },
   };
 }

@@ -8,6 +8,7 @@ import type { Files } from './files.ts';
 import type { Intake } from './intake.ts';
 import type { Log } from './log.ts';
 import type { MetadataStore, StoredFile, Upload } from './metadata.ts';
+import type { OpenUploads } from './open-uploads.ts';
 import type { PresignedDetails } from './presigned-details.ts';
 import type { Prober } from './probe.ts';
 
@@ -55,14 +56,14 @@ export interface PresignedUploadOptions {
   readonly pool: ChannelPool;
   readonly intake: Intake;
   readonly files: Files;
-  readonly access: Pick<Access, 'isOwnerActive'>;
+  readonly access: Pick<Access, 'mayUpload'>;
   readonly prober: Prober;
   readonly digests: DigestService;
   readonly now: Clock;
   readonly log: Log;
   readonly urlTtlSeconds: number;
   readonly strictSize: boolean;
-  readonly maxOpenUploads: number;
+  readonly openUploads: OpenUploads;
   /** Media types that may become media. */
   readonly supportedTypes: readonly string[];
 }

@@ -2,7 +2,7 @@ import type { Caller } from './access.ts';
 import { toJson } from './bytes.ts';
 import type { PresignedUpload } from './channel.ts';
 import type { ConfiguredChannel } from './channel-pool.ts';
-import { dayMs, minuteMs } from './clock.ts';
+import { dayMs } from './clock.ts';
 import { completeUpload } from './complete-upload.ts';
 import { saysNothing } from './declared-type.ts';
 import { fail } from './errors.ts';
@@ -12,7 +12,6 @@ import type { Log } from './log.ts';
 import { essenceOf, extensionFor } from './media-types.ts';
 import type { NewJob, Upload } from './metadata.ts';
 import { newUpload } from './new-upload.ts';
-import { createOpenUploadLimit } from './open-uploads.ts';
 import {
   abortPresign,
   asReceived,
@@ -49,15 +48,10 @@ export interface PresignedUploads {
 }
 
 export function createPresignedUploads(options: PresignedUploadOptions): PresignedUploads {
-  const { metadata, pool, intake, files, access, now, log } = options;
+  const { metadata, pool, intake, files, access, openUploads, now, log } = options;
   const { uploads } = metadata;
   // Nodes whose clocks differ a little agree.
   const clockToleranceMs = Math.min(15_000, (options.urlTtlSeconds * 1000) / 60);
-  const openUploads = createOpenUploadLimit({
-    max: options.maxOpenUploads,
-    count: (owner) => uploads.countOpen(owner, 'presigned'),
-    now,
-  });
   const writers = new Map<string, Set<AbortController>>();
   const completing = new Map<string, Promise<Ready>>();
 
@@ -74,8 +68,10 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
   };
 
   const requireOwner = async ({ owner }: Upload): Promise<void> => {
-    if (await access.isOwnerActive(owner)) return;
-    throw fail('invalid_signature', { message: 'The API key of this upload was revoked or has expired.' });
+    if (await access.mayUpload(owner)) return;
+    throw fail('invalid_signature', {
+      message: 'The API key of this upload was revoked, has expired or may not upload any more.',
+    });
   };
 
   const accept = async (id: string, received: Received, cleared: readonly string[]): Promise<void> => {
@@ -104,12 +100,7 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
 
   return {
     async start(request, caller) {
-      if (!(await openUploads.admits(caller.owner))) {
-        throw fail('rate_limit_exceeded', {
-          message: `More than ${options.maxOpenUploads} unfinished uploads. Complete or delete some.`,
-          retryAfterMs: minuteMs,
-        });
-      }
+      await openUploads.admit(caller.owner);
       const id = uuidv7(now());
       const { channel, target, key } = await chooseTarget({
         request,
@@ -131,7 +122,7 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
         createdAt: now(),
         expiresAt: details.urlExpiresAt + graceMs,
       });
-      await uploads.add(upload);
+      await openUploads.begin(upload, request.ip);
       return { upload, details, channel, target };
     },
 

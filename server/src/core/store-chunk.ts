@@ -1,4 +1,5 @@
-import { type Json, toJson } from './bytes.ts';
+import { atMost } from './at-most.ts';
+import { type ByteSource, type Json, toJson } from './bytes.ts';
 import type { Multipart } from './channel.ts';
 import type { ConfiguredChannel } from './channel-pool.ts';
 import { chunkedDetails } from './chunked-details.ts';
@@ -55,11 +56,18 @@ async function storeOnce(job: ChunkJob): Promise<void> {
   const attempt = { ...job, storageId: uuidv7(now()) };
   if (!(await begin(attempt))) throw noSession();
   try {
-    await storeBytes(attempt);
+    await storeBytes({ ...attempt, input: { ...job.input, source: await withinRoom(job) } });
   } catch (error) {
     await metadata.uploads.dropPendingPart(job.upload.id, attempt.storageId);
     throw error;
   }
+}
+
+/** Fails as soon as all chunks together have more bytes than a file may have. */
+async function withinRoom({ input, upload, options }: ChunkJob): Promise<ByteSource> {
+  const { metadata, maxUploadBytes } = options;
+  const room = maxUploadBytes - (await metadata.uploads.receivedBytes(upload.id, input.index));
+  return atMost(input.source, room, maxUploadBytes);
 }
 
 /** Says that this chunk is coming; false when the upload takes none any more. */
@@ -76,12 +84,22 @@ function noSession(): ChunkedRefusal {
 
 async function writeDown(attempt: Attempt, { pendingCleanup, ...stored }: StoredChunk): Promise<void> {
   const { input, upload, options, storageId } = attempt;
-  const { metadata, pool, intake, now, ttlMs } = options;
+  const { metadata, pool, intake, access, now, ttlMs, maxUploadBytes } = options;
   const remove = (segments: readonly Segment[]): Promise<void> =>
     metadata.jobs.add(segments.map((segment) => deleteObjectJob(upload.channelId, segment, now())));
   const base = { uploadId: upload.id, index: input.index, storageId, updatedAt: now() };
+  const put = async () => {
+    // The bytes took their time to come in.
+    if (!(await access.mayUpload(upload.owner))) throw fail('unauthorized');
+    const limits = { clearsJobs: pendingCleanup, maxBytes: maxUploadBytes };
+    return metadata.uploads.putPart({ ...base, ...stored, state: 'stored' }, now() + ttlMs, limits);
+  };
   for (;;) {
-    const replaced = await metadata.uploads.putPart({ ...base, ...stored, state: 'stored' }, now() + ttlMs, pendingCleanup);
+    const replaced = await put().catch(async (error: unknown) => {
+      // What the caller is refused is removed; after anything else the part may be written down.
+      if (isStowageError(error, 'unauthorized') || isStowageError(error, 'too_large')) await remove(stored.segments);
+      throw error;
+    });
     if (replaced !== undefined) {
       if (replaced !== null) await remove(replaced.segments);
       return intake.settle({ channel: pool.byId(upload.channelId), segments: stored.segments });

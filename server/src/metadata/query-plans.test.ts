@@ -50,6 +50,7 @@ describe('query plans', () => {
     const file = newFile();
     const upload = newUpload();
     await store.uploads.add(upload);
+    await store.uploads.add(newUpload(), { max: 1, network: { name: 'x', max: 1 } });
     await store.files.add({ ...file, clearsJobs: ['x'], addsJobs: [newJob()] });
     await store.files.add({ ...file, file: { ...file.file, id: 'x' }, path: (attempt) => `${file.path(0)}${attempt || ''}` });
     await store.files.get(file.file.id);
@@ -72,7 +73,8 @@ describe('query plans', () => {
     await store.uploads.get(upload.id);
     await store.uploads.update(upload.id, 1, { details: 1 });
     await store.uploads.expired(1, 1);
-    await store.uploads.countOpen('x', 'chunked');
+    await store.uploads.countOpen('x');
+    await store.uploads.receivedBytes('x', 1);
     await store.uploads.parts('x');
     await store.uploads.dropPendingPart('x', 'x');
     await store.uploads.list({ kinds: ['import'], states: ['open'], owner: 'x', limit: 1, offset: 0 });

@@ -102,7 +102,7 @@ export function toUpload(row: UploadRow): Upload {
   };
 }
 
-export function uploadRow(upload: Upload): UploadRow {
+export function uploadRow(upload: Upload, network: string | null = null): UploadRow {
   return {
     id: upload.id,
     kind: upload.kind,
@@ -115,6 +115,8 @@ export function uploadRow(upload: Upload): UploadRow {
     result: toJson(upload.result),
     created_at: upload.createdAt,
     expires_at: upload.expiresAt,
+    network,
+    received_bytes: 0,
   };
 }
 

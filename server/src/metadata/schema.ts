@@ -95,6 +95,10 @@ export interface UploadRow {
   result: string;
   created_at: number;
   expires_at: number;
+  /** Where it was begun, for owners who are many people. */
+  network: string | null;
+  /** Sum of the stored parts. */
+  received_bytes: number;
 }
 
 export interface UploadPartRow {

@@ -1,3 +1,4 @@
+import { fail } from '../core/errors.ts';
 import type { UploadPart, UploadStore } from '../core/metadata.ts';
 import type { Context } from './context.ts';
 import type { JobQueries } from './job-queries.ts';
@@ -8,17 +9,20 @@ import { essential, first, run, statement, type Work } from './work.ts';
 export function partStore(
   { flavor, engine }: Context,
   jobs: JobQueries,
-): Pick<UploadStore, 'putPart' | 'parts' | 'dropPendingPart'> {
+): Pick<UploadStore, 'putPart' | 'parts' | 'receivedBytes' | 'dropPendingPart'> {
   const { db, lock } = flavor;
   type Key = { uploadId: string; index: number };
 
   const openUpload = statement((of: { id: string }) =>
-    lock(db.selectFrom('uploads').select(['id', 'expires_at']).where('id', '=', of.id).where('state', '=', 'open')),
+    lock(
+      db.selectFrom('uploads').select(['id', 'expires_at', 'received_bytes']).where('id', '=', of.id).where('state', '=', 'open'),
+    ),
   );
-  const change = statement((of: { id: string; expiresAt: number; versions: number }) =>
+  const received = statement((of: { id: string }) => db.selectFrom('uploads').select('received_bytes').where('id', '=', of.id));
+  const change = statement((of: { id: string; expiresAt: number; versions: number; bytes: number }) =>
     db
       .updateTable('uploads')
-      .set((row) => ({ expires_at: of.expiresAt, version: row('version', '+', of.versions) }))
+      .set((row) => ({ expires_at: of.expiresAt, version: row('version', '+', of.versions), received_bytes: of.bytes }))
       .where('id', '=', of.id),
   );
   const find = statement((of: Key) =>
@@ -50,15 +54,18 @@ export function partStore(
       .where('state', '=', 'pending'),
   );
 
-  function* follow(upload: Pick<UploadRow, 'id' | 'expires_at'>, replaced: UploadPart | null, extendTo: number): Work<void> {
+  type Row = Pick<UploadRow, 'id' | 'expires_at' | 'received_bytes'>;
+
+  function* follow(upload: Row, { replaced, bytes, extendTo }: Following): Work<void> {
     const expiresAt = Math.max(upload.expires_at, extendTo);
     // A merge that has read a stored part must notice that it is gone.
     const versions = replaced?.state === 'stored' ? 1 : 0;
-    if (versions > 0 || expiresAt > upload.expires_at) yield* run(change({ id: upload.id, expiresAt, versions }));
+    const isSame = versions === 0 && expiresAt === upload.expires_at && bytes === upload.received_bytes;
+    if (!isSame) yield* run(change({ id: upload.id, expiresAt, versions, bytes }));
   }
 
   return {
-    putPart(part, extendTo, clearsJobs = []) {
+    putPart(part, extendTo, { clearsJobs = [], maxBytes = Number.POSITIVE_INFINITY } = {}) {
       const { uploadId, index } = part;
       return engine.transact(function* () {
         const upload = yield* first(openUpload({ id: uploadId }));
@@ -66,11 +73,12 @@ export function partStore(
         const row = yield* first(find({ uploadId, index }));
         const old = row ? toPart(row) : null;
         if (old && !mayReplace(part, old)) return part.state === 'pending' ? null : undefined;
+        const bytes = sumWith(part, { old, sum: upload.received_bytes, maxBytes });
         yield* run(put(partRow(part)));
         yield* jobs.clear(clearsJobs);
         // The bytes of the same attempt are the ones to keep.
         const replaced = old?.storageId === part.storageId ? null : old;
-        yield* follow(upload, replaced, extendTo);
+        yield* follow(upload, { replaced, bytes, extendTo });
         return replaced;
       });
     },
@@ -79,10 +87,41 @@ export function partStore(
       return (await engine.read(list({ uploadId }))).map(toPart);
     },
 
+    async receivedBytes(uploadId, exceptIndex) {
+      const [[upload], [part]] = await Promise.all([
+        engine.read(received({ id: uploadId })),
+        engine.read(find({ uploadId, index: exceptIndex })),
+      ]);
+      return (upload?.received_bytes ?? 0) - storedBytes(part ?? null);
+    },
+
     async dropPendingPart(uploadId, storageId) {
       await engine.write(dropPending({ uploadId, storageId }), essential);
     },
   };
+}
+
+interface Following {
+  readonly replaced: UploadPart | null;
+  /** Of all stored parts, from now on. */
+  readonly bytes: number;
+  readonly extendTo: number;
+}
+
+interface Sum {
+  readonly old: UploadPart | null;
+  readonly sum: number;
+  readonly maxBytes: number;
+}
+
+function sumWith(part: UploadPart, { old, sum, maxBytes }: Sum): number {
+  const bytes = sum - storedBytes(old) + storedBytes(part);
+  if (part.state === 'stored' && bytes > maxBytes) throw fail('too_large', { details: { maxBytes } });
+  return bytes;
+}
+
+function storedBytes(part: Pick<UploadPart, 'state' | 'size'> | null): number {
+  return part?.state === 'stored' ? part.size : 0;
 }
 
 function mayReplace(part: UploadPart, old: UploadPart): boolean {

@@ -1,15 +1,15 @@
-import type { UploadPatch, UploadStore } from '../core/metadata.ts';
+import type { OpenUploadLimit, UploadPatch, UploadStore } from '../core/metadata.ts';
 import type { Context } from './context.ts';
 import type { JobQueries } from './job-queries.ts';
 import { toJson, toUpload, uploadRow } from './rows.ts';
 import type { UploadRow } from './schema.ts';
 import { partStore } from './upload-parts.ts';
 import { uploadUpdate } from './upload-update.ts';
-import { dynamic, essential, first, run, statement } from './work.ts';
+import { dynamic, essential, first, run, statement, type Work } from './work.ts';
 
 export function uploadStore(context: Context, jobs: JobQueries): UploadStore {
   const { engine, flavor } = context;
-  const { db, isIn } = flavor;
+  const { db, isIn, lockKey } = flavor;
   const insert = statement((row: UploadRow) =>
     db.insertInto('uploads').values({
       id: row.id,
@@ -23,6 +23,8 @@ export function uploadStore(context: Context, jobs: JobQueries): UploadStore {
       result: row.result,
       created_at: row.created_at,
       expires_at: row.expires_at,
+      network: row.network,
+      received_bytes: row.received_bytes,
     }),
   );
   const get = statement((of: { id: string }) => db.selectFrom('uploads').selectAll().where('id', '=', of.id));
@@ -33,14 +35,25 @@ export function uploadStore(context: Context, jobs: JobQueries): UploadStore {
   const expired = statement((of: { now: number; limit: number }) =>
     db.selectFrom('uploads').selectAll().where('expires_at', '<', of.now).orderBy('expires_at').orderBy('id').limit(of.limit),
   );
-  const countOpen = statement((of: { owner: string; kind: UploadRow['kind'] }) =>
+  const open = () =>
     db
       .selectFrom('uploads')
       .select((row) => row.fn.countAll<number>().as('count'))
-      .where('owner', '=', of.owner)
-      .where('kind', '=', of.kind)
-      .where('state', '=', 'open'),
+      // All of them: so that done ones, which are many, are not read.
+      .where('kind', 'in', ['presigned', 'chunked', 'direct', 'import'])
+      .where('state', '=', 'open');
+  const countOpen = statement((of: { owner: string }) => open().where('owner', '=', of.owner));
+  const countOfNetwork = statement((of: { owner: string; network: string }) =>
+    open().where('network', '=', of.network).where('owner', '=', of.owner),
   );
+
+  /** Whether one more upload would be too many. Others who ask wait until the transaction has ended. */
+  function* isFull(owner: string, { max, network }: OpenUploadLimit): Work<boolean> {
+    if (lockKey !== undefined) yield* run(dynamic(lockKey(`open uploads of ${owner}`)));
+    if (((yield* first(countOpen({ owner })))?.count ?? 0) >= max) return true;
+    if (network === undefined) return false;
+    return ((yield* first(countOfNetwork({ owner, network: network.name })))?.count ?? 0) >= network.max;
+  }
 
   const matching = ({ kinds, states, owner }: Pick<Parameters<UploadStore['list']>[0], 'kinds' | 'states' | 'owner'>) => {
     const query = db.selectFrom('uploads').where(isIn('kind', kinds)).where(isIn('state', states));
@@ -48,8 +61,12 @@ export function uploadStore(context: Context, jobs: JobQueries): UploadStore {
   };
 
   return {
-    async add(upload) {
-      await engine.write(insert({ ...uploadRow(upload) }));
+    async add(upload, limit) {
+      const row = uploadRow(upload, limit?.network?.name);
+      if (limit === undefined) return (await engine.write(insert(row))).changes > 0;
+      return engine.transact(function* () {
+        return !(yield* isFull(upload.owner, limit)) && (yield* run(insert(row))) > 0;
+      });
     },
 
     async get(id) {
@@ -86,8 +103,8 @@ export function uploadStore(context: Context, jobs: JobQueries): UploadStore {
       return (await engine.read(expired({ now, limit }))).map(toUpload);
     },
 
-    async countOpen(owner, kind) {
-      const [row] = await engine.read(countOpen({ owner, kind }));
+    async countOpen(owner) {
+      const [row] = await engine.read(countOpen({ owner }));
       return row?.count ?? 0;
     },
 

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { atMost } from '../../core/at-most.ts';
 import type { ByteSource } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
-import { atMost } from '../at-most.ts';
 import type { HttpDeps } from '../deps.ts';
 import { holdText } from '../held-text.ts';
 import { isMultipart } from '../multipart.ts';

@@ -1,9 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../core/access.ts';
+import { atMost } from '../../core/at-most.ts';
 import type { ByteSource } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
 import { createSpool, type Spool } from '../../core/spool.ts';
-import { atMost } from '../at-most.ts';
 import type { HttpDeps } from '../deps.ts';
 import type { FilePart, Form } from '../multipart-form.ts';
 import { requestSignal } from '../request-signal.ts';

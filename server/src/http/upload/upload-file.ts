@@ -1,10 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../core/access.ts';
+import { atMost } from '../../core/at-most.ts';
 import { fail } from '../../core/errors.ts';
 import { isGivenOnce, nameCandidates } from '../../core/file-id.ts';
 import type { IntakeResult } from '../../core/intake.ts';
 import type { StoredFile } from '../../core/metadata.ts';
-import { atMost } from '../at-most.ts';
 import { clientAddress } from '../client-address.ts';
 import type { HttpDeps } from '../deps.ts';
 import { holdText } from '../held-text.ts';
@@ -97,7 +97,16 @@ async function record({ stored, filename, naming, caller, ip, deps }: Recording)
   try {
     const uploader = caller.token?.id ?? null;
     const named = { filename, path, givenOnce: isGivenOnce(mode) };
-    const added = await deps.files.add({ bytes: stored, ...named, contentType, width, height, uploader, ip });
+    const added = await deps.files.add({
+      bytes: stored,
+      ...named,
+      contentType,
+      width,
+      height,
+      uploader,
+      promisedTo: caller.owner,
+      ip,
+    });
     if (added === undefined) throw fail('internal_error');
     return added;
   } catch (error) {

@@ -3,6 +3,7 @@ import type { Flavor } from '../flavor.ts';
 import { createTables } from './0001-create-tables.ts';
 import { spentPaths } from './0002-spent-paths.ts';
 import { scrubAndLeases } from './0003-scrub-and-leases.ts';
+import { uploadLimits } from './0004-upload-limits.ts';
 
 /** One step in the life of the schema. Never changed once released: what is wrong in it is put right by a later one. */
 export interface Migration {
@@ -11,4 +12,4 @@ export interface Migration {
 }
 
 /** In the order in which they run. */
-export const migrations: readonly Migration[] = [createTables, spentPaths, scrubAndLeases];
+export const migrations: readonly Migration[] = [createTables, spentPaths, scrubAndLeases, uploadLimits];

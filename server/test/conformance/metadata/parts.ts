@@ -176,4 +176,31 @@ export function partTests(nodes: () => Nodes): void {
       expect(await store.uploads.parts(upload.id)).toHaveLength(written.length);
     }
   });
+
+  it('adds the stored bytes up, and refuses what makes them too many', async () => {
+    const { store, other } = nodes();
+    const upload = await add();
+    const sum = (except = -1) => store.uploads.receivedBytes(upload.id, except);
+    const maxBytes = 100;
+    await store.uploads.putPart(pendingPart(upload, 0), 0, { maxBytes });
+    expect(await sum()).toBe(0);
+    const [first, last] = [storedPart(upload, 1, { size: 60 }), storedPart(upload, 2, { size: 40 })];
+    for (const part of [first, first, last]) await store.uploads.putPart(part, 0, { maxBytes });
+    expect([await sum(), await sum(1), await sum(2), await sum(7)]).toEqual([100, 40, 60, 100]);
+    await expect(other.uploads.putPart(storedPart(upload, 3, { size: 1 }), 0, { maxBytes })).rejects.toMatchObject({
+      code: 'too_large',
+    });
+    await expect(other.uploads.putPart(storedPart(upload, 1, { size: 61 }), 0, { maxBytes })).rejects.toThrow();
+    expect(await store.uploads.parts(upload.id)).toContainEqual(first);
+    await other.uploads.putPart(storedPart(upload, 1, { size: 10 }), 0, { maxBytes });
+    expect(await sum()).toBe(50);
+    const results = await atOnce(10, [store, other], (node, index) =>
+      node.uploads.putPart(storedPart(upload, 10 + index, { size: 10 }), 0, { maxBytes }).then(
+        () => 1,
+        () => 0,
+      ),
+    );
+    expect(results.reduce<number>((total, one) => total + one, 0)).toBe(5);
+    expect(await sum()).toBe(100);
+  });
 }

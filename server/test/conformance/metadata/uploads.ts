@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { Upload, UploadPatch } from '../../../src/core/metadata.ts';
+import type { MetadataStore, Upload, UploadPatch } from '../../../src/core/metadata.ts';
 import type { Nodes } from '../metadata.ts';
 import { atOnce, newId, newJob, newUpload, pendingPart, storedPart, times } from './fixtures.ts';
 
@@ -134,7 +134,7 @@ export function uploadTests(nodes: () => Nodes): void {
     expect(await uploads.expired(-100, 10)).toEqual([]);
   });
 
-  it('counts open uploads of an owner and kind', async () => {
+  it('counts open uploads of an owner, of every kind', async () => {
     const owner = newId();
     await Promise.all([
       add({ owner }),
@@ -144,7 +144,34 @@ export function uploadTests(nodes: () => Nodes): void {
       add({ owner, state: 'done' }),
       add(),
     ]);
-    expect(await nodes().store.uploads.countOpen(owner, 'chunked')).toBe(2);
-    expect(await nodes().store.uploads.countOpen(newId(), 'chunked')).toBe(0);
+    expect(await nodes().store.uploads.countOpen(owner)).toBe(3);
+    expect(await nodes().store.uploads.countOpen(newId())).toBe(0);
+  });
+
+  it('lets an owner have so many open ones of all kinds, exactly, on all nodes together', async () => {
+    const { store, other } = nodes();
+    const owner = newId();
+    await Promise.all([add({ owner, state: 'done' }), add({ owner, state: 'failed' }), add(), add({ owner })]);
+    const kinds = ['presigned', 'chunked', 'direct', 'import'] as const;
+    const begin = (node: MetadataStore, index: number) =>
+      node.uploads.add(newUpload({ owner, kind: kinds[index % 4] ?? 'import' }), { max: 10 });
+    const begun = await atOnce(40, [store, other], begin);
+    expect(begun.filter(Boolean)).toHaveLength(9);
+    expect(await store.uploads.countOpen(owner)).toBe(10);
+    const [one] = (await store.uploads.list({ kinds, states: ['open'], owner, limit: 1, offset: 0 })).items;
+    await store.uploads.update(one?.id ?? '', one?.version ?? 0, { state: 'done' });
+    expect([await begin(store, 0), await begin(other, 1)]).toEqual([true, false]);
+    expect(await store.uploads.add(newUpload({ owner }))).toBe(true);
+  });
+
+  it('lets each network have a share of them', async () => {
+    const { store, other } = nodes();
+    const owner = newId();
+    const begin = (name: string) => (node: MetadataStore) =>
+      node.uploads.add(newUpload({ owner }), { max: 5, network: { name, max: 3 } });
+    const begun = async (name: string) => (await atOnce(10, [store, other], begin(name))).filter(Boolean).length;
+    expect([await begun('a'), await begun('b'), await begun('c')]).toEqual([3, 2, 0]);
+    // The network of another owner is another's business.
+    expect(await store.uploads.add(newUpload(), { max: 1, network: { name: 'a', max: 1 } })).toBe(true);
   });
 }
