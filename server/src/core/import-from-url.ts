@@ -1,3 +1,4 @@
+import { fail } from './errors.ts';
 import { importImage } from './import-image.ts';
 import type { ImportCaller, ImportOptions, ImportRequest } from './import-types.ts';
 import { createVideoImports } from './import-video.ts';
@@ -21,6 +22,8 @@ export function createImports(options: ImportOptions): Imports {
   const videos = createVideoImports(options);
   return {
     async start(request, caller) {
+      // Nothing is fetched for a caller who has lost the right while the request came in.
+      if (!(await options.access.mayUpload(caller.owner))) throw fail('unauthorized');
       return (await importImage({ request, caller, options })) ?? (await videos.start(request, caller));
     },
     handlers: videos.handlers,

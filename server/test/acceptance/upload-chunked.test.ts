@@ -275,8 +275,8 @@ describe('refusals', () => {
     try {
       const upload = await initUpload(small, 2);
       expect((await putChunk(small, upload, 0, new Uint8Array(1001))).status).toBe(413);
-      for (const index of [0, 1]) expect((await putChunk(small, upload, index, new Uint8Array(600))).status).toBe(200);
-      expect((await mergeUpload(small, upload)).status).toBe(413);
+      expect((await putChunk(small, upload, 0, new Uint8Array(600))).status).toBe(200);
+      expect((await putChunk(small, upload, 1, new Uint8Array(600))).status).toBe(413);
       expect((await putChunk(small, upload, 1, new Uint8Array(400))).status).toBe(200);
       await srcOf(mergeUpload(small, upload));
     } finally {

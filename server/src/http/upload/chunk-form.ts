@@ -1,8 +1,10 @@
 import type { FastifyRequest } from 'fastify';
 import type { ChunkedStep } from '../../core/chunked-types.ts';
 import { fail } from '../../core/errors.ts';
+import { cleanFolder } from '../../core/folder.ts';
 import type { HttpDeps } from '../deps.ts';
 import type { Fields } from '../urlencoded-form.ts';
+import { boundedText } from './bounded-text.ts';
 import { queryOf, uploadOptions } from './query.ts';
 import { openForm } from './upload-file.ts';
 
@@ -24,11 +26,11 @@ export function readStep(request: FastifyRequest, fields: Fields, missing: strin
   if (!uploadId || !totalChunks || !originalFileName) throw fail('bad_request', { message: missing });
   const { nameMode, fullUrl, uploadFolder } = uploadOptions(queryOf(request.url), fields);
   return {
-    uploadId,
+    uploadId: boundedText(uploadId, 'uploadId', 'type'),
     totalChunks: wholeNumber(totalChunks),
-    filename: originalFileName,
+    filename: boundedText(originalFileName, 'originalFileName', 'name'),
     nameMode,
     fullUrl,
-    folder: uploadFolder,
+    folder: uploadFolder && cleanFolder(uploadFolder),
   };
 }

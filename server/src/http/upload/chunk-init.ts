@@ -1,8 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../core/access.ts';
 import { fail } from '../../core/errors.ts';
+import { cleanFolder } from '../../core/folder.ts';
 import { clientAddress } from '../client-address.ts';
 import type { HttpDeps } from '../deps.ts';
+import { boundedText } from './bounded-text.ts';
 import { chunkError } from './chunk-errors.ts';
 import { readFields, wholeNumber } from './chunk-form.ts';
 import { queryOf, uploadOptions } from './query.ts';
@@ -23,12 +25,12 @@ export async function initChunked(
   try {
     const upload = await deps.chunked.init(
       {
-        filename: originalFileName,
-        contentType: originalFileType || 'application/octet-stream',
+        filename: boundedText(originalFileName, 'originalFileName', 'name'),
+        contentType: boundedText(originalFileType, 'originalFileType', 'type') || 'application/octet-stream',
         totalChunks: wholeNumber(totalChunks),
         choice: { group: options.uploadChannel, name: options.channelName, fallback: options.autoRetry },
         ip: clientAddress(request.raw, deps.settings.trustProxy),
-        folder: options.uploadFolder,
+        folder: options.uploadFolder && cleanFolder(options.uploadFolder),
         nameMode: options.nameMode,
         fullUrl: options.fullUrl,
       },

@@ -8,6 +8,7 @@ import type { HttpDeps } from '../deps.ts';
 import type { FilePart, Form } from '../multipart-form.ts';
 import { requestSignal } from '../request-signal.ts';
 import type { Fields } from '../urlencoded-form.ts';
+import { boundedText } from './bounded-text.ts';
 import { chunkError } from './chunk-errors.ts';
 import { readStep, wholeNumber } from './chunk-form.ts';
 import { openForm } from './upload-file.ts';
@@ -30,6 +31,7 @@ export async function putChunk(
     // An empty type is what browsers send for files they do not know.
     if (form.fields.chunkIndex === undefined || form.fields.originalFileType === undefined)
       throw fail('bad_request', { message: missing });
+    boundedText(form.fields.originalFileType, 'originalFileType', 'type');
     const index = wholeNumber(form.fields.chunkIndex);
     const source = body?.follow() ?? bounded(file.body, deps);
     await deps.chunked.put({ ...step, index, source, signal: requestSignal(request.raw) }, caller);

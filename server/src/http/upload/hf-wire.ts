@@ -3,6 +3,7 @@ import type { DirectCommit, DirectRequest } from '../../core/direct-upload.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
 import type { HttpDeps } from '../deps.ts';
 import { toError } from '../to-error.ts';
+import { boundedText } from './bounded-text.ts';
 import { nameModeOf } from './query.ts';
 
 type Body = Readonly<Record<string, unknown>>;
@@ -18,8 +19,8 @@ export function readDirectRequest(body: Body): Omit<DirectRequest, 'ip'> {
   }
   if (!Number.isSafeInteger(size)) throw fail('bad_request', { message: 'fileSize must be a whole number' });
   return {
-    filename: fileName,
-    contentType: text(body.fileType) ?? 'application/octet-stream',
+    filename: boundedText(fileName, 'fileName', 'name'),
+    contentType: boundedText(text(body.fileType) ?? 'application/octet-stream', 'fileType', 'type'),
     size,
     sha256: hexDigest(sha256),
     sample: Buffer.from(fileSample, 'base64').subarray(0, sampleBytes),
