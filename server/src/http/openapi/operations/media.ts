@@ -101,7 +101,7 @@ export const mediaOperations: readonly Operation[] = [
         {
           code: 'rate_limit_exceeded',
           as: 'unfinished',
-          message: 'More than 1000 unfinished uploads. Complete or delete some.',
+          message: 'More than 1000 unfinished uploads. Complete or cancel some, or wait until they expire.',
           retryAfterMs: 60_000,
         },
         'channel_unavailable',

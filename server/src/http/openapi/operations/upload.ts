@@ -51,7 +51,8 @@ export const uploadOperations: readonly Operation[] = [
 | \`chunked=true&merge=true\` | joins the chunks to a file | those without \`file\` and \`chunkIndex\` |
 | \`cleanup=true\` | gives a chunked upload up | \`uploadId\`, here or in the query |
 
-Chunks may come in any order, in parallel, and again. A merge that fails keeps the chunks: send what is missing and merge again. A 200 means that the bytes are stored.
+Chunks may come in any order, in parallel, and again. A merge that fails keeps the chunks: send what is missing and merge again. \`originalFileName\` has at most 1024 bytes, \`originalFileType\` 255, and all chunks together at most what a file may have (413 as soon as one is too much).
+A caller with too many unfinished uploads gets 429; see \`media.maxOpenUploads\`. A token that is revoked while a body comes in gets 401, and nothing of it is kept. A 200 means that the bytes are stored.
 
 The other query parameters may also be form fields; the query counts first. Unknown parameters are ignored, any method does the same.`,
     access: 'upload',
