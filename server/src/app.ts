@@ -23,6 +23,7 @@ import type { MetadataStore } from './core/metadata.ts';
 import { createOpenUploads } from './core/open-uploads.ts';
 import { createPresignedUploads } from './core/presigned-upload.ts';
 import { createSafeFetch } from './core/safe-fetch/safe-fetch.ts';
+import { createScrubber } from './core/scrub/scrubber.ts';
 import { prepareDataFolder } from './data-folder.ts';
 import type { HttpSettings } from './http/deps.ts';
 import { supportedTypes } from './http/media/media-types.ts';
@@ -60,7 +61,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   });
   await metadata.migrate();
 
-  const metrics = createMetrics(() => metadata.jobs.count());
+  const metrics = createMetrics({ pendingJobs: metadata.jobs.count, brokenReplicas: metadata.replicas.countBroken });
   const { imageChannel: image, videoChannel: video, documentChannel: document } = config.routing;
   const pool = createChannelPool({
     channels: await buildChannels({ config, metadata, metrics, log, now }),
@@ -119,6 +120,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     direct: direct.removeExpired,
   };
   const maintenance = createMaintenance({ metadata, pool, removeExpired, alsoSweep: chunked.sweepKept, now, log });
+  const scrubber = createScrubber({ metadata, pool, spoolFolder, now, log, ...config.scrub, onLook: metrics.scrubbed });
 
   let ready = true;
   const http = createHttpServer({
@@ -136,13 +138,14 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
       await maintenance.reclaim();
       jobs.start();
       maintenance.start();
+      scrubber.start();
     },
     async stop() {
       ready = false;
       await delay(config.shutdownDelaySeconds * 1000);
       await closeGracefully(http, config.shutdownGraceSeconds * 1000);
       await jobs.stop();
-      await Promise.all([imports.stop(), maintenance.stop()]);
+      await Promise.all([imports.stop(), maintenance.stop(), scrubber.stop()]);
       await digests.close();
       await Promise.all(pool.all().map(({ channel }) => channel.close?.()));
       await rateLimiter.close?.();

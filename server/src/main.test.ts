@@ -17,7 +17,7 @@ it.each(['version', '--version'])('%s says which it is', (name) => {
 it.each(['help', '--help', '-h'])('%s lists the commands', (name) => {
   const { status, stdout } = run(name);
   expect(status).toBe(0);
-  for (const command of ['serve', 'token', 'migrate', 'backup', 'restore', 'doctor', 'health', 'version'])
+  for (const command of ['serve', 'token', 'migrate', 'backup', 'restore', 'scrub', 'doctor', 'health', 'version'])
     expect(stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
 });
 

@@ -15,6 +15,7 @@ const commands: Readonly<Record<string, Command>> = {
   migrate: async () => (await import('./commands/migrate.ts')).migrate(),
   backup: async (args) => (await import('./commands/backup.ts')).backup(args),
   restore: async (args) => (await import('./commands/restore.ts')).restore(args),
+  scrub: async (args) => (await import('./commands/scrub.ts')).scrub(args),
   doctor: async () => (await import('./commands/doctor.ts')).doctor(),
   health: async () => (await import('./commands/health.ts')).health(),
   version,
@@ -28,6 +29,7 @@ const usage = `Usage: stowage <command>
   migrate    bring the database up to date
   backup     copy the library to a folder, also while the server runs
   restore    bring a backup into an empty data folder
+  scrub      compare stored files with their hashes, find what is lost or left over
   doctor     check runtime, data folder, database and channels
   health     ask the running server whether it lives, for health checks
   version    say which version this is

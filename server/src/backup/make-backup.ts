@@ -4,6 +4,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import type { Config } from '../config.ts';
 import { fail } from '../core/errors.ts';
 import type { MetadataStore } from '../core/metadata.ts';
+import { type NamedObject, objectsOfFiles, objectsOfUploads } from '../core/named-objects.ts';
 import { uuidv7 } from '../core/uuid.ts';
 import { openSnapshot, snapshotSqlite } from '../metadata/sqlite-snapshot.ts';
 import { backUpObject, type CopyOutcome } from './copy-objects.ts';
@@ -23,7 +24,6 @@ import {
   readManifest,
   writeManifest,
 } from './manifest.ts';
-import { type NamedObject, objectsOfFiles, objectsOfUploads } from './named-objects.ts';
 
 export interface BackupOptions {
   readonly config: Config;

@@ -71,6 +71,10 @@ export function size(): Kind<number> {
   };
 }
 
+export function sizeOrZero(): Kind<number> {
+  return { ...size(), schema: z.preprocess(parseSize, z.int().min(0)) };
+}
+
 export function flag(): Kind<boolean> {
   return { schema: z.preprocess(parseFlag, z.boolean()), expected: 'true or false' };
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { choice, flag, httpUrl, list, objects, size, text, trustProxy, whole } from './kinds.ts';
+import { choice, flag, httpUrl, list, objects, size, sizeOrZero, text, trustProxy, whole } from './kinds.ts';
 import { optional, setting } from './setting.ts';
 
 const MIB = 2 ** 20;
@@ -123,6 +123,18 @@ export const schema = z.strictObject({
       default: 120,
       description:
         'Seconds without a byte of an upload, or without a byte taken by a reader, after which a connection is closed. There is no minimum speed.',
+    }),
+  }),
+
+  scrub: z.strictObject({
+    bytesPerSecond: setting(sizeOrZero(), {
+      default: 4 * MIB,
+      description: 'How fast stored files are read in the background to compare them with their hashes; 0 turns it off.',
+    }),
+    everyDays: setting(whole(1, 3650), { default: 30, description: 'Days from the start of one such round to the next.' }),
+    remote: setting(flag(), {
+      default: false,
+      description: 'Whether remote channels are read as well, which costs their traffic.',
     }),
   }),
 

@@ -53,6 +53,15 @@ export interface Channel {
   settle?(ref: Ref): Promise<void>;
   unsettled?(): AsyncIterable<{ readonly ref: Ref; readonly key: string }>;
 
+  /**
+   * Bytes that `get` would return, without opening the object: for stores that tell it in no time (local disk), so that a loss shows before the first byte of an
+   * answer. Rejects with `not_found`.
+   */
+  size?(ref: Ref): Promise<number>;
+
+  /** Every object of the store that `settle` has confirmed, to find those that no row knows. */
+  list?(): AsyncIterable<ListedObject>;
+
   readonly multipart?: Multipart;
   readonly presign?: Presign;
   readonly direct?: DirectUpload;
@@ -62,6 +71,12 @@ export interface Channel {
 
   /** Lets go of sockets and timers. */
   close?(): Promise<void>;
+}
+
+export interface ListedObject {
+  readonly ref: Ref;
+  readonly size: number;
+  readonly storedAt: number;
 }
 
 /** What the driver wrote to find the bytes again; stored verbatim, meaningful to that driver only, free of secrets. */

@@ -27,6 +27,7 @@ const codes = {
   internal_error: [500, true, 'Something went wrong on our side.'],
   not_implemented: [501, false, 'This is not available on this server.'],
   service_unavailable: [503, true, 'The service is not available at the moment.'],
+  content_damaged: [500, false, 'The stored bytes of this file are damaged.'],
   disk_full: [507, true, 'The server has no space left for this file.'],
   // Media API
   invalid_signature: [403, false, 'The upload URL is not valid.'],

@@ -38,6 +38,11 @@ export function hashOfParts(hashes: readonly string[]): string {
   return `${hashOf(Buffer.from(hashes.join(''), 'hex'))}-${hashes.length}`;
 }
 
+/** Whether a stored hash is that of the bytes themselves: some stores' own multipart and direct uploads leave none that can be compared. */
+export function isContentHash(hash: string): boolean {
+  return /^[0-9a-f]{64}$/.test(hash);
+}
+
 /** What went through `hashing`: `size` in bytes, `hash` as hex BLAKE3. */
 export interface HashResult {
   readonly size: number;

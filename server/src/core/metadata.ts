@@ -374,10 +374,20 @@ export interface ReplicaStore {
   /** Notes what was found. Answers how many of the replicas are still there. */
   mark(findings: readonly ReplicaFinding[]): Promise<number>;
   /**
-   * Puts new objects in the place of `old` and calls the replica `ok`, adding `jobs` in the same transaction. False when the row is gone or has other
-   * objects by now: nothing is written.
+   * Puts new objects in the place of those of `old` and calls the replica `ok`, adding and clearing jobs in the same transaction. False when the row is
+   * gone or has other objects by now: nothing is written.
    */
-  replace(old: Replica, segments: readonly Segment[], verifiedAt: number, jobs: readonly NewJob[]): Promise<boolean>;
+  replace(
+    old: Replica,
+    replacement: {
+      readonly segments: readonly Segment[];
+      readonly verifiedAt: number;
+      readonly addsJobs: readonly NewJob[];
+      readonly clearsJobs: readonly string[];
+    },
+  ): Promise<boolean>;
+  /** Of the files that consist of a blob. */
+  pathsOf(blobId: string): Promise<readonly string[]>;
   /** How many are not `ok`. */
   countBroken(): Promise<number>;
 }

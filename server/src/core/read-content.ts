@@ -1,7 +1,7 @@
 import type { ByteRange, ByteSource } from './bytes.ts';
 import type { Channel, GetResult } from './channel.ts';
 import type { ChannelPool } from './channel-pool.ts';
-import { fail, isStowageError } from './errors.ts';
+import { fail, isStowageError, type StowageError } from './errors.ts';
 import type { Replica, Segment, StoredFile } from './metadata.ts';
 import { isPassing } from './retry.ts';
 import { noteTurnover } from './turnover.ts';
@@ -12,8 +12,8 @@ export interface ReadOptions {
 }
 
 /**
- * Opens the bytes of a file, or a range of them (inside the file), from the first replica that answers. Rejects with the last replica's error
- * before the first byte; a segment that breaks off midway is taken up again where it stopped.
+ * Opens the bytes of a file, or a range of them (inside the file), from the first replica that answers; those that were missing when they were looked at last come last,
+ * damaged ones never. Rejects with the last replica's error before the first byte; a segment that breaks off midway is taken up again where it stopped.
  */
 export async function openContent(
   pool: ChannelPool,
@@ -21,8 +21,7 @@ export async function openContent(
   options: ReadOptions,
 ): Promise<GetResult> {
   let lastError: unknown;
-  for (const replica of stored.replicas) {
-    if (replica.state !== 'ok') continue;
+  for (const replica of inOrder(stored.replicas)) {
     try {
       return await openReplica(pool.byId(replica.channelId).channel, replica, options);
     } catch (error) {
@@ -30,11 +29,21 @@ export async function openContent(
       lastError = error;
     }
   }
-  if (lastError === undefined) throw fail('channel_unavailable', { message: 'No storage channel holds this file.' });
+  if (lastError === undefined) throw nothingToRead(stored.replicas);
   // The library promises the file, so its loss on the channel is the server's trouble, not a wrong address.
   throw isStowageError(lastError, 'not_found')
     ? fail('channel_unavailable', { message: 'The storage channel has lost this file.', cause: lastError })
     : lastError;
+}
+
+function inOrder(replicas: readonly Replica[]): readonly Replica[] {
+  const inState = (state: Replica['state']) => replicas.filter((replica) => replica.state === state);
+  return [...inState('ok'), ...inState('missing')];
+}
+
+function nothingToRead(replicas: readonly Replica[]): StowageError {
+  if (replicas.length > 0) return fail('content_damaged');
+  return fail('channel_unavailable', { message: 'No storage channel holds this file.' });
 }
 
 interface Piece {
@@ -53,9 +62,26 @@ export async function openReplica(
   const size = pieces.reduce((sum, piece) => sum + piece.size, 0);
   const [first, ...rest] = pieces;
   if (first === undefined) return { stream: empty(), size: 0 };
+  await assertThere(channel, rest);
   const opened = await openPiece(channel, first, signal);
   if (rest.length === 0 && !channel.remote) return opened;
   return { stream: joinPieces({ channel, first: opened, pieces, signal }), size };
+}
+
+const looksAtOnce = 32;
+
+/** Before the first byte goes out, where the store can tell at once: afterwards a lost segment could only end in a cut connection. */
+async function assertThere(channel: Channel, pieces: readonly Piece[]): Promise<void> {
+  if (channel.size === undefined) return;
+  for (let at = 0; at < pieces.length; at += looksAtOnce) {
+    await Promise.all(pieces.slice(at, at + looksAtOnce).map(({ segment }) => assertSize(channel, segment)));
+  }
+}
+
+async function assertSize(channel: Channel, { ref, size }: Segment): Promise<void> {
+  const found = await channel.size?.(ref);
+  if (found !== size)
+    throw fail('channel_unavailable', { message: `The storage backend holds ${found} bytes instead of ${size}.` });
 }
 
 function cutPieces(segments: readonly Segment[], range: ByteRange | undefined): readonly Piece[] {

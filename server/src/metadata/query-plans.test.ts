@@ -63,7 +63,8 @@ describe('query plans', () => {
     await store.replicas.page({ channelIds: [channelId], after: { blobId, channelId }, limit: 1 });
     const [replica] = await store.replicas.ofBlob(blobId);
     await store.replicas.mark([{ blobId, channelId, state: 'damaged', verifiedAt: 1 }]);
-    if (replica) await store.replicas.replace(replica, segments, 1, []);
+    if (replica) await store.replicas.replace(replica, { segments, verifiedAt: 1, addsJobs: [], clearsJobs: [] });
+    await store.replicas.pathsOf(blobId);
     await store.replicas.countBroken();
     await store.leases.take({ name: 'x', owner: 'x', now: 0, until: 1 });
     await store.leases.isHeld('x', 0);

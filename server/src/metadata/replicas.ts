@@ -38,6 +38,7 @@ export function replicaStore({ flavor, engine }: Context, jobs: JobQueries): Rep
       .where('channel_id', '=', of.channelId)
       .where('segments', '=', of.old),
   );
+  const paths = statement((of: { id: string }) => db.selectFrom('files').select('path').where('blob_id', '=', of.id));
   // Literally as in the index, which SQLite takes for no other condition.
   const broken = statement(() =>
     db
@@ -65,14 +66,17 @@ export function replicaStore({ flavor, engine }: Context, jobs: JobQueries): Rep
       });
     },
 
-    replace({ blobId, channelId, segments: old }, segments, verifiedAt, adds) {
+    replace({ blobId, channelId, segments: old }, { segments, verifiedAt, addsJobs, clearsJobs }) {
       return engine.transact(function* () {
         const values = { blobId, channelId, old: toJson(old), segments: toJson(segments), verifiedAt };
         if ((yield* run(replace(values))) === 0) return false;
-        yield* jobs.add(adds);
+        yield* jobs.add(addsJobs);
+        yield* jobs.clear(clearsJobs);
         return true;
       });
     },
+
+    pathsOf: async (id) => (await engine.read(paths({ id }))).map(({ path }) => path),
 
     async countBroken() {
       const [row] = await engine.read(broken({}));

@@ -15,6 +15,13 @@ export interface Metrics {
   }): void;
   /** 0 closed, 1 half open, 2 open. */
   circuit(channel: string, state: 'closed' | 'half_open' | 'open'): void;
+  /** A stored copy was read and compared. */
+  scrubbed(sample: {
+    readonly channel: string;
+    readonly verdict: string;
+    readonly isRepaired: boolean;
+    readonly bytes: number;
+  }): void;
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
@@ -30,8 +37,14 @@ async function soon<T>(work: Promise<T>): Promise<T | undefined> {
   return Promise.race([work.catch(() => undefined), late.promise]).finally(() => clearTimeout(timer));
 }
 
-/** Prometheus metrics of this process, in a registry of their own. `pendingJobs` is asked at each look, and left out when it fails. */
-export function createMetrics(pendingJobs: () => Promise<number>): Metrics {
+/** What is counted when metrics are asked for. */
+export interface Counts {
+  readonly pendingJobs: () => Promise<number>;
+  readonly brokenReplicas: () => Promise<number>;
+}
+
+/** Prometheus metrics of this process, in a registry of their own. Counts that fail are left out. */
+export function createMetrics({ pendingJobs, brokenReplicas }: Counts): Metrics {
   const registers = [new Registry()];
   const [registry] = registers;
   collectDefaultMetrics({ ...(registry && { register: registry }) });
@@ -61,19 +74,52 @@ export function createMetrics(pendingJobs: () => Promise<number>): Metrics {
     labelNames: ['channel'],
     registers,
   });
-  new Gauge({
-    name: 'stowage_jobs_pending',
-    help: 'Jobs that are not done yet, such as deletions that a backend has not confirmed.',
+  /** Left out when it cannot be counted soon: without the database all else must be seen all the more. */
+  const countWhenAsked = (name: string, help: string, count: () => Promise<number>): void => {
+    new Gauge({
+      ...{ name, help, registers },
+      async collect() {
+        const value = await soon(count());
+        if (value === undefined) this.remove();
+        else this.set(value);
+      },
+    });
+  };
+  countWhenAsked(
+    'stowage_jobs_pending',
+    'Jobs that are not done yet, such as deletions that a backend has not confirmed.',
+    pendingJobs,
+  );
+  countWhenAsked(
+    'stowage_replicas_broken',
+    'Stored copies that were damaged or missing when they were looked at last.',
+    brokenReplicas,
+  );
+  const scrubbedReplicas = new Counter({
+    name: 'stowage_scrub_replicas_total',
+    help: 'Stored copies that were read and compared with their hash, by what was found.',
+    labelNames: ['channel', 'verdict'],
     registers,
-    async collect() {
-      // Without the database all else must be seen all the more.
-      const count = await soon(pendingJobs());
-      if (count === undefined) this.remove();
-      else this.set(count);
-    },
+  });
+  const scrubbedBytes = new Counter({
+    name: 'stowage_scrub_bytes_total',
+    help: 'Bytes read to compare stored copies with their hashes.',
+    labelNames: ['channel'],
+    registers,
+  });
+  const repairs = new Counter({
+    name: 'stowage_scrub_repairs_total',
+    help: 'Damaged or missing copies that were replaced from another one.',
+    labelNames: ['channel'],
+    registers,
   });
 
   return {
+    scrubbed({ channel, verdict, isRepaired, bytes }) {
+      scrubbedReplicas.inc({ channel, verdict });
+      scrubbedBytes.inc({ channel }, bytes);
+      if (isRepaired) repairs.inc({ channel });
+    },
     request({ method, route, status, durationMs }) {
       requests.observe({ method, route, status: String(status) }, durationMs / 1000);
     },

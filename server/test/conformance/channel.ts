@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { getCases } from './channel/get-cases.ts';
+import { listCases } from './channel/list-cases.ts';
 import { multipartCases } from './channel/multipart-cases.ts';
 import { presignCases } from './channel/presign-cases.ts';
 import { putCases } from './channel/put-cases.ts';
@@ -13,7 +14,7 @@ import {
 
 export type { ChannelConformanceOptions } from './channel/subject.ts';
 
-const cases: readonly ChannelCase[] = [...putCases, ...getCases, ...multipartCases, ...presignCases];
+const cases: readonly ChannelCase[] = [...putCases, ...getCases, ...listCases, ...multipartCases, ...presignCases];
 
 /**
  * The promises of `core/channel.ts` as tests, against one channel that `create` makes once for all cases. Cases of abilities

@@ -10,10 +10,11 @@ import { createBlocks } from './blocks.ts';
 import { checkDisk } from './check.ts';
 import { createFolders, syncFolder } from './folders.ts';
 import { io, ioSync, unlessMissing } from './io.ts';
+import { listObjects } from './list.ts';
 import { createMarks } from './marks.ts';
 import { pathOf } from './names.ts';
 import { createQuickDisk } from './quick-disk.ts';
-import { createWarm, hasLinkedParent, readObject } from './read.ts';
+import { createWarm, hasLinkedParent, readObject, sizeOf } from './read.ts';
 import { createSpace } from './space.ts';
 import { write } from './write.ts';
 
@@ -92,6 +93,14 @@ export function createLocalChannel(settings: z.infer<typeof settingsSchema>, { d
       }
     },
     unsettled: () => marks.unsettled(),
+    size: async (ref) => {
+      const path = pathOf(ref);
+      if (path === undefined) {
+        throw fail('not_found');
+      }
+      return sizeOf(join(objects, path));
+    },
+    list: () => listObjects(objects),
     close: async () => {
       folders.close();
       marks.close();

@@ -1,4 +1,17 @@
-import { closeSync, constants, existsSync, fstatSync, lstatSync, open, openSync, read, readlinkSync, readSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  lstat,
+  lstatSync,
+  open,
+  openSync,
+  read,
+  readlinkSync,
+  readSync,
+  type Stats,
+} from 'node:fs';
 import { dirname } from 'node:path';
 import type { ByteBudget } from '../../core/byte-budget.ts';
 import type { ByteRange, ByteSource } from '../../core/bytes.ts';
@@ -79,8 +92,23 @@ async function openObject(file: string, disk: QuickDisk | undefined): Promise<nu
       ? await io<number>((done) => open(file, readOnly, done))
       : disk.time(() => ioSync(() => openSync(file, readOnly)));
   } catch (error) {
-    throw ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes(errnoOf(error) ?? '') ? fail('not_found', { cause: error }) : error;
+    throw isGone(error) ? fail('not_found', { cause: error }) : error;
   }
+}
+
+/** As an open would find it. */
+export async function sizeOf(file: string): Promise<number> {
+  const stat = await io<Stats>((done) => lstat(file, done)).catch((error: unknown) => {
+    throw isGone(error) ? fail('not_found', { cause: error }) : error;
+  });
+  if (!stat.isFile() || hasLinkedParent(file)) {
+    throw fail('not_found');
+  }
+  return stat.size;
+}
+
+function isGone(error: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes(errnoOf(error) ?? '');
 }
 
 /** No fs call waits for the disk here: the inode came with the open. */

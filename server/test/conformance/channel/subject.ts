@@ -26,7 +26,7 @@ export interface ChannelConformanceOptions {
 /** One case of the suite. `needs` names the ability without which the case does not apply. */
 export interface ChannelCase {
   readonly name: string;
-  readonly needs?: 'locate' | 'settle' | 'multipart' | 'presign';
+  readonly needs?: 'locate' | 'settle' | 'size' | 'list' | 'multipart' | 'presign';
   run(subject: Subject): Promise<void>;
 }
 

@@ -72,10 +72,14 @@ export function replicaTests(nodes: () => Nodes): void {
     if (old === undefined) throw new Error('No replica');
     await store.replicas.mark([{ ...old, state: 'damaged', verifiedAt: 1 }]);
     const job = newJob({ kind: newId() });
-    const segments = [{ ref: { key: 'new' }, size: 1000, hash: 'x' }];
-    expect(await store.replicas.replace(old, segments, 9, [job])).toBe(true);
-    expect(await other.replicas.ofBlob(old.blobId)).toEqual([{ ...old, segments }]);
-    expect(await other.replicas.replace(old, [], 10, [newJob({ kind: job.kind })])).toBe(false);
+    const obsolete = newJob({ kind: job.kind });
+    await store.jobs.add([obsolete]);
+    const replacement = { segments: [{ ref: { key: 'new' }, size: 1000, hash: 'x' }], verifiedAt: 9, addsJobs: [job] };
+    expect(await store.replicas.replace(old, { ...replacement, clearsJobs: [obsolete.id] })).toBe(true);
+    expect(await other.replicas.ofBlob(old.blobId)).toEqual([{ ...old, segments: replacement.segments }]);
+    const again = { ...replacement, segments: [], addsJobs: [newJob({ kind: job.kind })], clearsJobs: [job.id] };
+    expect(await other.replicas.replace(old, again)).toBe(false);
+    expect(await other.replicas.pathsOf(old.blobId)).toEqual([input?.path(0)]);
     const jobs = await store.jobs.claim({ now: Date.now(), leaseMs: 1000, limit: 10, kinds: [job.kind] });
     expect(jobs.map(({ id }) => id)).toEqual([job.id]);
   });

@@ -36,6 +36,7 @@ const failures = textFailures([
   { code: 'bad_request', message: 'Decode Image ID Failed' },
   { code: 'not_found', message: 'Image Not Found' },
   'internal_error',
+  'content_damaged',
   'channel_unavailable',
   'channel_unauthorized',
   'channel_rate_limited',

@@ -1,5 +1,5 @@
-import type { MetadataStore, ReplicaKey, Segment, Upload, UploadKind } from '../core/metadata.ts';
-import { presignedDetails } from '../core/presigned-details.ts';
+import type { MetadataStore, ReplicaKey, Segment, Upload, UploadKind } from './metadata.ts';
+import { presignedDetails } from './presigned-details.ts';
 
 /** An object that a database names. */
 export interface NamedObject {
@@ -13,7 +13,7 @@ const pageSize = 500;
 const kinds: readonly UploadKind[] = ['presigned', 'import', 'chunked', 'direct'];
 const states: readonly Upload['state'][] = ['open', 'failed', 'done', 'aborted'];
 
-/** Every object of these channels that files consist of, each once. */
+/** Every object of these channels that files consist of, each once. Files that are added meanwhile are among them. */
 export async function* objectsOfFiles(snapshot: MetadataStore, channelIds: readonly string[]): AsyncGenerator<NamedObject> {
   for (let after: ReplicaKey | undefined; ; ) {
     const replicas = await snapshot.replicas.page({ channelIds, after, limit: pageSize });

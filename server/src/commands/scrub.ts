@@ -1,0 +1,182 @@
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { buildChannels } from '../build-channels.ts';
+import type { Config } from '../config.ts';
+import { type ChannelPool, createChannelPool } from '../core/channel-pool.ts';
+import { dayMs, hourMs } from '../core/clock.ts';
+import { takeLease } from '../core/lease.ts';
+import { silentLog } from '../core/log.ts';
+import type { MetadataStore, ReplicaKey } from '../core/metadata.ts';
+import { findOrphans } from '../core/scrub/find-orphans.ts';
+import { type Look, scrubPage } from '../core/scrub/scrub-replicas.ts';
+import { scrubbedChannels, scrubLease } from '../core/scrub/scrubber.ts';
+import { noThrottle } from '../core/scrub/throttle.ts';
+import { prepareDataFolder } from '../data-folder.ts';
+import { createMetrics } from '../metrics/index.ts';
+import { explainError } from './explain.ts';
+import { loadConfigOrExplain } from './load.ts';
+import { orExplain, sizeText, untilStopped } from './long-run.ts';
+import { withMetadata } from './with-metadata.ts';
+
+const usage = `Usage:
+  stowage scrub [--quick] [--remote] [--remove-orphans [--older-than 24h]]
+
+Reads every stored file at once, compares it with its hash, and repairs what another channel still has. Lists what is damaged or missing, and objects of local channels that
+belong to no file. Works while the server runs.
+
+  --quick           look only whether the objects are there and as large as they should be
+  --remote          read remote channels as well
+  --remove-orphans  remove objects that belong to no file
+  --older-than AGE  of those, only ones stored longer ago: 36h or 7d, at least 1h (default: 24h)
+
+Exit code: 0 all is well, 1 could not look, 3 something is damaged, missing, not readable now or orphaned. See docs/backup.md.
+`;
+
+interface Options {
+  readonly quick: boolean;
+  readonly remote: boolean;
+  readonly removeOrphans: boolean;
+  readonly olderThanMs: number;
+}
+
+export async function scrub(args: readonly string[]): Promise<number> {
+  const options = readOptions(args);
+  if (options === 'help') {
+    process.stdout.write(usage);
+    return 0;
+  }
+  if (typeof options === 'string') {
+    process.stderr.write(`${options}\n\n${usage}`);
+    return 2;
+  }
+  const config = loadConfigOrExplain();
+  if (config === undefined) return 1;
+  return withMetadata(config, async (metadata) => {
+    await metadata.migrate();
+    return (await untilStopped((signal) => orExplain(scrubLibrary({ config, metadata, options, signal })))) ?? 1;
+  });
+}
+
+function readOptions(args: readonly string[]): Options | 'help' | string {
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        quick: { type: 'boolean', default: false },
+        remote: { type: 'boolean', default: false },
+        'remove-orphans': { type: 'boolean', default: false },
+        'older-than': { type: 'string', default: '24h' },
+        help: { type: 'boolean', short: 'h', default: false },
+      },
+    });
+    if (values.help) return 'help';
+    const { quick, remote } = values;
+    return { quick, remote, removeOrphans: values['remove-orphans'], olderThanMs: readAge(values['older-than']) };
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+function readAge(text: string): number {
+  const [, count, unit] = /^(\d{1,5})([hd])$/.exec(text) ?? [];
+  const ageMs = Number(count) * (unit === 'd' ? dayMs : hourMs);
+  if (!(ageMs >= hourMs)) throw new Error(`--older-than must be a time such as 36h or 7d, at least 1h, not "${text}".`);
+  return ageMs;
+}
+
+interface Job {
+  readonly config: Config;
+  readonly metadata: MetadataStore;
+  readonly options: Options;
+  readonly signal: AbortSignal;
+}
+
+async function scrubLibrary(job: Job): Promise<number> {
+  const { config, metadata } = job;
+  const lease = await takeLease(metadata.leases, { name: scrubLease, now: Date.now });
+  if (lease === undefined) {
+    process.stderr.write(
+      'The server, or another command, is reading all files at this moment: try again later, or set STOWAGE_SCRUB_BYTES_PER_SECOND=0.\n',
+    );
+    return 1;
+  }
+  lease.keep();
+  const pool = await openChannels(config, metadata);
+  try {
+    const isWell = await scrubAll(job, pool);
+    const isTidy = await listOrphans(job, pool);
+    return isWell && isTidy ? 0 : 3;
+  } finally {
+    await lease.release();
+    await Promise.all(pool.all().map(({ channel }) => channel.close?.()));
+  }
+}
+
+async function openChannels(config: Config, metadata: MetadataStore): Promise<ChannelPool> {
+  const zero = async (): Promise<number> => 0;
+  const metrics = createMetrics({ pendingJobs: zero, brokenReplicas: zero });
+  const channels = await buildChannels({ config, metadata, metrics, log: silentLog, now: Date.now });
+  return createChannelPool({ channels, usage: metadata.files.usage, fallbackOrder: [], loadBalance: false, routes: {} });
+}
+
+async function scrubAll({ config, metadata, options, signal }: Job, pool: ChannelPool): Promise<boolean> {
+  const counts = { ok: 0, damaged: 0, missing: 0, unknown: 0, repaired: 0 };
+  let bytes = 0;
+  const looks: Promise<void>[] = [];
+  const onLook = (look: Look): void => {
+    counts[look.isRepaired ? 'repaired' : look.verdict]++;
+    bytes += look.bytes;
+    if (look.verdict !== 'ok') looks.push(sayLook(look, metadata));
+  };
+  await prepareDataFolder(config.dataDir, ['spool']);
+  const channelIds = scrubbedChannels(pool, options.remote);
+  const how = {
+    quick: options.quick,
+    throttle: noThrottle,
+    spoolFolder: join(config.dataDir, 'spool'),
+    now: Date.now,
+    log: silentLog,
+  };
+  for (let after: ReplicaKey | undefined; ; ) {
+    signal.throwIfAborted();
+    after = await scrubPage({ metadata, pool, channelIds, signal, onLook, ...how }, after);
+    await Promise.all(looks.splice(0));
+    if (after === undefined) break;
+  }
+  const { ok, damaged, missing, unknown, repaired } = counts;
+  const total = ok + damaged + missing + unknown + repaired;
+  process.stdout.write(
+    `${total} copies (${sizeText(bytes)} read): ${ok} good, ${damaged} damaged, ${missing} missing, ${repaired} repaired, ${unknown} not readable now\n`,
+  );
+  return damaged + missing + unknown === 0;
+}
+
+async function sayLook({ replica, channel, verdict, isRepaired, error }: Look, { replicas }: MetadataStore): Promise<void> {
+  const word = isRepaired ? 'repaired' : verdict === 'unknown' ? 'not readable now' : verdict;
+  const why = error === undefined ? '' : ` (${explainError(error)})`;
+  for (const path of await replicas.pathsOf(replica.blobId)) process.stdout.write(`${word}: ${path} on ${channel}${why}\n`);
+}
+
+async function listOrphans({ metadata, options, signal }: Job, pool: ChannelPool): Promise<boolean> {
+  const channels = pool.all().filter(({ channel }) => channel.list !== undefined);
+  let count = 0;
+  let bytes = 0;
+  for await (const { channel, ref, size } of findOrphans({
+    metadata,
+    channels,
+    storedBefore: Date.now() - options.olderThanMs,
+  })) {
+    signal.throwIfAborted();
+    if (options.removeOrphans) await channel.channel.delete(ref, { signal });
+    process.stdout.write(
+      `${options.removeOrphans ? 'removed orphan' : 'orphan'}: ${JSON.stringify(ref)} on ${channel.name}, ${sizeText(size)}\n`,
+    );
+    count++;
+    bytes += size;
+  }
+  if (count > 0)
+    process.stdout.write(
+      `${count} objects that belong to no file (${sizeText(bytes)})${options.removeOrphans ? ', removed' : ''}\n`,
+    );
+  return count === 0 || options.removeOrphans;
+}

@@ -1,0 +1,91 @@
+import type { ChannelPool } from '../channel-pool.ts';
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
+import type { CheckedReplica, MetadataStore, ReplicaFinding, ReplicaKey } from '../metadata.ts';
+import { type RepairOptions, repairReplica } from './repair-replica.ts';
+import { type Verdict, type VerifyOptions, verifyReplica } from './verify-replica.ts';
+
+/** What became of a replica that was looked at. */
+export interface Look {
+  readonly replica: CheckedReplica;
+  readonly channel: string;
+  readonly verdict: Verdict;
+  /** A broken one that has got good objects again. */
+  readonly isRepaired: boolean;
+  /** Bytes read. */
+  readonly bytes: number;
+  /** Why the channel told nothing. */
+  readonly error?: unknown;
+}
+
+export interface ScrubOptions extends Omit<RepairOptions, 'metadata'>, VerifyOptions {
+  readonly metadata: Pick<MetadataStore, 'replicas' | 'jobs'>;
+  readonly pool: ChannelPool;
+  readonly channelIds: readonly string[];
+  readonly now: Clock;
+  readonly log: Log;
+  readonly onLook: (look: Look) => void;
+}
+
+const pageSize = 100;
+/** Large files end a page early: what was looked at is noted by the page. */
+const pageBytes = 256 * 1024 * 1024;
+
+/**
+ * Looks at the next replicas behind `after`, notes what it found and repairs what it can. Answers the last one, undefined when there was none. Files that are
+ * deleted meanwhile are passed over.
+ */
+export async function scrubPage(options: ScrubOptions, after: ReplicaKey | undefined): Promise<ReplicaKey | undefined> {
+  const { metadata, channelIds } = options;
+  const page = await metadata.replicas.page({ channelIds, after, limit: pageSize });
+  const healthy: ReplicaFinding[] = [];
+  let last: ReplicaKey | undefined;
+  let bytes = 0;
+  for (const replica of page) {
+    const look = await lookAt(replica, options);
+    if (look.verdict === 'ok' && (options.quick !== true || replica.state === 'missing')) {
+      healthy.push(finding(replica, 'ok', options));
+    }
+    last = replica;
+    bytes += look.bytes;
+    if (bytes > pageBytes) break;
+  }
+  await metadata.replicas.mark(healthy);
+  return last;
+}
+
+async function lookAt(replica: CheckedReplica, options: ScrubOptions): Promise<Look> {
+  const { channel, name } = options.pool.byId(replica.channelId);
+  const look: Look = { replica, channel: name, isRepaired: false, ...(await verifyReplica(channel, replica, options)) };
+  if (look.verdict === 'damaged' || look.verdict === 'missing') await noteBroken(options, look, look.verdict);
+  else options.onLook(look);
+  if (look.verdict === 'unknown')
+    options.log.warn({ channel: name, blob: replica.blobId, err: look.error }, 'A stored copy cannot be looked at now');
+  return look;
+}
+
+function finding({ blobId, channelId }: ReplicaKey, state: ReplicaFinding['state'], { now }: ScrubOptions): ReplicaFinding {
+  return { blobId, channelId, state, verifiedAt: now() };
+}
+
+async function noteBroken(options: ScrubOptions, look: Look, verdict: 'damaged' | 'missing'): Promise<void> {
+  const { metadata, log } = options;
+  const { replica, channel } = look;
+  // Its file may have been deleted while it was read.
+  if ((await metadata.replicas.mark([finding(replica, verdict, options)])) === 0) return;
+  const fields = { channel, blob: replica.blobId, files: await metadata.replicas.pathsOf(replica.blobId) };
+  log.error(fields, verdict === 'damaged' ? 'A stored copy is damaged' : 'A stored copy is missing');
+  const isRepaired = await repair(options, look);
+  if (isRepaired) log.info(fields, 'The copy is repaired from another one');
+  options.onLook({ ...look, isRepaired });
+}
+
+async function repair(options: ScrubOptions, { replica, channel }: Look): Promise<boolean> {
+  try {
+    return await repairReplica(replica, options);
+  } catch (error) {
+    options.signal.throwIfAborted();
+    options.log.warn({ channel, blob: replica.blobId, err: error }, 'A stored copy cannot be repaired now');
+    return false;
+  }
+}

@@ -1,0 +1,23 @@
+import { wait } from '../pacer.ts';
+
+/** Lets at most so many bytes a second pass, on average. */
+export interface Throttle {
+  /** Waits until these bytes are due. */
+  take(bytes: number, signal: AbortSignal): Promise<void>;
+}
+
+/** Shorter waits are saved up. */
+const leastWaitMs = 20;
+
+export function createThrottle(bytesPerSecond: number): Throttle {
+  let dueAt = 0;
+  return {
+    async take(bytes, signal) {
+      dueAt = Math.max(dueAt, performance.now()) + (bytes / bytesPerSecond) * 1000;
+      const waitMs = dueAt - performance.now();
+      if (waitMs > leastWaitMs) await wait(waitMs, signal);
+    },
+  };
+}
+
+export const noThrottle: Throttle = { take: async (_, signal) => signal.throwIfAborted() };
