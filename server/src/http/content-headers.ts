@@ -17,9 +17,9 @@ export interface ContentDescription {
  * The headers under which bytes of users are sent, whoever opens them: nothing runs in the owner's origin, every picture, sound and video
  * still shows, and other sites may embed them.
  *
- * What a browser could run (HTML, XML, scripts) goes out as plain text and as a download; what is of no known type as mere bytes. SVG keeps its type, because as a picture in a page it
- * runs nothing, but opened by itself it is a download too. So is a PDF: Chromium refuses to show one in a sandbox, and without the
- * sandbox its links, forms and scripts would work under the owner's address.
+ * What a browser could run (HTML, XML, scripts) goes out as plain text and as a download; what is of no known type as mere bytes. SVG keeps its
+ * type, because as a picture in a page it runs nothing, but opened by itself it is a download too. So is a PDF: Chromium shows one in a
+ * sandbox, and runs its scripts there (seen in version 156: dialogs, changed forms), under the owner's address.
  */
 export function contentHeaders({
   filename,
