@@ -222,7 +222,6 @@ function guardMultipart(multipart: Multipart, run: Run): Multipart {
 function guardPresign(presign: Presign, run: Run): Presign {
   const finish = presign.finish?.bind(presign);
   return {
-    provider: presign.provider,
     ...(presign.onRequest && { onRequest: true }),
     ...(presign.accepts && { accepts: presign.accepts.bind(presign) }),
     start: (call) => run('presign_start', call.signal, (signal) => presign.start({ ...call, signal }), { retry: true }),

@@ -168,8 +168,6 @@ export interface PresignedPart {
 
 /** Uploads that go from the client straight to the store. */
 export interface Presign {
-  /** Shown as `provider` by the Media API. */
-  readonly provider: 'r2' | 'cloudflare_images';
   /** True when only clients that ask for it are sent to the store, because it does not take what every client sends. Others use the relay. */
   readonly onRequest?: boolean;
   /** False when the store does not take such a file (type or size), by whatever way. Absent: it takes all. */

@@ -1,13 +1,14 @@
+import { z } from 'zod';
 import type { Caller } from './access.ts';
 import { toJson } from './bytes.ts';
 import { fail, type StowageError } from './errors.ts';
 import { deleteObjectJob } from './jobs.ts';
 import { judge } from './judge-upload.ts';
-import { extensionFor } from './media-types.ts';
+import { extensionFor, typeOfName } from './media-types.ts';
 import type { Upload } from './metadata.ts';
-import { type PresignedDetails, presignedDetails, type Received } from './presigned-details.ts';
+import { asRefusal, type PresignedDetails, presignedDetails, type Received, refusalIn } from './presigned-details.ts';
 import type { Media, PresignedUploadOptions } from './presigned-types.ts';
-import { arrivalAtStore, discardKept, takeOver } from './store-arrival.ts';
+import { type Arrived, arrivalAtStore, arrivedAnew, discardKept, mayComeAnew, removeRefused, takeOver } from './store-arrival.ts';
 
 type Ready = Media & { readonly state: 'ready' };
 
@@ -24,15 +25,12 @@ const maxRounds = 8;
 export async function completeUpload({ id, caller, options }: Completion): Promise<Ready> {
   for (let round = 0; round < maxRounds; round++) {
     const upload = await options.metadata.uploads.get(id);
-    if (upload === undefined || !mayComplete(upload, caller)) return finished(id, upload === undefined, options);
-    if (upload.state === 'done') return finished(id, true, options);
+    if (upload === undefined || upload.state === 'done') return finished({ id, caller, options }, upload);
+    if (!mayComplete(upload, caller) || upload.state === 'aborted') throw notFound();
     const details = presignedDetails(upload);
-    if (upload.state === 'failed')
-      throw fail('media_failed', {
-        message: details.error?.message ?? 'This media failed to process.',
-        details: { error_message: details.error?.message },
-      });
-    if (upload.state === 'aborted') throw notFound();
+    const anew = upload.state === 'failed' ? await arrivedAnew(upload, details, options) : undefined;
+    // Two at once get one answer: who looked before it failed is told why, as the other one was.
+    if (upload.state === 'failed' && anew === undefined) throw round > 0 ? refusalIn(details) : failedBefore(details);
     const ready = await finish({ upload, details, caller, options });
     if (ready !== undefined) return ready;
   }
@@ -53,11 +51,19 @@ function mayComplete(upload: Upload, caller: Caller): boolean {
   return upload.owner === caller.owner || caller.permissions.has('manage');
 }
 
-/** The file of an upload that was completed before; its upload row may be gone by now. */
-async function finished(id: string, visible: boolean, { files }: PresignedUploadOptions): Promise<Ready> {
-  const stored = visible ? await files.get(id) : undefined;
-  if (stored === undefined) throw notFound();
-  return { state: 'ready', stored, warnings: [] };
+/** The file of an upload that was completed before; its upload row may be gone by now. Not for strangers who may not list either. */
+async function finished({ id, caller, options }: Completion, upload: Upload | undefined): Promise<Ready> {
+  const stored = await options.files.get(id);
+  const { permissions, owner } = caller;
+  const mayLook = permissions.has('list') || permissions.has('manage') || stored?.file.uploader === owner;
+  if (stored === undefined || !mayLook) throw notFound();
+  return { state: 'ready', stored, warnings: warningsIn.safeParse(upload?.result).data?.warnings ?? [] };
+}
+
+const warningsIn = z.object({ warnings: z.array(z.string()) });
+
+function failedBefore({ error }: PresignedDetails): StowageError {
+  return fail('media_failed', { ...(error && { message: error.message, details: { error_message: error.message } }) });
 }
 
 function notFound(): StowageError {
@@ -79,7 +85,7 @@ async function finish({ upload, details, caller, options }: Finishing): Promise<
     unlessChanged(upload, options),
   );
   if (verdict === undefined) return undefined;
-  if ('error' in verdict) return refuse({ upload, details, received, error: verdict.error, options });
+  if ('error' in verdict) return refuse({ upload, details, received, arrived, error: verdict.error, options });
   const kept = arrived && (await takeOver({ upload, arrived, contentType: verdict.contentType, channel, options }));
   if (arrived !== undefined && kept === undefined) return undefined;
   const stored = await options.files.add({
@@ -100,9 +106,9 @@ async function finish({ upload, details, caller, options }: Finishing): Promise<
   return stored && { state: 'ready', stored, warnings: verdict.warnings };
 }
 
-/** Unique by its id, so that it never collides with names that callers choose. */
+/** Unique by its id, so that it never collides with names that callers choose. Its extension is one of the type that the bytes have. */
 export function mediaPath(id: string, filename: string, contentType: string): string {
-  const extension = extensionFor(filename, contentType);
+  const extension = extensionFor(typeOfName(filename) === contentType ? filename : '', contentType);
   return `media/${id}.${extension}`;
 }
 
@@ -119,19 +125,23 @@ interface Refusal {
   readonly upload: Upload;
   readonly details: PresignedDetails;
   readonly received: Received;
+  readonly arrived: Arrived | undefined;
   readonly error: StowageError;
   readonly options: PresignedUploadOptions;
 }
 
 /** Marks the upload failed and removes the bytes; a mere size mismatch stays open for another try. Undefined when it changed meanwhile. */
-async function refuse({ upload, details, received, error, options }: Refusal): Promise<undefined> {
+async function refuse({ upload, details, received, arrived, error, options }: Refusal): Promise<undefined> {
   const state = error.code === 'size_mismatch' ? 'open' : 'failed';
-  const failed: PresignedDetails = { ...details, received: null, error: { code: error.code, message: error.message } };
-  // What lies at the store's own address makes room for the next try by itself; a removal might hit that one.
-  const stays = state === 'open' && details.received === null;
+  const refused = arrived?.arrival.version ?? null;
+  const failed: PresignedDetails = { ...details, received: null, error: asRefusal(error), refused };
+  const again = arrived !== undefined && mayComeAnew(upload, failed, options);
+  // What lies at the store's own address makes room for the next try by itself; a removal by a job might hit that one.
+  const stays = again || (arrived !== undefined && state === 'open');
   const adds = (stays ? [] : received.segments).map((segment) => deleteObjectJob(received.channelId, segment, options.now()));
   const patch = { state, storageId: null, details: toJson(failed) } as const;
   const updated = await options.metadata.uploads.update(upload.id, upload.version, patch, { adds });
-  if (updated !== undefined) throw error;
-  return undefined;
+  if (updated === undefined) return undefined;
+  if (again && state === 'failed') await removeRefused(updated, failed, options);
+  throw error;
 }

@@ -18,6 +18,7 @@ const codes = {
   method_not_allowed: [405, false, 'Method not allowed.'],
   conflict: [409, false, 'The state of the resource does not allow this.'],
   gone: [410, false, 'This upload has expired.'],
+  precondition_failed: [412, false, 'Other bytes have come to this upload URL already.'],
   too_large: [413, false, 'The file is larger than allowed.'],
   unsupported_media_type: [415, false, 'This media type is not supported.'],
   range_not_satisfiable: [416, false, 'The requested range lies outside the file.'],

@@ -184,7 +184,7 @@ async function newImport({ request, caller, options }: NewImport): Promise<{ upl
     ...{ sha256: null, width: null, height: null, durationSeconds: null },
     ip: request.ip,
     urlExpiresAt: at,
-    ...{ presign: null, received: null, error: null },
+    ...{ presign: null, received: null, error: null, refused: null },
     sourceUrl: request.url,
   };
   const { id: channelId } = channel;

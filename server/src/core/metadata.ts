@@ -336,7 +336,8 @@ export interface IdempotencyStore {
     | { readonly state: 'in_flight'; readonly requestHash: string }
     | { readonly state: 'done'; readonly requestHash: string; readonly response: Json }
   >;
-  finish(owner: string, key: string, response: Json): Promise<void>;
+  /** Keeps the answer of a claimed key until `expiresAt`. */
+  finish(owner: string, key: string, response: Json, expiresAt: number): Promise<void>;
   /** Lets go of a claim whose request failed, so that it can be tried again. */
   release(owner: string, key: string): Promise<void>;
   removeExpired(now: number): Promise<number>;

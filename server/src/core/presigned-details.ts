@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Json } from './bytes.ts';
-import { fail } from './errors.ts';
+import { type Json, toJson } from './bytes.ts';
+import { errorCodes, fail, type StowageError } from './errors.ts';
 import type { IntakeResult } from './intake.ts';
 import type { NewJob, Segment, Upload } from './metadata.ts';
 import { salvage } from './salvage.ts';
@@ -20,6 +20,13 @@ const received = z.object({
   contentType: z.string(),
 });
 
+const refusal = z.object({
+  code: z.string(),
+  message: z.string(),
+  status: z.number().optional(),
+  details: z.record(z.string(), json).optional(),
+});
+
 const details = z.object({
   filename: z.string(),
   contentType: z.string(),
@@ -35,7 +42,9 @@ const details = z.object({
   /** State of the store's own presigned upload; null when the bytes come through the relay. */
   presign: z.object({ key: z.string(), state: json }).nullable(),
   received: received.nullable(),
-  error: z.object({ code: z.string(), message: z.string() }).nullable(),
+  error: refusal.nullable(),
+  /** Version of what lay at the store's own address when it was refused; what lies there now is looked at only if it is another. */
+  refused: z.string().nullable().default(null),
   sourceUrl: z.string().nullable(),
 });
 
@@ -62,7 +71,7 @@ const unreadable = {
 const nothingKnown: PresignedDetails = {
   ...{ filename: 'unknown', contentType: 'application/octet-stream', category: 'document', declaredSize: null, maxBytes: 0 },
   ...{ sha256: null, width: null, height: null, durationSeconds: null, ip: null, urlExpiresAt: 0 },
-  ...{ presign: null, received: null, error: null, sourceUrl: null },
+  ...{ presign: null, received: null, error: null, refused: null, sourceUrl: null },
 };
 
 /** What a row still tells that `presignedDetails` refuses: enough to show it, and to remove what was stored for it. */
@@ -77,6 +86,18 @@ export function salvagedDetails(upload: Upload): PresignedDetails {
 export function asReceived(result: IntakeResult): Received {
   const { storageId, channel, segments, size, hash, sha256, sniffed } = result;
   return { storageId, channelId: channel.id, segments: [...segments], size, hash, sha256, contentType: sniffed.contentType };
+}
+
+/** A failure as the row keeps it. */
+export function asRefusal({ code, message, status, details }: StowageError): NonNullable<PresignedDetails['error']> {
+  return { code, message, status, ...(details && { details: toJson(details) as Record<string, Json> }) };
+}
+
+/** The failure that a row keeps, as it was thrown. */
+export function refusalIn({ error }: PresignedDetails): StowageError {
+  const code = errorCodes.find((known) => known === error?.code) ?? 'media_failed';
+  const { message, status, details: more } = error ?? {};
+  return fail(code, { ...(message && { message }), ...(status && { status }), ...(more && { details: more }) });
 }
 
 /** The job that removes what lies at an upload address of the store. */

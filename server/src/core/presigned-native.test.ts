@@ -45,7 +45,6 @@ function addressedStore(moves: boolean) {
     return { ref: key, size: arrival.size };
   };
   const presign: Presign = {
-    provider: moves ? 'r2' : 'cloudflare_images',
     start: async ({ key }) => ({ method: 'PUT', url: `https://store.example/${key}`, headers: {}, state: `incoming/${key}` }),
     head,
     ...(moves && { finish }),
@@ -78,6 +77,35 @@ describe.each([
     if (stored === undefined) throw new Error('There is no such file.');
     return world.read(node, stored);
   };
+
+  it('what was refused stays so until other bytes come to the address', async () => {
+    const { id, key } = await start();
+    await store.write(key, Buffer.from('no PDF'));
+    await expect(complete(id)).rejects.toMatchObject({ code: 'content_type_mismatch' });
+    await node.jobs.drain();
+    await expect(complete(id)).rejects.toMatchObject({ code: 'media_failed' });
+    if (moves) {
+      await store.write(key, Buffer.from('again no PDF'));
+      await expect(complete(id)).rejects.toMatchObject({ code: 'content_type_mismatch' });
+      await store.write(key, A);
+      await node.jobs.drain();
+      expect(await complete(id)).toMatchObject({ state: 'ready' });
+      expect(await readBack(id)).toEqual(A);
+    }
+    world.advance(urlTtlSeconds * 1000 + 2 * dayMs);
+    await node.maintenance.sweep();
+    await node.jobs.drain();
+    expect(store.refs.size).toBe(moves ? 1 : 0);
+  });
+
+  it('several completes of a refused file at once, on two nodes, get one answer', async () => {
+    const { id, key } = await start();
+    await store.write(key, Buffer.from('no PDF'));
+    const other = world.node();
+    const all = await Promise.allSettled([complete(id), complete(id), complete(id, other), complete(id), complete(id, other)]);
+    const said = all.map((one) => (one.status === 'rejected' ? [one.reason.code, one.reason.status, one.reason.details] : one));
+    expect(said).toEqual(said.map(() => ['content_type_mismatch', 422, { declared: 'application/pdf', detected: 'text/plain' }]));
+  });
 
   it('completes what arrived', async () => {
     const { id, key } = await start();

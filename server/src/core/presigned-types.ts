@@ -41,6 +41,8 @@ export interface ReceiveRequest {
   readonly contentType: string | undefined;
   readonly size: number | undefined;
   readonly expected: Digests;
+  /** Fails when such bytes have come already, by their hash; `*` means any. */
+  readonly unless?: '*' | readonly string[];
   /** When the transfer began: one that began in time may finish. */
   readonly startedAt: number;
   readonly signal: AbortSignal;

@@ -13,6 +13,7 @@ import {
   watchedChannel,
 } from '../../test/core-world.ts';
 import { dayMs, minuteMs } from './clock.ts';
+import type { Permission } from './metadata.ts';
 
 let channel: WatchedChannel;
 let world: World;
@@ -84,6 +85,44 @@ describe('presigned upload', () => {
     expect(await world.metadata.uploads.get(id)).toBeUndefined();
     expect((await complete(id)).stored).toEqual(first.stored);
     expect(await drained()).toBe(1);
+  });
+
+  it('complete again repeats the warnings', async () => {
+    const id = await start({ size: 5 });
+    await put(id, A);
+    const { warnings } = await complete(id);
+    expect(warnings).toEqual([`size corrected from 5 to ${A.length}.`]);
+    expect((await complete(id)).warnings).toEqual(warnings);
+  });
+
+  it.each([
+    ['upload', 'not_found'],
+    ['upload delete', 'not_found'],
+    ['upload list', 'ready'],
+    ['upload manage', 'ready'],
+  ])('complete of a finished file by a stranger who may %s: %s', async (permissions, answer) => {
+    const id = await start();
+    await put(id, A);
+    await complete(id);
+    const stranger = { owner: 'stranger', permissions: new Set(permissions.split(' ') as Permission[]), token: undefined };
+    const said = async (): Promise<string> =>
+      node.presigned.complete(id, stranger).then(
+        ({ state }) => state,
+        (error) => error.code,
+      );
+    expect(await said()).toBe(answer);
+    world.advance(30 * dayMs);
+    await node.maintenance.sweep();
+    expect(await said()).toBe(answer);
+  });
+
+  it('several completes of a refused file at once, on two nodes, get one answer', async () => {
+    const id = await start();
+    await put(id, Buffer.from('plain text, not a PDF at all'));
+    const other = world.node();
+    const all = await Promise.allSettled([complete(id), complete(id), complete(id, other), complete(id), complete(id, other)]);
+    const said = all.map((one) => (one.status === 'rejected' ? [one.reason.code, one.reason.status, one.reason.details] : one));
+    expect(said).toEqual(said.map(() => ['content_type_mismatch', 422, { declared: 'application/pdf', detected: 'text/plain' }]));
   });
 
   it('bytes of another kind fail the media, a new transfer takes it up again', async () => {

@@ -5,7 +5,7 @@ import type { ConfiguredChannel } from './channel-pool.ts';
 import { dayMs } from './clock.ts';
 import { completeUpload } from './complete-upload.ts';
 import { saysNothing } from './declared-type.ts';
-import { fail } from './errors.ts';
+import { fail, isStowageError } from './errors.ts';
 import type { IntakeResult } from './intake.ts';
 import { deleteObjectJob } from './jobs.ts';
 import type { Log } from './log.ts';
@@ -63,6 +63,7 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
     const details = presignedDetails(upload);
     if (request.startedAt > details.urlExpiresAt + clockToleranceMs) throw fail('upload_url_expired');
     await requireOwner(upload);
+    checkAbsent(request, details);
     checkDeclared(request, details);
     return { upload, details };
   };
@@ -74,17 +75,19 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
     });
   };
 
-  const accept = async (id: string, received: Received, cleared: readonly string[]): Promise<void> => {
+  const accept = async (request: ReceiveRequest, received: Received, cleared: readonly string[]): Promise<void> => {
+    const { id } = request;
     for (;;) {
       const upload = await uploads.get(id);
       if (upload === undefined || upload.state === 'aborted') throw fail('not_found', { message: 'Media not found.' });
       if (upload.state === 'done') throw fail('already_completed');
       await requireOwner(upload);
       const details = presignedDetails(upload);
+      checkAbsent(request, details);
       const patch = {
         state: 'open',
         storageId: received.storageId,
-        details: toJson({ ...details, received, error: null }),
+        details: toJson({ ...details, received, error: null, refused: null }),
       } as const;
       const replaced = removalOf(details.received, now());
       if ((await uploads.update(id, upload.version, patch, { adds: replaced, clears: cleared })) !== undefined) return;
@@ -141,7 +144,7 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
           expected: { ...request.expected, ...(details.sha256 !== null && { sha256: details.sha256 }) },
           signal: AbortSignal.any([request.signal, writer.signal]),
         });
-        return await keep(result, (received) => accept(upload.id, received, result.pendingCleanup));
+        return await keep(result, (received) => accept(request, received, result.pendingCleanup));
       } finally {
         own.delete(writer);
         if (own.size === 0) writers.delete(request.id);
@@ -155,8 +158,9 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
         completing.set(key, own);
         return own;
       };
+      const under = completing.get(key);
       // Whoever asks for the same thing at once waits for the one answer; but what failed may have looked before the caller's bytes were there.
-      return completing.get(key)?.catch(() => completing.get(key) ?? begin()) ?? begin();
+      return under === undefined ? begin() : under.catch((error) => (completing.get(key) ?? begin()).catch(unlessStill(error)));
     },
 
     async find(id) {
@@ -198,6 +202,13 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
   }
 }
 
+/** What failed for the caller at once has not failed before: both get the same answer. */
+function unlessStill(error: unknown): (again: unknown) => never {
+  return (again) => {
+    throw isStowageError(again, 'media_failed') && again.message === (error as Error).message ? error : again;
+  };
+}
+
 /** Undefined for uploads that are not media (any more). */
 function pendingMedia(upload: Upload, log: Log): Media | undefined {
   if (upload.kind !== 'presigned' && upload.kind !== 'import') return undefined;
@@ -215,6 +226,11 @@ export function removalOf(received: Received | null, at: number): readonly NewJo
   return received === null ? [] : received.segments.map((segment) => deleteObjectJob(received.channelId, segment, at));
 }
 
+function checkAbsent({ unless = [] }: ReceiveRequest, { received }: PresignedDetails): void {
+  if (received === null) return;
+  if (unless === '*' || unless.includes(received.hash)) throw fail('precondition_failed');
+}
+
 function checkDeclared({ contentType, size }: ReceiveRequest, details: PresignedDetails): void {
   if (size !== undefined && size > details.maxBytes) throw fail('too_large', { details: { max_size: details.maxBytes } });
   if (saysNothing(contentType)) return;
@@ -230,7 +246,7 @@ function checkDeclared({ contentType, size }: ReceiveRequest, details: Presigned
 
 function pick(request: PresignRequest): Omit<PresignedDetails, 'urlExpiresAt' | 'presign'> {
   const { size, direct: _, ...rest } = request;
-  return { ...rest, declaredSize: size, received: null, error: null, sourceUrl: null };
+  return { ...rest, declaredSize: size, received: null, error: null, refused: null, sourceUrl: null };
 }
 
 interface TargetChoice {

@@ -40,6 +40,35 @@ export async function arrivalAtStore(
   return { received, arrival };
 }
 
+/** What came to the store's own address after the last try was refused; undefined when it still is what was refused then. */
+export async function arrivedAnew(
+  upload: Upload,
+  details: PresignedDetails,
+  options: PresignedUploadOptions,
+): Promise<Arrived | undefined> {
+  if (!mayComeAnew(upload, details, options)) return undefined;
+  const arrived = await arrivalAtStore(upload, details, options);
+  return arrived?.arrival.version === details.refused ? undefined : arrived;
+}
+
+/** Whether the store's own address may be used again after something was refused, and the new one be told from the old. */
+export function mayComeAnew({ channelId }: Upload, { refused }: PresignedDetails, { pool }: PresignedUploadOptions): boolean {
+  return refused !== null && pool.byId(channelId).channel.presign?.finish !== undefined;
+}
+
+/** While the caller still waits for the answer, so that it cannot hit the next try. What cannot be removed now is removed when the upload ends. */
+export async function removeRefused(
+  { id, channelId }: Upload,
+  { presign }: PresignedDetails,
+  { pool, log }: PresignedUploadOptions,
+): Promise<void> {
+  const store = pool.byId(channelId).channel.presign;
+  if (presign === null || store === undefined) return;
+  await store.abort(presign.state, { signal: AbortSignal.timeout(callTimeoutMs) }).catch((error: unknown) => {
+    log.warn({ upload: id, err: error }, 'What was refused stays at the upload address until the upload is removed');
+  });
+}
+
 /** Nobody read the bytes on their way: their hash is the object's name, unique as they are. */
 function unread(storageId: string, { ref, size }: PutResult): Pick<Received, 'storageId' | 'segments' | 'hash'> {
   return { storageId, segments: [{ ref, size, hash: '' }], hash: storageId.replaceAll('-', '') };

@@ -1,8 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { Caller, Credentials } from '../core/access.ts';
+import { fail } from '../core/errors.ts';
 import type { Permission } from '../core/metadata.ts';
 import { clientAddress, type OriginSettings, requestOrigin } from './client-address.ts';
 import type { HttpDeps } from './deps.ts';
+
+const noKey = 'No API key. Send Authorization: Bearer <key>.';
 
 type AuthDeps = Pick<HttpDeps, 'access' | 'settings'>;
 
@@ -12,7 +15,9 @@ export function authenticateToken(
   permission: Permission | 'any',
   { access, settings }: AuthDeps,
 ): Promise<Caller> {
-  return access.authenticate({ token: tokenOf(request), address: clientAddress(request, settings.trustProxy) }, permission);
+  const token = tokenOf(request);
+  if (token === undefined) return Promise.reject(fail('unauthorized', { message: noKey }));
+  return access.authenticate({ token, address: clientAddress(request, settings.trustProxy) }, permission);
 }
 
 /** Upload API 1.3: a token, else `authCode` from the query, the Referer's query, the header or the cookie. */

@@ -19,7 +19,10 @@ async function readJson(request: IncomingMessage, { maxBytes = defaultMaxBytes }
   const body = watch(bodyOf(request, { maxBytes, idleMs }), { onChunk: (chunk) => held.add(chunk.length) });
   const bytes = await readAll(body).catch((error: unknown) => {
     if (!isStowageError(error, 'too_large')) throw error;
-    throw fail('too_large', { message: 'The request body is larger than allowed.', details: { maxBytes } });
+    throw fail('too_large', {
+      message: `The JSON body is larger than ${Math.round(maxBytes / 1024)} KiB.`,
+      details: { maxBytes },
+    });
   });
   if (bytes.length === 0) return undefined;
   try {

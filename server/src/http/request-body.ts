@@ -4,6 +4,7 @@ import type { ByteSource } from '../core/bytes.ts';
 import { fail, isStowageError, type StowageError } from '../core/errors.ts';
 import { noteTurnover } from '../core/turnover.ts';
 import { createByteQueue } from './byte-queue.ts';
+import { refuseEncoded } from './whole-body.ts';
 
 export interface BodyOptions {
   /** Most bytes of the whole body, as sent (multipart overhead included). */
@@ -22,8 +23,10 @@ const budget = createByteBudget({ totalBytes: 3 * 1024 * kiB, minBytes: 64 * kiB
  * The raw body of a request, readable once, in the chunks that the socket gave. Holds at most 512 KiB, less while there are many. Throws `too_large` as soon as more
  * than `maxBytes` are announced or have come, `incomplete_body` when it ends short of its Content-Length, `client_closed` when the
  * connection is cut, and the same with status 408 after `idleMs` of silence. Left early, the request stays paused until `drain`.
+ * Fails at once with `unsupported_media_type` for a body with a Content-Encoding.
  */
 export function bodyOf(request: IncomingMessage, options: BodyOptions): ByteSource {
+  refuseEncoded(request);
   return { [Symbol.asyncIterator]: () => readBody(request, options) };
 }
 

@@ -28,8 +28,12 @@ export function idempotencyStore({ flavor, engine }: Context): IdempotencyStore 
           ),
       );
   });
-  const finish = statement((of: Entry & { response: string }) =>
-    db.updateTable('idempotency').set({ response: of.response }).where('owner', '=', of.owner).where('key', '=', of.key),
+  const finish = statement((of: Entry & { response: string; expiresAt: number }) =>
+    db
+      .updateTable('idempotency')
+      .set({ response: of.response, expires_at: of.expiresAt })
+      .where('owner', '=', of.owner)
+      .where('key', '=', of.key),
   );
   const release = statement((of: Entry) =>
     db.deleteFrom('idempotency').where('owner', '=', of.owner).where('key', '=', of.key).where('response', 'is', null),
@@ -48,8 +52,8 @@ export function idempotencyStore({ flavor, engine }: Context): IdempotencyStore 
       });
     },
 
-    async finish(owner, key, response) {
-      await engine.write(finish({ owner, key, response: toJson(response) }), essential);
+    async finish(owner, key, response, expiresAt) {
+      await engine.write(finish({ owner, key, response: toJson(response), expiresAt }), essential);
     },
 
     async release(owner, key) {

@@ -34,6 +34,7 @@ describe('pictures straight to Cloudflare Images', () => {
     readonly media_id: string;
     readonly upload_url: string;
     readonly provider: string;
+    readonly channel: { readonly type: string; readonly name: string };
     readonly upload_method: { readonly method: string; readonly content_type: string; readonly field_name: string | null };
   }
 
@@ -111,7 +112,7 @@ describe('pictures straight to Cloudflare Images', () => {
     const bytes = fixture(filename);
     await writeFile(path, sizeBytes === undefined ? bytes : Buffer.concat([bytes, Buffer.alloc(sizeBytes - bytes.length)]));
     const presigned = await presign(filename, type, sizeBytes === undefined ? {} : { size: sizeBytes });
-    expect(presigned.provider).toBe('local');
+    expect(presigned.channel.type).toBe('local');
     expect(new URL(presigned.upload_url).origin).toBe(stowage.url);
     const sent =
       presigned.upload_method.method === 'POST' ? ['-F', `file=@${path}`] : ['-T', path, '-H', `Content-Type: ${type}`];

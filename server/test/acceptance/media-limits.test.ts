@@ -31,6 +31,24 @@ describe('rate limits', () => {
     expect(body.error.message).toMatch(/^Rate limit exceeded\. Retry after \d+ seconds\.$/);
   });
 
+  it('count and tell what a token may not do; who is nobody has no window', async () => {
+    const body = JSON.stringify({ name: 'reader', permissions: ['list'] });
+    const minted = await app.fetch('/api/manage/apiTokens', { method: 'POST', body });
+    const { token } = (await minted.json()) as { token: string };
+    const asking = { headers: { authorization: `Bearer ${token}` } };
+    const refused = await mediaClient(app).call('POST', '/media/upload', asking);
+    expect([refused.status, refused.headers.get('x-ratelimit-remaining')]).toEqual([403, '4']);
+    for (const [method, path, authorization] of [
+      ['GET', '/me', ''],
+      ['GET', '/nowhere', asking.headers.authorization],
+      ['PUT', '/me', asking.headers.authorization],
+    ] as const) {
+      const answer = await mediaClient(app).call(method, path, { headers: { authorization } });
+      expect([answer.status, answer.headers.get('x-ratelimit-limit')]).toEqual([expect.toBeOneOf([401, 404, 405]), null]);
+    }
+    expect((await mediaClient(app).call('GET', '/me', asking)).headers.get('x-ratelimit-remaining')).toBe('3');
+  });
+
   it('are each token its own, and not of the other API', async () => {
     const minted = await app.fetch('/api/manage/apiTokens', {
       method: 'POST',

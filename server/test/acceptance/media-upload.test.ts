@@ -40,7 +40,8 @@ describe('POST /media/upload', () => {
     expect(data).toMatchObject({
       media_ids: [data.media_id],
       upload_method: { method: 'POST', content_type: 'multipart/form-data', field_name: 'file' },
-      provider: 'local',
+      provider: 'cloudflare_images',
+      channel: { type: 'local', name: 'local' },
       expires_in: 3600,
       max_size: 20971520,
       next_step: 'Upload your file to upload_url, then call POST /media/{media_id}/complete to finalize.',
@@ -53,6 +54,7 @@ describe('POST /media/upload', () => {
     expect(video.body.data).toMatchObject({
       upload_method: { method: 'PUT', content_type: 'video/mp4', headers: { 'Content-Type': 'video/mp4' } },
       max_size: 524288000,
+      provider: 'r2',
     });
     const pdf = await client.presign({ filename: 'a.pdf', content_type: 'application/pdf', size: 5 });
     expect(pdf.body.data.upload_method).toMatchObject({ method: 'PUT', content_type: 'application/pdf' });
@@ -451,6 +453,34 @@ describe('Idempotency-Key', () => {
     const failing = { 'idempotency-key': 'key-2' };
     expect((await client.presign({ ...jpeg, size: -1 }, failing)).status).toBe(400);
     expect((await client.presign(jpeg, failing)).status).toBe(201);
+  });
+
+  it('is the same for the same request, however it is written and on whatever base', async () => {
+    const headers = { 'idempotency-key': 'same-request', 'content-type': 'application/json' };
+    const first = await client.presign(jpeg, headers);
+    for (const [base, body] of [
+      ['/api/v1', '{"size":23780, "filename":"photo.jpg","content_type":"image/jpeg"}'],
+      ['/v1', '{"content_type":"image/jpeg","filename":"photo.jpg","size":23780}'],
+      ['/api/v1/api/v1', JSON.stringify(jpeg)],
+      ['', JSON.stringify(jpeg)],
+    ] as const) {
+      const again = await mediaClient(app, base).call('POST', '/media/upload', { body, headers });
+      expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([201, 'true']);
+      expect(again.body.data.media_id).toBe(first.body.data.media_id);
+    }
+  });
+
+  it('holds for complete, and lets go of what failed', async () => {
+    const bytes = fixture('photo.jpg');
+    const { media_id: id, upload_url: url } = (await client.presign(jpeg)).body.data;
+    const headers = { 'idempotency-key': 'complete-once' };
+    const complete = () => client.call('POST', `/media/${id}/complete`, { headers });
+    expect((await complete()).status).toBe(409);
+    await client.put(url, bytes);
+    const first = await complete();
+    expect([first.status, first.headers.get('idempotency-replayed')]).toEqual([200, null]);
+    const again = await complete();
+    expect([again.status, again.headers.get('idempotency-replayed'), again.body.data]).toEqual([200, 'true', first.body.data]);
   });
 
   it('makes one upload of many requests at once', async () => {

@@ -25,15 +25,17 @@ const safe: Readonly<Record<string, string>> = {
   'config.ts: target[name]': 'names of settings',
   'core/intake.ts: actual?.[algorithm as DigestAlgorithm]': 'names of digests that we asked for',
   'core/media-types.ts: extensionsOf[essence]': 'a media type has a slash',
-  'logger.ts: copy[name]': 'the name is one of its own keys',
-  'http/client-address.ts: headers[name]': 'names of headers that stand in the source',
   'channels/shared/http-client.ts: response.headers[name.toLowerCase()]': 'names of headers that stand in the source',
+  'logger.ts: copy[name]': 'the name is one of its own keys',
   'http/openapi/failures.ts: all[status]': 'the document is made of our own source',
   'http/openapi/failures.ts: content[mediaType]': 'the document is made of our own source',
   'http/openapi/document.ts: found[operation.path]': 'the document is made of our own source',
   'metadata/work.ts: values[parameter[slotName] as string]': 'names of slots that stand in the source',
   'metadata/upload-update.ts: of[name]': 'names of columns',
 };
+
+/** Types of tables that have no prototype, or are asked for names that stand in the source only. */
+const safeTables: ReadonlySet<string> = new Set(['Fields', 'IncomingHttpHeaders']);
 
 /**
  * `table[text]` and `text in table` find `constructor` and `__proto__` in every object literal. What comes from outside is looked up in a Map, by `own()`, or
@@ -69,7 +71,7 @@ function lookups(project: Project, name: string): readonly string[] {
   const unsafe = sites.filter((_, at) => {
     const [table, key] = [tables[at], keys[at]];
     if (table === undefined || key === undefined || !isAnyText(checker.typeToString(key))) return false;
-    return table.getSymbol()?.name !== 'Fields' && !isWithoutPrototype(symbols[at]);
+    return !safeTables.has(table.getSymbol()?.name ?? '') && !isWithoutPrototype(symbols[at]);
   });
   return unsafe.map(({ node }) => `${name.replace(/^.*\/server\/src\//, '')}: ${node.getText(source)}`);
 }

@@ -14,7 +14,6 @@ const usualSeconds = 30 * 60;
 /** Direct creator upload: one form with a field `file`, straight from the client to Cloudflare. */
 export function createPresign(api: CloudflareApi, settings: CloudflareImagesSettings): Presign {
   return {
-    provider: 'cloudflare_images',
     onRequest: settings.directUpload !== 'always',
     accepts: (file) => takes(file, settings),
     start: async (options) => {

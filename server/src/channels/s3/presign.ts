@@ -12,7 +12,6 @@ const peekBytes = 32 * 1024;
 /** Uploads by presigned PUT. The address cannot be revoked: it works until it expires. */
 export function createPresign(bucket: Bucket): Presign {
   return {
-    provider: 'r2',
     start: (options) => presignPut(bucket, options),
     async head(state, { signal }) {
       const key = keyOfRef(state);

@@ -6,6 +6,7 @@ import { requestOrigin } from '../client-address.ts';
 import type { HttpDeps } from '../deps.ts';
 import { relayUrl } from '../relay/relay-url.ts';
 import { envelope } from './envelope.ts';
+import { idempotent } from './idempotency.ts';
 import { presentFile } from './present.ts';
 
 /** Media API 4: step 3. The body, if any, is not looked at. */
@@ -16,18 +17,28 @@ export async function completeMedia(
   deps: HttpDeps,
 ): Promise<FastifyReply> {
   const id = mediaIdOf(request);
+  const work = async () => ({ status: 200, data: await complete(id, { request, caller, deps }) });
+  return idempotent({ request, reply, caller, deps, body: {} }, work, (data) => envelope(data, request, deps));
+}
+
+interface Completion {
+  readonly request: FastifyRequest;
+  readonly caller: Caller;
+  readonly deps: HttpDeps;
+}
+
+async function complete(id: string, { request, caller, deps }: Completion): Promise<object> {
   const media = await deps.presigned.complete(id, caller).catch(async (error: unknown) => {
     throw await withAddress(error, { id, request, deps });
   });
   const file = presentFile(media.stored.file, { request: request.raw, settings: deps.settings });
   const kind = file.type.charAt(0).toUpperCase() + file.type.slice(1);
-  const data = {
+  return {
     ...file,
     message: `${kind} is ready. You can now attach it to a post using media_ids.`,
     next_step: `Media is ready. Attach it to a post by passing "media_ids": ["${file.id}"] to POST /v1/posts.`,
     ...(media.warnings.length > 0 && { warnings: media.warnings }),
   };
-  return reply.send(envelope(data, request, deps));
 }
 
 interface Missing {

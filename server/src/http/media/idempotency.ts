@@ -18,9 +18,14 @@ interface Context {
 interface Answer {
   readonly status: number;
   readonly data: object;
+  /** When it is of no use any more; absent: not within a day. */
+  readonly expiresAt?: number;
 }
 
-/** Media API 8.2: the same `Idempotency-Key` with the same request gets the same answer for a day. Without the header nothing is kept. */
+/**
+ * Media API 8.2: the same `Idempotency-Key` with the same request gets the same answer for a day, or as long as it is of use. Without the header
+ * nothing is kept.
+ */
 export async function idempotent(
   context: Context,
   work: () => Promise<Answer>,
@@ -34,7 +39,7 @@ export async function idempotent(
   }
   const { idempotency } = deps.metadata;
   const requestHash = createHash('sha256')
-    .update(`${routeOf(request)}\n${JSON.stringify(body)}`)
+    .update(`${routeOf(request)}\n${JSON.stringify(body, inOrder)}`)
     .digest('hex');
   const known = await idempotency.begin({
     owner: caller.owner,
@@ -52,7 +57,8 @@ export async function idempotent(
   }
   try {
     const answer = await work();
-    await idempotency.finish(caller.owner, key, toJson(answer));
+    const { status, data, expiresAt = deps.now() + dayMs } = answer;
+    await idempotency.finish(caller.owner, key, toJson({ status, data }), Math.min(expiresAt, deps.now() + dayMs));
     return reply.code(answer.status).send(wrap(answer.data));
   } catch (error) {
     await idempotency.release(caller.owner, key);
@@ -62,7 +68,13 @@ export async function idempotent(
 
 /** The same route under any of its bases. */
 function routeOf(request: FastifyRequest): string {
-  return `${request.method} ${request.url.split('?')[0]?.replace(/^(\/api)?\/v1/, '')}`;
+  return `${request.method} ${request.url.split('?')[0]?.replace(/^(?:(?:\/api)?\/v1)+|\/+$/g, '')}`;
+}
+
+/** Members of objects have no order. */
+function inOrder(_: string, value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
 function readKey(request: FastifyRequest): string | undefined {

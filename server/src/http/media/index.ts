@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../core/access.ts';
+import { fail } from '../../core/errors.ts';
 import type { Permission } from '../../core/metadata.ts';
 import { authenticateToken } from '../authenticate.ts';
 import { addCors } from '../cors.ts';
@@ -14,6 +15,11 @@ import { getAccounts, getMe, getPlatformRules } from './me.ts';
 import { limitRate } from './rate-limit.ts';
 import { uploadFromUrl } from './upload-from-url.ts';
 import { uploadMedia } from './upload-media.ts';
+
+function requirePermission({ permissions }: Caller, permission: Permission | 'any'): void {
+  if (permission !== 'any' && !permissions.has(permission))
+    throw fail('insufficient_scope', { details: { required: permission } });
+}
 
 /** The Media API: presign, upload straight to storage, complete. */
 export function mediaApi(deps: HttpDeps): FastifyPluginAsync {
@@ -37,8 +43,10 @@ function addRoutes(app: FastifyInstance, base: string, deps: HttpDeps): void {
       handle: (request: FastifyRequest, reply: FastifyReply, caller: Caller) => unknown,
     ): Handler =>
     async (request, reply) => {
-      const caller = await authenticateToken(request.raw, permission, deps);
+      const caller = await authenticateToken(request.raw, 'any', deps);
+      // Before the permission: a refusal counts, and tells the state as well (Media API 1.5).
       await limitRate(caller, reply, deps);
+      requirePermission(caller, permission);
       return handle(request, reply, caller);
     };
 

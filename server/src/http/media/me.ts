@@ -9,19 +9,24 @@ export async function getMe(request: FastifyRequest, reply: FastifyReply, caller
   const { token } = caller;
   const usage = await Promise.all(deps.pool.all().map((channel) => deps.metadata.files.usage(channel.id)));
   const limits = deps.pool.all().map((channel) => channel.quota?.limitBytes);
-  const limit = limits.every((bytes) => bytes !== undefined) ? limits.reduce((sum, bytes) => sum + (bytes ?? 0), 0) : null;
+  const limit = limits.every((bytes) => bytes !== undefined)
+    ? Math.floor(limits.reduce((sum, bytes) => sum + (bytes ?? 0), 0))
+    : null;
   const data = {
     api_key: token && {
       id: token.id,
       key_prefix: token.prefix,
       name: token.name,
-      scopes: token.permissions,
+      scopes: scopesOf(caller),
+      permissions: token.permissions,
       last_used_at: iso(token.lastUsedAt),
       created_at: iso(token.createdAt),
       expires_at: iso(token.expiresAt),
     },
-    scopes: [...caller.permissions],
-    user: { id: 1, email: null, name: token?.owner || token?.name || 'owner' },
+    scopes: scopesOf(caller),
+    permissions: [...caller.permissions],
+    // Strict clients want a text here, and tokens have no address.
+    user: { id: 1, email: 'owner@localhost', name: token?.owner || token?.name || 'owner' },
     organization: {
       id: 'stowage',
       name: 'Stowage',
@@ -43,6 +48,12 @@ export async function getMe(request: FastifyRequest, reply: FastifyReply, caller
     stats: { posts_last_30d: 0, total_posts: 0 },
   };
   return reply.send(envelope(data, request, deps));
+}
+
+/** In the words of the Media API. */
+function scopesOf({ permissions }: Caller): readonly string[] {
+  const writes = ['upload', 'delete', 'manage'] as const;
+  return [...(permissions.has('list') ? ['read'] : []), ...(writes.some((one) => permissions.has(one)) ? ['write'] : [])];
 }
 
 /** There are no social accounts here, but some clients ask for them to test a key. */

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Caller } from '../../core/access.ts';
 import { fail } from '../../core/errors.ts';
+import { cleanText } from '../../core/path-text.ts';
 import type { Media } from '../../core/presigned-types.ts';
 import { clientAddress } from '../client-address.ts';
 import type { HttpDeps } from '../deps.ts';
@@ -40,7 +41,7 @@ export async function uploadFromUrl(
       const { url, filename } = readBody(body);
       const ip = clientAddress(request.raw, deps.settings.trustProxy);
       const signal = requestSignal(request.raw);
-      const media = await deps.imports.start({ url, filename: filename ?? undefined, ip, signal }, caller);
+      const media = await deps.imports.start({ url, filename: filename ? cleanText(filename) : undefined, ip, signal }, caller);
       return { status: media.state === 'ready' ? 201 : 202, data: present(media, url, { request, deps }) };
     },
     (data) => envelope(data, request, deps),

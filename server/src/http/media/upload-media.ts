@@ -23,26 +23,34 @@ export async function uploadMedia(
       const wanted = readUploadRequest(body, deps.settings);
       const ip = clientAddress(request.raw, deps.settings.trustProxy);
       const started = await deps.presigned.start({ ...wanted, ip }, caller);
-      return { status: 201, data: present(started, request, deps) };
+      return { status: 201, data: present(started, request, deps), expiresAt: started.details.urlExpiresAt };
     },
-    (data) => envelope(data, request, deps),
+    // A repeated answer is older.
+    (data) => envelope({ ...data, expires_in: secondsLeft(data, deps.now()) }, request, deps),
   );
+}
+
+function secondsLeft(data: object, at: number): number {
+  const { expires_at } = data as ReturnType<typeof present>;
+  return Math.max(0, Math.round((Date.parse(expires_at) - at) / 1000));
 }
 
 function present(started: StartedUpload, request: FastifyRequest, deps: HttpDeps) {
   const { upload, details, channel } = started;
   const origin = requestOrigin(request.raw, deps.settings);
   const url = started.target?.url ?? `${origin}${relayUrl(upload, details, deps)}`;
+  const method = uploadMethod(started);
   return {
     media_id: upload.id,
     id: upload.id,
     media_ids: [upload.id],
     upload_url: url,
-    upload_method: uploadMethod(started),
-    provider: started.target === undefined ? channel.group : (channel.channel.presign?.provider ?? channel.group),
+    upload_method: method,
+    // The two values of the contract name the way to upload, wherever the bytes come to lie.
+    provider: method.method === 'POST' ? 'cloudflare_images' : 'r2',
+    channel: { type: channel.type, name: channel.name },
     protocol: new URL(url).protocol.slice(0, -1),
     status: 'uploading',
-    expires_in: Math.round((details.urlExpiresAt - upload.createdAt) / 1000),
     expires_at: new Date(details.urlExpiresAt).toISOString(),
     max_size: details.maxBytes,
     next_step: 'Upload your file to upload_url, then call POST /media/{media_id}/complete to finalize.',

@@ -1,14 +1,21 @@
 import { z } from 'zod';
 import { declaredType } from '../../core/declared-type.ts';
 import { fail, type StowageError } from '../../core/errors.ts';
+import { cleanText } from '../../core/path-text.ts';
 import type { PresignRequest } from '../../core/presigned-types.ts';
 import type { HttpSettings } from '../deps.ts';
 import { mediaCategory, supportedTypes } from './media-types.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 
-const positive = z.number().positive().max(Number.MAX_SAFE_INTEGER);
-const pixels = z.int().positive().max(1_000_000);
+/** 0 is what browsers say of pictures and videos that they have not looked at. */
+const pixels = (name: string) => {
+  const message = `${name} must be a whole number of pixels, from 0 to 1000000.`;
+  return z.int(message).min(0, message).max(1_000_000, message);
+};
+const seconds = z
+  .number('duration must be a number of seconds, 0 or more.')
+  .min(0, 'duration must be a number of seconds, 0 or more.');
 
 /** Media API 2.1. Unknown fields are ignored; `null` counts as absent for optional ones. */
 export const uploadRequestSchema = z.object({
@@ -18,14 +25,15 @@ export const uploadRequestSchema = z.object({
     .max(255, 'filename must have at most 255 characters.')
     // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL in names is what is refused
     .regex(/^[^/\\\u0000]*$/, 'filename must not contain "/", "\\" or NUL.')
+    .refine((name) => /[^\s.]/.test(cleanText(name)), 'filename must have something in it besides dots and blanks.')
     .meta({ description: 'Original filename with extension', example: 'photo.jpg' }),
   content_type: z
     .string({ error: (issue) => (issue.input === undefined ? 'content_type is required.' : 'content_type must be a string.') })
     .meta({ description: 'MIME type of the file', example: 'image/jpeg' }),
   size: z.int('size must be a whole number of bytes.').positive('size must be greater than 0.').nullish(),
-  width: pixels.nullish(),
-  height: pixels.nullish(),
-  duration: positive.nullish(),
+  width: pixels('width').nullish(),
+  height: pixels('height').nullish(),
+  duration: seconds.nullish(),
   direct: z.boolean('direct must be true or false.').nullish().meta({
     description: 'The client follows upload_method exactly, so upload_url may be an address of the store that takes nothing else',
   }),
@@ -62,16 +70,16 @@ export function readUploadRequest(body: Body, settings: HttpSettings): Omit<Pres
     throw invalid([{ field: 'size', message: 'size is required.', code: 'required' }]);
   if (data.size != null && data.size > maxBytes) throw oversized(category, maxBytes);
   return {
-    filename: data.filename,
+    filename: cleanText(data.filename),
     contentType,
     category,
     size: data.size ?? null,
     maxBytes,
     direct: data.direct ?? false,
     sha256: data.sha256 == null ? null : sha256Hex(data.sha256),
-    width: data.width ?? null,
-    height: data.height ?? null,
-    durationSeconds: data.duration ?? null,
+    width: data.width || null,
+    height: data.height || null,
+    durationSeconds: data.duration || null,
   };
 }
 

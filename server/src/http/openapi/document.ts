@@ -20,6 +20,7 @@ export function openApiDocument(): OpenApiDocument {
       version: packageJson.version,
       summary: 'Self-hosted media upload gateway',
       description: intro,
+      contact: { name: 'The owner of this server' },
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/', description: 'This server' }],
@@ -36,7 +37,7 @@ const intro = `Two upload APIs over one library of files: what comes in through 
 
 **Upload API** (\`/upload\`): one POST stores a file and answers its link. Errors are a line of text.
 
-**Limits.** The Media API allows 60 requests a minute and 1,000 an hour per token unless configured otherwise; the headers \`X-RateLimit-*\` tell where you are. Sending bytes to an upload URL does not count.
+**Limits.** The Media API allows 60 requests a minute and 1,000 an hour per token unless configured otherwise; the headers \`X-RateLimit-*\` of every answer to a known token tell where you are (unknown tokens, addresses and methods are answered before anything is counted). Sending bytes to an upload URL does not count.
 
 **Files** are read at \`/file/...\` by anybody who has the link.`;
 

@@ -50,6 +50,11 @@ export const headers = {
     example: 1_775_822_460,
   },
   'Retry-After': { description: 'Whole seconds to wait before the next try.', schema: { type: 'integer' }, example: 32 },
+  Location: {
+    description: 'The media that the bytes belong to.',
+    schema: { type: 'string' },
+    example: 'https://media.example.com/api/v1/media/019aab3c-6f00-7c2e-9d41-5b8f3a7e1c02',
+  },
   'WWW-Authenticate': { description: 'How to authenticate.', schema: { type: 'string' }, example: 'Bearer' },
   'Idempotency-Replayed': {
     description: '`true` when this is the answer of an earlier request with the same Idempotency-Key.',

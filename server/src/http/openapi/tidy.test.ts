@@ -20,6 +20,12 @@ describe('tidy', () => {
     expect(written(z.union([z.object({}), z.array(z.string())]))).toHaveProperty('anyOf');
   });
 
+  it('makes a tuple of one a list of one', () => {
+    const list = { type: 'array', items: { type: 'string' }, minItems: 1, maxItems: 1 };
+    expect(written(z.tuple([z.string()]))).toMatchObject({ type: 'array', items: { type: 'string' } });
+    expect(tidy({ type: 'array', prefixItems: [{ type: 'string' }], items: false, minItems: 1, maxItems: 1 })).toEqual(list);
+  });
+
   it('keeps limits that somebody set, and patterns that no format stands for', () => {
     expect(written(z.int().min(1).max(100))).toEqual({ type: 'integer', minimum: 1, maximum: 100 });
     expect(written(z.uuid())).toEqual({ type: 'string', format: 'uuid' });

@@ -2,7 +2,7 @@ type Node = Readonly<Record<string, unknown>>;
 
 /**
  * JSON Schema as zod writes it, made for readers and generators: objects may grow (the tests are stricter), formats stand without their
- * patterns, whole numbers without the limits of JavaScript, and "or null" is a type instead of a choice.
+ * patterns, whole numbers without the limits of JavaScript, "or null" is a type instead of a choice, and a tuple of one is a list of one.
  */
 export function tidy<Tree>(tree: Tree): Tree {
   return tidied(tree) as Tree;
@@ -23,7 +23,7 @@ function keepsText(key: string): boolean {
 
 function simplified(node: Node): Node {
   const { $schema: _schema, $id: _id, ...rest } = node;
-  return nullable(withoutNoise(rest));
+  return nullable(asList(withoutNoise(rest)));
 }
 
 function withoutNoise(node: Node): Node {
@@ -36,6 +36,12 @@ function withoutNoise(node: Node): Node {
     ...(maximum !== undefined && maximum !== Number.MAX_SAFE_INTEGER && { maximum }),
     ...(contentEncoding !== undefined && contentEncoding !== 'binary' && { contentEncoding }),
   };
+}
+
+/** Generators and linters know no tuples. */
+function asList({ prefixItems, items, ...rest }: Node): Node {
+  if (Array.isArray(prefixItems) && prefixItems.length === 1 && items === false) return { ...rest, items: prefixItems[0] };
+  return { ...rest, ...(prefixItems !== undefined && { prefixItems }), ...(items !== undefined && { items }) };
 }
 
 function nullable(node: Node): Node {

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { atMost } from '../../core/at-most.ts';
 import type { ByteSource } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
+import { requestOrigin } from '../client-address.ts';
 import type { HttpDeps } from '../deps.ts';
 import { holdText } from '../held-text.ts';
 import { isMultipart } from '../multipart.ts';
@@ -10,6 +11,7 @@ import { bodyOf } from '../request-body.ts';
 import { requestSignal } from '../request-signal.ts';
 import type { UrlClaims } from '../signed-url.ts';
 import { queryOf } from '../upload/query.ts';
+import { requireLength } from '../whole-body.ts';
 import { promisedDigests } from './checksums.ts';
 import { relayPurpose } from './relay-url.ts';
 
@@ -19,6 +21,7 @@ const formOverheadBytes = 64 * 1024;
 export async function receiveUpload(request: FastifyRequest, reply: FastifyReply, deps: HttpDeps): Promise<FastifyReply> {
   const startedAt = deps.now();
   const claims = readClaims(request, deps);
+  requireLength(request.raw);
   const upload = openBody(request, claims, deps);
   const { source, contentType } = await upload.open();
   const received = await deps.presigned.receive({
@@ -27,10 +30,13 @@ export async function receiveUpload(request: FastifyRequest, reply: FastifyReply
     contentType,
     size: upload.size,
     expected: promisedDigests(request.headers),
+    unless: refusedTags(request.headers['if-none-match']),
     startedAt,
     signal: requestSignal(request.raw),
   });
   reply.header('etag', `"${received.hash}"`);
+  // Some browser libraries look for it; the file has no link yet.
+  reply.header('location', `${requestOrigin(request.raw, deps.settings)}/api/v1/media/${claims.id}`);
   if (request.method === 'PUT') return reply.code(200).send('');
   // The shape of Cloudflare Images, which images go to by default.
   const result = {
@@ -41,6 +47,12 @@ export async function receiveUpload(request: FastifyRequest, reply: FastifyReply
     variants: [],
   };
   return reply.code(200).send({ result, success: true, errors: [], messages: [] });
+}
+
+/** RFC 9110 13.1.2: `*` wants to be the first, tags want to replace anything but those bytes. */
+function refusedTags(header: string | undefined): '*' | readonly string[] {
+  const tags = (header ?? '').split(',').map((tag) => tag.trim());
+  return tags.includes('*') ? '*' : tags.map((tag) => tag.replace(/^(?:W\/)?"(.*)"$/, '$1')).filter((tag) => tag !== '');
 }
 
 function readClaims(request: FastifyRequest, { signer }: HttpDeps): UrlClaims {

@@ -21,7 +21,7 @@ export function idempotencyTests(nodes: () => Nodes): void {
       state: 'in_flight',
       requestHash: 'hash-1',
     });
-    await store.idempotency.finish(first.owner, first.key, { status: 201, body: null });
+    await store.idempotency.finish(first.owner, first.key, { status: 201, body: null }, first.expiresAt);
     const done = { state: 'done', requestHash: 'hash-1', response: { status: 201, body: null } };
     expect(await other.idempotency.begin({ ...first, requestHash: 'other', now: 8_000_000 })).toEqual(done);
     expect(await store.idempotency.begin(entry())).toEqual({ state: 'claimed' });
@@ -32,7 +32,7 @@ export function idempotencyTests(nodes: () => Nodes): void {
     const { idempotency } = nodes().store;
     const first = entry();
     await idempotency.begin(first);
-    await idempotency.finish(first.owner, first.key, null);
+    await idempotency.finish(first.owner, first.key, null, first.expiresAt);
     expect(await idempotency.begin(first)).toEqual({ state: 'done', requestHash: 'hash-1', response: null });
   });
 
@@ -51,11 +51,11 @@ export function idempotencyTests(nodes: () => Nodes): void {
     await idempotency.begin(first);
     await idempotency.release(first.owner, first.key);
     expect(await idempotency.begin(first)).toEqual({ state: 'claimed' });
-    await idempotency.finish(first.owner, first.key, 'kept');
+    await idempotency.finish(first.owner, first.key, 'kept', first.expiresAt);
     await idempotency.release(first.owner, first.key);
     expect(await idempotency.begin(first)).toMatchObject({ state: 'done', response: 'kept' });
     await idempotency.release(first.owner, 'never seen');
-    await idempotency.finish(first.owner, 'never seen', 1);
+    await idempotency.finish(first.owner, 'never seen', 1, first.expiresAt);
     expect(await idempotency.begin({ ...first, key: 'never seen' })).toEqual({ state: 'claimed' });
   });
 
@@ -63,9 +63,9 @@ export function idempotencyTests(nodes: () => Nodes): void {
     const { idempotency } = nodes().store;
     const [old, current] = [entry(), entry()];
     await idempotency.begin({ ...old, expiresAt: 5_000_000 });
-    await idempotency.finish(old.owner, old.key, 1);
-    await idempotency.begin({ ...current, expiresAt: 5_000_001 });
-    await idempotency.finish(current.owner, current.key, 2);
+    await idempotency.finish(old.owner, old.key, 1, 5_000_000);
+    await idempotency.begin({ ...current, expiresAt: 4_000_000 });
+    await idempotency.finish(current.owner, current.key, 2, 5_000_001);
     expect(await idempotency.removeExpired(5_000_001)).toBeGreaterThanOrEqual(1);
     expect(await idempotency.begin(current)).toMatchObject({ state: 'done', response: 2 });
     expect(await idempotency.begin(old)).toEqual({ state: 'claimed' });
@@ -75,7 +75,7 @@ export function idempotencyTests(nodes: () => Nodes): void {
     const { idempotency } = nodes().store;
     const first = entry();
     await idempotency.begin({ ...first, expiresAt: 2_000_000 });
-    await idempotency.finish(first.owner, first.key, 1);
+    await idempotency.finish(first.owner, first.key, 1, 2_000_000);
     expect(await idempotency.begin({ ...first, now: 2_000_001 })).toEqual({ state: 'claimed' });
     expect(await idempotency.begin({ ...first, now: 2_000_001 })).toMatchObject({ state: 'in_flight' });
   });

@@ -48,7 +48,7 @@ export function textTests(nodes: () => Nodes): void {
     same((await jobs.claim({ now: 5000, leaseMs: 1, limit: 1, kinds: [kind] }))[0]?.payload);
 
     await idempotency.begin({ owner: kind, key: 'k', requestHash: '', now: 1, claimMs: 1, expiresAt: 10 });
-    await idempotency.finish(kind, 'k', json);
+    await idempotency.finish(kind, 'k', json, 10);
     const again = await idempotency.begin({ owner: kind, key: 'k', requestHash: '', now: 1, claimMs: 1, expiresAt: 10 });
     same(again.state === 'done' && again.response);
   });

@@ -24,6 +24,11 @@ export const unknownMedia: Failure = { code: 'not_found', message: 'Media not fo
 
 /** Of calls with a JSON body and an Idempotency-Key. */
 export const jsonFailures: readonly Failure[] = [
+  { code: 'too_large', message: 'The JSON body is larger than 256 KiB.', details: { maxBytes: 262_144 } },
+  {
+    code: 'unsupported_media_type',
+    message: 'The body has the Content-Encoding "gzip". Send it as it is, without Content-Encoding.',
+  },
   'invalid_json',
   'incomplete_body',
   { code: 'client_closed', status: 408, message: 'No data arrived for 30 seconds.' },

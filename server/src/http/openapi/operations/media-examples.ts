@@ -21,7 +21,8 @@ export const startedUpload = success({
   ...started,
   upload_url: `https://media.example/relay/${id}?sig=v1.WyJyZWxheSJd.c2lnbmF0dXJl`,
   upload_method: { method: 'POST', content_type: 'multipart/form-data', field_name: 'file' },
-  provider: 'local',
+  provider: 'cloudflare_images',
+  channel: { type: 'local', name: 'local' },
   max_size: 20_971_520,
 });
 
@@ -35,6 +36,7 @@ export const startedVideo = success({
     headers: { 'Content-Type': 'video/mp4' },
   },
   provider: 'r2',
+  channel: { type: 'r2', name: 'videos' },
   max_size: 524_288_000,
 });
 

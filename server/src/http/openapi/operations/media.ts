@@ -3,6 +3,7 @@ import { listQuerySchema } from '../../media/list-media.ts';
 import type { Operation } from '../operation.ts';
 import {
   completeMediaAnswer,
+  completeMediaRequest,
   deleteMediaAnswer,
   listMediaAnswer,
   mediaAnswer,
@@ -84,7 +85,6 @@ export const mediaOperations: readonly Operation[] = [
         mayUpload,
         noRoom,
         ...jsonFailures,
-        { code: 'too_large', details: { maxBytes: 262_144 } },
         {
           code: 'validation_error',
           message: 'filename is required.',
@@ -174,18 +174,21 @@ export const mediaOperations: readonly Operation[] = [
     description:
       'Step 3 of 3. Checks what arrived: its real type, size, checksum, dimensions and length. Only then it is media. Safe to repeat, and to call twice at once: the answer stays the same. A body is not looked at.',
     access: 'token',
-    parameters: { path: byId },
+    parameters: { path: byId, header: idempotencyHeader },
+    body: { required: false, content: { 'application/json': { schema: completeMediaRequest } } },
     answers: mediaAnswers(
       {
         200: {
           description: 'The finished media.',
-          headers: rateHeaders,
+          headers: [...rateHeaders, 'Idempotency-Replayed'],
           content: { 'application/json': { schema: completeMediaAnswer, examples: { image: { value: completedMedia } } } },
         },
       },
       [
         mayUpload,
         unknownMedia,
+        'idempotency_in_flight',
+        'idempotency_key_conflict',
         {
           code: 'upload_not_received',
           details: { media_id: startedUpload.data.media_id, received: 0, expected: 2_048_576, expires_in: 3412 },
@@ -217,7 +220,7 @@ export const mediaOperations: readonly Operation[] = [
     path: `${base}/media`,
     tag,
     summary: 'List media',
-    description: 'Newest first, files of the Upload API included.',
+    description: 'Newest first, files of the Upload API included. Parameters that are not named here are ignored.',
     access: 'token',
     parameters: { query: listQuery },
     answers: mediaAnswers(

@@ -17,11 +17,28 @@ const checksums = z.object({
   'Content-MD5': digest('MD5 of the body, base64 (RFC 1864). Verified.'),
   'Content-Digest': digest('`sha-256=:<base64>:` (RFC 9530). Verified.'),
   'Repr-Digest': digest('The same as Content-Digest, which counts first.'),
+  'If-None-Match': digest('`*` wants to be the first to upload, ETags want to bring other bytes; otherwise 412.'),
   'X-Amz-Checksum-Sha256': digest('SHA-256 of the body, base64. Verified.'),
 });
 
 const failures: readonly Failure[] = [
   { code: 'bad_request', message: 'A checksum header is malformed.' },
+  {
+    code: 'bad_request',
+    as: 'part',
+    message: 'A part of a file cannot be stored by Content-Range. Send the whole file, or its chunks.',
+  },
+  {
+    code: 'bad_request',
+    as: 'no_length',
+    status: 411,
+    message: 'Send the file with a Content-Length, or with Transfer-Encoding: chunked.',
+  },
+  'precondition_failed',
+  {
+    code: 'unsupported_media_type',
+    message: 'The body has the Content-Encoding "gzip". Send it as it is, without Content-Encoding.',
+  },
   'incomplete_body',
   { code: 'checksum_mismatch', details: { algorithm: 'md5', expected: '9e107d9d372bb682', received: 'e4d909c290d0fb1c' } },
   'invalid_signature',
@@ -63,12 +80,17 @@ export const relayOperations: readonly Operation[] = [
       'Step 2 of 3, for channels without upload addresses of their own. Call the `upload_url` of step 1 as it is; the signature in it is the credential. May be repeated until complete: the last whole transfer counts. Takes images too.',
     body: {
       required: true,
-      content: { 'image/*': { schema: bytes }, 'video/mp4': { schema: bytes }, 'application/pdf': { schema: bytes } },
+      content: {
+        'image/*': { schema: bytes },
+        'video/mp4': { schema: bytes },
+        'application/pdf': { schema: bytes },
+        'application/octet-stream': { schema: bytes },
+      },
     },
     answers: answers({
       200: {
         description: 'The bytes are stored.',
-        headers: ['X-Request-Id', 'ETag'],
+        headers: ['X-Request-Id', 'ETag', 'Location'],
         content: { 'text/plain': { schema: text, examples: { stored: { summary: 'Nothing', value: '' } } } },
       },
     }),
@@ -85,7 +107,7 @@ export const relayOperations: readonly Operation[] = [
       {
         200: {
           description: 'The bytes are stored.',
-          headers: ['X-Request-Id', 'ETag'],
+          headers: ['X-Request-Id', 'ETag', 'Location'],
           content: { 'application/json': { schema: relayFormAnswer, examples: { stored: { value: relayedForm } } } },
         },
       },

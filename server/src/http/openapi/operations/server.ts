@@ -12,6 +12,7 @@ export const serverOperations: readonly Operation[] = [
     path: '/healthz',
     tag,
     summary: 'Whether the process lives',
+    description: 'For programs that restart a dead process. Looks at nothing else.',
     access: 'none',
     answers: {
       200: {
@@ -26,7 +27,8 @@ export const serverOperations: readonly Operation[] = [
     path: '/readyz',
     tag,
     summary: 'Whether requests can be served',
-    description: 'For balancers. What is found is kept for a second.',
+    description:
+      'For load balancers: asks the database, and says no from the moment the server is told to stop. What is found is kept for a second.',
     access: 'none',
     answers: {
       200: {
@@ -72,6 +74,7 @@ export const serverOperations: readonly Operation[] = [
     path: '/openapi.json',
     tag,
     summary: 'This document',
+    description: 'For generators of clients; the same as `docs/openapi.json` of the source.',
     access: 'none',
     answers: {
       200: { description: 'OpenAPI 3.1.', headers: ['ETag'], content: { 'application/json': { schema: openApiSelf } } },
@@ -84,6 +87,7 @@ export const serverOperations: readonly Operation[] = [
     path: '/docs',
     tag,
     summary: 'This document as a page',
+    description: 'Everything it loads comes from this server.',
     access: 'none',
     answers: { 200: { description: 'A page that loads nothing from other hosts.', content: { 'text/html': { schema: text } } } },
   },

@@ -88,6 +88,8 @@ export const tokenOperations: readonly Operation[] = [
     id: 'updateToken',
     method: 'put',
     summary: 'Change an API token',
+    description:
+      'The permissions are replaced, the rest changes only when it is sent. No token gives another more than it has itself.',
     body: {
       required: true,
       content: {

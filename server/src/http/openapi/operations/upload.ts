@@ -149,6 +149,7 @@ The other query parameters may also be form fields; the query counts first. Unkn
     path: '/api/channels',
     tag,
     summary: 'Channels to upload to',
+    description: 'What `uploadChannel` and `channelName` of an upload may choose from.',
     access: 'upload',
     parameters: { query: channelsQuery },
     answers: joined(

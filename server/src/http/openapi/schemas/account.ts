@@ -5,6 +5,8 @@ import { answer } from './envelope.ts';
 
 export const permissions = z.array(z.enum(allPermissions));
 
+const scopes = z.array(z.enum(['read', 'write']));
+
 const used = z.int().min(0);
 
 export const meAnswer = answer(
@@ -15,14 +17,16 @@ export const meAnswer = answer(
         id: z.string(),
         key_prefix: z.string().meta({ description: 'The first characters of the token.' }),
         name: z.string(),
-        scopes: permissions,
+        scopes,
+        permissions,
         last_used_at: timestamp.nullable(),
         created_at: timestamp,
         expires_at: timestamp.nullable(),
       })
       .meta({ description: 'The token of this request.' }),
-    scopes: permissions.meta({ description: 'What the token may do.' }),
-    user: z.strictObject({ id: z.int(), email: z.string().nullable(), name: z.string() }),
+    scopes: scopes.meta({ description: 'What the token may do: `read` may list, `write` may upload, delete or manage.' }),
+    permissions: permissions.meta({ description: 'The same, exactly.' }),
+    user: z.strictObject({ id: z.int(), email: z.string(), name: z.string() }),
     organization: z
       .strictObject({
         id: z.string(),

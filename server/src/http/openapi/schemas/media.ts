@@ -11,17 +11,27 @@ const { shape: asked } = uploadRequestSchema;
 /** What the server validates, with what it accepts besides and what the settings demand by default. */
 export const uploadMediaRequest = named(
   'UploadMediaRequest',
-  uploadRequestSchema.extend({
-    content_type: asked.content_type.meta({ enum: supportedTypes }),
-    size: asked.size.unwrap().unwrap().meta({
-      description: 'Size in bytes. By default at most 20 MiB for images and documents, 500 MiB for videos.',
-      example: 2_048_576,
-    }),
-    file_size: z.int().positive().optional().meta({ description: 'Another name of `size`.', deprecated: true }),
-    width: asked.width.meta({ description: 'Width in pixels; what the file itself says counts more.' }),
-    height: asked.height.meta({ description: 'Height in pixels; what the file itself says counts more.' }),
-    duration: asked.duration.meta({ description: 'Length of a video in seconds; what the file itself says counts more.' }),
-  }),
+  uploadRequestSchema
+    .extend({
+      content_type: asked.content_type.meta({
+        description: `In any case, also by its other names: ${supportedTypes.join(', ')}. An empty or generic type (\`application/octet-stream\`) leaves it to the extension of filename.`,
+        examples: [...supportedTypes],
+      }),
+      size: asked.size.unwrap().unwrap().optional().meta({
+        description: 'Size in bytes. By default at most 20 MiB for images and documents, 500 MiB for videos.',
+        example: 2_048_576,
+      }),
+      file_size: z
+        .int()
+        .positive()
+        .optional()
+        .meta({ description: 'Another name of `size`: one of both is needed.', deprecated: true }),
+      width: asked.width.meta({ description: 'Width in pixels; what the file itself says counts more.' }),
+      height: asked.height.meta({ description: 'Height in pixels; what the file itself says counts more.' }),
+      duration: asked.duration.meta({ description: 'Length of a video in seconds; what the file itself says counts more.' }),
+    })
+    .refine(({ size, file_size }) => size !== undefined || file_size !== undefined, 'size is required.')
+    .meta({ anyOf: [{ required: ['size'] }, { required: ['file_size'] }] }),
 );
 
 const mediaId = z.uuid().meta({ description: 'The id of this media.' });
@@ -46,7 +56,12 @@ export const uploadMediaAnswer = answer(
     ...ids,
     upload_url: z.url().meta({ description: 'Where to send the bytes. Needs no token: whoever has the address may upload.' }),
     upload_method: uploadMethod,
-    provider: z.string().meta({ description: 'Where the bytes go: `local`, `r2`, `cloudflare_images`, ...' }),
+    provider: z.enum(['cloudflare_images', 'r2']).meta({
+      description: 'The way to upload, on every channel: `cloudflare_images` takes a form by POST, `r2` the bytes by PUT.',
+    }),
+    channel: z
+      .strictObject({ type: z.string(), name: z.string() })
+      .meta({ description: 'The channel that the bytes go to, whatever `provider` says.' }),
     protocol: z.enum(['https', 'http']),
     status: z.literal('uploading'),
     expires_in: z
@@ -91,6 +106,11 @@ const mediaFields = {
 const media = named('Media', z.strictObject(mediaFields));
 
 export const mediaAnswer = answer('MediaAnswer', media);
+
+export const completeMediaRequest = named(
+  'CompleteMediaRequest',
+  z.looseObject({}).meta({ description: 'Anything: it is not looked at.' }),
+);
 
 export const completeMediaAnswer = answer(
   'CompleteMediaAnswer',
