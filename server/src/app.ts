@@ -32,8 +32,10 @@ import { createUrlSigner } from './http/signed-url.ts';
 import { createProber } from './images/prober.ts';
 import { openMetadata } from './metadata/index.ts';
 import { createMetrics } from './metrics/index.ts';
+import { checkSecretKey } from './nodes.ts';
 import { createRateLimiter } from './rate-limit/index.ts';
 import { loadSecretKey } from './secret-key.ts';
+import { whenItAnswers } from './wait-for-database.ts';
 
 export interface App {
   readonly http: FastifyInstance;
@@ -47,7 +49,6 @@ export interface App {
 
 /** The wiring place: nothing else constructs things. Opens the database, migrates it and connects the channels; listens to nothing yet. */
 export async function createApp(config: Config, log: Logger): Promise<App> {
-  const now = Date.now;
   const spoolFolder = join(config.dataDir, 'spool');
   await prepareDataFolder(config.dataDir, ['spool']);
   const secretKey = await loadSecretKey(config);
@@ -59,7 +60,26 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     ...(config.databaseUrl !== undefined && { databaseUrl: config.databaseUrl }),
     log: (message) => log.warn(message),
   });
-  await metadata.migrate();
+  try {
+    await whenItAnswers(() => metadata.migrate(), { config, log });
+    if (config.databaseUrl !== undefined) await checkSecretKey(secretKey, metadata.settings);
+    return await assemble({ config, log, metadata, secretKey, spoolFolder });
+  } catch (error) {
+    await metadata.close();
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly config: Config;
+  readonly log: Logger;
+  readonly metadata: MetadataStore;
+  readonly secretKey: Uint8Array;
+  readonly spoolFolder: string;
+}
+
+async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts): Promise<App> {
+  const now = Date.now;
 
   const metrics = createMetrics({ pendingJobs: metadata.jobs.count, brokenReplicas: metadata.replicas.countBroken });
   const { imageChannel: image, videoChannel: video, documentChannel: document } = config.routing;

@@ -10,10 +10,11 @@ import { fail } from './core/errors.ts';
 import type { Log } from './core/log.ts';
 import type { MetadataStore } from './core/metadata.ts';
 import type { Metrics } from './metrics/index.ts';
+import { checkPlace } from './nodes.ts';
 
 export interface BuildContext {
   readonly config: Config;
-  readonly metadata: Pick<MetadataStore, 'channels'>;
+  readonly metadata: Pick<MetadataStore, 'channels' | 'settings'>;
   readonly metrics: Metrics;
   readonly log: Log;
   readonly now: Clock;
@@ -34,8 +35,10 @@ export async function buildChannels(context: BuildContext): Promise<readonly Con
 async function buildChannel(entry: ChannelConfig & { readonly id: string }, context: BuildContext): Promise<ConfiguredChannel> {
   const driver = findDriver(entry.type);
   if (driver === undefined) throw fail('internal_error', { message: `There is no driver for channels of type ${entry.type}.` });
-  const channel = await driver.create(entry.settings, { dataDir: context.config.dataDir });
+  const { config, metadata } = context;
+  const channel = await driver.create(entry.settings, { dataDir: config.dataDir });
   const { id, type, name, enabled, weight, quota } = entry;
+  if (config.databaseUrl !== undefined) await checkPlace({ id, name, channel }, metadata.settings);
   return {
     ...{ id, type, name, enabled, weight },
     group: driver.group,

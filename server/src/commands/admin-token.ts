@@ -17,7 +17,10 @@ interface FirstStart {
  */
 export async function handOverAdminToken({ metadata: { tokens }, dataDir, address }: FirstStart): Promise<void> {
   const access = createAccess({ tokens, allowAnonymousUploads: false, brake: createGuessBrake(Date.now), now: Date.now });
-  const { token, record } = await access.createToken({ name: 'admin', permissions: allPermissions });
+  const created = await access.createFirstToken({ name: 'admin', permissions: allPermissions });
+  // Another node was quicker.
+  if (created === undefined) return;
+  const { token, record } = created;
   if (process.stdout.isTTY) return greet(token, address);
   const path = join(dataDir, 'admin-token');
   try {

@@ -9,6 +9,7 @@ import { testChannelSteps } from '../core/test-channel.ts';
 import { prepareDataFolder } from '../data-folder.ts';
 import { lastSighting, proxyAdvice } from '../http/proxy-watch.ts';
 import { openMetadata } from '../metadata/index.ts';
+import { sharingProblems } from '../nodes.ts';
 import { explainError } from './explain.ts';
 import { loadConfigOrExplain } from './load.ts';
 import { metadataOptions } from './metadata-options.ts';
@@ -21,6 +22,7 @@ export async function doctor(): Promise<number> {
   report.pass('configuration', config.configFile ?? 'environment only');
   report.pass('runtime', `Node ${process.versions.node}`);
   await report.run('data folder', () => checkDataFolder(config));
+  for (const problem of sharingProblems(config)) report.fail('nodes', problem);
   checkAuthCode(config, report);
   const metadata = await report.run('database', () => checkDatabase(config));
   if (metadata !== undefined) {

@@ -1,15 +1,12 @@
 import type { AddressInfo } from 'node:net';
 import packageJson from '../../package.json' with { type: 'json' };
-import { type App, createApp } from '../app.ts';
+import type { App } from '../app.ts';
 import { authCodeWarning, type Config, publicBindProblem } from '../config.ts';
-import { allPermissions, environmentTokenId, tokenRecord } from '../core/access.ts';
-import { isStowageError } from '../core/errors.ts';
-import type { MetadataStore } from '../core/metadata.ts';
 import { giveBackMemory } from '../core/turnover.ts';
 import { createLogger } from '../logger.ts';
 import { handOverAdminToken } from './admin-token.ts';
-import { explainError } from './explain.ts';
 import { loadConfigOrExplain } from './load.ts';
+import { openApp } from './open-app.ts';
 import { listeningAddress, ownAddress } from './own-address.ts';
 
 type Logger = ReturnType<typeof createLogger>;
@@ -18,13 +15,14 @@ export async function serve(): Promise<number> {
   const config = loadConfigOrExplain();
   if (config === undefined) return 1;
   const log = createLogger(config.log);
-  const app = await openApp(config, log);
-  if (app === undefined) return 1;
-  const isFirstStart = await syncEnvironmentToken(config, app.metadata);
+  const stopEarly = endOnSignal();
+  const opened = await openApp(config, log);
+  if (opened === undefined) return 1;
+  const { app, isFirstStart, close } = opened;
   const problem = publicBindProblem(config, !isFirstStart);
   if (problem !== undefined) {
     process.stderr.write(`${problem}\n`);
-    await app.stop();
+    await close();
     return 1;
   }
   await app.start();
@@ -33,11 +31,12 @@ export async function serve(): Promise<number> {
   } catch (error) {
     const where = listeningAddress(config, config.port).replace('http://', '');
     process.stderr.write(`Stowage cannot listen on ${where}: ${whyNotListening(error)}\n`);
-    await app.stop();
+    await close();
     return 1;
   }
   // Before anybody is told that it is ready: whoever waits for that line may stop it at once.
   const stopping = stopSignal();
+  stopEarly();
   const { port } = app.http.server.address() as AddressInfo;
   const warning = authCodeWarning(config);
   if (warning !== undefined) log.warn(warning);
@@ -45,24 +44,14 @@ export async function serve(): Promise<number> {
   sayReady(config, port, log);
   // Made only now: a token that was stored by a start that failed would never be shown.
   if (isFirstStart && !(await handOver(app, config, port))) {
-    await app.stop();
+    await close();
     return 1;
   }
 
   const signal = await stopping;
   log.info({ signal }, 'Stopping: running requests may finish');
-  await app.stop();
+  await close();
   return 0;
-}
-
-async function openApp(config: Config, log: Logger): Promise<App | undefined> {
-  try {
-    return await createApp(config, log);
-  } catch (error) {
-    if (!isStowageError(error)) throw error;
-    process.stderr.write(`Stowage cannot start: ${explainError(error)}\n`);
-    return undefined;
-  }
 }
 
 function whyNotListening(error: unknown): string {
@@ -71,22 +60,6 @@ function whyNotListening(error: unknown): string {
   if (code === 'EACCES') return 'this user may not have that port. Choose one above 1023, such as PORT=8080.';
   if (code === 'EADDRNOTAVAIL') return 'this machine has no such address. Check HOST.';
   return message;
-}
-
-/** Keeps the token of the environment in step with it. True when there is no token at all, so that one has to be made. */
-async function syncEnvironmentToken(config: Config, { tokens }: MetadataStore): Promise<boolean> {
-  const known = await tokens.get(environmentTokenId);
-  const wanted =
-    config.adminToken === undefined
-      ? undefined
-      : tokenRecord(
-          config.adminToken,
-          { id: environmentTokenId, name: 'STOWAGE_ADMIN_TOKEN', permissions: allPermissions },
-          Date.now(),
-        );
-  if (known !== undefined && known.hash !== wanted?.hash) await tokens.remove(environmentTokenId);
-  if (wanted && known?.hash !== wanted.hash) await tokens.add(wanted);
-  return (await tokens.list()).length === 0;
 }
 
 async function handOver({ metadata }: App, config: Config, port: number): Promise<boolean> {
@@ -115,6 +88,18 @@ function sayReady(config: Config, port: number, log: Logger): void {
     },
     'Started',
   );
+}
+
+/** A start may wait for its database; the first process of a container ends only by what it listens to. */
+function endOnSignal(): () => void {
+  const onInterrupt = (): never => process.exit(130);
+  const onTerminate = (): never => process.exit(143);
+  process.once('SIGINT', onInterrupt);
+  process.once('SIGTERM', onTerminate);
+  return () => {
+    process.off('SIGINT', onInterrupt);
+    process.off('SIGTERM', onTerminate);
+  };
 }
 
 /** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */

@@ -61,7 +61,7 @@ export const schema = z.strictObject({
   secretKey: optional(text(/^[\x20-\x7e]{32,}$/, 'at least 32 printable characters'), {
     secret: true,
     description:
-      'Encrypts secrets at rest and signs URLs. Else a key file is made in the data folder; several nodes need the same key.',
+      'Encrypts secrets at rest and signs URLs. Else a key file is made in the data folder. Required with PostgreSQL: the same key on every node.',
   }),
 
   databaseUrl: optional(text(/^postgres(ql)?:\/\/\S+$/, 'an address like postgres://user:password@host:5432/name'), {
@@ -70,6 +70,10 @@ export const schema = z.strictObject({
     description: 'PostgreSQL (14 or newer) for the metadata. Else SQLite in the data folder.',
   }),
   databasePoolSize: setting(whole(1, 1000), { default: 10, description: 'Most connections to PostgreSQL of one node.' }),
+  databaseWaitSeconds: setting(whole(0, 3600), {
+    default: 60,
+    description: 'How long a start waits for PostgreSQL to answer. Until then nothing listens.',
+  }),
   sqliteDurability: setting(choice('full', 'normal'), {
     default: 'full',
     description:

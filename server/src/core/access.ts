@@ -35,8 +35,15 @@ export interface Access {
   authenticate(credentials: Credentials, permission: Permission | 'any'): Promise<Caller>;
   /** Whether the owner of an upload may upload still. Asked again when its bytes have come in: a token may have been revoked, narrowed or have expired meanwhile. */
   mayUpload(owner: string): Promise<boolean>;
+  /** As `createToken`, when there is no token at all: of several that ask at once, one gets it. Undefined otherwise. */
+  createFirstToken(input: NewToken): Promise<CreatedToken | undefined>;
   /** Answers the token once; only its hash is kept. */
-  createToken(input: NewToken): Promise<{ readonly token: string; readonly record: TokenRecord }>;
+  createToken(input: NewToken): Promise<CreatedToken>;
+}
+
+export interface CreatedToken {
+  readonly token: string;
+  readonly record: TokenRecord;
 }
 
 export interface NewToken {
@@ -97,7 +104,7 @@ export function createAccess({ tokens, authCode, allowAnonymousUploads, brake, n
     return record !== undefined && isLive(record, now()) ? record : undefined;
   };
   const byToken = async (record: TokenRecord, address: string): Promise<Caller> => {
-    if (record.id === environmentTokenId) await brake.passed({ kind: 'token', address });
+    if (isFromEnvironment(record)) await brake.passed({ kind: 'token', address });
     touch(record);
     return { owner: record.id, permissions: new Set(record.permissions), token: record };
   };
@@ -139,8 +146,13 @@ export function createAccess({ tokens, authCode, allowAnonymousUploads, brake, n
       const record = await tokens.get(owner);
       return record !== undefined && isLive(record, now()) && record.permissions.includes('upload');
     },
+    async createFirstToken(input) {
+      const token = generateToken(input);
+      const record = tokenRecord(token, input, now());
+      return (await tokens.addFirst(record)) ? { token, record } : undefined;
+    },
     async createToken(input) {
-      const token = `${input.prefix ?? defaultPrefix}${randomBytes(16).toString('hex')}`;
+      const token = generateToken(input);
       const record = tokenRecord(token, input, now());
       await tokens.add(record);
       return { token, record };
@@ -149,6 +161,15 @@ export function createAccess({ tokens, authCode, allowAnonymousUploads, brake, n
 }
 
 /** The record of a token whose text is known (a new one, or one from the environment). */
+function generateToken({ prefix = defaultPrefix }: NewToken): string {
+  return `${prefix}${randomBytes(16).toString('hex')}`;
+}
+
+/** Each of several nodes may have one of its own. */
+function isFromEnvironment({ id }: TokenRecord): boolean {
+  return id === environmentTokenId || id.startsWith(`${environmentTokenId}-`);
+}
+
 export function tokenRecord(token: string, input: NewToken & { readonly id?: string }, at: number): TokenRecord {
   return {
     id: input.id ?? uuidv7(at),

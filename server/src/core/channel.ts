@@ -62,6 +62,9 @@ export interface Channel {
   /** Every object of the store that `settle` has confirmed, to find those that no row knows. */
   list?(): AsyncIterable<ListedObject>;
 
+  /** For storage that several nodes must reach in the same place: tells that place by what is kept there, made at the first call. */
+  place?(): Promise<Place>;
+
   readonly multipart?: Multipart;
   readonly presign?: Presign;
   readonly direct?: DirectUpload;
@@ -133,6 +136,14 @@ export interface GetResult {
   readonly stream: ByteSource;
   /** Bytes in `stream`. */
   readonly size: number;
+}
+
+/** Where a channel stores, as it says itself. */
+export interface Place {
+  /** Random, kept there: processes that read different ones do not share their storage. */
+  readonly id: string;
+  /** The file that holds it, for people. */
+  readonly where: string;
 }
 
 /** Native multipart: parts in any order, in parallel, repeatable; nothing readable until `finish`. */

@@ -263,6 +263,10 @@ export interface TokenRecord {
 
 export interface TokenStore {
   add(token: TokenRecord): Promise<void>;
+  /** Adds it when there is none at all. Of several callers at once, one gets true. */
+  addFirst(token: TokenRecord): Promise<boolean>;
+  /** Writes it over the row of its id. Where its hash is known already, that row gets its `expiresAt` and nothing else changes. */
+  put(token: TokenRecord): Promise<void>;
   get(id: string): Promise<TokenRecord | undefined>;
   findByHash(hash: string): Promise<TokenRecord | undefined>;
   /** Oldest first. */

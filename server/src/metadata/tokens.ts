@@ -1,12 +1,12 @@
-import type { TokenStore } from '../core/metadata.ts';
+import type { TokenRecord, TokenStore } from '../core/metadata.ts';
 import type { Context } from './context.ts';
 import { toJson, tokenRow, toToken } from './rows.ts';
 import type { TokenRow } from './schema.ts';
-import { dynamic, essential, run, statement } from './work.ts';
+import { dynamic, essential, first, run, statement, type Work } from './work.ts';
 
 type TokenPatch = Parameters<TokenStore['update']>[1];
 
-export function tokenStore({ flavor: { db }, engine }: Context): TokenStore {
+export function tokenStore({ flavor: { db, lockKey }, engine }: Context): TokenStore {
   const get = statement((of: { id: string }) => db.selectFrom('tokens').selectAll().where('id', '=', of.id));
   const findByHash = statement((of: { hash: string }) => db.selectFrom('tokens').selectAll().where('hash', '=', of.hash));
   const list = statement(() => db.selectFrom('tokens').selectAll().orderBy('created_at').orderBy('id'));
@@ -23,9 +23,37 @@ export function tokenStore({ flavor: { db }, engine }: Context): TokenStore {
       .where((when) => when.or([when('last_used_at', 'is', null), when('last_used_at', '<', of.at)])),
   );
 
+  const any = statement(() => db.selectFrom('tokens').select('id').limit(1));
+  const renew = statement((of: { hash: string; expiresAt: number | null }) =>
+    db.updateTable('tokens').set({ expires_at: of.expiresAt }).where('hash', '=', of.hash),
+  );
+  const insert = (token: TokenRecord) => db.insertInto('tokens').values(tokenRow(token));
+  const replace = ({ id: _, created_at: __, ...row }: TokenRow, token: TokenRecord) =>
+    insert(token).onConflict((conflict) => conflict.column('id').doUpdateSet(row));
+  function* inTurn(): Work<void> {
+    if (lockKey) yield* run(dynamic(lockKey('stowage tokens')));
+  }
+
   return {
+    addFirst(token) {
+      return engine.transact(function* () {
+        yield* inTurn();
+        if ((yield* first(any({}))) !== undefined) return false;
+        yield* run(dynamic(insert(token)));
+        return true;
+      }, essential);
+    },
+
+    async put(token) {
+      await engine.transact(function* () {
+        yield* inTurn();
+        const { hash, expiresAt } = token;
+        if ((yield* run(renew({ hash, expiresAt }))) === 0) yield* run(dynamic(replace(tokenRow(token), token)));
+      }, essential);
+    },
+
     async add(token) {
-      await engine.write(dynamic(db.insertInto('tokens').values(tokenRow(token))));
+      await engine.write(dynamic(insert(token)));
     },
 
     async get(id) {

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type PostgresService, postgresMissing, startPostgres } from '../services/postgres.ts';
 import { type Stowage, startStowage } from './harness.ts';
+import { nodeEnv } from './node-env.ts';
 import { exchange, fileForm, jsonOf, srcOf, upload } from './requests.ts';
 import { createToken, type MadeToken } from './tokens.ts';
 
@@ -444,7 +445,7 @@ describe('an unreadable database (T5)', () => {
     let stowage: Stowage;
     beforeAll(async () => {
       postgres = await startPostgres();
-      stowage = await startStowage({ env: { DATABASE_URL: postgres.url, STOWAGE_AUTH_CODE: 'right code' } });
+      stowage = await startStowage({ env: { ...nodeEnv(postgres.url), STOWAGE_AUTH_CODE: 'right code' } });
     });
     afterAll(async () => {
       await stowage?.stop();

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type PostgresService, postgresMissing, startPostgres } from '../services/postgres.ts';
 import { type Stowage, startStowage } from './harness.ts';
+import { nodeEnv } from './node-env.ts';
 import { fileForm, srcOf, upload } from './requests.ts';
 
 describe.skipIf(postgresMissing)('a database that is gone, or frozen', () => {
@@ -9,7 +10,7 @@ describe.skipIf(postgresMissing)('a database that is gone, or frozen', () => {
   let src: string;
   beforeAll(async () => {
     postgres = await startPostgres();
-    app = await startStowage({ env: { DATABASE_URL: postgres.url, STOWAGE_RATE_LIMIT_PER_MINUTE: '1000' } });
+    app = await startStowage({ env: { ...nodeEnv(postgres.url), STOWAGE_RATE_LIMIT_PER_MINUTE: '1000' } });
     src = await srcOf(upload(app));
   });
   afterEach(async () => {

@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { isPresent } from '../setup/programs.ts';
 import { freePort } from './harness.ts';
+import { nodeEnv } from './node-env.ts';
 
 const launcher = new URL('../../bin/stowage.js', import.meta.url).pathname;
 
@@ -98,9 +99,16 @@ it.each([['serve'], ['token', 'list'], ['migrate']])('says what is wrong with th
   expect(err).not.toContain('    at ');
 });
 
+it('says so when no folder can be made there', async () => {
+  const { code, err } = await run(['serve'], { STOWAGE_DATA_DIR: '/proc/stowage/data' });
+  expect(code).toBe(1);
+  expect(err).toContain('The data folder /proc/stowage/data cannot be used');
+});
+
 it('says why there is no database, without its password', async () => {
   const port = await freePort();
-  const { code, err } = await run(['serve'], { DATABASE_URL: `postgres://me:hunter2@127.0.0.1:${port}/x` });
+  const env = { ...nodeEnv(`postgres://me:hunter2@127.0.0.1:${port}/x`), STOWAGE_DATABASE_WAIT_SECONDS: '0' };
+  const { code, err } = await run(['serve'], env);
   expect(code).toBe(1);
   expect(err).toContain(`ECONNREFUSED 127.0.0.1:${port}`);
   expect(err).not.toContain('hunter2');

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startPostgres } from '../services/postgres.ts';
 import { type Stowage, startStowage } from './harness.ts';
 import { fixture, mediaClient } from './media-client.ts';
+import { nodeEnv } from './node-env.ts';
 
 const jpeg = { filename: 'photo.jpg', content_type: 'image/jpeg', size: 23780 };
 
@@ -68,7 +69,7 @@ describe('on PostgreSQL, two nodes', () => {
     const started = await startPostgres();
     if (started === undefined) throw new Error('PostgreSQL is not installed');
     postgres = started;
-    const env = { DATABASE_URL: postgres.url, STOWAGE_SECRET_KEY: 'k'.repeat(40), STOWAGE_RATE_LIMIT_PER_MINUTE: '40' };
+    const env = { ...nodeEnv(postgres.url), STOWAGE_RATE_LIMIT_PER_MINUTE: '40' };
     nodes = await Promise.all([startStowage({ env }), startStowage({ env })]);
   });
   afterAll(async () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type PostgresService, postgresMissing, startPostgres } from '../services/postgres.ts';
 import { cut, initUpload, mergeUpload, putChunk, shuffled, uploadedChunks } from './chunked-client.ts';
 import { type Stowage, startStowage } from './harness.ts';
+import { nodeEnv } from './node-env.ts';
 import { eventually, pseudoRandomBytes, srcOf, storedObjects, upload } from './requests.ts';
 
 describe.skipIf(postgresMissing)('two nodes on one PostgreSQL and one disk', () => {
@@ -10,9 +11,8 @@ describe.skipIf(postgresMissing)('two nodes on one PostgreSQL and one disk', () 
   let nodes: readonly [Stowage, Stowage];
   beforeAll(async () => {
     postgres = await startPostgres();
-    const env = { DATABASE_URL: postgres.url };
-    const first = await startStowage({ env });
-    nodes = [first, await startStowage({ env, dataDir: first.dataDir })];
+    const first = await startStowage({ env: nodeEnv(postgres.url) });
+    nodes = [first, await startStowage({ env: nodeEnv(postgres.url, `${first.dataDir}/objects`) })];
   });
   afterAll(async () => {
     for (const node of nodes ?? []) await node.stop();

@@ -1,10 +1,12 @@
+import { randomUUID } from 'node:crypto';
 import { realpathSync, unlink } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { z } from 'zod';
 import { createByteBudget } from '../../core/byte-budget.ts';
-import type { Channel, Ref } from '../../core/channel.ts';
+import type { Channel, Place, Ref } from '../../core/channel.ts';
 import { fail } from '../../core/errors.ts';
 import { makeFolder } from '../../core/make-folder.ts';
+import { writeOnce } from '../../core/write-once.ts';
 import { type DriverContext, defineDriver } from '../driver.ts';
 import { createBlocks } from './blocks.ts';
 import { checkDisk } from './check.ts';
@@ -29,9 +31,15 @@ const settingsSchema = z.strictObject({
     .nonnegative()
     .optional()
     .describe('Bytes of the disk that uploads leave free. Default: 256 MiB or 2 % of the disk, whichever is smaller.'),
+  shared: z
+    .boolean()
+    .optional()
+    .describe(
+      'With PostgreSQL: that every node mounts this same folder (or that there is only one node). A file `channel.id` in it proves it.',
+    ),
 });
 
-/** Files in a folder of this machine. The folder may be shared by processes of one machine (one pid namespace), not by several. */
+/** Files in a folder, which nodes on several machines may share. */
 export const localDriver = defineDriver({
   type: 'local',
   group: 'local',
@@ -61,7 +69,7 @@ export function createLocalChannel(settings: z.infer<typeof settingsSchema>, { d
   ioSync(() => makeFolder(objects));
   const disk = createQuickDisk();
   const warm = createWarm();
-  const marks = createMarks(root, objects, disk);
+  const marks = createMarks(root, { objects, disk, isShared: settings.shared ?? false });
   const folders = createFolders(objects);
   const space = createSpace(root, settings.reserveBytes);
   const writeBudget = createByteBudget(batchLimits);
@@ -101,11 +109,17 @@ export function createLocalChannel(settings: z.infer<typeof settingsSchema>, { d
       return sizeOf(join(objects, path));
     },
     list: () => listObjects(objects),
+    ...(settings.shared && { place: () => placeOf(root) }),
     close: async () => {
       folders.close();
       marks.close();
     },
   };
+}
+
+async function placeOf(root: string): Promise<Place> {
+  const where = join(root, 'channel.id');
+  return { where, id: String(await writeOnce(where, Buffer.from(`${randomUUID()}\n`))).trim() };
 }
 
 /** The owner may make the root itself a symlink; below it none is followed. */

@@ -30,7 +30,7 @@ describe.each([
   ['slow', slowDisk],
 ])('marks on a %s disk', (_, disk) => {
   it('list what is published and not removed, and sweep what is not published', async () => {
-    const marks = createMarks(root, objects, disk);
+    const marks = createMarks(root, { objects, disk });
     for (const name of ['published', 'settled', 'dead', 'busy']) {
       const path = marks.begin(`${folder}/${name}`);
       writeFileSync(path, name);
@@ -50,7 +50,7 @@ describe.each([
   });
 
   it('do not take another file of the same name for the published one', async () => {
-    const marks = createMarks(root, objects, disk);
+    const marks = createMarks(root, { objects, disk });
     writeFileSync(marks.begin(`${folder}/a`), 'mine');
     marks.landed(`${folder}/a`);
     writeFileSync(join(objects, folder, 'a'), 'not mine');
@@ -64,7 +64,7 @@ describe.each([
     const mark = join(dead, '2026-11-22~14-0~b~c');
     writeFileSync(mark, 'x');
     linkSync(mark, join(objects, folder, 'b~c'));
-    const marks = createMarks(root, objects, disk);
+    const marks = createMarks(root, { objects, disk });
     expect(await Array.fromAsync(marks.unsettled())).toEqual([{ ref: { path: `${folder}/b~c` }, key: 'b/c' }]);
     await marks.remove(`${folder}/b~c`);
     expect(await Array.fromAsync(marks.unsettled())).toEqual([]);

@@ -1,5 +1,17 @@
-import { randomBytes } from 'node:crypto';
-import { lstat, mkdirSync, readdir, readFileSync, rmdirSync, type Stats, unlink, unlinkSync } from 'node:fs';
+import { createHash, randomBytes } from 'node:crypto';
+import {
+  lstat,
+  lstatSync,
+  mkdirSync,
+  readdir,
+  readFileSync,
+  readlinkSync,
+  rmdirSync,
+  type Stats,
+  unlink,
+  unlinkSync,
+} from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Ref } from '../../core/channel.ts';
 import { isStowageError } from '../../core/errors.ts';
@@ -22,9 +34,20 @@ export interface Marks {
   close(): void;
 }
 
-export function createMarks(root: string, objects: string, disk: QuickDisk): Marks {
+export interface MarksOptions {
+  readonly objects: string;
+  readonly disk: QuickDisk;
+  /** Whether processes that this machine cannot see may use the folder. */
+  readonly isShared?: boolean;
+}
+
+/** Later than the slowest upload could end: for the marks of processes that cannot be asked whether they live. */
+const orphanAfterMs = 7 * 24 * 3_600_000;
+
+export function createMarks(root: string, { objects, disk, isShared = false }: MarksOptions): Marks {
   const tmp = join(root, 'tmp');
-  const owner = `${process.pid}-${startedAt(process.pid) ?? 'x'}-${randomBytes(4).toString('hex')}`;
+  const home = processSpace();
+  const owner = `${process.pid}-${startedAt(process.pid) ?? 'x'}-${randomBytes(4).toString('hex')}-${home}`;
   const own = join(tmp, owner);
   const underWay = new Set<string>();
   let isMade = false;
@@ -75,10 +98,16 @@ export function createMarks(root: string, objects: string, disk: QuickDisk): Mar
     },
     unsettled: async function* () {
       yield* sweep({ folder: own, objects, isUnderWay: (mark) => underWay.has(mark) });
-      for (const dead of (await others()).filter((name) => !isAlive(name))) {
-        const folder = join(tmp, dead);
-        yield* sweep({ folder, objects, isUnderWay: () => false });
-        removeIfEmpty(folder);
+      for (const other of await others()) {
+        const isElsewhere = isShared && other.split('-')[3] !== home;
+        if (!isElsewhere && isAlive(other)) {
+          continue;
+        }
+        const folder = join(tmp, other);
+        yield* sweep({ folder, objects, isUnderWay: (mark) => isElsewhere && isYoung(join(folder, mark)) });
+        if (!isElsewhere) {
+          removeIfEmpty(folder);
+        }
       }
     },
     close: () => removeIfEmpty(own),
@@ -160,6 +189,22 @@ function removeIfEmpty(folder: string): void {
     rmdirSync(folder);
   } catch {
     // Not empty, or gone: the next start looks again.
+  }
+}
+
+/** Gone meanwhile counts as young: its owner is at work. */
+function isYoung(path: string): boolean {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found === undefined || Date.now() - found.mtimeMs < orphanAfterMs;
+}
+
+/** Tells the processes that this one can see from those of other machines and containers. */
+function processSpace(): string {
+  try {
+    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1');
+    return createHash('sha256').update(boot).update(readlinkSync('/proc/self/ns/pid')).digest('hex').slice(0, 12);
+  } catch {
+    return createHash('sha256').update(hostname()).digest('hex').slice(0, 12);
   }
 }
 

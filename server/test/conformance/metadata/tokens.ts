@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Nodes } from '../metadata.ts';
-import { newId, newToken } from './fixtures.ts';
+import { atOnce, newId, newToken } from './fixtures.ts';
 
 export function tokenTests(nodes: () => Nodes): void {
   it('answers what was added, by id and by hash', async () => {
@@ -25,6 +25,27 @@ export function tokenTests(nodes: () => Nodes): void {
     await tokens.add(token);
     await expect(tokens.add(newToken({ id: token.id }))).rejects.toMatchObject({ code: 'conflict' });
     await expect(tokens.add(newToken({ hash: token.hash }))).rejects.toMatchObject({ code: 'conflict' });
+  });
+
+  it('adds a first one only where there is none, whoever asks at once', async () => {
+    const { store, other } = nodes();
+    for (const { id } of await store.tokens.list()) await store.tokens.remove(id);
+    const added = await atOnce(8, [store, other], (node) => node.tokens.addFirst(newToken()));
+    expect(added.filter(Boolean)).toHaveLength(1);
+    expect(await store.tokens.list()).toHaveLength(1);
+  });
+
+  it('puts a token over the row of its id, or renews the one that has its hash, whoever asks at once', async () => {
+    const { store, other } = nodes();
+    const token = newToken();
+    await atOnce(8, [store, other], (node) => node.tokens.put(token));
+    expect(await store.tokens.get(token.id)).toEqual(token);
+    const next = newToken({ id: token.id, createdAt: token.createdAt, expiresAt: 7e12 });
+    await store.tokens.put(next);
+    expect(await store.tokens.get(token.id)).toEqual(next);
+    expect(await store.tokens.findByHash(token.hash)).toBeUndefined();
+    await store.tokens.put(newToken({ hash: next.hash, expiresAt: 8e12 }));
+    expect(await store.tokens.findByHash(next.hash)).toEqual({ ...next, expiresAt: 8e12 });
   });
 
   it('lists the oldest first', async () => {

@@ -1,0 +1,43 @@
+import type { Logger } from 'pino';
+import { type App, createApp } from '../app.ts';
+import type { Config } from '../config.ts';
+import { fail, isStowageError } from '../core/errors.ts';
+import { prepareDataFolder } from '../data-folder.ts';
+import { lockDataFolder } from '../data-folder-lock.ts';
+import { sharingProblems } from '../nodes.ts';
+import { whenItAnswers } from '../wait-for-database.ts';
+import { holdEnvironmentToken } from './environment-token.ts';
+import { explainError } from './explain.ts';
+
+export interface Opened {
+  readonly app: App;
+  /** Whether there is no token at all. */
+  readonly isFirstStart: boolean;
+  /** Stops everything, then lets another process have the data folder. */
+  close(): Promise<void>;
+}
+
+/** Undefined when the server cannot start; then the reason has been said. */
+export async function openApp(config: Config, log: Logger): Promise<Opened | undefined> {
+  const undo: (() => unknown)[] = [];
+  const close = async (): Promise<void> => {
+    for (const step of undo.splice(0).reverse()) await step();
+  };
+  try {
+    const [problem] = sharingProblems(config);
+    if (problem !== undefined) throw fail('conflict', { message: problem });
+    await prepareDataFolder(config.dataDir);
+    undo.push(lockDataFolder(config.dataDir, log).release);
+    const app = await createApp(config, log);
+    undo.push(app.stop);
+    const { tokens } = app.metadata;
+    const hold = () => holdEnvironmentToken({ config, tokens, now: Date.now, log });
+    undo.push((await whenItAnswers(hold, { config, log })).stop);
+    return { app, isFirstStart: (await tokens.list()).length === 0, close };
+  } catch (error) {
+    await close();
+    if (!isStowageError(error)) throw error;
+    process.stderr.write(`Stowage cannot start: ${explainError(error)}\n`);
+    return undefined;
+  }
+}

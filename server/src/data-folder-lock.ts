@@ -1,0 +1,50 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { fail } from './core/errors.ts';
+import type { Log } from './core/log.ts';
+
+export interface FolderLock {
+  release(): void;
+}
+
+const busy = 5;
+
+/**
+ * Keeps a second server off the folder. The system holds the lock (on a file of SQLite's, which knows how on every platform): it ends with the process,
+ * however that ends, and is seen from other containers of the machine. Throws `conflict` with the process that has it.
+ */
+export function lockDataFolder(dataDir: string, log: Log): FolderLock {
+  const note = join(dataDir, 'stowage.pid');
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(join(dataDir, 'stowage.lock'), { timeout: 0 });
+    db.exec('pragma journal_mode = memory; begin exclusive');
+  } catch (error) {
+    db?.close();
+    if ((error as { errcode?: number }).errcode === busy)
+      throw fail('conflict', { message: `${inUse(dataDir, note)}`, cause: error });
+    // No room, or a file system without locks: a lock that cannot be had is no reason not to serve.
+    log.warn({ err: error }, 'The data folder cannot be locked: make sure that no other Stowage uses it');
+    return { release: () => undefined };
+  }
+  try {
+    writeFileSync(note, `${process.pid} on ${hostname()}\n`, { mode: 0o600 });
+  } catch {
+    // For people only.
+  }
+  return { release: () => db.close() };
+}
+
+function inUse(dataDir: string, note: string): string {
+  return `Another Stowage (pid ${readNote(note) ?? 'unknown'}) uses the data folder ${dataDir}. Stop it, or choose another folder by STOWAGE_DATA_DIR.`;
+}
+
+function readNote(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}
