@@ -12,7 +12,7 @@ const version: Command = async () => {
 const commands: Readonly<Record<string, Command>> = {
   serve: async () => (await import('./commands/serve.ts')).serve(),
   token: async (args) => (await import('./commands/token.ts')).token(args),
-  migrate: async () => (await import('./commands/migrate.ts')).migrate(),
+  migrate: async (args) => (await import('./commands/migrate.ts')).migrate(args),
   backup: async (args) => (await import('./commands/backup.ts')).backup(args),
   restore: async (args) => (await import('./commands/restore.ts')).restore(args),
   scrub: async (args) => (await import('./commands/scrub.ts')).scrub(args),
