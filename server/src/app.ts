@@ -115,7 +115,10 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     kept: new KeptChunks({ folder: join(config.dataDir, 'kept-chunks'), maxBytes: config.uploads.keptChunkBytes }),
     ttlMs: config.uploads.chunkedTtlHours * hourMs,
   });
-  const direct = createDirectUploads({ metadata, pool, files, access, openUploads, now });
+  const direct = createDirectUploads({
+    ...{ metadata, pool, files, access, openUploads, now },
+    maxUploadBytes: config.limits.maxUploadBytes,
+  });
   const imports = createImports({
     ...{ metadata, pool, intake, files, presigned, access, openUploads, prober, supportedTypes, now, log },
     fetch: createSafeFetch({ ...config.fetch, userAgent: 'Stowage (media import)' }),

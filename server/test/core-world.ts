@@ -148,7 +148,15 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
         },
         ...{ urlTtlSeconds, strictSize, supportedTypes: ['image/png', 'image/jpeg', 'application/pdf'] },
       });
-      const direct = createDirectUploads({ metadata: store, pool, files, access: nodeAccess, openUploads, now });
+      const direct = createDirectUploads({
+        metadata: store,
+        pool,
+        files,
+        access: nodeAccess,
+        openUploads,
+        now,
+        maxUploadBytes: 2 ** 40,
+      });
       const removeExpired = {
         presigned: presigned.removeExpired,
         import: presigned.removeExpired,

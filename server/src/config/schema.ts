@@ -143,7 +143,10 @@ export const schema = z.strictObject({
   }),
 
   routing: z.strictObject({
-    defaultChannel: optional(channelName, { description: 'Channel of uploads that name none. Else the first enabled one.' }),
+    defaultChannel: optional(channelName, {
+      description:
+        'Channel of uploads that name none. Otherwise Telegram when there is one, otherwise the first enabled channel.',
+    }),
     fallbackOrder: optional(list(channelName, 'names or groups of channels'), {
       description: 'Channels to try, in this order, when the chosen one fails. Else all others, as the Upload API lists them.',
     }),

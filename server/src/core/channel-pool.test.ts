@@ -33,7 +33,7 @@ function poolOf(channels: readonly ConfiguredChannel[] = all, options: Partial<C
 
 async function namesOf(
   pool: ReturnType<typeof poolOf>,
-  choice: { group?: string; name?: string; fallback?: boolean } = {},
+  choice: { group?: string; name?: string; fallback?: boolean; exact?: boolean } = {},
 ): Promise<readonly string[]> {
   const candidates = await pool.candidates({ fallback: false, ...choice });
   return candidates.map(({ group, channel }) => channel?.name ?? `no ${group}`);
@@ -51,8 +51,8 @@ describe('the channel of an upload', () => {
 
   it('is found by name among all types when none is given, else it is the default', async () => {
     expect(await namesOf(poolOf(), { name: 'bot' })).toEqual(['bot']);
-    expect(await namesOf(poolOf(), { name: 'none' })).toEqual(['disk']);
-    expect(await namesOf(poolOf())).toEqual(['disk']);
+    expect(await namesOf(poolOf(), { name: 'none' })).toEqual(['bot']);
+    expect(await namesOf(poolOf())).toEqual(['bot']);
     for (const [defaultChannel, name] of [
       ['two', 'two'],
       ['s3', 'one'],
@@ -64,6 +64,41 @@ describe('the channel of an upload', () => {
   it('is the default for types that nobody knows', async () => {
     expect(await namesOf(poolOf(all, { defaultChannel: 'two' }), { group: 'unheard-of' })).toEqual(['two']);
     expect(await namesOf(poolOf(), { group: 'unheard-of', name: 'bot' })).toEqual(['bot']);
+  });
+
+  it('is Telegram when nothing is said, wherever it stands, and the first one when there is no Telegram', async () => {
+    const telegramOff = channelOf('telegram', 'off', { enabled: false });
+    expect(await namesOf(poolOf([channelOf('s3', 'one'), channelOf('telegram', 'bot')]))).toEqual(['bot']);
+    expect(await namesOf(poolOf([channelOf('s3', 'one'), telegramOff]))).toEqual(['one']);
+    expect(await namesOf(poolOf(all, { defaultChannel: 'gone' }))).toEqual(['bot']);
+    expect((await poolOf().forCategory('image')).map(({ name }) => name)[0]).toBe('disk');
+  });
+
+  it.each([
+    [{ group: 'nonsense' }, 'No channels are called "nonsense", only: local, s3, telegram'],
+    [{ group: 's3', name: 'TWO' }, 'No such channel is called "TWO", only: one, two'],
+    [{ group: 's3', name: 'bot' }, 'No such channel is called "bot", only: one, two'],
+    [{ name: 'none' }, 'No such channel is called "none", only: disk, one, two, bot'],
+    [{ name: `<b>${'x'.repeat(200)}` }, `No such channel is called "<b>${'x'.repeat(97)}", only: disk, one, two, bot`],
+  ])('%j is refused when exactly that is wanted', async (choice, message) => {
+    const exact = { fallback: false, exact: true } as const;
+    await expect(poolOf().candidates({ ...choice, ...exact })).rejects.toMatchObject({ code: 'bad_request', message });
+    expect(await namesOf(poolOf(), choice)).not.toEqual([]);
+  });
+
+  it('that is there, but takes nothing, is said to be so', async () => {
+    const pool = poolOf([...all, channelOf('s3', 'off', { enabled: false })]);
+    for (const group of [undefined, 's3'])
+      await expect(pool.candidates({ group, name: 'off', fallback: false, exact: true })).rejects.toThrow(
+        'The channel "off" takes no uploads at the moment',
+      );
+  });
+
+  it('is the one that exactly was asked for', async () => {
+    expect(await namesOf(poolOf(), { group: 's3', name: 'two', exact: true })).toEqual(['two']);
+    expect(await namesOf(poolOf(), { name: 'two', exact: true })).toEqual(['two']);
+    expect(await namesOf(poolOf(), { group: 'cfr2', name: 'disk', exact: true })).toEqual(['disk']);
+    expect(await namesOf(poolOf(), { group: 'discord', name: 'any', exact: true })).toEqual(['no discord']);
   });
 
   it('is the disk for cfr2, until there is an R2 channel', async () => {
@@ -86,7 +121,7 @@ describe('fallbacks', () => {
 
   it('follow in the configured order, by type or name', async () => {
     const pool = poolOf(all, { fallbackOrder: ['bot', 's3'] });
-    expect(await namesOf(pool, { fallback: true })).toEqual(['disk', 'bot', 'one']);
+    expect(await namesOf(pool, { group: 'local', fallback: true })).toEqual(['disk', 'bot', 'one']);
   });
 
   it('never name a channel twice, and begin with the choice', async () => {

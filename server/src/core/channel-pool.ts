@@ -27,6 +27,8 @@ export interface Choice {
   readonly name?: string | undefined;
   /** Whether the other groups follow as fallbacks. */
   readonly fallback: boolean;
+  /** Whether a group or a name that does not exist is refused, instead of counting as absent. */
+  readonly exact?: boolean;
 }
 
 /** One step of a choice: the channel to try, or the group that has none. */
@@ -41,7 +43,7 @@ export interface ChannelPool {
   all(): readonly ConfiguredChannel[];
   /** Enabled and not over its quota. */
   available(): Promise<readonly ConfiguredChannel[]>;
-  /** In the order to try them; never empty. */
+  /** In the order to try them; never empty. Rejects with `bad_request` for an exact choice of what there is not. */
   candidates(choice: Choice): Promise<readonly Candidate[]>;
   /** The channel for a Media API category, and those that follow when it cannot take a file. */
   forCategory(category: string): Promise<readonly ConfiguredChannel[]>;
@@ -50,7 +52,7 @@ export interface ChannelPool {
 export interface ChannelPoolOptions {
   readonly channels: readonly ConfiguredChannel[];
   readonly usage: FileStore['usage'];
-  /** Name or group of the channel for callers that name none; else the first enabled one. */
+  /** Name or group of the channel for callers that name none; otherwise Telegram, otherwise the first enabled one. */
   readonly defaultChannel?: string;
   /** Groups or names, in the order to fall back. */
   readonly fallbackOrder: readonly string[];
@@ -59,6 +61,9 @@ export interface ChannelPoolOptions {
   readonly routes: Readonly<Record<string, string | undefined>>;
   readonly random?: () => number;
 }
+
+/** Upload API 1.2: where files go when nothing else is said. */
+const standardGroup = 'telegram';
 
 /** Upload API 1.8, with ours behind. */
 export const defaultFallbackOrder = ['cfr2', 'telegram', 's3', 'huggingface', 'webdav', 'discord', 'local'] as const;
@@ -109,17 +114,24 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
   /** Upload API 1.5: a value that nobody knows is no error, it counts as absent. */
   const isKnown = (group: string): boolean =>
     (defaultFallbackOrder as readonly string[]).includes(group) || channels.some((channel) => channel.group === group);
-  const first = (usable: readonly ConfiguredChannel[], { group, name }: Choice): Candidate => {
+  const standard = (usable: readonly ConfiguredChannel[]): ConfiguredChannel | undefined =>
+    byNameOrGroup(usable, options.defaultChannel) ?? byNameOrGroup(usable, standardGroup) ?? usable[0];
+  const first = (usable: readonly ConfiguredChannel[], { group, name, exact = false }: Choice): Candidate => {
     if (group !== undefined && isKnown(group)) {
       const wanted = groupOf(group);
-      const channel = pick(
-        usable.filter((candidate) => candidate.group === wanted),
-        name,
-      );
+      const members = usable.filter((candidate) => candidate.group === wanted);
+      const channel = pick(members, name);
+      if (exact && channel !== undefined && isAmiss(channel, name))
+        throw unknownName(
+          channels.filter((configured) => configured.group === wanted),
+          name,
+        );
       return { group, channel };
     }
-    const channel =
-      usable.find((candidate) => candidate.name === name) ?? byNameOrGroup(usable, options.defaultChannel) ?? usable[0];
+    if (exact && group !== undefined) throw unknownGroup(group, channels);
+    const named = usable.find((candidate) => candidate.name === name);
+    if (exact && named === undefined && name !== undefined) throw unknownName(channels, name);
+    const channel = named ?? standard(usable);
     return { group: channel?.group ?? 'local', channel };
   };
 
@@ -175,6 +187,27 @@ export async function identifyChannels<T extends { readonly type: string; readon
     return { ...entry, id: id ?? record.id };
   };
   return Promise.all(configured.map(identify));
+}
+
+function isAmiss(channel: ConfiguredChannel, name: string | undefined): name is string {
+  return name !== undefined && channel.name !== name;
+}
+
+function unknownName(among: readonly ConfiguredChannel[], name: string): StowageError {
+  const exists = among.some((channel) => channel.name === name);
+  if (exists) return fail('bad_request', { message: `The channel ${quoted(name)} takes no uploads at the moment` });
+  const names = among.filter(({ enabled }) => enabled).map((channel) => channel.name);
+  return fail('bad_request', { message: `No such channel is called ${quoted(name)}, only: ${names.join(', ')}` });
+}
+
+function unknownGroup(group: string, channels: readonly ConfiguredChannel[]): StowageError {
+  const groups = [...new Set(channels.filter(({ enabled }) => enabled).map((channel) => channel.group))].join(', ');
+  return fail('bad_request', { message: `No channels are called ${quoted(group)}, only: ${groups}` });
+}
+
+/** What the caller wrote, short enough for a sentence. */
+function quoted(text: string): string {
+  return JSON.stringify(text.slice(0, 100));
 }
 
 function pickWeighted(from: readonly ConfiguredChannel[], random: () => number): ConfiguredChannel | undefined {

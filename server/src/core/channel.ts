@@ -126,6 +126,8 @@ export interface PutResult {
   readonly ref: Ref;
   /** Bytes that `get` will return. */
   readonly size: number;
+  /** Only where `compress` allowed it: the store keeps another picture than was sent, of this size in pixels. */
+  readonly recompressed?: { readonly width?: number | undefined; readonly height?: number | undefined } | undefined;
 }
 
 export interface GetOptions extends CallOptions {

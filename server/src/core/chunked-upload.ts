@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import type { Caller } from './access.ts';
+import { type Caller, isShared } from './access.ts';
 import { toJson } from './bytes.ts';
-import type { Candidate, ConfiguredChannel } from './channel-pool.ts';
+import type { Candidate, Choice, ConfiguredChannel } from './channel-pool.ts';
 import { type ChunkedDetails, chunkedDetails, type NamingWishes, nativeOf, withWishes } from './chunked-details.ts';
 import {
   type ChunkedInit,
@@ -49,7 +49,7 @@ export function createChunkedUploads(options: ChunkedUploadOptions): ChunkedUplo
 
   const session = async (uploadId: string, caller: Caller): Promise<Upload> => {
     const upload = await uploads.get(uploadId);
-    if (upload === undefined || upload.kind !== 'chunked' || upload.owner !== caller.owner || upload.state === 'aborted') {
+    if (upload === undefined || upload.kind !== 'chunked' || !mayContinue(upload, caller) || upload.state === 'aborted') {
       throw new ChunkedRefusal('no_session', 'Invalid or expired upload session');
     }
     if (upload.expiresAt < now()) throw new ChunkedRefusal('expired', 'Upload session expired');
@@ -85,7 +85,7 @@ export function createChunkedUploads(options: ChunkedUploadOptions): ChunkedUplo
       if (!Number.isSafeInteger(input.totalChunks) || input.totalChunks < 1 || input.totalChunks > options.maxChunks) {
         throw new ChunkedRefusal('bad_total', `totalChunks must be a whole number from 1 to ${options.maxChunks}`);
       }
-      const channel = chooseChunkable(await pool.candidates(input.choice), input.choice.group);
+      const channel = chooseChunkable(await pool.candidates(input.choice), input.choice);
       const upload = begin({ input, caller, channel, at: now(), ttlMs });
       await options.openUploads.begin(upload, input.ip);
       return upload;
@@ -127,7 +127,7 @@ export function createChunkedUploads(options: ChunkedUploadOptions): ChunkedUplo
     async cleanup(uploadId, caller) {
       for (;;) {
         const upload = await uploads.get(uploadId);
-        if (upload === undefined || upload.kind !== 'chunked' || upload.owner !== caller.owner) return;
+        if (upload === undefined || upload.kind !== 'chunked' || !mayContinue(upload, caller)) return;
         if (await removeWithParts(upload)) return options.kept.dropUpload(upload.id);
       }
     },
@@ -138,11 +138,17 @@ export function createChunkedUploads(options: ChunkedUploadOptions): ChunkedUplo
   };
 }
 
-function chooseChunkable(candidates: readonly Candidate[], group: string | undefined): ConfiguredChannel {
+/** Upload API 2.1: what was begun with the upload code may be continued with a token. */
+function mayContinue({ owner }: Upload, caller: Caller): boolean {
+  return owner === caller.owner || isShared(owner);
+}
+
+function chooseChunkable(candidates: readonly Candidate[], { group, exact }: Choice): ConfiguredChannel {
   const [first] = candidates.map(({ channel }) => channel).filter((channel) => channel !== undefined);
   // Nobody gets another channel for one that could not take chunks if it were there.
   if (group !== undefined && first?.group !== group && !chunkGroups.includes(group))
     throw new ChunkedRefusal('unsupported_channel', group);
+  if (first === undefined && exact && group !== undefined) throw new ChunkedRefusal('no_channel', group);
   if (first === undefined) throw fail('service_unavailable', { message: 'No storage channel is available' });
   if (!takesChunks(first)) throw new ChunkedRefusal('unsupported_channel', first.group);
   return first;

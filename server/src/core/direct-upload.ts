@@ -7,7 +7,7 @@ import type { ChannelPool, ConfiguredChannel } from './channel-pool.ts';
 import { startsAsUtf8, withCharset } from './charset.ts';
 import { type Clock, dayMs } from './clock.ts';
 import { fail } from './errors.ts';
-import { isGivenOnce, type NameMode, nameCandidates } from './file-id.ts';
+import { isGivenOnce, type NameMode, nameCandidates, seenName } from './file-id.ts';
 import type { Files } from './files.ts';
 import { deleteObjectJob } from './jobs.ts';
 import { extensionFor } from './media-types.ts';
@@ -75,6 +75,8 @@ export interface DirectUploads {
 }
 
 export interface DirectUploadOptions {
+  /** Largest file. */
+  readonly maxUploadBytes: number;
   readonly metadata: MetadataStore;
   readonly pool: ChannelPool;
   readonly files: Files;
@@ -85,12 +87,23 @@ export interface DirectUploadOptions {
 
 const callTimeoutMs = 120_000;
 
-export function createDirectUploads({ metadata, pool, files, access, openUploads, now }: DirectUploadOptions): DirectUploads {
+export function createDirectUploads({
+  metadata,
+  pool,
+  files,
+  access,
+  openUploads,
+  now,
+  maxUploadBytes,
+}: DirectUploadOptions): DirectUploads {
   const directChannel = async (name: string | undefined): Promise<{ channel: ConfiguredChannel; direct: DirectUpload }> => {
     const [candidate] = await pool.candidates({ group: 'huggingface', name, fallback: false });
     const direct = candidate?.channel?.channel.direct;
     if (!candidate?.channel || !direct) throw fail('bad_request', { message: 'No HuggingFace channel configured' });
     return { channel: candidate.channel, direct };
+  };
+  const refuseTooLarge = (size: number): void => {
+    if (size > maxUploadBytes) throw fail('too_large', { details: { maxBytes: maxUploadBytes } });
   };
   const freePath = async (candidates: (attempt: number) => string | undefined): Promise<string> => {
     for (let attempt = 0; ; attempt++) {
@@ -102,6 +115,7 @@ export function createDirectUploads({ metadata, pool, files, access, openUploads
 
   return {
     async start(request, caller) {
+      refuseTooLarge(request.size);
       await openUploads.admit(caller.owner);
       const { channel, direct } = await directChannel(request.channelName);
       const at = now();
@@ -141,6 +155,7 @@ export function createDirectUploads({ metadata, pool, files, access, openUploads
     },
 
     async commit(request, caller) {
+      refuseTooLarge(request.size);
       const id = uploadId(request.filePath);
       for (;;) {
         const upload = await metadata.uploads.get(id);
@@ -168,7 +183,7 @@ export function createDirectUploads({ metadata, pool, files, access, openUploads
             sha256: known.sha256,
             pendingCleanup: [],
           },
-          filename: known.filename,
+          filename: seenName(known.filename),
           contentType: known.contentType,
           path: startingWith(known.path, nameCandidates({ ...known, mode: known.nameMode })),
           givenOnce: isGivenOnce(known.nameMode),

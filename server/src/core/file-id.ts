@@ -36,6 +36,7 @@ export function createStamps(now: Clock): () => number {
 
 const processStamp = createStamps(Date.now);
 
+const unnamed = 'file';
 const MAX_ATTEMPTS = 1000;
 // A path of 1 KiB, every byte percent-encoded, has 3 KiB.
 const MAX_URL_PATH_LENGTH = 4096;
@@ -49,9 +50,9 @@ export function cleanName(raw: string): string {
   return safeName(splitName(raw).name);
 }
 
-/** The name that the person saw who chose the file: decoded, without the folders around it. `''` when there is none. */
+/** The name that the person saw who chose the file: decoded, without the folders around it. Never empty. */
 export function seenName(raw: string): string {
-  return splitName(raw).name.normalize('NFC');
+  return splitName(raw).name.normalize('NFC') || unnamed;
 }
 
 // Where a file lay on its machine is nobody's business: `C:\`, `C:/`, `/Users`, `\\server`, `~/`, `file://`, `content://`.
@@ -69,7 +70,7 @@ function splitName(raw: string): { readonly folder: string; readonly name: strin
 function safeName(seen: string): string {
   const text = cleanText(seen);
   const name = cleanSegment(/^\.+$/.test(text) ? text.replaceAll('.', '_') : text);
-  return fit('', name === '' ? 'file' : name, '');
+  return fit('', name === '' ? unnamed : name, '');
 }
 
 /**

@@ -170,7 +170,7 @@ export function createIntake({ metadata, digests, spoolFolder, now }: IntakeOpti
           sniffed,
           contentType,
           head: peeked.head,
-          sha256: hashes?.sha256 ?? null,
+          sha256: sha256Of(stored.stored, hashes),
         };
         const wrong = mismatch(request.expected, hashes);
         if (wrong !== undefined) {
@@ -302,6 +302,11 @@ function modesOf(
 ): readonly boolean[] {
   if (!channel.remote) return [false];
   return retryUncompressed ? [compress, false] : [compress];
+}
+
+/** What is stored may be another picture than came in. */
+function sha256Of({ recompressed }: StoredObjects, hashes: Digests | undefined): string | null {
+  return recompressed === undefined ? (hashes?.sha256 ?? null) : null;
 }
 
 function isChannelError(error: unknown): error is StowageError {

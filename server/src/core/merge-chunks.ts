@@ -6,7 +6,7 @@ import { type ChunkedDetails, chunkedDetails, type NamingWishes } from './chunke
 import { ChunkedRefusal, type ChunkedUploadOptions, type Merged } from './chunked-types.ts';
 import { dayMs } from './clock.ts';
 import { fail, isStowageError } from './errors.ts';
-import { isGivenOnce, nameCandidates } from './file-id.ts';
+import { isGivenOnce, nameCandidates, seenName } from './file-id.ts';
 import type { FileToAdd } from './files.ts';
 import { hashOfParts } from './hash.ts';
 import type { InFlight } from './in-flight.ts';
@@ -106,7 +106,7 @@ async function makeFile(request: MergeRequest, upload: Upload, parts: readonly U
   const file: FileToAdd = {
     id,
     bytes: { ...objects, storageId: uuidv7(options.now()), channel, sha256: null, pendingCleanup: [] },
-    filename: details.filename,
+    filename: seenName(details.filename),
     contentType,
     path: nameCandidates({
       mode,

@@ -1,5 +1,5 @@
 import type { ByteSource } from './bytes.ts';
-import type { Channel, PutOptions, Ref } from './channel.ts';
+import type { Channel, PutOptions, PutResult, Ref } from './channel.ts';
 import { fail } from './errors.ts';
 import { createHasher, hashOfParts } from './hash.ts';
 import type { Segment } from './metadata.ts';
@@ -12,6 +12,8 @@ export interface StoredObjects {
   readonly size: number;
   /** As `Blob.hash`: of all bytes, or over the segments' hashes when there are several. */
   readonly hash: string;
+  /** See `PutResult`. */
+  readonly recompressed?: PutResult['recompressed'];
 }
 
 export interface StoreOptions extends Omit<PutOptions, 'size'> {
@@ -41,12 +43,16 @@ export async function storeSpool(channel: Channel, spool: Spool, options: StoreO
   if (segment === undefined) {
     const size = spool.size() ?? options.size;
     if (maxBytes !== undefined && (size ?? 0) > maxBytes) throw fail('too_large', { details: { maxBytes } });
-    return joinSegments([await putSlice({ channel, spool, start: 0, size, options })]);
+    return wholeOf(await putSlice({ channel, spool, start: 0, size, options }));
   }
   if ((await spool.arrived(segment.best + 1)) <= segment.best) {
-    return joinSegments([await putSlice({ channel, spool, start: 0, size: await spool.ended, options })]);
+    return wholeOf(await putSlice({ channel, spool, start: 0, size: await spool.ended, options }));
   }
   return joinSegments(await storeSegments(channel, spool, options, segment.best));
+}
+
+function wholeOf({ segment, recompressed }: PutSlice): StoredObjects {
+  return { ...joinSegments([segment]), recompressed };
 }
 
 /** What a list of segments amounts to. */
@@ -84,7 +90,8 @@ async function storeSegments(
       const size = Math.min(sizeBytes, (await unlessAborted(spool.arrived(start + sizeBytes), signal)) - start);
       if (size <= 0) return;
       signal.throwIfAborted();
-      stored[at] = await putSlice({ channel, spool, start, size, options: segmentOptions(options, at, signal) });
+      const { segment } = await putSlice({ channel, spool, start, size, options: segmentOptions(options, at, signal) });
+      stored[at] = segment;
     }
   };
   const workers = Array.from({ length: parallelSegments }, () =>
@@ -121,7 +128,7 @@ async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
 }
 
 function segmentOptions(options: StoreOptions, index: number, signal: AbortSignal): StoreOptions {
-  const { size: _size, sha256: _sha256, filename, ...rest } = options;
+  const { size: _size, sha256: _sha256, compress: _compress, filename, ...rest } = options;
   const suffix = `.part${String(index).padStart(3, '0')}`;
   return {
     ...rest,
@@ -144,7 +151,12 @@ interface Slice {
   readonly options: StoreOptions;
 }
 
-async function putSlice({ channel, spool, start, size, options }: Slice): Promise<Segment> {
+interface PutSlice {
+  readonly segment: Segment;
+  readonly recompressed: PutResult['recompressed'];
+}
+
+async function putSlice({ channel, spool, start, size, options }: Slice): Promise<PutSlice> {
   const { size: _size, onLeftOver: _unused, ...rest } = options;
   return withRetry(
     async () => {
@@ -153,13 +165,14 @@ async function putSlice({ channel, spool, start, size, options }: Slice): Promis
       const source = hashInto(spool.follow(start, size), hasher, counted);
       const put = await channel.put(source, { ...rest, ...(size !== undefined && { size }) });
       const hash = hasher.digest();
-      if (put.size === counted.bytes) return { ref: put.ref, size: put.size, hash };
-      if (options.compress !== true) {
-        await undo(channel, put.ref, options);
+      const { ref, recompressed } = put;
+      if (recompressed === undefined && put.size !== counted.bytes) {
+        await undo(channel, ref, options);
         throw fail('channel_unavailable', { message: `The storage backend kept ${put.size} of ${counted.bytes} bytes.` });
       }
-      // Recompressed by the backend: the hash names what came in, not what is stored.
-      return { ref: put.ref, size: put.size, hash: `${hash}-recompressed` };
+      // The hash of what came in is not that of what is stored.
+      const segment = { ref, size: put.size, hash: recompressed === undefined ? hash : `${hash}-recompressed` };
+      return { segment, recompressed };
     },
     options.signal,
     uploadRetry,

@@ -95,7 +95,7 @@ const forms: readonly (readonly [string, string, string])[] = [
   ['a UNC path', String.raw`name=file; filename="\\nas\share\shot.png"`, 'shot.png'],
   ['a relative folder', 'name=file; filename="trip/day 1/sea.jpg"', 'sea.jpg'],
   ['a percent sign', 'name=file; filename="100%.png"', '100%.png'],
-  ['nothing', 'name=file; filename=""', ''],
+  ['nothing', 'name=file; filename=""', 'file'],
 ];
 
 describe('a file name with', () => {

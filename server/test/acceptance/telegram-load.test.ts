@@ -42,7 +42,7 @@ interface Outcome {
 }
 
 async function drop(to: Stowage, number: number, signal?: AbortSignal): Promise<Outcome> {
-  const response = await to.fetch('/upload?uploadChannel=telegram&autoRetry=false', {
+  const response = await to.fetch('/upload?uploadChannel=telegram&serverCompress=false&autoRetry=false', {
     method: 'POST',
     body: fileForm({ bytes: picture(number), name: `picture-${number}.jpg`, type: 'image/jpeg' }),
     ...(signal && { signal }),

@@ -44,10 +44,10 @@ const storedFile = z.looseObject({
   file_id: z.string().min(1),
   file_unique_id: z.string().min(1),
   file_size: z.int().nonnegative().optional(),
+  width: z.int().optional(),
+  height: z.int().optional(),
 });
 export type StoredFile = z.infer<typeof storedFile>;
-
-const photoSize = storedFile.extend({ width: z.int().optional(), height: z.int().optional() });
 
 const message = z.looseObject({
   message_id: z.int(),
@@ -58,7 +58,7 @@ const message = z.looseObject({
   video: storedFile.optional(),
   audio: storedFile.optional(),
   voice: storedFile.optional(),
-  photo: z.array(photoSize).optional(),
+  photo: z.array(storedFile).optional(),
 });
 export type Message = z.infer<typeof message>;
 

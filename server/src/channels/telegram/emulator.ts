@@ -51,6 +51,9 @@ interface EmulatedMessage {
 }
 
 interface EmulatedFile {
+  /** Of photos. */
+  readonly width?: number;
+  readonly height?: number;
   readonly fileId: string;
   readonly uniqueId: string;
   readonly filename: string;
@@ -360,8 +363,8 @@ function documentJson(file: EmulatedFile) {
   return file.contentType === 'video/mp4' ? { animation: document, document } : { document };
 }
 
-function fileJson({ fileId, uniqueId, size }: EmulatedFile) {
-  return { file_id: fileId, file_unique_id: uniqueId, file_size: size };
+function fileJson({ fileId, uniqueId, size, width, height }: EmulatedFile) {
+  return { file_id: fileId, file_unique_id: uniqueId, file_size: size, ...(width && { width, height }) };
 }
 
 /** Photos are recompressed into several sizes, the original is not kept. */
@@ -369,11 +372,12 @@ async function photoSizes(state: State, file: ReceivedFile): Promise<EmulatedFil
   const { default: sharp } = await import('sharp');
   const sizes = [90, 320, 1280].map(async (side) => {
     const path = `${file.path}-${side}`;
-    const { size } = await sharp(file.path)
+    const { size, width, height } = await sharp(file.path)
       .resize(side, side, { fit: 'inside', withoutEnlargement: true })
       .jpeg({ quality: 75 })
       .toFile(path);
-    return asStored({ ...file, path, size, filename: `file_${state.lastId}.jpg`, contentType: 'image/jpeg' });
+    const stored = asStored({ ...file, path, size, filename: `file_${state.lastId}.jpg`, contentType: 'image/jpeg' });
+    return { ...stored, width, height };
   });
   return Promise.all(sizes);
 }

@@ -47,7 +47,7 @@ export function createTelegramChannel(settings: TelegramSettings, clocks: Telegr
   return {
     limits: { maxBytes: segment.max, segment },
     remote: true,
-    put: (source, options) => putFile(sender, source, options),
+    put: (source, options) => putFile(sender, source, { ...options, compress: settings.compress && options.compress === true }),
     get: async (ref, options) => {
       const parsed = parseTelegramRef(ref);
       return getFile(reader, botOf(bots, parsed), { ref: parsed, ...options });

@@ -119,10 +119,15 @@ async function resultOf(sender: Sender, bot: Bot, { message, form, body, key }: 
   };
   const kept =
     size !== undefined && (form === 'photo' || stored.file_size === undefined || stored.file_size === Math.max(1, body.bytes));
-  if (kept) return { ref, size };
+  if (kept) return { ref, size, ...(form === 'photo' && { recompressed: pixelsOf(stored) }) };
   await sender.forget(ref, AbortSignal.timeout(30_000)).catch(() => undefined);
   if (form === 'opaque') throw fail('channel_refused', { message: 'Telegram stored other bytes than were sent' });
   throw again(sender, key, form === 'photo' ? 'document' : 'opaque', 'Telegram stored other bytes than were sent');
+}
+
+/** Telegram scales large photos down. */
+function pixelsOf({ width, height }: StoredFile): NonNullable<PutResult['recompressed']> {
+  return { width, height };
 }
 
 /** Of a photo's sizes the largest; of anything else the one there is. */

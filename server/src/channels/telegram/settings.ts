@@ -62,6 +62,12 @@ export const telegramSettings = z
       .describe(
         'Working folder of a local Bot API server that runs with `--local`: files are read from there, as it gives absolute paths only.',
       ),
+    compress: z
+      .boolean()
+      .default(true)
+      .describe(
+        'Whether JPEG pictures go out as photos, which Telegram recompresses, unless the caller sends `serverCompress=false`. With `false` all files are kept byte by byte, whatever the caller sends.',
+      ),
     messagesPerSecond: z.int().positive().default(1).describe('Most messages a second from one bot to the chat.'),
     messagesPerMinute: z
       .int()

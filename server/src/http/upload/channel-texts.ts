@@ -8,6 +8,8 @@ export interface ChannelTexts {
   readonly none: string;
   readonly failed: (message: string) => string;
   readonly failedStatus: number;
+  /** When the store will never take this file. Default: as `failedStatus`. */
+  readonly refusedStatus?: number;
 }
 
 const texts: Readonly<Record<string, ChannelTexts>> = {
@@ -47,6 +49,14 @@ const texts: Readonly<Record<string, ChannelTexts>> = {
     failed: (message) => `Error: WebDAV upload failed - ${message}`,
     failedStatus: 500,
   },
+  // Ours: it takes pictures only, so that the file is at fault.
+  cloudflare_images: {
+    label: 'CloudflareImages',
+    none: 'Error: No Cloudflare Images channel configured',
+    failed: (message) => `Error: Cloudflare Images upload failed - ${message}`,
+    failedStatus: 500,
+    refusedStatus: 415,
+  },
 };
 
 export function channelTexts(group: string): ChannelTexts {
@@ -67,9 +77,9 @@ export function channelFailure(
   configured: boolean,
   error: StowageError,
 ): { readonly status: number; readonly text: string } {
-  const { none, failed, failedStatus } = channelTexts(group);
+  const { none, failed, failedStatus, refusedStatus = failedStatus } = channelTexts(group);
   if (!configured) return { status: 400, text: none };
   if (error.code === 'too_large') return { status: 413, text: `Error: ${error.message}` };
   if (error.code === 'disk_full' || error.code === 'channel_full') return { status: 507, text: `Error: ${error.message}` };
-  return { status: failedStatus, text: failed(error.message) };
+  return { status: error.code === 'channel_refused' ? refusedStatus : failedStatus, text: failed(error.message) };
 }

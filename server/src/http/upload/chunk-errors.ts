@@ -1,5 +1,6 @@
 import { ChunkedRefusal } from '../../core/chunked-types.ts';
 import { StowageError } from '../../core/errors.ts';
+import { channelTexts } from './channel-texts.ts';
 
 const webdavText =
   'WebDAV channel does not support chunked uploads. Please use non-chunked upload within your Cloudflare request body limit.';
@@ -7,6 +8,9 @@ const webdavText =
 /** Upload API 2: refusals have their own texts and statuses, everything else is said behind what failed. */
 export function chunkError(error: unknown, what: string): unknown {
   if (error instanceof ChunkedRefusal) {
+    // The texts of groups begin as errors do.
+    if (error.reason === 'no_channel')
+      return new ChunkedRefusal(error.reason, channelTexts(error.message).none.replace('Error: ', ''));
     if (error.reason !== 'unsupported_channel') return error;
     return new ChunkedRefusal(
       error.reason,

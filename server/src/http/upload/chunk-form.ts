@@ -5,8 +5,8 @@ import { cleanFolder } from '../../core/folder.ts';
 import type { HttpDeps } from '../deps.ts';
 import type { Fields } from '../urlencoded-form.ts';
 import { boundedText } from './bounded-text.ts';
+import { openForm } from './open-form.ts';
 import { queryOf, uploadOptions } from './query.ts';
-import { openForm } from './upload-file.ts';
 
 /** Fields of a step that carries no file, from multipart or urlencoded forms alike. */
 export async function readFields(request: FastifyRequest, deps: HttpDeps): Promise<Fields> {

@@ -5,8 +5,10 @@ import { cleanFolder } from '../../core/folder.ts';
 import { clientAddress } from '../client-address.ts';
 import type { HttpDeps } from '../deps.ts';
 import { boundedText } from './bounded-text.ts';
+import { choiceOf } from './choose-channel.ts';
 import { chunkError } from './chunk-errors.ts';
 import { readFields, wholeNumber } from './chunk-form.ts';
+import { sayChannels } from './present.ts';
 import { queryOf, uploadOptions } from './query.ts';
 
 /** Upload API 2.2. The answer has no top-level `message`: one known client takes any for a failure. */
@@ -28,7 +30,7 @@ export async function initChunked(
         filename: boundedText(originalFileName, 'originalFileName', 'name'),
         contentType: boundedText(originalFileType, 'originalFileType', 'type') || 'application/octet-stream',
         totalChunks: wholeNumber(totalChunks),
-        choice: { group: options.uploadChannel, name: options.channelName, fallback: options.autoRetry },
+        choice: choiceOf(options),
         ip: clientAddress(request.raw, deps.settings.trustProxy),
         folder: options.uploadFolder && cleanFolder(options.uploadFolder),
         nameMode: options.nameMode,
@@ -36,7 +38,9 @@ export async function initChunked(
       },
       caller,
     );
-    const uploadChannel = options.uploadChannel ?? deps.pool.byId(upload.channelId).group;
+    const channel = deps.pool.byId(upload.channelId);
+    sayChannels(reply, [channel]);
+    const uploadChannel = options.uploadChannel ?? channel.group;
     const sessionInfo = { uploadId: upload.id, originalFileName, totalChunks: wholeNumber(totalChunks), uploadChannel };
     return reply.send({ success: true, uploadId: upload.id, sessionInfo });
   } catch (error) {

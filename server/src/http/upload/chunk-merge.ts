@@ -3,7 +3,7 @@ import type { Caller } from '../../core/access.ts';
 import type { HttpDeps } from '../deps.ts';
 import { chunkError } from './chunk-errors.ts';
 import { readFields, readStep } from './chunk-form.ts';
-import { presentUploaded } from './present.ts';
+import { sayUploaded } from './present.ts';
 
 /** Upload API 2.4. */
 export async function mergeChunked(
@@ -15,7 +15,7 @@ export async function mergeChunked(
   const step = readStep(request, await readFields(request, deps), 'Missing merge parameters');
   try {
     const { stored, fullUrl } = await deps.chunked.merge(step, caller);
-    return reply.send(presentUploaded(stored, { fullUrl, request: request.raw, settings: deps.settings }));
+    return sayUploaded(reply, [stored], { fullUrl, request: request.raw, deps });
   } catch (error) {
     throw chunkError(error, 'Failed to merge chunks');
   }

@@ -11,7 +11,7 @@ import type { Fields } from '../urlencoded-form.ts';
 import { boundedText } from './bounded-text.ts';
 import { chunkError } from './chunk-errors.ts';
 import { readStep, wholeNumber } from './chunk-form.ts';
-import { openForm } from './upload-file.ts';
+import { openFileForm } from './open-form.ts';
 
 const missing = 'Missing chunk upload parameters';
 
@@ -22,7 +22,7 @@ export async function putChunk(
   caller: Caller,
   deps: HttpDeps,
 ): Promise<FastifyReply> {
-  const form = openForm(request, deps);
+  const form = openFileForm(request, deps);
   const file = await form.nextFile('file');
   if (file === undefined) throw fail('bad_request', { message: missing });
   const body = isComplete(form.fields) ? undefined : await setAside(file, form, deps);

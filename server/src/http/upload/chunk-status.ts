@@ -11,8 +11,9 @@ export async function chunkStatus(request: FastifyRequest, reply: FastifyReply, 
   const { uploadId } = queryOf(request.url);
   if (!uploadId) throw fail('bad_request', { message: 'Missing uploadId parameter' });
   const { upload, details, stored, file } = await deps.chunked.status(uploadId, caller);
-  const result =
-    file && presentUploaded(file, { fullUrl: details.fullUrl === true, request: request.raw, settings: deps.settings });
+  const result = file && [
+    presentUploaded(file, { fullUrl: details.fullUrl === true, request: request.raw, settings: deps.settings }),
+  ];
   return reply.header('cache-control', 'no-store').send({
     success: true,
     uploadId: upload.id,

@@ -3,7 +3,7 @@ import { authenticateUpload } from '../authenticate.ts';
 import type { HttpDeps } from '../deps.ts';
 import { readJsonObject } from '../json-body.ts';
 import { readDirectCommit, sayDirectError } from './hf-wire.ts';
-import { publicUrl } from './present.ts';
+import { holdersOf, linkTo, publicUrl, sayChannels } from './present.ts';
 
 /** Upload API 3.4: only what step 1 issued to this caller; nothing is ever overwritten. */
 export async function commitUpload(request: FastifyRequest, reply: FastifyReply, deps: HttpDeps): Promise<FastifyReply> {
@@ -11,7 +11,8 @@ export async function commitUpload(request: FastifyRequest, reply: FastifyReply,
   try {
     const { stored, url } = await deps.direct.commit(readDirectCommit(await readJsonObject(request.raw)), caller);
     const { path } = stored.file;
-    return reply.send({ success: true, src: `/file/${path}`, fileUrl: url, fullId: path, ...publicUrl(path, deps.settings) });
+    sayChannels(reply, holdersOf([stored], deps));
+    return reply.send({ success: true, src: linkTo(path), fileUrl: url, fullId: path, ...publicUrl(path, deps.settings) });
   } catch (error) {
     return sayDirectError(error, reply, deps, request);
   }

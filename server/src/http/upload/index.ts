@@ -1,4 +1,5 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
+import { fail, type StowageError } from '../../core/errors.ts';
 import { authenticateUpload } from '../authenticate.ts';
 import { addCors } from '../cors.ts';
 import type { HttpDeps } from '../deps.ts';
@@ -13,6 +14,7 @@ import { uploadErrorHandler } from './errors.ts';
 import { commitUpload } from './hf-commit-upload.ts';
 import { completeMultipart } from './hf-complete-multipart.ts';
 import { getUploadUrl } from './hf-get-upload-url.ts';
+import { noticeOf } from './notice.ts';
 import { queryOf } from './query.ts';
 import { uploadFile } from './upload-file.ts';
 
@@ -23,7 +25,7 @@ export function uploadApi(deps: HttpDeps): FastifyPluginAsync {
       origins: deps.settings.corsOrigins,
       methods: 'POST, GET, OPTIONS',
       headers: 'Content-Type, Authorization, authCode, Idempotency-Key',
-      exposed: 'Content-Length, Content-Range, ETag, X-Request-Id',
+      exposed: 'Content-Length, Content-Range, ETag, X-Request-Id, X-Stowage-Channel, X-Stowage-Notice',
     });
     app.setErrorHandler(uploadErrorHandler(deps));
 
@@ -42,11 +44,29 @@ export function uploadApi(deps: HttpDeps): FastifyPluginAsync {
 
 /** Upload API 1.1: the query chooses, by the exact string `true`; nothing of the body is read before the caller is known. */
 async function dispatch(request: FastifyRequest, reply: FastifyReply, deps: HttpDeps): Promise<FastifyReply> {
-  const caller = await authenticateUpload(request.raw, 'upload', deps);
   const query = queryOf(request.url);
+  const isVisit = isLook(request) && !['cleanup', 'initChunked', 'chunked'].some((name) => query[name] === 'true');
+  // Somebody has opened the address in a browser: "Unauthorized" would not tell them what it is.
+  if (isVisit && request.headers.accept?.includes('text/html')) throw onlyPosts(reply);
+  const caller = await authenticateUpload(request.raw, 'upload', deps);
+  if (isVisit) throw onlyPosts(reply);
+  const notice = noticeOf(query);
+  if (notice !== undefined) reply.header('x-stowage-notice', notice);
   if (query.cleanup === 'true') return cleanupChunks(request, reply, caller, deps);
   if (query.initChunked === 'true') return initChunked(request, reply, caller, deps);
   if (query.chunked === 'true' && query.merge === 'true') return mergeChunked(request, reply, caller, deps);
   if (query.chunked === 'true') return putChunk(request, reply, caller, deps);
   return uploadFile(request, reply, caller, deps);
+}
+
+/** A request that brings nothing. */
+function isLook({ method, headers }: FastifyRequest): boolean {
+  return (method === 'GET' || method === 'HEAD') && headers['content-type'] === undefined;
+}
+
+function onlyPosts(reply: FastifyReply): StowageError {
+  reply.header('allow', 'POST');
+  return fail('method_not_allowed', {
+    message: 'Method not allowed: send files here by POST, as multipart/form-data; see /docs',
+  });
 }

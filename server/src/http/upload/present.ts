@@ -1,21 +1,49 @@
 import type { IncomingMessage } from 'node:http';
+import type { FastifyReply } from 'fastify';
+import type { ConfiguredChannel } from '../../core/channel-pool.ts';
 import type { StoredFile } from '../../core/metadata.ts';
+import { encodePath } from '../../core/path-text.ts';
 import { requestOrigin } from '../client-address.ts';
-import type { HttpSettings } from '../deps.ts';
+import type { HttpDeps, HttpSettings } from '../deps.ts';
 
-/** Upload API 1.8: `[{"src"}]`, with `publicUrl` only when a prefix is configured. The path is not percent-encoded. */
-export function presentUploaded(
-  { file }: StoredFile,
-  {
-    fullUrl,
-    request,
-    settings,
-  }: { readonly fullUrl: boolean; readonly request: IncomingMessage; readonly settings: HttpSettings },
-): readonly { readonly src: string; readonly publicUrl?: string }[] {
-  const link = `/file/${file.path}`;
-  return [{ src: fullUrl ? `${requestOrigin(request, settings)}${link}` : link, ...publicUrl(file.path, settings) }];
+interface Presenting {
+  readonly fullUrl: boolean;
+  readonly request: IncomingMessage;
+  readonly settings: HttpSettings;
+}
+
+/** Upload API 1.8: `src`, with `publicUrl` only when a prefix is configured; both can be used as they are. */
+export function presentUploaded({ file }: StoredFile, { fullUrl, request, settings }: Presenting) {
+  const link = linkTo(file.path);
+  return { src: fullUrl ? `${requestOrigin(request, settings)}${link}` : link, ...publicUrl(file.path, settings) };
+}
+
+/** Percent-encoded: programs put it into requests as it is, and HTTP knows no other characters. */
+export function linkTo(path: string): string {
+  return `/file/${encodePath(path)}`;
 }
 
 export function publicUrl(path: string, { urlPrefix }: HttpSettings): { readonly publicUrl?: string } {
-  return urlPrefix === undefined ? {} : { publicUrl: `${urlPrefix.replace(/\/+$/, '')}/${path}` };
+  return urlPrefix === undefined ? {} : { publicUrl: `${urlPrefix.replace(/\/+$/, '')}/${encodePath(path)}` };
+}
+
+/** The answer to an upload, with the channels that hold the files. */
+export function sayUploaded(
+  reply: FastifyReply,
+  stored: readonly StoredFile[],
+  { fullUrl, request, deps }: { readonly fullUrl: boolean; readonly request: IncomingMessage; readonly deps: HttpDeps },
+): FastifyReply {
+  sayChannels(reply, holdersOf(stored, deps));
+  return reply.send(stored.map((each) => presentUploaded(each, { fullUrl, request, settings: deps.settings })));
+}
+
+export function holdersOf(stored: readonly StoredFile[], { pool }: Pick<HttpDeps, 'pool'>): readonly ConfiguredChannel[] {
+  const ids = new Set(stored.flatMap(({ replicas }) => replicas.map(({ channelId }) => channelId)));
+  return pool.all().filter(({ id }) => ids.has(id));
+}
+
+/** Ours: where the bytes really went, each as `uploadChannel/channelName`. Callers that asked for another one see it here. */
+export function sayChannels(reply: FastifyReply, channels: readonly ConfiguredChannel[]): void {
+  const names = channels.map(({ group, name }) => `${group}/${encodeURIComponent(name)}`);
+  if (names.length > 0) reply.header('x-stowage-channel', names.join(', '));
 }

@@ -21,7 +21,7 @@ export interface UploadOptions {
   readonly uploadFolder: string | undefined;
 }
 
-const nameModes: readonly NameMode[] = ['default', 'index', 'origin', 'short'];
+export const nameModes: readonly NameMode[] = ['default', 'index', 'origin', 'short'];
 
 /** The query counts; what it lacks may come as a form field of the same name. */
 export function uploadOptions(query: Fields, form: Fields = {}): UploadOptions {
@@ -30,8 +30,8 @@ export function uploadOptions(query: Fields, form: Fields = {}): UploadOptions {
   return {
     uploadChannel: value('uploadChannel')?.toLowerCase(),
     channelName: value('channelName'),
-    // Bytes come back as they were sent unless the caller asks otherwise: docs/decisions/007.
-    serverCompress: value('serverCompress') === 'true',
+    // An owner may switch it off for a channel: docs/decisions/007.
+    serverCompress: value('serverCompress') !== 'false',
     autoRetry: value('autoRetry') !== 'false',
     nameMode: nameModeOf(value('uploadNameType')),
     fullUrl: returnFormat === undefined ? undefined : returnFormat === 'full',

@@ -1,116 +1,60 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../core/access.ts';
 import { atMost } from '../../core/at-most.ts';
-import { fail } from '../../core/errors.ts';
-import { isGivenOnce, nameCandidates } from '../../core/file-id.ts';
-import type { IntakeResult } from '../../core/intake.ts';
-import type { StoredFile } from '../../core/metadata.ts';
 import { clientAddress } from '../client-address.ts';
 import type { HttpDeps } from '../deps.ts';
-import { holdText } from '../held-text.ts';
-import { type FilePart, type Form, readForm } from '../multipart-form.ts';
-import { bodyOf } from '../request-body.ts';
+import type { FilePart } from '../multipart-form.ts';
 import { requestSignal } from '../request-signal.ts';
-import { presentUploaded } from './present.ts';
+import { choiceOf, refuseExternal, refuseLateChoice } from './choose-channel.ts';
+import { filesOf } from './form-files.ts';
+import { openFileForm } from './open-form.ts';
+import { sayUploaded } from './present.ts';
 import { queryOf, type UploadOptions, uploadOptions } from './query.ts';
+import { discard, recordFiles, type TakenFile } from './record-files.ts';
 
-/** Room for part headers and other fields around the largest allowed file. */
-const formOverheadBytes = 1024 * 1024;
-
-/** Upload API 1: one file, one answer. */
+/** Upload API 1: the files of a form, answered in their order; all of them or an error. */
 export async function uploadFile(
   request: FastifyRequest,
   reply: FastifyReply,
   caller: Caller,
   deps: HttpDeps,
 ): Promise<FastifyReply> {
-  const form = openForm(request, deps);
-  const file = await nextFile(form);
-  const options = uploadOptions(queryOf(request.url), form.fields);
-  const { settings } = deps;
-  const stored = await deps.intake.store({
-    source: atMost(file.body, settings.maxUploadBytes),
-    filename: file.filename,
-    declaredType: file.contentType ?? 'application/octet-stream',
-    candidates: await deps.pool.candidates({
-      group: options.uploadChannel,
-      name: options.channelName,
-      fallback: options.autoRetry,
-    }),
+  const form = openFileForm(request, deps);
+  const query = queryOf(request.url);
+  const signal = requestSignal(request.raw);
+  const taken: TakenFile[] = [];
+  try {
+    for await (const part of filesOf(form)) {
+      const early = uploadOptions(query, form.fields);
+      if (early.uploadChannel !== 'external') taken.push(await take(part, early, signal, deps));
+    }
+    // Fields may follow the files.
+    const options = uploadOptions(query, form.fields);
+    refuseExternal(options, form.fields);
+    refuseLateChoice(
+      options,
+      taken.map(({ bytes }) => bytes.channel),
+    );
+  } catch (error) {
+    await discard(taken, error, deps);
+    throw error;
+  }
+  const options = uploadOptions(query, form.fields);
+  const ip = clientAddress(request.raw, deps.settings.trustProxy);
+  const stored = await recordFiles({ taken, options, caller, ip }, deps);
+  return sayUploaded(reply, stored, { fullUrl: options.fullUrl === true, request: request.raw, deps });
+}
+
+async function take(part: FilePart, options: UploadOptions, signal: AbortSignal, deps: HttpDeps): Promise<TakenFile> {
+  const { head, ...bytes } = await deps.intake.store({
+    source: atMost(part.body, deps.settings.maxUploadBytes),
+    filename: part.filename,
+    declaredType: part.contentType ?? 'application/octet-stream',
+    candidates: await deps.pool.candidates(choiceOf(options)),
     compress: options.serverCompress,
     retryUncompressed: options.autoRetry,
-    signal: requestSignal(request.raw),
+    signal,
   });
-  const late = await restOrDiscard(form, stored, deps);
-  const naming = uploadOptions(queryOf(request.url), late);
-  const added = await record({
-    stored,
-    filename: file.filename,
-    naming,
-    caller,
-    ip: clientAddress(request.raw, settings.trustProxy),
-    deps,
-  });
-  return reply.send(presentUploaded(added, { fullUrl: naming.fullUrl === true, request: request.raw, settings }));
-}
-
-/** A form whose body is read as it comes in; not before this is called for. */
-export function openForm(request: FastifyRequest, { settings }: Pick<HttpDeps, 'settings'>): Form {
-  const maxBytes = settings.maxUploadBytes + formOverheadBytes;
-  const body = bodyOf(request.raw, { maxBytes, idleMs: settings.idleTimeoutMs });
-  return readForm({ contentType: request.headers['content-type'], body }, { held: holdText(request.raw) });
-}
-
-async function nextFile(form: Form): Promise<FilePart> {
-  const file = await form.nextFile('file');
-  if (file === undefined && form.fields.file === undefined) throw fail('bad_request', { message: 'No file provided' });
-  if (file === undefined || file.filename === '') {
-    throw fail('bad_request', { message: 'fileType or fileName is wrong, check the integrity of this file!' });
-  }
-  return file;
-}
-
-/** Fields may follow the file; a body that breaks off there has not arrived whole. */
-async function restOrDiscard(form: Form, stored: IntakeResult, { intake }: HttpDeps): ReturnType<Form['rest']> {
-  try {
-    return await form.rest();
-  } catch (error) {
-    await intake.discard(stored, error);
-    throw error;
-  }
-}
-
-interface Recording {
-  readonly stored: IntakeResult;
-  readonly filename: string;
-  readonly naming: UploadOptions;
-  readonly caller: Caller;
-  readonly ip: string;
-  readonly deps: HttpDeps;
-}
-
-async function record({ stored, filename, naming, caller, ip, deps }: Recording): Promise<StoredFile> {
-  const { contentType } = stored;
-  const { width, height } = deps.prober.fromHead(stored.head, stored.sniffed.contentType);
-  const mode = naming.nameMode ?? 'default';
-  const path = nameCandidates({ mode, filename, contentType, folder: naming.uploadFolder ?? '' });
-  try {
-    const uploader = caller.token?.id ?? null;
-    const named = { filename, path, givenOnce: isGivenOnce(mode) };
-    const added = await deps.files.add({
-      bytes: stored,
-      ...named,
-      contentType,
-      width,
-      height,
-      uploader,
-      promisedTo: caller.owner,
-      ip,
-    });
-    if (added === undefined) throw fail('internal_error');
-    return added;
-  } catch (error) {
-    await deps.intake.discard(stored, error);
-    throw error;
-  }
+  const { width, height } = bytes.recompressed ?? deps.prober.fromHead(head, bytes.sniffed.contentType);
+  return { filename: part.filename, bytes, width, height };
 }

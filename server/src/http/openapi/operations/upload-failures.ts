@@ -12,7 +12,17 @@ export const uploadAlways: readonly Failure[] = [
 export const fileFailures: readonly Failure[] = [
   { code: 'bad_request', as: 'no_file', message: 'No file provided' },
   { code: 'bad_request', as: 'no_name', message: 'fileType or fileName is wrong, check the integrity of this file!' },
-  { code: 'invalid_multipart', message: 'The body must be multipart/form-data.' },
+  { code: 'bad_request', as: 'other_field', message: 'No file provided: no field `file`; got `image`' },
+  { code: 'bad_request', as: 'no_such_channel', message: 'No such channel is called "nope", only: photos, spare' },
+  {
+    code: 'bad_request',
+    as: 'external',
+    message: 'External links are not stored here: send the file itself, or its url to the Media API',
+  },
+  {
+    code: 'invalid_multipart',
+    message: 'Send multipart/form-data with the file in the field `file`, as `curl -F file=@photo.jpg` does.',
+  },
   'incomplete_body',
   ...['s3', 'telegram'].map(
     (group): Failure => ({ code: 'channel_unavailable', as: `no_${group}`, status: 400, message: channelTexts(group).none }),

@@ -8,9 +8,12 @@ const authCode = z.string().optional().meta({ description: 'The upload code, for
 const storage = {
   uploadChannel: z.string().optional().meta({
     description:
-      'Group of channels to store on: `telegram`, `cfr2`, `s3`, `discord`, `huggingface`, `webdav` or `local`. Without it the default channel; `cfr2` falls back to local storage while there is no R2 channel.',
+      'Group of channels to store on: `telegram`, `cfr2`, `s3`, `discord`, `huggingface`, `webdav` or `local`. Without it, or with one that there is not: the default channel of the settings, otherwise Telegram, otherwise the first channel; the header `X-Stowage-Channel` says which. With `autoRetry=false` one that there is not is refused. `cfr2` is local storage while there is no R2 channel. `external` is refused: links to foreign files are not stored.',
   }),
-  channelName: z.string().optional().meta({ description: 'One channel of the group; see GET /api/channels.' }),
+  channelName: z.string().optional().meta({
+    description:
+      'One channel of the group, or of any group without `uploadChannel`; see GET /api/channels. One that there is not counts as absent, and is refused with `autoRetry=false`.',
+  }),
 };
 
 const naming = {
@@ -29,14 +32,14 @@ const naming = {
 export const uploadQuery = z.object({
   authCode,
   ...storage,
-  serverCompress: z
-    .boolean()
-    .optional()
-    .meta({ description: 'Whether a channel may shrink pictures (Telegram). Only when asked for.' }),
+  serverCompress: z.boolean().optional().meta({
+    description:
+      'Whether Telegram may recompress the picture; only JPEG pictures up to 10 MB, others are kept as they are. Default true, unless the owner switched it off for the channel. What is read back is what Telegram keeps. Chunked uploads are never recompressed.',
+  }),
   autoRetry: z
     .boolean()
     .optional()
-    .meta({ description: 'Whether other channels are tried when the chosen one fails. Default true.' }),
+    .meta({ description: 'Whether other channels are tried when the chosen one fails or does not exist. Default true.' }),
   ...naming,
   initChunked: z.boolean().optional().meta({ description: '`true` starts a chunked upload.' }),
   chunked: z.boolean().optional().meta({ description: '`true` sends a chunk, or with `merge` ends a chunked upload.' }),

@@ -40,12 +40,12 @@ export const uploadOperations: readonly Operation[] = [
     method: 'post',
     path: '/upload',
     tag,
-    summary: 'Store a file, at once or in chunks',
+    summary: 'Store files, at once or in chunks',
     description: `One address, five things; the query chooses:
 
 | query | what it does | form |
 |---|---|---|
-| none of these | stores a whole file | \`file\` |
+| none of these | stores whole files, and answers a link for each in the same order; when one fails, none is kept | \`file\`, once or more |
 | \`initChunked=true\` | starts a chunked upload | \`originalFileName\`, \`originalFileType\`, \`totalChunks\` |
 | \`chunked=true\` | takes one chunk | those, \`file\`, \`uploadId\`, \`chunkIndex\` |
 | \`chunked=true&merge=true\` | joins the chunks to a file | those without \`file\` and \`chunkIndex\` |
@@ -54,7 +54,7 @@ export const uploadOperations: readonly Operation[] = [
 Chunks may come in any order, in parallel, and again. A merge that fails keeps the chunks: send what is missing and merge again. \`originalFileName\` has at most 1024 bytes, \`originalFileType\` 255, and all chunks together at most what a file may have (413 as soon as one is too much).
 A caller with too many unfinished uploads gets 429; see \`media.maxOpenUploads\`. A token that is revoked while a body comes in gets 401, and nothing of it is kept. A 200 means that the bytes are stored.
 
-The other query parameters may also be form fields; the query counts first. Unknown parameters are ignored, any method does the same.`,
+The other query parameters may also be form fields; the query counts first. Unknown parameters and values are ignored; the header \`X-Stowage-Notice\` names them. The header \`X-Stowage-Channel\` says where a file is, or its chunks go, as \`uploadChannel/channelName\` (the name percent-encoded; several, separated by commas, when the files of a form lie apart). Any method does the same.`,
     access: 'upload',
     parameters: { query: uploadQuery },
     body: {

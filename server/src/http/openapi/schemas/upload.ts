@@ -10,8 +10,12 @@ const originalFileType = z.string().meta({ description: 'MIME type of the whole 
 const uploadFileForm = named(
   'UploadFileForm',
   z
-    .object({ file: z.file().meta({ description: 'The file, with its name.' }) })
-    .meta({ title: 'A whole file', description: 'Other fields may come before or after the file.' }),
+    .object({ file: z.file().meta({ description: 'The file, with its name. May come several times: all are stored, or none.' }) })
+    .meta({
+      title: 'A whole file',
+      description:
+        'Other fields may come before or after the file, but `uploadChannel`, `channelName`, `serverCompress` and `autoRetry` before it.',
+    }),
 );
 
 const chunkedInitForm = named(
@@ -53,16 +57,17 @@ export const uploadFields = named('UploadFields', z.union([chunkedInitForm, chun
 const uploaded = named(
   'Uploaded',
   z
-    .tuple([
+    .array(
       z.strictObject({
         src: z.string().meta({
-          description: 'Link to the file, without the host unless `returnFormat=full`. Not percent-encoded.',
+          description: 'Link to the file, without the host unless `returnFormat=full`. Percent-encoded: use it as it is.',
           example: '/file/abc123_image.jpg',
         }),
         publicUrl: z.string().optional().meta({ description: 'With the configured prefix; only when there is one.' }),
       }),
-    ])
-    .meta({ title: 'A stored file' }),
+    )
+    .min(1)
+    .meta({ title: 'Stored files', description: 'One for each file of the form, in the same order.' }),
 );
 
 const chunkedStarted = named(

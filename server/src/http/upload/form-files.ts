@@ -1,0 +1,33 @@
+import { fail, type StowageError } from '../../core/errors.ts';
+import type { FilePart, Form } from '../multipart-form.ts';
+
+const field = 'file';
+
+/** Reads the form to its end and hands out its files in order. Fails when there is none, in words that say why. */
+export async function* filesOf(form: Form): AsyncGenerator<FilePart, void, void> {
+  const seen = { files: 0, unnamed: 0, others: new Set<string>() };
+  for (let part = await form.nextFile(); part !== undefined; part = await form.nextFile()) {
+    if (part.name !== field) seen.others.add(part.name);
+    else if (part.filename === '') seen.unnamed++;
+    else {
+      seen.files++;
+      yield part;
+    }
+  }
+  if (seen.files === 0) throw noFile(form, seen);
+}
+
+/** Upload API 1.11: the texts begin as there. */
+function noFile(
+  { fields }: Form,
+  { unnamed, others }: { readonly unnamed: number; readonly others: ReadonlySet<string> },
+): StowageError {
+  const text = fields[field];
+  // What pages of documentation send while no file is chosen.
+  if (text === '' || text?.startsWith('@')) return fail('bad_request', { message: 'No file provided: choose a file' });
+  if (text !== undefined || unnamed > 0)
+    return fail('bad_request', { message: 'fileType or fileName is wrong, check the integrity of this file!' });
+  if (others.size === 0) return fail('bad_request', { message: 'No file provided' });
+  const got = [...others].slice(0, 5).map((name) => `\`${name.slice(0, 50)}\``);
+  return fail('bad_request', { message: `No file provided: no field \`${field}\`; got ${got.join(', ')}` });
+}

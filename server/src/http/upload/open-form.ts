@@ -1,0 +1,25 @@
+import type { FastifyRequest } from 'fastify';
+import { fail } from '../../core/errors.ts';
+import type { HttpDeps } from '../deps.ts';
+import { holdText } from '../held-text.ts';
+import { isMultipart } from '../multipart.ts';
+import { type Form, readForm } from '../multipart-form.ts';
+import { bodyOf } from '../request-body.ts';
+
+/** Room for part headers and other fields around the largest allowed file. */
+const formOverheadBytes = 1024 * 1024;
+
+/** A form whose body is read as it comes in; not before this is called for. */
+export function openForm(request: FastifyRequest, { settings }: Pick<HttpDeps, 'settings'>): Form {
+  const maxBytes = settings.maxUploadBytes + formOverheadBytes;
+  const body = bodyOf(request.raw, { maxBytes, idleMs: settings.idleTimeoutMs });
+  return readForm({ contentType: request.headers['content-type'], body }, { held: holdText(request.raw) });
+}
+
+/** The same where a file is to come: other bodies, such as those of `curl --data-binary`, are told what to send. */
+export function openFileForm(request: FastifyRequest, deps: Pick<HttpDeps, 'settings'>): Form {
+  if (isMultipart(request.headers['content-type'])) return openForm(request, deps);
+  throw fail('invalid_multipart', {
+    message: 'Send multipart/form-data with the file in the field `file`, as `curl -F file=@photo.jpg` does.',
+  });
+}
