@@ -1,4 +1,5 @@
 import type { Form } from './form.ts';
+import { send } from './send.ts';
 
 export interface ClientOptions {
   /** Address of the server, such as `https://files.example`. */
@@ -18,19 +19,29 @@ export class StowageError extends Error {
   readonly status: number;
   /** Stable code of the Media API. */
   readonly code: string | undefined;
+  /** What the Media API adds to some codes, such as `max_size`. */
+  readonly details: Readonly<Record<string, unknown>> | undefined;
   readonly retryAfterMs: number | undefined;
+  /** Whether the same request may succeed later: as the server says, otherwise by the status. */
+  readonly retryable: boolean;
 
-  constructor(message: string, options: { status: number; code?: string; retryAfterMs?: number; cause?: unknown }) {
+  constructor(message: string, options: StowageErrorOptions) {
     super(message, { cause: options.cause });
     this.status = options.status;
     this.code = options.code;
+    this.details = options.details;
     this.retryAfterMs = options.retryAfterMs;
+    this.retryable = options.retryable ?? ([0, 408, 425, 429].includes(options.status) || options.status >= 500);
   }
+}
 
-  /** Whether the same request may succeed later. */
-  get retryable(): boolean {
-    return [0, 408, 425, 429].includes(this.status) || this.status >= 500;
-  }
+interface StowageErrorOptions {
+  readonly status: number;
+  readonly code?: string | undefined;
+  readonly details?: Readonly<Record<string, unknown>> | undefined;
+  readonly retryAfterMs?: number | undefined;
+  readonly retryable?: boolean | undefined;
+  readonly cause?: unknown;
 }
 
 export interface Call {
@@ -46,13 +57,20 @@ export interface Call {
   /** Repeating it does no harm. Else it is only repeated when the server asked to wait. */
   readonly repeatable?: boolean;
   readonly signal?: AbortSignal | undefined;
+  /** Called with the bytes of the body that are out, again from 0 when the call is repeated. */
+  readonly onSent?: ((bytes: number) => void) | undefined;
 }
 
 /** Sends a call, repeats it where that helps, and answers the parsed JSON (undefined when there is none). */
 export type Connection = (call: Call) => Promise<unknown>;
 
 export function createConnection(options: ClientOptions): Connection {
-  const { attempts = 5 } = options;
+  const { attempts = 5, baseUrl } = options;
+  if (!/^https?:\/\/[^/]/i.test(String(baseUrl))) {
+    throw new TypeError(
+      `The address of the server must start with http:// or https://, such as http://127.0.0.1:8080, not "${baseUrl}".`,
+    );
+  }
   return async (call) => {
     for (let attempt = 1; ; attempt++) {
       try {
@@ -70,8 +88,7 @@ function mayRepeat(error: StowageError, { repeatable }: Call): boolean {
 }
 
 async function sendOnce(options: ClientOptions, call: Call): Promise<unknown> {
-  const { method = 'GET', form, body = form?.body, signal } = call;
-  const { fetch: send = fetch } = options;
+  const { method = 'GET', form, body = form?.body, signal, onSent } = call;
   const headers = {
     ...(call.anonymous ? {} : credentials(options)),
     ...(form && { 'content-type': form.contentType }),
@@ -80,12 +97,7 @@ async function sendOnce(options: ClientOptions, call: Call): Promise<unknown> {
   let response: Response;
   let text: string;
   try {
-    response = await send(address(options.baseUrl, call), {
-      method,
-      headers,
-      ...(body !== undefined && { body }),
-      ...(signal && { signal }),
-    });
+    response = await send({ url: address(options.baseUrl, call), method, headers, body, signal, onSent }, options.fetch);
     text = await response.text();
   } catch (cause) {
     signal?.throwIfAborted();
@@ -105,19 +117,28 @@ function credentials({ token, authCode }: ClientOptions): Record<string, string>
   return { ...(token && { authorization: `Bearer ${token}` }), ...(authCode && { authCode }) };
 }
 
-interface ErrorBody {
-  readonly error?: string | { readonly message?: string; readonly code?: string };
+interface ErrorFields {
   readonly message?: string;
+  readonly code?: string;
+  readonly details?: Readonly<Record<string, unknown>>;
+  readonly retryable?: boolean;
+}
+
+interface ErrorBody extends ErrorFields {
+  /** The Media API has an object here, the others a sentence. */
+  readonly error?: string | ErrorFields;
 }
 
 function refusal(response: Response, text: string): StowageError {
   const body = (parse(text) ?? {}) as ErrorBody;
-  const error = typeof body.error === 'object' ? body.error : { message: body.error ?? body.message };
+  const { message, ...error } = typeof body.error === 'object' ? body.error : { ...body, message: body.error ?? body.message };
   const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
-  return new StowageError(error?.message ?? (text.slice(0, 500) || `The server answered ${response.status}.`), {
+  return new StowageError(message ?? (text.slice(0, 500) || `The server returned ${response.status}.`), {
     status: response.status,
-    ...(error && 'code' in error && error.code !== undefined && { code: error.code }),
-    ...(Number.isFinite(seconds) && { retryAfterMs: seconds * 1000 }),
+    code: error.code,
+    details: error.details,
+    retryable: typeof error.retryable === 'boolean' ? error.retryable : undefined,
+    retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : undefined,
   });
 }
 

@@ -10,7 +10,7 @@ export type FormFields = Readonly<
 
 /** Ours instead of `FormData`, because Node's fetch ends the process with an unhandled rejection when a request with a `FormData` body is aborted. */
 export function encodeForm(fields: FormFields): Form {
-  const boundary = `stowage-${crypto.randomUUID()}`;
+  const boundary = `stowage-${randomId()}`;
   const parts = Object.entries(fields).flatMap(([name, value]): readonly (string | Blob)[] => {
     const head = `--${boundary}\r\nContent-Disposition: form-data; name="${quote(name)}"`;
     if (typeof value !== 'object') return [`${head}\r\n\r\n${value}\r\n`];
@@ -27,4 +27,9 @@ export function encodeForm(fields: FormFields): Form {
 /** As browsers do it (HTML, multipart/form-data encoding). */
 function quote(text: string): string {
   return text.replace(/\r\n|\r|\n/g, '%0D%0A').replaceAll('"', '%22');
+}
+
+/** Not `crypto.randomUUID`, which browsers keep from pages that came by plain HTTP. */
+export function randomId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

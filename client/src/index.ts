@@ -1,36 +1,57 @@
 import { type ClientOptions, createConnection } from './connection.ts';
+import { type Media, type MediaCalls, mediaCalls, type Presigned } from './media.ts';
 import { type Uploaded, type UploadOptions, uploadFile } from './upload-file.ts';
 import { cancelUpload, type PartsOptions, uploadInParts } from './upload-in-parts.ts';
-import { type DeleteAnswer, deleteMedia, type Media, type MediaOptions, uploadMedia } from './upload-media.ts';
+import { type SendOptions, sendPresigned, uploadMedia } from './upload-media.ts';
 
 export { type ClientOptions, StowageError } from './connection.ts';
+export type {
+  DeletedMedia,
+  ImportOptions,
+  ListOptions,
+  Media,
+  MediaCalls,
+  MediaPage,
+  MediaStatus,
+  MediaType,
+  Presigned,
+  PresignOptions,
+} from './media.ts';
+export type { OnProgress } from './progress.ts';
 export type { Uploaded, UploadOptions } from './upload-file.ts';
 export type { PartsOptions } from './upload-in-parts.ts';
-export type { DeleteAnswer, Media, MediaOptions } from './upload-media.ts';
+export type { SendOptions } from './upload-media.ts';
 
-export interface Client {
+export interface Client extends MediaCalls {
   /**
-   * Upload API: stores the file and answers its link. Files above `chunkedAboveBytes` go in parts, several at once, each repeated on its own when it fails.
-   * Throws `StowageError`, or the reason of `signal`; after a failure in parts, `resume` with the id that `onStart` got goes on where it stopped.
+   * Upload API: stores the file and returns its link. Files above `chunkedAboveBytes` go in parts, several at once, each repeated on its own when it fails.
+   * Throws `StowageError`, or the reason of `signal`; after a failure in parts, call it with `resume` and the id that `onStart` got to send only what is missing.
    */
   upload(file: Blob, options: UploadOptions & PartsOptions): Promise<Uploaded>;
-  /** Forgets an upload in parts and what arrived of it. */
+  /** Cancels an upload in parts; the server deletes what arrived of it. */
   cancelUpload(uploadId: string): Promise<void>;
-  /** Media API: asks for an upload URL, uploads, completes. Every step is repeated when it fails for a passing reason, without making a second media. */
-  uploadMedia(file: Blob, options: MediaOptions): Promise<Media>;
-  deleteMedia(id: string): Promise<DeleteAnswer>;
+  /** Channels that can be uploaded to, by the type that `upload` takes as `channel`. */
+  channels(): Promise<Readonly<Record<string, readonly { readonly name: string; readonly type: string }[]>>>;
+  /** Media API: presign, send, complete. Every step is repeated when it fails for a passing reason, without making a second media. */
+  uploadMedia(file: Blob, options: SendOptions): Promise<Media>;
+  /** Sends a file to an address that `presignMedia` returned, also on another machine: it needs no token. `completeMedia` comes next. */
+  sendPresigned(presigned: Presigned, file: Blob, options: SendOptions): Promise<void>;
 }
 
 /** Talks to one Stowage server. Files are `Blob`s: from a browser's input, or `await openAsBlob(path)` of `node:fs`, which is read as it is sent. */
 export function createClient(options: ClientOptions): Client {
   const connection = createConnection(options);
+  const media = mediaCalls(connection);
   return {
+    ...media,
     upload: (file, { chunkedAboveBytes = 64 * 2 ** 20, ...rest }) =>
       file.size > chunkedAboveBytes || rest.resume !== undefined
         ? uploadInParts(connection, file, rest)
         : uploadFile(connection, file, rest),
     cancelUpload: (uploadId) => cancelUpload(connection, uploadId),
-    uploadMedia: (file, rest) => uploadMedia(connection, file, rest),
-    deleteMedia: (id) => deleteMedia(connection, id),
+    channels: async () =>
+      (await connection({ path: '/api/channels', repeatable: true })) as Awaited<ReturnType<Client['channels']>>,
+    uploadMedia: (file, rest) => uploadMedia({ media, connection }, file, rest),
+    sendPresigned: (presigned, file, rest) => sendPresigned(connection, presigned, { ...rest, file }),
   };
 }

@@ -1,5 +1,6 @@
 import type { Connection } from './connection.ts';
 import { encodeForm } from './form.ts';
+import { type OnProgress, progressOf } from './progress.ts';
 
 export interface UploadOptions {
   /** Name of the file, with its extension. */
@@ -13,8 +14,8 @@ export interface UploadOptions {
   readonly channel?: string;
   readonly channelName?: string;
   readonly signal?: AbortSignal | undefined;
-  /** Called with the bytes that are stored so far; for a file in one piece only at the end. */
-  readonly onProgress?: (storedBytes: number, totalBytes: number) => void;
+  /** In one piece: bytes that are sent. In parts: bytes of the parts that are stored. */
+  readonly onProgress?: OnProgress | undefined;
 }
 
 export interface Uploaded {
@@ -28,8 +29,9 @@ export interface Uploaded {
 export async function uploadFile(connection: Connection, file: Blob, options: UploadOptions): Promise<Uploaded> {
   const { name, type, signal } = options;
   const form = encodeForm({ file: { file, name, ...(type && { type }) } });
-  const answer = await connection({ method: 'POST', path: '/upload', query: placing(options), form, signal });
-  options.onProgress?.(file.size, file.size);
+  const { onSent, done } = progressOf(file.size, options.onProgress);
+  const answer = await connection({ method: 'POST', path: '/upload', query: placing(options), form, signal, onSent });
+  done();
   return firstOf(answer);
 }
 

@@ -1,74 +1,40 @@
 import type { Connection } from './connection.ts';
 import { encodeForm } from './form.ts';
+import type { Media, MediaCalls, Presigned } from './media.ts';
+import { type OnProgress, progressOf } from './progress.ts';
 
-export interface MediaOptions {
-  /** Name of the file, with its extension. */
+export interface SendOptions {
+  /** Name of the file, for addresses that take a form. */
   readonly name: string;
-  /** One of the types that the Media API takes, `image/jpeg`. Default: that of the Blob. */
+  /** The type that the address was asked for. Default: that of the Blob. */
   readonly type?: string;
   readonly signal?: AbortSignal | undefined;
+  readonly onProgress?: OnProgress | undefined;
 }
 
-/** A media as the API shows it; more fields than these come along. */
-export interface Media {
-  readonly id: string;
-  readonly status: string;
-  readonly url: string | null;
-  readonly [field: string]: unknown;
+/** All three steps: presign, send, complete. */
+export async function uploadMedia(
+  { media, connection }: { readonly media: MediaCalls; readonly connection: Connection },
+  file: Blob,
+  options: SendOptions,
+): Promise<Media> {
+  const { name, signal, type = file.type } = options;
+  const presigned = await media.presignMedia({ name, type, size: file.size, signal });
+  await sendPresigned(connection, presigned, { ...options, file });
+  return media.completeMedia(presigned.media_id, { signal });
 }
 
-export interface DeleteAnswer {
-  readonly [field: string]: unknown;
-}
-
-interface Presigned {
-  readonly media_id: string;
-  readonly upload_url: string;
-  readonly upload_method: {
-    readonly method: 'PUT' | 'POST';
-    readonly field_name?: string | null;
-    readonly headers?: Readonly<Record<string, string>> | null;
-  };
-}
-
-export async function uploadMedia(connection: Connection, file: Blob, options: MediaOptions): Promise<Media> {
-  const { signal, type = file.type } = options;
-  const presigned = (await dataOf(connection, {
-    method: 'POST',
-    path: '/api/v1/media/upload',
-    body: JSON.stringify({ filename: options.name, content_type: type, size: file.size }),
-    // The same key for every try: a lost answer must not leave a second media behind.
-    headers: { 'content-type': 'application/json', 'idempotency-key': crypto.randomUUID() },
-    repeatable: true,
-    signal,
-  })) as Presigned;
-  await transfer(connection, presigned, { blob: file.slice(0, file.size, type), name: options.name, signal });
-  const path = `/api/v1/media/${presigned.media_id}/complete`;
-  return (await dataOf(connection, { method: 'POST', path, repeatable: true, signal })) as Media;
-}
-
-export async function deleteMedia(connection: Connection, id: string): Promise<DeleteAnswer> {
-  return (await dataOf(connection, { method: 'DELETE', path: `/api/v1/media/${encodeURIComponent(id)}` })) as DeleteAnswer;
-}
-
-interface Transfer {
-  readonly blob: Blob;
-  readonly name: string;
-  readonly signal: AbortSignal | undefined;
-}
-
-async function transfer(
+/** The second step: sends the file as the server wants it. Needs no token. */
+export async function sendPresigned(
   connection: Connection,
   { upload_url, upload_method }: Presigned,
-  { blob, name, signal }: Transfer,
+  { file, name, type = file.type, signal, onProgress }: SendOptions & { readonly file: Blob },
 ): Promise<void> {
   const { method, field_name, headers } = upload_method;
+  const blob = file.slice(0, file.size, type);
   const content = method === 'POST' ? { form: encodeForm({ [field_name ?? 'file']: { file: blob, name } }) } : { body: blob };
-  await connection({ method, path: upload_url, ...content, headers: { ...headers }, anonymous: true, repeatable: true, signal });
-}
-
-async function dataOf(connection: Connection, call: Parameters<Connection>[0]): Promise<unknown> {
-  const answer = (await connection(call)) as { readonly data?: unknown } | undefined;
-  if (answer?.data == null) throw new TypeError('The answer is not that of a Media API.');
-  return answer.data;
+  const { onSent, done } = progressOf(file.size, onProgress);
+  const sending = { ...content, headers: { ...headers }, anonymous: true, repeatable: true, signal, onSent };
+  await connection({ method, path: upload_url, ...sending });
+  done();
 }

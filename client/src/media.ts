@@ -1,0 +1,146 @@
+import type { Call, Connection } from './connection.ts';
+import { randomId } from './form.ts';
+
+export type MediaStatus = 'uploading' | 'ready' | 'failed';
+export type MediaType = 'image' | 'video' | 'audio' | 'document' | 'other';
+
+/** A media as the API shows it, by the names of its OpenAPI document. Some facts have two names there. */
+export interface Media {
+  readonly id: string;
+  readonly media_id: string;
+  readonly media_ids: readonly string[];
+  /** `failed`: `error_message` says why. */
+  readonly status: MediaStatus;
+  readonly media_status: MediaStatus;
+  readonly upload_status: MediaStatus;
+  readonly type: MediaType;
+  readonly media_type: MediaType;
+  readonly filename: string;
+  readonly original_name: string;
+  readonly content_type: string;
+  readonly mime_type: string;
+  /** Bytes; null while it is not known. */
+  readonly size: number | null;
+  readonly file_size: number | null;
+  readonly width: number | null;
+  readonly height: number | null;
+  readonly dimensions: { readonly width: number; readonly height: number } | null;
+  readonly aspect_ratio: number | null;
+  readonly orientation: 'landscape' | 'portrait' | 'square' | null;
+  /** Seconds, of videos. */
+  readonly duration: number | null;
+  /** The lasting link; null while there is no file, or when the owner hides links. */
+  readonly url: string | null;
+  readonly thumbnail_url: string | null;
+  readonly error_message: string | null;
+  /** ISO 8601. */
+  readonly created_at: string;
+}
+
+/** Permission to upload one file: can be handed to a browser, which then needs no token. */
+export interface Presigned {
+  readonly media_id: string;
+  readonly upload_url: string;
+  readonly upload_method: {
+    readonly method: 'PUT' | 'POST';
+    readonly content_type?: string;
+    readonly field_name?: string | null;
+    readonly headers?: Readonly<Record<string, string>> | null;
+  };
+  /** Seconds for which `upload_url` is valid. */
+  readonly expires_in: number;
+  readonly expires_at: string;
+  readonly max_size: number;
+}
+
+export interface PresignOptions {
+  /** Name of the file, with its extension. */
+  readonly name: string;
+  /** One of the types that the Media API takes, `image/jpeg`. */
+  readonly type: string;
+  readonly size: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ListOptions {
+  readonly type?: 'image' | 'video' | 'document';
+  /** Default: only what is ready. */
+  readonly status?: MediaStatus;
+  /** 1 to 100, default 20. */
+  readonly limit?: number;
+  readonly offset?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface MediaPage {
+  /** Newest first. */
+  readonly media: readonly Media[];
+  /** All that match, on every page. */
+  readonly total: number;
+  readonly pagination: {
+    readonly limit: number;
+    readonly offset: number;
+    readonly total: number;
+    readonly has_more: boolean;
+  };
+}
+
+export interface DeletedMedia {
+  readonly id: string;
+  readonly media_id: string;
+  readonly deleted: true;
+  readonly message: string;
+}
+
+export interface ImportOptions {
+  /** Default: the last part of the address. */
+  readonly name?: string;
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface Cancellable {
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The Media API, call by call. */
+export interface MediaCalls {
+  /** Asks for an address to upload one file to. Repeated when it fails for a passing reason, without making a second media. */
+  presignMedia(options: PresignOptions): Promise<Presigned>;
+  /** Verifies and publishes what was uploaded. May be repeated. */
+  completeMedia(id: string, options?: Cancellable): Promise<Media>;
+  getMedia(id: string, options?: Cancellable): Promise<Media>;
+  listMedia(options?: ListOptions): Promise<MediaPage>;
+  /** Lets the server fetch a public address. A video is `uploading` at first: ask with `getMedia` until it is not. */
+  importMedia(url: string, options?: ImportOptions): Promise<Media>;
+  /** Deletes a media, or cancels its upload. */
+  deleteMedia(id: string, options?: Cancellable): Promise<DeletedMedia>;
+}
+
+const base = '/api/v1/media';
+
+export function mediaCalls(connection: Connection): MediaCalls {
+  const call = <T>(rest: Call) => dataOf<T>(connection, rest);
+  const at = (id: string) => `${base}/${encodeURIComponent(id)}`;
+  return {
+    presignMedia: ({ name, type, size, signal }) =>
+      call(posting(`${base}/upload`, { filename: name, content_type: type, size, direct: true }, signal)),
+    completeMedia: (id, { signal } = {}) => call({ method: 'POST', path: `${at(id)}/complete`, repeatable: true, signal }),
+    getMedia: (id, { signal } = {}) => call({ path: at(id), repeatable: true, signal }),
+    listMedia: ({ signal, ...query } = {}) => call({ path: base, query, repeatable: true, signal }),
+    importMedia: (url, { name, signal } = {}) =>
+      call(posting(`${base}/upload-from-url`, { url, ...(name !== undefined && { filename: name }) }, signal)),
+    deleteMedia: (id, { signal } = {}) => call({ method: 'DELETE', path: at(id), signal }),
+  };
+}
+
+/** The same key for every try: a lost answer must not leave a second media behind. */
+function posting(path: string, body: object, signal: AbortSignal | undefined): Call {
+  const headers = { 'content-type': 'application/json', 'idempotency-key': randomId() };
+  return { method: 'POST', path, body: JSON.stringify(body), headers, repeatable: true, signal };
+}
+
+async function dataOf<T>(connection: Connection, call: Call): Promise<T> {
+  const answer = (await connection(call)) as { readonly data?: T } | undefined;
+  if (answer?.data == null) throw new TypeError('The answer is not that of a Media API.');
+  return answer.data;
+}
