@@ -1,94 +1,129 @@
-import { openAsBlob, statSync } from 'node:fs';
-import { basename, extname } from 'node:path';
-import { parseArgs } from 'node:util';
+import { readFile } from 'node:fs/promises';
+import { posix } from 'node:path';
+import { type Arguments, checkArguments, checkCount, readArguments, UsageError, usage } from './cli/arguments.ts';
+import { type Found, filesOf, type Opened, openFile, unknownType } from './cli/files.ts';
+import { createReporter, formatLink, type Reporter } from './cli/output.ts';
 import { type Client, createClient, StowageError } from './index.ts';
 
-const USAGE = `Usage: stowage-upload [options] FILE...
-
-Uploads files and prints a link for each.
-
-  --url URL            address of the server (STOWAGE_CLIENT_URL, default http://127.0.0.1:8080)
-  --token TOKEN        API token (STOWAGE_CLIENT_TOKEN; better there: others can see arguments)
-  --auth-code CODE     upload code instead of a token
-  --folder FOLDER      folder to store under
-  --naming KIND        default, index, origin or short
-  --channel TYPE       type of channel, --channel-name NAME for one of them
-  --media              through the Media API (images, MP4, PDF)
-  --resume ID          goes on with an upload in parts that was broken off
-  --quiet              no progress
-  --help
-`;
-
-const TYPES: Readonly<Record<string, string>> = {
-  '.jpg': 'image/jpeg',
-  '.jpeg': 'image/jpeg',
-  '.png': 'image/png',
-  '.gif': 'image/gif',
-  '.webp': 'image/webp',
-  '.heic': 'image/heic',
-  '.heif': 'image/heif',
-  '.mp4': 'video/mp4',
-  '.pdf': 'application/pdf',
-};
-
-function readArguments() {
-  const text = { type: 'string' } as const;
-  const flag = { type: 'boolean', default: false } as const;
-  return parseArgs({
-    allowPositionals: true,
-    options: {
-      url: { ...text, default: process.env.STOWAGE_CLIENT_URL || 'http://127.0.0.1:8080' },
-      token: { ...text, default: process.env.STOWAGE_CLIENT_TOKEN ?? '' },
-      'auth-code': { ...text, default: '' },
-      folder: text,
-      naming: text,
-      channel: text,
-      'channel-name': text,
-      resume: text,
-      media: flag,
-      quiet: flag,
-      help: flag,
-    },
-  });
+interface Run {
+  readonly client: Client;
+  readonly values: Arguments;
+  readonly reporter: Reporter;
+  readonly signal: AbortSignal;
 }
 
-type Arguments = ReturnType<typeof readArguments>['values'];
-type Naming = 'default' | 'index' | 'origin' | 'short';
+async function main(): Promise<number> {
+  const values = readArguments();
+  if (values.help) return print(usage);
+  if (values.version) return print(`${await ownVersion()}\n`);
+  if (values.paths.length === 0) throw new UsageError(`Name a file to upload.\n\n${usage}`);
+  checkArguments(values);
+  const interrupted = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort(new Error('interrupted')));
+  const client = createClient({ baseUrl: values.url, token: values.token, authCode: values['auth-code'] });
+  const files = await filesOf(values.paths, values);
+  checkCount(files.length, values);
+  await checkChannel(client, values);
+  const write = (text: string) => void (values.quiet || process.stderr.write(text));
+  const reporter = createReporter(files.length, { isTTY: process.stderr.isTTY, write });
+  return uploadAll(files, { client, values, reporter, signal: interrupted.signal });
+}
 
-async function uploadOne(
-  client: Client,
-  path: string,
-  { values, signal }: { values: Arguments; signal: AbortSignal },
-): Promise<string> {
-  const name = basename(path);
-  // Node makes a Blob of a folder, too, and fails only when it is read.
-  if (statSync(path).isDirectory()) throw new Error('This is a folder: name its files, such as folder/*.');
-  const file = await openAsBlob(path, { type: TYPES[extname(path).toLowerCase()] ?? 'application/octet-stream' });
-  if (values.media) {
-    const media = await client.uploadMedia(file, { name, signal });
-    return media.url ?? media.id;
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+async function ownVersion(): Promise<string> {
+  const text = await readFile(new URL('../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { readonly version: string }).version;
+}
+
+/** The server would store elsewhere. One that does not list its channels is left to answer for itself. */
+async function checkChannel(client: Client, { channel, 'channel-name': name, url }: Arguments): Promise<void> {
+  if (channel === undefined && name === undefined) return;
+  const all = await client.channels().catch(() => undefined);
+  if (typeof all !== 'object' || all === null) return;
+  const known = Object.entries(all).flatMap(([type, channels]) => channels.map((each) => ({ type, name: each.name })));
+  if (known.some((each) => each.type === (channel ?? each.type) && each.name === (name ?? each.name))) return;
+  const wanted = [channel, name].filter((each) => each !== undefined).join('/');
+  const choice = known.map((each) => `${each.type}/${each.name}`).join(', ');
+  throw new UsageError(`${url} has no channel ${wanted} that takes files now. It has ${choice || 'none'}.`);
+}
+
+async function uploadAll(files: readonly Found[], run: Run): Promise<number> {
+  const { values, reporter, signal } = run;
+  let failed = 0;
+  for (const file of files) {
+    if (signal.aborted) break;
+    reporter.begin(file.path);
+    const outcome = await uploadOne(file, run).catch((error: unknown) => ({ error }));
+    reporter.end();
+    if ('error' in outcome) failed++;
+    report(file.path, outcome, values);
   }
-  const progress = values.quiet || !process.stderr.isTTY ? undefined : showProgress(name);
+  return failed > 0 || signal.aborted ? 1 : 0;
+}
+
+interface Link {
+  readonly url: string;
+  readonly name: string;
+  readonly type: string;
+  readonly id?: string;
+}
+
+async function uploadOne({ path, folder }: Found, run: Run): Promise<Link> {
+  const opened = await openFile(path, run.values);
+  const { name, type } = opened;
+  try {
+    if (run.values.media) return { name, type, ...(await sendMedia(opened, run)) };
+    return { name, type, url: await send(opened, { ...run, path, folder: posix.join(run.values.folder ?? '', folder ?? '') }) };
+  } finally {
+    await opened.close();
+  }
+}
+
+async function sendMedia({ file, name, type }: Opened, { client, reporter, signal }: Run) {
+  if (type === unknownType)
+    throw new Error('Its extension tells no type that the Media API takes: give one, such as --type image/jpeg.');
+  const { id, url } = await client.uploadMedia(file, { name, type, signal, onProgress: reporter.progress });
+  return { id, url: url ?? id };
+}
+
+async function send(
+  { file, name, type }: Opened,
+  run: Run & { readonly path: string; readonly folder: string },
+): Promise<string> {
+  const { client, values, reporter, signal, path, folder } = run;
+  const { naming, channel, 'channel-name': channelName, resume } = values;
   const { src } = await client.upload(file, {
     name,
+    type,
     signal,
-    ...(values.folder !== undefined && { folder: values.folder }),
-    ...(values.naming !== undefined && { naming: values.naming as Naming }),
-    ...(values.channel !== undefined && { channel: values.channel }),
-    ...(values['channel-name'] !== undefined && { channelName: values['channel-name'] }),
-    ...(values.resume !== undefined && { resume: values.resume }),
-    ...(progress && { onProgress: progress }),
-    onStart: (id) => {
-      if (!values.quiet) process.stderr.write(`${name}: goes in parts, to resume: --resume ${id}\n`);
-    },
+    onProgress: reporter.progress,
+    onStart: (id) => reporter.note(`${path}: uploading in parts. If interrupted: stowage-upload --resume ${id} ${path}`),
+    ...(folder !== '.' && { folder }),
+    ...(naming !== undefined && { naming }),
+    ...(channel !== undefined && { channel }),
+    ...(channelName !== undefined && { channelName }),
+    ...(resume !== undefined && { resume }),
   });
   return src;
 }
 
-function showProgress(name: string) {
-  return (stored: number, total: number) => {
-    process.stderr.write(`\r${name}: ${Math.floor((stored / Math.max(total, 1)) * 100)} %${stored === total ? '\n' : ''}`);
-  };
+/** Links to standard output, failures to standard error; as JSON both to standard output. */
+function report(path: string, outcome: Link | { readonly error: unknown }, { json, format, url }: Arguments): void {
+  if (json)
+    process.stdout.write(
+      `${JSON.stringify({ file: path, ...('error' in outcome ? failureOf(outcome.error, url) : outcome) })}\n`,
+    );
+  else if ('error' in outcome) process.stderr.write(`${path}: ${explain(outcome.error, url)}\n`);
+  else process.stdout.write(`${formatLink(format, outcome.url, outcome)}\n`);
+}
+
+function failureOf(error: unknown, url: string) {
+  const { status, code, retryable } = error instanceof StowageError ? error : {};
+  return { error: explain(error, url), status, code, retryable };
 }
 
 function explain(error: unknown, url: string): string {
@@ -98,31 +133,10 @@ function explain(error: unknown, url: string): string {
   return error.message;
 }
 
-async function main(): Promise<number> {
-  const { values, positionals } = readArguments();
-  if (values.help || positionals.length === 0) {
-    (values.help ? process.stdout : process.stderr).write(USAGE);
-    return values.help ? 0 : 2;
-  }
-  const interrupted = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort(new Error('interrupted')));
-  const client = createClient({ baseUrl: values.url, token: values.token, authCode: values['auth-code'] });
-  let failed = 0;
-  for (const path of positionals) {
-    if (interrupted.signal.aborted) break;
-    try {
-      process.stdout.write(`${await uploadOne(client, path, { values, signal: interrupted.signal })}\n`);
-    } catch (error) {
-      failed++;
-      process.stderr.write(`${path}: ${explain(error, values.url)}\n`);
-    }
-  }
-  return failed > 0 || interrupted.signal.aborted ? 1 : 0;
-}
-
 try {
   process.exitCode = await main();
 } catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
-  process.exitCode = 2;
+  const isUsage = error instanceof UsageError;
+  process.stderr.write(isUsage ? `${error.message}\n` : `${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = isUsage ? 2 : 1;
 }

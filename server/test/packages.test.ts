@@ -66,8 +66,8 @@ describe.skipIf(!hasOtherNodes)('stowage-client (skipped where the registry has 
         response.end(JSON.stringify([{ src: 'http://host/file/a.jpg' }]));
       } else if (path === '/') response.setHeader('content-type', 'text/html').end('<!doctype html>');
       else {
-        response.setHeader('content-type', 'text/javascript');
-        response.end(await readFile(join(folder, 'node_modules/stowage-client/dist', path)).catch(() => ''));
+        const script = await readFile(join(folder, 'node_modules/stowage-client/dist', path)).catch(() => undefined);
+        response.writeHead(script ? 200 : 404, { 'content-type': 'text/javascript' }).end(script);
       }
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -78,7 +78,9 @@ describe.skipIf(!hasOtherNodes)('stowage-client (skipped where the registry has 
   it('holds built code with types, and no tests', () => {
     expect(files).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'bin/stowage-upload.js', 'dist/index.d.ts']));
     expect(
-      files.filter((path) => !/^(LICENSE|README\.md|package\.json|bin\/[\w-]+\.js|dist\/[\w-]+(\.d\.ts|\.js))$/.test(path)),
+      files.filter(
+        (path) => !/^(LICENSE|README\.md|package\.json|bin\/[\w-]+\.js|dist\/(cli\/)?[\w-]+(\.d\.ts|\.js))$/.test(path),
+      ),
     ).toEqual([]);
     expect(files.filter((path) => /test|fake|pixel/.test(path))).toEqual([]);
   });
@@ -149,8 +151,14 @@ describe.skipIf(!hasOtherNodes)('stowage-client (skipped where the registry has 
     try {
       const page = await browser.newPage();
       await page.goto(url);
-      const script = `import('/index.js').then(({ createClient }) => createClient({ baseUrl: location.href }).upload(new Blob(['x']), { name: 'x' }))`;
-      expect(await page.evaluate(script)).toEqual({ src: 'http://host/file/a.jpg' });
+      const script = `import('/index.js').then(async ({ createClient }) => {
+        const progress = [];
+        const onProgress = (done) => progress.push(done);
+        const uploaded = await createClient({ baseUrl: location.href }).upload(new Blob(['12345']), { name: 'x', onProgress });
+        const refused = await createClient({ baseUrl: location.href }).getMedia('x').catch((error) => error.status);
+        return { ...uploaded, done: progress.at(-1), refused };
+      })`;
+      expect(await page.evaluate(script)).toEqual({ src: 'http://host/file/a.jpg', done: 5, refused: 404 });
     } finally {
       await browser.close();
     }

@@ -1,0 +1,75 @@
+/** How a link is printed. */
+export const formats = ['url', 'md', 'html', 'bbcode'] as const;
+export type Format = (typeof formats)[number];
+
+/** A picture is shown, anything else is linked. */
+export function formatLink(
+  format: Format,
+  url: string,
+  { name, type }: { readonly name: string; readonly type: string },
+): string {
+  const isImage = type.startsWith('image/');
+  if (format === 'md')
+    return `${isImage ? '!' : ''}[${name.replaceAll(/[\\[\]]/g, '\\$&')}](${url.replaceAll('(', '%28').replaceAll(')', '%29')})`;
+  if (format === 'html') {
+    return isImage
+      ? `<img src="${escapeHtml(url)}" alt="${escapeHtml(name)}">`
+      : `<a href="${escapeHtml(url)}">${escapeHtml(name)}</a>`;
+  }
+  if (format === 'bbcode') return isImage ? `[img]${url}[/img]` : `[url=${url}]${name}[/url]`;
+  return url;
+}
+
+function escapeHtml(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+}
+
+export interface Reporter {
+  /** A new file begins. */
+  begin(name: string): void;
+  progress(doneBytes: number, totalBytes: number): void;
+  /** A sentence for the person. */
+  note(sentence: string): void;
+  /** The file has ended, well or not. */
+  end(): void;
+}
+
+const pauseMs = 1000;
+
+/** On a terminal one line that changes; in a log or pipe, where many files are uploaded, a line with their count now and then. */
+export function createReporter(
+  count: number,
+  { isTTY, write }: { readonly isTTY: boolean; readonly write: (text: string) => void },
+): Reporter {
+  let index = 0;
+  let title = '';
+  let isLineOpen = false;
+  let reportedAt = Date.now();
+  const clear = () => {
+    if (isLineOpen) write('\r\u001b[K');
+    isLineOpen = false;
+  };
+  const show = (text: string) => {
+    write(`\r\u001b[K${text}`);
+    isLineOpen = true;
+  };
+  return {
+    begin(name) {
+      title = count > 1 ? `${++index} of ${count}: ${name}` : name;
+      if (isTTY) show(title);
+    },
+    progress(done, total) {
+      if (isTTY) show(`${title} ${Math.floor((done / Math.max(total, 1)) * 100)} %`);
+    },
+    note(sentence) {
+      clear();
+      write(`${sentence}\n`);
+    },
+    end() {
+      clear();
+      if (isTTY || count === 1 || (index < count && Date.now() - reportedAt < pauseMs)) return;
+      reportedAt = Date.now();
+      write(`${index} of ${count}\n`);
+    },
+  };
+}
