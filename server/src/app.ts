@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
+import packageJson from '../package.json' with { type: 'json' };
 import { buildChannels } from './build-channels.ts';
+import { collectedFrom } from './collected-metrics.ts';
 import type { Config } from './config.ts';
 import { createAccess } from './core/access.ts';
 import { heldByBackup } from './core/backup-hold.ts';
@@ -81,7 +83,7 @@ interface Parts {
 async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts): Promise<App> {
   const now = Date.now;
 
-  const metrics = createMetrics({ pendingJobs: metadata.jobs.count, brokenReplicas: metadata.replicas.countBroken });
+  const metrics = createMetrics({ version: packageJson.version });
   const { imageChannel: image, videoChannel: video, documentChannel: document } = config.routing;
   const pool = createChannelPool({
     channels: await buildChannels({ config, metadata, metrics, log, now }),
@@ -91,6 +93,7 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     routes: { image, video, document },
     ...(config.routing.defaultChannel !== undefined && { defaultChannel: config.routing.defaultChannel }),
   });
+  metrics.collect(collectedFrom({ config, metadata, pool }));
   const digests = createDigestService();
   const prober = createProber();
   const access = createAccess({

@@ -6,7 +6,7 @@ import { guardChannel } from './core/channel-guard.ts';
 import { type ConfiguredChannel, identifyChannels } from './core/channel-pool.ts';
 import { createCircuitBreaker } from './core/circuit-breaker.ts';
 import { type Clock, minuteMs } from './core/clock.ts';
-import { fail } from './core/errors.ts';
+import { fail, isStowageError } from './core/errors.ts';
 import type { Log } from './core/log.ts';
 import type { MetadataStore } from './core/metadata.ts';
 import type { Metrics } from './metrics/index.ts';
@@ -44,20 +44,21 @@ async function buildChannel(entry: ChannelConfig & { readonly id: string }, cont
     group: driver.group,
     label: driver.label,
     ...(quota && { quota: { limitBytes: quota.limitGB * bytesPerGB, thresholdPercent: quota.threshold } }),
-    channel: channel.remote ? guarded(channel, entry, context) : channel,
+    channel: channel.remote ? guarded(channel, entry, context) : observed(channel, entry, context),
   };
 }
 
 function guarded(channel: Channel, entry: ChannelConfig, { metrics, log, now }: BuildContext): Channel {
-  const { name, maxOperations, pace } = entry;
+  const { maxOperations, pace } = entry;
+  const labels = { type: entry.type, channel: entry.name };
   const limits = pace === undefined ? channel.limits : { ...channel.limits, pace: withoutUndefined(pace) };
   const breaker = createCircuitBreaker({
     threshold: failuresUntilOpen,
     openMs: minuteMs / 2,
     now,
     onChange(state) {
-      metrics.circuit(name, state);
-      log.warn({ channel: name, state }, 'The circuit of a channel changed');
+      metrics.circuit(labels, state);
+      log.warn({ ...labels, state }, 'The circuit of a channel changed');
     },
   });
   return guardChannel(
@@ -67,9 +68,31 @@ function guarded(channel: Channel, entry: ChannelConfig, { metrics, log, now }: 
       idleTimeoutMs: 2 * minuteMs,
       maxConcurrent: maxOperations ?? defaultConcurrency,
       breaker,
-      observe: (operation, outcome, durationMs) => metrics.channelOperation({ channel: name, operation, outcome, durationMs }),
+      observe: (operation, outcome, durationMs) => metrics.channelOperation({ ...labels, operation, outcome, durationMs }),
     },
   );
+}
+
+/** A local disk needs no guard, but its operations are seen. */
+function observed(channel: Channel, { type, name }: ChannelConfig, { metrics }: BuildContext): Channel {
+  const timed = async <T>(operation: string, work: () => Promise<T>): Promise<T> => {
+    const startedAt = performance.now();
+    let outcome = 'ok';
+    try {
+      return await work();
+    } catch (error) {
+      outcome = isStowageError(error) ? error.code : 'error';
+      throw error;
+    } finally {
+      metrics.channelOperation({ type, channel: name, operation, outcome, durationMs: performance.now() - startedAt });
+    }
+  };
+  return {
+    ...channel,
+    put: (source, options) => timed('put', () => channel.put(source, options)),
+    get: (ref, options) => timed('get', () => channel.get(ref, options)),
+    delete: (ref, options) => timed('delete', () => channel.delete(ref, options)),
+  };
 }
 
 function withoutUndefined(pace: { readonly perSecond?: number | undefined; readonly perMinute?: number | undefined }) {

@@ -22,6 +22,11 @@ describe('createLogger', () => {
     expect(logged(fields, 'text')).not.toContain('t0ken');
   });
 
+  it('as text, quotes what a terminal would obey or take apart', () => {
+    const line = logged({ path: '/file/a.jpg', userAgent: 'curl 8 \u009b31m\n"x"', name: 'Zoë', count: 3 }, 'text');
+    expect(line).toContain(String.raw`path=/file/a.jpg userAgent="curl 8 \u009b31m\n\"x\"" name=Zoë count=3`);
+  });
+
   it('hides signatures and bot tokens in what errors say', () => {
     const error = new Error('GET /relay/1?sig=s1gned failed', { cause: new Error('https://api.telegram.org/bot1:s1gned/x') });
     const line = logged({ err: error });

@@ -58,10 +58,14 @@ function withoutSecrets(text: string): string {
     .replaceAll(/([?&](?:sig|authCode|token|X-Amz-[\w-]+)=)[^&\s"']+/gi, '$1[redacted]');
 }
 
+/** Quoted unless it is plain: a user agent may hold blanks, or bytes that a terminal obeys. */
+function readableValue(value: unknown): string {
+  if (typeof value !== 'object' && /^[\x21-\x7e\u00a1-\uffff]*$/.test(String(value))) return String(value);
+  return JSON.stringify(value).replaceAll(/[\x7f-\x9f]/g, (bad) => `\\u00${bad.charCodeAt(0).toString(16)}`);
+}
+
 function readable(line: string): string {
   const { time, level, msg, ...fields } = JSON.parse(line) as Record<string, unknown>;
-  const rest = Object.entries(fields).map(
-    ([key, value]) => `${key}=${typeof value === 'object' ? JSON.stringify(value) : String(value)}`,
-  );
+  const rest = Object.entries(fields).map(([key, value]) => `${key}=${readableValue(value)}`);
   return `${String(time)} ${String(level).toUpperCase().padEnd(5)} ${String(msg ?? '')} ${rest.join(' ')}`.trimEnd().concat('\n');
 }

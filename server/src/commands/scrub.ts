@@ -113,8 +113,7 @@ async function scrubLibrary(job: Job): Promise<number> {
 }
 
 async function openChannels(config: Config, metadata: MetadataStore): Promise<ChannelPool> {
-  const zero = async (): Promise<number> => 0;
-  const metrics = createMetrics({ pendingJobs: zero, brokenReplicas: zero });
+  const metrics = createMetrics({ version: '' });
   const channels = await buildChannels({ config, metadata, metrics, log: silentLog, now: Date.now });
   return createChannelPool({ channels, usage: metadata.files.usage, fallbackOrder: [], loadBalance: false, routes: {} });
 }

@@ -323,7 +323,8 @@ export interface JobStore {
   retry(id: string, runAt: number, error: string): Promise<void>;
   /** Jobs not done yet, oldest first: what can't be deleted is shown, not forgotten. */
   list(options: { readonly limit: number; readonly minAttempts?: number }): Promise<readonly Job[]>;
-  count(): Promise<number>;
+  /** Jobs not done yet that were tried at least so often. */
+  count(minAttempts?: number): Promise<number>;
 }
 
 export interface IdempotencyStore {

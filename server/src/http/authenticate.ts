@@ -4,6 +4,7 @@ import { fail } from '../core/errors.ts';
 import type { Permission } from '../core/metadata.ts';
 import { clientAddress, type OriginSettings, requestOrigin } from './client-address.ts';
 import type { HttpDeps } from './deps.ts';
+import { note } from './request-notes.ts';
 
 const noKey = 'No API key. Send Authorization: Bearer <key>.';
 
@@ -17,7 +18,8 @@ export function authenticateToken(
 ): Promise<Caller> {
   const token = tokenOf(request);
   if (token === undefined) return Promise.reject(fail('unauthorized', { message: noKey }));
-  return access.authenticate({ token, address: clientAddress(request, settings.trustProxy) }, permission);
+  const credentials = { token, address: clientAddress(request, settings.trustProxy) };
+  return noted(request, access.authenticate(credentials, permission));
 }
 
 /** Upload API 1.3: a token, else `authCode` from the query, the Referer's query, the header or the cookie. */
@@ -31,7 +33,13 @@ export function authenticateUpload(
     authCodes: authCodesOf(request, settings),
     address: clientAddress(request, settings.trustProxy),
   };
-  return access.authenticate(credentials, permission);
+  return noted(request, access.authenticate(credentials, permission));
+}
+
+async function noted(request: IncomingMessage, authenticated: Promise<Caller>): Promise<Caller> {
+  const caller = await authenticated;
+  note(request, { caller });
+  return caller;
 }
 
 function tokenOf({ headers }: IncomingMessage): string | undefined {

@@ -66,6 +66,10 @@ export function unbelievedHeader(request: IncomingMessage, trustProxy: TrustProx
   return contradicted ? { header, peer, reason: 'contradiction' } : undefined;
 }
 
+export function cameThroughProxy({ headers }: IncomingMessage): boolean {
+  return [...proxyHeaders, 'via'].some((name) => headers[name] !== undefined);
+}
+
 export interface OriginSettings {
   /** The owner's word, which settles it. */
   readonly publicUrl?: string | undefined;

@@ -60,6 +60,10 @@ export interface HttpMetrics {
     readonly route: string;
     readonly status: number;
     readonly durationMs: number;
+    readonly bytesIn: number;
+    readonly bytesOut: number;
+    /** How the request would have made a file. */
+    readonly upload?: string | undefined;
   }): void;
   /** All metrics in the Prometheus text format. */
   render(): Promise<{ readonly contentType: string; readonly body: string }>;

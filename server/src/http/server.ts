@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { ServerResponse } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { fail, type StowageError } from '../core/errors.ts';
+import { logRequests } from './access-log.ts';
 import { refuseBrokenRequest } from './connections/broken-request.ts';
 import { createConnectionServer } from './connections/create-server.ts';
 import { endTurn } from './connections/turns.ts';
@@ -75,12 +75,12 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     done();
   });
   app.addHook('onResponse', (request, reply, done) => {
-    logResponse(deps, { request, response: reply.raw, durationMs: reply.elapsedTime });
     // Nobody waits for the rest of a body whose sender has fallen silent.
     if (reply.statusCode === 408) request.raw.socket.destroySoon();
     drain(request.raw).then(() => done());
     endTurn(request.raw);
   });
+  logRequests(app, deps);
   app.setErrorHandler((error, request, reply) => renderError(error, request, reply));
   app.setNotFoundHandler((request, reply) => {
     // Whoever types the address of the server into a browser wants to know what it is.
@@ -126,18 +126,4 @@ function noSuchRoute({ method, url }: FastifyRequest): StowageError {
 /** 8 hexadecimal characters; of a UUID, because Node draws those from the system 128 at a time. */
 function requestId(): string {
   return randomUUID().slice(0, 8);
-}
-
-interface Answered {
-  readonly request: FastifyRequest;
-  readonly response: ServerResponse;
-  readonly durationMs: number;
-}
-
-function logResponse({ log, metrics }: HttpDeps, { request, response, durationMs }: Answered): void {
-  // The route, not the address: queries and paths may hold codes and signatures.
-  const { url: route = 'unknown' } = request.routeOptions;
-  const status = response.statusCode;
-  metrics.request({ method: request.method, route, status, durationMs });
-  log.info({ requestId: request.id, method: request.method, route, status, durationMs: Math.round(durationMs) }, 'Request');
 }

@@ -32,7 +32,12 @@ export function jobStore({ flavor, engine }: Context, queries: JobQueries): JobS
   const list = statement((of: { limit: number; minAttempts: number }) =>
     db.selectFrom('jobs').selectAll().where('attempts', '>=', of.minAttempts).orderBy('id').limit(of.limit),
   );
-  const count = statement(() => db.selectFrom('jobs').select((jobs) => jobs.fn.countAll<number>().as('count')));
+  const count = statement((of: { minAttempts: number }) =>
+    db
+      .selectFrom('jobs')
+      .select((jobs) => jobs.fn.countAll<number>().as('count'))
+      .where('attempts', '>=', of.minAttempts),
+  );
 
   return {
     async add(jobs) {
@@ -56,8 +61,8 @@ export function jobStore({ flavor, engine }: Context, queries: JobQueries): JobS
       return (await engine.read(list({ limit, minAttempts }))).map(toJob);
     },
 
-    async count() {
-      const [row] = await engine.read(count({}));
+    async count(minAttempts = 0) {
+      const [row] = await engine.read(count({ minAttempts }));
       return row?.count ?? 0;
     },
   };

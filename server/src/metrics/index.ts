@@ -1,133 +1,154 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { addCollected, type Collected } from './collected.ts';
+
+export interface RequestSample {
+  readonly method: string;
+  readonly route: string;
+  readonly status: number;
+  readonly durationMs: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+  /** How the request would have made a file. */
+  readonly upload?: string | undefined;
+}
+
+/** A channel by both its names: each is unique among channels of one type only. */
+export interface ChannelLabels {
+  readonly type: string;
+  readonly channel: string;
+}
 
 export interface Metrics {
-  request(sample: {
-    readonly method: string;
-    readonly route: string;
-    readonly status: number;
-    readonly durationMs: number;
-  }): void;
-  channelOperation(sample: {
-    readonly channel: string;
-    readonly operation: string;
-    readonly outcome: string;
-    readonly durationMs: number;
-  }): void;
+  request(sample: RequestSample): void;
+  channelOperation(
+    sample: ChannelLabels & { readonly operation: string; readonly outcome: string; readonly durationMs: number },
+  ): void;
   /** 0 closed, 1 half open, 2 open. */
-  circuit(channel: string, state: 'closed' | 'half_open' | 'open'): void;
+  circuit(labels: ChannelLabels, state: 'closed' | 'half_open' | 'open'): void;
   /** A stored copy was read and compared. */
-  scrubbed(sample: {
-    readonly channel: string;
-    readonly verdict: string;
-    readonly isRepaired: boolean;
-    readonly bytes: number;
-  }): void;
+  scrubbed(sample: ChannelLabels & { readonly verdict: string; readonly isRepaired: boolean; readonly bytes: number }): void;
+  /** What is asked for at each look. */
+  collect(collected: Collected): void;
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
-const seconds = [0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 600];
+const seconds = [0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 600];
 const circuitValues = { closed: 0, half_open: 1, open: 2 } as const;
 
-const patienceMs = 1_000;
-
-/** Undefined when it fails or takes long. */
-async function soon<T>(work: Promise<T>): Promise<T | undefined> {
-  const late = Promise.withResolvers<undefined>();
-  const timer = setTimeout(late.resolve, patienceMs, undefined);
-  return Promise.race([work.catch(() => undefined), late.promise]).finally(() => clearTimeout(timer));
+/** Prometheus metrics of this process, in a registry of their own. */
+export function createMetrics({ version }: { readonly version: string }): Metrics {
+  const registry = new Registry();
+  const registers = [registry];
+  collectDefaultMetrics({ register: registry });
+  new Gauge({
+    name: 'stowage_build_info',
+    help: 'Always 1; the labels say which version runs.',
+    labelNames: ['version', 'node'],
+    registers,
+  }).set({ version, node: process.versions.node }, 1);
+  const http = httpMetrics(registers);
+  const channels = channelMetrics(registers);
+  return {
+    ...http,
+    ...channels,
+    ...scrubMetrics(registers),
+    collect: (collected) => addCollected(registry, collected),
+    render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+  };
 }
 
-/** What is counted when metrics are asked for. */
-export interface Counts {
-  readonly pendingJobs: () => Promise<number>;
-  readonly brokenReplicas: () => Promise<number>;
-}
-
-/** Prometheus metrics of this process, in a registry of their own. Counts that fail are left out. */
-export function createMetrics({ pendingJobs, brokenReplicas }: Counts): Metrics {
-  const registers = [new Registry()];
-  const [registry] = registers;
-  collectDefaultMetrics({ ...(registry && { register: registry }) });
-  const requests = new Histogram({
+function httpMetrics(registers: Registry[]): Pick<Metrics, 'request'> {
+  const durations = new Histogram({
     name: 'stowage_http_request_duration_seconds',
-    help: 'Time from the head of a request to the end of its answer.',
+    help: 'Time from the head of a request to the end of its response, in seconds.',
     labelNames: ['method', 'route', 'status'],
     buckets: seconds,
     registers,
   });
+  const responses = new Counter({
+    name: 'stowage_http_responses_total',
+    help: 'Responses by exact status; 499 stands for clients that went away.',
+    labelNames: ['status'],
+    registers,
+  });
+  const received = new Counter({ name: 'stowage_http_received_bytes_total', help: 'Bytes of request bodies.', registers });
+  const sent = new Counter({ name: 'stowage_http_sent_bytes_total', help: 'Bytes of responses, headers included.', registers });
+  const uploads = new Counter({
+    name: 'stowage_uploads_total',
+    help: 'Files that came in, or did not, by the way they came: ok, refused (4xx), aborted by the client, failed (5xx).',
+    labelNames: ['api', 'result'],
+    registers,
+  });
+  return {
+    request({ method, route, status, durationMs, bytesIn, bytesOut, upload }) {
+      durations.observe({ method, route, status: `${Math.floor(status / 100)}xx` }, durationMs / 1000);
+      responses.inc({ status: String(status) });
+      received.inc(Math.max(0, bytesIn));
+      sent.inc(Math.max(0, bytesOut));
+      if (upload !== undefined) uploads.inc({ api: upload, result: resultOf(status) });
+    },
+  };
+}
+
+function resultOf(status: number): string {
+  if (status === 499) return 'aborted';
+  if (status >= 500) return 'failed';
+  return status >= 400 ? 'refused' : 'ok';
+}
+
+function channelMetrics(registers: Registry[]): Pick<Metrics, 'channelOperation' | 'circuit'> {
   const operations = new Histogram({
     name: 'stowage_channel_operation_duration_seconds',
-    help: 'Time of operations on storage channels, waiting included.',
-    labelNames: ['channel', 'operation'],
+    help: 'Duration of storage channel operations in seconds, including time spent waiting for a turn.',
+    labelNames: ['type', 'channel', 'operation'],
     buckets: seconds,
     registers,
   });
   const failures = new Counter({
     name: 'stowage_channel_failures_total',
     help: 'Failed operations on storage channels, by error code.',
-    labelNames: ['channel', 'operation', 'code'],
+    labelNames: ['type', 'channel', 'operation', 'code'],
     registers,
   });
   const circuits = new Gauge({
     name: 'stowage_channel_circuit_state',
     help: 'Circuit breaker of a channel: 0 closed, 1 half open, 2 open.',
-    labelNames: ['channel'],
+    labelNames: ['type', 'channel'],
     registers,
   });
-  /** Left out when it cannot be counted soon: without the database all else must be seen all the more. */
-  const countWhenAsked = (name: string, help: string, count: () => Promise<number>): void => {
-    new Gauge({
-      ...{ name, help, registers },
-      async collect() {
-        const value = await soon(count());
-        if (value === undefined) this.remove();
-        else this.set(value);
-      },
-    });
+  return {
+    channelOperation({ type, channel, operation, outcome, durationMs }) {
+      operations.observe({ type, channel, operation }, durationMs / 1000);
+      if (outcome !== 'ok') failures.inc({ type, channel, operation, code: outcome });
+    },
+    circuit: ({ type, channel }, state) => circuits.set({ type, channel }, circuitValues[state]),
   };
-  countWhenAsked(
-    'stowage_jobs_pending',
-    'Jobs that are not done yet, such as deletions that a backend has not confirmed.',
-    pendingJobs,
-  );
-  countWhenAsked(
-    'stowage_replicas_broken',
-    'Stored copies that were damaged or missing when they were looked at last.',
-    brokenReplicas,
-  );
-  const scrubbedReplicas = new Counter({
+}
+
+function scrubMetrics(registers: Registry[]): Pick<Metrics, 'scrubbed'> {
+  const replicas = new Counter({
     name: 'stowage_scrub_replicas_total',
     help: 'Stored copies that were read and compared with their hash, by what was found.',
-    labelNames: ['channel', 'verdict'],
+    labelNames: ['type', 'channel', 'verdict'],
     registers,
   });
-  const scrubbedBytes = new Counter({
+  const bytesRead = new Counter({
     name: 'stowage_scrub_bytes_total',
     help: 'Bytes read to compare stored copies with their hashes.',
-    labelNames: ['channel'],
+    labelNames: ['type', 'channel'],
     registers,
   });
   const repairs = new Counter({
     name: 'stowage_scrub_repairs_total',
     help: 'Damaged or missing copies that were replaced from another one.',
-    labelNames: ['channel'],
+    labelNames: ['type', 'channel'],
     registers,
   });
-
   return {
-    scrubbed({ channel, verdict, isRepaired, bytes }) {
-      scrubbedReplicas.inc({ channel, verdict });
-      scrubbedBytes.inc({ channel }, bytes);
-      if (isRepaired) repairs.inc({ channel });
+    scrubbed({ type, channel, verdict, isRepaired, bytes }) {
+      replicas.inc({ type, channel, verdict });
+      bytesRead.inc({ type, channel }, bytes);
+      if (isRepaired) repairs.inc({ type, channel });
     },
-    request({ method, route, status, durationMs }) {
-      requests.observe({ method, route, status: String(status) }, durationMs / 1000);
-    },
-    channelOperation({ channel, operation, outcome, durationMs }) {
-      operations.observe({ channel, operation }, durationMs / 1000);
-      if (outcome !== 'ok') failures.inc({ channel, operation, code: outcome });
-    },
-    circuit: (channel, state) => circuits.set({ channel }, circuitValues[state]),
-    render: async () => ({ contentType: registry?.contentType ?? 'text/plain', body: (await registry?.metrics()) ?? '' }),
   };
 }

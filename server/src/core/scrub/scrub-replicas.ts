@@ -8,6 +8,7 @@ import { type Verdict, type VerifyOptions, verifyReplica } from './verify-replic
 /** What became of a replica that was looked at. */
 export interface Look {
   readonly replica: CheckedReplica;
+  readonly type: string;
   readonly channel: string;
   readonly verdict: Verdict;
   /** A broken one that has got good objects again. */
@@ -55,8 +56,8 @@ export async function scrubPage(options: ScrubOptions, after: ReplicaKey | undef
 }
 
 async function lookAt(replica: CheckedReplica, options: ScrubOptions): Promise<Look> {
-  const { channel, name } = options.pool.byId(replica.channelId);
-  const look: Look = { replica, channel: name, isRepaired: false, ...(await verifyReplica(channel, replica, options)) };
+  const { channel, type, name } = options.pool.byId(replica.channelId);
+  const look: Look = { replica, type, channel: name, isRepaired: false, ...(await verifyReplica(channel, replica, options)) };
   if (look.verdict === 'damaged' || look.verdict === 'missing') await noteBroken(options, look, look.verdict);
   else options.onLook(look);
   if (look.verdict === 'unknown')

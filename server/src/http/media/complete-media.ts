@@ -5,6 +5,7 @@ import { isUuid } from '../../core/uuid.ts';
 import { requestOrigin } from '../client-address.ts';
 import type { HttpDeps } from '../deps.ts';
 import { relayUrl } from '../relay/relay-url.ts';
+import { note } from '../request-notes.ts';
 import { envelope } from './envelope.ts';
 import { idempotent } from './idempotency.ts';
 import { presentFile } from './present.ts';
@@ -17,6 +18,7 @@ export async function completeMedia(
   deps: HttpDeps,
 ): Promise<FastifyReply> {
   const id = mediaIdOf(request);
+  note(request.raw, { upload: 'presigned' });
   const work = async () => ({ status: 200, data: await complete(id, { request, caller, deps }) });
   return idempotent({ request, reply, caller, deps, body: {} }, work, (data) => envelope(data, request, deps));
 }
@@ -31,6 +33,7 @@ async function complete(id: string, { request, caller, deps }: Completion): Prom
   const media = await deps.presigned.complete(id, caller).catch(async (error: unknown) => {
     throw await withAddress(error, { id, request, deps });
   });
+  note(request.raw, { file: media.stored.file.path });
   const file = presentFile(media.stored.file, { request: request.raw, settings: deps.settings });
   const kind = file.type.charAt(0).toUpperCase() + file.type.slice(1);
   return {

@@ -7,6 +7,7 @@ import type { Media } from '../../core/presigned-types.ts';
 import { clientAddress } from '../client-address.ts';
 import type { HttpDeps } from '../deps.ts';
 import { readJsonObject } from '../json-body.ts';
+import { note } from '../request-notes.ts';
 import { requestSignal } from '../request-signal.ts';
 import { envelope } from './envelope.ts';
 import { idempotent } from './idempotency.ts';
@@ -34,6 +35,7 @@ export async function uploadFromUrl(
   caller: Caller,
   deps: HttpDeps,
 ): Promise<FastifyReply> {
+  note(request.raw, { upload: 'import' });
   const body = await readJsonObject(request.raw);
   return idempotent(
     { request, reply, caller, deps, body },

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyPluginAsync } from 'fastify';
 import { authenticateToken } from '../authenticate.ts';
-import { clientAddress } from '../client-address.ts';
+import { cameThroughProxy, clientAddress } from '../client-address.ts';
 import type { HttpDeps } from '../deps.ts';
 import { routePath } from '../routes.ts';
 import { createReadiness } from './readiness.ts';
@@ -29,8 +29,15 @@ export function operations(deps: HttpDeps): FastifyPluginAsync {
   };
 }
 
-/** What a proxy on this machine passes on comes from elsewhere, whether it is trusted or not. */
+/**
+ * A program on this machine that asks this machine. What a proxy here passes on comes from elsewhere, whether it is trusted or not; a page
+ * whose name was made to lead here (DNS rebinding) asks by that name.
+ */
 function isFromHere(request: IncomingMessage, { settings }: HttpDeps): boolean {
   const isLocal = ['127.0.0.1', '::1'].includes(clientAddress(request, settings.trustProxy));
-  return isLocal && request.headers['x-forwarded-for'] === undefined && request.headers.forwarded === undefined;
+  return isLocal && isLoopbackName(request.headers.host) && !cameThroughProxy(request);
+}
+
+function isLoopbackName(host: string | undefined): boolean {
+  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i.test(host ?? '');
 }

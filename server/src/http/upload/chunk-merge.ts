@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../../core/access.ts';
 import type { HttpDeps } from '../deps.ts';
+import { note } from '../request-notes.ts';
 import { chunkError } from './chunk-errors.ts';
 import { readFields, readStep } from './chunk-form.ts';
 import { sayUploaded } from './present.ts';
@@ -12,6 +13,7 @@ export async function mergeChunked(
   caller: Caller,
   deps: HttpDeps,
 ): Promise<FastifyReply> {
+  note(request.raw, { upload: 'chunked' });
   const step = readStep(request, await readFields(request, deps), 'Missing merge parameters');
   try {
     const { stored, fullUrl } = await deps.chunked.merge(step, caller);

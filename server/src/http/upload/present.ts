@@ -5,6 +5,7 @@ import type { StoredFile } from '../../core/metadata.ts';
 import { encodePath } from '../../core/path-text.ts';
 import { requestOrigin } from '../client-address.ts';
 import type { HttpDeps, HttpSettings } from '../deps.ts';
+import { note } from '../request-notes.ts';
 
 interface Presenting {
   readonly fullUrl: boolean;
@@ -33,6 +34,7 @@ export function sayUploaded(
   stored: readonly StoredFile[],
   { fullUrl, request, deps }: { readonly fullUrl: boolean; readonly request: IncomingMessage; readonly deps: HttpDeps },
 ): FastifyReply {
+  note(request, { file: stored.map(({ file }) => file.path).join(' ') });
   sayChannels(reply, holdersOf(stored, deps));
   return reply.send(stored.map((each) => presentUploaded(each, { fullUrl, request, settings: deps.settings })));
 }

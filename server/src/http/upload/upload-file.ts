@@ -4,6 +4,7 @@ import { atMost } from '../../core/at-most.ts';
 import { clientAddress } from '../client-address.ts';
 import type { HttpDeps } from '../deps.ts';
 import type { FilePart } from '../multipart-form.ts';
+import { note } from '../request-notes.ts';
 import { requestSignal } from '../request-signal.ts';
 import { choiceOf, refuseExternal, refuseLateChoice } from './choose-channel.ts';
 import { filesOf } from './form-files.ts';
@@ -19,6 +20,7 @@ export async function uploadFile(
   caller: Caller,
   deps: HttpDeps,
 ): Promise<FastifyReply> {
+  note(request.raw, { upload: 'basic' });
   const form = openFileForm(request, deps);
   const query = queryOf(request.url);
   const signal = requestSignal(request.raw);

@@ -1,0 +1,111 @@
+import { Gauge, type Registry } from 'prom-client';
+
+export interface ChannelUse {
+  readonly type: string;
+  readonly channel: string;
+  readonly bytes: number;
+  readonly objects: number;
+  /** Undefined without a quota. */
+  readonly limitBytes: number | undefined;
+}
+
+/** Figures that somebody else keeps. Each is asked for at every look; one that fails, or takes long, is left out of that look. */
+export interface Collected {
+  jobs(): Promise<{ readonly pending: number; readonly failing: number }>;
+  openUploads(): Promise<Readonly<Record<string, number>>>;
+  channels(): Promise<readonly ChannelUse[]>;
+  brokenReplicas(): Promise<number>;
+  dataDisk(): Promise<{ readonly freeBytes: number; readonly sizeBytes: number }>;
+  /** Resolves when the database has answered. */
+  pingDatabase(): Promise<void>;
+}
+
+type Sample = readonly [value: number, labels?: Readonly<Record<string, string>>];
+
+const patienceMs = 1_000;
+
+export function addCollected(registry: Registry, from: Collected): void {
+  const gauge = (name: string, help: string, labelNames: readonly string[], read: () => Promise<readonly Sample[]>): void => {
+    new Gauge({
+      name,
+      help,
+      labelNames: [...labelNames],
+      registers: [registry],
+      // Without the database all else must be seen all the more.
+      async collect() {
+        this.reset();
+        if (labelNames.length === 0) this.remove();
+        for (const [value, labels = {}] of (await soon(read())) ?? []) this.set(labels, value);
+      },
+    });
+  };
+  const jobs = shared(from.jobs);
+  const channels = shared(from.channels);
+  const disk = shared(from.dataDisk);
+  const ofChannel = (pick: (use: ChannelUse) => number | undefined) => async (): Promise<readonly Sample[]> =>
+    (await channels()).flatMap((use) => {
+      const value = pick(use);
+      return value === undefined ? [] : [[value, { type: use.type, channel: use.channel }] as const];
+    });
+  const channelLabels = ['type', 'channel'];
+
+  gauge(
+    'stowage_jobs_pending',
+    'Jobs that are not done yet, such as deletions that a backend has not confirmed.',
+    [],
+    async () => [[(await jobs()).pending]],
+  );
+  gauge('stowage_jobs_failing', 'Pending jobs that have failed at least once.', [], async () => [[(await jobs()).failing]]);
+  gauge('stowage_replicas_broken', 'Stored copies that were damaged or missing when they were looked at last.', [], async () => [
+    [await from.brokenReplicas()],
+  ]);
+  gauge('stowage_uploads_open', 'Unfinished uploads.', ['kind'], async () =>
+    Object.entries(await from.openUploads()).map(([kind, count]) => [count, { kind }] as const),
+  );
+  gauge(
+    'stowage_stored_bytes',
+    'Bytes stored on a channel.',
+    channelLabels,
+    ofChannel(({ bytes }) => bytes),
+  );
+  gauge(
+    'stowage_stored_objects',
+    'Blobs stored on a channel.',
+    channelLabels,
+    ofChannel(({ objects }) => objects),
+  );
+  gauge(
+    'stowage_channel_quota_bytes',
+    'Quota of a channel that has one.',
+    channelLabels,
+    ofChannel(({ limitBytes }) => limitBytes),
+  );
+  gauge('stowage_data_disk_free_bytes', 'Free space where the data folder lies.', [], async () => [[(await disk()).freeBytes]]);
+  gauge('stowage_data_disk_size_bytes', 'Size of the disk where the data folder lies.', [], async () => [
+    [(await disk()).sizeBytes],
+  ]);
+  gauge('stowage_database_up', '1 when the database answers within a second.', [], async () => [
+    [(await soon(from.pingDatabase().then(() => true))) ? 1 : 0],
+  ]);
+  gauge('stowage_database_ping_seconds', 'Time the database took to answer the last look, in seconds.', [], async () => {
+    const startedAt = performance.now();
+    await from.pingDatabase();
+    return [[(performance.now() - startedAt) / 1000]];
+  });
+}
+
+/** One question for all gauges of one look. */
+function shared<T>(ask: () => Promise<T>): () => Promise<T> {
+  let asked: Promise<T> | undefined;
+  return () => {
+    asked ??= ask().finally(() => setImmediate(() => (asked = undefined)));
+    return asked;
+  };
+}
+
+/** Undefined when it fails or takes long. */
+async function soon<T>(work: Promise<T>): Promise<T | undefined> {
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(late.resolve, patienceMs, undefined);
+  return Promise.race([work.catch(() => undefined), late.promise]).finally(() => clearTimeout(timer));
+}
