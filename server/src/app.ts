@@ -35,6 +35,7 @@ import { createProber } from './images/prober.ts';
 import { openMetadata } from './metadata/index.ts';
 import { createMetrics } from './metrics/index.ts';
 import { checkSecretKey } from './nodes.ts';
+import { inspectPrivacy } from './private-files.ts';
 import { createRateLimiter } from './rate-limit/index.ts';
 import { loadSecretKey } from './secret-key.ts';
 import { whenItAnswers } from './wait-for-database.ts';
@@ -53,6 +54,7 @@ export interface App {
 export async function createApp(config: Config, log: Logger): Promise<App> {
   const spoolFolder = join(config.dataDir, 'spool');
   await prepareDataFolder(config.dataDir, ['spool']);
+  for (const warning of inspectPrivacy(config.dataDir).warnings) log.warn(warning);
   const secretKey = await loadSecretKey(config);
   const metadata = await openMetadata({
     dataDir: config.dataDir,

@@ -2,6 +2,7 @@ import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fail, isStowageError } from './core/errors.ts';
 import { makeFolder } from './core/make-folder.ts';
+import { inspectPrivacy } from './private-files.ts';
 
 /** In a data folder that `stowage restore` has not finished: what is there is not a library yet. */
 export const unfinishedRestoreFile = 'RESTORE-UNFINISHED';
@@ -15,6 +16,7 @@ export async function prepareDataFolder(dataDir: string, folders: readonly strin
     // Before the rest: making a folder on a read-only file system says that nothing is there.
     await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
     await assertRestored(dataDir);
+    assertPrivate(dataDir);
     for (const folder of folders) makeIfRoom(join(dataDir, folder));
   } catch (cause) {
     if (isStowageError(cause)) throw cause;
@@ -24,6 +26,11 @@ export async function prepareDataFolder(dataDir: string, folders: readonly strin
       cause,
     });
   }
+}
+
+function assertPrivate(dataDir: string): void {
+  const { refusals } = inspectPrivacy(dataDir);
+  if (refusals.length > 0) throw fail('service_unavailable', { message: refusals.join('\n') });
 }
 
 async function assertRestored(dataDir: string): Promise<void> {

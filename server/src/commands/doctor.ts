@@ -10,6 +10,7 @@ import { prepareDataFolder } from '../data-folder.ts';
 import { lastSighting, proxyAdvice } from '../http/proxy-watch.ts';
 import { openMetadata } from '../metadata/index.ts';
 import { sharingProblems } from '../nodes.ts';
+import { inspectPrivacy } from '../private-files.ts';
 import { explainError } from './explain.ts';
 import { loadConfigOrExplain } from './load.ts';
 import { metadataOptions } from './metadata-options.ts';
@@ -23,6 +24,7 @@ export async function doctor(): Promise<number> {
   report.pass('runtime', `Node ${process.versions.node}`);
   await report.run('data folder', () => checkDataFolder(config));
   for (const problem of sharingProblems(config)) report.fail('nodes', problem);
+  for (const warning of inspectPrivacy(config.dataDir).warnings) report.note('data folder', warning);
   checkAuthCode(config, report);
   const metadata = await report.run('database', () => checkDatabase(config));
   if (metadata !== undefined) {

@@ -17,6 +17,7 @@ Every setting can be given as an environment variable or in \`stowage.config.jso
   configuration file (relative to it). The line break at the end of the file is left out.
 - Sizes are bytes, or texts such as \`10GiB\` (1024-based) and \`500MB\` (1000-based).
 - Unknown settings are refused. All problems are printed at once, and Stowage ends with exit code 1.
+- The data folder is private: Stowage makes everything in it for its own user, warns when other users can read the folder, the database or the key, and does not start when they can change them.
 - A public \`HOST\` is refused until there are credentials: \`STOWAGE_ADMIN_TOKEN\`, an upload code of at least 12 characters or a token made before.
 - \`npm run doctor\` tries the configuration out: runtime, data folder, database and every channel.
 `;

@@ -17,12 +17,21 @@ export function openLog(path: string, sync: Sync = promisify(fdatasync)): Sqlite
   const fd = openSync(`${path}-wal`, 'r+');
   // Both files may be new; their names must survive, too.
   syncFolder(dirname(path));
-  syncFolder(dirname(dirname(path)));
+  syncIfReadable(dirname(dirname(path)));
   return {
     sync: () => sync(fd),
     sizeBytes: async () => (await promisify(fstat)(fd)).size,
     close: () => closeSync(fd),
   };
+}
+
+/** The folder above the data folder may be somebody else's, open to pass through only. */
+function syncIfReadable(path: string): void {
+  try {
+    syncFolder(path);
+  } catch (error) {
+    if (!['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
 }
 
 function syncFolder(path: string): void {

@@ -9,7 +9,7 @@ import { sqliteFlavor } from './flavor.ts';
 import { kyselyStore } from './kysely-store.ts';
 import { connectSqlite, type SqliteConnection } from './sqlite-connection.ts';
 import { type Room, sqliteEngine } from './sqlite-engine.ts';
-import { openLog, type Sync } from './sqlite-log.ts';
+import { openLog, type SqliteLog, type Sync } from './sqlite-log.ts';
 
 export interface SqliteOptions {
   /** The file, made when missing, together with its folder. */
@@ -29,7 +29,7 @@ export function openSqlite({ path: given, durability, ballast: wantsBallast = fa
   const path = resolve(given);
   const ballast = wantsBallast ? ballastOf(path) : undefined;
   const connection = openInRoom(path, ballast);
-  const file = openLog(path, sync);
+  const file = openLogOf(connection, path, sync);
   const checkpoints = checkpointer({ path, file, ...(log && { log }) });
 
   const engine = sqliteEngine({
@@ -45,6 +45,15 @@ export function openSqlite({ path: given, durability, ballast: wantsBallast = fa
     },
   });
   return kyselyStore({ flavor: sqliteFlavor(), engine });
+}
+
+function openLogOf(connection: SqliteConnection, path: string, sync: Sync | undefined): SqliteLog {
+  try {
+    return openLog(path, sync);
+  } catch (error) {
+    connection.close();
+    throw cannotOpen(path, error);
+  }
 }
 
 function ballastOf(path: string): Ballast {

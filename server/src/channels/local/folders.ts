@@ -56,7 +56,7 @@ interface OpenFolder {
 /** Makes a folder nobody else writes to. Synchronous: once an hour or 4,096 files. */
 function createFolder(objects: string, time: string): OpenFolder {
   const day = time.slice(0, 10);
-  ioSync(() => mkdirSync(join(objects, day), { recursive: true }));
+  ioSync(() => mkdirSync(join(objects, day), { recursive: true, mode: 0o700 }));
   if (!ioSync(() => lstatSync(join(objects, day))).isDirectory()) {
     throw fail('service_unavailable', { message: 'A folder of the local channel has been replaced by a link.' });
   }
@@ -106,7 +106,7 @@ function createFolder(objects: string, time: string): OpenFolder {
 function firstFree(objects: string, prefix: string): string {
   for (let number = 0; ; number++) {
     try {
-      ioSync(() => mkdirSync(join(objects, `${prefix}-${number}`)));
+      ioSync(() => mkdirSync(join(objects, `${prefix}-${number}`), { mode: 0o700 }));
       return `${prefix}-${number}`;
     } catch (error) {
       if (errnoOf(error) !== 'EEXIST') {
