@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { createPrivate } from './core/create-private.ts';
 import { fail } from './core/errors.ts';
 import type { Log } from './core/log.ts';
 
@@ -19,7 +20,9 @@ export function lockDataFolder(dataDir: string, log: Log): FolderLock {
   const note = join(dataDir, 'stowage.pid');
   let db: DatabaseSync | undefined;
   try {
-    db = new DatabaseSync(join(dataDir, 'stowage.lock'), { timeout: 0 });
+    const path = join(dataDir, 'stowage.lock');
+    createPrivate(path);
+    db = new DatabaseSync(path, { timeout: 0 });
     db.exec('pragma journal_mode = memory; begin exclusive');
   } catch (error) {
     db?.close();

@@ -1,5 +1,5 @@
-import { closeSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
+import { createPrivate } from '../core/create-private.ts';
 import { fail, type StowageError } from '../core/errors.ts';
 import { makeFolder } from '../core/make-folder.ts';
 import type { MetadataStore } from '../core/metadata.ts';
@@ -88,6 +88,7 @@ function openInRoom(path: string, ballast: Ballast | undefined): SqliteConnectio
 function open(path: string): SqliteConnection {
   try {
     makeFolder(dirname(path));
+    // Addresses and token hashes are nobody else's business; SQLite gives its other files the same mode.
     createPrivate(path);
     const connection = connectSqlite(path);
     connection.execute({ sql: 'select count(*) from sqlite_schema', parameters: [] });
@@ -99,16 +100,4 @@ function open(path: string): SqliteConnection {
 
 function cannotOpen(path: string, cause: unknown): StowageError {
   return fail('service_unavailable', { message: `The database ${path} cannot be opened: ${(cause as Error).message}`, cause });
-}
-
-/**
- * Addresses and token hashes are nobody else's business; SQLite gives its other files the same mode. Only ever opened when new: closing
- * a file drops all locks that the process has on it.
- */
-function createPrivate(path: string): void {
-  try {
-    closeSync(openSync(path, 'wx', 0o600));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-  }
 }
