@@ -95,6 +95,14 @@ export function list(item: Kind<string>, expected: string): Kind<readonly string
   };
 }
 
+/** An address, or a network: an address, `/` and the number of bits. */
+export function network(): Kind<string> {
+  return {
+    schema: z.string().refine((value) => !PROXY_NAMES.has(value) && isNetwork(value)),
+    expected: 'an address or a network',
+  };
+}
+
 /** An absolute address without query, fragment or password; comes back without a slash at the end. */
 export function httpUrl(): Kind<string> {
   const schema = z.string().refine(isHttpUrl).overwrite(withoutSlash);

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { choice, flag, httpUrl, list, objects, size, sizeOrZero, text, trustProxy, whole } from './kinds.ts';
+import { choice, flag, httpUrl, list, network, objects, size, sizeOrZero, text, trustProxy, whole } from './kinds.ts';
 import { optional, setting } from './setting.ts';
 
 const MIB = 2 ** 20;
@@ -166,6 +166,11 @@ export const schema = z.strictObject({
     allowedPrivateHosts: setting(list(word, 'host names or addresses'), {
       default: [],
       description: 'Hosts that may be fetched although they are not on the public internet.',
+    }),
+    blockedNetworks: setting(list(network(), 'addresses or networks such as 198.51.100.0/24'), {
+      default: [],
+      description:
+        'Further networks that are never fetched from, for instance public addresses of your own, or your NAT64 prefix.',
     }),
   }),
 

@@ -303,18 +303,18 @@ describe('an import of a video', () => {
     expect(stored.size).toBe(0);
   });
 
-  it('waits for a place when four are under way, and keeps its lease meanwhile', async () => {
+  it('waits for a place when two of its owner are under way, and keeps its lease meanwhile; others do not wait', async () => {
     const { reply: slow, release } = pausing();
-    const owners = await Promise.all([owner(), owner()]);
+    const owners = await Promise.all([owner(), owner(), owner()]);
     const one = node([slow]);
     const heads = owners.flatMap((token) => [1, 2, 3].map(() => one.start(token)));
     const ids = await Promise.all(heads);
-    await one.asked(10);
+    await one.asked(15);
     await new Promise((resolve) => setTimeout(resolve, 2 * leaseMs));
-    expect(one.fetches()).toBe(10);
+    expect(one.fetches()).toBe(15);
     release();
     for (const id of ids) await becomes(one, id, 'ready');
-    expect([one.fetches(), stored.size]).toEqual([12, 6]);
+    expect([one.fetches(), stored.size]).toEqual([18, 9]);
   });
 
   it('is refused when its owner has too many unfinished ones', async () => {

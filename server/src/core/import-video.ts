@@ -2,6 +2,7 @@ import type { Caller } from './access.ts';
 import { toJson } from './bytes.ts';
 import { dayMs } from './clock.ts';
 import { fail, StowageError } from './errors.ts';
+import { createFairPlaces } from './fair-places.ts';
 import { fetchVideo, mayGoBetter } from './fetch-video.ts';
 import { advance, giveUp, type HeldImport, importJob, leaseJob, readLease } from './import-lease.ts';
 import { nameInUrl, withExtension } from './import-name.ts';
@@ -10,7 +11,6 @@ import type { JobHandler } from './jobs.ts';
 import type { Upload } from './metadata.ts';
 import { newUpload } from './new-upload.ts';
 import { asReceived, type PresignedDetails, presignedDetails } from './presigned-details.ts';
-import { createSemaphore } from './semaphore.ts';
 import { uuidv7 } from './uuid.ts';
 
 export interface VideoImports {
@@ -26,7 +26,8 @@ interface Running {
 }
 
 const maxAttempts = 4;
-const maxAtOnce = 4;
+const maxAtOnce = 6;
+const maxAtOncePerOwner = 2;
 const contentType = 'video/mp4';
 
 /** The process is on its way down: somebody else goes on. */
@@ -41,7 +42,7 @@ const lost = Symbol('lost');
 export function createVideoImports(options: ImportOptions): VideoImports {
   const { metadata, access, openUploads, presigned, intake, now, log, leaseMs = 15_000, retryMs = 2000 } = options;
   const { uploads, jobs } = metadata;
-  const places = createSemaphore(maxAtOnce);
+  const places = createFairPlaces({ total: maxAtOnce, perOwner: maxAtOncePerOwner });
   const running = new Map<string, Running>();
   let stopping = false;
 
@@ -68,7 +69,7 @@ export function createVideoImports(options: ImportOptions): VideoImports {
   };
 
   const work = async ({ held, stop }: Running): Promise<void> => {
-    const release = await places.acquire(stop.signal);
+    const release = await places.acquire(held.upload.owner, stop.signal);
     try {
       await checkOwner(held.upload);
       await receive(held, stop.signal);

@@ -190,6 +190,8 @@ describe('failures', () => {
     expect(JSON.stringify(answer.body)).not.toContain('secret words');
   });
 
+  const gzipped = { 'content-encoding': 'gzip' };
+
   it.each<[string, Parameters<RemoteSite['on']>[1], number, string]>([
     ['a PDF', bytes(fixture('document.pdf'), { 'content-type': 'image/png' }), 415, 'unsupported_media_type'],
     ['an SVG', bytes(fixture('vector.svg'), { 'content-type': 'image/png' }), 415, 'unsupported_media_type'],
@@ -197,7 +199,12 @@ describe('failures', () => {
     ['an AVIF', bytes(fixture('picture.avif')), 415, 'unsupported_media_type'],
     ['nothing', bytes(new Uint8Array()), 422, 'empty_file'],
     ['a cut image', bytes(fixture('picture.png').subarray(0, 5000)), 422, 'invalid_media'],
-    ['a compressed image', bytes(gzipSync(fixture('picture.png')), { 'content-encoding': 'gzip' }), 422, 'fetch_failed'],
+    [
+      'a bomb',
+      bytes(gzipSync(Buffer.concat([fixture('picture.png'), Buffer.alloc(30_000_000)])), gzipped),
+      413,
+      'file_too_large',
+    ],
     [
       'an image cut off',
       (response) =>

@@ -2,12 +2,16 @@ import { BlockList, isIP } from 'node:net';
 
 type Subnet = readonly [network: string, bits: number];
 
-// IANA special-purpose registry: everything that is not plain public unicast.
+// IANA special-purpose registry: everything that is not plain public unicast. Among them what clouds tell their machines at public addresses: IBM's service
+// networks (161.26, 166.8), Azure's host (168.63.129.16).
 const notPublicV4: readonly Subnet[] = [
   ['0.0.0.0', 8],
   ['10.0.0.0', 8],
   ['100.64.0.0', 10],
   ['127.0.0.0', 8],
+  ['161.26.0.0', 16],
+  ['166.8.0.0', 14],
+  ['168.63.129.16', 32],
   ['169.254.0.0', 16],
   ['172.16.0.0', 12],
   ['192.0.0.0', 24],
@@ -42,6 +46,18 @@ export function isPublicAddress(address: string): boolean {
   const family = isIP(address);
   if (family === 4) return !blockedV4.check(address, 'ipv4');
   return family === 6 && globalV6.check(address, 'ipv6') && !blockedV6.check(address, 'ipv6');
+}
+
+/** Whether an address lies in one of these networks: an address alone, or with `/` and the number of bits. */
+export function inNetworks(networks: readonly string[]): (address: string) => boolean {
+  const list = new BlockList();
+  for (const network of networks) {
+    const [address = '', bits] = network.split('/');
+    const family = isIP(address) === 6 ? 'ipv6' : 'ipv4';
+    if (bits === undefined) list.addAddress(address, family);
+    else list.addSubnet(address, Number(bits), family);
+  }
+  return (address) => list.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 }
 
 function listOf(subnets: readonly Subnet[], family: 'ipv4' | 'ipv6'): BlockList {

@@ -10,6 +10,7 @@ export interface HttpGet {
   /** Checked ones; nothing else is connected to. */
   readonly addresses: readonly string[];
   readonly userAgent: string;
+  readonly referer?: string | undefined;
   /** For the connection, TLS included. */
   readonly connectTimeoutMs: number;
   readonly signal: AbortSignal;
@@ -39,7 +40,7 @@ export async function httpGet(options: HttpGet): Promise<IncomingMessage> {
   return promise;
 }
 
-function open({ target, addresses, userAgent, signal }: HttpGet): http.ClientRequest {
+function open({ target, addresses, userAgent, referer, signal }: HttpGet): http.ClientRequest {
   const { url, host } = target;
   const secure = url.protocol === 'https:';
   const options = {
@@ -50,6 +51,7 @@ function open({ target, addresses, userAgent, signal }: HttpGet): http.ClientReq
     headers: {
       host: `${isIP(host) === 6 ? `[${host}]` : host}${url.port === '' ? '' : `:${url.port}`}`,
       'user-agent': userAgent,
+      ...(referer !== undefined && { referer }),
       accept: 'image/*, video/mp4, */*;q=0.1',
       'accept-encoding': 'identity',
       connection: 'close',

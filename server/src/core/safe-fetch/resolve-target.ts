@@ -16,33 +16,39 @@ export const systemResolver: Resolver = async (host) => {
  * The addresses to connect to, asked for once. One forbidden address among them and the host is refused: which of them would be taken is up to
  * whoever answers for its name.
  */
-export async function resolveTarget({ host, trusted }: Target, resolver: Resolver): Promise<readonly string[]> {
+export async function resolveTarget(
+  { host, trusted }: Target,
+  { resolver, blocked }: { readonly resolver: Resolver; readonly blocked: (address: string) => boolean },
+): Promise<readonly string[]> {
   const addresses = isIP(host) === 0 ? await ask(host, resolver) : [host];
-  if (!trusted && !addresses.every(isPublicAddress)) throw notAllowed();
+  const allowed = trusted || addresses.every((address) => isPublicAddress(address) && !blocked(address));
+  if (!allowed || addresses.length === 0) throw notAllowed(isIP(host) === 0 ? unknownOrInternal : undefined);
   return addresses;
 }
+
+// One answer for both: nobody learns which names a private network has.
+const unknownOrInternal = 'The host of the url does not exist, or is not on the public internet.';
 
 export function notAllowed(message?: string): StowageError {
   return fail('url_not_allowed', { ...(message !== undefined && { message }), details: { field: 'url' } });
 }
 
+/** None when there is no such name. Trouble with the name server itself says nothing of a name, and may be over in a moment. */
 async function ask(host: string, resolver: Resolver): Promise<readonly string[]> {
   try {
-    const addresses = await resolver(host);
-    if (addresses.length > 0) return addresses;
+    return await resolver(host);
   } catch (cause) {
-    throw unresolved(cause);
+    if (!passing.has(String((cause as NodeJS.ErrnoException | null)?.code))) return [];
+    throw fail('fetch_failed', {
+      message: 'The host of the url cannot be looked up at the moment.',
+      details: { upstream_status: null },
+      cause,
+    });
   }
-  throw unresolved();
 }
 
-function unresolved(cause?: unknown): StowageError {
-  return fail('fetch_failed', {
-    message: 'The host of the url could not be found.',
-    details: { upstream_status: null },
-    ...(cause !== undefined && { cause }),
-  });
-}
+/** Of the name server, of `getaddrinfo` and of c-ares. */
+const passing: ReadonlySet<string> = new Set(['EAI_AGAIN', 'ETIMEOUT', 'ESERVFAIL', 'ECONNREFUSED', 'ETIMEDOUT']);
 
 /** A `lookup` that knows these addresses only, so that a connection goes where the check was. */
 export function pinnedLookup(addresses: readonly string[]): LookupFunction {

@@ -7,7 +7,7 @@ import { type AddressInfo, createServer as createTcpServer, type Server, type So
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { isPresent } from '../../../test/setup/programs.ts';
 import { isStowageError, StowageError } from '../errors.ts';
@@ -175,14 +175,60 @@ describe('where it connects to', () => {
   });
 
   it('reports a name that does not exist, and one that takes too long to find', async () => {
-    const notFound = await refusal('http://nowhere.test/', {
-      resolver: () => Promise.reject(new Error('ENOTFOUND secret.test')),
-    });
-    expect(notFound).toMatchObject({ code: 'fetch_failed', details: { upstream_status: null } });
-    expect(notFound.message).not.toContain('secret');
+    const down = () => Promise.reject(Object.assign(new Error('secret'), { code: 'EAI_AGAIN' }));
+    const trouble = await refusal('http://nowhere.test/', { resolver: down });
+    expect(trouble).toMatchObject({ code: 'fetch_failed', retryable: true, details: { upstream_status: null } });
+    expect(trouble.message).not.toContain('secret');
     const never = { resolver: () => new Promise<never>(() => undefined) };
     expect(await refusal('http://slow.test/', { ...never, connectTimeoutMs: 20 })).toMatchObject({ code: 'fetch_timeout' });
     expect(await refusal('http://slow.test/', never, { totalMs: 20 })).toMatchObject({ code: 'fetch_timeout' });
+  });
+});
+
+it('a name that does not exist is answered like one of a private network', async () => {
+  const missing = () => Promise.reject(Object.assign(new Error('secret'), { code: 'ENOTFOUND' }));
+  const answers = [
+    missing,
+    async () => [],
+    async () => ['10.0.0.1'],
+    async () => ['168.63.129.16'],
+    async () => ['fd00:ec2::254'],
+  ];
+  const errors = await Promise.all(answers.map((resolver) => refusal('http://name.test/', { resolver })));
+  const [first] = errors.map(({ code, status, message, details, retryable }) => ({ code, status, message, details, retryable }));
+  expect(first).toMatchObject({ code: 'url_not_allowed', message: expect.not.stringContaining('secret') });
+  for (const error of errors) expect(error).toMatchObject({ ...first });
+});
+
+it.each(['93.184.216.34', '93.184.0.0/16', '2606:2800::/32'])(
+  'networks that the owner blocked are refused: %s',
+  async (network) => {
+    const address = network.includes(':') ? '2606:2800:21f::1' : '93.184.216.34';
+    const options = { resolver: async () => [address], blockedNetworks: ['198.51.100.0/24', network] };
+    expect(await refusal('http://public.test/', options)).toMatchObject({ code: 'url_not_allowed' });
+  },
+);
+
+describe('a host that wants to see a page of its own', () => {
+  it('is asked once more, with its origin as Referer', async () => {
+    const seen: (string | undefined)[] = [];
+    const { url } = await serve((request, response) => {
+      seen.push(request.headers.referer);
+      response.writeHead(request.headers.referer === `${url}/` ? 200 : 403).end('picture');
+    });
+    expect(await read(`${url}/a/b.jpg`)).toBe('picture');
+    expect(seen).toEqual([undefined, `${url}/`]);
+  });
+
+  it('is not asked a third time, nor on behalf of another host', async () => {
+    const seen: (string | undefined)[] = [];
+    const inner = await serve((request, response) => {
+      seen.push(request.headers.referer);
+      response.writeHead(403).end();
+    });
+    const outer = await serve((_request, response) => response.writeHead(302, { location: inner.url }).end());
+    expect(await refusal(outer.url)).toMatchObject({ code: 'fetch_failed', details: { upstream_status: 403 } });
+    expect(seen).toEqual([undefined, `${inner.url}/`]);
   });
 });
 
@@ -250,15 +296,44 @@ describe('answers', () => {
     },
   );
 
-  it.each(['gzip', 'br', 'deflate', 'zstd', 'x-gzip', 'identity, gzip', 'GZIP'])(
-    'compressed by %s are refused',
-    async (coding) => {
-      const { url } = await serve((_request, response) => {
-        response.writeHead(200, { 'content-encoding': coding }).end(gzipSync(Buffer.alloc(1_000_000)));
-      });
+  const plain = Buffer.from('a picture, said to be one. '.repeat(500));
+  const codings: readonly (readonly [string, (bytes: Buffer) => Buffer])[] = [
+    ['gzip', gzipSync],
+    ['x-gzip', gzipSync],
+    ['GZIP', gzipSync],
+    ['identity, gzip', gzipSync],
+    ['br', brotliCompressSync],
+    ['deflate', deflateSync],
+    ['deflate', deflateRawSync],
+    ['zstd', zstdCompressSync],
+    ['br, gzip', (bytes) => gzipSync(brotliCompressSync(bytes))],
+  ];
+
+  it.each(codings)('compressed by %s are made plain, whatever was asked for', async (coding, compress) => {
+    const { url } = await serve((_request, response) => {
+      const body = compress(plain);
+      response.writeHead(200, { 'content-encoding': coding, 'content-length': body.length }).end(body);
+    });
+    expect(await read(url)).toBe(plain.toString());
+  });
+
+  it.each(codings)('that unpack to more than is allowed end as too large: %s', async (coding, compress) => {
+    const bomb = compress(Buffer.alloc(20_000_000));
+    const { url } = await serve((_request, response) => response.writeHead(200, { 'content-encoding': coding }).end(bomb));
+    expect(await refusal(url)).toMatchObject({ code: 'too_large', details: { max_size: 100_000 } });
+  });
+
+  it.each(codings)('that are not compressed by %s, or cut off, fail', async (coding, compress) => {
+    for (const body of [Buffer.from('no such thing at all'), compress(plain).subarray(0, -12)]) {
+      const { url } = await serve((_request, response) => response.writeHead(200, { 'content-encoding': coding }).end(body));
       expect(await refusal(url)).toMatchObject({ code: 'fetch_failed', details: { upstream_status: 200 } });
-    },
-  );
+    }
+  });
+
+  it.each(['compress', 'sdch', 'constructor', 'gzip, gzip, gzip'])('compressed by %s are refused', async (coding) => {
+    const { url } = await serve((_request, response) => response.writeHead(200, { 'content-encoding': coding }).end('x'));
+    expect(await refusal(url)).toMatchObject({ code: 'fetch_failed', details: { upstream_status: 200 } });
+  });
 
   it('may say that they are not compressed', async () => {
     const { url } = await serve((_request, response) => response.writeHead(200, { 'content-encoding': 'identity' }).end('plain'));

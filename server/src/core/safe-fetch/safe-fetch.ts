@@ -1,6 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { ByteSource } from '../bytes.ts';
 import { fail, isStowageError, type StowageError } from '../errors.ts';
+import { inNetworks } from './address-rules.ts';
+import { decoded, isDecodable } from './decode.ts';
 import { fetchError, httpGet } from './http-get.ts';
 import { notAllowed, type Resolver, resolveTarget, systemResolver } from './resolve-target.ts';
 import { hostKey, parseTarget, type Target, type TargetRules } from './target.ts';
@@ -38,12 +40,15 @@ export interface SafeFetchOptions {
   readonly allowHttp: boolean;
   /** Names and addresses that may be fetched wherever they are, on any port. */
   readonly allowedPrivateHosts: readonly string[];
+  /** Further networks that are never connected to, public or not: `address` or `address/bits`. */
+  readonly blockedNetworks?: readonly string[];
   readonly userAgent: string;
   readonly resolver?: Resolver;
   readonly connectTimeoutMs?: number;
 }
 
 const maxRedirects = 5;
+const maxCodings = 2;
 const redirects = new Set([301, 302, 303, 307, 308]);
 
 export function createSafeFetch(options: SafeFetchOptions): SafeFetch {
@@ -53,9 +58,16 @@ export function createSafeFetch(options: SafeFetchOptions): SafeFetch {
     allowedPrivateHosts: new Set(options.allowedPrivateHosts.map(hostKey)),
   };
 
+  const blocked = inNetworks(options.blockedNetworks ?? []);
+
   const get = async (target: Target, signal: AbortSignal): Promise<IncomingMessage> => {
-    const addresses = await inTime(resolveTarget(target, resolver), connectTimeoutMs, signal);
-    return httpGet({ target, addresses, userAgent, connectTimeoutMs, signal });
+    const addresses = await inTime(resolveTarget(target, { resolver, blocked }), connectTimeoutMs, signal);
+    const request = { target, addresses, userAgent, connectTimeoutMs, signal };
+    const response = await httpGet(request);
+    if (response.statusCode !== 403) return response;
+    // Many hosts show their pictures on their own pages only.
+    response.destroy();
+    return httpGet({ ...request, referer: `${target.url.origin}/` });
   };
   const follow = async (first: Target, signal: AbortSignal): Promise<IncomingMessage> => {
     let target = first;
@@ -82,8 +94,8 @@ export function createSafeFetch(options: SafeFetchOptions): SafeFetch {
       };
       try {
         response = await follow(target, either);
-        const size = checkAnswer(response, maxBytes);
-        return { size, source: bodyOf(response, maxBytes, either), close };
+        const { size, codings } = checkAnswer(response, maxBytes);
+        return { size, source: bodyOf(response, { codings, maxBytes, signal: either }), close };
       } catch (error) {
         close();
         throw error;
@@ -105,28 +117,53 @@ function redirected({ url }: Target, location: string, rules: TargetRules): Targ
   }
 }
 
-/** The announced size, if any. Compressed bodies are refused: nobody knows how large they get. */
-function checkAnswer({ statusCode = 0, headers }: IncomingMessage, maxBytes: number): number | undefined {
+interface Announced {
+  /** Absent too when the body is compressed. */
+  readonly size: number | undefined;
+  /** In the order they were applied. */
+  readonly codings: readonly string[];
+}
+
+/** Some hosts compress whatever they send, though nobody asked for it. */
+function checkAnswer({ statusCode = 0, headers }: IncomingMessage, maxBytes: number): Announced {
   if (statusCode !== 200) throw failed(`The url answers with status ${statusCode}.`, statusCode);
-  const codings = [headers['content-encoding'], headers['transfer-encoding']].join().toLowerCase().split(',');
-  if (!codings.every((coding) => ['', 'identity', 'chunked'].includes(coding.trim()))) {
-    throw failed('The url answers with a compressed body.', statusCode);
+  const codings = listed(headers['content-encoding']);
+  const known = codings.length <= maxCodings && codings.every(isDecodable);
+  if (!known || listed(headers['transfer-encoding']).some((coding) => coding !== 'chunked')) {
+    throw failed('The url answers with a body in a Content-Encoding that is not known here.', statusCode);
   }
   const size = /^\d+$/.test(headers['content-length'] ?? '') ? Number(headers['content-length']) : undefined;
   if (size !== undefined && size > maxBytes) throw fail('too_large', { details: { max_size: maxBytes } });
-  return size;
+  return { size: codings.length === 0 ? size : undefined, codings };
 }
 
-async function* bodyOf(response: IncomingMessage, maxBytes: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
-  let bytes = 0;
+function listed(header: string | undefined): readonly string[] {
+  const codings = (header ?? '').toLowerCase().split(',');
+  return codings.map((coding) => coding.trim()).filter((coding) => coding !== '' && coding !== 'identity');
+}
+
+interface Body {
+  readonly codings: readonly string[];
+  readonly maxBytes: number;
+  readonly signal: AbortSignal;
+}
+
+/** Decompressed, with the same limit for what comes and for what becomes of it at every step. */
+async function* bodyOf(response: IncomingMessage, { codings, maxBytes, signal }: Body): AsyncGenerator<Uint8Array> {
+  const sent: ByteSource = within(response as AsyncIterable<Uint8Array>, maxBytes);
   try {
-    for await (const chunk of response as AsyncIterable<Uint8Array>) {
-      bytes += chunk.length;
-      if (bytes > maxBytes) throw fail('too_large', { details: { max_size: maxBytes } });
-      yield chunk;
-    }
+    yield* codings.reduceRight((source, coding) => within(decoded(source, coding), maxBytes), sent);
   } catch (error) {
     throw fetchError(error, signal, response.statusCode ?? null);
+  }
+}
+
+async function* within(source: ByteSource, maxBytes: number): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of source) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw fail('too_large', { details: { max_size: maxBytes } });
+    yield chunk;
   }
 }
 

@@ -18,7 +18,7 @@ function codeOf(text: string, given = rules): string | undefined {
 /** The code of the refusal before any connection; names resolve to what `addresses` says. */
 async function refusal(text: string, addresses: Readonly<Record<string, readonly string[]>> = {}): Promise<string | undefined> {
   try {
-    await resolveTarget(parseTarget(text, rules), async (host) => addresses[host] ?? []);
+    await resolveTarget(parseTarget(text, rules), { resolver: async (host) => addresses[host] ?? [], blocked: () => false });
     return undefined;
   } catch (error) {
     return isStowageError(error) ? error.code : `a bug: ${error}`;
@@ -167,8 +167,8 @@ describe('resolveTarget', () => {
     expect(await refusal('http://intranet.example:81/', { 'intranet.example': ['192.168.1.4'] })).toBeUndefined();
   });
 
-  it('reports a name that resolves to nothing as fetch_failed', async () => {
-    expect(await refusal('https://nowhere.example/')).toBe('fetch_failed');
+  it('answers a name that resolves to nothing like one that must not be fetched', async () => {
+    expect(await refusal('https://nowhere.example/')).toBe('url_not_allowed');
   });
 
   it('says nothing of the address it refuses', () => {
