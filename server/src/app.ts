@@ -164,6 +164,8 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     pool,
     async start() {
       await maintenance.reclaim();
+      // One process has this database: whoever had claimed a job is gone.
+      if (config.databaseUrl === undefined) await metadata.jobs.giveBack(now());
       jobs.start();
       maintenance.start();
       scrubber.start();

@@ -6,7 +6,7 @@ import { openMetadata } from '../metadata/index.ts';
 import { hourMs, minuteMs } from './clock.ts';
 import { createJobRunner, type JobHandler, type JobRunner } from './jobs.ts';
 import { silentLog } from './log.ts';
-import type { MetadataStore, NewJob } from './metadata.ts';
+import type { JobLease, MetadataStore, NewJob } from './metadata.ts';
 import { uuidv7 } from './uuid.ts';
 
 let dataDir: string;
@@ -26,7 +26,7 @@ afterEach(async () => {
 });
 
 function runner(handlers: Record<string, JobHandler>, jobs = metadata.jobs): JobRunner {
-  const made = createJobRunner({ jobs, handlers, now: () => at, log: silentLog, pollMs: 5 });
+  const made = createJobRunner({ jobs, handlers, now: () => at, log: silentLog, pollMs: 5, renewMs: 20 });
   runners.push(made);
   return made;
 }
@@ -94,16 +94,71 @@ describe('jobs', () => {
 
   it('of a runner that died are taken over when its lease has ended', async () => {
     await metadata.jobs.add([job(1)]);
-    const [claimed] = await metadata.jobs.claim({ now: at, leaseMs: 10 * minuteMs, limit: 1, kinds: ['work'] });
+    const [claimed] = await metadata.jobs.claim({ now: at, leaseMs: minuteMs, limit: 1, kinds: ['work'] });
     expect(claimed).toMatchObject({ attempts: 1 });
     const attempts: number[] = [];
     const { drain } = runner({ work: async (_, context) => void attempts.push(context.attempts) });
-    at += 9 * minuteMs;
+    at += minuteMs - 1;
     await drain();
     expect(attempts).toEqual([]);
-    at += minuteMs;
+    at += 1;
     await drain();
     expect(attempts).toEqual([2]);
+  });
+
+  it('that take longer than their lease stay with who has them', async () => {
+    await metadata.jobs.add([job(1)]);
+    const ended = Promise.withResolvers<void>();
+    let runs = 0;
+    const work: JobHandler = () => {
+      runs++;
+      return ended.promise;
+    };
+    const [one, other] = [runner({ work }), runner({ work })];
+    const first = one.drain();
+    await expect.poll(() => runs).toBe(1);
+    for (let minute = 0; minute < 5; minute++) {
+      at += minuteMs - 1;
+      const [{ runAt } = { runAt: 0 }] = await list();
+      await expect.poll(async () => (await list())[0]?.runAt).toBeGreaterThan(Math.max(runAt, at));
+      await other.drain();
+    }
+    ended.resolve();
+    await first;
+    expect(runs).toBe(1);
+    expect(await metadata.jobs.count()).toBe(0);
+  });
+
+  it('whose lease was lost end, and undo nothing of the one who has it now', async () => {
+    await metadata.jobs.add([job(1)]);
+    const frozen = { ...metadata.jobs, renew: () => new Promise<never>(() => undefined) };
+    const thawed = Promise.withResolvers<void>();
+    const slow = runner({ work: () => thawed.promise.then(() => Promise.reject(new Error('too late'))) }, frozen);
+    const first = slow.drain();
+    await expect.poll(async () => (await list())[0]?.attempts).toBe(1);
+    at += minuteMs;
+    const [mine] = await metadata.jobs.claim({ now: at, leaseMs: minuteMs, limit: 1, kinds: ['work'] });
+    thawed.resolve();
+    await first;
+    expect(await list()).toMatchObject([{ attempts: 2, lastError: null, runAt: at + minuteMs }]);
+    await metadata.jobs.finish({ id: mine?.id ?? '', lease: mine?.lease ?? '' });
+    expect(await metadata.jobs.count()).toBe(0);
+  });
+
+  it('are told to end when the lease is gone', async () => {
+    await metadata.jobs.add([job(1)]);
+    const told = Promise.withResolvers<void>();
+    const work: JobHandler = (_, { signal }) =>
+      new Promise((_resolve, reject) =>
+        signal.addEventListener('abort', () => {
+          told.resolve();
+          reject(new Error('aborted'));
+        }),
+      );
+    const drained = runner({ work }, { ...metadata.jobs, renew: async () => [] }).drain();
+    await told.promise;
+    await drained;
+    expect(await list()).toMatchObject([{ attempts: 1, lastError: null }]);
   });
 
   it('whose end cannot be noted run again', async () => {
@@ -111,8 +166,8 @@ describe('jobs', () => {
     let runs = 0;
     const fragile = {
       ...metadata.jobs,
-      done: (ids: readonly string[]) => (broken ? Promise.reject(new Error('gone')) : metadata.jobs.done(ids)),
-      retry: () => Promise.reject(new Error('gone')),
+      finish: (lease: JobLease) => (broken ? Promise.reject(new Error('gone')) : metadata.jobs.finish(lease)),
+      postpone: () => Promise.reject(new Error('gone')),
     };
     const { drain } = runner({ work: async () => void runs++ }, fragile);
     await metadata.jobs.add([job(1)]);
@@ -120,7 +175,7 @@ describe('jobs', () => {
     broken = false;
     await drain();
     expect(runs).toBe(1);
-    at += 10 * minuteMs;
+    at += minuteMs;
     await drain();
     expect(runs).toBe(2);
     expect(await metadata.jobs.count()).toBe(0);

@@ -2,9 +2,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import type { Json } from './bytes.ts';
 import type { Ref } from './channel.ts';
-import { type Clock, hourMs, minuteMs } from './clock.ts';
+import { type Clock, hourMs } from './clock.ts';
+import { createJobLeases, leaseMs } from './job-leases.ts';
 import type { Log } from './log.ts';
-import type { Job, JobStore, NewJob, Segment } from './metadata.ts';
+import type { ClaimedJob, JobStore, NewJob, Segment } from './metadata.ts';
 import { own } from './own.ts';
 import { uuidv7 } from './uuid.ts';
 
@@ -24,33 +25,39 @@ export interface JobRunnerOptions {
   readonly now: Clock;
   readonly log: Log;
   readonly pollMs?: number;
+  readonly renewMs?: number;
   /** Kinds of jobs that wait for now, asked before each claim. */
   readonly held?: () => Promise<readonly string[]>;
 }
 
-const leaseMs = 10 * minuteMs;
 const maxAtOnce = 16;
 
 /** Works off `jobs` on this node, several at once, retrying with growing waits (up to an hour) until each is done. */
-export function createJobRunner({ jobs, handlers, now, log, pollMs = 1000, held }: JobRunnerOptions): JobRunner {
+export function createJobRunner({ jobs, handlers, now, log, pollMs = 1000, renewMs, held }: JobRunnerOptions): JobRunner {
   const stop = new AbortController();
+  const leases = createJobLeases({ jobs, now, log, ...(renewMs !== undefined && { renewMs }) });
   const underWay = new Set<Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
   let filling: Promise<boolean> = Promise.resolve(false);
 
-  const run = async (job: Job): Promise<void> => {
+  const run = async (job: ClaimedJob): Promise<void> => {
+    const { lost, release } = leases.hold(job);
+    const signal = AbortSignal.any([stop.signal, lost]);
     try {
-      await own(handlers, job.kind)?.(job.payload, { signal: stop.signal, attempts: job.attempts });
-      await jobs.done([job.id]);
+      await own(handlers, job.kind)?.(job.payload, { signal, attempts: job.attempts });
+      await jobs.finish(job);
     } catch (error) {
+      if (lost.aborted) return;
       // No failure of the job: the next start goes on with it.
-      if (stop.signal.aborted) return jobs.retry(job.id, now(), 'The server was stopped.');
+      if (stop.signal.aborted) return jobs.postpone(job, now(), 'The server was stopped.');
       const message = error instanceof Error ? error.message : String(error);
       log.warn({ job: job.id, kind: job.kind, attempts: job.attempts, error: message }, 'Job failed, it will be tried again');
-      await jobs.retry(job.id, now() + backoffMs(job.attempts), message);
+      await jobs.postpone(job, now() + backoffMs(job.attempts), message);
+    } finally {
+      release();
     }
   };
-  const launch = (job: Job): void => {
+  const launch = (job: ClaimedJob): void => {
     const running = run(job)
       // Its lease comes due and it is done again.
       .catch((error: unknown) => log.error({ err: error, job: job.id }, 'The end of a job cannot be noted'))

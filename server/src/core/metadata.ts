@@ -309,6 +309,14 @@ export interface Job extends NewJob {
   readonly lastError: string | null;
 }
 
+/** A job that one process works on; `runAt` is the end of its lease. */
+export interface ClaimedJob extends Job {
+  readonly lease: string;
+}
+
+/** Of a claimed job. A later claim of the same job has another one. */
+export type JobLease = Pick<ClaimedJob, 'id' | 'lease'>;
+
 export interface JobStore {
   add(jobs: readonly NewJob[]): Promise<void>;
   /** Takes up to `limit` due jobs for `leaseMs`; no two callers get the same job while its lease lasts. */
@@ -317,9 +325,18 @@ export interface JobStore {
     readonly leaseMs: number;
     readonly limit: number;
     readonly kinds: readonly string[];
-  }): Promise<readonly Job[]>;
+  }): Promise<readonly ClaimedJob[]>;
+  /** Moves the end of these leases. Answers the ids of those that hold still. */
+  renew(leases: readonly JobLease[], until: number): Promise<readonly string[]>;
+  /** Removes a job that is done; nothing when its lease was lost. */
+  finish(lease: JobLease): Promise<void>;
+  /** Gives a job back, to run at `runAt`; nothing when its lease was lost. */
+  postpone(lease: JobLease, runAt: number, error: string): Promise<void>;
+  /** Makes every claimed job due at `now`: for the one process of a database, at its start. Answers how many. */
+  giveBack(now: number): Promise<number>;
+  /** Removes jobs that have become void, whether they are claimed or not. */
   done(ids: readonly string[]): Promise<void>;
-  /** Gives the job back, to run at `runAt`. */
+  /** Moves a job that is not claimed here to `runAt`. */
   retry(id: string, runAt: number, error: string): Promise<void>;
   /** Jobs not done yet, oldest first: what can't be deleted is shown, not forgotten. */
   list(options: { readonly limit: number; readonly minAttempts?: number }): Promise<readonly Job[]>;

@@ -27,6 +27,7 @@ export function jobQueries({ db, isIn }: Flavor): JobQueries {
         run_at: row.run_at,
         attempts: row.attempts,
         last_error: row.last_error,
+        lease: row.lease,
       },
     ]),
   );

@@ -196,5 +196,13 @@ export function toJob(row: JobRow): Job {
 }
 
 export function jobRow(job: NewJob): JobRow {
-  return { id: job.id, kind: job.kind, payload: toJson(job.payload), run_at: job.runAt, attempts: 0, last_error: null };
+  return {
+    id: job.id,
+    kind: job.kind,
+    payload: toJson(job.payload),
+    run_at: job.runAt,
+    attempts: 0,
+    last_error: null,
+    lease: null,
+  };
 }

@@ -143,7 +143,7 @@ export interface LeaseRow {
   held_until: number;
 }
 
-/** A claimed job is one whose `run_at` was moved to the end of its lease. */
+/** A claimed job has a `lease`, and `run_at` is its end. */
 export interface JobRow {
   id: string;
   kind: string;
@@ -152,6 +152,7 @@ export interface JobRow {
   run_at: number;
   attempts: number;
   last_error: string | null;
+  lease: string | null;
 }
 
 interface IdempotencyRow {

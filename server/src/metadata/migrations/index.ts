@@ -4,6 +4,7 @@ import { createTables } from './0001-create-tables.ts';
 import { spentPaths } from './0002-spent-paths.ts';
 import { scrubAndLeases } from './0003-scrub-and-leases.ts';
 import { uploadLimits } from './0004-upload-limits.ts';
+import { jobLeases } from './0005-job-leases.ts';
 
 /** One step in the life of the schema. Never changed once released: what is wrong in it is put right by a later one. */
 export interface Migration {
@@ -12,4 +13,4 @@ export interface Migration {
 }
 
 /** In the order in which they run. */
-export const migrations: readonly Migration[] = [createTables, spentPaths, scrubAndLeases, uploadLimits];
+export const migrations: readonly Migration[] = [createTables, spentPaths, scrubAndLeases, uploadLimits, jobLeases];

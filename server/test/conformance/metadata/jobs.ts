@@ -11,7 +11,7 @@ export function jobTests(nodes: () => Nodes): void {
     const elsewhere = newJob({ kind: newId(), runAt: 1 });
     await jobs.add([...due, notYet, elsewhere]);
     const claimed = await jobs.claim({ now: 100, leaseMs: 50, limit: 10, kinds: [kind, other] });
-    expect(claimed.map(({ runAt: _, ...job }) => job)).toEqual(
+    expect(claimed.map(({ runAt: _, lease: __, ...job }) => job)).toEqual(
       due.map(({ runAt: _, ...job }) => ({ ...job, attempts: 1, lastError: null })),
     );
     expect(await jobs.claim({ now: 100, leaseMs: 50, limit: 10, kinds: [] })).toEqual([]);
@@ -79,6 +79,59 @@ export function jobTests(nodes: () => Nodes): void {
     // Whatever a remote says is no reason to lose the job.
     await jobs.retry(job.id, 6000, 'odd \0 \ud800 text');
     expect(await claim(6000)).toMatchObject([{ attempts: 3, lastError: expect.stringContaining('odd') }]);
+  });
+
+  it('renews leases that hold, and tells those that were lost', async () => {
+    const { store, other } = nodes();
+    const rows = times(3, () => newJob({ kind: newId() }));
+    await store.jobs.add(rows);
+    const claim = (of: typeof store, now: number) =>
+      of.jobs.claim({ now, leaseMs: 10, limit: 9, kinds: rows.map(({ kind }) => kind) });
+    const mine = await claim(store, 1000);
+    expect(await store.jobs.renew(mine, 1020)).toEqual(mine.map(({ id }) => id));
+    expect(await claim(other, 1015)).toEqual([]);
+    const [first] = mine;
+    await other.jobs.renew(mine.slice(1), 2000);
+    const [theirs] = await claim(other, 1030);
+    expect(theirs).toMatchObject({ id: first?.id, attempts: 2 });
+    expect((await store.jobs.renew(mine, 2000)).toSorted()).toEqual(
+      mine
+        .slice(1)
+        .map(({ id }) => id)
+        .toSorted(),
+    );
+    expect(await store.jobs.renew([], 2000)).toEqual([]);
+  });
+
+  it('ends and postpones a job only for who holds its lease', async () => {
+    const { store, other } = nodes();
+    const job = newJob({ kind: newId() });
+    await store.jobs.add([job]);
+    const claim = async (now: number) => (await store.jobs.claim({ now, leaseMs: 10, limit: 1, kinds: [job.kind] }))[0];
+    const [old, current] = [await claim(1000), await claim(1010)];
+    if (!old || !current) throw new Error('not claimed');
+    await other.jobs.finish(old);
+    await other.jobs.postpone(old, 99, 'late');
+    expect(await claim(1019)).toBeUndefined();
+    await other.jobs.postpone(current, 1015, 'odd \0 \ud800 text');
+    expect(await claim(1015)).toMatchObject({ attempts: 3, lastError: expect.stringContaining('odd') });
+    await other.jobs.finish(current);
+    const last = await claim(1030);
+    expect(last).toMatchObject({ attempts: 4 });
+    if (last) await other.jobs.finish(last);
+    expect(await claim(9999)).toBeUndefined();
+  });
+
+  it('gives back all that is claimed, and leaves the rest as it is', async () => {
+    const { jobs } = nodes().store;
+    const [claimed, later] = [newJob({ kind: newId(), runAt: 5 }), newJob({ kind: newId(), runAt: 9000 })];
+    await jobs.add([claimed, later]);
+    const claim = (now: number) => jobs.claim({ now, leaseMs: 5000, limit: 9, kinds: [claimed.kind, later.kind] });
+    await claim(10);
+    expect(await jobs.giveBack(20)).toBeGreaterThanOrEqual(1);
+    expect(await claim(20)).toMatchObject([{ id: claimed.id, attempts: 2 }]);
+    expect(await claim(8999)).toMatchObject([{ id: claimed.id }]);
+    expect(await claim(9000)).toMatchObject([{ id: later.id, attempts: 1 }]);
   });
 
   it('lists what is not done, oldest first, and what keeps failing', async () => {
