@@ -104,7 +104,11 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     if (request.url.startsWith('/file/'))
       return sayText(reply, status, `Error: ${status === 400 ? 'Decode Image ID Failed' : message}`);
     if (request.url.startsWith('/upload')) return sayText(reply, status, `Error: ${message}`);
-    return reply.code(status).header('cache-control', 'no-store').send({ error: message, retryable });
+    reply.code(status).header('cache-control', 'no-store');
+    // Upload API 4.4.
+    if (status === 400 && request.url.startsWith('/api/manage/delete/'))
+      return reply.send({ success: false, error: 'Delete file failed' });
+    return reply.send({ error: message, retryable });
   }
 
   app.register(operations(deps));

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { curl, type Stowage, startStowage } from './harness.ts';
+import { exchange, srcOf, upload } from './requests.ts';
 
 let app: Stowage;
 beforeAll(async () => {
@@ -28,6 +29,53 @@ describe('addresses that cannot be decoded, and unknown ones', () => {
     expect(JSON.parse((await get('/api/nothing')).body)).toMatchObject({ error: expect.any(String) });
     expect(await get('/upload/nothing')).toMatchObject({ status: 404, body: expect.stringMatching(/^Error: /) });
   });
+});
+
+describe('what is not HTTP is refused as its address expects', () => {
+  it.each([
+    ['/upload', /^Error: The request is not valid HTTP\.$/],
+    ['/file/a.png', /^Error: The request is not valid HTTP\.$/],
+    ['/api/manage/delete/a', /^\{"success":false,"error":"The request is not valid HTTP\."\}$/],
+    ['/media', /^\{"data":null,"error":\{"message":"The request is not valid HTTP\."/],
+  ])('%s', async (target, body) => {
+    const answer = await exchange(app.url, `POST ${target} HTTP/1.1\r\nHost: a\r\nbroken header: x\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(answer.slice(answer.indexOf('\r\n\r\n') + 4)).toMatch(body);
+  });
+
+  it('in a broken body, too', async () => {
+    const head = `POST /upload HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${app.adminToken}\r\nTransfer-Encoding: chunked\r\n`;
+    const answer = await exchange(app.url, `${head}Content-Type: multipart/form-data; boundary=frontier\r\n\r\nZZ\r\n`);
+    expect(answer).toMatch(/\r\n\r\nError: /);
+  });
+});
+
+describe('addresses in raw UTF-8', () => {
+  it('are redirected to the encoded one, and served there', async () => {
+    const src = await srcOf(upload(app, '?uploadNameType=origin&uploadFolder=日', { name: '図.png' }));
+    expect(src).toBe('/file/%E6%97%A5/%E5%9B%B3.png');
+    const answer = await exchange(app.url, 'GET /file/日/図.png HTTP/1.1\r\nHost: a\r\n\r\n');
+    expect(answer).toMatch(/^HTTP\/1\.1 308 Permanent Redirect\r\nLocation: \/file\/%E6%97%A5\/%E5%9B%B3\.png\r\n/);
+    // As it stands in the address of whoever typed it.
+    expect((await app.fetch('/file/日/図.png')).status).toBe(200);
+  });
+
+  it('delete as well', async () => {
+    await srcOf(upload(app, '?uploadNameType=origin', { name: '消.png' }));
+    const target = /Location: (\S+)/.exec(
+      await exchange(app.url, 'DELETE /api/manage/delete/消.png HTTP/1.1\r\nHost: a\r\n\r\n'),
+    )?.[1];
+    const deleted = await app.fetch(target ?? '', { method: 'DELETE' });
+    expect([deleted.status, await deleted.json()]).toEqual([200, { success: true, fileId: '消.png' }]);
+  });
+});
+
+it('a deletion of what cannot be decoded fails in the words of deletions', async () => {
+  for (const path of ['%zz', '%', '%E0%A4%A', '%00']) {
+    const { status, body } = await get(`/api/manage/delete/${path}`);
+    if (path === '%00') expect(status).toBe(401);
+    else expect([status, body]).toEqual([400, '{"success":false,"error":"Delete file failed"}']);
+  }
 });
 
 it('leads from the bare address to the description of the API', async () => {

@@ -1,25 +1,26 @@
 import type { Socket } from 'node:net';
 import { linger } from './linger.ts';
+import { encodedTarget, type ParseError, targetOf } from './request-line.ts';
 import { currentAnswer, hasWaiting } from './turns.ts';
 
 interface BrokenRequest {
   readonly socket: Socket;
-  readonly code: string | undefined;
+  readonly error: ParseError;
   readonly requestId: () => string;
 }
 
 const refused = new WeakSet<Socket>();
 
 /**
- * Bytes that are not HTTP. The answer has the shape that clients of the Media API always expect. It comes after the answers to what was asked before,
- * and never into the middle of one.
+ * Bytes that are not HTTP. The answer has the shape that clients of the address expect, as far as it is known: otherwise that of the Media API. It comes
+ * after the answers to what was asked before, and never into the middle of one. An address in raw UTF-8 is redirected to the encoded one.
  */
-export function refuseBrokenRequest({ code }: NodeJS.ErrnoException, socket: Socket, requestId: () => string): void {
+export function refuseBrokenRequest(error: NodeJS.ErrnoException & ParseError, socket: Socket, requestId: () => string): void {
   // Every further piece of it is an error again.
   if (refused.has(socket)) return;
   refused.add(socket);
-  if (code === 'ECONNRESET' || !socket.writable) socket.destroy();
-  else refuseInTurn({ socket, code, requestId });
+  if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
+  else refuseInTurn({ socket, error, requestId });
 }
 
 function refuseInTurn(broken: BrokenRequest): void {
@@ -40,20 +41,35 @@ function soon(broken: BrokenRequest): void {
   });
 }
 
-function refuse({ socket, code, requestId }: BrokenRequest): void {
-  const body = JSON.stringify({
-    data: null,
-    error: { message: 'The request is not valid HTTP.', code: 'bad_request', retryable: false },
-    meta: { request_id: requestId(), timestamp: new Date().toISOString() },
-  });
+function refuse({ socket, error, requestId }: BrokenRequest): void {
+  const location = encodedTarget(error);
+  const target = currentAnswer(socket)?.req.url ?? targetOf(error) ?? '';
+  const { type, body } = location === undefined ? bodyFor(target, requestId()) : { type: 'text/plain', body: '' };
   const head = [
-    `HTTP/1.1 ${statusOf(code)}`,
-    'Content-Type: application/json',
+    `HTTP/1.1 ${location === undefined ? statusOf(error.code) : '308 Permanent Redirect'}`,
+    ...(location === undefined ? [] : [`Location: ${location}`]),
+    `Content-Type: ${type}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close',
   ];
   socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
   linger(socket);
+}
+
+const words = 'The request is not valid HTTP.';
+
+function bodyFor(target: string, id: string): { readonly type: string; readonly body: string } {
+  if (/^\/(upload|file)(?![^/?])/.test(target)) return { type: 'text/plain;charset=UTF-8', body: `Error: ${words}` };
+  if (target.startsWith('/api/manage/')) return json({ success: false, error: words });
+  return json({
+    data: null,
+    error: { message: words, code: 'bad_request', retryable: false },
+    meta: { request_id: id, timestamp: new Date().toISOString() },
+  });
+}
+
+function json(value: unknown): { readonly type: string; readonly body: string } {
+  return { type: 'application/json', body: JSON.stringify(value) };
 }
 
 function statusOf(code: string | undefined): string {
