@@ -11,7 +11,7 @@ export interface Need {
 }
 
 const needs: readonly Need[] = [
-  { programs: ['curl'], packages: ['curl'], suites: 'README commands and acceptance by curl' },
+  { programs: ['curl', 'jq'], packages: ['curl', 'jq'], suites: 'README commands and acceptance by curl' },
   {
     programs: ['/usr/lib/postgresql/*/bin/initdb', 'setpriv'],
     packages: ['postgresql', 'util-linux'],
