@@ -53,9 +53,11 @@ export async function judge({ received, start, details, channel, options }: Judg
 
 /** What the bytes are. The declared type only chooses between types that they allow: what it merely claims does not count here. */
 async function detect(content: RandomAccess, { contentType, category }: PresignedDetails): Promise<string> {
+  const detectIn = async (bytes: number) =>
+    (await sniff(await content.read(0, bytes), { filename: '', declared: contentType })).detected;
+  const detected = await detectIn(startBytes);
   // A PDF may begin late.
-  const head = await content.read(0, category === 'document' ? lateStartBytes : startBytes);
-  return (await sniff(head, { filename: '', declared: contentType })).detected;
+  return category === 'document' && detected !== contentType ? detectIn(lateStartBytes) : detected;
 }
 
 function judgeSize({ size }: Received, { maxBytes, declaredSize }: PresignedDetails, strict: boolean): StowageError | undefined {

@@ -19,7 +19,7 @@ export function magicType(head: Uint8Array): string | undefined {
     case 0x66:
       return startsWith(head, 'fLaC') ? 'audio/flac' : undefined;
     default:
-      return ascii(head, 4, 8) === 'ftyp' ? brandType(head) : undefined;
+      return isoType(head);
   }
 }
 
@@ -36,33 +36,56 @@ function isBitmap(head: Uint8Array): boolean {
 
 const bitmapHeaders: ReadonlySet<number> = new Set([12, 16, 40, 52, 56, 64, 108, 124]);
 
-/** ISO base media: the brands of the `ftyp` box (ISO 14496-12 4.3), the major one first, then the compatible ones. */
-function brandType(head: Uint8Array): string | undefined {
-  const boxBytes = (head[2] ?? 0) * 256 + (head[3] ?? 0);
-  const major = ascii(head, 8, 12);
-  if (major !== 'mif1' && major !== 'msf1') return brandTypes.get(major);
-  // A picture of any codec may carry the generic brand as its major one.
-  for (let at = 16; at + 4 <= Math.min(boxBytes, head.length, 256); at += 4) {
-    const type = brandTypes.get(ascii(head, at, at + 4));
-    if (type === 'image/avif') return type;
+/** ISO base media: the `ftyp` box (ISO 14496-12 4.3), which old and odd writers put behind padding, or leave out as QuickTime did. */
+function isoType(head: Uint8Array): string | undefined {
+  for (let at = 0; at + 8 <= head.length; ) {
+    const type = ascii(head, at + 4, at + 8);
+    if (type === 'ftyp') return brandType(head.subarray(at));
+    const bytes = u32(head, at);
+    if (bytes === undefined || bytes >= 0x2000_0000) return undefined;
+    if (type === 'moov' || type === 'mdat') return 'video/quicktime';
+    if (!paddings.has(type) || bytes < 8) return undefined;
+    at += bytes;
   }
-  return 'image/heif';
+  return undefined;
+}
+
+const paddings: ReadonlySet<string> = new Set(['free', 'skip', 'wide', 'uuid', 'pnot', 'pdin']);
+
+/** By the major brand; one that says little leaves it to the compatible ones. */
+function brandType(head: Uint8Array): string | undefined {
+  const boxBytes = u32(head, 0) ?? 0;
+  const major = ascii(head, 8, 12);
+  const compatible: string[] = [];
+  for (let at = 16; at + 4 <= Math.min(boxBytes, head.length, 256); at += 4) compatible.push(ascii(head, at, at + 4));
+  const types = compatible.map((brand) => brandTypes.get(brand));
+  const own = brandTypes.get(major);
+  // A picture of any codec may carry the generic brand as its major one.
+  if (own === 'image/heif') return types.includes('image/avif') ? 'image/avif' : own;
+  if (own === 'video/quicktime' && types.includes('video/mp4')) return 'video/mp4';
+  if (own !== undefined) return own;
+  return types.find((type) => type !== undefined && type !== 'video/quicktime');
 }
 
 const brandTypes: ReadonlyMap<string, string> = new Map([
   ...entries('image/avif', 'avif avis'),
   ...entries('image/heic', 'heic heix hevc hevx heim heis hevm hevs'),
+  ...entries('image/heif', 'mif1 mif2 msf1 miaf heif MiHB MiHE MiHA MiPr 1pic'),
   ...entries('video/quicktime', 'qt  '),
   ...entries('audio/mp4', 'M4A  M4B  M4P  F4A  F4B '),
-  ...entries('video/3gpp', '3gp4 3gp5 3gp6 3gp7 3ge6 3gg6'),
+  ...entries('video/3gpp', '3gp1 3gp2 3gp3 3gp4 3gp5 3gp6 3gp7 3gp8 3gp9 3ge6 3ge7 3gg6 3gs7'),
   ...entries(
     'video/mp4',
-    'isom iso2 iso3 iso4 iso5 iso6 iso7 iso8 iso9 mp41 mp42 mp71 avc1 dash M4V  M4VH M4VP F4V  MSNV mmp4 cmfc',
+    'isom iso1 iso2 iso3 iso4 iso5 iso6 iso7 iso8 iso9 isoa isob isoc mp41 mp42 mp71 mp4v avc1 avc3 hvc1 hev1 av01 vp09 dby1 dash msdh M4V  M4VH M4VP F4V  f4v  MSNV mmp4 cmfc cmf2 isml piff XAVC caqv CAEP NDSC NDXC NDSH NDXH FACE',
   ),
 ]);
 
 function entries(type: string, brands: string): [string, string][] {
   return (brands.match(/.{4} ?/g) ?? []).map((brand) => [brand.slice(0, 4), type]);
+}
+
+function u32(head: Uint8Array, at: number): number | undefined {
+  return at + 4 > head.length ? undefined : Buffer.from(head.buffer, head.byteOffset, head.byteLength).readUInt32BE(at);
 }
 
 function startsWith(head: Uint8Array, prefix: string): boolean {

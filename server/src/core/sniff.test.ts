@@ -21,6 +21,16 @@ describe('sniff of binary formats', () => {
     ['video/mp4', ftyp('isom', 'isom', 'avc1')],
     ['video/mp4', ftyp('M4V ')],
     ['video/quicktime', ftyp('qt  ')],
+    ['video/quicktime', ftyp('qt  ', 'qt  ')],
+    ['video/mp4', ftyp('qt  ', 'qt  ', 'mp42')],
+    ['video/mp4', ftyp('ABCD', 'isom')],
+    ['video/mp4', ftyp('ABCD')],
+    ['video/3gpp', ftyp('3gp5', 'isom')],
+    ['image/heif', ftyp('miaf', 'heic')],
+    ['image/heif', ftyp('ABCD', 'mif1')],
+    ['video/mp4', Buffer.concat([bytes('\0\0\0\x0cfree\0\0\0\0\0\0\0\x08wide'), ftyp('mp42')])],
+    ['video/quicktime', bytes('\0\0\0\x08wide\0\x10\0\0mdat')],
+    ['video/quicktime', bytes('\0\0\x10\0moov')],
     ['audio/mp4', ftyp('M4A ')],
     ['image/heic', ftyp('heic', 'mif1')],
     ['image/heif', ftyp('mif1', 'mif1', 'heic')],
@@ -58,6 +68,8 @@ describe('sniff of binary formats', () => {
     expect(await of(zip, 'a.docx')).toBe('application/vnd.openxmlformats-officedocument.wordprocessingml.document');
     expect(await of(zip, 'a.html', 'image/svg+xml')).toBe('application/zip');
     expect(await of(ftyp('isom'), 'a.m4a')).toBe('audio/mp4');
+    expect(await of(ftyp('3gp4', 'isom'), 'a.mp4', 'video/mp4')).toBe('video/mp4');
+    expect(await of(bytes('here move freely'), 'a.txt')).toBe('text/plain');
     expect(await of(ftyp('isom'), 'a.png', 'text/html')).toBe('video/mp4');
   });
 });

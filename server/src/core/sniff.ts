@@ -104,6 +104,8 @@ const containers: ReadonlyMap<string, RegExp> = new Map([
   ],
   ['application/x-cfb', /^application\/(?:msword|vnd\.ms-(?:excel|powerpoint|outlook))$/],
   ['video/mp4', /^audio\/mp4$|^video\/iso\.segment$/],
+  // Phones wrote 3GP brands into what they called MP4.
+  ['video/3gpp', /^video\/mp4$/],
   ['video/webm', /^audio\/webm$/],
   ['video/x-matroska', /^audio\/x-matroska$/],
   ['audio/ogg', /^audio\/opus$/],

@@ -9,6 +9,7 @@ import { walkPdf } from './pdf.ts';
 import { walkPng, walkWholePng } from './png.ts';
 import { walkTiff } from './tiff.ts';
 import type { Walk } from './walk.ts';
+import { type Budget, defaultBudget } from './walk-stored.ts';
 import { walkWebp, walkWholeWebp } from './webp.ts';
 
 /** How to read a content type. */
@@ -17,6 +18,8 @@ export interface Format {
   readonly head?: () => Walk<Size | undefined>;
   /** The facts of a whole file; checks that its end is there. */
   readonly whole: (fileBytes: number, caps: Caps) => Walk<Partial<MediaFacts> | undefined>;
+  /** When the usual one is too small. */
+  readonly budget?: Budget;
 }
 
 const heif: Format = { head: walkHeif, whole: walkWholeHeif };
@@ -35,5 +38,5 @@ export const formats: ReadonlyMap<string, Format> = new Map<string, Format>([
   ['image/tiff', { head: () => walkTiff(Number.POSITIVE_INFINITY), whole: walkTiff }],
   ['video/mp4', mp4],
   ['video/quicktime', mp4],
-  ['application/pdf', { whole: walkPdf }],
+  ['application/pdf', { whole: walkPdf, budget: { ...defaultBudget, maxBytes: 32 * 1024 * 1024 } }],
 ]);

@@ -6,6 +6,7 @@ const leastWalkBytes = 8 * 1024;
 /** Frames that small on average are worth counting on. */
 const smallFrameBytes = 2048;
 const tailBytes = 1024;
+const farBytes = 6 * 1024 * 1024;
 
 export function* walkGif(): Walk<Size> {
   const header = yield* take(0, 10);
@@ -18,25 +19,28 @@ export function* walkWholeGif(fileBytes: number, caps: Caps): Walk<Size> {
   const size = yield* walkGif();
   const start = 13 + tableBytes((yield* take(10, 3))[0]);
   if (start > fileBytes) throw corrupt('The GIF is truncated.');
-  const { ended } = yield* walkBlocks(start, caps);
-  if (!ended) yield* checkEnd(fileBytes);
-  return size;
+  if (yield* reachesEnd(start, caps, walkBytes)) return size;
+  if (yield* hasEnd(fileBytes)) return size;
+  // Something large stands behind it.
+  if (yield* reachesEnd(start, caps, () => farBytes)) return size;
+  throw corrupt('The GIF is truncated.');
 }
 
-function* walkBlocks(start: number, caps: Caps): Walk<{ ended: boolean }> {
+/** Follows the blocks as far as `reach` allows after so many frames. */
+function* reachesEnd(start: number, caps: Caps, reach: (frames: number) => number): Walk<boolean> {
   let at = start;
   let frames = 0;
-  while (at < start + walkBytes(frames)) {
+  while (at < start + reach(frames)) {
     const block = (yield* takeIfThere(at, 1))?.[0];
-    if (block === 0x3b) return { ended: true };
-    if (block === 0x21) at = yield* skipSubBlocks(at + 2, start + walkBytes(frames));
+    if (block === 0x3b) return true;
+    if (block === 0x21) at = yield* skipSubBlocks(at + 2, start + reach(frames));
     else if (block === 0x2c) {
       if (++frames > caps.maxFrames) throw tooManyFrames(caps);
       const flags = (yield* takeIfThere(at + 9, 1))?.[0];
-      at = yield* skipSubBlocks(at + 11 + tableBytes(flags), start + walkBytes(frames));
+      at = yield* skipSubBlocks(at + 11 + tableBytes(flags), start + reach(frames));
     } else break;
   }
-  return { ended: false };
+  return false;
 }
 
 /** How far to look, after so many frames. */
@@ -61,11 +65,10 @@ function* skipSubBlocks(start: number, until: number): Walk<number> {
 }
 
 /** Some encoders leave the trailer out, and some tools append to it: either a last block is closed or a trailer follows one. */
-function* checkEnd(fileBytes: number): Walk<void> {
+function* hasEnd(fileBytes: number): Walk<boolean> {
   const start = Math.max(0, fileBytes - tailBytes);
   const tail = yield* take(start, fileBytes - start);
-  if (tail.at(-1) === 0 || tail.includes(endOfFrames)) return;
-  throw corrupt('The GIF is truncated.');
+  return tail.at(-1) === 0 || tail.includes(endOfFrames);
 }
 
 const endOfFrames = Buffer.of(0x00, 0x3b);

@@ -26,12 +26,14 @@ export function* walkWholeHeif(fileBytes: number): Walk<Size> {
   return size;
 }
 
+const openings: ReadonlySet<string> = new Set(['ftyp', 'free', 'skip', 'wide', 'uuid']);
+
 /** Sequences may have a movie instead of a still picture. */
 function* findPicture(end: number): Walk<Box> {
   let at = 0;
   for (let count = 0; count < maxTopBoxes; count++) {
     const box = yield* nextBox(at, end);
-    if (box === undefined || (count === 0 && box.type !== 'ftyp')) break;
+    if (box === undefined || (count === 0 && !openings.has(box.type))) break;
     if (box.type === 'meta' || box.type === 'moov') return box;
     at = box.end;
   }

@@ -1,19 +1,52 @@
 import { corrupt, take, type Walk } from './walk.ts';
 
-const windowBytes = 1024;
+const nearBytes = 1024;
+const farBytes = 64 * 1024;
 const tailBytes = 16 * 1024;
-const padding: ReadonlySet<number | undefined> = new Set([0x00, 0x09, 0x0a, 0x0d, 0x1a, 0x20]);
+const windowBytes = 1024 * 1024;
+/** Further from the end nothing is looked for. */
+const maxWindows = 20;
+/** Every reader begins at the catalogue, which a trailer names by this entry. Trailers are plain, also those of compressed cross-references. */
+const root = '/Root';
+/** What tools cut off or change at the end of a file without telling. */
+const slackBytes = 1024;
 
-/** As readers do: the header within the first KiB, the end mark within the last one (padding at the end does not count). */
+/**
+ * Takes what readers open. They look for the header behind whatever stands in front, and rebuild broken cross-references from the objects, so that
+ * a file may lack `%%EOF` or have anything behind it. Without any trailer it has been cut off.
+ */
 export function* walkPdf(fileBytes: number): Walk<undefined> {
-  const head = yield* take(0, Math.min(windowBytes, fileBytes));
-  if (!head.includes('%PDF-')) throw corrupt('The PDF has no header.');
-  const start = Math.max(0, fileBytes - tailBytes);
-  const tail = yield* take(start, fileBytes - start);
-  let end = tail.length;
-  while (end > 0 && padding.has(tail[end - 1])) end--;
-  if (!tail.subarray(Math.max(0, end - windowBytes), end).includes('%%EOF')) {
-    throw corrupt('The PDF is truncated: it has no %%EOF.');
+  yield* checkHead(fileBytes);
+  const tail = Math.max(0, fileBytes - tailBytes);
+  if (isWhole(yield* take(tail, fileBytes - tail))) return undefined;
+  for (let end = tail, windows = 0; end > 0; end -= windowBytes, windows++) {
+    // A word may lie across the border.
+    const wanted = [Math.max(0, end - windowBytes), Math.min(fileBytes, end + root.length)] as const;
+    if (windows >= maxWindows || (yield* holdsRoot(...wanted))) return undefined;
   }
-  return undefined;
+  throw corrupt('The PDF is truncated: it has no trailer.');
+}
+
+/** The usual end, or at least a trailer. */
+function isWhole(tail: Buffer): boolean {
+  return tail.includes('%%EOF', -nearBytes) || tail.includes(root);
+}
+
+function* holdsRoot(start: number, end: number): Walk<boolean> {
+  return (yield* take(start, end - start)).includes(root);
+}
+
+function* checkHead(fileBytes: number): Walk<void> {
+  for (const bytes of [nearBytes, farBytes]) {
+    const head = yield* take(0, Math.min(bytes, fileBytes));
+    if (head.includes('PDF-')) return checkLength(head, fileBytes);
+  }
+  throw corrupt('The PDF has no header.');
+}
+
+/** A linearized file has a trailer in front, and tells its length there. */
+function checkLength(head: Buffer, fileBytes: number): void {
+  const dictionary = /\/Linearized\b[^>]*>/.exec(head.toString('latin1', 0, nearBytes))?.[0] ?? '';
+  const told = Number(/\/L\s+(\d+)/.exec(dictionary)?.[1] ?? 0);
+  if (fileBytes + slackBytes < told) throw corrupt('The PDF is truncated: it is shorter than it says.');
 }

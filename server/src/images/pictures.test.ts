@@ -149,7 +149,11 @@ describe('PNG', () => {
 
   it('may have junk appended, and is refused without its end', async () => {
     const whole = png(10, 10, pngChunk('IDAT', noise(200_000)));
-    expect((await errorOf(Buffer.concat([whole, noise(30_000)]), 'image/png')).code).toBe('none');
+    for (const bytes of [30_000, 100_000, 5_000_000])
+      expect((await errorOf(Buffer.concat([whole, noise(bytes)]), 'image/png')).code).toBe('none');
+    const small = repeated(pngChunk('IDAT', Buffer.alloc(100)), 9000);
+    expect((await errorOf(Buffer.concat([png(10, 10, small), noise(3_000_000)]), 'image/png')).code).toBe('none');
+    expect((await errorOf(png(10, 10, small).subarray(0, -12), 'image/png')).code).toBe('invalid_media');
     expect((await errorOf(whole.subarray(0, -12), 'image/png')).code).toBe('invalid_media');
     expect((await errorOf(png(0, 10), 'image/png')).code).toBe('invalid_media');
   });
@@ -181,6 +185,7 @@ describe('GIF', () => {
     expect((await errorOf(bytes.subarray(0, -1), 'image/gif')).code).toBe('none');
     expect((await errorOf(Buffer.concat([bytes, Buffer.alloc(500, 1)]), 'image/gif')).code).toBe('none');
     expect((await errorOf(Buffer.concat([gif(many(3, 30)), noise(100_000)]), 'image/gif')).code).toBe('none');
+    expect((await errorOf(Buffer.concat([bytes, Buffer.alloc(100_000, 1)]), 'image/gif')).code).toBe('none');
   });
 
   it('is refused when cut off in a frame', async () => {
@@ -313,9 +318,36 @@ describe('PDF', () => {
     }
   });
 
-  it('is refused when its end lies far from the end, or its header is missing', async () => {
-    expect((await errorOf(Buffer.concat([pdf, Buffer.alloc(2000, 'x')]), 'application/pdf')).code).toBe('invalid_media');
-    expect((await errorOf(pdf.subarray(9), 'application/pdf')).code).toBe('invalid_media');
+  it('may end far from the end, or without an end mark', async () => {
+    const [end, startxref] = [pdf.lastIndexOf('%%EOF'), pdf.lastIndexOf('startxref')];
+    for (const bytes of [
+      Buffer.concat([pdf, Buffer.alloc(2000, 'x')]),
+      Buffer.concat([pdf, noise(5_000_000)]),
+      Buffer.concat([noise(30_000), pdf]),
+      pdf.subarray(0, end),
+      pdf.subarray(0, startxref),
+    ])
+      expect((await errorOf(bytes, 'application/pdf')).code).toBe('none');
+  });
+
+  it('finds a trailer that lies across the windows it looks through', async () => {
+    const around = 16 * 1024 + 1024 * 1024;
+    for (const shift of [0, 1, 2, 3, 4, 5, 6]) {
+      const bytes = Buffer.concat([ascii('%PDF-1.4\n'), noise(70_000), ascii('/Root'), Buffer.alloc(around - shift, 'x')]);
+      expect((await errorOf(bytes, 'application/pdf')).code, `${shift}`).toBe('none');
+    }
+  });
+
+  it('is refused without a trailer or a header, or when it is shorter than it says', async () => {
+    const linearized = ascii('%PDF-1.4\n1 0 obj\n<</Linearized 1 /L 90000 /N 1>>\nendobj\ntrailer <</Root 2 0 R>>\n');
+    for (const bytes of [
+      pdf.subarray(0, pdf.lastIndexOf('trailer')),
+      pdf.subarray(9),
+      Buffer.concat([pdf.subarray(0, 200), noise(5_000_000)]),
+      Buffer.concat([linearized, noise(50_000)]),
+    ])
+      expect((await errorOf(bytes, 'application/pdf')).code).toBe('invalid_media');
+    expect((await errorOf(Buffer.concat([linearized, noise(90_000)]), 'application/pdf')).code).toBe('none');
   });
 
   it('is not read through', async () => {
@@ -323,12 +355,15 @@ describe('PDF', () => {
     const { content, count } = sparse(
       [
         { at: 0, bytes: pdf },
-        { at: size - 6, bytes: ascii('%%EOF\n') },
+        { at: size - 300, bytes: ascii('trailer\n<</Root 1 0 R>>\nstartxref\n9\n%%EOF\n') },
       ],
       size,
     );
     await prober.inspect(content, 'application/pdf');
     expect(count.bytes).toBeLessThan(40_000);
+    const odd = sparse([{ at: 0, bytes: pdf }], size);
+    await prober.inspect(odd.content, 'application/pdf');
+    expect(odd.count.bytes).toBeLessThan(32 * 1024 * 1024);
   });
 });
 

@@ -7,9 +7,9 @@ import { type Budget, defaultBudget, walkStored } from './walk-stored.ts';
 export function createProber(caps: Caps = defaultCaps, budget: Budget = defaultBudget): Prober {
   return {
     async inspect(content, contentType) {
-      const walk = formats.get(contentType)?.whole(content.size, caps);
-      if (walk === undefined) return noFacts;
-      const facts = tidy(await walkStored(walk, content, budget));
+      const format = formats.get(contentType);
+      if (format === undefined) return noFacts;
+      const facts = tidy(await walkStored(format.whole(content.size, caps), content, format.budget ?? budget));
       checkPixels({ width: facts.width ?? 0, height: facts.height ?? 0 }, caps);
       return facts;
     },

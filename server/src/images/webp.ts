@@ -27,7 +27,7 @@ export function* walkWholeWebp(fileBytes: number, caps: Caps): Walk<Size> {
 }
 
 function* walkHeader(): Walk<Header> {
-  const header = yield* take(0, 30);
+  const header = yield* takeHeader();
   if (header.toString('latin1', 0, 4) !== 'RIFF' || header.toString('latin1', 8, 12) !== 'WEBP') {
     throw corrupt('The WebP has no header.');
   }
@@ -35,6 +35,12 @@ function* walkHeader(): Walk<Header> {
   const chunk = header.toString('latin1', 12, 16);
   const animated = chunk === 'VP8X' && (header.readUInt8(20) & 0x02) !== 0;
   return { size: sizeOf(chunk, header), bytes, animated };
+}
+
+/** A picture of one pixel has 26 bytes. */
+function* takeHeader(): Walk<Buffer> {
+  const whole = yield* takeIfThere(0, 30);
+  return whole ?? Buffer.concat([yield* take(0, 26)], 30);
 }
 
 function sizeOf(chunk: string, header: Buffer): Size {
