@@ -11,7 +11,7 @@ import { createAccess } from './core/access.ts';
 import { heldByBackup } from './core/backup-hold.ts';
 import { type ChannelPool, createChannelPool, defaultFallbackOrder } from './core/channel-pool.ts';
 import { createChunkedUploads } from './core/chunked-upload.ts';
-import { hourMs } from './core/clock.ts';
+import { type Clock, hourMs } from './core/clock.ts';
 import { createDigestService } from './core/digests.ts';
 import { createDirectUploads } from './core/direct-upload.ts';
 import { createFiles } from './core/files.ts';
@@ -26,6 +26,7 @@ import { createOpenUploads } from './core/open-uploads.ts';
 import { createPresignedUploads } from './core/presigned-upload.ts';
 import { createSafeFetch } from './core/safe-fetch/safe-fetch.ts';
 import { createScrubber } from './core/scrub/scrubber.ts';
+import { createSharedClock } from './core/shared-clock.ts';
 import { prepareDataFolder } from './data-folder.ts';
 import type { HttpSettings } from './http/deps.ts';
 import { supportedTypes } from './http/media/media-types.ts';
@@ -44,6 +45,8 @@ export interface App {
   readonly http: FastifyInstance;
   readonly metadata: MetadataStore;
   readonly pool: ChannelPool;
+  /** The time that expiries and leases go by. */
+  readonly now: Clock;
   /** Reclaims what a crash left, then begins the background work. */
   start(): Promise<void>;
   /** Lets running requests end within the grace time, then stops everything. */
@@ -83,8 +86,8 @@ interface Parts {
 }
 
 async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts): Promise<App> {
-  const now = Date.now;
-
+  const clock = metadata.time && (await createSharedClock({ read: metadata.time, log }));
+  const now = clock?.now ?? Date.now;
   const metrics = createMetrics({ version: packageJson.version });
   const { imageChannel: image, videoChannel: video, documentChannel: document } = config.routing;
   const pool = createChannelPool({
@@ -162,6 +165,7 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     http,
     metadata,
     pool,
+    now,
     async start() {
       await maintenance.reclaim();
       // One process has this database: whoever had claimed a job is gone.
@@ -179,6 +183,7 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
       await digests.close();
       await Promise.all(pool.all().map(({ channel }) => channel.close?.()));
       await rateLimiter.close?.();
+      clock?.stop();
       await metadata.close();
     },
   };

@@ -30,8 +30,9 @@ export async function openApp(config: Config, log: Logger): Promise<Opened | und
     undo.push(lockDataFolder(config.dataDir, log).release);
     const app = await createApp(config, log);
     undo.push(app.stop);
-    const { tokens } = app.metadata;
-    const hold = () => holdEnvironmentToken({ config, tokens, now: Date.now, log });
+    const { now, metadata } = app;
+    const { tokens } = metadata;
+    const hold = () => holdEnvironmentToken({ config, tokens, now, log });
     undo.push((await whenItAnswers(hold, { config, log })).stop);
     return { app, isFirstStart: (await tokens.list()).length === 0, close };
   } catch (error) {

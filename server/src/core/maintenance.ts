@@ -2,6 +2,7 @@ import type { Json } from './bytes.ts';
 import type { Channel, Ref } from './channel.ts';
 import type { ChannelPool, ConfiguredChannel } from './channel-pool.ts';
 import { type Clock, hourMs, minuteMs } from './clock.ts';
+import { createJumpGuard } from './clock-jump.ts';
 import type { JobHandler } from './jobs.ts';
 import type { Log } from './log.ts';
 import type { FileStore, MetadataStore, Upload, UploadKind } from './metadata.ts';
@@ -63,8 +64,15 @@ export function createMaintenance({ metadata, pool, alsoSweep, removeExpired, no
     if (removed > 0) log.info({ removed }, 'Expired uploads removed');
     return removed;
   };
+  const clockState = createJumpGuard(now);
+  /** Nothing is removed because of a clock that is wrong for a moment. */
+  const sweepUnlessJumped = async (): Promise<unknown> => {
+    const state = clockState();
+    if (state === 'jumped') log.warn({}, 'The clock has jumped ahead: for ten minutes, nothing is removed for being too old');
+    return state === 'steady' ? sweep() : undefined;
+  };
   const tick = (): void => {
-    running = sweep()
+    running = sweepUnlessJumped()
       .catch((error: unknown) => log.error({ err: error }, 'The sweep failed, it will run again'))
       .then(() => {
         if (!stopped) timer = setTimeout(tick, minuteMs).unref();

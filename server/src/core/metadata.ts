@@ -24,6 +24,8 @@ export interface MetadataStore {
   migrate(): Promise<readonly string[]>;
   /** A quick look, beside all queries under way, at whether the database answers and takes writes. Changes nothing. */
   check(): Promise<void>;
+  /** The time of the database, where several nodes share it. Absent: the clock of this process is the only one. */
+  time?(): Promise<number>;
   close(): Promise<void>;
 }
 

@@ -51,6 +51,13 @@ export function postgresEngine({ pool, probe }: PostgresEngineOptions): Engine {
       if (isClosed) throw fail('service_unavailable', { message: 'The database is closed.' });
       await checkWritable(probe);
     },
+    async time() {
+      const [row] = await askProbe<{ readonly at: number }>(
+        probe,
+        'select extract(epoch from clock_timestamp())::float8 * 1000 as at',
+      );
+      return row?.at ?? Number.NaN;
+    },
     async close() {
       if (isClosed) return;
       isClosed = true;
@@ -96,11 +103,15 @@ async function isIdle(client: PoolClient): Promise<boolean> {
   }
 }
 
+async function askProbe<Row extends QueryResultRow>(probe: Pool, sql: string): Promise<readonly Row[]> {
+  const { rows } = await probe.query<Row>(sql).catch((error: unknown) => Promise.reject(postgresError(error)));
+  return rows;
+}
+
 async function checkWritable(probe: Pool): Promise<void> {
-  const { rows } = await probe
-    .query<{ readonly writable: boolean }>("select current_setting('transaction_read_only') = 'off' as writable")
-    .catch((error: unknown) => Promise.reject(postgresError(error)));
-  if (rows[0]?.writable !== true) throw fail('service_unavailable', { message: 'The database takes no writes.' });
+  const sql = "select current_setting('transaction_read_only') = 'off' as writable";
+  const [row] = await askProbe<{ readonly writable: boolean }>(probe, sql);
+  if (row?.writable !== true) throw fail('service_unavailable', { message: 'The database takes no writes.' });
 }
 
 /** A connection, and the time (of `performance.now`) by which an answer is wanted. */

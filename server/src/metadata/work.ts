@@ -44,6 +44,8 @@ export interface Engine {
   read<Row>(query: Query<Row>): Promise<readonly Row[]>;
   /** Rejects with `service_unavailable` when nothing could be written now. Changes nothing, and waits for no other query. */
   check(): Promise<void>;
+  /** As `MetadataStore.time`. */
+  time?(): Promise<number>;
   close(): Promise<void>;
 }
 

@@ -6,7 +6,9 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type PostgresService, postgresMissing, startPostgres } from '../services/postgres.ts';
+import { initUpload, mergeUpload, putChunk } from './chunked-client.ts';
 import { freePort, type Stowage, startStowage } from './harness.ts';
+import { fixture, mediaClient } from './media-client.ts';
 import { nodeEnv } from './node-env.ts';
 import { srcOf, upload } from './requests.ts';
 
@@ -116,6 +118,48 @@ describe.skipIf(postgresMissing)('several nodes on one PostgreSQL', () => {
       for (const node of nodes) await node.stop();
     }
   });
+
+  it.each([90_000_000, -90_000_000])(
+    'go by one clock: a node that is off by %d ms ends no upload, and honours every address',
+    async (off) => {
+      const env = nodeEnv(await postgres.createDatabase(), join(home, `clock${off}`));
+      const jump = `data:text/javascript,const now=Date.now;Date.now=()=>now()+(${off})`;
+      const right = await startStowage({ env });
+      const session = await initUpload(right, 2);
+      expect((await putChunk(right, session, 0, Buffer.from('hello '))).status).toBe(200);
+      const wrong = await startStowage({ env: { ...env, NODE_OPTIONS: `--import ${encodeURI(jump)}` } });
+      try {
+        expect((await putChunk(wrong, session, 1, Buffer.from('world'))).status).toBe(200);
+        const src = await srcOf(mergeUpload(wrong, session));
+        expect(await (await right.fetch(src)).text()).toBe('hello world');
+        for (const [one, other] of [
+          [right, wrong],
+          [wrong, right],
+        ] as const) {
+          const photo = fixture('photo.jpg');
+          const { body } = await mediaClient(one).presign({
+            filename: 'photo.jpg',
+            content_type: 'image/jpeg',
+            size: photo.length,
+          });
+          const { pathname, search } = new URL(body.data.upload_url);
+          const sent = await other.fetch(`${pathname}${search}`, {
+            method: 'PUT',
+            body: photo,
+            headers: { 'content-type': 'image/jpeg' },
+          });
+          expect([sent.status, Math.abs(Date.parse(body.data.expires_at) - Date.now() - 3_600_000) < 30_000]).toEqual([
+            200,
+            true,
+          ]);
+        }
+        expect(wrong.log.join('\n')).toContain('The clock of this machine is off');
+      } finally {
+        await wrong.stop();
+        await right.stop();
+      }
+    },
+  );
 
   it('wait for PostgreSQL when they are earlier, and end when told to meanwhile', async () => {
     const env = nodeEnv(await postgres.createDatabase(), join(home, 'early'));
