@@ -12,16 +12,13 @@ interface FirstStart {
 }
 
 /**
- * Makes the admin token of a first start and hands it to the person: on a terminal by printing it, otherwise (a log, a journal, a pipe) as a file
+ * Makes the admin token of a first start and resolves with what to print: on a terminal the token, otherwise (a log, a journal, a pipe) the path of a file
  * that only this user can read. Throws, with no token left behind, when the file cannot be written.
  */
-export async function handOverAdminToken({ metadata: { tokens }, dataDir, address }: FirstStart): Promise<void> {
+export async function makeAdminToken({ metadata: { tokens }, dataDir, address }: FirstStart): Promise<string> {
   const access = createAccess({ tokens, allowAnonymousUploads: false, brake: createGuessBrake(Date.now), now: Date.now });
-  const created = await access.createFirstToken({ name: 'admin', permissions: allPermissions });
-  // Another node was quicker.
-  if (created === undefined) return;
-  const { token, record } = created;
-  if (process.stdout.isTTY) return greet(token, address);
+  const { token, record } = await access.createToken({ name: 'admin', permissions: allPermissions });
+  if (process.stdout.isTTY) return greeting(token, address);
   const path = join(dataDir, 'admin-token');
   try {
     await writePrivately(path, token);
@@ -29,9 +26,7 @@ export async function handOverAdminToken({ metadata: { tokens }, dataDir, addres
     await tokens.remove(record.id);
     throw error;
   }
-  process.stdout.write(
-    `Your admin token is in ${path}, which only this user can read. Delete the file once you have the token.\n`,
-  );
+  return `Your admin token is in ${path}, which only this user can read. Delete the file once you have the token.\n`;
 }
 
 /** A file of that name may be there with other permissions, or be a link. */
@@ -40,8 +35,8 @@ async function writePrivately(path: string, text: string): Promise<void> {
   await writeFile(path, `${text}\n`, { mode: 0o600, flag: 'wx' });
 }
 
-function greet(token: string, address: string): void {
-  process.stdout.write(`
+function greeting(token: string, address: string): string {
+  return `
 Your admin token, shown this once (only its hash is stored):
 
   ${token}
@@ -50,5 +45,5 @@ Upload a file:
 
   curl -H "Authorization: Bearer ${token}" -F "file=@photo.jpg" ${address}/upload
 
-`);
+`;
 }

@@ -4,7 +4,7 @@ import type { App } from '../app.ts';
 import { authCodeWarning, type Config, publicBindProblem } from '../config.ts';
 import { giveBackMemory } from '../core/turnover.ts';
 import { createLogger } from '../logger.ts';
-import { handOverAdminToken } from './admin-token.ts';
+import { makeAdminToken } from './admin-token.ts';
 import { loadConfigOrExplain } from './load.ts';
 import { openApp } from './open-app.ts';
 import { listeningAddress, ownAddress } from './own-address.ts';
@@ -40,13 +40,15 @@ export async function serve(): Promise<number> {
   const { port } = app.http.server.address() as AddressInfo;
   const warning = authCodeWarning(config);
   if (warning !== undefined) log.warn(warning);
-  giveBackMemory();
-  sayReady(config, port, log);
-  // Made only now: a token that was stored by a start that failed would never be shown.
-  if (isFirstStart && !(await handOver(app, config, port))) {
+  // Made only now, because a token that a failed start stored would never be shown; and before the line that programs wait for.
+  const notice = isFirstStart ? await adminTokenNotice(app, config, port) : '';
+  if (notice === undefined) {
     await close();
     return 1;
   }
+  giveBackMemory();
+  sayReady(config, port, log);
+  process.stdout.write(notice);
 
   const signal = await stopping;
   log.info({ signal }, 'Stopping: running requests may finish');
@@ -62,13 +64,12 @@ function whyNotListening(error: unknown): string {
   return message;
 }
 
-async function handOver({ metadata }: App, config: Config, port: number): Promise<boolean> {
+async function adminTokenNotice({ metadata }: App, config: Config, port: number): Promise<string | undefined> {
   try {
-    await handOverAdminToken({ metadata, dataDir: config.dataDir, address: ownAddress(config, port) });
-    return true;
+    return await makeAdminToken({ metadata, dataDir: config.dataDir, address: ownAddress(config, port) });
   } catch (error) {
     process.stderr.write(`The admin token cannot be written to the data folder: ${(error as Error).message}\n`);
-    return false;
+    return undefined;
   }
 }
 

@@ -62,7 +62,9 @@ it('hands over the admin token in a private file, of the start that is ready, an
   expect(await readFile(file, 'utf8')).toMatch(/^stowage_[0-9a-f]{32}\n$/);
   expect((await stat(file)).mode & 0o777).toBe(0o600);
 
-  const [ready = '', entry = ''] = started.out.split('\n');
+  const lines = started.out.split('\n');
+  const ready = lines.find((line) => !line.startsWith('{'));
+  const entry = lines.find((line) => line.includes('"Started"')) ?? '';
   expect(ready).toBe(`Stowage is ready at http://127.0.0.1:${free}`);
   expect(JSON.parse(entry)).toMatchObject({
     level: 'info',
