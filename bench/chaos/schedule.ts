@@ -1,0 +1,68 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { World } from './client.ts';
+import type { Disk } from './disk.ts';
+
+/** What was done to the server. */
+export interface Damage {
+  kills: number;
+  fullDisks: number;
+  powerCuts: number;
+  /** Times from launch to ready, in ms. */
+  readonly starts: number[];
+}
+
+const upMs = 5000;
+const dyingMs = 700;
+
+/** Kills the server every five seconds; a third of the time in, the disk is full for a while (and the server killed on it), two thirds in, the power goes. */
+export async function torment(world: World, disk: Disk, seconds: number): Promise<Damage> {
+  const damage: Damage = { kills: 0, fullDisks: 0, powerCuts: 0, starts: [] };
+  const from = Date.now();
+  const passed = (): number => (Date.now() - from) / 1000 / seconds;
+  damage.starts.push(await world.server.start());
+  let isFullOver = disk.fill === undefined;
+  let isCutOver = disk.cutPower === undefined;
+  while (passed() < 1 || !isFullOver || !isCutOver) {
+    if (!isFullOver && passed() > 1 / 3) {
+      await fullDisk(world, disk, damage);
+      isFullOver = true;
+    } else if (!isCutOver && passed() > 2 / 3) {
+      await powerCut(world, disk, damage);
+      isCutOver = true;
+    } else {
+      await pause(upMs);
+      await killAndStart(world, damage);
+    }
+  }
+  return damage;
+}
+
+async function killAndStart({ server }: World, damage: Damage): Promise<void> {
+  await server.kill();
+  damage.kills++;
+  damage.starts.push(await server.start());
+}
+
+async function fullDisk(world: World, disk: Disk, damage: Damage): Promise<void> {
+  await disk.fill?.();
+  world.weather = 'full';
+  await pause(upMs / 2);
+  await killAndStart(world, damage);
+  await pause(upMs / 2);
+  await disk.free();
+  damage.fullDisks++;
+  // Answers that are on their way tell of the full disk.
+  await pause(dyingMs);
+  world.weather = 'calm';
+}
+
+async function powerCut(world: World, disk: Disk, damage: Damage): Promise<void> {
+  world.weather = 'dead';
+  disk.cutPower?.();
+  await pause(dyingMs);
+  await world.server.kill();
+  disk.remount();
+  damage.powerCuts++;
+  damage.starts.push(await world.server.start());
+  world.weather = 'calm';
+}
