@@ -272,6 +272,50 @@ describe('replicas', () => {
     });
   });
 
+  it.each([undefined, { start: 2, end: 8 }])(
+    'one that breaks off for good midway is followed by the next where it stopped: %j',
+    async (range) => {
+      const { channels, pool, replicas } = await world(3);
+      const [first, second, third] = channels as [WatchedChannel, WatchedChannel, WatchedChannel];
+      const { get } = first;
+      // It gives three bytes, and then says that there never was such an object.
+      first.get = async (ref, options) => {
+        const { stream, size } = await get(ref, options);
+        const whole = await readAll(stream);
+        async function* broken(): ByteSource {
+          yield whole.subarray(0, 3);
+          throw fail('not_found');
+        }
+        return { size, stream: broken() };
+      };
+      await second.delete('part0', { signal: never });
+      const gets = noteGets(third);
+      const { stream, size } = await openContent(pool, { blob, replicas }, { signal: never, range });
+      const { start, end } = range ?? { start: 0, end: bytes.length - 1 };
+      expect(size).toBe(end - start + 1);
+      expect(await readAll(stream)).toEqual(bytes.subarray(start, end + 1));
+      expect(gets).toEqual([`part0:${start + 3}-${end}`]);
+    },
+  );
+
+  it('a damaged one is never read, a missing one last, and no good one at all is said', async () => {
+    const { channels, pool, replicas } = await world(3);
+    const [bad, away, good] = replicas as [Replica, Replica, Replica];
+    const gets = channels.map(noteGets);
+    const states: Replica[] = [{ ...bad, state: 'damaged' }, { ...away, state: 'missing' }, good];
+    expect(await read(pool, states)).toEqual(bytes);
+    expect(gets.map((each) => each.length)).toEqual([0, 0, 1]);
+    await channels[2]?.delete('part0', { signal: never });
+    expect(await read(pool, states)).toEqual(bytes);
+    expect(gets.map((each) => each.length)).toEqual([0, 1, 2]);
+    await expect(read(pool, states.slice(0, 1))).rejects.toMatchObject({
+      code: 'content_damaged',
+      status: 500,
+      retryable: false,
+    });
+    expect(gets[0]).toEqual([]);
+  });
+
   it('no second one is tried for a reader who is gone', async () => {
     const { channels, pool, replicas } = await world(2);
     const gone = new AbortController();

@@ -1,7 +1,7 @@
 import type { ByteRange, ByteSource } from './bytes.ts';
 import type { Channel, GetResult } from './channel.ts';
 import type { ChannelPool } from './channel-pool.ts';
-import { fail, isStowageError, type StowageError } from './errors.ts';
+import { fail, isStowageError } from './errors.ts';
 import type { Replica, Segment, StoredFile } from './metadata.ts';
 import { isPassing } from './retry.ts';
 import { noteTurnover } from './turnover.ts';
@@ -13,15 +13,34 @@ export interface ReadOptions {
 
 /**
  * Opens the bytes of a file, or a range of them (inside the file), from the first replica that answers; those that were missing when they were looked at last come last,
- * damaged ones never. Rejects with the last replica's error before the first byte; a segment that breaks off midway is taken up again where it stopped.
+ * damaged ones never. Rejects with the last replica's error before the first byte. A stream that breaks off midway is taken up where it stopped, from the same replica if
+ * that passes, otherwise from the next.
  */
 export async function openContent(
   pool: ChannelPool,
-  stored: Pick<StoredFile, 'blob' | 'replicas'>,
+  { replicas }: Pick<StoredFile, 'blob' | 'replicas'>,
   options: ReadOptions,
 ): Promise<GetResult> {
-  let lastError: unknown;
-  for (const replica of inOrder(stored.replicas)) {
+  assertReadable(replicas);
+  const left = inOrder(replicas);
+  const first = await openNext(pool, left, options);
+  return left.length === 0 ? first : { size: first.size, stream: continued({ pool, left, first, options }) };
+}
+
+/** Throws `content_damaged` when there are copies, but none that may be read. */
+export function assertReadable(replicas: readonly Replica[]): void {
+  if (replicas.length > 0 && replicas.every(({ state }) => state === 'damaged')) throw fail('content_damaged');
+}
+
+function inOrder(replicas: readonly Replica[]): Replica[] {
+  const inState = (state: Replica['state']) => replicas.filter((replica) => replica.state === state);
+  return [...inState('ok'), ...inState('missing')];
+}
+
+/** Takes replicas off `left` until one opens. */
+async function openNext(pool: ChannelPool, left: Replica[], options: ReadOptions): Promise<GetResult> {
+  let lastError: unknown = fail('channel_unavailable', { message: 'No storage channel holds this file.' });
+  for (let replica = left.shift(); replica !== undefined; replica = left.shift()) {
     try {
       return await openReplica(pool.byId(replica.channelId).channel, replica, options);
     } catch (error) {
@@ -29,21 +48,36 @@ export async function openContent(
       lastError = error;
     }
   }
-  if (lastError === undefined) throw nothingToRead(stored.replicas);
   // The library promises the file, so its loss on the channel is the server's trouble, not a wrong address.
   throw isStowageError(lastError, 'not_found')
     ? fail('channel_unavailable', { message: 'The storage channel has lost this file.', cause: lastError })
     : lastError;
 }
 
-function inOrder(replicas: readonly Replica[]): readonly Replica[] {
-  const inState = (state: Replica['state']) => replicas.filter((replica) => replica.state === state);
-  return [...inState('ok'), ...inState('missing')];
+interface Continued {
+  readonly pool: ChannelPool;
+  readonly left: Replica[];
+  readonly first: GetResult;
+  readonly options: ReadOptions;
 }
 
-function nothingToRead(replicas: readonly Replica[]): StowageError {
-  if (replicas.length > 0) return fail('content_damaged');
-  return fail('channel_unavailable', { message: 'No storage channel holds this file.' });
+async function* continued({ pool, left, first, options: { range, signal } }: Continued): AsyncGenerator<Uint8Array> {
+  const start = range?.start ?? 0;
+  let { stream } = first;
+  let sent = 0;
+  for (;;) {
+    try {
+      for await (const chunk of stream) {
+        sent += chunk.length;
+        yield chunk;
+      }
+      return;
+    } catch (error) {
+      if (signal.aborted || left.length === 0 || sent >= first.size) throw error;
+      const rest = { start: start + sent, end: start + first.size - 1 };
+      stream = (await openNext(pool, left, { signal, range: rest })).stream;
+    }
+  }
 }
 
 interface Piece {

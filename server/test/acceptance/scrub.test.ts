@@ -98,6 +98,7 @@ describe('stowage scrub', () => {
     expect((await get(healthy.src)).hash).toBe(sha256(healthy.bytes));
     const range = await app.fetch(stored.src, { headers: { range: 'bytes=0-9' } });
     expect([range.status, range.headers.get('cache-control')]).toEqual([500, 'no-store']);
+    expect((await app.fetch(stored.src, { method: 'HEAD' })).status).toBe(500);
 
     const metrics = await (await app.fetch('/metrics')).text();
     expect(metrics).toMatch(/^stowage_replicas_broken 1$/m);

@@ -38,6 +38,11 @@ const needs: readonly Need[] = [
   { programs: ['git', 'git-lfs'], packages: ['git', 'git-lfs'], suites: 'Hugging Face repositories read back by git-lfs' },
   { programs: ['chromium'], packages: ['chromium'], suites: 'safety of user bytes in a real browser' },
   { programs: ['ffmpeg'], packages: ['ffmpeg'], suites: 'videos made on the spot' },
+  {
+    programs: ['mkfs.ext4', 'python3'],
+    packages: ['e2fsprogs', 'python3-minimal'],
+    suites: 'full disks, and power cuts of the chaos run',
+  },
   { programs: ['wrk'], packages: ['wrk'], suites: 'the bench' },
 ];
 

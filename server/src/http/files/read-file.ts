@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { fail } from '../../core/errors.ts';
 import { pathFromUrl } from '../../core/file-id.ts';
 import type { StoredFile } from '../../core/metadata.ts';
+import { assertReadable } from '../../core/read-content.ts';
 import { type Asked, cacheControl } from '../cache-control.ts';
 import { contentHeaders } from '../content-headers.ts';
 import type { HttpDeps } from '../deps.ts';
@@ -20,6 +21,8 @@ export async function readFile(request: FastifyRequest, reply: FastifyReply, dep
   const headers = { ...contentHeaders({ ...file, cacheControl: cacheControl(file, asked) }), 'X-Request-Id': request.id };
   reply.hijack();
   try {
+    // Its bytes are never opened, but a GET would fail.
+    if (request.method === 'HEAD') assertReadable(stored.replicas);
     const sent = await sendContent(request.raw, reply.raw, {
       size: file.size,
       headers,
