@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { buffer as readBody } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Stowage, startStowage } from './harness.ts';
 import { exchange, filePart, multipartBody, postMultipart, pseudoRandomBytes, srcOf, upload } from './requests.ts';
@@ -10,6 +13,12 @@ afterAll(() => stowage?.stop());
 
 const get = (src: string, headers: Record<string, string> = {}, method = 'GET') =>
   stowage.fetch(src, { method, headers: { authorization: '', ...headers } });
+/** Without the headers that `fetch` adds. */
+async function plainly(method: string, path: string, headers: Record<string, string>) {
+  const sent = httpRequest(`${stowage.url}${path}`, { method, headers }).end();
+  const [response] = (await once(sent, 'response')) as [IncomingMessage];
+  return { status: response.statusCode, headers: response.headers, text: (await readBody(response)).toString() };
+}
 const bodyOf = async (response: Response) => Buffer.from(await response.arrayBuffer());
 
 describe('ranges (T7)', () => {
@@ -196,13 +205,8 @@ describe('headers', () => {
 describe('addresses', () => {
   it('are found encoded and raw, and with commas for slashes', async () => {
     const src = await srcOf(upload(stowage, '?uploadFolder=多/a&uploadNameType=origin', { name: '图.txt' }));
-    expect(src).toBe('/file/多/a/图.txt');
-    for (const path of [
-      encodeURI(src),
-      '/file/%E5%A4%9A%2Fa%2F%E5%9B%BE.txt',
-      encodeURI('/file/多,a,图.txt'),
-      `${encodeURI(src)}?x=1`,
-    ])
+    expect(src).toBe(encodeURI('/file/多/a/图.txt'));
+    for (const path of [src, '/file/%E5%A4%9A%2Fa%2F%E5%9B%BE.txt', encodeURI('/file/多,a,图.txt'), `${src}?x=1`])
       expect((await get(path)).status, path).toBe(200);
   });
 
@@ -213,6 +217,31 @@ describe('addresses', () => {
       expect(await response.text()).toBe('Error: Image Not Found');
       expect(response.headers.get('content-type')).toMatch(/^text\/plain/);
       expect(response.headers.get('cache-control')).toBe('no-store');
+    }
+  });
+
+  it('tell a person in a browser on a page, and programs as text', async () => {
+    const chrome = 'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8';
+    const asked: [Record<string, string>, boolean][] = [
+      [{ accept: chrome, 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }, true],
+      [{ accept: chrome }, true],
+      [{ accept: chrome, 'sec-fetch-mode': 'no-cors' }, false],
+      [{ accept: 'image/avif,image/webp,image/*,*/*;q=0.8' }, false],
+      [{ accept: '*/*' }, false],
+      [{ accept: 'application/json, text/html' }, false],
+    ];
+    for (const path of ['/file/none.jpg', '/file/%00']) {
+      for (const [headers, page] of asked) {
+        const response = await plainly('GET', path, headers);
+        expect(response.headers['cache-control']).toBe('no-store');
+        expect(response.headers['content-type'], `${path} ${JSON.stringify(headers)}`).toMatch(
+          page ? /^text\/html/ : /^text\/plain/,
+        );
+        expect(response.text.startsWith('Error: ')).toBe(!page);
+        if (page) expect(response.headers['content-security-policy']).toMatch(/^default-src 'none'.*sandbox$/);
+        const head = await plainly('HEAD', path, headers);
+        expect([head.status, head.headers['content-length']]).toEqual([response.status, response.headers['content-length']]);
+      }
     }
   });
 

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { fail, type StowageError } from '../../core/errors.ts';
 import type { HttpDeps } from '../deps.ts';
 import { retryAfterSeconds, toError } from '../to-error.ts';
+import { errorPage, pagePolicy, wantsPage } from './error-page.ts';
 
 interface FileError {
   readonly thrown: unknown;
@@ -10,7 +11,7 @@ interface FileError {
   readonly headers: Readonly<Record<string, number | string | string[] | undefined>>;
 }
 
-/** Upload API 4.8: errors as text. Written to the raw response, because reads leave the framework once they begin. */
+/** Upload API 4.8: errors as text, to people as a page. Written to the raw response, because reads leave the framework once they begin. */
 export function sayFileError(
   response: ServerResponse,
   { thrown, requestId, headers }: FileError,
@@ -19,17 +20,20 @@ export function sayFileError(
   const error = toError(thrown);
   if (error.status >= 500) log.error({ requestId, err: error.cause ?? error, code: error.code }, 'File cannot be read');
   const text = `Error: ${publicMessage(error)}`;
+  const isPage = wantsPage(response.req.headers);
+  const body = isPage ? errorPage(error.status, text) : text;
   const seconds = retryAfterSeconds(error);
   for (const [name, value] of Object.entries(headers)) if (value !== undefined) response.setHeader(name, value as string);
   const own: Record<string, string | number> = {
-    'content-type': 'text/plain;charset=UTF-8',
-    'content-length': Buffer.byteLength(text),
+    'content-type': isPage ? 'text/html; charset=utf-8' : 'text/plain;charset=UTF-8',
+    'content-length': Buffer.byteLength(body),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
+    ...(isPage && { 'content-security-policy': pagePolicy }),
     ...(seconds !== undefined && { 'retry-after': seconds }),
   };
   response.writeHead(error.status, own);
-  response.end(response.req.method === 'HEAD' ? undefined : text);
+  response.end(response.req.method === 'HEAD' ? undefined : body);
 }
 
 /** Anybody may read: what a backend says (its address, its bucket) is for the log. */
