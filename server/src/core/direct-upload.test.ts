@@ -122,6 +122,13 @@ describe('direct upload', () => {
     expect(store.commits).toBe(0);
   });
 
+  it('larger than any file may be is neither issued nor committed', async () => {
+    const size = 2 ** 40 + 1;
+    await expect(start({ size })).rejects.toMatchObject({ code: 'too_large', status: 413 });
+    const ticket = await start();
+    await expect(commit(ticket, { size })).rejects.toMatchObject({ code: 'too_large' });
+  });
+
   it('ids of other kinds of uploads are no direct uploads', async () => {
     const ticket = await start();
     await expect(node.presigned.complete(ticket.plan.filePath, world.caller)).rejects.toMatchObject({ code: 'not_found' });

@@ -26,6 +26,7 @@ const codes = {
   rate_limit_exceeded: [429, true, 'Rate limit exceeded.'],
   client_closed: [499, true, 'The caller hung up.'],
   internal_error: [500, true, 'Something went wrong on our side.'],
+  chunks_missing: [500, true, 'Not all chunks of this upload are there.'],
   not_implemented: [501, false, 'This is not available on this server.'],
   service_unavailable: [503, true, 'The service is not available at the moment.'],
   content_damaged: [500, false, 'The stored bytes of this file are damaged.'],

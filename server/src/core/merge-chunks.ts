@@ -85,7 +85,7 @@ function incomplete(stored: readonly UploadPart[], totalChunks: number): Error {
   const status = JSON.stringify({ completed: stored.length, missing: missing.length });
   const named = `${missing.slice(0, 20).join(', ')}${missing.length > 20 ? ', ...' : ''}`;
   // Upload API 2.4: clients see the count and the status; the indexes tell what to send again.
-  return fail('internal_error', {
+  return fail('chunks_missing', {
     message: `Only ${stored.length}/${totalChunks} chunks completed successfully. Final status: ${status}. Missing chunks: ${named}. The upload is kept: send them and merge again`,
     details: { missing },
   });

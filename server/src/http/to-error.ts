@@ -15,3 +15,8 @@ export function retryAfterSeconds({ retryAfterMs, status }: StowageError): numbe
   if (retryAfterMs !== undefined) return Math.max(1, Math.ceil(retryAfterMs / 1000));
   return status === 503 ? 1 : undefined;
 }
+
+/** Whether the owner has to know: some statuses above 500 are only what an API says to callers who ask for what is not there. */
+export function isFault({ code, status }: StowageError): boolean {
+  return status >= 500 && code !== 'chunks_missing' && code !== 'not_implemented';
+}

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -181,6 +181,14 @@ describe('Telegram', () => {
     const answer = await user.call('/metrics');
     expect(answer.text).toMatch(/channel="second",operation="put"/);
   });
+});
+
+it('Cloudflare Images says that a file which is no picture is at fault', async () => {
+  const path = join(folder, 'no-picture.txt');
+  await writeFile(path, 'text');
+  const form = ['-F', `file=@${path};type=text/plain`];
+  const { status, text } = await user.call('/upload?uploadChannel=cloudflare_images&autoRetry=false', ...form);
+  expect([status, text]).toEqual([415, expect.stringMatching(/^Error: Cloudflare Images upload failed - \S/)]);
 });
 
 describe('no secret shows', () => {

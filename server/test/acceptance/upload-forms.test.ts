@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { initUpload, mergeUpload, putChunk } from './chunked-client.ts';
 import { curl, type Stowage, startStowage } from './harness.ts';
 import {
   eventually,
@@ -13,9 +14,10 @@ import {
   upload,
 } from './requests.ts';
 
+const code = 'the-upload-code-of-the-house';
 let stowage: Stowage;
 beforeAll(async () => {
-  stowage = await startStowage({ env: { STOWAGE_LIMITS_MAX_UPLOAD_BYTES: '100000' } });
+  stowage = await startStowage({ env: { STOWAGE_LIMITS_MAX_UPLOAD_BYTES: '100000', STOWAGE_AUTH_CODE: code } });
 });
 afterAll(() => stowage?.stop());
 
@@ -137,6 +139,48 @@ describe('a slip of the pen', () => {
     ['?uploadNameType=&uploadFolder=&channelName=&returnFormat=default', null],
     ['?authCode=x&uploadChannel=local&uploadNameType=short&returnFormat=full&serverCompress=false&autoRetry=true', null],
   ])('%s is stored all the same, and told', async (query, notice) => expect(await noticeOf(query)).toEqual([200, notice]));
+});
+
+describe('a chunked upload begun', () => {
+  const withCode = { authorization: '', authCode: code };
+
+  it('with the upload code may be continued with a token, and the other way round not', async () => {
+    const upload = await initUpload(stowage, 2, { headers: withCode });
+    expect((await putChunk(stowage, { ...upload, headers: {} }, 0, Buffer.from('one '))).status).toBe(200);
+    expect((await putChunk(stowage, upload, 1, Buffer.from('two'))).status).toBe(200);
+    expect(await read(await srcOf(mergeUpload(stowage, { ...upload, headers: {} })))).toBe('one two');
+
+    const ofToken = await initUpload(stowage, 1);
+    const answer = await putChunk(stowage, { ...ofToken, headers: withCode }, 0, Buffer.from('x'));
+    expect(await said(answer)).toEqual([400, 'Error: Invalid or expired upload session']);
+  });
+
+  it('and merged too early is no alarm in the log', async () => {
+    const answer = await mergeUpload(stowage, await initUpload(stowage, 2));
+    expect(await said(answer)).toEqual([
+      500,
+      expect.stringMatching(/^Error: Failed to merge chunks - Only 0\/2 chunks completed/),
+    ]);
+    const folder = await stowage.fetch('/api/manage/delete/x?folder=true', { method: 'DELETE' });
+    expect(folder.status).toBe(501);
+    const errors = stowage.log.filter((line) => line.startsWith('{') && JSON.parse(line).level >= 50);
+    expect(errors).toEqual([]);
+  });
+});
+
+describe('refusals in the words of the API', () => {
+  it.each([
+    ['POST', '/api/channels', 'Method Not Allowed'],
+    ['PATCH', '/api/manage/apiTokens', 'Method not allowed'],
+    ['GET', '/api/manage/delete/batch', '{"success":false,"error":"Method not allowed"}'],
+  ])('%s %s', async (method, path, text) => expect(await said(await stowage.fetch(path, { method }))).toEqual([405, text]));
+
+  it('a wrong code leaves a trace in the log, which some tools do not show', async () => {
+    const wrong = { authorization: '', authCode: 'wrong' };
+    expect((await upload(stowage, '')).status).toBe(200);
+    expect((await stowage.fetch('/upload', { method: 'POST', headers: wrong })).status).toBe(401);
+    await eventually(() => expect(stowage.log.filter((line) => line.includes('"Upload refused"'))).not.toEqual([]));
+  });
 });
 
 describe('names', () => {

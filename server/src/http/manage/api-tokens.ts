@@ -20,13 +20,13 @@ export async function listApiTokens(request: FastifyRequest, reply: FastifyReply
 export async function createApiToken(request: FastifyRequest, reply: FastifyReply, deps: HttpDeps): Promise<FastifyReply> {
   const caller = await authenticateToken(request.raw, 'manage', deps);
   const body = await readJsonObject(request.raw);
-  // Upload API 4.6: the texts are part of the wire.
-  if (typeof body.name !== 'string' || body.name === '' || !Array.isArray(body.permissions))
-    return reply.code(400).send({ error: '缺少必要参数' });
+  const { name, permissions } = body;
+  if (!isText(name) || !Array.isArray(permissions))
+    return sayMissing(reply, { name: isText(name), permissions: Array.isArray(permissions) });
   const { token, record } = await deps.access.createToken({
-    name: body.name,
+    name,
     owner: typeof body.owner === 'string' ? body.owner : '',
-    permissions: grantable(body.permissions, caller),
+    permissions: grantable(permissions, caller),
     expiresAt: grantableExpiry(body.expiresAt, caller),
     autoDelete: body.autoDelete === true,
     prefix: readPrefix(body.prefix),
@@ -37,13 +37,14 @@ export async function createApiToken(request: FastifyRequest, reply: FastifyRepl
 export async function updateApiToken(request: FastifyRequest, reply: FastifyReply, deps: HttpDeps): Promise<FastifyReply> {
   const caller = await authenticateToken(request.raw, 'manage', deps);
   const body = await readJsonObject(request.raw);
-  if (typeof body.tokenId !== 'string' || !Array.isArray(body.permissions))
-    return reply.code(400).send({ error: '缺少必要参数' });
-  const known = await deps.metadata.tokens.get(body.tokenId);
+  const { tokenId, permissions } = body;
+  if (!isText(tokenId) || !Array.isArray(permissions))
+    return sayMissing(reply, { tokenId: isText(tokenId), permissions: Array.isArray(permissions) });
+  const known = await deps.metadata.tokens.get(tokenId);
   if (known === undefined) return reply.send({ error: 'Token 不存在' });
   grantable(known.permissions, caller);
   const updated = await deps.metadata.tokens.update(known.id, {
-    permissions: grantable(body.permissions, caller),
+    permissions: grantable(permissions, caller),
     // Upload API 4.6: an absent expiry clears it.
     expiresAt: grantableExpiry(body.expiresAt, caller),
     autoDelete: typeof body.autoDelete === 'boolean' ? body.autoDelete : known.autoDelete,
@@ -55,12 +56,22 @@ export async function updateApiToken(request: FastifyRequest, reply: FastifyRepl
 export async function deleteApiToken(request: FastifyRequest, reply: FastifyReply, deps: HttpDeps): Promise<FastifyReply> {
   const caller = await authenticateToken(request.raw, 'manage', deps);
   const { id } = queryOf(request.url);
-  if (!id) return reply.code(400).send({ error: '缺少Token ID' });
+  if (!id) return reply.code(400).send({ error: '缺少Token ID', message: 'Missing: id' });
   const known = await deps.metadata.tokens.get(id);
   if (known === undefined) return reply.send({ error: 'Token 不存在' });
   grantable(known.permissions, caller);
   await deps.metadata.tokens.remove(id);
   return reply.send({ success: true, message: 'Token 已删除' });
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value !== '';
+}
+
+/** Upload API 4.6: the sentence is part of the wire; ours says beside it which of the fields are missing. */
+function sayMissing(reply: FastifyReply, given: Readonly<Record<string, boolean>>): FastifyReply {
+  const missing = Object.keys(given).filter((name) => !given[name]);
+  return reply.code(400).send({ error: '缺少必要参数', message: `Missing: ${missing.join(', ')}` });
 }
 
 function present(record: TokenRecord, token?: string) {

@@ -2,10 +2,10 @@ import type { FastifyPluginAsync } from 'fastify';
 import { addCors } from '../cors.ts';
 import type { HttpDeps } from '../deps.ts';
 import { type Handler, routePath } from '../routes.ts';
-import { retryAfterSeconds, toError } from '../to-error.ts';
 import { createApiToken, deleteApiToken, listApiTokens, updateApiToken } from './api-tokens.ts';
 import { deleteBatch } from './delete-batch.ts';
 import { deleteFile } from './delete-file.ts';
+import { manageErrorHandler } from './errors.ts';
 import { testChannel } from './test-channel.ts';
 
 /** Management routes of the Upload API, and ours beside them. */
@@ -17,21 +17,7 @@ export function manageApi(deps: HttpDeps): FastifyPluginAsync {
       headers: 'Content-Type, Authorization',
     });
     app.addHook('onRequest', async (_request, reply) => void reply.header('cache-control', 'private, no-store, max-age=0'));
-    app.setErrorHandler((thrown, request, reply) => {
-      const error = toError(thrown);
-      const seconds = retryAfterSeconds(error);
-      if (seconds !== undefined) reply.header('retry-after', seconds);
-      if (error.status >= 500) deps.log.error({ requestId: request.id, err: thrown }, 'Management request failed');
-      // Upload API 4.2: one sentence as text, whatever is missing.
-      if (error.status === 401 || error.status === 403)
-        return reply
-          .code(error.status)
-          .type('text/plain;charset=UTF-8')
-          .send(error.status === 401 ? 'You need to login' : error.message);
-      return reply
-        .code(error.status)
-        .send({ success: false, error: error.message, ...(error.details && { details: error.details }) });
-    });
+    app.setErrorHandler(manageErrorHandler(deps));
 
     routePath(app, '/api/manage/apiTokens', {
       GET: (request, reply) => listApiTokens(request, reply, deps),

@@ -1,8 +1,13 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type Attempt, ChannelsFailed } from '../../core/intake.ts';
 import type { HttpDeps } from '../deps.ts';
-import { retryAfterSeconds, toError } from '../to-error.ts';
+import { isFault, retryAfterSeconds, toError } from '../to-error.ts';
 import { channelFailure, channelTexts } from './channel-texts.ts';
+
+const refusals = {
+  unauthorized: 'no upload code or token, or an unknown or expired one',
+  insufficient_scope: 'the token lacks the permission "upload"',
+} as const;
 
 /** The Upload API says errors as text that begins with `Error: `; 401 is one word. */
 export function uploadErrorHandler({ log }: Pick<HttpDeps, 'log'>) {
@@ -10,8 +15,14 @@ export function uploadErrorHandler({ log }: Pick<HttpDeps, 'log'>) {
     const error = toError(thrown);
     const seconds = retryAfterSeconds(error);
     if (seconds !== undefined) reply.header('retry-after', seconds);
-    if (error.status >= 500) log.error({ requestId: request.id, err: error.cause ?? error, code: error.code }, 'Upload failed');
-    if (error.code === 'unauthorized' || error.code === 'insufficient_scope') return refuse(reply);
+    if (isFault(error)) log.error({ requestId: request.id, err: error.cause ?? error, code: error.code }, 'Upload failed');
+    if (error.code === 'unauthorized' || error.code === 'insufficient_scope') {
+      // Some tools show no answer but the link in it: then this is the only trace.
+      log.warn({ requestId: request.id, reason: refusals[error.code] }, 'Upload refused');
+      return refuse(reply);
+    }
+    if (error.code === 'method_not_allowed' && request.routeOptions.url === '/api/channels')
+      return sayText(reply, error.status, 'Method Not Allowed');
     if (error instanceof ChannelsFailed) return sayChannels(reply, error.attempts);
     return sayText(reply, error.status, `Error: ${error.message}`);
   };

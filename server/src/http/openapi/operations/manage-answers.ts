@@ -14,10 +14,9 @@ export function manageAnswers(success: Answers, failures: readonly Failure[] = [
   return joined(success, manageFailures([...always, ...failures]));
 }
 
-/** A 400 of its own shape. */
-export function missing(name: string, message: string): Answers {
-  const content = {
-    'application/json': { schema: manageError, examples: { [name]: { summary: message, value: { error: message } } } },
-  };
+/** A 400 of its own shape, which names the fields. */
+export function missing(name: string, error: string, fields: string): Answers {
+  const value = { error, message: `Missing: ${fields}` };
+  const content = { 'application/json': { schema: manageError, examples: { [name]: { summary: value.message, value } } } };
   return { 400: { description: 'The request is not valid.', content } };
 }

@@ -80,7 +80,7 @@ export const tokenOperations: readonly Operation[] = [
         },
         body,
       ),
-      missing('missing', '缺少必要参数'),
+      missing('missing', '缺少必要参数', 'name, permissions'),
     ),
   },
   {
@@ -117,7 +117,7 @@ export const tokenOperations: readonly Operation[] = [
         },
         body,
       ),
-      missing('missing', '缺少必要参数'),
+      missing('missing', '缺少必要参数', 'tokenId, permissions'),
     ),
   },
   {
@@ -139,7 +139,7 @@ export const tokenOperations: readonly Operation[] = [
           },
         },
       }),
-      missing('missing', '缺少Token ID'),
+      missing('missing', '缺少Token ID', 'id'),
     ),
   },
 ];

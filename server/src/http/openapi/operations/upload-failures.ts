@@ -60,8 +60,7 @@ export const chunkedFailures: readonly Failure[] = [
   { code: 'bad_request', as: 'channel', message: 'The huggingface channel does not support chunked uploads' },
   { code: 'gone', message: 'Upload session expired' },
   {
-    code: 'internal_error',
-    as: 'merge',
+    code: 'chunks_missing',
     message:
       'Failed to merge chunks - Only 4/5 chunks completed successfully. Final status: {"completed":4,"missing":1}. Missing chunks: 2. The upload is kept: send them and merge again',
   },

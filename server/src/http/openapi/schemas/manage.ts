@@ -118,6 +118,7 @@ export const manageError = named(
   z.strictObject({
     success: z.literal(false).optional(),
     error: z.string(),
+    message: z.string().optional(),
     details: z.record(z.string(), z.unknown()).optional(),
   }),
 );
