@@ -23,7 +23,7 @@ import { KeptChunks } from './core/kept-chunks.ts';
 import { createMaintenance, storageJobs } from './core/maintenance.ts';
 import type { MetadataStore } from './core/metadata.ts';
 import { createOpenUploads } from './core/open-uploads.ts';
-import { createPresignedUploads } from './core/presigned-upload.ts';
+import { createPresignedUploads, uploadGraceMs } from './core/presigned-upload.ts';
 import { createSafeFetch } from './core/safe-fetch/safe-fetch.ts';
 import { createScrubber } from './core/scrub/scrubber.ts';
 import { createSharedClock } from './core/shared-clock.ts';
@@ -93,6 +93,8 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
   const pool = createChannelPool({
     channels: await buildChannels({ config, metadata, metrics, log, now }),
     usage: metadata.files.usage,
+    // An address that has expired keeps no room, though its upload may live on.
+    reserved: (id) => metadata.uploads.reservedBytes(id, now() + uploadGraceMs),
     fallbackOrder: config.routing.fallbackOrder ?? defaultFallbackOrder,
     loadBalance: config.routing.loadBalance,
     routes: { image, video, document },

@@ -18,7 +18,7 @@ import type { MetadataStore, StoredFile } from '../src/core/metadata.ts';
 import { createOpenUploads } from '../src/core/open-uploads.ts';
 import { readAll } from '../src/core/peek.ts';
 import type { PresignRequest, ReceiveRequest } from '../src/core/presigned-types.ts';
-import { createPresignedUploads, type PresignedUploads } from '../src/core/presigned-upload.ts';
+import { createPresignedUploads, type PresignedUploads, uploadGraceMs } from '../src/core/presigned-upload.ts';
 import { createProber } from '../src/images/prober.ts';
 import { openMetadata } from '../src/metadata/index.ts';
 
@@ -125,6 +125,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       const pool = createChannelPool({
         channels: own,
         usage: store.files.usage,
+        reserved: (id) => store.uploads.reservedBytes(id, now() + uploadGraceMs),
         fallbackOrder: own.map(({ name }) => name),
         loadBalance: false,
         routes: {},

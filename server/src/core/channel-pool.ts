@@ -45,13 +45,17 @@ export interface ChannelPool {
   available(): Promise<readonly ConfiguredChannel[]>;
   /** In the order to try them; never empty. Rejects with `bad_request` for an exact choice of what there is not. */
   candidates(choice: Choice): Promise<readonly Candidate[]>;
-  /** The channel for a Media API category, and those that follow when it cannot take a file. */
-  forCategory(category: string): Promise<readonly ConfiguredChannel[]>;
+  /** The channel for a Media API category, and those that follow when it cannot take a file. All have room for so many bytes (default: for any). */
+  forCategory(category: string, bytes?: number): Promise<readonly ConfiguredChannel[]>;
+  /** Fails with `storage_quota_exceeded` unless the channel has room for so many more bytes. */
+  requireRoom(id: string, bytes: number): Promise<void>;
 }
 
 export interface ChannelPoolOptions {
   readonly channels: readonly ConfiguredChannel[];
   readonly usage: FileStore['usage'];
+  /** Bytes that unfinished uploads keep room for; default none. */
+  readonly reserved?: (channelId: string) => Promise<number>;
   /** Name or group of the channel for callers that name none; otherwise Telegram, otherwise the first enabled one. */
   readonly defaultChannel?: string;
   /** Groups or names, in the order to fall back. */
@@ -74,23 +78,27 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
   // Upload API: cfr2 means the local disk while no R2 channel is configured.
   const groupOf = (group: string): string => (group === 'cfr2' && !hasR2 ? 'local' : group);
 
-  const hasRoom = async ({ id, quota }: ConfiguredChannel): Promise<boolean> => {
-    if (quota === undefined) return true;
-    const { bytes } = await options.usage(id);
-    return bytes < (quota.limitBytes * quota.thresholdPercent) / 100;
+  const usedBytes = async (id: string): Promise<number> => {
+    const [{ bytes }, reserved] = await Promise.all([options.usage(id), options.reserved?.(id) ?? 0]);
+    return bytes + reserved;
   };
-  const available = async (): Promise<readonly ConfiguredChannel[]> => {
+  const hasRoom = async ({ id, quota }: ConfiguredChannel, more: number): Promise<boolean> => {
+    if (quota === undefined) return true;
+    const [bytes, limit] = [await usedBytes(id), (quota.limitBytes * quota.thresholdPercent) / 100];
+    return bytes < limit && bytes + more <= limit;
+  };
+  const available = async (more = 0): Promise<readonly ConfiguredChannel[]> => {
     const enabled = channels.filter((channel) => channel.enabled);
     if (enabled.every((channel) => channel.quota === undefined)) return enabled;
-    const room = await Promise.all(enabled.map(hasRoom));
+    const room = await Promise.all(enabled.map((channel) => hasRoom(channel, more)));
     return enabled.filter((_, at) => room[at]);
   };
   /** Why no channel is available. */
   const nowhere = async (): Promise<StowageError> => {
     const full = channels.filter((channel) => channel.enabled);
     if (full.length === 0) return fail('service_unavailable', { message: 'No storage channel is available.' });
-    const usages = await Promise.all(full.map(({ id }) => options.usage(id)));
-    const used = usages.reduce((sum, { bytes }) => sum + bytes, 0);
+    const usages = await Promise.all(full.map(({ id }) => usedBytes(id)));
+    const used = usages.reduce((sum, bytes) => sum + bytes, 0);
     const limit = full.reduce((sum, { quota }) => sum + (quota?.limitBytes ?? 0), 0);
     return fail('storage_quota_exceeded', { details: { used, limit } });
   };
@@ -143,7 +151,11 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
       return found;
     },
     all: () => channels,
-    available,
+    available: () => available(),
+    async requireRoom(id, bytes) {
+      const channel = channels.find((known) => known.id === id);
+      if (bytes > 0 && channel !== undefined && !(await hasRoom(channel, bytes))) throw await nowhere();
+    },
     async candidates(choice) {
       const usable = await available();
       const chosen = first(usable, choice);
@@ -153,8 +165,8 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
         .map((wanted) => ({ group: wanted, channel: byNameOrGroup(usable, wanted) }));
       return unique([chosen, ...others]);
     },
-    async forCategory(category) {
-      const usable = await available();
+    async forCategory(category, bytes) {
+      const usable = await available(bytes);
       const wanted = own(options.routes, category) ?? options.defaultChannel;
       const chosen = byNameOrGroup(usable, wanted) ?? usable[0];
       if (chosen === undefined) throw await nowhere();

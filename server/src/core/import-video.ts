@@ -57,7 +57,7 @@ export function createVideoImports(options: ImportOptions): VideoImports {
     if (details.received !== null) return;
     const stored = await fetchVideo(details, options, signal);
     const received = asReceived(stored);
-    const patch = { storageId: received.storageId, details: toJson({ ...details, received }) };
+    const patch = { storageId: received.storageId, expectedBytes: received.size, details: toJson({ ...details, received }) };
     const next = { attempt: held.attempt + 1, runAt: now() + leaseMs, clears: stored.pendingCleanup };
     try {
       if (!(await advance(held, { patch, ...next }, metadata))) throw fail('conflict');
@@ -196,6 +196,7 @@ async function newImport({ request, caller, options }: NewImport): Promise<{ upl
     channelId,
     details,
     read: presignedDetails,
+    category: details.category,
     createdAt: at,
     expiresAt: at + dayMs,
   });

@@ -163,10 +163,16 @@ export interface Upload {
   readonly result: Json;
   readonly createdAt: number;
   readonly expiresAt: number;
+  /** What it will be, for kinds that know. */
+  readonly category: Category | null;
+  /** Bytes that it will bring in one piece, as far as known; 0 otherwise. */
+  readonly expectedBytes: number;
 }
 
 /** What may change in an upload. Absent keeps the value. */
-export type UploadPatch = Partial<Pick<Upload, 'state' | 'channelId' | 'details' | 'storageId' | 'result' | 'expiresAt'>>;
+export type UploadPatch = Partial<
+  Pick<Upload, 'state' | 'channelId' | 'details' | 'storageId' | 'result' | 'expiresAt' | 'expectedBytes'>
+>;
 
 /** One part of a chunked upload. */
 export interface UploadPart {
@@ -211,6 +217,7 @@ export interface UploadStore {
     readonly kinds: readonly UploadKind[];
     readonly states: readonly Upload['state'][];
     readonly owner?: string;
+    readonly category?: Category;
     readonly limit: number;
     readonly offset: number;
   }): Promise<{ readonly items: readonly Upload[]; readonly total: number }>;
@@ -240,6 +247,11 @@ export interface UploadStore {
   remove(id: string, version: number, jobs: readonly NewJob[]): Promise<boolean>;
   /** Uploads of any state with `expiresAt` before `now`, oldest first. */
   expired(now: number, limit: number): Promise<readonly Upload[]>;
+  /**
+   * Bytes that open uploads have brought, or will bring, to a channel without being files yet. Those of which nothing has come count only while they expire after
+   * `expiringAfter`.
+   */
+  reservedBytes(channelId: string, expiringAfter: number): Promise<number>;
   /** Open uploads of an owner, of all kinds. */
   countOpen(owner: string): Promise<number>;
 }

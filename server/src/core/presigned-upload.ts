@@ -26,7 +26,7 @@ import { storageKey } from './storage-key.ts';
 import { uuidv7 } from './uuid.ts';
 
 /** Uploads live on after their URL so that a slow transfer can finish and a late `complete` is not punished. */
-const graceMs = dayMs;
+export const uploadGraceMs = dayMs;
 
 type Ready = Media & { readonly state: 'ready' };
 
@@ -37,7 +37,12 @@ export interface PresignedUploads {
   /** Idempotent; two at once get the same answer. */
   complete(id: string, caller: Caller): Promise<Ready>;
   find(id: string): Promise<Media | undefined>;
-  listPending(query: { readonly state: 'uploading' | 'failed'; readonly limit: number; readonly offset: number }): Promise<{
+  listPending(query: {
+    readonly state: 'uploading' | 'failed';
+    readonly category?: 'image' | 'video' | 'document';
+    readonly limit: number;
+    readonly offset: number;
+  }): Promise<{
     readonly items: readonly Media[];
     readonly total: number;
   }>;
@@ -84,9 +89,13 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
       await requireOwner(upload);
       const details = presignedDetails(upload);
       checkAbsent(request, details);
+      // What was kept for it is its own; a failed one keeps nothing any more.
+      const kept = upload.state === 'open' ? upload.expectedBytes : 0;
+      await pool.requireRoom(upload.channelId, received.size - kept);
       const patch = {
         state: 'open',
         storageId: received.storageId,
+        expectedBytes: received.size,
         details: toJson({ ...details, received, error: null, refused: null }),
       } as const;
       const replaced = removalOf(details.received, now());
@@ -107,7 +116,7 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
       const id = uuidv7(now());
       const { channel, target, key } = await chooseTarget({
         request,
-        channels: await pool.forCategory(request.category),
+        channels: await pool.forCategory(request.category, request.size ?? 0),
         options,
       });
       const details: PresignedDetails = {
@@ -122,8 +131,10 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
         channelId: channel.id,
         details,
         read: presignedDetails,
+        category: details.category,
+        expectedBytes: details.declaredSize ?? 0,
         createdAt: now(),
-        expiresAt: details.urlExpiresAt + graceMs,
+        expiresAt: details.urlExpiresAt + uploadGraceMs,
       });
       await openUploads.begin(upload, request.ip);
       return { upload, details, channel, target };
@@ -170,9 +181,12 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
       return upload === undefined ? undefined : pendingMedia(upload, log);
     },
 
-    async listPending({ state, limit, offset }) {
+    async listPending({ state, category, limit, offset }) {
       const states = [state === 'failed' ? 'failed' : 'open'] as const;
-      const { items, total } = await uploads.list({ kinds: ['presigned', 'import'], states, limit, offset });
+      const { items, total } = await uploads.list({
+        ...{ kinds: ['presigned', 'import'], states, limit, offset },
+        ...(category !== undefined && { category }),
+      });
       return { items: items.map((upload) => pendingMedia(upload, log)).filter((media) => media !== undefined), total };
     },
 

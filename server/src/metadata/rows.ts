@@ -99,6 +99,8 @@ export function toUpload(row: UploadRow): Upload {
     result: fromJson(row.result),
     createdAt: row.created_at,
     expiresAt: row.expires_at,
+    category: row.category,
+    expectedBytes: row.expected_bytes,
   };
 }
 
@@ -115,6 +117,8 @@ export function uploadRow(upload: Upload, network: string | null = null): Upload
     result: toJson(upload.result),
     created_at: upload.createdAt,
     expires_at: upload.expiresAt,
+    category: upload.category,
+    expected_bytes: upload.expectedBytes,
     network,
     received_bytes: 0,
   };

@@ -96,6 +96,8 @@ export interface UploadRow {
   created_at: number;
   expires_at: number;
   /** Where it was begun, for owners who are many people. */
+  category: Category | null;
+  expected_bytes: number;
   network: string | null;
   /** Sum of the stored parts. */
   received_bytes: number;

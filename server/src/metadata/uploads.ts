@@ -23,6 +23,8 @@ export function uploadStore(context: Context, jobs: JobQueries): UploadStore {
       result: row.result,
       created_at: row.created_at,
       expires_at: row.expires_at,
+      category: row.category,
+      expected_bytes: row.expected_bytes,
       network: row.network,
       received_bytes: row.received_bytes,
     }),
@@ -55,9 +57,21 @@ export function uploadStore(context: Context, jobs: JobQueries): UploadStore {
     return ((yield* first(countOfNetwork({ owner, network: network.name })))?.count ?? 0) >= network.max;
   }
 
-  const matching = ({ kinds, states, owner }: Pick<Parameters<UploadStore['list']>[0], 'kinds' | 'states' | 'owner'>) => {
+  const reserved = statement((of: { channelId: string; expiringAfter: number }) =>
+    db
+      .selectFrom('uploads')
+      .select((row) => [row.fn.sum<number>('expected_bytes').as('expected'), row.fn.sum<number>('received_bytes').as('received')])
+      .where('channel_id', '=', of.channelId)
+      .where('state', '=', 'open')
+      .where((row) =>
+        row.or([row('storage_id', 'is not', null), row('received_bytes', '>', 0), row('expires_at', '>', of.expiringAfter)]),
+      ),
+  );
+
+  const matching = ({ kinds, states, owner, category }: Omit<Parameters<UploadStore['list']>[0], 'limit' | 'offset'>) => {
     const query = db.selectFrom('uploads').where(isIn('kind', kinds)).where(isIn('state', states));
-    return owner === undefined ? query : query.where('owner', '=', owner);
+    const owned = owner === undefined ? query : query.where('owner', '=', owner);
+    return category === undefined ? owned : owned.where('category', '=', category);
   };
 
   return {
@@ -108,6 +122,12 @@ export function uploadStore(context: Context, jobs: JobQueries): UploadStore {
       return row?.count ?? 0;
     },
 
+    async reservedBytes(channelId, expiringAfter) {
+      const [row] = await engine.read(reserved({ channelId, expiringAfter }));
+      // The sum of no rows is null, that of many a text on PostgreSQL.
+      return Number(row?.expected ?? 0) + Number(row?.received ?? 0);
+    },
+
     ...partStore(context, jobs),
   };
 }
@@ -120,5 +140,6 @@ function patchRow(patch: UploadPatch): Partial<UploadRow> {
     ...(patch.storageId !== undefined && { storage_id: patch.storageId }),
     ...(patch.result !== undefined && { result: toJson(patch.result) }),
     ...(patch.expiresAt !== undefined && { expires_at: patch.expiresAt }),
+    ...(patch.expectedBytes !== undefined && { expected_bytes: patch.expectedBytes }),
   };
 }

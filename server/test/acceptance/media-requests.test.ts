@@ -177,3 +177,24 @@ describe('who asks', () => {
     expect([status, body.error.message]).toEqual([413, 'The JSON body is larger than 256 KiB.']);
   });
 });
+
+it.each(['uploading', 'failed'])('lists of what is %s have kinds, too', async (status) => {
+  const made = [
+    jpeg,
+    { filename: 'a.mp4', content_type: 'video/mp4', size: 9 },
+    { filename: 'a.pdf', content_type: 'application/pdf', size: 9 },
+  ];
+  const ids: string[] = [];
+  for (const fields of made) {
+    const { media_id: id, upload_url: url } = (await client.presign(fields)).body.data;
+    ids.push(id);
+    if (status === 'failed') await client.put(url, Buffer.from('no media'));
+    if (status === 'failed') expect((await client.complete(id)).status).toBe(422);
+  }
+  for (const [at, type] of ['image', 'video', 'document'].entries()) {
+    const { media, total } = (await client.call('GET', `/media?status=${status}&type=${type}`)).body.data;
+    expect(media[0].id).toBe(ids[at]);
+    expect(media.every((item: Body) => item.type === type && item.status === status)).toBe(true);
+    expect(total).toBe(media.length);
+  }
+});

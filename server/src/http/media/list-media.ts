@@ -44,7 +44,7 @@ type Query = z.infer<typeof listQuerySchema>;
 
 function find({ type, status, limit, offset }: Query, { files, presigned }: HttpDeps) {
   if (status === 'ready') return files.list({ limit, offset, ...(type && { category: type }) });
-  return presigned.listPending({ state: status, limit, offset });
+  return presigned.listPending({ state: status, limit, offset, ...(type && { category: type }) });
 }
 
 function readQuery(request: FastifyRequest): Query {

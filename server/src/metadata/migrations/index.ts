@@ -5,6 +5,7 @@ import { spentPaths } from './0002-spent-paths.ts';
 import { scrubAndLeases } from './0003-scrub-and-leases.ts';
 import { uploadLimits } from './0004-upload-limits.ts';
 import { jobLeases } from './0005-job-leases.ts';
+import { uploadKinds } from './0006-upload-kinds.ts';
 
 /** One step in the life of the schema. Never changed once released: what is wrong in it is put right by a later one. */
 export interface Migration {
@@ -13,4 +14,4 @@ export interface Migration {
 }
 
 /** In the order in which they run. */
-export const migrations: readonly Migration[] = [createTables, spentPaths, scrubAndLeases, uploadLimits, jobLeases];
+export const migrations: readonly Migration[] = [createTables, spentPaths, scrubAndLeases, uploadLimits, jobLeases, uploadKinds];

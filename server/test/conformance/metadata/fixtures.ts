@@ -56,6 +56,8 @@ export function newUpload(changes: Partial<Upload> = {}): Upload {
     channelId: 'channel-a',
     details: { step: 1 },
     storageId: null,
+    category: null,
+    expectedBytes: 0,
     result: null,
     createdAt: now,
     expiresAt: now + 3_600_000,

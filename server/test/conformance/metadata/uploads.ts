@@ -29,6 +29,7 @@ export function uploadTests(nodes: () => Nodes): void {
       { storageId: null },
       { result: { ok: true } },
       { expiresAt: 5 },
+      { expectedBytes: 2 ** 40 },
       { state: 'aborted', result: null, expiresAt: 2 ** 53 - 1 },
       {},
     ];
@@ -39,6 +40,33 @@ export function uploadTests(nodes: () => Nodes): void {
       expect(updated).toEqual(expected);
       expect(await uploads.get(expected.id)).toEqual(expected);
     }
+  });
+
+  it('lists by category', async () => {
+    const { uploads } = nodes().store;
+    const owner = newId();
+    const [image] = [await add({ owner, category: 'image' }), await add({ owner, category: 'video' }), await add({ owner })];
+    const query = { kinds: [image.kind], states: ['open'], owner, limit: 10, offset: 0 } as const;
+    expect(await uploads.list({ ...query, category: 'image' })).toEqual({ items: [image], total: 1 });
+    expect(await uploads.list({ ...query, category: 'document' })).toEqual({ items: [], total: 0 });
+    expect((await uploads.list(query)).total).toBe(3);
+  });
+
+  it('sums what open uploads of a channel have brought or will bring', async () => {
+    const { uploads } = nodes().store;
+    const channelId = newId();
+    expect(await uploads.reservedBytes(channelId, 0)).toBe(0);
+    await add({ channelId, expectedBytes: 5 * 2 ** 40, expiresAt: 100 });
+    const stale = await add({ channelId, expectedBytes: 10, expiresAt: 50 });
+    await add({ channelId, expectedBytes: 100, state: 'failed' });
+    await add({ channelId: newId(), expectedBytes: 1000 });
+    expect(await uploads.reservedBytes(channelId, 49)).toBe(5 * 2 ** 40 + 10);
+    expect(await uploads.reservedBytes(channelId, 50)).toBe(5 * 2 ** 40);
+    await uploads.update(stale.id, 1, { storageId: newId() });
+    expect(await uploads.reservedBytes(channelId, 50)).toBe(5 * 2 ** 40 + 10);
+    const chunked = await add({ channelId, kind: 'chunked', expiresAt: 50 });
+    await uploads.putPart(storedPart(chunked, 0, { size: 7 }), 50);
+    expect(await uploads.reservedBytes(channelId, 50)).toBe(5 * 2 ** 40 + 17);
   });
 
   it('takes an undefined value for an absent one', async () => {

@@ -36,7 +36,7 @@ const idempotencyHeader = z.object({
 });
 
 const listQuery = listQuerySchema.extend({
-  type: listQuerySchema.shape.type.meta({ description: 'Only this kind; counts for finished media.' }),
+  type: listQuerySchema.shape.type.meta({ description: 'Only this kind.' }),
   status: listQuerySchema.shape.status.meta({ description: 'Unfinished and failed uploads are listed only when asked for.' }),
   limit: listQuerySchema.shape.limit.meta({ description: 'Items of a page.' }),
   offset: listQuerySchema.shape.offset.meta({ description: 'Items to skip.' }),
