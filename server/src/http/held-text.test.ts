@@ -44,8 +44,8 @@ it('lets one alone have what a form can bring, shares it among many, and gives i
 
   const others = [];
   for (let times = 0; times < 15; times++) others.push(await ask());
-  expect(others.map(({ held }) => addingFails(held, MiB / 2))).toEqual(others.map(() => false));
-  // 16 share 16 MiB.
+  expect(others.map(({ held }) => addingFails(held, MiB / 4))).toEqual(others.map(() => false));
+  // 16 share 8 MiB.
   expect(others.map(({ held }) => addingFails(held, MiB))).toEqual(others.map(() => true));
   expect(addingFails(first.held, 1)).toBe(true);
   // What all requests may have takes part in nothing.

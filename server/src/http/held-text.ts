@@ -13,7 +13,7 @@ const kiB = 1024;
 /** Holds what requests really send, however many there are. */
 const freeBytes = 64 * kiB;
 // Of the process, as its memory is. The largest share is more than a form can hold, so that one alone always gets in.
-const budget = createByteBudget({ totalBytes: 16 * 1024 * kiB, minBytes: freeBytes, maxBytes: 8 * 1024 * kiB });
+const budget = createByteBudget({ totalBytes: 8 * 1024 * kiB, minBytes: freeBytes, maxBytes: 8 * 1024 * kiB });
 
 export function holdText(request: IncomingMessage): HeldText {
   let heldBytes = 0;

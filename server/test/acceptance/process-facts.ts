@@ -22,3 +22,9 @@ export async function residentBytes(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   return Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) * 1024;
 }
+
+/** Time that the main thread of a process has been at work so far, in ms. */
+export async function workedMs(pid: number): Promise<number> {
+  const [nanoseconds] = (await readFile(`/proc/${pid}/task/${pid}/schedstat`, 'latin1')).split(' ');
+  return Number(nanoseconds) / 1e6;
+}

@@ -65,7 +65,8 @@ export function createTurns(handle: RequestListener, { maxWaiting, maxWaitingInA
       connection.waiting--;
       waitingInAll--;
       if (connection.isPaused && connection.waiting <= maxWaiting / 2) flow(connection, socket);
-      process.nextTick(() => socket.destroyed || begin(connection, request, response));
+      // Not at once: many quick ones must not keep the other connections waiting.
+      setImmediate(() => socket.destroyed || begin(connection, request, response));
     });
     if (connection.waiting <= maxWaiting) return;
     // One read may have brought thousands, and Node keeps something for each.
