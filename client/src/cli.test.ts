@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -97,6 +98,18 @@ describe('stowage-upload', () => {
     child.stdin.end('from a pipe');
     expect(await text(child.stdout)).toBe('http://host/file/in.png\n');
     expect(seen).toEqual(['?returnFormat=full in.png image/png from a pipe']);
+  });
+
+  it('can be interrupted while it waits for standard input, and leaves nothing behind', async () => {
+    const temporary = mkdtempSync(join(folder, 'tmp-'));
+    const env = { ...environment('right'), TMPDIR: temporary };
+    const child = spawn(process.execPath, [cli, '--name', 'in.png', '-'], { cwd: folder, env });
+    const watcher = watch(temporary);
+    await once(watcher, 'change');
+    watcher.close();
+    child.kill('SIGINT');
+    const [errors, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
+    expect({ errors, code, left: readdirSync(temporary) }).toEqual({ errors: '-: interrupted\n', code: 1, left: [] });
   });
 
   it.each([

@@ -73,7 +73,7 @@ interface Link {
 }
 
 async function uploadOne({ path, folder }: Found, run: Run): Promise<Link> {
-  const opened = await openFile(path, run.values);
+  const opened = await openFile(path, { ...run.values, signal: run.signal });
   const { name, type } = opened;
   try {
     if (run.values.media) return { name, type, ...(await sendMedia(opened, run)) };

@@ -10,7 +10,7 @@ Uploads files and prints a link for each. FILE can be - for standard input, with
   --auth-code CODE     upload code instead of a token
 
   --folder FOLDER      folder to store under
-  --recursive          upload what is in folders; their subfolders are kept
+  --recursive          upload what is in folders; subfolders are kept, symbolic links are left out
   --name NAME          name of the file, when there is only one
   --type TYPE          content type; by default that of the extension
   --naming KIND        default, index, origin or short

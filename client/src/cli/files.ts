@@ -1,7 +1,8 @@
-import { openAsBlob } from 'node:fs';
-import { mkdtemp, open, readdir, rm, stat } from 'node:fs/promises';
+import { createWriteStream, openAsBlob } from 'node:fs';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, extname, join, posix, relative, sep } from 'node:path';
+import { pipeline } from 'node:stream/promises';
 
 /** A file to upload: where it lies, and its folder below the one that was named. */
 export interface Found {
@@ -37,31 +38,33 @@ export interface Opened {
   close(): Promise<void>;
 }
 
+export interface OpenOptions {
+  readonly name?: string | undefined;
+  readonly type?: string | undefined;
+  readonly signal: AbortSignal;
+}
+
 /** Opens a file for sending; standard input goes through a temporary file, because an upload has to know its size. */
-export async function openFile(
-  path: string,
-  wanted: { readonly name?: string | undefined; readonly type?: string | undefined },
-): Promise<Opened> {
+export async function openFile(path: string, wanted: OpenOptions): Promise<Opened> {
   const name = wanted.name ?? basename(path);
   const type = wanted.type ?? typeOf(name);
-  if (path === '-') return { ...(await openInput(type)), name, type };
+  if (path === '-') return { ...(await openInput(type, wanted.signal)), name, type };
   // Node makes a Blob of a folder, too, and fails only when it is read.
   if ((await stat(path)).isDirectory())
     throw new Error('This is a folder: add --recursive, or name its files, such as folder/*.');
   return { file: await openAsBlob(path, { type }), name, type, close: async () => {} };
 }
 
-async function openInput(type: string): Promise<{ readonly file: Blob; close(): Promise<void> }> {
+async function openInput(type: string, signal: AbortSignal): Promise<{ readonly file: Blob; close(): Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'stowage-upload-'));
   const close = () => rm(folder, { recursive: true, force: true });
   try {
     const path = join(folder, 'input');
-    const handle = await open(path, 'wx', 0o600);
-    for await (const chunk of process.stdin) await handle.writeFile(chunk);
-    await handle.close();
+    await pipeline(process.stdin, createWriteStream(path, { flags: 'wx', mode: 0o600 }), { signal });
     return { file: await openAsBlob(path, { type }), close };
   } catch (error) {
     await close();
+    signal.throwIfAborted();
     throw error;
   }
 }
