@@ -1,23 +1,26 @@
 import packageJson from '../package.json' with { type: 'json' };
+import { readArguments } from './commands/read-arguments.ts';
 
 /** One subcommand: its arguments, and the exit code it resolves with. `serve` resolves when the server has stopped. */
 type Command = (args: readonly string[]) => Promise<number>;
 
-const version: Command = async () => {
+const version: Command = async (args) => {
+  const given = readArguments(args, { usage: 'Usage: stowage version\n\nPrints the version.\n', options: {} });
+  if (typeof given === 'number') return given;
   process.stdout.write(`${packageJson.version}\n`);
   return 0;
 };
 
 /** Loaded when asked for: a health check every few seconds must not load the server. */
 const commands: Readonly<Record<string, Command>> = {
-  serve: async () => (await import('./commands/serve.ts')).serve(),
+  serve: async (args) => (await import('./commands/serve.ts')).serve(args),
   token: async (args) => (await import('./commands/token.ts')).token(args),
   migrate: async (args) => (await import('./commands/migrate.ts')).migrate(args),
   backup: async (args) => (await import('./commands/backup.ts')).backup(args),
   restore: async (args) => (await import('./commands/restore.ts')).restore(args),
   scrub: async (args) => (await import('./commands/scrub.ts')).scrub(args),
-  doctor: async () => (await import('./commands/doctor.ts')).doctor(),
-  health: async () => (await import('./commands/health.ts')).health(),
+  doctor: async (args) => (await import('./commands/doctor.ts')).doctor(args),
+  health: async (args) => (await import('./commands/health.ts')).health(args),
   version,
   '--version': version,
 };
@@ -34,7 +37,7 @@ const usage = `Usage: stowage <command>
   health     ask the running server whether it lives, for health checks
   version    say which version this is
 
-Settings come from the environment and stowage.config.json, see docs/configuration.md.
+Run stowage <command> --help for its options. Settings come from the environment and stowage.config.json, see docs/configuration.md.
 `;
 
 const [name = 'serve', ...args] = process.argv.slice(2);

@@ -1,11 +1,9 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { type BackupResult, makeBackup } from '../backup/make-backup.ts';
-import { databaseFile, type Manifest } from '../backup/manifest.ts';
+import type { Manifest } from '../backup/manifest.ts';
 import type { Config } from '../config.ts';
 import { loadConfigOrExplain } from './load.ts';
 import { orExplain, sizeText, untilStopped } from './long-run.ts';
+import { readArguments } from './read-arguments.ts';
 import { withMetadata } from './with-metadata.ts';
 
 const usage = `Usage:
@@ -20,46 +18,28 @@ Exit code: 0 complete, 1 not made, 3 complete, but the library has lost objects 
 `;
 
 export async function backup(args: readonly string[]): Promise<number> {
-  const options = readOptions(args);
-  if (options === 'help') return say(usage);
-  if (typeof options === 'string') return explain(`${options}\n\n${usage}`, 2);
+  const given = readArguments(args, { usage, options: { full: { type: 'boolean', default: false } }, words: { min: 1, max: 1 } });
+  if (typeof given === 'number') return given;
+  const [target = ''] = given.positionals;
+  const { full } = given.values;
   const config = loadConfigOrExplain();
   if (config === undefined) return 1;
   const problem = whyNoBackup(config);
   if (problem !== undefined) return explain(`${problem}\n`, 1);
   return withMetadata(config, async (metadata) => {
-    await metadata.migrate();
     const environment = Object.keys(process.env)
       .filter((name) => /^(STOWAGE_|DATABASE_URL$|REDIS_URL$|HOST$|PORT$)/.test(name))
       .sort();
-    const result = await untilStopped((signal) => orExplain(makeBackup({ config, metadata, environment, signal, ...options })));
+    const result = await untilStopped((signal) => orExplain(makeBackup({ config, metadata, environment, signal, target, full })));
     if (result === undefined) return 1;
     report(result, config);
     return result.manifest.problems.length === 0 ? 0 : 3;
   });
 }
 
-function readOptions(args: readonly string[]) {
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: { full: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } },
-    });
-    if (values.help || positionals[0] === 'help') return 'help';
-    const [target, ...rest] = positionals;
-    if (target === undefined || rest.length > 0) return 'Name one folder for the backup.';
-    return { target, full: values.full };
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
-
-function whyNoBackup({ databaseUrl, dataDir }: Config): string | undefined {
-  if (databaseUrl !== undefined)
-    return 'The metadata is in PostgreSQL, which this command does not copy: use pg_dump, and back up the channels as docs/backup.md says.';
-  if (!existsSync(join(dataDir, databaseFile))) return `There is no library in ${dataDir}: it has no ${databaseFile}.`;
-  return undefined;
+function whyNoBackup({ databaseUrl }: Config): string | undefined {
+  if (databaseUrl === undefined) return undefined;
+  return 'The metadata is in PostgreSQL, which this command does not copy: use pg_dump, and back up the channels as docs/backup.md says.';
 }
 
 function report({ folder, manifest, copied, linked }: BackupResult, config: Config): void {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { findDriver } from '../channels/index.ts';
 import type { S3Channel } from '../channels/s3/channel.ts';
@@ -14,24 +15,37 @@ import { inspectPrivacy } from '../private-files.ts';
 import { explainError } from './explain.ts';
 import { loadConfigOrExplain } from './load.ts';
 import { metadataOptions } from './metadata-options.ts';
+import { readArguments } from './read-arguments.ts';
+import { whyNoLibrary } from './with-metadata.ts';
+
+const usage = `Usage: stowage doctor [--fix]
+
+Checks the configuration, the data folder and the database, and stores, reads and deletes a small file on every channel. Changes nothing else.
+
+  --fix   write the CORS rules that buckets lack, where the setting manageCors allows it
+
+Exit code: 0 when all is well, 1 when anything failed.
+`;
 
 /** Tries everything for real and says how it went, a line each; 1 when anything failed. */
-export async function doctor(): Promise<number> {
+export async function doctor(args: readonly string[]): Promise<number> {
+  const given = readArguments(args, { usage, options: { fix: { type: 'boolean', default: false } } });
+  if (typeof given === 'number') return given;
   const config = loadConfigOrExplain();
   if (config === undefined) return 1;
   const report = createReport();
   report.pass('configuration', config.configFile ?? 'environment only');
   report.pass('runtime', `Node ${process.versions.node}`);
-  await report.run('data folder', () => checkDataFolder(config));
+  const hasFolder = await checkDataFolder(config, report);
   for (const problem of sharingProblems(config)) report.fail('nodes', problem);
   for (const warning of inspectPrivacy(config.dataDir).warnings) report.note('data folder', warning);
   checkAuthCode(config, report);
-  const metadata = await report.run('database', () => checkDatabase(config));
-  if (metadata !== undefined) {
-    await checkProxies(config, metadata.store, report);
-    await metadata.store.close();
+  const ids = await checkDatabase(config, report);
+  for (const entry of config.channels) {
+    const check = { entry, config, report, fix: given.values.fix, id: entry.id ?? ids.get(channelTitle(entry)) };
+    if (hasFolder || entry.type !== 'local') await checkChannel(check);
+    else report.note(`channel ${channelTitle(entry)}`, 'not tried: the data folder does not exist yet');
   }
-  for (const entry of config.channels) await checkChannel(entry, config, report);
   return report.failed() ? 1 : 0;
 }
 
@@ -41,6 +55,8 @@ interface Report {
   note(what: string, detail: string): void;
   fail(what: string, detail: string): void;
   run<T extends { toString(): string }>(what: string, work: () => Promise<T>): Promise<T | undefined>;
+  /** As `run`, but says only what goes wrong. */
+  try<T>(what: string, work: () => Promise<T>): Promise<T | undefined>;
   failed(): boolean;
 }
 
@@ -55,10 +71,13 @@ function createReport(): Report {
       say('FAIL', what, detail);
     },
     async run(what, work) {
+      const result = await report.try(what, work);
+      if (result !== undefined) report.pass(what, String(result));
+      return result;
+    },
+    async try(what, work) {
       try {
-        const result = await work();
-        report.pass(what, String(result));
-        return result;
+        return await work();
       } catch (error) {
         report.fail(what, explainError(error));
         return undefined;
@@ -69,17 +88,62 @@ function createReport(): Report {
   return report;
 }
 
-async function checkDataFolder(config: Config): Promise<string> {
-  await prepareDataFolder(config.dataDir);
-  const { bavail, bsize } = await statfs(config.dataDir);
-  return `${config.dataDir}, ${((Number(bavail) * Number(bsize)) / 2 ** 30).toFixed(1)} GiB free`;
+/** False when there is none yet, which is no failure. */
+async function checkDataFolder({ dataDir }: Config, report: Report): Promise<boolean> {
+  if (!existsSync(dataDir)) {
+    report.note('data folder', `${dataDir} does not exist yet: the first start makes it`);
+    return false;
+  }
+  await report.run('data folder', async () => {
+    await prepareDataFolder(dataDir);
+    const { bavail, bsize } = await statfs(dataDir);
+    return `${dataDir}, ${((Number(bavail) * Number(bsize)) / 2 ** 30).toFixed(1)} GiB free`;
+  });
+  return true;
 }
 
-async function checkDatabase(config: Config): Promise<{ readonly store: MetadataStore; toString(): string }> {
-  const store = await openMetadata(await metadataOptions(config));
-  await store.migrate();
-  await store.check();
-  return { store, toString: () => (config.databaseUrl === undefined ? 'SQLite in the data folder' : 'PostgreSQL') };
+/** The ids of channels by their titles, as far as the database knows them. */
+async function checkDatabase(config: Config, report: Report): Promise<ReadonlyMap<string, string>> {
+  if (whyNoLibrary(config) !== undefined) {
+    report.note('database', `there is none yet in ${config.dataDir}: the first start makes it`);
+    return new Map();
+  }
+  const found = await report.run('database', () => lookAtDatabase(config));
+  if (found === undefined) return new Map();
+  const { store, pending } = found;
+  try {
+    if (pending.length > 0) {
+      const count = pending.length === 1 ? '1 migration waits' : `${pending.length} migrations wait`;
+      report.note('database', `${count} (${pending.join(', ')}): the next start of the server runs them, or \`stowage migrate\``);
+      return new Map();
+    }
+    await checkProxies(config, store, report);
+    return new Map((await store.channels.list()).map(({ id, type, name }) => [channelTitle({ type, name }), id]));
+  } finally {
+    await store.close();
+  }
+}
+
+interface Database {
+  readonly store: MetadataStore;
+  readonly pending: readonly string[];
+  toString(): string;
+}
+
+async function lookAtDatabase(config: Config): Promise<Database> {
+  const store = await openMetadata(metadataOptions(config));
+  try {
+    const pending = await store.pendingMigrations();
+    await store.check();
+    return { store, pending, toString: () => (config.databaseUrl === undefined ? 'SQLite in the data folder' : 'PostgreSQL') };
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+function channelTitle({ type, name }: Pick<ChannelConfig, 'type' | 'name'>): string {
+  return `${type}/${name}`;
 }
 
 /** What callers are known by, and whether that was contradicted by what came in. */
@@ -113,16 +177,25 @@ function checkAuthCode(config: Config, report: Report): void {
 
 const channelTimeoutMs = 120_000;
 
+interface ChannelCheck {
+  readonly entry: ChannelConfig;
+  /** Undefined before the first start. */
+  readonly id: string | undefined;
+  readonly config: Config;
+  readonly report: Report;
+  readonly fix: boolean;
+}
+
 /** As the server would use it, but without its patience: what goes wrong is said at once. */
-async function checkChannel(entry: ChannelConfig, config: Config, report: Report): Promise<void> {
-  const title = `channel ${entry.type}/${entry.name}`;
-  const channel = await findDriver(entry.type)?.create(entry.settings, { dataDir: config.dataDir });
-  if (channel === undefined) return report.fail(title, 'There is no driver for this type.');
+async function checkChannel({ entry, id, config, report, fix }: ChannelCheck): Promise<void> {
+  const title = `channel ${channelTitle(entry)}${id === undefined ? '' : ` (id ${id})`}`;
+  const opened = await report.try(title, async () => findDriver(entry.type)?.create(entry.settings, { dataDir: config.dataDir }));
+  if (opened === undefined) return;
   try {
-    const works = await report.run(title, () => roundTrip(channel));
-    if (works !== undefined && isS3(channel)) await checkCors(channel, { title, origins: config.cors.origins, report });
+    const works = await report.run(title, () => roundTrip(opened));
+    if (works !== undefined && isS3(opened)) await checkCors(opened, { title, origins: config.cors.origins, report, fix });
   } finally {
-    await channel.close?.();
+    await opened.close?.();
   }
 }
 
@@ -144,12 +217,13 @@ interface CorsCheck {
   readonly title: string;
   readonly origins: readonly string[];
   readonly report: Report;
+  readonly fix: boolean;
 }
 
 /** Pages upload straight to the bucket, which has to allow their origins. Programs need none of this: no failure. */
-async function checkCors(channel: S3Channel, { title, origins, report }: CorsCheck): Promise<void> {
+async function checkCors(channel: S3Channel, { title, origins, report, fix }: CorsCheck): Promise<void> {
   try {
-    const found = await channel.ensureCors(origins, { signal: AbortSignal.timeout(channelTimeoutMs) });
+    const found = await channel.ensureCors(origins, { signal: AbortSignal.timeout(channelTimeoutMs), mayWrite: fix });
     const allowed = `uploads from ${origins.join(', ')} are allowed`;
     if ('message' in found) report.note(`${title} CORS`, `${found.message} Browsers need ${JSON.stringify(found.rule)}`);
     else report.pass(`${title} CORS`, found.state === 'changed' ? `${allowed} as of now` : allowed);

@@ -1,12 +1,20 @@
 import { get } from 'node:http';
 import { loadConfigOrExplain } from './load.ts';
 import { ownAddress } from './own-address.ts';
+import { readArguments } from './read-arguments.ts';
+
+const usage = `Usage: stowage health
+
+Asks the server with these settings whether it lives. Exit code: 0 when it does, 1 otherwise.
+`;
 
 /** Below the time-out of a container's health check, so that its sentence is still heard. */
 const timeoutMs = 4000;
 
 /** Asks the server with these settings whether it lives: 0 when it does. For health checks of containers, which know the settings but not the address. */
-export async function health(): Promise<number> {
+export async function health(args: readonly string[]): Promise<number> {
+  const given = readArguments(args, { usage, options: {} });
+  if (typeof given === 'number') return given;
   const config = loadConfigOrExplain();
   if (config === undefined) return 1;
   if (config.port === 0) return explain('PORT is 0, so the server took a free port that only it knows.');

@@ -1,10 +1,8 @@
 import type { Config } from '../config.ts';
-import { prepareDataFolder } from '../data-folder.ts';
 import type { MetadataOptions } from '../metadata/index.ts';
 
-/** What the configuration says of the database; makes the data folder. */
-export async function metadataOptions(config: Config): Promise<MetadataOptions> {
-  await prepareDataFolder(config.dataDir);
+/** What the configuration says of the database. */
+export function metadataOptions(config: Config): MetadataOptions {
   return {
     dataDir: config.dataDir,
     durability: config.sqliteDurability,

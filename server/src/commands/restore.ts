@@ -1,10 +1,10 @@
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { configFile } from '../backup/manifest.ts';
 import { type RestoreResult, restoreBackup } from '../backup/restore-backup.ts';
 import type { Config } from '../config.ts';
 import { loadConfigOrExplain } from './load.ts';
 import { orExplain, sizeText, untilStopped } from './long-run.ts';
+import { readArguments } from './read-arguments.ts';
 
 const usage = `Usage:
   stowage restore SOURCE
@@ -16,36 +16,15 @@ Exit code: 0 complete, 1 not restored, 3 complete, but objects are missing or da
 `;
 
 export async function restore(args: readonly string[]): Promise<number> {
-  const source = readSource(args);
-  if (source === 'help') {
-    process.stdout.write(usage);
-    return 0;
-  }
-  if (source === undefined) {
-    process.stderr.write(`Name one backup.\n\n${usage}`);
-    return 2;
-  }
+  const given = readArguments(args, { usage, options: {}, words: { min: 1, max: 1 } });
+  if (typeof given === 'number') return given;
+  const [source = ''] = given.positionals;
   const config = loadConfigOrExplain();
   if (config === undefined) return 1;
-  const result = await untilStopped((signal) => orExplain(restoreBackup({ config, signal, source: source.path })));
+  const result = await untilStopped((signal) => orExplain(restoreBackup({ config, signal, source })));
   if (result === undefined) return 1;
   report(result, config);
   return result.problems.length === 0 ? 0 : 3;
-}
-
-function readSource(args: readonly string[]): { readonly path: string } | 'help' | undefined {
-  try {
-    const { values, positionals } = parseArgs({
-      args: [...args],
-      allowPositionals: true,
-      options: { help: { type: 'boolean', short: 'h', default: false } },
-    });
-    if (values.help || positionals[0] === 'help') return 'help';
-    const [path, ...rest] = positionals;
-    return path === undefined || rest.length > 0 ? undefined : { path };
-  } catch {
-    return undefined;
-  }
 }
 
 function report({ folder, manifest, objects, bytes, problems }: RestoreResult, config: Config): void {

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import { buildChannels } from '../build-channels.ts';
 import type { Config } from '../config.ts';
 import { type ChannelPool, createChannelPool } from '../core/channel-pool.ts';
@@ -16,6 +15,7 @@ import { createMetrics } from '../metrics/index.ts';
 import { explainError } from './explain.ts';
 import { loadConfigOrExplain } from './load.ts';
 import { orExplain, sizeText, untilStopped } from './long-run.ts';
+import { readArguments, refuseArguments } from './read-arguments.ts';
 import { withMetadata } from './with-metadata.ts';
 
 const usage = `Usage:
@@ -41,47 +41,39 @@ interface Options {
 
 export async function scrub(args: readonly string[]): Promise<number> {
   const options = readOptions(args);
-  if (options === 'help') {
-    process.stdout.write(usage);
-    return 0;
-  }
-  if (typeof options === 'string') {
-    process.stderr.write(`${options}\n\n${usage}`);
-    return 2;
-  }
+  if (typeof options === 'number') return options;
   const config = loadConfigOrExplain();
   if (config === undefined) return 1;
-  return withMetadata(config, async (metadata) => {
-    await metadata.migrate();
-    return (await untilStopped((signal) => orExplain(scrubLibrary({ config, metadata, options, signal })))) ?? 1;
+  return withMetadata(
+    config,
+    async (metadata) => (await untilStopped((signal) => orExplain(scrubLibrary({ config, metadata, options, signal })))) ?? 1,
+  );
+}
+
+function readOptions(args: readonly string[]): Options | number {
+  const given = readArguments(args, {
+    usage,
+    options: {
+      quick: { type: 'boolean', default: false },
+      remote: { type: 'boolean', default: false },
+      'remove-orphans': { type: 'boolean', default: false },
+      'older-than': { type: 'string', default: '24h' },
+    },
   });
+  if (typeof given === 'number') return given;
+  const { quick, remote } = given.values;
+  const olderThanMs = readAge(given.values['older-than']);
+  if (olderThanMs !== undefined) return { quick, remote, removeOrphans: given.values['remove-orphans'], olderThanMs };
+  return refuseArguments(
+    `--older-than must be a time such as 36h or 7d, at least 1h, not "${given.values['older-than']}".`,
+    usage,
+  );
 }
 
-function readOptions(args: readonly string[]): Options | 'help' | string {
-  try {
-    const { values } = parseArgs({
-      args: [...args],
-      options: {
-        quick: { type: 'boolean', default: false },
-        remote: { type: 'boolean', default: false },
-        'remove-orphans': { type: 'boolean', default: false },
-        'older-than': { type: 'string', default: '24h' },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
-    });
-    if (values.help) return 'help';
-    const { quick, remote } = values;
-    return { quick, remote, removeOrphans: values['remove-orphans'], olderThanMs: readAge(values['older-than']) };
-  } catch (error) {
-    return (error as Error).message;
-  }
-}
-
-function readAge(text: string): number {
+function readAge(text: string): number | undefined {
   const [, count, unit] = /^(\d{1,5})([hd])$/.exec(text) ?? [];
   const ageMs = Number(count) * (unit === 'd' ? dayMs : hourMs);
-  if (!(ageMs >= hourMs)) throw new Error(`--older-than must be a time such as 36h or 7d, at least 1h, not "${text}".`);
-  return ageMs;
+  return ageMs >= hourMs ? ageMs : undefined;
 }
 
 interface Job {

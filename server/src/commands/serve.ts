@@ -8,10 +8,18 @@ import { makeAdminToken } from './admin-token.ts';
 import { loadConfigOrExplain } from './load.ts';
 import { openApp } from './open-app.ts';
 import { listeningAddress, ownAddress } from './own-address.ts';
+import { readArguments } from './read-arguments.ts';
 
 type Logger = ReturnType<typeof createLogger>;
 
-export async function serve(): Promise<number> {
+const usage = `Usage: stowage serve
+
+Starts the server. Settings come from the environment and stowage.config.json, see docs/configuration.md.
+`;
+
+export async function serve(args: readonly string[]): Promise<number> {
+  const given = readArguments(args, { usage, options: {} });
+  if (typeof given === 'number') return given;
   const config = loadConfigOrExplain();
   if (config === undefined) return 1;
   const log = createLogger(config.log);
@@ -77,7 +85,8 @@ async function adminTokenNotice({ metadata }: App, config: Config, port: number)
 function sayReady(config: Config, port: number, log: Logger): void {
   const address = listeningAddress(config, port);
   const open = config.publicUrl ?? ownAddress(config, port);
-  process.stdout.write(`Stowage is ready at ${address}${open === address ? '' : ` (open ${open})`}\n`);
+  process.stdout.write(`Stowage is ready at ${address}\n`);
+  if (open !== address) process.stdout.write(`Open ${open}\n`);
   log.info(
     {
       version: packageJson.version,

@@ -1,21 +1,50 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { isStowageError } from '../core/errors.ts';
 import type { MetadataStore } from '../core/metadata.ts';
+import { prepareDataFolder } from '../data-folder.ts';
 import { openMetadata } from '../metadata/index.ts';
 import { explainError } from './explain.ts';
 import { metadataOptions } from './metadata-options.ts';
 
-/** Runs a command on the database and closes it; 1 and a sentence on standard error when it cannot be used. */
-export async function withMetadata(config: Config, work: (metadata: MetadataStore) => Promise<number>): Promise<number> {
+/**
+ * Runs a command on the database as it is and closes it; 1 and a sentence on standard error when there is none, when it needs a migration, or when it cannot be used.
+ */
+export function withMetadata(config: Config, work: (metadata: MetadataStore) => Promise<number>): Promise<number> {
+  const problem = whyNoLibrary(config);
+  if (problem !== undefined) return Promise.resolve(explain(problem));
+  return withDatabase(config, async (metadata) => {
+    const pending = await metadata.pendingMigrations();
+    if (pending.length === 0) return work(metadata);
+    return explain(
+      `The database was made by an older version (missing: ${pending.join(', ')}). Start this version's server once, or run \`stowage migrate\`.`,
+    );
+  });
+}
+
+/** Undefined when there is something to work on. */
+export function whyNoLibrary({ databaseUrl, dataDir }: Config): string | undefined {
+  if (databaseUrl !== undefined || existsSync(join(dataDir, 'stowage.db'))) return undefined;
+  return `There is no Stowage data in ${dataDir}. Start the server once, run this in the folder where it starts, or name its data folder by STOWAGE_DATA_DIR.`;
+}
+
+/** As `withMetadata`, on a database that may be empty or old. */
+export async function withDatabase(config: Config, work: (metadata: MetadataStore) => Promise<number>): Promise<number> {
   let metadata: MetadataStore | undefined;
   try {
-    metadata = await openMetadata(await metadataOptions(config));
+    await prepareDataFolder(config.dataDir);
+    metadata = await openMetadata(metadataOptions(config));
     return await work(metadata);
   } catch (error) {
     if (!isStowageError(error)) throw error;
-    process.stderr.write(`${explainError(error)}\n`);
-    return 1;
+    return explain(explainError(error));
   } finally {
     await metadata?.close();
   }
+}
+
+function explain(sentence: string): number {
+  process.stderr.write(`${sentence}\n`);
+  return 1;
 }

@@ -22,6 +22,8 @@ export interface MetadataStore {
   readonly leases: LeaseStore;
   /** Brings the schema up to date; safe when several nodes start at once. Returns the names of the migrations it ran. */
   migrate(): Promise<readonly string[]>;
+  /** What `migrate` would run. Changes nothing; rejects as it does for a database that newer code wrote. */
+  pendingMigrations(): Promise<readonly string[]>;
   /** A quick look, beside all queries under way, at whether the database answers and takes writes. Changes nothing. */
   check(): Promise<void>;
   /** The time of the database, where several nodes share it. Absent: the clock of this process is the only one. */

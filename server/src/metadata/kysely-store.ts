@@ -6,7 +6,7 @@ import { idempotencyStore } from './idempotency.ts';
 import { jobQueries } from './job-queries.ts';
 import { jobStore } from './jobs.ts';
 import { leaseStore } from './leases.ts';
-import { migration } from './migrate.ts';
+import { migration, pendingMigrations } from './migrate.ts';
 import { migrations } from './migrations/index.ts';
 import { replicaStore } from './replicas.ts';
 import { settingStore } from './settings.ts';
@@ -28,6 +28,7 @@ export function kyselyStore(context: Context): MetadataStore {
     replicas: replicaStore(context, jobs),
     leases: leaseStore(context),
     migrate: () => context.engine.transact(migrate, { essential: true, patient: true }),
+    pendingMigrations: () => pendingMigrations(context, migrations),
     check: () => context.engine.check(),
     ...(context.engine.time && { time: context.engine.time }),
     close: () => context.engine.close(),

@@ -1,4 +1,5 @@
 import { fail } from '../core/errors.ts';
+import type { Context } from './context.ts';
 import type { Flavor } from './flavor.ts';
 import type { Migration } from './migrations/index.ts';
 import { all, dynamic, run, type Work } from './work.ts';
@@ -22,6 +23,20 @@ export function migration(flavor: Flavor, migrations: readonly Migration[]): () 
     }
     return missing.map(({ name }) => name);
   };
+}
+
+/** What `migration` would run, of a database that may be empty. */
+export async function pendingMigrations(
+  { engine, flavor }: Context,
+  migrations: readonly Migration[],
+): Promise<readonly string[]> {
+  const rows = await engine.read(dynamic(flavor.db.selectFrom('schema_migrations').select('name'))).catch((error: unknown) => {
+    if (/no such table|relation .* does not exist/.test((error as Error).message)) return [];
+    throw error;
+  });
+  const done = new Set(rows.map(({ name }) => name));
+  refuseUnknown(done, migrations);
+  return migrations.map(({ name }) => name).filter((name) => !done.has(name));
 }
 
 function historyTable({ db, text }: Flavor) {

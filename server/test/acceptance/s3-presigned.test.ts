@@ -253,12 +253,12 @@ describe.skipIf(s3Missing)(`straight to S3${s3Missing ? ` (${s3Missing})` : ''}`
     readonly lines: readonly string[];
   }
 
-  function doctor(config: unknown): Promise<Said> {
+  function doctor(config: unknown, ...args: string[]): Promise<Said> {
     return new Promise((resolve) => {
       const home = join(folder, 'doctor');
       const env = { PATH: process.env.PATH ?? '', STOWAGE_DATA_DIR: home, STOWAGE_CONFIG: join(folder, 'doctor.json') };
       writeFile(join(folder, 'doctor.json'), JSON.stringify(config)).then(() => {
-        execFile(process.execPath, [launcher, 'doctor'], { cwd: folder, env }, (error, stdout, stderr) => {
+        execFile(process.execPath, [launcher, 'doctor', ...args], { cwd: folder, env }, (error, stdout, stderr) => {
           resolve({ code: Number(error?.code ?? 0), lines: `${stdout}${stderr}`.split('\n') });
         });
       });
@@ -283,7 +283,8 @@ describe.skipIf(s3Missing)(`straight to S3${s3Missing ? ` (${s3Missing})` : ''}`
     it('sets CORS up where it may, and a browser can upload from then on', async () => {
       const origin = 'https://blog.example';
       const config = { channels: [{ ...channel, manageCors: true }], cors: { origins: [origin] } };
-      expect(lineOf(await doctor(config), 's3/s3 CORS')).toMatch(/^ok {3}.*allowed as of now$/);
+      expect(lineOf(await doctor(config), 's3/s3 CORS')).toMatch(/^note .*doctor --fix/);
+      expect(lineOf(await doctor(config, '--fix'), 's3/s3 CORS')).toMatch(/^ok {3}.*allowed as of now$/);
       expect(lineOf(await doctor(config), 's3/s3 CORS')).toMatch(/^ok {3}.*allowed$/);
       const preflight = [
         '-H',

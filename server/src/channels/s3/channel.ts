@@ -22,7 +22,7 @@ export interface S3Channel extends Channel {
   /** Copies an object of up to 5 GiB inside the bucket to the place of `key`. */
   copy(ref: Ref, options: CallOptions & { readonly key: string; readonly contentType: string }): Promise<Ref>;
   /** See `cors.ts`; for `doctor`. */
-  ensureCors(origins: readonly string[], options: CallOptions): Promise<CorsReport>;
+  ensureCors(origins: readonly string[], options: CallOptions & { readonly mayWrite: boolean }): Promise<CorsReport>;
 }
 
 export function createS3Channel(settings: S3Settings): S3Channel {

@@ -28,9 +28,9 @@ describe.skipIf(s3Missing !== undefined)('CORS rules of the bucket', () => {
 
   it('only reports what is missing unless it may write', async () => {
     const channel = await open({});
-    const report = await channel.ensureCors(['https://a.example'], { signal });
+    const report = await channel.ensureCors(['https://a.example'], { signal, mayWrite: true });
     expect(report).toMatchObject({ state: 'missing', rule: { AllowedOrigins: ['https://a.example'], AllowedMethods: ['PUT'] } });
-    expect(await channel.ensureCors(['https://a.example'], { signal })).toEqual(report);
+    expect(await channel.ensureCors(['https://a.example'], { signal, mayWrite: true })).toEqual(report);
   });
 
   it('writes the rule, then a browser may upload from there and not from elsewhere', async () => {
@@ -38,16 +38,20 @@ describe.skipIf(s3Missing !== undefined)('CORS rules of the bucket', () => {
     const options = { key: 'a', contentType: 'image/png', filename: 'a', expiresInSeconds: 60, signal };
     const { url } = (await channel.presign?.start(options)) ?? { url: '' };
     expect(await preflight(url, 'https://a.example')).toBe(403);
-    expect(await channel.ensureCors(['https://a.example'], { signal })).toEqual({ state: 'changed' });
-    expect(await channel.ensureCors(['https://a.example'], { signal })).toEqual({ state: 'ok' });
+    expect(await channel.ensureCors(['https://a.example'], { signal, mayWrite: false })).toMatchObject({
+      state: 'missing',
+      message: expect.stringContaining('doctor --fix'),
+    });
+    expect(await channel.ensureCors(['https://a.example'], { signal, mayWrite: true })).toEqual({ state: 'changed' });
+    expect(await channel.ensureCors(['https://a.example'], { signal, mayWrite: true })).toEqual({ state: 'ok' });
     expect(await preflight(url, 'https://a.example')).toBe(200);
     expect(await preflight(url, 'https://b.example')).toBe(403);
-    expect(await channel.ensureCors(['https://b.example'], { signal })).toEqual({ state: 'changed' });
+    expect(await channel.ensureCors(['https://b.example'], { signal, mayWrite: true })).toEqual({ state: 'changed' });
     expect(await preflight(url, 'https://b.example')).toBe(200);
   });
 
   it('says so when the rules cannot be read', async () => {
     const channel = await open({ accessKeyId: 'AKIAWRONG' });
-    expect(await channel.ensureCors(['https://a.example'], { signal })).toMatchObject({ state: 'unknown' });
+    expect(await channel.ensureCors(['https://a.example'], { signal, mayWrite: true })).toMatchObject({ state: 'unknown' });
   });
 });

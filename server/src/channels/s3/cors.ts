@@ -11,16 +11,21 @@ export type CorsReport =
 const ruleId = 'stowage-uploads';
 
 /**
- * Looks at the bucket's CORS rules. When browsers could not upload, the missing rule is added if the setting `manageCors` allows it, else
- * reported; rules of others are kept. Many credentials may not read CORS rules: that is `unknown`, not an error.
+ * Looks at the bucket's CORS rules. When browsers could not upload, the missing rule is reported, or added where `mayWrite` and the setting
+ * `manageCors` both allow it; rules of others are kept. Many credentials may not read CORS rules: that is `unknown`, not an error.
  */
-export async function ensureCors(bucket: Bucket, origins: readonly string[], { signal }: CallOptions): Promise<CorsReport> {
+export async function ensureCors(
+  bucket: Bucket,
+  origins: readonly string[],
+  { signal, mayWrite }: CallOptions & { readonly mayWrite: boolean },
+): Promise<CorsReport> {
   const rule = uploadRule(bucket, origins);
   try {
     const rules = await readRules(bucket, signal);
     if (origins.every((origin) => rules.some((each) => allows(each, origin)))) return { state: 'ok' };
     const message = `The CORS rules of bucket ${bucket.name} do not allow uploads from ${origins.join(', ')}.`;
     if (!bucket.settings.manageCors) return { state: 'missing', message, rule };
+    if (!mayWrite) return { state: 'missing', message: `${message} \`stowage doctor --fix\` adds the rule.`, rule };
     await writeRules(bucket, [...rules.filter((each) => each.ID !== ruleId), rule], signal);
     return { state: 'changed' };
   } catch (error) {

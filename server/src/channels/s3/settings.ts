@@ -44,7 +44,7 @@ export const commonSettings = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      'Let Stowage write the CORS rules of the bucket that uploads from browsers need; else it only reports what is missing.',
+      'Let `stowage doctor --fix` write the CORS rules of the bucket that uploads from browsers need. Otherwise it only reports what is missing.',
     ),
 });
 

@@ -17,7 +17,10 @@ export function storeTests(open: () => Promise<OpenedMetadata>): void {
 
     it('migrates once and says what it ran', () =>
       withStore(async ({ store, reopen }) => {
+        const pending = await store.pendingMigrations();
         const names = await store.migrate();
+        expect(pending).toEqual(names);
+        expect(await store.pendingMigrations()).toEqual([]);
         expect(names[0]).toMatch(/^0001-/);
         expect(await store.migrate()).toEqual([]);
         expect(await (await reopen()).migrate()).toEqual([]);

@@ -1,0 +1,41 @@
+import { type ParseArgsConfig, parseArgs } from 'node:util';
+
+type Options = NonNullable<ParseArgsConfig['options']>;
+type Parsed<O extends Options> = ReturnType<typeof parseArgs<{ options: O; allowPositionals: true }>>;
+
+export interface ArgumentRules<O extends Options> {
+  /** Said when it is asked for, and behind what is wrong. */
+  readonly usage: string;
+  readonly options: O;
+  /** How many words may stand beside the options. Default none. */
+  readonly words?: { readonly min: number; readonly max: number };
+}
+
+/**
+ * What the command was told; or its exit code when there is nothing to do, after saying why: 0 for `--help`, 2 for options and
+ * words that it does not know. No command does anything before this.
+ */
+export function readArguments<const O extends Options>(
+  args: readonly string[],
+  { usage, options, words = { min: 0, max: 0 } }: ArgumentRules<O>,
+): Parsed<O> | number {
+  if (args[0] === 'help' || args.some((arg) => arg === '--help' || arg === '-h')) {
+    process.stdout.write(usage);
+    return 0;
+  }
+  try {
+    const parsed = parseArgs({ args: [...args], options, allowPositionals: true }) as Parsed<O>;
+    const { positionals } = parsed;
+    if (positionals.length > words.max) throw new Error(`Unexpected argument "${positionals[words.max]}".`);
+    if (positionals.length < words.min) throw new Error('An argument is missing.');
+    return parsed;
+  } catch (error) {
+    return refuseArguments((error as Error).message, usage);
+  }
+}
+
+/** Says what is wrong; the exit code for it. */
+export function refuseArguments(problem: string, usage: string): number {
+  process.stderr.write(`${problem}\n\n${usage}`);
+  return 2;
+}
