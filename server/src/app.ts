@@ -126,7 +126,7 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     ttlMs: config.uploads.chunkedTtlHours * hourMs,
   });
   const direct = createDirectUploads({
-    ...{ metadata, pool, files, access, openUploads, now },
+    ...{ metadata, pool, files, access, openUploads, digests, now },
     maxUploadBytes: config.limits.maxUploadBytes,
   });
   const imports = createImports({

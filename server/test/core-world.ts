@@ -155,6 +155,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
         files,
         access: nodeAccess,
         openUploads,
+        digests,
         now,
         maxUploadBytes: 2 ** 40,
       });
@@ -180,7 +181,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
 }
 
 function createTestAccess({ tokens }: MetadataStore, now: () => number): Access {
-  return createAccess({ tokens, allowAnonymousUploads: false, brake: createGuessBrake(now), now });
+  return createAccess({ tokens, authCode: 'code', allowAnonymousUploads: false, brake: createGuessBrake(now), now });
 }
 
 /** A PDF by its first and last bytes, different for every text. */

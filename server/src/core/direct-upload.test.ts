@@ -16,6 +16,7 @@ import type { DirectUpload } from './channel.ts';
 import { dayMs, minuteMs } from './clock.ts';
 import type { DirectCommit, DirectRequest, DirectTicket } from './direct-upload.ts';
 import { fail } from './errors.ts';
+import type { Permission } from './metadata.ts';
 
 const bytes = Buffer.from('what the browser sends');
 const sha256 = createHash('sha256').update(bytes).digest('hex');
@@ -238,5 +239,74 @@ describe('expiry', () => {
     world.advance(dayMs);
     await node.jobs.drain();
     expect(await world.read(node, stored)).toEqual(bytes);
+  });
+});
+
+describe('bytes that the store has of somebody else (T30)', () => {
+  const other = async (permissions: readonly Permission[]): Promise<Caller> => {
+    const { record } = await node.access.createToken({ name: 'other', permissions });
+    return { owner: record.id, permissions: new Set(record.permissions), token: record };
+  };
+  const theirs = async () => {
+    const ticket = await start();
+    send();
+    await commit(ticket);
+  };
+
+  it('are said to be there, and taken over, where the caller may list or brought them', async () => {
+    await theirs();
+    expect((await start()).plan.alreadyExists).toBe(true);
+    const reader = await other(['upload', 'list']);
+    const ticket = await node.direct.start(request(), reader);
+    expect(ticket).toMatchObject({ plan: { alreadyExists: true }, proof: undefined });
+    await node.direct.commit(asCommit(ticket), reader);
+  });
+
+  it('are not said to be there to those who may only upload, who have to show them', async () => {
+    await theirs();
+    const stranger = await other(['upload']);
+    const ticket = await node.direct.start(request(), stranger);
+    expect(ticket.plan.alreadyExists).toBe(false);
+    const id = ticket.proof?.uploadId ?? '';
+    await expect(node.direct.commit(asCommit(ticket), stranger)).rejects.toMatchObject({ code: 'upload_not_received' });
+    for (const wrong of [Buffer.from('what the browser sendz'), bytes.subarray(1), Buffer.alloc(0)])
+      await expect(node.direct.receive(id, once(wrong))).rejects.toMatchObject({ code: 'checksum_mismatch' });
+    await expect(node.direct.receive(id, once(Buffer.concat([bytes, bytes])))).rejects.toMatchObject({ code: 'too_large' });
+    await expect(node.direct.commit(asCommit(ticket), stranger)).rejects.toMatchObject({ code: 'upload_not_received' });
+    await node.direct.receive(id, once(bytes));
+    const { stored } = await node.direct.commit(asCommit(ticket), stranger);
+    expect(await world.read(node, stored)).toEqual(bytes);
+    // From now on they are the caller's own.
+    expect((await node.direct.start(request(), stranger)).plan.alreadyExists).toBe(true);
+    await expect(node.direct.receive(id, once(bytes))).rejects.toMatchObject({ code: 'already_completed' });
+  });
+
+  it('are not taken over with a ticket from before they were there', async () => {
+    const stranger = await other(['upload']);
+    const early = await node.direct.start(request(), stranger);
+    expect(early.proof).toBeUndefined();
+    await theirs();
+    await expect(node.direct.commit(asCommit(early), stranger)).rejects.toMatchObject({ code: 'upload_not_received' });
+  });
+
+  it('are the same file for several commits at once of one upload by the code', async () => {
+    const household: Caller = { owner: 'authCode', permissions: new Set(['upload']), token: undefined };
+    const ticket = await node.direct.start(request(), household);
+    send();
+    const files = await Promise.all(Array.from({ length: 5 }, () => node.direct.commit(asCommit(ticket), household)));
+    expect(new Set(files.map(({ stored }) => stored.file.id)).size).toBe(1);
+    const again = await node.direct.start(request(), household);
+    expect(again).toMatchObject({ plan: { alreadyExists: false }, proof: { uploadId: expect.any(String) } });
+  });
+
+  it('are not looked at for a caller who may not upload any more', async () => {
+    await theirs();
+    const stranger = await other(['upload']);
+    const ticket = await node.direct.start(request(), stranger);
+    await world.metadata.tokens.remove(stranger.owner);
+    await expect(node.direct.receive(ticket.proof?.uploadId ?? '', once(bytes))).rejects.toMatchObject({
+      code: 'invalid_signature',
+    });
+    await expect(node.direct.receive('direct_none', once(bytes))).rejects.toMatchObject({ code: 'not_found' });
   });
 });

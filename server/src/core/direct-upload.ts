@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Access, Caller } from './access.ts';
-import type { Json } from './bytes.ts';
+import { type ByteSource, type Json, toJson } from './bytes.ts';
 import type { DirectPlan, DirectUpload } from './channel.ts';
 import type { ChannelPool, ConfiguredChannel } from './channel-pool.ts';
 import { startsAsUtf8, withCharset } from './charset.ts';
 import { type Clock, dayMs } from './clock.ts';
+import type { DigestService } from './digests.ts';
+import { mayName, notArrived, proveBytes } from './direct-proof.ts';
 import { fail } from './errors.ts';
 import { isGivenOnce, type NameMode, nameCandidates, seenName } from './file-id.ts';
 import type { Files } from './files.ts';
@@ -32,6 +34,8 @@ const details = z.object({
   sha256: z.string(),
   ip: z.string().nullable(),
   state: z.custom<Json>(() => true),
+  /** The store had the bytes before, of somebody else: the caller has to send them here once, to show that they are the caller's, too. */
+  proof: z.enum(['wanted', 'given']).nullable().default(null),
 });
 type DirectDetails = Readonly<z.infer<typeof details>>;
 
@@ -55,6 +59,8 @@ export interface DirectTicket {
   readonly repo: string;
   readonly isPrivate: boolean;
   readonly plan: DirectPlan;
+  /** Where the bytes go instead of the store, which has them: to `receive`, under this id. */
+  readonly proof: { readonly uploadId: string; readonly expiresAt: number } | undefined;
 }
 
 export interface DirectCommit {
@@ -68,6 +74,8 @@ export interface DirectCommit {
 export interface DirectUploads {
   start(request: DirectRequest, caller: Caller): Promise<DirectTicket>;
   commit(request: DirectCommit, caller: Caller): Promise<{ readonly stored: StoredFile; readonly url: string }>;
+  /** Takes the bytes of an upload whose ticket wants a proof: to look at, not to keep. */
+  receive(uploadId: string, source: ByteSource): Promise<void>;
   /** Passes a browser's completion of the store's multipart upload on. */
   completeMultipart(channelId: string, target: string, body: Json, signal: AbortSignal): Promise<Json>;
   channelId(name: string): string;
@@ -82,6 +90,7 @@ export interface DirectUploadOptions {
   readonly files: Files;
   readonly access: Pick<Access, 'mayUpload'>;
   readonly openUploads: OpenUploads;
+  readonly digests: DigestService;
   readonly now: Clock;
 }
 
@@ -93,6 +102,7 @@ export function createDirectUploads({
   files,
   access,
   openUploads,
+  digests,
   now,
   maxUploadBytes,
 }: DirectUploadOptions): DirectUploads {
@@ -113,6 +123,31 @@ export function createDirectUploads({
     }
   };
 
+  /** The store knows bytes by their hash, which gives no right to them. */
+  const wantsProof = async ({ alreadyExists }: DirectPlan, sha256: string, caller: Caller): Promise<boolean> =>
+    alreadyExists && !(await mayName(sha256, caller, metadata.files));
+  /** Bytes that came to the library after the ticket was given are not the caller's by that. */
+  const isProven = async ({ proof, sha256 }: DirectDetails, caller: Caller): Promise<boolean> => {
+    if (proof !== null) return proof === 'given';
+    return (await mayName(sha256, caller, metadata.files)) || !(await metadata.files.holdsSha256(sha256));
+  };
+
+  const issuedTo = async (request: DirectCommit, caller: Caller): Promise<{ upload: Upload; known: DirectDetails }> => {
+    const upload = await metadata.uploads.get(uploadId(request.filePath));
+    const known = issued(upload, request, caller);
+    if (upload !== undefined && known !== undefined) return { upload, known };
+    throw fail('insufficient_scope', {
+      message: 'Nothing was issued for these values, or not to you. Call getUploadUrl first.',
+    });
+  };
+  /** False when it has been committed meanwhile: then the file that is there is its own. */
+  const mayCommit = async (upload: Upload, known: DirectDetails, caller: Caller): Promise<boolean> => {
+    if (!(await access.mayUpload(caller.owner))) throw fail('unauthorized');
+    if (await isProven(known, caller)) return true;
+    if ((await metadata.uploads.get(upload.id))?.state === 'done') return false;
+    throw notArrived();
+  };
+
   return {
     async start(request, caller) {
       refuseTooLarge(request.size);
@@ -121,7 +156,7 @@ export function createDirectUploads({
       const at = now();
       const storageId = uuidv7(at);
       const key = storageKey(storageId, extensionFor(request.filename, request.contentType), at);
-      const plan = await direct.start({
+      const atStore = await direct.start({
         key,
         contentType: request.contentType,
         size: request.size,
@@ -129,6 +164,9 @@ export function createDirectUploads({
         sample: request.sample,
         signal: AbortSignal.timeout(callTimeoutMs),
       });
+      const isProofWanted = await wantsProof(atStore, request.sha256, caller);
+      // What the caller may not know is not said.
+      const plan = isProofWanted ? { ...atStore, alreadyExists: false } : atStore;
       const sniffed = await sniff(request.sample, { filename: request.filename, declared: request.contentType });
       const { nameMode, filename, folder, ip, size, sha256 } = request;
       const path = await freePath(nameCandidates({ mode: nameMode, filename, contentType: sniffed.contentType, folder }));
@@ -136,6 +174,7 @@ export function createDirectUploads({
         ...{ path, filePath: plan.filePath, storageId, key, filename, folder, nameMode, ip, size, sha256 },
         contentType: withCharset(sniffed.contentType, request.contentType, startsAsUtf8(request.sample, size)),
         state: plan.state,
+        proof: isProofWanted ? 'wanted' : null,
       };
       const id = uploadId(known.filePath);
       await openUploads.begin(
@@ -151,22 +190,17 @@ export function createDirectUploads({
         }),
         ip,
       );
-      return { path, channelName: channel.name, repo: direct.repo, isPrivate: direct.isPrivate, plan };
+      const proof = isProofWanted ? { uploadId: id, expiresAt: at + dayMs } : undefined;
+      return { path, channelName: channel.name, repo: direct.repo, isPrivate: direct.isPrivate, plan, proof };
     },
 
     async commit(request, caller) {
       refuseTooLarge(request.size);
       const id = uploadId(request.filePath);
       for (;;) {
-        const upload = await metadata.uploads.get(id);
-        const known = issued(upload, request, caller);
-        if (upload === undefined || known === undefined) {
-          throw fail('insufficient_scope', {
-            message: 'Nothing was issued for these values, or not to you. Call getUploadUrl first.',
-          });
-        }
+        const { upload, known } = await issuedTo(request, caller);
         if (upload.state === 'done') return committedBefore(upload, files);
-        if (!(await access.mayUpload(caller.owner))) throw fail('unauthorized');
+        if (!(await mayCommit(upload, known, caller))) continue;
         const channel = pool.byId(upload.channelId);
         const { direct } = channel.channel;
         if (direct === undefined) throw fail('service_unavailable');
@@ -193,6 +227,24 @@ export function createDirectUploads({
           upload: { id, version: upload.version, result: { fileId, url: put.url } },
         });
         if (stored !== undefined) return { stored, url: put.url };
+      }
+    },
+
+    async receive(id, source) {
+      const wanted = async () => {
+        const upload = await metadata.uploads.get(id);
+        if (upload === undefined || upload.kind !== 'direct') throw fail('not_found');
+        if (upload.state === 'done') throw fail('already_completed');
+        if (!(await access.mayUpload(upload.owner)))
+          throw fail('invalid_signature', { message: 'The credentials of this upload are not valid any more.' });
+        return { upload, known: details.parse(upload.details) };
+      };
+      const { known } = await wanted();
+      await proveBytes(source, known, digests);
+      for (;;) {
+        const { upload, known: current } = await wanted();
+        const patch = { details: toJson({ ...current, proof: 'given' }) };
+        if ((await metadata.uploads.update(id, upload.version, patch)) !== undefined) return;
       }
     },
 

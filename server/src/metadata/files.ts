@@ -50,6 +50,18 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
       ),
   );
 
+  const ofSha256 = (of: { sha256: string }) =>
+    db
+      .selectFrom('blobs')
+      .innerJoin('files', 'files.blob_id', 'blobs.id')
+      .select('files.id')
+      .where('blobs.sha256', '=', of.sha256)
+      .limit(1);
+  const holders = statement(ofSha256);
+  const holdersOf = statement((of: { sha256: string; uploader: string }) =>
+    ofSha256(of).where('files.uploader', '=', of.uploader),
+  );
+
   return {
     add(input) {
       const { upload } = input;
@@ -98,6 +110,11 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
 
     async knowsStorageId(id) {
       return (await engine.read(knows({ id }))).length > 0;
+    },
+
+    async holdsSha256(sha256, uploader) {
+      const query = uploader === undefined ? holders({ sha256 }) : holdersOf({ sha256, uploader });
+      return (await engine.read(query)).length > 0;
     },
 
     async usage(channelId) {

@@ -59,6 +59,8 @@ describe('query plans', () => {
     await store.files.list({ category: 'image', limit: 1, offset: 0 });
     await store.files.knowsStorageId('x');
     await store.files.usage('x');
+    await store.files.holdsSha256('x');
+    await store.files.holdsSha256('x', 'y');
     const { blobId, channelId, segments } = { ...file.replica, blobId: file.blob.id };
     await store.replicas.page({ channelIds: [channelId], after: { blobId, channelId }, limit: 1 });
     const [replica] = await store.replicas.ofBlob(blobId);

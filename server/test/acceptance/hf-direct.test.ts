@@ -7,6 +7,7 @@ import { huggingfaceBackend } from './backends.ts';
 import { big, sha256Of, videoFile } from './big-file.ts';
 import { curl, type Stowage, startStowage } from './harness.ts';
 import { type CurlUser, curlUser } from './http-by-curl.ts';
+import { createToken } from './tokens.ts';
 
 const mebibyte = 2 ** 20;
 const chunkBytes = 8 * mebibyte;
@@ -208,6 +209,37 @@ describe('the direct flow by curl', () => {
     const { src } = await commit(second, file);
     await expectReadable(src, file);
     expect(await mediaOf('twice.txt')()).toBe(2);
+  });
+
+  it('of what the hub has of somebody else: it is not said, and nothing is had without the bytes (T20, T30)', async () => {
+    const file = await localFile(text('secret').repeat(300), 'secret.txt', 'text/plain');
+    const first = await ticketFor(file);
+    await send(first, file);
+    await commit(first, file);
+    const { headers } = await createToken(stowage, ['upload']);
+    const asStranger = async (path: string, body: object) => {
+      const answer = await stowage.fetch(`/upload/huggingface/${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+      return { status: answer.status, text: await answer.text() };
+    };
+    const asked = await asStranger('getUploadUrl', {
+      ...{ fileName: 'copy.txt', fileType: 'text/plain', fileSize: file.bytes.length, sha256: file.sha256 },
+      fileSample: '',
+    });
+    expect(asked.status).toBe(200);
+    const ticket: Ticket = JSON.parse(asked.text);
+    expect(ticket).toMatchObject({ success: true, needsLfs: true, alreadyExists: false, oid: file.sha256 });
+    const refused = await asStranger('commitUpload', commitBody(ticket, file));
+    expect(refused.status).toBe(409);
+    expect(refused.text).not.toContain('/file/');
+    const wrong = { ...file, path: (await localFile(text('another').repeat(300), 'x', 'text/plain')).path };
+    await expect(send(ticket, wrong)).rejects.toThrow(/400|413/);
+    expect((await asStranger('commitUpload', commitBody(ticket, file))).status).toBe(409);
+    const forged = new URL(ticket.uploadAction?.href ?? '');
+    forged.searchParams.set('sig', 'v1.x.y');
+    expect((await fetch(forged, { method: 'PUT', body: new Uint8Array(file.bytes) })).status).toBe(403);
+    await send(ticket, file);
+    const { src } = JSON.parse((await asStranger('commitUpload', commitBody(ticket, file))).text);
+    await expectReadable(src, file);
   });
 
   it('is gone from the repository after deletion', async () => {

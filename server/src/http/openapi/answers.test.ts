@@ -199,6 +199,18 @@ describe('answers are as the document says', () => {
     await call('commitHuggingFaceUpload', { json: { fullId, filePath, sha256, fileSize: size } });
     const other = { fullId, filePath: `${filePath}x`, sha256, fileSize: size };
     expect((await call('commitHuggingFaceUpload', { json: other })).status).toBe(403);
+
+    const made = await call('createToken', { json: { name: 'uploader', permissions: ['upload'] } });
+    const { token } = made.body as { token: string };
+    const again = (await call('getHuggingFaceUploadUrl', { json: { ...asked, fileSample }, token })).body as Ticket;
+    const claimed = { fullId: again.fullId, filePath: again.filePath, sha256, fileSize: size };
+    expect((await call('commitHuggingFaceUpload', { json: claimed, token })).status).toBe(409);
+    const url = again.uploadAction.href;
+    expect(codeOf(await call('putDirectUpload', { url, body: 'other bytes' }))).toBe('checksum_mismatch');
+    expect(codeOf(await call('putDirectUpload', { url: `${url}x`, body: content }))).toBe('invalid_signature');
+    expect((await call('putDirectUpload', { url, body: content })).status).toBe(200);
+    await call('commitHuggingFaceUpload', { json: claimed, token });
+    expect(codeOf(await call('putDirectUpload', { url, body: content }))).toBe('already_completed');
   });
 
   it('to what the Hugging Face routes refuse', async () => {

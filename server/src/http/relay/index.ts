@@ -3,6 +3,7 @@ import { addCors } from '../cors.ts';
 import type { HttpDeps } from '../deps.ts';
 import { mediaErrorHandler } from '../media/envelope.ts';
 import { routePath } from '../routes.ts';
+import { receiveDirect } from './receive-direct.ts';
 import { receiveUpload } from './receive-upload.ts';
 
 /** Upload addresses for channels that cannot presign: the same protocol, through us. */
@@ -20,6 +21,7 @@ export function relayApi(deps: HttpDeps): FastifyPluginAsync {
     app.setErrorHandler(mediaErrorHandler(deps));
     const receive = (request: Parameters<typeof receiveUpload>[0], reply: Parameters<typeof receiveUpload>[1]) =>
       receiveUpload(request, reply, deps);
+    routePath(app, '/relay/direct/:id', { PUT: (request, reply) => receiveDirect(request, reply, deps) });
     routePath(app, '/relay/:id', { PUT: receive, POST: receive });
   };
 }

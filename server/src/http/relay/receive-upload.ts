@@ -10,9 +10,9 @@ import { type Form, readForm } from '../multipart-form.ts';
 import { bodyOf } from '../request-body.ts';
 import { requestSignal } from '../request-signal.ts';
 import type { UrlClaims } from '../signed-url.ts';
-import { queryOf } from '../upload/query.ts';
 import { requireLength } from '../whole-body.ts';
 import { promisedDigests } from './checksums.ts';
+import { readClaims } from './read-claims.ts';
 import { relayPurpose } from './relay-url.ts';
 
 const formOverheadBytes = 64 * 1024;
@@ -20,7 +20,7 @@ const formOverheadBytes = 64 * 1024;
 /** Media API 3.4: step 2, raw by PUT or as a form by POST, for every kind of media. May be repeated until `complete`. */
 export async function receiveUpload(request: FastifyRequest, reply: FastifyReply, deps: HttpDeps): Promise<FastifyReply> {
   const startedAt = deps.now();
-  const claims = readClaims(request, deps);
+  const claims = readClaims(request, relayPurpose, deps);
   requireLength(request.raw);
   const upload = openBody(request, claims, deps);
   const { source, contentType } = await upload.open();
@@ -53,13 +53,6 @@ export async function receiveUpload(request: FastifyRequest, reply: FastifyReply
 function refusedTags(header: string | undefined): '*' | readonly string[] {
   const tags = (header ?? '').split(',').map((tag) => tag.trim());
   return tags.includes('*') ? '*' : tags.map((tag) => tag.replace(/^(?:W\/)?"(.*)"$/, '$1')).filter((tag) => tag !== '');
-}
-
-function readClaims(request: FastifyRequest, { signer }: HttpDeps): UrlClaims {
-  const { id } = request.params as { id: string };
-  const claims = signer.verify(queryOf(request.url).sig ?? '', relayPurpose);
-  if (claims.id !== id) throw fail('invalid_signature');
-  return claims;
 }
 
 interface OpenedBody {

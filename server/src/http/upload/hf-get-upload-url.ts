@@ -1,9 +1,11 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { DirectTicket } from '../../core/direct-upload.ts';
 import { cleanFolder } from '../../core/folder.ts';
 import { authenticateUpload } from '../authenticate.ts';
 import { clientAddress, requestOrigin } from '../client-address.ts';
 import type { HttpDeps } from '../deps.ts';
 import { readJsonObject } from '../json-body.ts';
+import { directUrl } from '../relay/direct-url.ts';
 import { readDirectRequest, sayDirectError } from './hf-wire.ts';
 
 const completionTtlMs = 24 * 3_600_000;
@@ -16,7 +18,7 @@ export async function getUploadUrl(request: FastifyRequest, reply: FastifyReply,
     const ip = clientAddress(request.raw, deps.settings.trustProxy);
     const ticket = await deps.direct.start({ ...wanted, folder: cleanFolder(wanted.folder), ip }, caller);
     const { plan, path, channelName, repo, isPrivate } = ticket;
-    const uploadAction = plan.uploadAction && withOwnCompletion(plan.uploadAction, channelName, request, deps);
+    const uploadAction = actionOf(ticket, wanted.size, request, deps);
     return reply.header('cache-control', 'no-store').send({
       success: true,
       fullId: path,
@@ -35,6 +37,16 @@ export async function getUploadUrl(request: FastifyRequest, reply: FastifyReply,
 }
 
 type Action = { readonly href: string; readonly header: Readonly<Record<string, string>> };
+
+function actionOf(
+  { plan, proof, channelName }: DirectTicket,
+  size: number,
+  request: FastifyRequest,
+  deps: HttpDeps,
+): Action | undefined {
+  if (proof === undefined) return plan.uploadAction && withOwnCompletion(plan.uploadAction, channelName, request, deps);
+  return { href: `${requestOrigin(request.raw, deps.settings)}${directUrl(proof, size, deps)}`, header: {} };
+}
 
 /**
  * Upload API 3.3: browsers cannot reach the hub's own completion address (no CORS), so it is rewritten to ours; the signature in it stands for the

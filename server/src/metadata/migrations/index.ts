@@ -6,6 +6,7 @@ import { scrubAndLeases } from './0003-scrub-and-leases.ts';
 import { uploadLimits } from './0004-upload-limits.ts';
 import { jobLeases } from './0005-job-leases.ts';
 import { uploadKinds } from './0006-upload-kinds.ts';
+import { findBySha256 } from './0007-find-by-sha256.ts';
 
 /** One step in the life of the schema. Never changed once released: what is wrong in it is put right by a later one. */
 export interface Migration {
@@ -14,4 +15,4 @@ export interface Migration {
 }
 
 /** In the order in which they run. */
-export const migrations: readonly Migration[] = [createTables, spentPaths, scrubAndLeases, uploadLimits, jobLeases, uploadKinds];
+export const migrations: readonly Migration[] = [createTables, spentPaths, scrubAndLeases, uploadLimits, jobLeases, uploadKinds, findBySha256];

@@ -193,4 +193,18 @@ export function fileTests(nodes: () => Nodes): void {
     expect(await files.list({ category: 'other', limit: 9, offset: 0 })).toEqual({ items: [added[0]], total: 1 });
     expect(await files.list({ limit: 9, offset: before + 5 })).toEqual({ items: [], total: before + 5 });
   });
+
+  it('knows who has the bytes of a SHA-256', async () => {
+    const { files } = nodes().store;
+    const sha256 = newId().replaceAll('-', '').repeat(2);
+    const [one, other] = [newId(), newId()];
+    const holds = (uploader?: string) => nodes().other.files.holdsSha256(sha256, uploader);
+    expect(await holds()).toBe(false);
+    const input = newFile({ file: { uploader: one }, blob: newBlob({ sha256 }) });
+    await files.add(input);
+    await files.add(newFile({ file: { uploader: other }, blob: newBlob() }));
+    expect([await holds(), await holds(one), await holds(other)]).toEqual([true, true, false]);
+    await files.remove(input.file.id, () => newJob());
+    expect([await holds(), await holds(one)]).toEqual([false, false]);
+  });
 }

@@ -40,7 +40,7 @@ export const directOperations: readonly Operation[] = [
     tag,
     summary: 'Where to upload to Hugging Face',
     description:
-      'Step 1 of 3. The bytes go straight to Hugging Face: PUT them to `uploadAction.href`, or part by part when `uploadAction.header` has a `chunk_size`. Then commit. Nothing needs uploading when there is no `uploadAction`.',
+      'Step 1 of 3. The bytes go straight to Hugging Face: PUT them to `uploadAction.href`, or part by part when `uploadAction.header` has a `chunk_size`. Then commit. Nothing needs uploading when there is no `uploadAction`. Bytes that are in the repository already are said to be there only to callers who may list files or uploaded them before; all others upload them, here instead of there, before they can commit.',
     access: 'upload',
     parameters: { query: authCodeQuery },
     body: {
@@ -146,6 +146,10 @@ export const directOperations: readonly Operation[] = [
           message: 'Nothing was issued for these values, or not to you. Call getUploadUrl first.',
         },
         { code: 'not_found', message: 'The file was deleted.' },
+        {
+          code: 'upload_not_received',
+          message: 'The file has not arrived: call getUploadUrl and upload it to uploadAction.href first.',
+        },
       ],
     ),
   },

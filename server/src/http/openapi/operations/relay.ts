@@ -10,6 +10,7 @@ const path = '/relay/{id}';
 const tag = 'Upload URL';
 
 const byId = z.object({ id: z.uuid().meta({ description: 'Part of the address that step 1 answered.' }) });
+const byDirectId = z.object({ id: z.string().meta({ description: 'Part of `uploadAction.href`.' }) });
 const signature = z.object({ sig: z.string().meta({ description: 'Part of the address that step 1 answered.' }) });
 
 const digest = (description: string) => z.string().optional().meta({ description });
@@ -120,6 +121,50 @@ export const relayOperations: readonly Operation[] = [
           details: { fields: ['filename'] },
         },
       ],
+    ),
+  },
+  {
+    path: '/relay/direct/{id}',
+    tag,
+    access: 'none',
+    parameters: { path: byDirectId, query: signature },
+    id: 'putDirectUpload',
+    method: 'put',
+    summary: 'Send the bytes of a direct upload here',
+    description:
+      'Step 2 of a Hugging Face upload whose bytes are in the repository already, of somebody else. `uploadAction.href` leads here then: a hash alone gives no right to a file. The bytes are compared and not kept; commit afterwards.',
+    body: { required: true, content: { 'application/octet-stream': { schema: bytes } } },
+    answers: joined(
+      {
+        200: {
+          description: 'These are the bytes.',
+          headers: ['X-Request-Id'],
+          content: { 'text/plain': { schema: text, examples: { compared: { summary: 'Nothing', value: '' } } } },
+        },
+      },
+      mediaFailures([
+        {
+          code: 'bad_request',
+          as: 'no_length',
+          status: 411,
+          message: 'Send the file with a Content-Length, or with Transfer-Encoding: chunked.',
+        },
+        {
+          code: 'unsupported_media_type',
+          message: 'The body has the Content-Encoding "gzip". Send it as it is, without Content-Encoding.',
+        },
+        'incomplete_body',
+        { code: 'checksum_mismatch', message: 'These are not the bytes with the SHA-256 that was announced.' },
+        'invalid_signature',
+        'upload_url_expired',
+        'not_found',
+        { code: 'client_closed', status: 408, message: 'No data arrived for 120 seconds.' },
+        'already_completed',
+        { code: 'too_large', details: { maxBytes: 524_288_000 } },
+        'internal_error',
+        'service_unavailable',
+      ]),
+      otherFailures,
     ),
   },
 ];

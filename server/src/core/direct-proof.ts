@@ -1,0 +1,36 @@
+import type { Caller } from './access.ts';
+import { atMost } from './at-most.ts';
+import type { ByteSource } from './bytes.ts';
+import type { DigestService } from './digests.ts';
+import { fail, type StowageError } from './errors.ts';
+import type { FileStore } from './metadata.ts';
+
+/** Whether the caller may have these bytes by naming their hash: by reading the library, or by having brought them before. */
+export async function mayName(
+  sha256: string,
+  { permissions, token }: Caller,
+  files: Pick<FileStore, 'holdsSha256'>,
+): Promise<boolean> {
+  if (permissions.has('list')) return true;
+  return token !== undefined && files.holdsSha256(sha256, token.id);
+}
+
+export interface Claimed {
+  readonly sha256: string;
+  readonly size: number;
+}
+
+/** Reads all of the bytes and keeps none. Fails with `checksum_mismatch` or `too_large` when they are not the ones that were named. */
+export async function proveBytes(source: ByteSource, { sha256, size }: Claimed, digests: DigestService): Promise<void> {
+  const tapped = digests.tap(atMost(source, size), ['sha256']);
+  for await (const _ of tapped.source);
+  const { sha256: actual } = await tapped.digests;
+  if (actual !== sha256)
+    throw fail('checksum_mismatch', { message: 'These are not the bytes with the SHA-256 that was announced.' });
+}
+
+export function notArrived(): StowageError {
+  return fail('upload_not_received', {
+    message: 'The file has not arrived: call getUploadUrl and upload it to uploadAction.href first.',
+  });
+}

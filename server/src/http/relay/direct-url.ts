@@ -1,0 +1,13 @@
+import type { DirectTicket } from '../../core/direct-upload.ts';
+import type { HttpDeps } from '../deps.ts';
+
+export const directPurpose = 'direct';
+
+/** The path that takes the bytes of a direct upload whose store has them already; the signature in it is the only credential. */
+export function directUrl(
+  { uploadId, expiresAt }: NonNullable<DirectTicket['proof']>,
+  maxBytes: number,
+  { signer }: Pick<HttpDeps, 'signer'>,
+): string {
+  return `/relay/direct/${uploadId}?sig=${signer.sign({ id: uploadId, purpose: directPurpose, expiresAt, maxBytes })}`;
+}
