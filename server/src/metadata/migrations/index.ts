@@ -15,4 +15,12 @@ export interface Migration {
 }
 
 /** In the order in which they run. */
-export const migrations: readonly Migration[] = [createTables, spentPaths, scrubAndLeases, uploadLimits, jobLeases, uploadKinds, findBySha256];
+export const migrations: readonly Migration[] = [
+  createTables,
+  spentPaths,
+  scrubAndLeases,
+  uploadLimits,
+  jobLeases,
+  uploadKinds,
+  findBySha256,
+];
