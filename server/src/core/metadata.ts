@@ -105,7 +105,12 @@ export interface FileQuery {
   readonly category?: Category;
   readonly limit: number;
   readonly offset: number;
+  /** Only files behind this one; then `offset` does not count. Costs the same however far it is, and no file is missed or shown twice meanwhile. */
+  readonly after?: FilePosition;
 }
+
+/** The place of a file in the order of lists. */
+export type FilePosition = Pick<FileRecord, 'createdAt' | 'id'>;
 
 export interface NewFile {
   readonly file: Omit<FileRecord, 'path' | 'folder' | 'blobId' | 'size'>;

@@ -4,6 +4,7 @@ import { blobQueries } from './blobs.ts';
 import { pathClaim } from './claim-path.ts';
 import type { Context } from './context.ts';
 import { allCategoryCounters, type Change, categoryCounter, channelCounter, counters } from './counters.ts';
+import { filePages } from './file-pages.ts';
 import type { JobQueries } from './job-queries.ts';
 import { toFile, toJson } from './rows.ts';
 import { storedFileQueries } from './stored-file.ts';
@@ -15,7 +16,6 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
   const sums = counters(flavor);
   const claimPath = pathClaim(flavor);
   const stored = storedFileQueries(flavor);
-  type Page = { limit: number; offset: number };
   type Of = { id: string };
 
   const finishUpload = statement((of: { id: string; version: number; result: string }) =>
@@ -34,11 +34,7 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
       .values({ path: of.path, spent_at: of.at })
       .onConflict((conflict) => conflict.column('path').doNothing()),
   );
-  const newest = db.selectFrom('files').selectAll().orderBy('created_at', 'desc').orderBy('id', 'desc');
-  const listAll = statement((of: Page) => newest.limit(of.limit).offset(of.offset));
-  const listOf = statement((of: Page & { category: Category }) =>
-    newest.where('category', '=', of.category).limit(of.limit).offset(of.offset),
-  );
+  const pages = filePages(flavor);
   const knows = statement((of: Of) =>
     db
       .selectFrom('blobs')
@@ -88,11 +84,13 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
       return stored.fold(await engine.read(stored.byPath({ path })));
     },
 
-    async list({ category, limit, offset }) {
-      const page = category === undefined ? listAll({ limit, offset }) : listOf({ limit, offset, category });
-      const counter = category === undefined ? allCategoryCounters : [categoryCounter(category)];
-      const [rows, [total]] = await Promise.all([engine.read(page), engine.read(sums.read(counter))]);
-      return { items: rows.map(toFile), total: total?.items ?? 0 };
+    async list(query) {
+      const counter = query.category === undefined ? allCategoryCounters : [categoryCounter(query.category)];
+      const [sum] = await engine.read(sums.read(counter));
+      const total = sum?.items ?? 0;
+      const page = pages(query, total);
+      const items = (await engine.read(page.query)).map(toFile);
+      return { items: page.isReversed ? items.reverse() : items, total };
     },
 
     remove(id, cleanup) {

@@ -365,13 +365,30 @@ describe('the library', () => {
     const videos = await client.call('GET', '/media?type=video&limit=1&offset=0');
     expect(videos.body.data.media[0].id).toBe(first.id);
     const last = await client.call('GET', `/media?limit=100&offset=${body.data.total - 1}`);
-    expect(last.body.data).toMatchObject({ media: [expect.anything()], pagination: { has_more: false } });
+    expect(last.body.data).toMatchObject({ media: [expect.anything()], next_cursor: null, pagination: { has_more: false } });
   });
 
-  it.each(['limit=0', 'limit=101', 'limit=x', 'offset=-1', 'type=audio', 'limit=1.5'])('refuses ?%s', async (query) => {
-    const { status, body } = await client.call('GET', `/media?${query}`);
-    expect([status, body.error.code]).toEqual([400, 'validation_error']);
+  it('is walked by cursor, and none is missed or shown twice when files come meanwhile', async () => {
+    const before = (await client.call('GET', '/media?limit=100')).body.data;
+    const seen: string[] = [];
+    let page = (await client.call('GET', '/media?limit=2')).body.data;
+    while (page.next_cursor !== null) {
+      seen.push(...page.media_ids);
+      expect(page.pagination.has_more).toBe(true);
+      await uploadMedia(client, 'picture.webp', 'image/webp');
+      page = (await client.call('GET', `/media?limit=2&cursor=${page.next_cursor}`)).body.data;
+    }
+    expect(page.pagination.has_more).toBe(false);
+    expect([...seen, ...page.media_ids]).toEqual(before.media_ids);
   });
+
+  it.each(['limit=0', 'cursor=x', 'cursor=MTIz&status=failed', 'limit=101', 'limit=x', 'offset=-1', 'type=audio', 'limit=1.5'])(
+    'refuses ?%s',
+    async (query) => {
+      const { status, body } = await client.call('GET', `/media?${query}`);
+      expect([status, body.error.code]).toEqual([400, 'validation_error']);
+    },
+  );
 
   it('hides unfinished uploads unless asked for them', async () => {
     const { body } = await client.presign(jpeg);

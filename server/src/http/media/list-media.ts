@@ -1,8 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { fail } from '../../core/errors.ts';
+import { fail, type StowageError } from '../../core/errors.ts';
 import type { HttpDeps } from '../deps.ts';
 import { queryOf } from '../upload/query.ts';
+import { readCursor, writeCursor } from './cursor.ts';
 import { envelope } from './envelope.ts';
 import { presentFile, presentMedia } from './present.ts';
 
@@ -16,13 +17,14 @@ export const listQuerySchema = z.object({
   status: z.enum(['ready', 'uploading', 'failed'], 'status must be ready, uploading or failed.').default('ready'),
   limit: wholeNumber('limit must be a whole number from 1 to 100.', 1, 100).default(20),
   offset: wholeNumber('offset must be a whole number of at least 0.', 0, Number.MAX_SAFE_INTEGER).default(0),
+  cursor: z.string().optional(),
 });
 
 /** Media API 5.1: newest first; unfinished uploads only when asked for by `status`. */
 export async function listMedia(request: FastifyRequest, reply: FastifyReply, deps: HttpDeps): Promise<FastifyReply> {
   const query = readQuery(request);
   const context = { request: request.raw, settings: deps.settings };
-  const { items, total } = await find(query, deps);
+  const { items, total, next } = await find(query, deps);
   const media = items.map((item) => ('state' in item ? presentMedia(item, context) : presentFile(item, context)));
   const { limit, offset } = query;
   return reply.send(
@@ -32,7 +34,13 @@ export async function listMedia(request: FastifyRequest, reply: FastifyReply, de
         items: media,
         media_ids: media.map((item) => item.id),
         total,
-        pagination: { limit, offset, total, has_more: offset + media.length < total },
+        next_cursor: next === undefined ? null : writeCursor(next),
+        pagination: {
+          limit,
+          offset,
+          total,
+          has_more: query.cursor === undefined ? offset + media.length < total : next !== undefined,
+        },
       },
       request,
       deps,
@@ -42,9 +50,32 @@ export async function listMedia(request: FastifyRequest, reply: FastifyReply, de
 
 type Query = z.infer<typeof listQuerySchema>;
 
-function find({ type, status, limit, offset }: Query, { files, presigned }: HttpDeps) {
-  if (status === 'ready') return files.list({ limit, offset, ...(type && { category: type }) });
-  return presigned.listPending({ state: status, limit, offset, ...(type && { category: type }) });
+async function find({ type, status, limit, offset, cursor }: Query, { files, presigned }: HttpDeps) {
+  if (status !== 'ready') {
+    if (cursor !== undefined) throw refusal([{ field: 'cursor', message: 'cursor is for finished media.', code: 'custom' }]);
+    const page = { state: status, limit, offset, ...(type && { category: type }) };
+    return { ...(await presigned.listPending(page)), next: undefined };
+  }
+  const after = cursor === undefined ? undefined : readCursor(cursor);
+  if (cursor !== undefined && after === undefined)
+    throw refusal([{ field: 'cursor', message: 'cursor must be a next_cursor of an answer before.', code: 'custom' }]);
+  // One more tells whether there are more.
+  const found = await files.list({ limit: limit + 1, offset, ...(type && { category: type }), ...(after && { after }) });
+  const items = found.items.slice(0, limit);
+  return { items, total: found.total, next: found.items.length > limit ? items.at(-1) : undefined };
+}
+
+interface Problem {
+  readonly field: string;
+  readonly message: string;
+  readonly code: string;
+}
+
+function refusal(problems: readonly Problem[]): StowageError {
+  return fail('validation_error', {
+    message: problems.map((problem) => problem.message).join(' '),
+    details: { field: problems[0]?.field, validation_errors: problems },
+  });
 }
 
 function readQuery(request: FastifyRequest): Query {
@@ -56,8 +87,5 @@ function readQuery(request: FastifyRequest): Query {
     message: issue.message,
     code: issue.code,
   }));
-  throw fail('validation_error', {
-    message: problems.map((problem) => problem.message).join(' '),
-    details: { field: problems[0]?.field, validation_errors: problems },
-  });
+  throw refusal(problems);
 }

@@ -192,6 +192,38 @@ export function fileTests(nodes: () => Nodes): void {
     expect(await files.list({ category: 'document', limit: 9, offset: 0 })).toEqual({ items: [added[1]], total: 1 });
     expect(await files.list({ category: 'other', limit: 9, offset: 0 })).toEqual({ items: [added[0]], total: 1 });
     expect(await files.list({ limit: 9, offset: before + 5 })).toEqual({ items: [], total: before + 5 });
+    const after = async (at: FileRecord | undefined, category?: 'audio') =>
+      (await files.list({ limit: 2, offset: 7, ...(at && { after: at }), ...(category && { category }) })).items;
+    expect(await after(added[0])).toEqual(added.slice(1, 3));
+    expect(await after(added[1], 'audio')).toEqual(added.slice(2, 4));
+    expect(await after(added[4], 'audio')).toEqual([]);
+  });
+
+  it('finds the same page from either end', async () => {
+    const { files } = nodes().store;
+    const count = 2_300;
+    // Many share their moment.
+    await Promise.all(times(count, (index) => files.add(newFile({ file: { contentType: 'video/mp4', createdAt: index >> 3 } }))));
+    const { items: all, total } = await files.list({ category: 'video', limit: 10_000, offset: 0 });
+    expect([all.length, total >= count]).toEqual([total, true]);
+    expect(all.map(({ id }) => id)).toEqual(
+      all.toSorted((a, b) => b.createdAt - a.createdAt || (a.id < b.id ? 1 : -1)).map(({ id }) => id),
+    );
+    for (const [offset, limit] of [
+      [1_001, 20],
+      [1_140, 20],
+      [1_150, 1],
+      [1_500, 100],
+      [2_290, 9],
+      [2_290, 10],
+      [2_290, 20],
+      [2_299, 1],
+      [2_300, 5],
+      [9_999, 5],
+    ] as const) {
+      const { items } = await files.list({ category: 'video', limit, offset });
+      expect([offset, items]).toEqual([offset, all.slice(offset, offset + limit)]);
+    }
   });
 
   it('knows who has the bytes of a SHA-256', async () => {

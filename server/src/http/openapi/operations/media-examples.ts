@@ -98,6 +98,7 @@ export const listedMedia = success({
   items: [item],
   media_ids: [id],
   total: 41,
+  next_cursor: 'MTc5NTg4NjQwMDAwMCAwMTlhYjNjNC01ZDZlLTdmODAtOTFhMi1iM2M0ZDVlNmY3MDg',
   pagination: { limit: 1, offset: 0, total: 41, has_more: true },
 });
 

@@ -40,6 +40,10 @@ const listQuery = listQuerySchema.extend({
   status: listQuerySchema.shape.status.meta({ description: 'Unfinished and failed uploads are listed only when asked for.' }),
   limit: listQuerySchema.shape.limit.meta({ description: 'Items of a page.' }),
   offset: listQuerySchema.shape.offset.meta({ description: 'Items to skip.' }),
+  cursor: listQuerySchema.shape.cursor.meta({
+    description:
+      'The `next_cursor` of the page before: goes on behind its last item, at the same speed however far that is. Then `offset` does not count.',
+  }),
 });
 
 export const mediaOperations: readonly Operation[] = [

@@ -140,6 +140,10 @@ export const listMediaAnswer = answer(
     items: z.array(media).meta(alias('media')),
     media_ids: z.array(z.uuid()).meta({ description: 'The ids of the page.' }),
     total: count.meta({ description: 'All that match, whatever the page.' }),
+    next_cursor: z
+      .string()
+      .nullable()
+      .meta({ description: 'For `cursor` of the next page of finished media; null when there is none.' }),
     pagination: z.strictObject({ limit: count, offset: count, total: count, has_more: z.boolean() }),
   }),
 );
