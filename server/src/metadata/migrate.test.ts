@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { newFile, newJob } from '../../test/conformance/metadata/fixtures.ts';
 import { type PostgresService, postgresMissing, startPostgres } from '../../test/services/postgres.ts';
 import { openMetadata } from './index.ts';
 
@@ -30,6 +31,22 @@ describe('migrations', () => {
   it('run once on SQLite when processes start at once', async () => {
     const ran = await migrateAtOnce(dataDir);
     expect(ran.filter((names) => names.length > 0)).toHaveLength(1);
+  });
+
+  it('count paths of before as given once, since caches hold them for ever', async () => {
+    const store = await openMetadata({ dataDir, durability: 'full' });
+    await store.migrate();
+    const kept = newFile({ path: 'kept.png' });
+    await store.files.add(kept);
+    const db = new DatabaseSync(join(dataDir, 'stowage.db'));
+    // As an older version wrote them: without a word about it.
+    const columns = 'folder, filename, blob_id, content_type, category, size, tags, list_type, label, created_at, updated_at';
+    db.exec(`insert into files (id, path, ${columns}) select 'old', 'old.png', ${columns} from files`);
+    db.close();
+    expect((await store.files.getByPath('old.png'))?.file.givenOnce).toBe(true);
+    await store.files.remove('old', (channelId) => newJob({ payload: { channelId } }));
+    await expect(store.files.add(newFile({ path: 'old.png' }))).rejects.toMatchObject({ code: 'conflict' });
+    await store.close();
   });
 
   it('refuse a SQLite file of a newer version', async () => {

@@ -52,6 +52,7 @@ export const fileOperations: readonly Operation[] = [
     summary: 'Read a file',
     description: [
       'Everything is sent so that nothing of it can run in the origin of this server. Pages, scripts and XML come as plain text and as a download, SVG and PDF as a download.',
+      '`Content-Type` is what the bytes show. Bytes of no known kind keep the type that the sender declared, or that of their name, when it can do no harm; texts have a charset where it is known.',
       'Errors are text, `Error: ` and a sentence; a browser that opens a link itself gets a small page instead.',
       '**Caching.** Names that the server makes up (`uploadNameType` `default`, `index` or `short`, and everything of the Media API) are given once in all time: such a link never shows other bytes, also not after the file was deleted, and is sent with `Cache-Control: public, max-age=31536000, immutable`.',
       'A name that the caller chose (`uploadNameType=origin`) is free again once its file is deleted: its link is sent with `public, max-age=60, must-revalidate`, and caches ask again by `ETag`.',
