@@ -109,11 +109,13 @@ describe('with autoRetry=false what is not there is refused', () => {
   it('also when the form asks for it too late to be obeyed', async () => {
     const late = (...fields: Parameters<typeof multipartBody>[0]) =>
       postMultipart(stowage, '/upload', multipartBody([filePart('a'), ...fields]));
+    const before = telegram.emulator.messages.size;
     const asked = await late(fieldPart('uploadChannel', 'discord'), fieldPart('autoRetry', 'false'));
     expect([asked.status, await asked.text()]).toEqual([
       400,
-      'Error: uploadChannel, channelName and autoRetry must stand before the file in the form',
+      'Error: uploadChannel, channelName, autoRetry and serverCompress must stand before the file in the form',
     ]);
+    await eventually(() => expect(telegram.emulator.messages.size).toBe(before));
     const there = await late(fieldPart('uploadChannel', 'telegram'), fieldPart('autoRetry', 'false'));
     expect([there.status, whereOf(there)]).toEqual([200, 'telegram/telegram']);
     const elsewhere = await late(fieldPart('uploadChannel', 'discord'));
@@ -140,6 +142,16 @@ describe('serverCompress', () => {
     const bytes = Buffer.from(await read.arrayBuffer());
     expect(String(bytes.length)).toBe(read.headers.get('content-length'));
     expect(bytes.equals(Buffer.from(file.bytes))).toBe(method === 'sendDocument');
+  });
+
+  it('that came too late to keep the bytes is refused', async () => {
+    const before = telegram.emulator.messages.size;
+    const late = fieldPart('serverCompress', 'false');
+    const jpeg = await postMultipart(stowage, '/upload', multipartBody([filePart(photo.bytes, 'a.jpg', 'image/jpeg'), late]));
+    expect([jpeg.status, await jpeg.text()]).toEqual([400, expect.stringMatching(/must stand before the file in the form$/)]);
+    await eventually(() => expect(telegram.emulator.messages.size).toBe(before));
+    const text = await postMultipart(stowage, '/upload', multipartBody([filePart('a'), late]));
+    expect(text.status).toBe(200);
   });
 
   it('falls back to a document when Telegram takes no photo, whatever autoRetry says', async () => {

@@ -193,6 +193,14 @@ describe('names', () => {
     }
   });
 
+  it('do not in chunked uploads, either', async () => {
+    const session = await initUpload(stowage, 1, { name: 'D:\\dh\\shot.png', type: 'image/png' });
+    expect((await putChunk(stowage, session, 0, Buffer.from('x'))).status).toBe(200);
+    const src = await srcOf(mergeUpload(stowage, session));
+    expect(src).toMatch(/^\/file\/\d{13}_shot\.png$/);
+    expect((await stowage.fetch(src)).headers.get('content-disposition')).toMatch(/filename="shot\.png"/);
+  });
+
   it('are those that curl was given', async () => {
     const args = [
       '-H',

@@ -1,5 +1,6 @@
 import type { Choice, ConfiguredChannel } from '../../core/channel-pool.ts';
 import { fail } from '../../core/errors.ts';
+import type { IntakeResult } from '../../core/intake.ts';
 import type { Fields } from '../urlencoded-form.ts';
 import type { UploadOptions } from './query.ts';
 
@@ -15,17 +16,23 @@ export function refuseExternal({ uploadChannel }: UploadOptions, { url }: Fields
   throw fail('bad_request', { message: 'External links are not stored here: send the file itself, or its url to the Media API' });
 }
 
-/** A choice that came behind the file is too late to be obeyed: with `autoRetry=false` it is refused, unless the file lies there anyway. */
-export function refuseLateChoice(options: UploadOptions, stored: readonly ConfiguredChannel[]): void {
-  const { uploadChannel, channelName, autoRetry } = options;
-  const obeyed = stored.every(
-    ({ group, name }) => isAsked(uploadChannel, group) && (channelName === undefined || channelName === name),
-  );
-  if (autoRetry || obeyed) return;
-  throw fail('bad_request', { message: 'uploadChannel, channelName and autoRetry must stand before the file in the form' });
+/**
+ * Choices that came behind the file are too late to be obeyed. They are refused where the caller would get something else than was asked for: another
+ * channel with `autoRetry=false`, another picture with `serverCompress=false`.
+ */
+export function refuseLateChoice(options: UploadOptions, stored: readonly StoredAs[]): void {
+  const isElsewhere = !options.autoRetry && stored.some(({ channel }) => !isAsked(options, channel));
+  const isOther = !options.serverCompress && stored.some(({ recompressed }) => recompressed !== undefined);
+  if (!isElsewhere && !isOther) return;
+  throw fail('bad_request', {
+    message: 'uploadChannel, channelName, autoRetry and serverCompress must stand before the file in the form',
+  });
 }
 
-/** Upload API: `cfr2` means the local disk while there is no R2 channel. */
-function isAsked(wanted: string | undefined, group: string): boolean {
-  return wanted === undefined || wanted === group || (wanted === 'cfr2' && group === 'local');
+type StoredAs = Pick<IntakeResult, 'channel' | 'recompressed'>;
+
+function isAsked({ uploadChannel, channelName }: UploadOptions, { group, name }: ConfiguredChannel): boolean {
+  // Upload API: `cfr2` means the local disk while there is no R2 channel.
+  const isGroup = uploadChannel === undefined || uploadChannel === group || (uploadChannel === 'cfr2' && group === 'local');
+  return isGroup && (channelName === undefined || channelName === name);
 }

@@ -35,7 +35,7 @@ export async function uploadFile(
     refuseExternal(options, form.fields);
     refuseLateChoice(
       options,
-      taken.map(({ bytes }) => bytes.channel),
+      taken.map(({ bytes }) => bytes),
     );
   } catch (error) {
     await discard(taken, error, deps);
