@@ -55,7 +55,7 @@ describe.skipIf(!canCopy)('a fresh checkout (skipped without git, and where the 
     expect((await megabytes(packages)) - node).toBeLessThan(100);
   });
 
-  it('installs nothing again', async () => {
+  it('installs nothing again', { timeout: limitMs }, async () => {
     expect((await npmStart(20)).join('\n')).not.toContain('Installing');
   });
 });

@@ -173,8 +173,12 @@ describe.skipIf(!hasOtherNodes)('stowage (skipped where the registry has no Node
   }, limitMs);
 
   it('holds the program and nothing that only tests need', async () => {
-    expect(files).toEqual(expect.arrayContaining(['LICENSE', 'README.md', 'bin/stowage.js', 'dist/main.js']));
-    expect(files.filter((path) => !/^(LICENSE|README\.md|package\.json|bin\/stowage\.js|dist\/.*\.js)$/.test(path))).toEqual([]);
+    expect(files).toEqual(
+      expect.arrayContaining(['LICENSE', 'README.md', 'bin/stowage.js', 'dist/main.js', 'docs/configuration.md']),
+    );
+    expect(
+      files.filter((path) => !/^(LICENSE|README\.md|package\.json|bin\/stowage\.js|dist\/.*\.js|docs\/.*\.md)$/.test(path)),
+    ).toEqual([]);
     expect(files.filter((path) => /\.test\.|emulator|scene|fixtures/.test(path))).toEqual([]);
     expect(await readdir(join(folder, 'node_modules'))).not.toContain('sharp');
   });
@@ -185,33 +189,37 @@ describe.skipIf(!hasOtherNodes)('stowage (skipped where the registry has no Node
     expect(failed.stderr).toMatch(/^Stowage needs Node 24 or newer and this is Node 2\d\.[^\n]*\n$/);
   });
 
-  it.each([24, 26])('starts on Node %i, takes a file, hands it out, shows its API page, stops', async (major) => {
-    const data = join(home, `data-${major}`);
-    const token = 'package-test-token-0123456789';
-    const env = environmentOf(major, { PORT: '0', STOWAGE_DATA_DIR: data, STOWAGE_ADMIN_TOKEN: token });
-    expect((await run('npx', ['stowage', 'version'], { cwd: folder, env })).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
-    const child = spawn(join(folder, 'node_modules/.bin/stowage'), ['serve'], {
-      cwd: folder,
-      env,
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    try {
-      const base = await addressOf(child);
-      const form = new FormData();
-      form.set('file', new Blob([photo], { type: 'image/jpeg' }), 'photo.jpg');
-      const headers = { authorization: `Bearer ${token}` };
-      const uploaded = await fetch(`${base}/upload`, { method: 'POST', body: form, headers });
-      const [{ src }] = (await uploaded.json()) as [{ src: string }];
-      expect(Buffer.from(await (await fetch(base + src)).arrayBuffer()).equals(photo)).toBe(true);
-      const drawn = await fetch(`${base}/docs/scalar.js`);
-      expect([drawn.status, (await drawn.text()).length > 1e6]).toEqual([200, true]);
-      expect((await run('npx', ['stowage', 'token', 'list'], { cwd: folder, env })).stdout).toContain('STOWAGE_ADMIN_TOKEN');
-    } finally {
-      const exited = once(child, 'exit');
-      child.kill('SIGTERM');
-      expect(await exited).toEqual([0, null]);
-    }
-  });
+  it.each([24, 26])(
+    'starts on Node %i, takes a file, hands it out, shows its API page, stops',
+    { timeout: limitMs },
+    async (major) => {
+      const data = join(home, `data-${major}`);
+      const token = 'package-test-token-0123456789';
+      const env = environmentOf(major, { PORT: '0', STOWAGE_DATA_DIR: data, STOWAGE_ADMIN_TOKEN: token });
+      expect((await run('npx', ['stowage', 'version'], { cwd: folder, env })).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+      const child = spawn(join(folder, 'node_modules/.bin/stowage'), ['serve'], {
+        cwd: folder,
+        env,
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      try {
+        const base = await addressOf(child);
+        const form = new FormData();
+        form.set('file', new Blob([photo], { type: 'image/jpeg' }), 'photo.jpg');
+        const headers = { authorization: `Bearer ${token}` };
+        const uploaded = await fetch(`${base}/upload`, { method: 'POST', body: form, headers });
+        const [{ src }] = (await uploaded.json()) as [{ src: string }];
+        expect(Buffer.from(await (await fetch(base + src)).arrayBuffer()).equals(photo)).toBe(true);
+        const drawn = await fetch(`${base}/docs/scalar.js`);
+        expect([drawn.status, (await drawn.text()).length > 1e6]).toEqual([200, true]);
+        expect((await run('npx', ['stowage', 'token', 'list'], { cwd: folder, env })).stdout).toContain('STOWAGE_ADMIN_TOKEN');
+      } finally {
+        const exited = once(child, 'exit');
+        child.kill('SIGTERM');
+        expect(await exited).toEqual([0, null]);
+      }
+    },
+  );
 });
 
 async function addressOf({ stdout }: ChildProcess): Promise<string> {
