@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { seenName } from '../core/file-id.ts';
 import { parsePartHeaders } from './part-headers.ts';
@@ -110,5 +111,50 @@ describe('a file name with', () => {
     for (const text of ['\\', '"', '" ;', ';', ';a', '; ', '=?a?b?', "*0*=''", ' ', '/', '%E5'])
       for (const quote of ['"', '']) seen(`form-data; filename=${quote}${text.repeat(8000)}x`);
     expect(performance.now() - started).toBeLessThan(1000);
+  });
+});
+
+describe('any name', () => {
+  // What no name in a header can hold, and what the standards read as something else.
+  const anyName = fc
+    .string({ unit: 'grapheme', minLength: 1, maxLength: 60 })
+    .filter((name) => name.trim() === name && !/[\p{Cc}\u2028\u2029]|=\?|^\ufeff/u.test(name));
+  const filenameOf = (parameter: string) =>
+    parsePartHeaders(Buffer.from(`Content-Disposition: form-data; name="file"; ${parameter}`)).filename;
+
+  it('that a browser writes is read back', () => {
+    fc.assert(
+      fc.property(anyName, (name) => {
+        const plain = name.replaceAll(/[\\%]/g, '_');
+        expect(filenameOf(`filename="${plain.replaceAll('"', '%22')}"`)).toBe(plain);
+      }),
+    );
+  });
+
+  it('that is written as RFC 8187 or as RFC 2231 pieces is read back', () => {
+    fc.assert(
+      fc.property(anyName, fc.integer({ min: 1, max: 20 }), (name, length) => {
+        const encoded = encodeURIComponent(name).replaceAll("'", '%27');
+        expect(filenameOf(`filename="x"; filename*=UTF-8''${encoded}`)).toBe(name);
+        const pieces = encoded.match(new RegExp(`(?:%[0-9A-F]{2}|[^%]){1,${length}}`, 'g')) ?? [];
+        const written = pieces.map((piece, at) => `filename*${at}*=${at === 0 ? "utf-8''" : ''}${piece}`);
+        expect(filenameOf(written.toReversed().join('; '))).toBe(name);
+      }),
+    );
+  });
+
+  it('that is written as RFC 2047 is read back', () => {
+    fc.assert(
+      fc.property(anyName, (name) => {
+        expect(filenameOf(`filename="=?UTF-8?B?${Buffer.from(name).toString('base64')}?="`)).toBe(name);
+        const quoted = [...Buffer.from(name)].map((byte) => `=${byte.toString(16).padStart(2, '0')}`).join('');
+        expect(filenameOf(`filename="=?utf-8?q?${quoted}?="`)).toBe(name);
+      }),
+    );
+  });
+
+  it('and any bytes at all are read without a fault', () => {
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (bytes) => void parsePartHeaders(Buffer.from(bytes))));
+    fc.assert(fc.property(fc.string({ unit: 'grapheme' }), (text) => void filenameOf(text)));
   });
 });
