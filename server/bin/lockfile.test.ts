@@ -1,11 +1,42 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { completeLockfile, type Lockfile } from './lockfile.ts';
+import { completeLockfile, type Lockfile, unchecked, withoutUnchecked } from './lockfile.ts';
 
 describe('package-lock.json', () => {
   it('names the packages of every platform, else `npm ci` refuses it (mend it with: npm run lockfile)', async () => {
     const lockfile = JSON.parse(await readFile(new URL('../../package-lock.json', import.meta.url), 'utf8')) as Lockfile;
     expect(completeLockfile(lockfile).added).toEqual([]);
+    // Only what the registry at hand did not serve when it was written.
+    const lacking = unchecked(lockfile);
+    expect(lacking.filter((name) => !name.startsWith('@napi-rs/blake-hash-'))).toEqual([]);
+  });
+});
+
+describe('what has no checksum', () => {
+  const good = { version: '1.0.0', integrity: 'sha512-x' };
+  const bad = { version: '1.0.0', optional: true };
+  const lockfile: Lockfile = {
+    packages: {
+      '': { version: '1.0.0' },
+      server: { version: '1.0.0' },
+      'node_modules/server': { link: true },
+      'node_modules/a': good,
+      'node_modules/@x/b-win32-x64': bad,
+      'node_modules/a/node_modules/c-darwin-arm64': bad,
+      'node_modules/needed': { version: '1.0.0' },
+    },
+  };
+
+  it('is named', () => expect(unchecked(lockfile)).toEqual(['@x/b-win32-x64', 'c-darwin-arm64', 'needed']));
+
+  it('is looked up anew when it is optional', () => {
+    expect(Object.keys(withoutUnchecked(lockfile).packages)).toEqual([
+      '',
+      'server',
+      'node_modules/server',
+      'node_modules/a',
+      'node_modules/needed',
+    ]);
   });
 });
 

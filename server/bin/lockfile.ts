@@ -1,5 +1,8 @@
 interface Entry {
   readonly version?: string;
+  readonly integrity?: string;
+  /** A folder of this repository. */
+  readonly link?: boolean;
   readonly cpu?: readonly string[];
   readonly os?: readonly string[];
   readonly libc?: readonly string[];
@@ -17,7 +20,20 @@ export interface Lockfile {
 const PLATFORM =
   /(?<os>android|darwin|linux|win32|freebsd|openharmony)-(?<cpu>arm64|x64|ia32|arm|ppc64|riscv64|s390x)(?:-(?<abi>musl|gnu|msvc|eabi|gnueabihf|musleabihf))?$/;
 
-/** The lockfile with an entry for every platform package that another one names. Their checksums are not known, npm takes them as they come. */
+/** Packages without a checksum: npm would take them as they come. */
+export function unchecked({ packages }: Lockfile): readonly string[] {
+  return Object.entries(packages)
+    .filter(([place, entry]) => place.includes('node_modules/') && entry.integrity === undefined && entry.link !== true)
+    .map(([place]) => place.slice(place.lastIndexOf('node_modules/') + 'node_modules/'.length));
+}
+
+/** The lockfile without optional packages that have no checksum, so that npm looks them up anew. */
+export function withoutUnchecked(lockfile: Lockfile): Lockfile {
+  const kept = Object.entries(lockfile.packages).filter(([, entry]) => entry.optional !== true || entry.integrity !== undefined);
+  return { ...lockfile, packages: Object.fromEntries(kept) };
+}
+
+/** The lockfile with an entry for every platform package that another one names. The checksums of those it adds are not known. */
 export function completeLockfile(lockfile: Lockfile): { readonly lockfile: Lockfile; readonly added: readonly string[] } {
   const { packages } = lockfile;
   const added = Object.entries(packages).flatMap(([place, parent]) => missingOf(place, parent, packages));
