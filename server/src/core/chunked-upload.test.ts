@@ -47,7 +47,7 @@ beforeEach(async () => {
   objects = new Set();
   storing = undefined;
   allowed = true;
-  const access = { mayUpload: async () => allowed };
+  const access = { mayUpload: async (owner: string) => allowed && owner !== 'revoked' };
   const now = () => clock.at;
   const channel = noting(createMemoryChannel());
   const pool = createChannelPool({
@@ -361,6 +361,16 @@ describe('a caller who may not upload any more', () => {
     await sweep();
     expect(objects.size).toBe(0);
     expect(await metadata.uploads.parts(upload.id)).toEqual([]);
+  });
+
+  it('is refused a chunk of an upload that was begun with the code, too', async () => {
+    const household: Caller = { ...caller, owner: 'authCode' };
+    const wishes = { filename: 'a.txt', contentType: 'text/plain', totalChunks: 2, ip: null } as const;
+    const upload = await chunked.init({ ...wishes, choice: { fallback: true } }, household);
+    const send = (owner: string) =>
+      chunked.put({ ...stepOf(upload), index: 0, source: source('x'), signal }, { ...caller, owner });
+    await expect(send('revoked')).rejects.toMatchObject({ code: 'unauthorized' });
+    await send('another token');
   });
 
   it('is refused the merge, and nothing stays', async () => {

@@ -98,7 +98,7 @@ export function createChunkedUploads(options: ChunkedUploadOptions): ChunkedUplo
         throw new ChunkedRefusal('bad_index', `chunkIndex must be a whole number from 0 to ${input.totalChunks - 1}`);
       }
       const current = await noteWishes(upload, input);
-      await inFlight.run(upload.id, () => storeChunk({ input, upload: current, options, inFlight }));
+      await inFlight.run(upload.id, () => storeChunk({ input, upload: current, options, inFlight, sender: caller.owner }));
     },
 
     async merge(input, caller) {

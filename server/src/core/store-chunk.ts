@@ -25,6 +25,8 @@ interface ChunkJob {
   readonly upload: Upload;
   readonly options: ChunkedUploadOptions;
   readonly inFlight: InFlight;
+  /** Who sends it: need not be the owner of the upload. */
+  readonly sender: string;
   /** The bytes are a copy that was kept of an earlier try. */
   readonly isRetry: boolean;
 }
@@ -83,14 +85,14 @@ function noSession(): ChunkedRefusal {
 }
 
 async function writeDown(attempt: Attempt, { pendingCleanup, ...stored }: StoredChunk): Promise<void> {
-  const { input, upload, options, storageId } = attempt;
+  const { input, upload, options, storageId, sender } = attempt;
   const { metadata, pool, intake, access, now, ttlMs, maxUploadBytes } = options;
   const remove = (segments: readonly Segment[]): Promise<void> =>
     metadata.jobs.add(segments.map((segment) => deleteObjectJob(upload.channelId, segment, now())));
   const base = { uploadId: upload.id, index: input.index, storageId, updatedAt: now() };
   const put = async () => {
     // The bytes took their time to come in.
-    if (!(await access.mayUpload(upload.owner))) throw fail('unauthorized');
+    if (!(await access.mayUpload(sender))) throw fail('unauthorized');
     const limits = { clearsJobs: pendingCleanup, maxBytes: maxUploadBytes };
     return metadata.uploads.putPart({ ...base, ...stored, state: 'stored' }, now() + ttlMs, limits);
   };

@@ -53,7 +53,7 @@ async function storeOne({ upload, options, inFlight, signal }: KeptJob, chunk: K
   if (!(await isWhole(chunk))) return options.kept.drop(upload.id, chunk.index);
   const { filename, totalChunks } = chunkedDetails(upload);
   const input = { uploadId: upload.id, filename, totalChunks, index: chunk.index, source: openKept(chunk), signal };
-  await storeKeptChunk({ input, upload, options, inFlight });
+  await storeKeptChunk({ input, upload, options, inFlight, sender: upload.owner });
 }
 
 async function isWhole(chunk: KeptChunk): Promise<boolean> {
