@@ -75,11 +75,11 @@ describe('the channel of an upload', () => {
   });
 
   it.each([
-    [{ group: 'nonsense' }, 'No channels are called "nonsense", only: local, s3, telegram'],
-    [{ group: 's3', name: 'TWO' }, 'No such channel is called "TWO", only: one, two'],
-    [{ group: 's3', name: 'bot' }, 'No such channel is called "bot", only: one, two'],
-    [{ name: 'none' }, 'No such channel is called "none", only: disk, one, two, bot'],
-    [{ name: `<b>${'x'.repeat(200)}` }, `No such channel is called "<b>${'x'.repeat(97)}", only: disk, one, two, bot`],
+    [{ group: 'nonsense' }, 'There are no "nonsense" channels; choose from: local, s3, telegram'],
+    [{ group: 's3', name: 'TWO' }, 'There is no channel "TWO"; choose from: one, two'],
+    [{ group: 's3', name: 'bot' }, 'There is no channel "bot"; choose from: one, two'],
+    [{ name: 'none' }, 'There is no channel "none"; choose from: disk, one, two, bot'],
+    [{ name: `<b>${'x'.repeat(200)}` }, `There is no channel "<b>${'x'.repeat(97)}"; choose from: disk, one, two, bot`],
   ])('%j is refused when exactly that is wanted', async (choice, message) => {
     const exact = { fallback: false, exact: true } as const;
     await expect(poolOf().candidates({ ...choice, ...exact })).rejects.toMatchObject({ code: 'bad_request', message });

@@ -43,7 +43,7 @@ export interface ChannelPool {
   all(): readonly ConfiguredChannel[];
   /** Enabled and not over its quota. */
   available(): Promise<readonly ConfiguredChannel[]>;
-  /** In the order to try them; never empty. Rejects with `bad_request` for an exact choice of what there is not. */
+  /** In the order to try them; never empty. Rejects with `bad_request` when an exact choice does not exist. */
   candidates(choice: Choice): Promise<readonly Candidate[]>;
   /** The channel for a Media API category, and those that follow when it cannot take a file. All have room for so many bytes (default: for any). */
   forCategory(category: string, bytes?: number): Promise<readonly ConfiguredChannel[]>;
@@ -209,12 +209,12 @@ function unknownName(among: readonly ConfiguredChannel[], name: string): Stowage
   const exists = among.some((channel) => channel.name === name);
   if (exists) return fail('bad_request', { message: `The channel ${quoted(name)} takes no uploads at the moment` });
   const names = among.filter(({ enabled }) => enabled).map((channel) => channel.name);
-  return fail('bad_request', { message: `No such channel is called ${quoted(name)}, only: ${names.join(', ')}` });
+  return fail('bad_request', { message: `There is no channel ${quoted(name)}; choose from: ${names.join(', ')}` });
 }
 
 function unknownGroup(group: string, channels: readonly ConfiguredChannel[]): StowageError {
   const groups = [...new Set(channels.filter(({ enabled }) => enabled).map((channel) => channel.group))].join(', ');
-  return fail('bad_request', { message: `No channels are called ${quoted(group)}, only: ${groups}` });
+  return fail('bad_request', { message: `There are no ${quoted(group)} channels; choose from: ${groups}` });
 }
 
 /** What the caller wrote, short enough for a sentence. */

@@ -94,11 +94,11 @@ describe('where a file goes', () => {
 
 describe('with autoRetry=false what is not there is refused', () => {
   it.each([
-    ['uploadChannel=nonsense', 'Error: No channels are called "nonsense", only: discord, local, telegram'],
+    ['uploadChannel=nonsense', 'Error: There are no "nonsense" channels; choose from: discord, local, telegram'],
     ['uploadChannel=s3', 'Error: No S3 channel provided'],
-    ['uploadChannel=telegram&channelName=none', 'Error: No such channel is called "none", only: telegram, as-it-is'],
-    ['uploadChannel=telegram&channelName=disk', 'Error: No such channel is called "disk", only: telegram, as-it-is'],
-    ['channelName=none', 'Error: No such channel is called "none", only: erste Wahl, disk, telegram, as-it-is'],
+    ['uploadChannel=telegram&channelName=none', 'Error: There is no channel "none"; choose from: telegram, as-it-is'],
+    ['uploadChannel=telegram&channelName=disk', 'Error: There is no channel "disk"; choose from: telegram, as-it-is'],
+    ['channelName=none', 'Error: There is no channel "none"; choose from: erste Wahl, disk, telegram, as-it-is'],
     ['channelName=asleep', 'Error: The channel "asleep" takes no uploads at the moment'],
   ])('%s', async (query, text) => {
     expect(await refusal(`?${query}&autoRetry=false`)).toEqual([400, text]);

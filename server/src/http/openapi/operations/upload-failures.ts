@@ -13,7 +13,7 @@ export const fileFailures: readonly Failure[] = [
   { code: 'bad_request', as: 'no_file', message: 'No file provided' },
   { code: 'bad_request', as: 'no_name', message: 'fileType or fileName is wrong, check the integrity of this file!' },
   { code: 'bad_request', as: 'other_field', message: 'No file provided: no field `file`; got `image`' },
-  { code: 'bad_request', as: 'no_such_channel', message: 'No such channel is called "nope", only: photos, spare' },
+  { code: 'bad_request', as: 'no_such_channel', message: 'There is no channel "nope"; choose from: photos, spare' },
   {
     code: 'bad_request',
     as: 'external',
