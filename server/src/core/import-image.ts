@@ -4,7 +4,9 @@ import { fail, isStowageError, type StowageError } from './errors.ts';
 import { nameInUrl, withExtension } from './import-name.ts';
 import type { ImportCaller, ImportOptions, ImportRequest, ReadyMedia } from './import-types.ts';
 import type { IntakeResult } from './intake.ts';
+import { isBoth } from './judge-upload.ts';
 import { categoryOf } from './media-types.ts';
+import { secondType } from './polyglot.ts';
 import { randomAccess } from './probe.ts';
 import { uuidv7 } from './uuid.ts';
 
@@ -67,7 +69,8 @@ async function record({ request, caller, options }: ImageImport, stored: IntakeR
     segments: stored.segments,
     signal: AbortSignal.timeout(inspectMs),
   });
-  const facts = await options.prober.inspect(content, contentType);
+  const [facts, second] = await Promise.all([options.prober.inspect(content, contentType), secondType(content)]);
+  if (second !== undefined) throw isBoth(contentType, second);
   const id = uuidv7(options.now());
   const filename = request.filename ?? withExtension(nameInUrl(request.url), contentType);
   const added = await options.files.add({

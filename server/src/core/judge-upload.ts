@@ -1,6 +1,7 @@
 import type { ConfiguredChannel } from './channel-pool.ts';
 import { fail, isStowageError, type StowageError } from './errors.ts';
 import { categoryOf } from './media-types.ts';
+import { secondType } from './polyglot.ts';
 import type { PresignedDetails, Received } from './presigned-details.ts';
 import type { PresignedUploadOptions } from './presigned-types.ts';
 import { type MediaFacts, type RandomAccess, randomAccess } from './probe.ts';
@@ -39,8 +40,12 @@ export async function judge({ received, start, details, channel, options }: Judg
   if (categoryOf(contentType) !== details.category || !options.supportedTypes.includes(contentType)) {
     return { error: mistyped(details, contentType) };
   }
-  const facts = await inspect(content, contentType, options);
+  const [facts, second] = await Promise.all([
+    inspect(content, contentType, options),
+    details.category === 'image' ? secondType(content) : undefined,
+  ]);
   if ('error' in facts) return facts;
+  if (second !== undefined) return { error: isBoth(contentType, second) };
   const sha256 = await verifySha256({ received, details, channel, options });
   if (typeof sha256 === 'object' && sha256 !== null) return sha256;
   return {
@@ -73,6 +78,14 @@ function mistyped(details: PresignedDetails, detected: string): StowageError {
   return fail('content_type_mismatch', {
     message: `The file is ${detected}, not the declared ${details.contentType}.`,
     details: { declared: details.contentType, detected },
+  });
+}
+
+/** Of a picture that is something else besides. */
+export function isBoth(contentType: string, second: string): StowageError {
+  return fail('content_type_mismatch', {
+    message: `The file is ${contentType}, but holds ${second} as well.`,
+    details: { declared: contentType, detected: second },
   });
 }
 

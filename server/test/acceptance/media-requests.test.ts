@@ -198,3 +198,26 @@ it.each(['uploading', 'failed'])('lists of what is %s have kinds, too', async (s
     expect(total).toBe(media.length);
   }
 });
+
+describe('a picture that is a page as well', () => {
+  const photo = fixture('photo.jpg');
+
+  it.each([
+    ['with a page in its comment', fixture('jpeg-html.jpg'), 'text/html'],
+    ['with a script behind it', Buffer.concat([photo, Buffer.from('<script>alert(1)</script>')]), 'text/html'],
+    ['with an SVG behind it', Buffer.concat([photo, Buffer.from('<svg onload="alert(1)"/>')]), 'image/svg+xml'],
+  ])('%s is refused', async (_, bytes, detected) => {
+    const { media_id: id, upload_url: url } = (await client.presign({ ...jpeg, size: bytes.length })).body.data;
+    await client.put(url, bytes);
+    const { status, body } = await client.complete(id);
+    expect([status, body.error.code, body.error.details.detected]).toEqual([422, 'content_type_mismatch', detected]);
+    expect((await client.get(id)).body.data.status).toBe('failed');
+  });
+
+  it('is taken when it is a video as well', async () => {
+    const bytes = Buffer.concat([photo, fixture('clip.mp4')]);
+    const { media_id: id, upload_url: url } = (await client.presign({ ...jpeg, size: bytes.length })).body.data;
+    await client.put(url, bytes);
+    expect((await client.complete(id)).status).toBe(200);
+  });
+});

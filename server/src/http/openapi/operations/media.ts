@@ -163,6 +163,11 @@ export const mediaOperations: readonly Operation[] = [
         { code: 'fetch_failed', details: { upstream_status: 404 } },
         'fetch_timeout',
         'invalid_media',
+        {
+          code: 'content_type_mismatch',
+          message: 'The file is image/jpeg, but holds text/html as well.',
+          details: { declared: 'image/jpeg', detected: 'text/html' },
+        },
         'empty_file',
         { code: 'unprocessable', message: 'The picture has more than 500 frames.', details: { max_frames: 500 } },
         'disk_full',
