@@ -39,6 +39,14 @@ const intro = `Two upload APIs over one library of files: what comes in through 
 
 **Limits.** The Media API allows 60 requests a minute and 1,000 an hour per token unless configured otherwise; the headers \`X-RateLimit-*\` of every answer to a known token tell where you are (unknown tokens, addresses and methods are answered before anything is counted). Sending bytes to an upload URL does not count.
 
+**Errors** have three shapes:
+
+| address | body |
+|---|---|
+| \`/api/v1\`, \`/relay\` and unknown addresses | JSON: \`data: null\`, \`error: { code, message, retryable, details }\`, \`meta\` |
+| \`/upload\`, \`/file\` | a line of text that begins with \`Error:\` |
+| \`/api/manage\`, \`/metrics\`, \`/upload/huggingface\` | JSON: \`error\` with the sentence |
+
 **Files** are read at \`/file/...\` by anybody who has the link.`;
 
 const securitySchemes = {
