@@ -217,6 +217,7 @@ function httpSettings(config: Config, spoolFolder: string): HttpSettings {
     showUrls: media.showUrls,
     idleTimeoutMs: uploads.idleTimeoutSeconds * 1000,
     keepAliveMs: config.keepAliveSeconds * 1000,
+    maxConnectionsPerAddress: config.maxConnectionsPerAddress,
     metricsPublic: config.metrics.public,
     spoolFolder,
     ...(config.publicUrl !== undefined && { publicUrl: config.publicUrl }),

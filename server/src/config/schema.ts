@@ -45,6 +45,13 @@ export const schema = z.strictObject({
       'otherwise a request that the proxy sends just then fails.',
   }),
 
+  maxConnectionsPerAddress: setting(whole(0, 1_000_000), {
+    default: 0,
+    description:
+      'How many connections one address may have at a time, or one /64 of IPv6; further ones are closed. 0 for any number, which is right behind a proxy that is not ' +
+      'named in `trustProxy`: all its callers come from one address. Without a proxy, 256 is a good start. Proxies that `trustProxy` names are not counted.',
+  }),
+
   adminToken: optional(adminToken, {
     secret: true,
     description: 'A token with every permission, for automation. Else one is made at the first start and shown once.',

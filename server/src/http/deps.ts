@@ -49,6 +49,8 @@ export interface HttpSettings {
   readonly idleTimeoutMs: number;
   /** How long an idle connection is kept. */
   readonly keepAliveMs: number;
+  /** 0 for any number. */
+  readonly maxConnectionsPerAddress: number;
   /** Folder for temporary copies. */
   readonly spoolFolder: string;
   readonly metricsPublic: boolean;

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { fail } from '../core/errors.ts';
+import { whenAnswered } from './connections/turns.ts';
 
 const signals = new WeakMap<IncomingMessage, AbortSignal>();
 
@@ -13,10 +14,13 @@ export function requestSignal(request: IncomingMessage): AbortSignal {
   const abort = (): void => controller.abort(fail('client_closed'));
   if (request.socket.destroyed) abort();
   else {
-    request.socket.once('close', abort);
+    const { socket } = request;
+    socket.once('close', abort);
     request.once('close', () => {
-      if (request.complete) request.socket.off('close', abort);
+      if (request.complete) socket.off('close', abort);
     });
+    // A request whose body was read before this has closed already.
+    whenAnswered(request, () => socket.off('close', abort));
   }
   return controller.signal;
 }

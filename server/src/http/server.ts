@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { fail, type StowageError } from '../core/errors.ts';
 import { logRequests } from './access-log.ts';
+import { isTrustedPeer } from './client-address.ts';
 import { refuseBrokenRequest } from './connections/broken-request.ts';
 import { createConnectionServer } from './connections/create-server.ts';
 import { endTurn } from './connections/turns.ts';
@@ -41,6 +42,9 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
       createConnectionServer(handle, {
         keepAliveMs: deps.settings.keepAliveMs,
         idleMs: deps.settings.idleTimeoutMs,
+        maxPerAddress: deps.settings.maxConnectionsPerAddress,
+        isProxy: (address) => isTrustedPeer(address, deps.settings.trustProxy),
+        log: deps.log,
       }),
     forceCloseConnections: 'idle',
     return503OnClosing: false,

@@ -15,7 +15,13 @@ let largeSrc = '';
 const open: RawConnection[] = [];
 
 beforeAll(async () => {
-  server = await startStowage({ env: { STOWAGE_UPLOADS_IDLE_TIMEOUT_SECONDS: '2', STOWAGE_KEEP_ALIVE_SECONDS: '3' } });
+  server = await startStowage({
+    env: {
+      STOWAGE_UPLOADS_IDLE_TIMEOUT_SECONDS: '2',
+      STOWAGE_KEEP_ALIVE_SECONDS: '3',
+      STOWAGE_MAX_CONNECTIONS_PER_ADDRESS: '50',
+    },
+  });
   smallSrc = await srcOf(upload(server, '', { bytes: small, name: 'small.bin' }));
   largeSrc = await srcOf(upload(server, '', { bytes: large, name: 'large.bin' }));
 });
@@ -85,6 +91,23 @@ describe('requests sent without waiting for answers', () => {
     await delay(300);
     expect((await residentBytes(server.pid)) - before).toBeLessThan(48 * MiB);
   });
+});
+
+describe('a connection that is used again and again', () => {
+  it.each(['/api/v1/media/upload-from-url', '/upload/huggingface/completeMultipart', '/api/v1/media/x/complete'])(
+    'gathers nothing: %s',
+    async (path) => {
+      const connection = await connect();
+      const body = Buffer.from('{"url":"http://127.0.0.1:1/a.jpg","completionUrl":"http://127.0.0.1:1/","oid":"a","parts":[]}');
+      for (let times = 0; times < 15; times++) {
+        connection.write(post(path, body));
+        await connection.answers(1);
+      }
+      await server.fetch('/healthz');
+      // Node says so at the eleventh listener.
+      expect(server.log.filter((line) => line.includes('MaxListeners'))).toEqual([]);
+    },
+  );
 });
 
 describe('a reader', () => {
@@ -284,5 +307,27 @@ describe('an idle connection', () => {
     const since = Date.now();
     expect(await connection.toTheEnd()).toEqual({ answers: [], error: undefined });
     expect(Date.now() - since).toBeGreaterThan(2900);
+  });
+});
+
+describe('connections of one address', () => {
+  it('beyond the setting are closed, and others are served', async () => {
+    const tries = await Promise.allSettled(Array.from({ length: 60 }, () => openRaw(server.url, '127.0.0.9')));
+    const many = tries.flatMap((tried) => (tried.status === 'fulfilled' ? [tried.value] : []));
+    open.push(...many);
+    for (const connection of many) connection.write(get('/healthz'));
+    const answers = await Promise.all(many.map((connection) => connection.answers(1)));
+    expect(answers.flat().length).toBe(50);
+    const other = await openRaw(server.url, '127.0.0.8');
+    open.push(other);
+    other.write(get('/healthz'));
+    expect(await other.answers(1)).toHaveLength(1);
+    for (const connection of many) connection.close();
+    await eventually(async () => {
+      const again = await openRaw(server.url, '127.0.0.9');
+      open.push(again);
+      again.write(get('/healthz'));
+      expect(await again.answers(1)).toHaveLength(1);
+    });
   });
 });

@@ -19,9 +19,9 @@ export interface RawAnswer {
   readonly body: Buffer;
 }
 
-export async function openRaw(url: string): Promise<RawConnection> {
+export async function openRaw(url: string, localAddress?: string): Promise<RawConnection> {
   const { hostname, port } = new URL(url);
-  const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
+  const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true, ...(localAddress && { localAddress }) });
   await once(socket, 'connect');
   let unread = Buffer.alloc(0);
   let error: string | undefined;

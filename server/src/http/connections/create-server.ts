@@ -1,10 +1,11 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { Socket } from 'node:net';
+import { type AddressCap, createAddressCap } from './address-cap.ts';
 import { linger } from './linger.ts';
 import { endSilentReaders } from './silent-readers.ts';
 import { createTurns, currentAnswer, hasWaiting } from './turns.ts';
 
-export interface ConnectionSettings {
+export interface ConnectionSettings extends AddressCap {
   /** How long an idle connection is kept, in ms. */
   readonly keepAliveMs: number;
   /** How long a reader may take no byte, in ms. */
@@ -16,10 +17,11 @@ const checkMs = 10_000;
 const turnLimits = { maxWaiting: 16, maxWaitingInAll: 4096 };
 
 /** Node's server, with what a stranger may do on a connection bounded, and no answer lost when one is closed. */
-export function createConnectionServer(handle: RequestListener, { keepAliveMs, idleMs }: ConnectionSettings): Server {
+export function createConnectionServer(handle: RequestListener, settings: ConnectionSettings): Server {
   const turns = createTurns(handle, turnLimits);
+  const mayStay = createAddressCap(settings);
   const options = {
-    keepAliveTimeout: keepAliveMs,
+    keepAliveTimeout: settings.keepAliveMs,
     headersTimeout: headersTimeoutMs,
     connectionsCheckingInterval: checkMs,
     // Uploads take as long as they take; silence is the request body's business.
@@ -30,6 +32,7 @@ export function createConnectionServer(handle: RequestListener, { keepAliveMs, i
   const server = createServer(options, turns.take);
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
+    if (!mayStay(socket)) return void socket.resetAndDestroy();
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     turns.watch(socket);
@@ -43,7 +46,7 @@ export function createConnectionServer(handle: RequestListener, { keepAliveMs, i
     turns.take(request, response);
   });
   server.on('checkExpectation', turns.take);
-  server.once('close', endSilentReaders(sockets, idleMs));
+  server.once('close', endSilentReaders(sockets, settings.idleMs));
   return server;
 }
 

@@ -61,17 +61,19 @@ export function createTurns(handle: RequestListener, { maxWaiting, maxWaitingInA
     const { socket } = request;
     connection.waiting++;
     waitingInAll++;
-    response.once('socket', () => {
-      connection.waiting--;
-      waitingInAll--;
-      if (connection.isPaused && connection.waiting <= maxWaiting / 2) flow(connection, socket);
-      // Not at once: many quick ones must not keep the other connections waiting.
-      setImmediate(() => socket.destroyed || begin(connection, request, response));
-    });
+    // Not at once: many quick ones must not keep the other connections waiting.
+    response.once('socket', () => setImmediate(() => socket.destroyed || leaveQueue(connection, request, response)));
     if (connection.waiting <= maxWaiting) return;
     // One read may have brought thousands, and Node keeps something for each.
     if (waitingInAll > maxWaitingInAll) socket.destroy();
     else if (!connection.isPaused) halt(connection, socket);
+  }
+
+  function leaveQueue(connection: Connection, request: IncomingMessage, response: ServerResponse): void {
+    connection.waiting--;
+    waitingInAll--;
+    if (connection.isPaused && connection.waiting <= maxWaiting / 2) flow(connection, request.socket);
+    begin(connection, request, response);
   }
 
   return { watch, take };
