@@ -3,15 +3,15 @@ import { statfs } from 'node:fs/promises';
 import { findDriver } from '../channels/index.ts';
 import type { S3Channel } from '../channels/s3/channel.ts';
 import type { ChannelConfig } from '../config/channels.ts';
-import { authCodeWarning, type Config } from '../config.ts';
+import type { Config } from '../config.ts';
 import type { Channel } from '../core/channel.ts';
 import type { MetadataStore } from '../core/metadata.ts';
 import { testChannelSteps } from '../core/test-channel.ts';
 import { prepareDataFolder } from '../data-folder.ts';
-import { lastSighting, proxyAdvice } from '../http/proxy-watch.ts';
 import { openMetadata } from '../metadata/index.ts';
 import { sharingProblems } from '../nodes.ts';
 import { inspectPrivacy } from '../private-files.ts';
+import { checkAccess, checkSightings } from './doctor-access.ts';
 import { explainError } from './explain.ts';
 import { loadConfigOrExplain } from './load.ts';
 import { metadataOptions } from './metadata-options.ts';
@@ -39,7 +39,7 @@ export async function doctor(args: readonly string[]): Promise<number> {
   const hasFolder = await checkDataFolder(config, report);
   for (const problem of sharingProblems(config)) report.fail('nodes', problem);
   for (const warning of inspectPrivacy(config.dataDir).warnings) report.note('data folder', warning);
-  checkAuthCode(config, report);
+  checkAccess(config, report);
   const ids = await checkDatabase(config, report);
   for (const entry of config.channels) {
     const check = { entry, config, report, fix: given.values.fix, id: entry.id ?? ids.get(channelTitle(entry)) };
@@ -117,7 +117,7 @@ async function checkDatabase(config: Config, report: Report): Promise<ReadonlyMa
       report.note('database', `${count} (${pending.join(', ')}): the next start of the server runs them, or \`stowage migrate\``);
       return new Map();
     }
-    await checkProxies(config, store, report);
+    await checkSightings(config, store, report);
     return new Map((await store.channels.list()).map(({ id, type, name }) => [channelTitle({ type, name }), id]));
   } finally {
     await store.close();
@@ -144,35 +144,6 @@ async function lookAtDatabase(config: Config): Promise<Database> {
 
 function channelTitle({ type, name }: Pick<ChannelConfig, 'type' | 'name'>): string {
   return `${type}/${name}`;
-}
-
-/** What callers are known by, and whether that was contradicted by what came in. */
-async function checkProxies({ trustProxy }: Config, metadata: MetadataStore, report: Report): Promise<void> {
-  const title = 'reverse proxy';
-  if (trustProxy === true)
-    report.note(
-      title,
-      'every header is believed (true): right only when a proxy overwrites them. A number of proxies, or addresses, is safer',
-    );
-  else if (trustProxy === false)
-    report.pass(
-      title,
-      'none is trusted: callers are the addresses that connect. Behind a proxy set STOWAGE_TRUST_PROXY to its address',
-    );
-  else
-    report.pass(
-      title,
-      typeof trustProxy === 'number'
-        ? `the nearest ${trustProxy} may name the caller`
-        : `${trustProxy.join(', ')} may name the caller`,
-    );
-  const seen = await lastSighting(metadata, trustProxy);
-  if (seen !== undefined) report.note(title, `seen at ${new Date(seen.at).toISOString()}: ${proxyAdvice(seen)}`);
-}
-
-function checkAuthCode(config: Config, report: Report): void {
-  const warning = authCodeWarning(config);
-  if (warning !== undefined) report.note('upload code', warning);
 }
 
 const channelTimeoutMs = 120_000;

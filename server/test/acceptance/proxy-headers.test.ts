@@ -44,6 +44,9 @@ it('that do not count are said once, in the log and by doctor', async () => {
     expect.stringMatching(/^note upload code: .*fewer than 12/),
     expect.stringMatching(/^ok +reverse proxy: loopback may name the caller$/),
   ]);
+  expect(await said({ HOST: '0.0.0.0', STOWAGE_AUTH_CODE: 'short' })).toContainEqual(
+    expect.stringMatching(/^FAIL upload code: .*12/),
+  );
   expect(await said({ STOWAGE_TRUST_PROXY: 'true' })).toEqual([
     expect.stringMatching(/^note reverse proxy: every header is believed/),
   ]);
