@@ -20,8 +20,8 @@ const privateNames = ['stowage.db', 'stowage.db-wal', 'secret.key'];
  */
 export function inspectPrivacy(dataDir: string): Privacy {
   const folder = statSync(dataDir, { throwIfNoEntry: false });
-  // Windows has no modes, and a folder that is not there has no faults.
-  if (folder === undefined || process.getuid === undefined) return { refusals: [], warnings: [] };
+  // Windows has no modes, and a folder that is not there, or is none, has no faults.
+  if (folder?.isDirectory() !== true || process.getuid === undefined) return { refusals: [], warnings: [] };
   const findings = [...inspectFolder(dataDir, folder), ...privateNames.flatMap((name) => inspectFile(join(dataDir, name)))];
   const keepsModes = findings.every(({ severity }) => severity !== 'refusal') || hasModes(dataDir);
   const isRefusal = ({ severity, needsModes }: Finding): boolean => severity === 'refusal' && (keepsModes || !needsModes);

@@ -13,11 +13,13 @@ interface FirstStart {
 
 /**
  * Makes the admin token of a first start and resolves with what to print: on a terminal the token, otherwise (a log, a journal, a pipe) the path of a file
- * that only this user can read. Throws, with no token left behind, when the file cannot be written.
+ * that only this user can read. Nothing when another node has made one meanwhile. Throws, with no token left behind, when the file cannot be written.
  */
 export async function makeAdminToken({ metadata: { tokens }, dataDir, address }: FirstStart): Promise<string> {
   const access = createAccess({ tokens, allowAnonymousUploads: false, brake: createGuessBrake(Date.now), now: Date.now });
-  const { token, record } = await access.createToken({ name: 'admin', permissions: allPermissions });
+  const created = await access.createFirstToken({ name: 'admin', permissions: allPermissions });
+  if (created === undefined) return '';
+  const { token, record } = created;
   if (process.stdout.isTTY) return greeting(token, address);
   const path = join(dataDir, 'admin-token');
   try {

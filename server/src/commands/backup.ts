@@ -18,7 +18,11 @@ Exit code: 0 complete, 1 not made, 3 complete, but the library has lost objects 
 `;
 
 export async function backup(args: readonly string[]): Promise<number> {
-  const given = readArguments(args, { usage, options: { full: { type: 'boolean', default: false } }, words: { min: 1, max: 1 } });
+  const given = readArguments(args, {
+    usage,
+    options: { full: { type: 'boolean', default: false } },
+    words: { min: 1, max: 1, missing: 'Name one folder for the backup.' },
+  });
   if (typeof given === 'number') return given;
   const [target = ''] = given.positionals;
   const { full } = given.values;

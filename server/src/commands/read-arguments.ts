@@ -8,7 +8,7 @@ export interface ArgumentRules<O extends Options> {
   readonly usage: string;
   readonly options: O;
   /** How many words may stand beside the options. Default none. */
-  readonly words?: { readonly min: number; readonly max: number };
+  readonly words?: { readonly min: number; readonly max: number; readonly missing: string };
 }
 
 /**
@@ -17,7 +17,7 @@ export interface ArgumentRules<O extends Options> {
  */
 export function readArguments<const O extends Options>(
   args: readonly string[],
-  { usage, options, words = { min: 0, max: 0 } }: ArgumentRules<O>,
+  { usage, options, words = { min: 0, max: 0, missing: '' } }: ArgumentRules<O>,
 ): Parsed<O> | number {
   if (args[0] === 'help' || args.some((arg) => arg === '--help' || arg === '-h')) {
     process.stdout.write(usage);
@@ -27,7 +27,7 @@ export function readArguments<const O extends Options>(
     const parsed = parseArgs({ args: [...args], options, allowPositionals: true }) as Parsed<O>;
     const { positionals } = parsed;
     if (positionals.length > words.max) throw new Error(`Unexpected argument "${positionals[words.max]}".`);
-    if (positionals.length < words.min) throw new Error('An argument is missing.');
+    if (positionals.length < words.min) throw new Error(words.missing);
     return parsed;
   } catch (error) {
     return refuseArguments((error as Error).message, usage);

@@ -16,7 +16,7 @@ Exit code: 0 complete, 1 not restored, 3 complete, but objects are missing or da
 `;
 
 export async function restore(args: readonly string[]): Promise<number> {
-  const given = readArguments(args, { usage, options: {}, words: { min: 1, max: 1 } });
+  const given = readArguments(args, { usage, options: {}, words: { min: 1, max: 1, missing: 'Name one backup.' } });
   if (typeof given === 'number') return given;
   const [source = ''] = given.positionals;
   const config = loadConfigOrExplain();

@@ -99,7 +99,7 @@ function asTable(records: readonly TokenRecord[]): string {
 }
 
 function revoke(args: readonly string[]): Action {
-  const given = readArguments(args, { usage, options: {}, words: { min: 1, max: 1 } });
+  const given = readArguments(args, { usage, options: {}, words: { min: 1, max: 1, missing: 'Name one token.' } });
   if (typeof given === 'number') return given;
   const [wanted = ''] = given.positionals;
   return async ({ tokens }) => {

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../config.ts';
 import { isStowageError } from '../core/errors.ts';
@@ -25,7 +25,9 @@ export function withMetadata(config: Config, work: (metadata: MetadataStore) => 
 
 /** Undefined when there is something to work on. */
 export function whyNoLibrary({ databaseUrl, dataDir }: Config): string | undefined {
-  if (databaseUrl !== undefined || existsSync(join(dataDir, 'stowage.db'))) return undefined;
+  const isNoFolder = statSync(dataDir, { throwIfNoEntry: false })?.isDirectory() === false;
+  // Opening it says more of a folder that is none.
+  if (databaseUrl !== undefined || isNoFolder || existsSync(join(dataDir, 'stowage.db'))) return undefined;
   return `There is no Stowage data in ${dataDir}. Start the server once, run this in the folder where it starts, or name its data folder by STOWAGE_DATA_DIR.`;
 }
 

@@ -62,12 +62,23 @@ async function openShared(databaseUrl: string): Promise<{ readonly open: Open; c
   });
   pool.on('error', () => undefined);
   pool.on('connect', (client) => client.on('error', () => undefined));
-  const open: Open = ({ limit, lengthMs, name }) =>
+  const openOnce: Open = ({ limit, lengthMs, name }) =>
     new Promise((resolve, reject) => {
       const options = { storeClient: pool, points: limit, duration: lengthMs / 1000, keyPrefix: name, tableName: 'rate_limits' };
       const limiter = new RateLimiterPostgres(options, (error?: Error) => (error ? reject(error) : resolve(limiter)));
     });
+  // Of nodes that make the table at the same moment, `if not exists` spares only those that come later.
+  const open: Open = (options) =>
+    openOnce(options).catch((error: unknown) => {
+      if (!wasMadeMeanwhile(error)) throw error;
+      return openOnce(options);
+    });
   return { open, close: () => pool.end() };
+}
+
+/** PostgreSQL: a unique violation in its catalogue, a table or a type that is there. */
+function wasMadeMeanwhile(error: unknown): boolean {
+  return ['23505', '42P07', '42710'].includes((error as { code?: string }).code ?? '');
 }
 
 async function takeFrom({ limit, limiter }: Window, key: string): Promise<RateState> {

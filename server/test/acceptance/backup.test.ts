@@ -295,7 +295,7 @@ describe('stowage backup and restore', () => {
 
   it('refuses a folder without a library, and makes none', async () => {
     const dataDir = join(home, 'empty');
-    expect((await runCommand(['backup', target], { dataDir })).stderr).toMatch(/^There is no library in/);
+    expect((await runCommand(['backup', target], { dataDir })).stderr).toMatch(/^There is no Stowage data in/);
     expect(existsSync(dataDir)).toBe(false);
   });
 

@@ -55,7 +55,8 @@ describe('stowage health', () => {
 
   it('an address to open is said beside the one that is listened on', () => {
     const { port } = new URL(server.url);
-    expect(server.log).toContain(`Stowage is ready at http://0.0.0.0:${port} (open http://127.0.0.1:${port})`);
+    expect(server.log).toContain(`Stowage is ready at http://0.0.0.0:${port}`);
+    expect(server.log).toContain(`Open http://127.0.0.1:${port}`);
   });
 });
 
