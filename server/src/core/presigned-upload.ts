@@ -1,7 +1,6 @@
 import type { Caller } from './access.ts';
 import { toJson } from './bytes.ts';
-import type { PresignedUpload } from './channel.ts';
-import type { ConfiguredChannel } from './channel-pool.ts';
+import { chooseTarget } from './choose-target.ts';
 import { dayMs } from './clock.ts';
 import { completeUpload } from './complete-upload.ts';
 import { saysNothing } from './declared-type.ts';
@@ -9,7 +8,7 @@ import { fail, isStowageError } from './errors.ts';
 import type { IntakeResult } from './intake.ts';
 import { deleteObjectJob } from './jobs.ts';
 import type { Log } from './log.ts';
-import { essenceOf, extensionFor } from './media-types.ts';
+import { essenceOf } from './media-types.ts';
 import type { NewJob, Upload } from './metadata.ts';
 import { newUpload } from './new-upload.ts';
 import {
@@ -22,7 +21,6 @@ import {
   salvagedDetails,
 } from './presigned-details.ts';
 import type { Media, PresignedUploadOptions, PresignRequest, ReceiveRequest, StartedUpload } from './presigned-types.ts';
-import { storageKey } from './storage-key.ts';
 import { uuidv7 } from './uuid.ts';
 
 /** Uploads live on after their URL so that a slow transfer can finish and a late `complete` is not punished. */
@@ -261,40 +259,4 @@ function checkDeclared({ contentType, size }: ReceiveRequest, details: Presigned
 function pick(request: PresignRequest): Omit<PresignedDetails, 'urlExpiresAt' | 'presign'> {
   const { size, direct: _, ...rest } = request;
   return { ...rest, declaredSize: size, received: null, error: null, refused: null, sourceUrl: null };
-}
-
-interface TargetChoice {
-  readonly request: PresignRequest;
-  readonly channels: readonly ConfiguredChannel[];
-  readonly options: PresignedUploadOptions;
-}
-
-interface Target {
-  readonly channel: ConfiguredChannel;
-  readonly target: PresignedUpload | undefined;
-  readonly key: string;
-}
-
-/** The first channel of the category that takes this file: by the store's own presigned upload, else through the relay. */
-async function chooseTarget({ request, channels, options }: TargetChoice): Promise<Target> {
-  const key = storageKey(uuidv7(options.now()), extensionFor(request.filename, request.contentType), options.now());
-  for (const channel of channels) {
-    const { presign, limits } = channel.channel;
-    const file = { contentType: request.contentType, ...(request.size !== null && { size: request.size }) };
-    if (presign?.accepts?.(file) === false) continue;
-    if (presign === undefined || (presign.onRequest && !request.direct)) {
-      if (limits.maxBytes !== undefined && limits.segment === undefined && (request.size ?? 0) > limits.maxBytes) continue;
-      return { channel, target: undefined, key };
-    }
-    const target = await presign.start({
-      ...file,
-      key,
-      filename: request.filename,
-      ...(request.sha256 !== null && { sha256: request.sha256 }),
-      expiresInSeconds: options.urlTtlSeconds,
-      signal: AbortSignal.timeout(30_000),
-    });
-    if (target !== undefined) return { channel, target, key };
-  }
-  throw fail('service_unavailable', { message: 'No storage channel takes this file.' });
 }
