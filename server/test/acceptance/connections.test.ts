@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Stowage, startStowage } from './harness.ts';
 import { countDescriptors, residentBytes } from './process-facts.ts';
@@ -186,6 +188,22 @@ describe('an early refusal of a body that is still being sent', () => {
       }
     },
   );
+});
+
+it.each([
+  ['/upload', ['-F', 'file=@-;filename=a.bin'], '401'],
+  ['/upload?chunked=true', ['-F', 'file=@-;filename=a.bin'], '401'],
+  ['/relay/none?sig=none', ['-X', 'PUT', '--data-binary', '@-'], '403'],
+  ['/api/v1/media/upload', ['--json', '@-'], '401'],
+] as const)('curl always shows the early refusal of %s', { timeout: 60_000 }, async (path, how, status) => {
+  for (const version of ['--http1.1', '--http1.0']) {
+    for (let times = 0; times < 10; times++) {
+      const args = ['-sS', version, '-o', '/dev/null', '-w', '%{http_code}', '-H', 'Connection: close', '-H', 'Expect:', ...how];
+      const curl = promisify(execFile)('curl', [...args, server.url + path], { encoding: 'utf8' });
+      curl.child.stdin?.on('error', () => undefined).end(large);
+      expect((await curl).stdout).toBe(status);
+    }
+  }
 });
 
 describe('a head that', () => {
