@@ -8,8 +8,8 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY server/package.json server/
 COPY client/package.json client/
-# Only what the server runs: the image has its Node already, so the root's packages stay out.
-RUN npm ci --omit=dev --workspace=server
+# Only what the server runs: the image has its Node already, so the root's packages and its script stay out.
+RUN npm ci --omit=dev --workspace=server --ignore-scripts
 
 FROM ${NODE_IMAGE}
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8080 STOWAGE_DATA_DIR=/data

@@ -58,3 +58,22 @@ describe('before a start', () => {
     expect({ status, stderr }).toEqual({ status: 1, stderr: 'The packages could not be installed, see above.\n' });
   });
 });
+
+describe('after an installation', () => {
+  const name = `node-${process.platform}-${process.arch}`;
+  beforeEach(() => cpSync(fileURLToPath(new URL('./link-node.js', import.meta.url)), join(root, 'server/bin/link-node.js')));
+  const postinstall = () => spawnSync(process.execPath, [join(root, 'server/bin/link-node.js')], { encoding: 'utf8' });
+
+  it('the Node that came along is linked, which npm 10 fails to do', () => {
+    for (const folder of ['.bin', `${name}/bin`]) mkdirSync(join(root, 'node_modules', folder), { recursive: true });
+    writeFileSync(join(root, 'node_modules', name, 'bin/node'), 'a Node');
+    for (const _ of ['first', 'again']) expect(postinstall()).toMatchObject({ status: 0, stderr: '' });
+    expect(readFileSync(join(root, 'node_modules/.bin/node'), 'utf8')).toBe('a Node');
+  });
+
+  it('nothing happens where none came along', () => {
+    mkdirSync(join(root, 'node_modules/.bin'), { recursive: true });
+    expect(postinstall()).toMatchObject({ status: 0, stderr: '' });
+    expect(existsSync(join(root, 'node_modules/.bin/node'))).toBe(false);
+  });
+});

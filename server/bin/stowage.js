@@ -61,16 +61,22 @@ function majorOf(version) {
   return Number(version.split('.')[0]);
 }
 
-/** The Node that `npm ci` put beside us, when it is new enough and runs on this machine. */
+/**
+ * The Node that npm put beside us, when it is new enough and runs on this machine. Not only where npm links it: npm 10 removes that link again,
+ * because the package for the other processor, which it did not install, has a command of the same name.
+ */
 function ownNode() {
+  const places = ['.bin/node', `node-${process.platform}-${process.arch}/bin/node`];
   for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
-    const path = join(folder, 'node_modules', '.bin', 'node');
-    if (existsSync(path)) {
-      const answer = spawnSync(path, ['-p', 'process.versions.node'], { encoding: 'utf8' });
-      if (answer.status === 0 && majorOf(answer.stdout) >= NEEDED) return path;
-    }
-    if (folder === dirname(folder)) return undefined;
+    const paths = places.map((place) => join(folder, 'node_modules', place));
+    const path = paths.find((candidate) => existsSync(candidate) && isNewEnough(candidate));
+    if (path !== undefined || folder === dirname(folder)) return path;
   }
+}
+
+function isNewEnough(node) {
+  const { status, stdout } = spawnSync(node, ['-p', 'process.versions.node'], { encoding: 'utf8' });
+  return status === 0 && majorOf(stdout) >= NEEDED;
 }
 
 function runWith(node) {

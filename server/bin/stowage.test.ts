@@ -61,13 +61,16 @@ describe('the launcher', () => {
     expect(stderr).toMatch(/^Stowage needs Node 24 or newer and this is Node \d+\.\d+\.\d+: [^\n]*`npm start`[^\n]*\n$/);
   });
 
-  it.skipIf(!old)(
-    'hands over to the Node beside it, with arguments, signals and exit code (skipped where there is no Node before 24)',
-    async () => {
-      symlinkSync(process.execPath, join(root, 'node_modules/.bin/node'));
+  it.skipIf(!old).each(['.bin', `node-${process.platform}-${process.arch}/bin`])(
+    'hands over to the Node in node_modules/%s, with arguments, signals and exit code (skipped where there is no Node before 24)',
+    async (place) => {
+      const folder = join(root, 'node_modules', place);
+      mkdirSync(folder, { recursive: true });
+      symlinkSync(process.execPath, join(folder, 'node'));
       const child = spawn(old ?? '', [launcher, 'wait', 'a b'], { stdio: ['ignore', 'pipe', 'inherit'] });
       child.stdout.once('data', () => child.kill('SIGTERM'));
       const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+      rmSync(folder, { recursive: true });
       expect(output).toMatch(/^main wait a b 2\d\nstopping\n$/);
       expect(code).toBe(5);
     },

@@ -54,6 +54,7 @@ describe('the image', () => {
     'server/dist/main.js',
     'server/test/readme.test.ts',
     'server/src/main.test.ts',
+    'server/bin/link-node.js',
     'server/src/channels/telegram/emulator.ts',
   ])('does not have %s', (path) => {
     expect(isIgnored(path)).toBe(true);
