@@ -1,8 +1,9 @@
 import { type DestinationStream, type Logger, type LoggerOptions, pino } from 'pino';
 import type { Config } from './config.ts';
+import { stdoutDestination } from './log-destination.ts';
 
 /** JSON lines on standard output (or readable text), with whatever might hold a secret redacted. */
-export function createLogger({ level, format }: Config['log'], destination: DestinationStream = pino.destination(1)): Logger {
+export function createLogger({ level, format }: Config['log'], destination: DestinationStream = stdoutDestination()): Logger {
   const options: LoggerOptions = {
     level,
     base: null,

@@ -9,6 +9,7 @@ import { loadConfigOrExplain } from './load.ts';
 import { openApp } from './open-app.ts';
 import { listeningAddress, ownAddress } from './own-address.ts';
 import { readArguments } from './read-arguments.ts';
+import { say } from './say.ts';
 
 type Logger = ReturnType<typeof createLogger>;
 
@@ -56,7 +57,7 @@ export async function serve(args: readonly string[]): Promise<number> {
   }
   giveBackMemory();
   sayReady(config, port, log);
-  process.stdout.write(notice);
+  say(notice);
 
   const signal = await stopping;
   log.info({ signal }, 'Stopping: running requests may finish');
@@ -85,8 +86,8 @@ async function adminTokenNotice({ metadata }: App, config: Config, port: number)
 function sayReady(config: Config, port: number, log: Logger): void {
   const address = listeningAddress(config, port);
   const open = config.publicUrl ?? ownAddress(config, port);
-  process.stdout.write(`Stowage is ready at ${address}\n`);
-  if (open !== address) process.stdout.write(`Open ${open}\n`);
+  say(`Stowage is ready at ${address}\n`);
+  if (open !== address) say(`Open ${open}\n`);
   log.info(
     {
       version: packageJson.version,

@@ -1,9 +1,13 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { open, readFile } from 'node:fs/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Stowage, startStowage } from './harness.ts';
+import { freePort, type Stowage, startStowage } from './harness.ts';
 import { mediaClient } from './media-client.ts';
 import { eventually, pseudoRandomBytes, storedObjects, upload } from './requests.ts';
 import { type SmallDisk, smallDisk } from './small-disk.ts';
 
+const launcher = new URL('../../bin/stowage.js', import.meta.url).pathname;
 const probe = smallDisk(8, 'ext4');
 probe?.remove();
 
@@ -48,6 +52,37 @@ describe.skipIf(probe === undefined)('no room at all (skipped without the right 
     // The reserve is there again.
     await disk.fill();
     await expectDeletable(1);
+  });
+
+  it('serves on when its log is on the full disk, and writes it later', async () => {
+    disk = smallDisk(40, 'ext4') as SmallDisk;
+    const path = `${disk.path}/log`;
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}/healthz`;
+    const env = { PATH: process.env.PATH ?? '', PORT: String(port), STOWAGE_DATA_DIR: `${disk.path}/data` };
+    const log = await open(path, 'w');
+    const child = spawn(process.execPath, [launcher, 'serve'], { env, stdio: ['ignore', log.fd, 'ignore'] });
+    const exited = once(child, 'exit');
+    await log.close();
+    const answers = (): Promise<boolean> =>
+      fetch(url, { signal: AbortSignal.timeout(2000) }).then(
+        (answer) => answer.ok,
+        () => false,
+      );
+    await expect.poll(answers).toBe(true);
+    await disk.fill();
+    const lines = async () =>
+      (await readFile(path, 'utf8'))
+        .trimEnd()
+        .split('\n')
+        .filter((line) => line.startsWith('{'));
+    const before = (await lines()).length;
+    for (let n = 0; n < 100; n++) expect(await answers()).toBe(true);
+    await disk.free();
+    await expect.poll(async () => (await lines()).length - before).toBeGreaterThanOrEqual(100);
+    for (const line of await lines()) JSON.parse(line);
+    child.kill('SIGTERM');
+    expect(await exited).toEqual([0, null]);
   });
 
   it.each(['space', 'inodes'] as const)('without %s: starts after a crash and after a stop', async (what) => {
