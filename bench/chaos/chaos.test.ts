@@ -12,7 +12,8 @@ it('keeps every promise through kills, a full disk and a power cut', { timeout: 
   expect(faults, log.slice(-20).join('\n')).toEqual([]);
   expect(files).toBeGreaterThan(20);
   expect(damage.kills).toBeGreaterThan(1);
-  if (skipped.length === 0) expect(damage).toMatchObject({ fullDisks: 1, powerCuts: 1 });
+  if (skipped.length === 0)
+    expect(damage).toMatchObject({ fullDisks: 1, powerCuts: expect.toSatisfy((cuts: number) => cuts > 0) });
 });
 
 /** Removes one object, changes one and adds one that no file knows. */

@@ -13,22 +13,27 @@ export interface Damage {
 
 const upMs = 5000;
 const dyingMs = 700;
+const cutEverySeconds = 40;
 
-/** Kills the server every five seconds; a third of the time in, the disk is full for a while (and the server killed on it), two thirds in, the power goes. */
+/**
+ * Kills the server every five seconds; a third of the time in, the disk is full for a while (and the server killed on it), two thirds in, the power goes. It goes
+ * every forty seconds as well.
+ */
 export async function torment(world: World, disk: Disk, seconds: number): Promise<Damage> {
   const damage: Damage = { kills: 0, fullDisks: 0, powerCuts: 0, starts: [] };
   const from = Date.now();
   const passed = (): number => (Date.now() - from) / 1000 / seconds;
   damage.starts.push(await world.server.start());
   let isFullOver = disk.fill === undefined;
-  let isCutOver = disk.cutPower === undefined;
-  while (passed() < 1 || !isFullOver || !isCutOver) {
+  const isCutDue = (): boolean =>
+    disk.cutPower !== undefined &&
+    damage.powerCuts < Math.max(Math.floor((passed() * seconds) / cutEverySeconds), passed() > 2 / 3 ? 1 : 0);
+  while (passed() < 1 || !isFullOver || isCutDue()) {
     if (!isFullOver && passed() > 1 / 3) {
       await fullDisk(world, disk, damage);
       isFullOver = true;
-    } else if (!isCutOver && passed() > 2 / 3) {
+    } else if (isCutDue()) {
       await powerCut(world, disk, damage);
-      isCutOver = true;
     } else {
       await pause(upMs);
       await killAndStart(world, damage);

@@ -36,6 +36,7 @@ let maintenance: Maintenance;
 let jobs: JobRunner;
 let content: (path: string) => Promise<string>;
 let allowed = true;
+let settles = true;
 let storing: (() => void) | undefined;
 const digests = createDigestService();
 
@@ -47,6 +48,10 @@ beforeEach(async () => {
   objects = new Set();
   storing = undefined;
   allowed = true;
+  settles = true;
+  const settled = async (): Promise<void> => {
+    if (!settles) throw fail('service_unavailable');
+  };
   const access = { mayUpload: async (owner: string) => allowed && owner !== 'revoked' };
   const now = () => clock.at;
   const channel = noting(createMemoryChannel());
@@ -62,7 +67,7 @@ beforeEach(async () => {
   const openUploads = createOpenUploads({ uploads: metadata.uploads, access, max: 500 });
   const node = () =>
     createChunkedUploads({
-      metadata,
+      metadata: { ...metadata, settled },
       pool,
       intake,
       files,
@@ -141,6 +146,19 @@ function slow(text: string) {
   }
   return { source: read(), begun: begun.promise, go: go.resolve };
 }
+
+describe('a merge', () => {
+  it('that was done before is told again only once it is on the disk', async () => {
+    const upload = await init();
+    await put(upload, 0, 'one ');
+    await put(upload, 1, 'two');
+    const { stored } = await merge(upload);
+    settles = false;
+    await expect(merge(upload, otherNode)).rejects.toMatchObject({ code: 'service_unavailable' });
+    settles = true;
+    expect((await merge(upload, otherNode)).stored.file.id).toBe(stored.file.id);
+  });
+});
 
 describe('expiry', () => {
   it('comes when nothing happened for the time to live, not earlier', async () => {

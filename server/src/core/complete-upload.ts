@@ -57,6 +57,8 @@ async function finished({ id, caller, options }: Completion, upload: Upload | un
   const { permissions, owner } = caller;
   const mayLook = permissions.has('list') || permissions.has('manage') || stored?.file.uploader === owner;
   if (stored === undefined || !mayLook) throw notFound();
+  // Who completed it may have been told that the disk failed at the very end.
+  await options.metadata.settled();
   return { state: 'ready', stored, warnings: warningsIn.safeParse(upload?.result).data?.warnings ?? [] };
 }
 

@@ -199,7 +199,7 @@ export function createDirectUploads({
       const id = uploadId(request.filePath);
       for (;;) {
         const { upload, known } = await issuedTo(request, caller);
-        if (upload.state === 'done') return committedBefore(upload, files);
+        if (upload.state === 'done') return committedBefore(upload, { files, metadata });
         if (!(await mayCommit(upload, known, caller))) continue;
         const channel = pool.byId(upload.channelId);
         const { direct } = channel.channel;
@@ -291,10 +291,14 @@ function orphanJobs(upload: Upload, pool: ChannelPool, at: number): readonly New
   return ref === undefined ? [] : [deleteObjectJob(upload.channelId, { ref }, at + callTimeoutMs)];
 }
 
-async function committedBefore(upload: Upload, files: Files): Promise<{ readonly stored: StoredFile; readonly url: string }> {
+async function committedBefore(
+  upload: Upload,
+  { files, metadata }: Pick<DirectUploadOptions, 'files' | 'metadata'>,
+): Promise<{ readonly stored: StoredFile; readonly url: string }> {
   const { fileId, url } = upload.result as { fileId: string; url: string };
   const stored = await files.get(fileId);
   if (stored === undefined) throw fail('not_found', { message: 'The file was deleted.' });
+  await metadata.settled();
   return { stored, url };
 }
 

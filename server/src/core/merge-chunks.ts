@@ -54,10 +54,12 @@ export async function mergeChunks(request: MergeRequest): Promise<Merged> {
   throw fail('conflict', { message: 'chunks keep being replaced while they are merged' });
 }
 
-async function mergedBefore(upload: Upload, { files }: ChunkedUploadOptions): Promise<Merged> {
+async function mergedBefore(upload: Upload, { files, metadata }: ChunkedUploadOptions): Promise<Merged> {
   const { fileId, fullUrl } = upload.result as { fileId: string; fullUrl: boolean };
   const stored = await files.get(fileId);
   if (stored === undefined) throw new ChunkedRefusal('no_session', 'Invalid or expired upload session');
+  // The merge that did it may have failed at the very end, on its way to the disk.
+  await metadata.settled();
   return { stored, fullUrl };
 }
 

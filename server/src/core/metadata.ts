@@ -24,6 +24,11 @@ export interface MetadataStore {
   migrate(): Promise<readonly string[]>;
   /** What `migrate` would run. Changes nothing; rejects as it does for a database that newer code wrote. */
   pendingMigrations(): Promise<readonly string[]>;
+  /**
+   * Resolves when all that was read so far survives what a change survives. A change whose write to the disk failed, or is still under way, can be read already: whoever promises
+   * something because of what was read, such as the answer of a step that was done before, waits for this. Costs nothing when nothing is under way.
+   */
+  settled(): Promise<void>;
   /** A quick look, beside all queries under way, at whether the database answers and takes writes. Changes nothing. */
   check(): Promise<void>;
   /** The time of the database, where several nodes share it. Absent: the clock of this process is the only one. */

@@ -13,6 +13,7 @@ import {
   watchedChannel,
 } from '../../test/core-world.ts';
 import { dayMs, minuteMs } from './clock.ts';
+import { fail } from './errors.ts';
 import type { Permission } from './metadata.ts';
 
 let channel: WatchedChannel;
@@ -54,6 +55,17 @@ describe('presigned upload', () => {
     expect(await readBack(id)).toEqual(B);
     expect(await node.presigned.listPending({ state: 'uploading', limit: 10, offset: 0 })).toMatchObject({ total: 0 });
     expect(await drained()).toBe(1);
+  });
+
+  it('a completion is told again only once it is on the disk', async () => {
+    const id = await start();
+    await put(id, B);
+    await complete(id);
+    const settled = (): Promise<void> => Promise.reject(fail('service_unavailable'));
+    const shaky = world.node({ metadata: { ...world.metadata, settled } });
+    await expect(complete(id, shaky)).rejects.toMatchObject({ code: 'service_unavailable' });
+    await expect(shaky.presigned.find(id)).rejects.toMatchObject({ code: 'service_unavailable' });
+    expect(await complete(id)).toMatchObject({ state: 'ready' });
   });
 
   it('complete says what is missing, before and after the address has expired', async () => {

@@ -174,7 +174,10 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
 
     async find(id) {
       const stored = await files.get(id);
-      if (stored !== undefined) return { state: 'ready', stored, warnings: [] };
+      if (stored !== undefined) {
+        await metadata.settled();
+        return { state: 'ready', stored, warnings: [] };
+      }
       const upload = await uploads.get(id);
       return upload === undefined ? undefined : pendingMedia(upload, log);
     },

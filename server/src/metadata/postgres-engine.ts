@@ -47,6 +47,8 @@ export function postgresEngine({ pool, probe }: PostgresEngineOptions): Engine {
     transact: (work, options = {}) => call((session) => transaction(session, work, options), options),
     write: (query) => call((session) => committing(send(session, query))),
     read: async (query) => (await call((session) => send(session, query))).rows,
+    // Others see a transaction only once it is on the disk.
+    settled: async () => undefined,
     async check() {
       if (isClosed) throw fail('service_unavailable', { message: 'The database is closed.' });
       await checkWritable(probe);

@@ -127,6 +127,49 @@ describe('durability on SQLite', () => {
     await store.close();
   });
 
+  it('lets nobody promise what can be read, but is not on the disk', async () => {
+    let isBroken = false;
+    const sync: Sync = (fd) => (isBroken ? Promise.reject(new Error('EIO: i/o error, fdatasync')) : realSync(fd));
+    const store = openSqlite({ path, durability: 'full', sync });
+    await store.migrate();
+    await store.settled();
+    isBroken = true;
+    const token = newToken();
+    await expect(store.tokens.add(token)).rejects.toMatchObject({ code: 'service_unavailable' });
+    expect(await store.tokens.get(token.id)).toEqual(token);
+    await expect(store.settled()).rejects.toMatchObject({ code: 'service_unavailable' });
+    isBroken = false;
+    await store.settled();
+    await store.close();
+  });
+
+  it('is settled when the write that is under way is, and at once when there is none', async () => {
+    let syncs = 0;
+    let gate: Promise<void> | undefined;
+    const sync: Sync = async (fd) => {
+      syncs++;
+      await gate;
+      return realSync(fd);
+    };
+    const store = openSqlite({ path, durability: 'full', sync });
+    await store.migrate();
+    const before = syncs;
+    await store.settled();
+    expect(syncs).toBe(before);
+    const open = Promise.withResolvers<void>();
+    gate = open.promise;
+    const token = newToken();
+    const adding = store.tokens.add(token);
+    await expect.poll(() => store.tokens.get(token.id)).toBeDefined();
+    let isSettled = false;
+    const settling = store.settled().then(() => (isSettled = true));
+    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    expect(isSettled).toBe(false);
+    open.resolve();
+    await Promise.all([settling, adding]);
+    await store.close();
+  });
+
   it('fails one of many that are committed together without harm to the others', async () => {
     const store = openSqlite({ path, durability: 'full' });
     await store.migrate();

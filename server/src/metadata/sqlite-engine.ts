@@ -52,6 +52,9 @@ export function sqliteEngine({ connection, ready, onCommit, sync, room, close }:
   let isClosed = false;
   /** The last write failed, and not for want of room: only another one tells whether the disk is well again. */
   let isUnwell = false;
+  let commits = 0;
+  /** Of these commits it is known that they are on the disk. */
+  let durableCommits = 0;
 
   async function drain(): Promise<void> {
     // Whoever else has something to write in this turn of the event loop comes along.
@@ -107,6 +110,7 @@ export function sqliteEngine({ connection, ready, onCommit, sync, room, close }:
         if (performance.now() > until) break;
       }
       connection.exec('commit');
+      commits++;
       onCommit();
       queue.splice(0, outcomes.length);
       return outcomes;
@@ -122,13 +126,22 @@ export function sqliteEngine({ connection, ready, onCommit, sync, room, close }:
     for (const outcome of lazy) answer(outcome);
     if (durable.length === 0) return;
     try {
-      await sync();
-      isUnwell = false;
+      await syncCommits();
       for (const outcome of durable) answer(outcome);
     } catch (error) {
+      for (const { task } of durable) task.reject(error);
+    }
+  }
+
+  async function syncCommits(): Promise<void> {
+    const upTo = commits;
+    try {
+      await sync();
+      isUnwell = false;
+      durableCommits = Math.max(durableCommits, upTo);
+    } catch (cause) {
       isUnwell = true;
-      for (const { task } of durable)
-        task.reject(fail('service_unavailable', { message: 'The database could not be written to disk.', cause: error }));
+      throw fail('service_unavailable', { message: 'The database could not be written to disk.', cause });
     }
   }
 
@@ -158,6 +171,11 @@ export function sqliteEngine({ connection, ready, onCommit, sync, room, close }:
         return { rows: rows as readonly Row[], changes };
       }, options),
     read,
+    async settled() {
+      if (durableCommits === commits) return;
+      await ready();
+      await syncCommits();
+    },
     async check() {
       if (isClosed) throw fail('service_unavailable', { message: 'The database is closed.' });
       if (isUnwell) await transact(writeSomething, { essential: true });

@@ -40,6 +40,7 @@ export function openSnapshot(path: string): MetadataStore {
   const engine: Engine = {
     transact: refuse,
     write: refuse,
+    settled: async () => undefined,
     check: refuse,
     read: async <Row>(query: Parameters<Engine['read']>[0]) => {
       try {

@@ -42,6 +42,8 @@ export interface Engine {
   write<Row>(query: Query<Row>, options?: TransactOptions): Promise<{ readonly rows: readonly Row[]; readonly changes: number }>;
   /** One statement that changes nothing. */
   read<Row>(query: Query<Row>): Promise<readonly Row[]>;
+  /** As `MetadataStore.settled`. */
+  settled(): Promise<void>;
   /** Rejects with `service_unavailable` when nothing could be written now. Changes nothing, and waits for no other query. */
   check(): Promise<void>;
   /** As `MetadataStore.time`. */

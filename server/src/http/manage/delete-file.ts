@@ -23,5 +23,7 @@ export async function deleteFile(request: FastifyRequest, reply: FastifyReply, d
     return reply.send({ success: true, fileId: stored.file.path });
   if (asPath(named.replace(/^\/+/, '')) === undefined)
     return reply.code(400).send({ success: false, error: 'Delete file failed' });
+  // A deletion before this one may have failed on its way to the disk.
+  await deps.metadata.settled();
   return reply.send({ success: true, fileId: named, deleted: false });
 }
