@@ -22,6 +22,8 @@ export interface ChaosReport {
   readonly answers: ReadonlyMap<string, number>;
   /** What could not be done here, as sentences. */
   readonly skipped: readonly string[];
+  /** What happened when. */
+  readonly events: readonly string[];
   readonly log: readonly string[];
 }
 
@@ -56,6 +58,7 @@ async function run({ seconds, workers, sabotage, isCalm }: ChaosOptions, disk: D
     damage,
     answers: ledger.answers,
     skipped: skippedOn(disk),
+    events: ledger.events,
     log: server.log,
   };
 }

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { bytesOf, type Content, type Entry, type Ledger, makeContent, sha256 } from './ledger.ts';
+import { bytesOf, type Content, type Entry, type Ledger, makeContent, now, sha256 } from './ledger.ts';
 import type { Server } from './server.ts';
 
 /** `calm`: the server lives on a healthy disk (or was killed a moment ago). `full`: the disk is. `dead`: it cannot write or read. */
@@ -39,12 +39,16 @@ export async function work(world: World): Promise<void> {
 
 const kept = ({ ledger }: World): readonly Entry[] => ledger.entries.filter(({ state }) => state === 'kept');
 
-async function call({ server, ledger }: World, operation: string, path: string, init: RequestInit = {}): Promise<Answer> {
+async function call(world: World, operation: string, path: string, init: RequestInit = {}): Promise<Answer> {
+  const { server, ledger } = world;
   try {
     const headers = { authorization: server.authorization, ...init.headers };
+    const before = world.weather;
     const response = await fetch(new URL(path, server.base), { ...init, headers, signal: AbortSignal.timeout(callLimitMs) });
     const body = Buffer.from(await response.arrayBuffer());
     ledger.count(operation, response.status);
+    // What a disk without power still seems to hold is not what it held: only promises count then.
+    if (response.status >= 300 && (before === 'dead' || world.weather === 'dead')) return { status: 503, body };
     return { status: response.status, body };
   } catch {
     ledger.count(operation, 0);
@@ -56,18 +60,20 @@ async function call({ server, ledger }: World, operation: string, path: string, 
 
 /** Repeats a step that may be repeated until the answer is definite; undefined when that takes too long or it is over. */
 async function persist(world: World, operation: string, step: () => Promise<Answer>): Promise<Answer | undefined> {
+  let last = '';
   for (const until = Date.now() + patienceMs; Date.now() < until; ) {
     const answer = await step();
     if (answer.status !== 0 && answer.status < 500 && answer.status !== 409) return answer;
+    last = `${answer.status} ${answer.body}`;
     if (answer.status === 507 || world.isOver) return undefined;
     await pause(50);
   }
-  if (world.weather === 'calm') world.ledger.fault('stuck', `${operation} was not answered for a minute`);
+  if (world.weather === 'calm') world.ledger.fault('stuck', `${operation} was not answered for a minute, at last ${last}`);
   return undefined;
 }
 
 function promise({ ledger }: World, src: string, bytes: Content): void {
-  ledger.entries.push({ src, bytes, state: 'kept' });
+  ledger.entries.push({ src, bytes, state: 'kept', said: `acknowledged at ${now()}` });
 }
 
 function formOf(fields: Readonly<Record<string, string>>, bytes?: Uint8Array<ArrayBuffer>, name = 'a.bin'): FormData {
@@ -160,13 +166,13 @@ async function readRange(world: World): Promise<void> {
   judge(world, entry, await call(world, 'range', entry.src, { headers: { range: `bytes=${start}-${end}` } }), wanted);
 }
 
-function judge({ ledger, weather }: World, { src, state }: Entry, { status, body }: Answer, wanted: string): void {
+function judge({ ledger, weather }: World, { src, state, said }: Entry, { status, body }: Answer, wanted: string): void {
   if (status === 200 || status === 206) {
     if (sha256(body) !== wanted) ledger.fault('corrupt', `${src} while it was read`);
     return;
   }
   // Another worker may delete it meanwhile.
-  if (status === 404 && state === 'kept') ledger.fault('lost', `${src} while the server ran`);
+  if (status === 404 && state === 'kept') ledger.fault('lost', `${src} while the server ran, ${said}`);
   if (status >= 500 && state === 'kept' && weather === 'full') ledger.fault('unreadable', `${src}: ${status} on a full disk`);
 }
 
@@ -180,6 +186,8 @@ async function deleteOne(world: World): Promise<void> {
     if (said.status === 507) world.ledger.fault('full', `${entry.src} cannot be deleted on a full disk`);
     return said;
   });
-  if (answer?.status === 200) entry.state = 'deleted';
-  else if (answer !== undefined) world.ledger.fault('stuck', `delete: ${answer.status} ${answer.body}`);
+  if (answer?.status === 200) {
+    entry.state = 'deleted';
+    entry.said = `deleted at ${now()}: ${answer.body}`;
+  } else if (answer !== undefined) world.ledger.fault('stuck', `delete: ${answer.status} ${answer.body}`);
 }

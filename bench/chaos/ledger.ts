@@ -7,6 +7,8 @@ export interface Entry {
   readonly bytes: Content;
   /** `deleting`: asked for, but not answered yet. */
   state: 'kept' | 'deleting' | 'deleted';
+  /** When the last promise about it was made, and in which words. */
+  said: string;
 }
 
 /** Bytes that can be made again from a number. */
@@ -23,6 +25,9 @@ export interface Ledger {
   readonly faults: string[];
   /** Answers by operation and status; 0 for none. */
   readonly answers: Map<string, number>;
+  /** Kills, cuts and starts, with their times. */
+  readonly events: string[];
+  note(event: string): void;
   count(operation: string, status: number): void;
   fault(kind: string, detail: string): void;
 }
@@ -30,7 +35,10 @@ export interface Ledger {
 export function createLedger(): Ledger {
   const answers = new Map<string, number>();
   const faults: string[] = [];
+  const events: string[] = [];
   return {
+    events,
+    note: (event) => void events.push(`${now()} ${event}`),
     entries: [],
     faults,
     answers,
@@ -38,9 +46,12 @@ export function createLedger(): Ledger {
       const name = `${operation} ${status}`;
       answers.set(name, (answers.get(name) ?? 0) + 1);
     },
-    fault: (kind, detail) => void faults.push(`${kind}: ${detail}`),
+    fault: (kind, detail) => void faults.push(`${kind}: ${detail} (at ${now()})`),
   };
 }
+
+/** Of the day, to the millisecond. */
+export const now = (): string => new Date().toISOString().slice(11, -1);
 
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 

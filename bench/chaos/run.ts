@@ -28,7 +28,7 @@ else {
   process.exitCode = report.faults.length === 0 ? 0 : 1;
 }
 
-function textOf({ faults, files, deleted, damage, answers, skipped, log }: ChaosReport): string {
+function textOf({ faults, files, deleted, damage, answers, skipped, events, log }: ChaosReport): string {
   const starts = [...damage.starts].sort((a, b) => a - b);
   const median = starts[Math.floor(starts.length / 2)] ?? 0;
   return [
@@ -41,7 +41,10 @@ function textOf({ faults, files, deleted, damage, answers, skipped, log }: Chaos
     ...skipped,
     faults.length === 0
       ? 'Every promise was kept.'
-      : `${faults.length} faults:\n  ${faults.join('\n  ')}\nlog:\n  ${log.slice(-20).join('\n  ')}`,
+      : `${faults.length} faults:\n  ${faults.join('\n  ')}\n${events.join(', ')}\nlog:\n  ${log
+          .slice(-20)
+          .map((line) => line.slice(0, 300))
+          .join('\n  ')}`,
     '',
   ].join('\n');
 }

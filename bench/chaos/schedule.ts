@@ -42,19 +42,23 @@ export async function torment(world: World, disk: Disk, seconds: number): Promis
   return damage;
 }
 
-async function killAndStart({ server }: World, damage: Damage): Promise<void> {
+async function killAndStart({ server, ledger }: World, damage: Damage): Promise<void> {
   await server.kill();
+  ledger.note('killed');
   damage.kills++;
   damage.starts.push(await server.start());
+  ledger.note('ready');
 }
 
 async function fullDisk(world: World, disk: Disk, damage: Damage): Promise<void> {
   await disk.fill?.();
   world.weather = 'full';
+  world.ledger.note('disk full');
   await pause(upMs / 2);
   await killAndStart(world, damage);
   await pause(upMs / 2);
   await disk.free();
+  world.ledger.note('disk free');
   damage.fullDisks++;
   // Answers that are on their way tell of the full disk.
   await pause(dyingMs);
@@ -64,10 +68,12 @@ async function fullDisk(world: World, disk: Disk, damage: Damage): Promise<void>
 async function powerCut(world: World, disk: Disk, damage: Damage): Promise<void> {
   world.weather = 'dead';
   disk.cutPower?.();
+  world.ledger.note('power cut');
   await pause(dyingMs);
   await world.server.kill();
   disk.remount();
   damage.powerCuts++;
   damage.starts.push(await world.server.start());
+  world.ledger.note('ready');
   world.weather = 'calm';
 }

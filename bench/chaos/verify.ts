@@ -48,12 +48,12 @@ async function read({ server }: World, path: string): Promise<{ readonly status:
 async function verifyEntries(world: World, listed: readonly Listed[]): Promise<void> {
   const { ledger } = world;
   const paths = new Set(listed.map(({ path }) => path));
-  for (const { src, bytes, state } of ledger.entries) {
+  for (const { src, bytes, state, said } of ledger.entries) {
     const { status, body } = await read(world, src);
     if (state === 'deleted') {
-      if (status !== 404 || paths.has(src)) ledger.fault('ghost', `${src} was deleted, but answers ${status}`);
+      if (status !== 404 || paths.has(src)) ledger.fault('ghost', `${src} answers ${status}, ${said}`);
     } else if (status === 404 || !paths.has(src)) {
-      if (state === 'kept') ledger.fault('lost', `${src}: ${status}`);
+      if (state === 'kept') ledger.fault('lost', `${src}: ${status}, ${said}`);
     } else if (status !== 200) ledger.fault('unreadable', `${src}: ${status}`);
     else if (sha256(body) !== bytes.sha256) ledger.fault('corrupt', src);
   }

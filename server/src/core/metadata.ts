@@ -26,9 +26,10 @@ export interface MetadataStore {
   pendingMigrations(): Promise<readonly string[]>;
   /**
    * Resolves when all that was read so far survives what a change survives. A change whose write to the disk failed, or is still under way, can be read already: whoever promises
-   * something because of what was read, such as the answer of a step that was done before, waits for this. Costs nothing when nothing is under way.
+   * something because of what was read, such as the answer of a step that was done before, waits for this. Costs nothing when nothing is under way. `anew`: asks the disk in any case,
+   * for promises that something is *not* there, which a dying disk may be wrong about.
    */
-  settled(): Promise<void>;
+  settled(options?: { readonly anew?: boolean }): Promise<void>;
   /** A quick look, beside all queries under way, at whether the database answers and takes writes. Changes nothing. */
   check(): Promise<void>;
   /** The time of the database, where several nodes share it. Absent: the clock of this process is the only one. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, type StatsFs, statfsSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
@@ -26,13 +26,21 @@ export function createBallast(path: string): Ballast {
   let isGivenUp = false;
   let lookedAt = 0;
 
+  /** Of each file. */
+  const sizeOn = ({ blocks, bsize }: StatsFs): number =>
+    Math.ceil(Math.min(largestBytes, Math.floor(blocks * bsize * share)) / files);
+  /** Each file with all its bytes: a power cut may have left their names alone. */
+  const isWhole = (): boolean => {
+    const size = sizeOn(statfsSync(dirname(path)));
+    return names.every((name) => (statSync(name, { throwIfNoEntry: false })?.size ?? 0) >= size);
+  };
   const make = (): boolean => {
-    const { bavail, blocks, bsize } = statfsSync(dirname(path));
-    const bytes = Math.min(largestBytes, Math.floor(blocks * bsize * share));
-    if (bavail * bsize < 2 * bytes) return false;
+    const disk = statfsSync(dirname(path));
+    const size = sizeOn(disk);
+    if (disk.bavail * disk.bsize < 2 * files * size) return false;
     try {
-      const content = randomBytes(Math.ceil(bytes / files));
-      for (const name of names) writeFileSync(name, content, { mode: 0o600 });
+      const content = randomBytes(size);
+      for (const name of names) writeFileSync(name, content, { mode: 0o600, flush: true });
       return true;
     } catch {
       remove();
@@ -44,7 +52,7 @@ export function createBallast(path: string): Ballast {
     for (const name of there) rmSync(name, { force: true });
     return there.length > 0;
   };
-  if (!names.every((name) => existsSync(name))) make();
+  let isAbsent = !isWhole() && !make();
 
   return {
     giveUp() {
@@ -52,9 +60,10 @@ export function createBallast(path: string): Ballast {
       return remove();
     },
     isMissing() {
-      if (!isGivenUp || performance.now() - lookedAt < lookMs) return isGivenUp;
+      if (!(isGivenUp || isAbsent) || performance.now() - lookedAt < lookMs) return isGivenUp;
       lookedAt = performance.now();
-      isGivenUp = !make();
+      isAbsent = !make();
+      isGivenUp &&= isAbsent;
       return isGivenUp;
     },
   };

@@ -29,7 +29,7 @@ export function kyselyStore(context: Context): MetadataStore {
     leases: leaseStore(context),
     migrate: () => context.engine.transact(migrate, { essential: true, patient: true }),
     pendingMigrations: () => pendingMigrations(context, migrations),
-    settled: () => context.engine.settled(),
+    settled: (options) => context.engine.settled(options),
     check: () => context.engine.check(),
     ...(context.engine.time && { time: context.engine.time }),
     close: () => context.engine.close(),

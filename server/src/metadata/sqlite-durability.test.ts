@@ -140,6 +140,10 @@ describe('durability on SQLite', () => {
     await expect(store.settled()).rejects.toMatchObject({ code: 'service_unavailable' });
     isBroken = false;
     await store.settled();
+    isBroken = true;
+    await store.settled();
+    await expect(store.settled({ anew: true })).rejects.toMatchObject({ code: 'service_unavailable' });
+    isBroken = false;
     await store.close();
   });
 

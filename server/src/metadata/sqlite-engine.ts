@@ -171,8 +171,8 @@ export function sqliteEngine({ connection, ready, onCommit, sync, room, close }:
         return { rows: rows as readonly Row[], changes };
       }, options),
     read,
-    async settled() {
-      if (durableCommits === commits) return;
+    async settled({ anew = false } = {}) {
+      if (durableCommits === commits && !anew) return;
       await ready();
       await syncCommits();
     },

@@ -43,7 +43,7 @@ export interface Engine {
   /** One statement that changes nothing. */
   read<Row>(query: Query<Row>): Promise<readonly Row[]>;
   /** As `MetadataStore.settled`. */
-  settled(): Promise<void>;
+  settled(options?: { readonly anew?: boolean }): Promise<void>;
   /** Rejects with `service_unavailable` when nothing could be written now. Changes nothing, and waits for no other query. */
   check(): Promise<void>;
   /** As `MetadataStore.time`. */

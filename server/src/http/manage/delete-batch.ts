@@ -21,7 +21,7 @@ export async function deleteBatch(request: FastifyRequest, reply: FastifyReply, 
   const ids = [...new Set(found.map((stored) => stored?.file.id))].filter((id) => id !== undefined);
   const removed = new Map(await atOnce(ids, async (id) => [id, await remove(id, deps)] as const));
   // Files that are not there may have been deleted by a request that failed on its way to the disk.
-  await deps.metadata.settled();
+  await deps.metadata.settled({ anew: removed.size < named.length });
   const deleted: string[] = [];
   const failed: { readonly fileId: string; readonly error: string }[] = [];
   for (const [at, text] of named.entries()) {

@@ -24,6 +24,6 @@ export async function deleteFile(request: FastifyRequest, reply: FastifyReply, d
   if (asPath(named.replace(/^\/+/, '')) === undefined)
     return reply.code(400).send({ success: false, error: 'Delete file failed' });
   // A deletion before this one may have failed on its way to the disk.
-  await deps.metadata.settled();
+  await deps.metadata.settled({ anew: true });
   return reply.send({ success: true, fileId: named, deleted: false });
 }

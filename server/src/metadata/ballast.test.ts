@@ -1,0 +1,25 @@
+import { mkdtempSync, readdirSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createBallast } from './ballast.ts';
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'stowage-ballast-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+const bytes = (): number => readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).size, 0);
+
+it('is made again when a power cut has left names without bytes', () => {
+  createBallast(join(folder, 'stowage.db'));
+  const whole = bytes();
+  expect(whole).toBeGreaterThan(0);
+  for (const name of readdirSync(folder)) truncateSync(join(folder, name), 0);
+  const ballast = createBallast(join(folder, 'stowage.db'));
+  expect(bytes()).toBe(whole);
+  expect(ballast.giveUp()).toBe(true);
+  expect(bytes()).toBe(0);
+  expect([ballast.isMissing(), bytes()]).toEqual([false, whole]);
+});
