@@ -1,5 +1,8 @@
 import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startPostgres } from '../services/postgres.ts';
 import { type Stowage, startStowage } from './harness.ts';
@@ -65,16 +68,19 @@ describe('rate limits', () => {
 describe('on PostgreSQL, two nodes', () => {
   let postgres: NonNullable<Awaited<ReturnType<typeof startPostgres>>>;
   let nodes: readonly Stowage[] = [];
+  let objects: string;
   beforeAll(async () => {
     const started = await startPostgres();
     if (started === undefined) throw new Error('PostgreSQL is not installed');
     postgres = started;
-    const env = { ...nodeEnv(postgres.url), STOWAGE_RATE_LIMIT_PER_MINUTE: '40' };
+    objects = await mkdtemp(join(tmpdir(), 'stowage-shared-'));
+    const env = { ...nodeEnv(postgres.url, objects), STOWAGE_RATE_LIMIT_PER_MINUTE: '40' };
     nodes = await Promise.all([startStowage({ env }), startStowage({ env })]);
   });
   afterAll(async () => {
     await Promise.all(nodes.map((node) => node.stop()));
     await postgres.stop();
+    await rm(objects, { recursive: true, force: true });
   });
 
   it('share limits, uploads and signatures', async () => {
