@@ -76,7 +76,10 @@ export const schema = z.strictObject({
     env: 'DATABASE_URL',
     description: 'PostgreSQL (14 or newer) for the metadata. Else SQLite in the data folder.',
   }),
-  databasePoolSize: setting(whole(1, 1000), { default: 10, description: 'Most connections to PostgreSQL of one node.' }),
+  databasePoolSize: setting(whole(1, 1000), {
+    default: 10,
+    description: 'Most connections to PostgreSQL of one node; up to 5 more are for limits and probes.',
+  }),
   databaseWaitSeconds: setting(whole(0, 3600), {
     default: 60,
     description: 'How long a start waits for PostgreSQL to answer. Until then nothing listens.',

@@ -1,4 +1,4 @@
-import { linkSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -70,5 +70,21 @@ describe.each([
     expect(await Array.fromAsync(marks.unsettled())).toEqual([]);
     marks.close();
     expect(readdirSync(join(root, 'tmp'))).toEqual([]);
+  });
+
+  it('of a process that cannot be seen from here are left alone in a shared folder, for a week', async () => {
+    const elsewhere = join(root, 'tmp/999999999-123-abcdef-0123456789ab');
+    mkdirSync(elsewhere, { recursive: true });
+    for (const name of ['young', 'old']) {
+      const mark = join(elsewhere, `2026-11-22~14-0~${name}`);
+      writeFileSync(mark, name);
+      linkSync(mark, join(objects, folder, name));
+      const at = Date.now() / 1000 - (name === 'old' ? 8 : 6) * 86_400;
+      utimesSync(mark, at, at);
+    }
+    const marks = createMarks(root, { objects, disk, isShared: true });
+    expect(await Array.fromAsync(marks.unsettled())).toEqual([{ ref: { path: `${folder}/old` }, key: 'old' }]);
+    expect(tmpFiles()).toHaveLength(2);
+    expect(await Array.fromAsync(createMarks(root, { objects, disk }).unsettled())).toHaveLength(2);
   });
 });
