@@ -1,9 +1,5 @@
-import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdir, rename, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
-import { promisify } from 'node:util';
+import { fromRegistry } from './from-registry.ts';
 
 /** Releases of Node that the packages are tried on beside the one that runs the tests. */
 const releases = { 20: '20.20.2', 22: '22.23.5', 24: '24.22.3' } as const;
@@ -18,21 +14,11 @@ export type NodeEnvironment = (major: number, more?: Readonly<Record<string, str
 
 /** Installs the releases, or finds them in the temporary folder where the last run left them. */
 export async function nodeEnvironments(): Promise<NodeEnvironment> {
-  const folder = join(tmpdir(), `stowage-test-nodes-${process.getuid?.()}-${Object.values(releases).join('-')}`);
-  if (!existsSync(folder)) await install(folder);
+  const dependencies = Object.entries(releases).map(([major, version]) => [`n${major}`, `npm:node-${platform}@${version}`]);
+  const folder = await fromRegistry('nodes', { dependencies: Object.fromEntries(dependencies) });
   return (major, more) => {
     const isThis = major === Number.parseInt(process.versions.node, 10);
     const first = isThis ? dirname(process.execPath) : join(folder, 'node_modules', `n${major}`, 'bin');
     return { ...process.env, PATH: [first, process.env.PATH].join(delimiter), ...more };
   };
-}
-
-/** Aside, and moved when complete: two runs may do it at once, and one may be killed. */
-async function install(folder: string): Promise<void> {
-  const aside = `${folder}.${process.pid}`;
-  await mkdir(aside, { mode: 0o700 });
-  await writeFile(join(aside, 'package.json'), '{"private":true}');
-  const packages = Object.entries(releases).map(([major, version]) => `n${major}@npm:node-${platform}@${version}`);
-  await promisify(execFile)('npm', ['install', '--loglevel=error', '--no-audit', '--no-fund', ...packages], { cwd: aside });
-  await rename(aside, folder).catch(() => rm(aside, { recursive: true }));
 }

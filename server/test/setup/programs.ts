@@ -43,6 +43,11 @@ const needs: readonly Need[] = [
     packages: ['e2fsprogs', 'python3-minimal'],
     suites: 'full disks, and power cuts of the chaos run',
   },
+  {
+    programs: ['/usr/lib/python3/dist-packages/requests/__init__.py'],
+    packages: ['python3-requests'],
+    suites: 'docs/clients.md in Python',
+  },
   { programs: ['wrk'], packages: ['wrk'], suites: 'the bench' },
 ];
 
