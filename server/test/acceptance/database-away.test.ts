@@ -1,16 +1,25 @@
+import { once } from 'node:events';
+import { request as httpRequest } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type PostgresService, postgresMissing, startPostgres } from '../services/postgres.ts';
+import { davMissing } from '../services/webdav.ts';
+import { type Backend, webdavBackend } from './backends.ts';
 import { type Stowage, startStowage } from './harness.ts';
 import { nodeEnv } from './node-env.ts';
-import { fileForm, srcOf, upload } from './requests.ts';
+import { fileForm, filePart, multipartBody, pseudoRandomBytes, srcOf, upload } from './requests.ts';
 
-describe.skipIf(postgresMissing)('a database that is gone, or frozen', () => {
+describe.skipIf(postgresMissing ?? davMissing('apache'))('a database that is gone, or frozen', () => {
   let postgres: PostgresService;
   let app: Stowage;
   let src: string;
+  let dav: Backend;
   beforeAll(async () => {
     postgres = await startPostgres();
-    app = await startStowage({ env: { ...nodeEnv(postgres.url), STOWAGE_RATE_LIMIT_PER_MINUTE: '1000' } });
+    dav = await webdavBackend();
+    const { STOWAGE_CHANNELS: local = '[]', ...env } = nodeEnv(postgres.url);
+    const channels = JSON.stringify([...JSON.parse(local), dav.channel]);
+    app = await startStowage({ env: { ...env, STOWAGE_CHANNELS: channels, STOWAGE_RATE_LIMIT_PER_MINUTE: '1000' } });
     src = await srcOf(upload(app));
   });
   afterEach(async () => {
@@ -18,6 +27,7 @@ describe.skipIf(postgresMissing)('a database that is gone, or frozen', () => {
   });
   afterAll(async () => {
     await app?.stop();
+    await dav?.stop();
     await postgres?.stop();
   });
 
@@ -49,7 +59,7 @@ describe.skipIf(postgresMissing)('a database that is gone, or frozen', () => {
     await postgres.crash();
     try {
       await expectSeen();
-      for (const [path, method] of [...calls(), ['/readyz', 'GET'] as const]) {
+      for (const [path, method] of [...calls(), ['/readyz', 'GET'] as const, ['/readyz', 'HEAD'] as const]) {
         expect(await timed(path, method)).toMatchObject({ status: 503, retryAfter: '1' });
       }
     } finally {
@@ -74,6 +84,39 @@ describe.skipIf(postgresMissing)('a database that is gone, or frozen', () => {
       await postgres.thaw();
     }
   });
+
+  it.each(['disk', 'webdav'])(
+    'gone while a body comes in for %s: 503, no channel is blamed or tried, nothing is stored',
+    async (name) => {
+      const body = multipartBody([filePart(pseudoRandomBytes(300_000))]);
+      const request = httpRequest(
+        new URL(`/upload?channelName=${name}&uploadChannel=${name === 'disk' ? 'local' : name}`, app.url),
+        {
+          method: 'POST',
+          headers: {
+            authorization: `Bearer ${app.adminToken}`,
+            'content-type': 'multipart/form-data; boundary=frontier',
+            'content-length': body.length,
+            expect: '100-continue',
+          },
+        },
+      );
+      const stored = await dav.stored();
+      await once(request, 'continue');
+      request.write(body.subarray(0, 10_000));
+      await postgres.crash();
+      try {
+        request.end(body.subarray(10_000));
+        const [response] = await once(request, 'response');
+        const said = await text(response);
+        expect([response.statusCode, response.headers['retry-after']]).toEqual([503, '1']);
+        expect(said).toBe('Error: The database is not available at the moment.');
+      } finally {
+        await postgres.resume();
+      }
+      expect(await dav.stored()).toBe(stored);
+    },
+  );
 
   /** What people look at in such a moment. */
   async function expectSeen(): Promise<void> {

@@ -3,7 +3,7 @@ import type { FastifyPluginAsync } from 'fastify';
 import { authenticateToken } from '../authenticate.ts';
 import { cameThroughProxy, clientAddress } from '../client-address.ts';
 import type { HttpDeps } from '../deps.ts';
-import { routePath } from '../routes.ts';
+import { type Handler, routePath } from '../routes.ts';
 import { createReadiness } from './readiness.ts';
 
 /** What the people who run the server look at. */
@@ -12,13 +12,11 @@ export function operations(deps: HttpDeps): FastifyPluginAsync {
   return async (app) => {
     app.addHook('onRequest', async (_request, reply) => void reply.header('cache-control', 'no-store'));
     routePath(app, '/healthz', { GET: () => ({ status: 'ok' }), HEAD: () => ({ status: 'ok' }) });
-    routePath(app, '/readyz', {
-      GET: async (_request, reply) => {
-        const found = await readiness();
-        if (found.status !== 'ok') reply.code(503);
-        return reply.send(found);
-      },
-    });
+    const ready: Handler = async (_request, reply) => {
+      const found = await readiness();
+      return reply.code(found.status === 'ok' ? 200 : 503).send(found);
+    };
+    routePath(app, '/readyz', { GET: ready, HEAD: ready });
     routePath(app, '/metrics', {
       GET: async (request, reply) => {
         if (!deps.settings.metricsPublic && !isFromHere(request.raw, deps)) await authenticateToken(request.raw, 'manage', deps);
