@@ -20,7 +20,7 @@ const inWords: readonly ((method: string, path: string) => boolean)[] = [
   // "GET and POST do the same."
   (method, path) => path === '/api/manage/delete/{path}' && ['GET', 'POST'].includes(method),
   // HEAD of what GET describes.
-  (method, path) => method === 'HEAD' && ['/healthz', '/docs', '/openapi.json'].includes(path),
+  (method, path) => method === 'HEAD' && ['/healthz', '/readyz', '/docs', '/openapi.json'].includes(path),
   // A part of the page.
   (_method, path) => path === '/docs/scalar.js',
 ];
