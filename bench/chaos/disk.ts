@@ -72,23 +72,33 @@ function run(program: string, ...args: readonly string[]): void {
   execFileSync(program, args, { stdio: 'ignore', env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` } });
 }
 
+/** What is left for the last blocks is less than the server keeps in reserve: that is its own. */
+const lastBlocks = 64;
+
+/** At one stroke: while one writes, the server gives its reserve away, and that would be taken as well. */
 async function fill(path: string, ballast: string): Promise<void> {
+  const { bsize } = await statfs(path);
+  await takeNearlyAll(path, ballast);
   const file = await open(ballast, 'a');
   try {
-    // Others free a little now and then: until a look finds nothing left.
-    for (let rounds = 0; rounds < 50 && (await statfs(path)).bavail > 0; rounds++) {
-      for (const size of [65_536, 4096]) await writeAll(file.write.bind(file), Buffer.alloc(size));
-    }
+    for (let block = 0; block < lastBlocks; block++) await file.write(Buffer.alloc(bsize));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
   } finally {
     await file.close();
   }
 }
 
-async function writeAll(write: (bytes: Buffer) => Promise<unknown>, bytes: Buffer): Promise<void> {
-  try {
-    for (;;) await write(bytes);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+async function takeNearlyAll(path: string, ballast: string): Promise<void> {
+  for (let tries = 1; ; tries++) {
+    const { bavail, bsize } = await statfs(path);
+    try {
+      return run('fallocate', '-l', String(Math.max(1, bavail - lastBlocks / 2) * bsize), ballast);
+    } catch (error) {
+      // Clients took some of it meanwhile.
+      if (tries === 10) throw error;
+      await rm(ballast, { force: true });
+    }
   }
 }
 

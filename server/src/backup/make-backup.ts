@@ -1,16 +1,14 @@
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { join, relative, resolve, sep } from 'node:path';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { Config } from '../config.ts';
 import { fail } from '../core/errors.ts';
 import type { MetadataStore } from '../core/metadata.ts';
-import { type NamedObject, objectsOfFiles, objectsOfUploads } from '../core/named-objects.ts';
 import { uuidv7 } from '../core/uuid.ts';
-import { openSnapshot, snapshotSqlite } from '../metadata/sqlite-snapshot.ts';
-import { backUpObject, type CopyOutcome } from './copy-objects.ts';
-import { contentOf, createFolderMaker, forEachOf, isMissing, syncFile, syncFolder, writeDurably } from './files.ts';
-import { type Hold, holdDeletions } from './hold-deletions.ts';
-import { fileOf, type LocalChannel, localChannelsOf } from './local-channels.ts';
+import { openSnapshot } from '../metadata/sqlite-snapshot.ts';
+import { copyLibrary, type Found } from './copy-library.ts';
+import { contentOf, isMissing, syncFile, syncFolder, writeDurably } from './files.ts';
+import { holdDeletions } from './hold-deletions.ts';
 import {
   configFile,
   databaseFile,
@@ -18,8 +16,6 @@ import {
   listBackups,
   type Manifest,
   type NamedFile,
-  type ObjectProblem,
-  objectsFolder,
   partialPrefix,
   readManifest,
   writeManifest,
@@ -97,92 +93,6 @@ async function earlierBackup(target: string, library: string): Promise<string | 
 async function removePartial(target: string): Promise<void> {
   const partial = (await readdir(target)).filter((name) => name.startsWith(partialPrefix));
   for (const name of partial) await rm(join(target, name), { recursive: true, force: true });
-}
-
-interface Copying {
-  readonly options: BackupOptions;
-  readonly partial: string;
-  readonly earlier: string | undefined;
-  readonly hold: Hold;
-}
-
-interface Found {
-  readonly locals: readonly LocalChannel[];
-  readonly problems: readonly ObjectProblem[];
-  /** By channel. */
-  readonly sums: ReadonlyMap<string, { objects: number; bytes: number }>;
-  readonly counts: Readonly<Record<CopyOutcome, number>>;
-}
-
-const maxRounds = 3;
-
-/**
- * Copies until nothing is missing but what the library has lost. Where an object went away in spite of the hold, its file is gone as well: then a newer snapshot does without
- * it, and needs little more than what is copied already.
- */
-async function copyLibrary(copying: Copying): Promise<Found> {
-  const { options, partial, hold } = copying;
-  const locals = await localChannelsOf(options.config, options.metadata.channels);
-  for (let round = 1; ; round++) {
-    const database = join(partial, databaseFile);
-    await rm(database, { force: true });
-    snapshotSqlite(join(options.config.dataDir, databaseFile), database);
-    hold.keep();
-    const snapshot = openSnapshot(database);
-    try {
-      const found = await copyObjects(copying, snapshot, locals);
-      const stale = round < maxRounds && (await isAnyDeleted(found.missingBlobs, options.metadata));
-      if (!stale) return found;
-    } finally {
-      await snapshot.close();
-    }
-  }
-}
-
-async function isAnyDeleted(blobIds: ReadonlySet<string>, { replicas }: MetadataStore): Promise<boolean> {
-  for (const id of blobIds) if ((await replicas.ofBlob(id)).length === 0) return true;
-  return false;
-}
-
-async function copyObjects(
-  { options, partial, earlier, hold }: Copying,
-  snapshot: MetadataStore,
-  locals: readonly LocalChannel[],
-) {
-  const ids = locals.map(({ id }) => id);
-  const folders = createFolderMaker();
-  const counts: Record<CopyOutcome, number> = { copied: 0, linked: 0, kept: 0, missing: 0, damaged: 0 };
-  const sums = new Map(ids.map((id) => [id, { objects: 0, bytes: 0 }]));
-  const problems: ObjectProblem[] = [];
-  const missingBlobs = new Set<string>();
-
-  const copy = async ({ channelId, segment, blobId }: NamedObject): Promise<void> => {
-    options.signal.throwIfAborted();
-    hold.assertHeld();
-    const root = locals.find(({ id }) => id === channelId)?.root ?? '';
-    const from = fileOf(root, segment);
-    if (from === undefined) return;
-    const path = join(objectsFolder, channelId, relative(root, from));
-    const to = join(partial, path);
-    await folders.make(dirname(to));
-    const outcome = await backUpObject({ from, to, segment, earlier: earlier && join(earlier, path) });
-    counts[outcome]++;
-    if (outcome === 'missing' || outcome === 'damaged') {
-      // An upload may have removed it at any time; the merge or the next attempt says so.
-      if (blobId === undefined) return;
-      problems.push({ channelId, path: relative(root, from), problem: outcome });
-      if (outcome === 'missing') missingBlobs.add(blobId);
-      return;
-    }
-    const sum = sums.get(channelId);
-    if (sum === undefined) return;
-    sum.objects++;
-    sum.bytes += segment.size;
-  };
-  await forEachOf(objectsOfFiles(snapshot, ids), copy);
-  await forEachOf(objectsOfUploads(snapshot, ids), copy);
-  await folders.sync();
-  return { locals, problems, sums, counts, missingBlobs };
 }
 
 interface Describing {

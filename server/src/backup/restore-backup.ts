@@ -38,7 +38,7 @@ export interface RestoreResult {
 
 /**
  * Brings a backup into an empty data folder. The database comes last: until then the folder has a mark that no server starts on, and a restore of the same backup that is
- * started again takes up what is there. Throws a `StowageError` whose sentence is for the operator.
+ * started again resumes. Throws a `StowageError` whose sentence is for the operator.
  */
 export async function restoreBackup({ config, source, signal }: RestoreOptions): Promise<RestoreResult> {
   if (config.databaseUrl !== undefined)

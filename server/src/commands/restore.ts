@@ -10,7 +10,7 @@ const usage = `Usage:
   stowage restore SOURCE
 
 Brings a backup into the configured data folder, which must be empty. SOURCE is a backup, or a folder of backups: then the newest is taken. Every file is
-compared with its hash. Interrupted, it is taken up by the same command.
+compared with its hash. After an interruption, run the same command again to resume.
 
 Exit code: 0 complete, 1 not restored, 3 complete, but objects are missing or damaged. See docs/backup.md.
 `;

@@ -25,8 +25,8 @@ export interface MetadataStore {
   /** What `migrate` would run. Changes nothing; rejects as it does for a database that newer code wrote. */
   pendingMigrations(): Promise<readonly string[]>;
   /**
-   * Resolves when all that was read so far survives what a change survives. A change whose write to the disk failed, or is still under way, can be read already: whoever promises
-   * something because of what was read, such as the answer of a step that was done before, waits for this. Costs nothing when nothing is under way. `anew`: asks the disk in any case,
+   * Resolves when all that was read so far survives what a change survives. A change whose write to the disk failed, or is still under way, can be read already: a step that
+   * promises something because of what was read, such as the answer of a step that was done before, waits for this. Costs nothing when nothing is under way. `anew`: asks the disk in any case,
    * for promises that something is *not* there, which a dying disk may be wrong about.
    */
   settled(options?: { readonly anew?: boolean }): Promise<void>;

@@ -13,7 +13,7 @@ export interface ReadOptions {
 
 /**
  * Opens the bytes of a file, or a range of them (inside the file), from the first replica that answers; those that were missing when they were looked at last come last,
- * damaged ones never. Rejects with the last replica's error before the first byte. A stream that breaks off midway is taken up where it stopped, from the same replica if
+ * damaged ones never. Rejects with the last replica's error before the first byte. A stream that breaks off midway resumes where it stopped, from the same replica if
  * that passes, otherwise from the next.
  */
 export async function openContent(

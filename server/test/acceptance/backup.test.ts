@@ -307,6 +307,44 @@ describe('stowage backup and restore', () => {
     }
   });
 
+  it('covers local channels wherever they are, and says what lies elsewhere', async () => {
+    const channels = (folder: string) =>
+      JSON.stringify([
+        { type: 'local', name: 'big', path: join(home, folder) },
+        { type: 'memory', name: 'far' },
+      ]);
+    const env = { STOWAGE_CHANNELS: channels('big') };
+    const other = await startStowage({ env });
+    try {
+      const bytes = randomBytes(3000);
+      const src = await srcOf(upload(other, '', { bytes, name: 'a.bin', type: binary }));
+      await srcOf(upload(other, '?uploadChannel=memory', { name: 'b.bin', type: binary }));
+      const made = await runCommand(['backup', join(home, 'two')], { dataDir: other.dataDir, env });
+      expect(made).toMatchObject({
+        code: 0,
+        stdout: expect.stringMatching(/ 1 objects .*not in it: the bytes of 1 files on memory\/far/s),
+      });
+
+      const [dataDir, moved] = [join(home, 'restored-two'), { STOWAGE_CHANNELS: channels('moved') }];
+      await mkdir(join(home, 'moved'));
+      await writeFile(join(home, 'moved', 'note.txt'), 'mine');
+      const refused = await runCommand(['restore', join(home, 'two')], { dataDir, env: moved });
+      expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/moved is not empty/) });
+      expect(await readdir(dataDir)).toEqual([]);
+      await rm(join(home, 'moved', 'note.txt'));
+      expect((await runCommand(['restore', join(home, 'two')], { dataDir, env: moved })).code).toBe(0);
+      await rm(join(home, 'big'), { recursive: true });
+      const restored = await startStowage({ dataDir, env: moved });
+      try {
+        expect(await read(restored, src)).toBe(sha256(bytes));
+      } finally {
+        await restored.stop();
+      }
+    } finally {
+      await other.stop();
+    }
+  }, 60_000);
+
   it('refuses a folder with backups of another library', async () => {
     const other = await startStowage();
     try {

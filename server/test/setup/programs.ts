@@ -39,8 +39,8 @@ const needs: readonly Need[] = [
   { programs: ['chromium'], packages: ['chromium'], suites: 'safety of user bytes in a real browser' },
   { programs: ['ffmpeg'], packages: ['ffmpeg'], suites: 'videos made on the spot' },
   {
-    programs: ['mkfs.ext4', 'python3'],
-    packages: ['e2fsprogs', 'python3-minimal'],
+    programs: ['mkfs.ext4', 'fallocate', 'python3'],
+    packages: ['e2fsprogs', 'util-linux', 'python3-minimal'],
     suites: 'full disks, and power cuts of the chaos run',
   },
   {

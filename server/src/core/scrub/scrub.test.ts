@@ -234,7 +234,7 @@ describe('scrub', () => {
     expect(looks.map(({ channel }) => channel)).toEqual(['first', 'first', 'remote']);
   });
 
-  it('goes on where a stop left it, rests until the next round is due, and looks at all again then', async () => {
+  it('resumes where a stop left it, rests until the next round is due, and looks at all again then', async () => {
     for (let index = 0; index < 250; index++) await addFile(Buffer.from(`file ${index}`), [['first', first, 1]]);
     const stopped = scrubber({
       onLook(look) {
