@@ -26,8 +26,7 @@ export function lockDataFolder(dataDir: string, log: Log): FolderLock {
     db.exec('pragma journal_mode = memory; begin exclusive');
   } catch (error) {
     db?.close();
-    if ((error as { errcode?: number }).errcode === busy)
-      throw fail('conflict', { message: `${inUse(dataDir, note)}`, cause: error });
+    if ((error as { errcode?: number }).errcode === busy) throw fail('conflict', { message: inUse(dataDir, note), cause: error });
     // No room, or a file system without locks: a lock that cannot be had is no reason not to serve.
     log.warn({ err: error }, 'The data folder cannot be locked: make sure that no other Stowage uses it');
     return { release: () => undefined };
@@ -41,7 +40,7 @@ export function lockDataFolder(dataDir: string, log: Log): FolderLock {
 }
 
 function inUse(dataDir: string, note: string): string {
-  return `Another Stowage (pid ${readNote(note) ?? 'unknown'}) uses the data folder ${dataDir}. Stop it, or choose another folder by STOWAGE_DATA_DIR.`;
+  return `Another Stowage (pid ${readNote(note) || 'unknown'}) uses the data folder ${dataDir}. Stop it, or choose another folder by STOWAGE_DATA_DIR.`;
 }
 
 function readNote(path: string): string | undefined {
