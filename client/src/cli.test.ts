@@ -146,7 +146,7 @@ describe('stowage-upload', () => {
   it.each([
     [['--naming', 'orign', 'a.jpg'], /^--naming must be default, index, origin, short, not "orign"\.\n$/],
     [['--format', 'markdown', 'a.jpg'], /^--format must be url, md, html, bbcode/],
-    [['--channel', 'telegram', 'a.jpg'], /has no channel telegram that takes files now\. It has s3\/main\.\n$/],
+    [['--channel', 'telegram', 'a.jpg'], /has no channel telegram that currently takes files\. It has s3\/main\.\n$/],
     [['--channel-name', 'nope', 'a.jpg'], /has no channel nope /],
     [['--channel', 's3', '--channel-name', 'nope', 'a.jpg'], /has no channel s3\/nope /],
     [['--url', '127.0.0.1:8080', 'a.jpg'], /^--url must start with http:\/\/ or https:\/\/.*not "127\.0\.0\.1:8080"\.\n$/],

@@ -48,7 +48,7 @@ async function checkChannel(client: Client, { channel, 'channel-name': name, url
   if (known.some((each) => each.type === (channel ?? each.type) && each.name === (name ?? each.name))) return;
   const wanted = [channel, name].filter((each) => each !== undefined).join('/');
   const choice = known.map((each) => `${each.type}/${each.name}`).join(', ');
-  throw new UsageError(`${url} has no channel ${wanted} that takes files now. It has ${choice || 'none'}.`);
+  throw new UsageError(`${url} has no channel ${wanted} that currently takes files. It has ${choice || 'none'}.`);
 }
 
 async function uploadAll(files: readonly Found[], run: Run): Promise<number> {
@@ -85,7 +85,7 @@ async function uploadOne({ path, folder }: Found, run: Run): Promise<Link> {
 
 async function sendMedia({ file, name, type }: Opened, { client, reporter, signal }: Run) {
   if (type === unknownType)
-    throw new Error('Its extension tells no type that the Media API takes: give one, such as --type image/jpeg.');
+    throw new Error('Its extension is not one of a type that the Media API takes. Give the type, such as --type image/jpeg.');
   const { id, url } = await client.uploadMedia(file, { name, type, signal, onProgress: reporter.progress });
   return { id, url: url ?? id };
 }

@@ -141,6 +141,6 @@ function posting(path: string, body: object, signal: AbortSignal | undefined): C
 
 async function dataOf<T>(connection: Connection, call: Call): Promise<T> {
   const answer = (await connection(call)) as { readonly data?: T } | undefined;
-  if (answer?.data == null) throw new TypeError('The answer is not that of a Media API.');
+  if (answer?.data == null) throw new TypeError('The response is not one of the Media API.');
   return answer.data;
 }

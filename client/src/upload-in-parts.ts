@@ -64,7 +64,7 @@ async function start(connection: Connection, form: FormFields, options: UploadOp
   const query = { ...placing(options), initChunked: true };
   const answer = await connection({ ...post(query, form), repeatable: true, signal: options.signal });
   const { uploadId } = answer as { readonly uploadId?: unknown };
-  if (typeof uploadId !== 'string') throw new TypeError('The server began no upload in parts.');
+  if (typeof uploadId !== 'string') throw new TypeError('The server did not start a chunked upload.');
   return { uploadId, stored: new Set() };
 }
 
@@ -83,7 +83,7 @@ async function look(
   const answer = await connection({ path: '/upload/status', query: { uploadId: resume }, repeatable: true, signal });
   const { totalChunks, uploadedChunks, result } = answer as StatusAnswer;
   if (totalChunks !== form.totalChunks || !Array.isArray(uploadedChunks)) {
-    throw new TypeError('The upload to resume is of another file, or was cut into parts of another size.');
+    throw new TypeError('The upload to resume is of another file, or has parts of another size.');
   }
   return { uploadId: resume, stored: new Set(uploadedChunks), ...(result && { result }) };
 }

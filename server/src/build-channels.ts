@@ -58,7 +58,7 @@ function guarded(channel: Channel, entry: ChannelConfig, { metrics, log, now }: 
     now,
     onChange(state) {
       metrics.circuit(labels, state);
-      log.warn({ ...labels, state }, 'The circuit of a channel changed');
+      log.warn({ ...labels, state }, 'The circuit breaker of a channel changed its state');
     },
   });
   return guardChannel(

@@ -28,7 +28,7 @@ export function lockDataFolder(dataDir: string, log: Log): FolderLock {
     db?.close();
     if ((error as { errcode?: number }).errcode === busy) throw fail('conflict', { message: inUse(dataDir, note), cause: error });
     // No room, or a file system without locks: a lock that cannot be had is no reason not to serve.
-    log.warn({ err: error }, 'The data folder cannot be locked: make sure that no other Stowage uses it');
+    log.warn({ err: error }, 'Could not lock the data folder; make sure that no other Stowage uses it');
     return { release: () => undefined };
   }
   try {

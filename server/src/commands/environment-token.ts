@@ -31,7 +31,7 @@ export async function holdEnvironmentToken(options: EnvironmentTokenOptions): Pr
   await hold();
   if (!isShared) return { stop: () => undefined };
   const renewing = setInterval(() => {
-    hold().catch((error: unknown) => log.warn({ err: error }, 'STOWAGE_ADMIN_TOKEN cannot be renewed, it will be tried again'));
+    hold().catch((error: unknown) => log.warn({ err: error }, 'Could not renew STOWAGE_ADMIN_TOKEN; will retry'));
   }, minuteMs).unref();
   return { stop: () => clearInterval(renewing) };
 }

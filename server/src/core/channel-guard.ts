@@ -146,7 +146,7 @@ async function withDeadline<T>({ signal, call, mode, options }: DeadlineCall<T>)
 }
 
 function silence(waitMs: number): StowageError {
-  return fail('channel_unavailable', { message: `The storage backend was silent for ${Math.round(waitMs / 1000)} s.` });
+  return fail('channel_unavailable', { message: `The storage backend did not respond for ${Math.round(waitMs / 1000)} s.` });
 }
 
 function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -143,7 +143,7 @@ describe('disabled and full channels', () => {
     expect(await namesOf(pool, { group: 's3', name: 'off' })).toEqual(['on']);
     expect((await pool.available()).map(({ name }) => name)).toEqual(['on']);
     expect(pool.byId('s3-off').name).toBe('off');
-    expect(() => pool.byId('gone')).toThrow(/not configured/);
+    expect(() => pool.byId('gone')).toThrow(/no longer configured/);
   });
 
   it.each([

@@ -147,7 +147,7 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
     byId(id) {
       const found = channels.find((channel) => channel.id === id);
       if (found === undefined)
-        throw fail('service_unavailable', { message: 'The storage channel of this file is not configured any more.' });
+        throw fail('service_unavailable', { message: 'The storage channel of this file is no longer configured.' });
       return found;
     },
     all: () => channels,

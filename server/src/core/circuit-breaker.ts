@@ -34,7 +34,7 @@ export function createCircuitBreaker({ threshold, openMs, now, onChange }: Circu
     if (current === 'open' || probing) {
       // Not an error that is worth a retry: whoever has other channels takes one of them now.
       throw fail('service_unavailable', {
-        message: 'The storage backend failed repeatedly and is left alone for a moment.',
+        message: 'The storage backend failed repeatedly. Stowage waits a moment before it tries again.',
         retryAfterMs: Math.max(1000, openedAt + openMs - now()),
       });
     }

@@ -137,7 +137,7 @@ export function createDirectUploads({
     const known = issued(upload, request, caller);
     if (upload !== undefined && known !== undefined) return { upload, known };
     throw fail('insufficient_scope', {
-      message: 'Nothing was issued for these values, or not to you. Call getUploadUrl first.',
+      message: 'No matching upload URL was issued to this caller. Call getUploadUrl first.',
     });
   };
   /** False when it has been committed meanwhile: then the file that is there is its own. */
@@ -236,7 +236,7 @@ export function createDirectUploads({
         if (upload === undefined || upload.kind !== 'direct') throw fail('not_found');
         if (upload.state === 'done') throw fail('already_completed');
         if (!(await access.mayUpload(upload.owner)))
-          throw fail('invalid_signature', { message: 'The credentials of this upload are not valid any more.' });
+          throw fail('invalid_signature', { message: 'The credentials of this upload are no longer valid.' });
         return { upload, known: details.parse(upload.details) };
       };
       const { known } = await wanted();

@@ -85,7 +85,7 @@ export function createVideoImports(options: ImportOptions): VideoImports {
     const { attempt } = held;
     if (error === lost) return jobs.done([held.lease.id]);
     if (error === stopped) return release(held, attempt, 0);
-    log.warn({ media: held.upload.id, attempt, err: error }, 'Importing a video failed');
+    log.warn({ media: held.upload.id, attempt, err: error }, 'Video import failed');
     if (mayGoBetter(error) && attempt < maxAttempts) return release(held, attempt + 1, retryMs * 2 ** (attempt - 1));
     await giveUp(held, error instanceof StowageError ? error : fail('internal_error'), { metadata, at: now() });
   };
@@ -105,13 +105,13 @@ export function createVideoImports(options: ImportOptions): VideoImports {
 
   const run = async (import_: Running): Promise<void> => {
     let renewing = Promise.resolve();
-    const warn = (error: unknown): void => log.warn({ err: error }, 'The lease of an import cannot be renewed');
+    const warn = (error: unknown): void => log.warn({ err: error }, 'Could not renew the lease of an import');
     const beat = setInterval(() => (renewing = renewing.then(() => renew(import_)).catch(warn)), leaseMs / 3);
     try {
       await work(import_).catch((error: unknown) => settle(import_, error));
     } catch (error) {
       // The lease comes due and the import is taken up again.
-      log.error({ err: error }, 'An import was left to its lease');
+      log.error({ err: error }, 'A video import stopped unexpectedly; it resumes when its lease expires');
     } finally {
       clearInterval(beat);
       await renewing;

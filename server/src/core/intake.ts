@@ -252,7 +252,7 @@ function createBody({ incoming, peeked, spoolFolder, digests }: BodyParts): Body
     replayable: () => state.spool !== undefined || !peeked.consumed(),
     async dispose() {
       // A caller who has gone silent holds nothing up.
-      incoming.stop(() => fail('client_closed', { message: 'The upload was given up.' }));
+      incoming.stop(() => fail('client_closed', { message: 'The upload was cancelled.' }));
       peeked.leave();
       await state.spool?.dispose();
     },

@@ -40,7 +40,7 @@ export function createJobLeases({ jobs, now, log, renewMs = leaseMs / 3 }: JobLe
   const lose = ({ job, lost }: Held): void => {
     // It may have ended meanwhile, all is well then.
     if (all.get(job.id)?.lost !== lost) return;
-    log.warn({ job: job.id, kind: job.kind }, 'A job took longer than its lease, another process may have it');
+    log.warn({ job: job.id, kind: job.kind }, 'A job outlived its lease; another process may be running it too');
     lost.abort();
   };
   const tick = (): void => {
@@ -48,7 +48,7 @@ export function createJobLeases({ jobs, now, log, renewMs = leaseMs / 3 }: JobLe
     if (all.size === 0) return;
     renew()
       .catch((error: unknown) => {
-        log.warn({ err: error }, 'The leases of jobs cannot be renewed');
+        log.warn({ err: error }, 'Could not renew the leases of running jobs');
         for (const held of all.values()) if (held.until <= now()) lose(held);
       })
       .finally(arm);

@@ -51,7 +51,7 @@ export function createJobRunner({ jobs, handlers, now, log, pollMs = 1000, renew
       // No failure of the job: the next start goes on with it.
       if (stop.signal.aborted) return jobs.postpone(job, now(), 'The server was stopped.');
       const message = error instanceof Error ? error.message : String(error);
-      log.warn({ job: job.id, kind: job.kind, attempts: job.attempts, error: message }, 'Job failed, it will be tried again');
+      log.warn({ job: job.id, kind: job.kind, attempts: job.attempts, error: message }, 'Job failed; will retry');
       await jobs.postpone(job, now() + backoffMs(job.attempts), message);
     } finally {
       release();
@@ -60,7 +60,7 @@ export function createJobRunner({ jobs, handlers, now, log, pollMs = 1000, renew
   const launch = (job: ClaimedJob): void => {
     const running = run(job)
       // Its lease comes due and it is done again.
-      .catch((error: unknown) => log.error({ err: error, job: job.id }, 'The end of a job cannot be noted'))
+      .catch((error: unknown) => log.error({ err: error, job: job.id }, 'Could not record that a job has ended'))
       .finally(() => underWay.delete(running));
     underWay.add(running);
   };
@@ -77,7 +77,7 @@ export function createJobRunner({ jobs, handlers, now, log, pollMs = 1000, renew
   };
   const fill = (): Promise<boolean> => {
     filling = filling.then(claim).catch((error: unknown) => {
-      log.error({ err: error }, 'Jobs cannot be worked off');
+      log.error({ err: error }, 'Polling the job queue failed');
       return false;
     });
     return filling;

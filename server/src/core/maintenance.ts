@@ -40,7 +40,7 @@ export function createMaintenance({ metadata, pool, alsoSweep, removeExpired, no
     try {
       return (await removeExpired[upload.kind](upload)) ? 'removed' : 'changed';
     } catch (error) {
-      log.warn({ upload: upload.id, err: error }, 'An expired upload cannot be removed, it will be tried again');
+      log.warn({ upload: upload.id, err: error }, 'Could not remove an expired upload; will retry');
       // Out of the way of those behind it.
       await metadata.uploads.update(upload.id, upload.version, { expiresAt: now() + hourMs });
       return 'postponed';
@@ -61,19 +61,19 @@ export function createMaintenance({ metadata, pool, alsoSweep, removeExpired, no
     await metadata.idempotency.removeExpired(now());
     await metadata.tokens.removeExpired(now());
     await alsoSweep?.();
-    if (removed > 0) log.info({ removed }, 'Expired uploads removed');
+    if (removed > 0) log.info({ removed }, 'Removed expired uploads');
     return removed;
   };
   const clockState = createJumpGuard(now);
   /** Nothing is removed because of a clock that is wrong for a moment. */
   const sweepUnlessJumped = async (): Promise<unknown> => {
     const state = clockState();
-    if (state === 'jumped') log.warn({}, 'The clock has jumped ahead: for ten minutes, nothing is removed for being too old');
+    if (state === 'jumped') log.warn({}, 'The clock jumped ahead; nothing expires for the next ten minutes');
     return state === 'steady' ? sweep() : undefined;
   };
   const tick = (): void => {
     running = sweepUnlessJumped()
-      .catch((error: unknown) => log.error({ err: error }, 'The sweep failed, it will run again'))
+      .catch((error: unknown) => log.error({ err: error }, 'The clean-up sweep failed; will retry'))
       .then(() => {
         if (!stopped) timer = setTimeout(tick, minuteMs).unref();
       });
@@ -89,13 +89,10 @@ export function createMaintenance({ metadata, pool, alsoSweep, removeExpired, no
           reclaimed++;
         }
       } catch (error) {
-        log.warn(
-          { channel: name, key, err: error },
-          'What an interrupted upload left cannot be looked after, the next start tries again',
-        );
+        log.warn({ channel: name, key, err: error }, 'Could not clean up an interrupted upload; will retry on the next start');
       }
     }
-    if (reclaimed > 0) log.info({ channel: name, reclaimed }, 'Objects of interrupted uploads removed');
+    if (reclaimed > 0) log.info({ channel: name, reclaimed }, 'Removed objects left by interrupted uploads');
     return reclaimed;
   };
 

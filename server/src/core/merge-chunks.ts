@@ -164,7 +164,7 @@ async function collectSegments(collecting: Collecting): Promise<readonly Segment
 async function finishNative({ request, channel, details }: Collecting, native: readonly UploadPart[]): Promise<Segment> {
   const { multipart } = channel.channel;
   if (!multipart || !details.native)
-    throw fail('service_unavailable', { message: 'The storage channel cannot finish this upload any more' });
+    throw fail('service_unavailable', { message: 'The storage channel can no longer finish this upload' });
   const numbered = native.map((part) => ({ number: part.index + 1, part: part.native, size: part.size }));
   const put = await multipart.finish(details.native.state, numbered, { signal: request.signal });
   return { ref: put.ref, size: put.size, hash: hashOfParts(native.map((part) => part.hash)) };

@@ -65,7 +65,7 @@ export function readableDetails(upload: Upload): PresignedDetails | undefined {
 
 const unreadable = {
   code: 'internal_error',
-  message: 'What the server kept of this upload cannot be read. Delete it and upload the file again.',
+  message: 'The server cannot read its record of this upload. Delete it and upload the file again.',
 } as const;
 
 const nothingKnown: PresignedDetails = {

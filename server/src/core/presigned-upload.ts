@@ -74,7 +74,7 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
   const requireOwner = async ({ owner }: Upload): Promise<void> => {
     if (await access.mayUpload(owner)) return;
     throw fail('invalid_signature', {
-      message: 'The API key of this upload was revoked, has expired or may not upload any more.',
+      message: 'The API key of this upload was revoked, has expired or may no longer upload.',
     });
   };
 
@@ -230,7 +230,7 @@ function pendingMedia(upload: Upload, log: Log): Media | undefined {
   if (upload.state === 'done' || upload.state === 'aborted') return undefined;
   const details = readableDetails(upload);
   if (details === undefined) {
-    log.warn({ upload: upload.id }, 'An upload cannot be read: it is shown as failed until it is deleted or expires');
+    log.warn({ upload: upload.id }, 'Could not read the record of an upload; it shows as failed until it is deleted or expires');
     return { state: 'failed', upload, details: salvagedDetails(upload) };
   }
   return { state: upload.state === 'failed' ? 'failed' : 'uploading', upload, details };

@@ -47,7 +47,7 @@ export function createSpool(source: ByteSource, folder: string): Spool {
     ended: pump,
     size: () => state.total,
     dispose: async () => {
-      state.abort(fail('client_closed', { message: 'The upload was given up.' }));
+      state.abort(fail('client_closed', { message: 'The upload was cancelled.' }));
       // Not after the pump: a source that stalls for good must not keep the file open.
       await state.close();
     },

@@ -65,7 +65,10 @@ export async function removeRefused(
   const store = pool.byId(channelId).channel.presign;
   if (presign === null || store === undefined) return;
   await store.abort(presign.state, { signal: AbortSignal.timeout(callTimeoutMs) }).catch((error: unknown) => {
-    log.warn({ upload: id, err: error }, 'What was refused stays at the upload address until the upload is removed');
+    log.warn(
+      { upload: id, err: error },
+      'Could not delete a refused file from its upload URL; it stays there until the upload is removed',
+    );
   });
 }
 

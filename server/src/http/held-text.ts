@@ -25,7 +25,7 @@ export function holdText(request: IncomingMessage): HeldText {
       share ??= joinUntilAnswered(request);
       if (heldBytes <= share.bytes) return;
       throw fail('service_unavailable', {
-        message: 'Too many requests with long texts are being read at the moment.',
+        message: 'The server is reading too many requests with long texts at the moment.',
         retryAfterMs: 2000,
       });
     },

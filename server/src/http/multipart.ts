@@ -36,7 +36,7 @@ export async function* parseMultipart(source: ByteSource, options: MultipartOpti
   let count = 0;
   // A reader that comes too late must not take the next part's bytes for its own, nor the end of the form for the end of its part.
   const nextSliceOf = (part: number) => () => {
-    if (part !== count) throw fail('internal_error', { message: 'A part was read after the form had gone on.' });
+    if (part !== count) throw fail('internal_error', { message: 'A part was read after the form had moved on to the next one.' });
     return scanner.nextSlice();
   };
   try {

@@ -71,7 +71,7 @@ export function postgresEngine({ pool, probe }: PostgresEngineOptions): Engine {
 
 async function inTurn<T>(places: Semaphore, run: () => Promise<T>): Promise<T> {
   const release = await places.acquire(AbortSignal.timeout(callMs)).catch((cause: unknown) => {
-    throw fail('service_unavailable', { message: 'The database has more to do than it can.', cause });
+    throw fail('service_unavailable', { message: 'The database is overloaded.', cause });
   });
   try {
     return await run();
@@ -113,7 +113,7 @@ async function askProbe<Row extends QueryResultRow>(probe: Pool, sql: string): P
 async function checkWritable(probe: Pool): Promise<void> {
   const sql = "select current_setting('transaction_read_only') = 'off' as writable";
   const [row] = await askProbe<{ readonly writable: boolean }>(probe, sql);
-  if (row?.writable !== true) throw fail('service_unavailable', { message: 'The database takes no writes.' });
+  if (row?.writable !== true) throw fail('service_unavailable', { message: 'The database is read-only.' });
 }
 
 /** A connection, and the time (of `performance.now`) by which an answer is wanted. */

@@ -47,7 +47,7 @@ export function postgresError(error: unknown): unknown {
   if (isStowageError(error)) return error;
   const code = codeOf(error);
   if (code === diskFull) return fail('disk_full', { message: 'The database has no space left.', cause: error });
-  if (code === uniqueViolation) return fail('conflict', { message: 'There is one like it already.', cause: error });
+  if (code === uniqueViolation) return fail('conflict', { message: 'Already exists.', cause: error });
   const isUnavailable = isConnectionLost(error) || isConflict(error) || unavailable.test(code) || messageOf(error) === poolSays;
   return isUnavailable
     ? fail('service_unavailable', { message: 'The database is not available at the moment.', cause: error })

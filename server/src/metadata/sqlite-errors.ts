@@ -40,7 +40,7 @@ export function sqliteError(error: unknown): unknown {
     return fail('service_unavailable', { message: 'The database is not available at the moment.', cause: error });
   }
   if (code === constraint && duplicates.has(resultCode(error) ?? 0)) {
-    return fail('conflict', { message: 'There is one like it already.', cause: error });
+    return fail('conflict', { message: 'Already exists.', cause: error });
   }
   return error;
 }

@@ -212,7 +212,7 @@ describe('several channels', () => {
       await before.stop();
       const without = await start([local('two')], {}, data);
       const missing = await without.fetch(src);
-      expect([missing.status, await missing.text()]).toEqual([503, expect.stringMatching(/^Error: .*not configured/)]);
+      expect([missing.status, await missing.text()]).toEqual([503, expect.stringMatching(/^Error: .*no longer configured/)]);
       await without.stop();
       // Renamed: the id is what counts.
       const server = await start([local('two'), local('renamed', { id: 'fixed', path: 'one' })], {}, data);

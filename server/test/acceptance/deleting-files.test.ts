@@ -81,6 +81,6 @@ it('says that a body is too large, not a file', async () => {
   const response = await stowage.fetch('/api/manage/apiTokens', { method: 'POST', body: `{"name":"${'x'.repeat(300_000)}"}` });
   expect([response.status, await response.json()]).toEqual([
     413,
-    { success: false, error: 'The request body is larger than allowed.', details: { maxBytes: 262_144 } },
+    { success: false, error: 'The JSON body is larger than 256 KiB.', details: { maxBytes: 262_144 } },
   ]);
 });

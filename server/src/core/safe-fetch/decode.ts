@@ -42,6 +42,6 @@ function isZlibError(error: unknown): boolean {
 }
 
 function broken(cause: unknown): Error {
-  const message = 'The url answers with a body that is not what its Content-Encoding says.';
+  const message = 'The response from the url does not match its Content-Encoding.';
   return fail('fetch_failed', { message, details: { upstream_status: 200 }, cause });
 }

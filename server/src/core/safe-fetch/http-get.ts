@@ -72,6 +72,6 @@ function connectTimeout(): StowageError {
 export function fetchError(error: unknown, signal: AbortSignal, status: number | null = null): unknown {
   if (signal.aborted) return signal.reason;
   if (isStowageError(error)) return error;
-  const message = status === null ? 'The url could not be reached.' : 'The connection broke off before the whole file arrived.';
+  const message = status === null ? 'The url could not be reached.' : 'The connection closed before the whole file arrived.';
   return fail('fetch_failed', { message, details: { upstream_status: status }, cause: error });
 }

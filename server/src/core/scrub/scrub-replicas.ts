@@ -61,7 +61,7 @@ async function lookAt(replica: CheckedReplica, options: ScrubOptions): Promise<L
   if (look.verdict === 'damaged' || look.verdict === 'missing') await noteBroken(options, look, look.verdict);
   else options.onLook(look);
   if (look.verdict === 'unknown')
-    options.log.warn({ channel: name, blob: replica.blobId, err: look.error }, 'A stored copy cannot be looked at now');
+    options.log.warn({ channel: name, blob: replica.blobId, err: look.error }, 'Could not check a stored copy');
   return look;
 }
 
@@ -77,7 +77,7 @@ async function noteBroken(options: ScrubOptions, look: Look, verdict: 'damaged' 
   const fields = { channel, blob: replica.blobId, files: await metadata.replicas.pathsOf(replica.blobId) };
   log.error(fields, verdict === 'damaged' ? 'A stored copy is damaged' : 'A stored copy is missing');
   const isRepaired = await repair(options, look);
-  if (isRepaired) log.info(fields, 'The copy is repaired from another one');
+  if (isRepaired) log.info(fields, 'Repaired the copy from another one');
   options.onLook({ ...look, isRepaired });
 }
 
@@ -86,7 +86,7 @@ async function repair(options: ScrubOptions, { replica, channel }: Look): Promis
     return await repairReplica(replica, options);
   } catch (error) {
     options.signal.throwIfAborted();
-    options.log.warn({ channel, blob: replica.blobId, err: error }, 'A stored copy cannot be repaired now');
+    options.log.warn({ channel, blob: replica.blobId, err: error }, 'Could not repair a stored copy');
     return false;
   }
 }

@@ -69,7 +69,7 @@ export function createScrubber(options: ScrubberOptions): Scrubber {
   const tick = (): void => {
     running = scrub()
       .catch((error: unknown) => {
-        if (!stop.signal.aborted) log.error({ err: error }, 'Stored bytes cannot be looked at, it will be tried again');
+        if (!stop.signal.aborted) log.error({ err: error }, 'Checking the stored copies failed; will retry');
       })
       .then(arm);
   };
@@ -113,7 +113,7 @@ async function scrubAll({ options, pageOptions, isHeld }: Run): Promise<void> {
     progress = { ...progress, after: last ?? progress.after, finishedAt: last === undefined ? now() : null };
     await metadata.settings.set(progressName, progress as unknown as Json);
     if (last !== undefined) continue;
-    log.info({ startedAt: new Date(progress.startedAt).toISOString() }, 'All stored copies have been looked at');
+    log.info({ startedAt: new Date(progress.startedAt).toISOString() }, 'Checked all stored copies');
     return;
   }
 }

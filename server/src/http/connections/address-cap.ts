@@ -21,7 +21,7 @@ export function createAddressCap({ maxPerAddress, isProxy, log }: AddressCap): (
   function warn(address: string): void {
     if (performance.now() - warnedAt < quietMs) return;
     warnedAt = performance.now();
-    log.warn({ address, maxPerAddress }, 'Connections beyond maxConnectionsPerAddress are closed');
+    log.warn({ address, maxPerAddress }, 'Closing connections beyond maxConnectionsPerAddress');
   }
 
   return (socket) => {

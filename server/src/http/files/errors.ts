@@ -18,7 +18,7 @@ export function sayFileError(
   { log }: Pick<HttpDeps, 'log'>,
 ): void {
   const error = toError(thrown);
-  if (error.status >= 500) log.error({ requestId, err: error.cause ?? error, code: error.code }, 'File cannot be read');
+  if (error.status >= 500) log.error({ requestId, err: error.cause ?? error, code: error.code }, 'Could not read a file');
   const text = `Error: ${publicMessage(error)}`;
   const isPage = wantsPage(response.req.headers);
   const body = isPage ? errorPage(error.status, text) : text;

@@ -30,7 +30,7 @@ export async function readFile(request: FastifyRequest, reply: FastifyReply, dep
       lastModifiedAt: file.createdAt,
       open: (range, signal) => deps.files.open(stored, { range, signal }),
     });
-    if (sent.failure !== undefined) deps.log.warn({ requestId: request.id, err: sent.failure }, 'A read broke off');
+    if (sent.failure !== undefined) deps.log.warn({ requestId: request.id, err: sent.failure }, 'Download aborted');
   } catch (error) {
     sayFileError(reply.raw, { thrown: error, requestId: request.id, headers: reply.getHeaders() }, deps);
   }

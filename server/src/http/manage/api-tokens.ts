@@ -98,7 +98,8 @@ function grantable(wanted: readonly unknown[], caller: Caller): readonly Permiss
   }
   const known = permissions.filter((permission) => permission !== undefined);
   const beyond = known.filter((permission) => !caller.permissions.has(permission));
-  if (beyond.length > 0) throw fail('insufficient_scope', { message: `Your token does not hold ${beyond.join(', ')}.` });
+  if (beyond.length > 0)
+    throw fail('insufficient_scope', { message: `Your token does not have the permission ${beyond.join(', ')}.` });
   return known;
 }
 

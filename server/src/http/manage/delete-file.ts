@@ -16,7 +16,7 @@ const prefix = '/api/manage/delete/';
 export async function deleteFile(request: FastifyRequest, reply: FastifyReply, deps: HttpDeps): Promise<FastifyReply> {
   await authenticateToken(request.raw, 'delete', deps);
   if (queryOf(request.url).folder === 'true')
-    throw fail('not_implemented', { message: 'Deleting folders is not available yet: delete their files.' });
+    throw fail('not_implemented', { message: 'Deleting folders is not implemented. Delete their files instead.' });
   const named = decodeOnce((request.url.slice(prefix.length).split('?')[0] ?? '').replace(/\/+$/, ''));
   const stored = await findLinked(named, linkRoots(request.raw, deps.settings), deps.files);
   if (stored !== undefined && (await deps.files.remove(stored.file.id)))

@@ -81,6 +81,6 @@ function readKey(request: FastifyRequest): string | undefined {
   const header = request.headers['idempotency-key'];
   const key = Array.isArray(header) ? header[0] : header;
   if (key === undefined || key === '') return undefined;
-  if (key.length > 255) throw fail('validation_error', { message: 'Idempotency-Key must have at most 255 characters.' });
+  if (key.length > 255) throw fail('validation_error', { message: 'Idempotency-Key can have 255 characters at most.' });
   return key;
 }

@@ -52,13 +52,14 @@ type Query = z.infer<typeof listQuerySchema>;
 
 async function find({ type, status, limit, offset, cursor }: Query, { files, presigned }: HttpDeps) {
   if (status !== 'ready') {
-    if (cursor !== undefined) throw refusal([{ field: 'cursor', message: 'cursor is for finished media.', code: 'custom' }]);
+    if (cursor !== undefined)
+      throw refusal([{ field: 'cursor', message: 'cursor works with finished media only.', code: 'custom' }]);
     const page = { state: status, limit, offset, ...(type && { category: type }) };
     return { ...(await presigned.listPending(page)), next: undefined };
   }
   const after = cursor === undefined ? undefined : readCursor(cursor);
   if (cursor !== undefined && after === undefined)
-    throw refusal([{ field: 'cursor', message: 'cursor must be a next_cursor of an answer before.', code: 'custom' }]);
+    throw refusal([{ field: 'cursor', message: 'cursor must be the next_cursor of an earlier response.', code: 'custom' }]);
   // One more tells whether there are more.
   const found = await files.list({ limit: limit + 1, offset, ...(type && { category: type }), ...(after && { after }) });
   const items = found.items.slice(0, limit);

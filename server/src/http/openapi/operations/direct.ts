@@ -143,7 +143,7 @@ export const directOperations: readonly Operation[] = [
         { code: 'bad_request', as: 'fields', message: 'Missing required fields: fullId, filePath, sha256, fileSize' },
         {
           code: 'insufficient_scope',
-          message: 'Nothing was issued for these values, or not to you. Call getUploadUrl first.',
+          message: 'No matching upload URL was issued to this caller. Call getUploadUrl first.',
         },
         { code: 'not_found', message: 'The file was deleted.' },
         {

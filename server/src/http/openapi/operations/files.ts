@@ -40,7 +40,7 @@ const failures = textFailures([
   'channel_unavailable',
   'channel_unauthorized',
   'channel_rate_limited',
-  { code: 'service_unavailable', message: 'The storage channel of this file is not configured any more.' },
+  { code: 'service_unavailable', message: 'The storage channel of this file is no longer configured.' },
 ]);
 
 export const fileOperations: readonly Operation[] = [

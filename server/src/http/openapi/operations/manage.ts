@@ -41,7 +41,7 @@ export const manageOperations: readonly Operation[] = [
       },
       [
         { code: 'bad_request', message: 'Delete file failed' },
-        { code: 'not_implemented', message: 'Deleting folders is not available yet: delete their files.' },
+        { code: 'not_implemented', message: 'Deleting folders is not implemented. Delete their files instead.' },
       ],
     ),
   },

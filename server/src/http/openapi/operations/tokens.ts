@@ -33,7 +33,7 @@ const body: readonly Failure[] = [
   'invalid_json',
   { code: 'validation_error', message: 'permissions must be some of upload, list, delete, manage.' },
   { code: 'validation_error', as: 'expiry', message: 'expiresAt must be an ISO 8601 time.' },
-  { code: 'insufficient_scope', as: 'beyond', message: 'Your token does not hold delete.' },
+  { code: 'insufficient_scope', as: 'beyond', message: 'Your token does not have the permission delete.' },
   { code: 'insufficient_scope', as: 'longer', message: 'Your token expires before that.' },
   { code: 'too_large', details: { maxBytes: 262_144 } },
 ];

@@ -69,7 +69,7 @@ export const chunkedFailures: readonly Failure[] = [
   {
     code: 'channel_rate_limited',
     as: 'chunk',
-    message: 'Failed to upload chunk - The storage backend asks to slow down.',
+    message: 'Failed to upload chunk - The storage backend is limiting requests.',
     retryAfterMs: 5000,
   },
 ];
