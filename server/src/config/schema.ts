@@ -158,7 +158,8 @@ export const schema = z.strictObject({
         'Channel of uploads that name none. Otherwise Telegram when there is one, otherwise the first enabled channel.',
     }),
     fallbackOrder: optional(list(channelName, 'names or groups of channels'), {
-      description: 'Channels to try, in this order, when the chosen one fails. Else all others, as the Upload API lists them.',
+      description:
+        'Channels to try, in this order, when the chosen one fails: of every group one, then those that are left of it. Otherwise all others, as the Upload API lists them.',
     }),
     loadBalance: setting(flag(), {
       default: false,

@@ -116,12 +116,20 @@ describe('fallbacks', () => {
       'no huggingface',
       'no webdav',
       'no discord',
+      'one',
     ]);
+  });
+
+  it('end with what is left of every group, unless it is for those who name it', async () => {
+    const named = [...all, channelOf('telegram', 'second'), channelOf('s3', 'by name', { weight: 0 })];
+    const names = await namesOf(poolOf(named), { group: 'telegram', fallback: true });
+    expect(names.filter((name) => !name.startsWith('no '))).toEqual(['bot', 'disk', 'one', 'second', 'two']);
+    expect((await poolOf(named).forCategory('image')).map(({ name }) => name)).toEqual(['disk', 'bot', 'one', 'second', 'two']);
   });
 
   it('follow in the configured order, by type or name', async () => {
     const pool = poolOf(all, { fallbackOrder: ['bot', 's3'] });
-    expect(await namesOf(pool, { group: 'local', fallback: true })).toEqual(['disk', 'bot', 'one']);
+    expect(await namesOf(pool, { group: 'local', fallback: true })).toEqual(['disk', 'bot', 'one', 'two']);
   });
 
   it('never name a channel twice, and begin with the choice', async () => {

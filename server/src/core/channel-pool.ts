@@ -119,6 +119,13 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
       )
     );
   };
+  /** Behind the first of every group or name: those that share a group with another one. Weight 0 is for those who ask by name. */
+  const siblings = (usable: readonly ConfiguredChannel[]): readonly Candidate[] =>
+    options.fallbackOrder.flatMap((wanted) =>
+      usable
+        .filter(({ type, group, weight }) => (type === wanted || group === groupOf(wanted)) && weight > 0)
+        .map((channel) => ({ group: wanted, channel })),
+    );
   /** Upload API 1.5: a value that nobody knows is no error, it counts as absent. */
   const isKnown = (group: string): boolean =>
     (defaultFallbackOrder as readonly string[]).includes(group) || channels.some((channel) => channel.group === group);
@@ -163,18 +170,17 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
       const others = options.fallbackOrder
         .filter((wanted) => groupOf(wanted) !== groupOf(chosen.group))
         .map((wanted) => ({ group: wanted, channel: byNameOrGroup(usable, wanted) }));
-      return unique([chosen, ...others]);
+      return unique([chosen, ...others, ...siblings(usable)]);
     },
     async forCategory(category, bytes) {
       const usable = await available(bytes);
       const wanted = own(options.routes, category) ?? options.defaultChannel;
       const chosen = byNameOrGroup(usable, wanted) ?? usable[0];
       if (chosen === undefined) throw await nowhere();
-      return unique(
-        [chosen, ...options.fallbackOrder.map((next) => byNameOrGroup(usable, next))]
-          .filter((channel) => channel !== undefined)
-          .map((channel) => ({ group: channel.group, channel })),
-      ).map(({ channel }) => channel);
+      const others = options.fallbackOrder.map((next) => byNameOrGroup(usable, next));
+      return [...new Set([chosen, ...others, ...siblings(usable).map(({ channel }) => channel)])].filter(
+        (channel) => channel !== undefined,
+      );
     },
   };
 }

@@ -10,6 +10,10 @@ it.each([
   ['image/x-citrix-png', 'x', 'image/png'],
   ['image/heic-sequence', 'x', 'image/heic'],
   ['application/x-pdf', 'x', 'application/pdf'],
+  ['application/vnd.pdf', 'x', 'application/pdf'],
+  ['application/x-jpg', 'x', 'image/jpeg'],
+  ['application/x-png', 'x', 'image/png'],
+  ['video/m4v', 'x', 'video/mp4'],
   ['video/x-m4v', 'x', 'video/mp4'],
   // nothing said: the name decides
   ['', 'IMG_1.HEIC', 'image/heic'],

@@ -126,6 +126,12 @@ describe('nameCandidates', () => {
     expect(stamp()).toBe(now + 100);
   });
 
+  it.each(['', 'a', 'a'.repeat(100)])('numbers a name that ends far behind its dot: %j', (stem) => {
+    const [first = '', second = ''] = at('origin', `${stem}.${'b'.repeat(300)}`);
+    expect([first, second].map((name) => Buffer.byteLength(name))).toEqual([255, 255]);
+    expect(second).toBe(`${first.slice(0, -3)}(1)`);
+  });
+
   it('gives up at the 1000th attempt', () => {
     const path = nameCandidates({ mode: 'origin', filename: 'a.png', contentType: 'image/png', folder: '' });
     expect(path(999)).toBe('a(999).png');

@@ -38,6 +38,7 @@ const processStamp = createStamps(Date.now);
 
 const unnamed = 'file';
 const MAX_ATTEMPTS = 1000;
+const MAX_EXTENSION_BYTES = 64;
 // A path of 1 KiB, every byte percent-encoded, has 3 KiB.
 const MAX_URL_PATH_LENGTH = 4096;
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
@@ -97,7 +98,9 @@ export function nameCandidates(request: NameRequest): (attempt: number) => strin
 
 function numbered(prefix: string, name: string, attempt: number): string {
   const dot = name.lastIndexOf('.');
-  const [stem, end] = dot === -1 ? [name, ''] : [name.slice(0, dot), name.slice(dot)];
+  // An end that leaves a number no room is no extension.
+  const hasExtension = dot !== -1 && Buffer.byteLength(name.slice(dot)) <= MAX_EXTENSION_BYTES;
+  const [stem, end] = hasExtension ? [name.slice(0, dot), name.slice(dot)] : [name, ''];
   return attempt === 0 ? fit(prefix, name, '') : fit(prefix, stem, `(${attempt})${end}`);
 }
 

@@ -108,6 +108,13 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
     return uploads.remove(upload.id, upload.version, jobs);
   };
 
+  const findReady = async (id: string): Promise<Ready | undefined> => {
+    const stored = await files.get(id);
+    if (stored === undefined) return undefined;
+    await metadata.settled();
+    return { state: 'ready', stored, warnings: [] };
+  };
+
   return {
     async start(request, caller) {
       await openUploads.admit(caller.owner);
@@ -173,12 +180,11 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
     },
 
     async find(id) {
-      const stored = await files.get(id);
-      if (stored !== undefined) {
-        await metadata.settled();
-        return { state: 'ready', stored, warnings: [] };
-      }
+      const ready = await findReady(id);
+      if (ready !== undefined) return ready;
       const upload = await uploads.get(id);
+      // It may have become a file since we looked for one.
+      if (upload?.state === 'done') return findReady(id);
       return upload === undefined ? undefined : pendingMedia(upload, log);
     },
 

@@ -2,8 +2,8 @@ import type { IncomingMessage } from 'node:http';
 
 /**
  * The target that everything behind works with, so that no route sees two spellings of one address (RFC 9112 3.2.2, RFC 3986 6.2.2):
- * absolute-form loses its origin, which takes the place of `Host`; slashes at the start become one; percent-encoded letters, digits and
- * `-._~` of the path are decoded; a fragment goes. A Content-Type that is none counts as absent, as many clients send `undefined` or `jpg`.
+ * absolute-form loses its origin, which takes the place of `Host`; slashes in a row become one; percent-encoded letters, digits and `-._~` of
+ * the path are decoded; a fragment goes. A Content-Type that is none counts as absent, as many clients send `undefined` or `jpg`.
  */
 export function normalizeRequest(request: IncomingMessage): string {
   if (!isContentType(request.headers['content-type'])) delete request.headers['content-type'];
@@ -13,7 +13,7 @@ export function normalizeRequest(request: IncomingMessage): string {
 
 /** Most requests: nothing to do. */
 function isNormal(target: string): boolean {
-  return target.startsWith('/') && target[1] !== '/' && !/[%#]/.test(target);
+  return target.startsWith('/') && !/[%#]|\/\//.test(target);
 }
 
 function normalize(target: string, request: IncomingMessage): string {
@@ -22,7 +22,13 @@ function normalize(target: string, request: IncomingMessage): string {
   const [, path = '', query = ''] = /^([^?]*)(.*)$/s.exec(rest) ?? [];
   // `*` of OPTIONS stays what it is.
   if (origin === undefined && !path.startsWith('/')) return target;
-  return `/${decodeUnreserved(path.replace(/^\/+/, ''))}${query}`;
+  return decodeUnreserved(singleSlashes(`/${path}`)) + query;
+}
+
+/** Clients put paths behind base addresses that end in a slash. What stands behind a route that takes links stays as it is: `//file/a` is a link. */
+function singleSlashes(path: string): string {
+  const [, route = path, link = ''] = /^(\/+api\/+manage\/+\w+\/)(.*)$/s.exec(path) ?? [];
+  return route.replaceAll(/\/{2,}/g, '/') + link;
 }
 
 function decodeUnreserved(path: string): string {

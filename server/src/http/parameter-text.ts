@@ -5,7 +5,9 @@
 export function parameterText(parameters: ReadonlyMap<string, string>, name: string): string | undefined {
   const plain = parameters.get(name);
   const extended = parameters.get(`${name}*`);
-  return decodeExtended(extended) ?? joinContinuations(parameters, name) ?? decodeWords(unescapeFormText(plain)) ?? extended;
+  const forms = [decodeExtended(extended), joinContinuations(parameters, name), decodeWords(unescapeFormText(plain)), extended];
+  // An empty form says nothing as long as another one says something.
+  return forms.find((text) => text) ?? forms.find((text) => text !== undefined);
 }
 
 /** Browsers write quotes and line ends as %22, %0D and %0A, and nothing else (HTML, multipart/form-data encoding). */

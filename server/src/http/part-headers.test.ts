@@ -71,6 +71,8 @@ describe('the file name of', () => {
 });
 
 const forms: readonly (readonly [string, string, string])[] = [
+  ['an extended name that is empty', "name=file; filename*=utf-8''; filename=b.png", 'b.png'],
+  ['a plain name that is empty', 'name=file; filename=""; filename*0=b; filename*1=.png', 'b.png'],
   ['an unknown charset', "name=file; filename*=klingon''a.png; filename=b.png", 'b.png'],
   ['bytes that are not in the charset', 'name=file; filename*=utf-8\'\'%ff%fe.png; filename="b.png"', 'b.png'],
   ['Latin-1, extended', "name=file; filename*=iso-8859-1'fr'caf%e9.png", 'café.png'],

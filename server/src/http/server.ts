@@ -87,8 +87,8 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   logRequests(app, deps);
   app.setErrorHandler((error, request, reply) => renderError(error, request, reply));
   app.setNotFoundHandler((request, reply) => {
-    // Whoever types the address of the server into a browser wants to know what it is.
-    if (request.url === '/' && (request.method === 'GET' || request.method === 'HEAD')) return reply.redirect('docs');
+    // A person who opens the address of the server, from a link with marks of its own, wants to know what it is.
+    if (/^\/(?:\?|$)/.test(request.url) && (request.method === 'GET' || request.method === 'HEAD')) return reply.redirect('docs');
     // A page must be able to read that it asked for the wrong address.
     setCors(request, reply, anyRoute);
     if (request.method === 'OPTIONS') return reply.code(204).send();

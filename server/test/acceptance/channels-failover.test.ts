@@ -109,6 +109,7 @@ describe('when every channel fails', () => {
       expect(answer).toMatchObject({
         S3: expect.stringMatching(/^Error: S3Error: Failed to upload to S3 - \S/),
         S3_retry: expect.stringMatching(/^Error: S3 retry - Error: Failed to upload to S3 - \S/),
+        'S3/two': expect.stringMatching(/^Error: S3Error: Failed to upload to S3 - \S/),
         CloudflareR2: 'Error: CloudflareR2Error: No R2 channel provided',
         TelegramNew: 'Error: TelegramNewError: No Telegram channel provided',
         HuggingFace: 'Error: HuggingFaceError: No HuggingFace channel configured',

@@ -27,6 +27,7 @@ const spellings: readonly (readonly [name: string, write: (path: string) => stri
   ['absolute-form', (path) => `http://media.example${path}`],
   ['absolute-form of https with a port', (path) => `HTTPS://media.example:8443${path}`],
   ['two slashes at the start', (path) => `/${path}`],
+  ['two slashes behind a base', (path) => path.replace(/^\/(?:api\/v1|api|file)(?=\/)/, '$&/')],
   ['letters percent-encoded', (path) => path.replace(/[a-z]/g, (letter) => `%${letter.charCodeAt(0).toString(16)}`)],
   ['a fragment', (path) => `${path}#top`],
 ];
@@ -50,6 +51,19 @@ describe.each(spellings)('a target with %s', (_, write) => {
     expect(presigned.status).toBe(201);
     expect((await ask(write('/nothing'))).status).toBe(404);
   });
+});
+
+it.each(['/', '/?utm_source=mail'])('%s leads a person to the documentation', async (target) => {
+  const answer = await app.fetch(target, { redirect: 'manual' });
+  expect([answer.status, answer.headers.get('location')]).toEqual([302, 'docs']);
+});
+
+it('a link behind a base address that ends in a slash is what is deleted, not a folder called file', async () => {
+  const [linked] = [await srcOf(upload(app, '?uploadNameType=origin', { name: 'twice.txt' }))];
+  const other = await srcOf(upload(app, '?uploadNameType=origin&uploadFolder=file', { name: 'twice.txt' }));
+  expect((await ask(`//api//manage/delete/${linked}`, '-X', 'DELETE', ...auth)).status).toBe(200);
+  expect((await app.fetch(linked)).status).toBe(404);
+  expect((await app.fetch(other)).status).toBe(200);
 });
 
 it('through a proxy that speaks absolute-form, links name the host that was asked for', async () => {

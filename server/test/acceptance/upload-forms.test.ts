@@ -60,6 +60,14 @@ describe('several files in a form', () => {
     await eventually(async () => expect(await storedObjects(stowage)).toEqual(before));
   });
 
+  it('are none when a later one is for a channel that there is not', async () => {
+    const before = await storedObjects(stowage);
+    const elsewhere = [fieldPart('uploadChannel', 'telegram'), fieldPart('autoRetry', 'false')];
+    const refused = await post([filePart('small'), ...elsewhere, filePart('small')]);
+    expect(await said(refused)).toEqual([400, 'Error: No Telegram channel provided']);
+    await eventually(async () => expect(await storedObjects(stowage)).toEqual(before));
+  });
+
   it('leave out inputs that were left empty', async () => {
     const empty = {
       headers: ['Content-Disposition: form-data; name="file"; filename=""', 'Content-Type: application/octet-stream'],

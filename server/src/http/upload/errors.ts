@@ -63,10 +63,13 @@ function describe({ candidate, error }: Attempt): { readonly status: number; rea
 function allFailed(attempts: readonly Attempt[]): Readonly<Record<string, string>> {
   const answer: Record<string, string> = Object.create(null);
   for (const attempt of attempts) {
-    const { label } = channelTexts(attempt.candidate.group);
+    const { group, channel } = attempt.candidate;
+    const { label } = channelTexts(group);
     const { text } = describe(attempt);
-    if (answer[label] === undefined) answer[label] = `Error: ${label}${text}`;
-    else answer[`${label}_retry`] = `Error: ${label} retry - ${text}`;
+    if (channel !== undefined && channel === attempts[0]?.candidate.channel && answer[label] !== undefined)
+      answer[`${label}_retry`] = `Error: ${label} retry - ${text}`;
+    // Ours: a second channel of a group.
+    else answer[answer[label] === undefined ? label : `${label}/${channel?.name}`] = `Error: ${label}${text}`;
   }
   return { ...answer };
 }

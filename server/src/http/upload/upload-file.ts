@@ -38,7 +38,8 @@ export async function uploadFile(
       taken.map(({ bytes }) => bytes),
     );
   } catch (error) {
-    await discard(taken, error, deps);
+    // Nothing has been written of them yet, whatever the error is.
+    await discard(taken, undefined, deps);
     throw error;
   }
   const options = uploadOptions(query, form.fields);

@@ -39,7 +39,10 @@ export const uploadQuery = z.object({
   autoRetry: z
     .boolean()
     .optional()
-    .meta({ description: 'Whether other channels are tried when the chosen one fails or does not exist. Default true.' }),
+    .meta({
+      description:
+        'Whether other channels are tried when the chosen one fails or does not exist: of every group one, then those that are left. Default true.',
+    }),
   ...naming,
   initChunked: z.boolean().optional().meta({ description: '`true` starts a chunked upload.' }),
   chunked: z.boolean().optional().meta({ description: '`true` sends a chunk, or with `merge` ends a chunked upload.' }),
