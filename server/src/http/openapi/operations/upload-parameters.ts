@@ -36,13 +36,10 @@ export const uploadQuery = z.object({
     description:
       'Whether Telegram may recompress the picture; only JPEG pictures up to 10 MB, others are kept as they are. Default true, unless the owner switched it off for the channel. What is read back is what Telegram keeps. Chunked uploads are never recompressed.',
   }),
-  autoRetry: z
-    .boolean()
-    .optional()
-    .meta({
-      description:
-        'Whether other channels are tried when the chosen one fails or does not exist: of every group one, then those that are left. Default true.',
-    }),
+  autoRetry: z.boolean().optional().meta({
+    description:
+      'Whether other channels are tried when the chosen one fails or does not exist: of every group one, then those that are left. Default true.',
+  }),
   ...naming,
   initChunked: z.boolean().optional().meta({ description: '`true` starts a chunked upload.' }),
   chunked: z.boolean().optional().meta({ description: '`true` sends a chunk, or with `merge` ends a chunked upload.' }),
