@@ -30,6 +30,7 @@ import { createSharedClock } from './core/shared-clock.ts';
 import { prepareDataFolder } from './data-folder.ts';
 import type { HttpSettings } from './http/deps.ts';
 import { supportedTypes } from './http/media/media-types.ts';
+import { createReadiness } from './http/operations/readiness.ts';
 import { createHttpServer } from './http/server.ts';
 import { createUrlSigner } from './http/signed-url.ts';
 import { createProber } from './images/prober.ts';
@@ -156,11 +157,13 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
   const scrubber = createScrubber({ metadata, pool, spoolFolder, now, log, ...config.scrub, onLook: metrics.scrubbed });
 
   let ready = true;
+  const isReady = (): boolean => ready;
   const http = createHttpServer({
     ...{ access, files, intake, presigned, imports, chunked, direct, pool, metadata, prober, rateLimiter, now, log, metrics },
     signer: createUrlSigner(new Uint8Array(hkdfSync('sha256', secretKey, '', 'stowage relay urls', 32))),
     settings: httpSettings(config, spoolFolder),
-    isReady: () => ready,
+    isReady,
+    readiness: createReadiness({ isReady, metadata }),
   });
 
   return {

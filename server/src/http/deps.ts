@@ -12,6 +12,7 @@ import type { PresignedUploads } from '../core/presigned-upload.ts';
 import type { Prober } from '../core/probe.ts';
 import type { RateLimiter } from '../core/rate-limiter.ts';
 import type { TrustProxy } from './client-address.ts';
+import type { Readiness } from './operations/readiness.ts';
 import type { UrlSigner } from './signed-url.ts';
 
 /** What the HTTP layer needs, handed in by the wiring place. */
@@ -31,6 +32,7 @@ export interface HttpDeps {
   readonly now: Clock;
   readonly log: Log;
   readonly settings: HttpSettings;
+  readonly readiness: () => Promise<Readiness>;
   /** False once the server is on its way down. */
   readonly isReady: () => boolean;
   readonly metrics: HttpMetrics;

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { fail, type StowageError } from '../core/errors.ts';
 import { logRequests } from './access-log.ts';
+import { serveApi } from './api.ts';
+import { apis } from './apis.ts';
 import { isTrustedPeer } from './client-address.ts';
 import { refuseBrokenRequest } from './connections/broken-request.ts';
 import { createConnectionServer } from './connections/create-server.ts';
@@ -13,8 +15,6 @@ import { manageApi } from './manage/index.ts';
 import { mediaErrorHandler, speaksMedia } from './media/envelope.ts';
 import { mediaApi } from './media/index.ts';
 import { normalizeRequest } from './normalize-request.ts';
-import { openapiRoutes } from './openapi/index.ts';
-import { operations } from './operations/index.ts';
 import { createProxyWatch } from './proxy-watch.ts';
 import { refuseAmbiguity } from './refuse-ambiguity.ts';
 import { relayApi } from './relay/index.ts';
@@ -115,8 +115,7 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     return reply.send({ error: message, retryable });
   }
 
-  app.register(operations(deps));
-  app.register(openapiRoutes());
+  for (const api of apis) app.register(serveApi(api, deps));
   app.register(mediaApi(deps));
   app.register(uploadApi(deps));
   app.register(filesApi(deps));

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
+import { apis } from '../../src/http/apis.ts';
 import type { Answer, Content, Operation } from '../../src/http/openapi/operation.ts';
-import { operations } from '../../src/http/openapi/operations/index.ts';
+import { operationsOf } from '../../src/http/openapi/operations.ts';
 
 export interface Call {
   readonly params?: Readonly<Record<string, string>>;
@@ -32,6 +33,7 @@ export interface DocumentedCalls {
 const sometimes = new Set(['Idempotency-Replayed', 'Retry-After', 'WWW-Authenticate']);
 
 export function documentedCalls(server: { readonly url: string; readonly adminToken: string }): DocumentedCalls {
+  const operations = operationsOf(apis);
   const seen = new Set<string>();
   return {
     seen,

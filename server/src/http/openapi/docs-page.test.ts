@@ -2,6 +2,7 @@ import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Stowage, startStowage } from '../../../test/acceptance/harness.ts';
 import { isPresent } from '../../../test/setup/programs.ts';
+import { apis } from '../apis.ts';
 import { openApiDocument } from './document.ts';
 
 let server: Stowage;
@@ -55,7 +56,7 @@ describe('the page', () => {
 
   it('is drawn from the document that is served', async () => {
     const served = await (await fetch(`${server.url}/openapi.json`)).json();
-    expect(served).toEqual(JSON.parse(JSON.stringify(openApiDocument())));
+    expect(served).toEqual(JSON.parse(JSON.stringify(openApiDocument(apis))));
   });
 });
 

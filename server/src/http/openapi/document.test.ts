@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { errorCodes } from '../../core/errors.ts';
+import { apis } from '../apis.ts';
 import { readUploadRequest } from '../media/upload-request.ts';
 import { readDirectCommit, readDirectRequest } from '../upload/hf-wire.ts';
 import { openApiDocument } from './document.ts';
 import type { Content } from './operation.ts';
-import { operations, tags } from './operations/index.ts';
+import { operationsOf } from './operations.ts';
+import { tags } from './tags.ts';
 
-const document = openApiDocument();
+const operations = operationsOf(apis);
+const document = openApiDocument(apis);
 
 interface Place {
   readonly where: string;

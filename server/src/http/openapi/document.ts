@@ -1,8 +1,11 @@
 import { z } from 'zod';
 import packageJson from '../../../package.json' with { type: 'json' };
+import type { Api } from '../api.ts';
+import { headers } from './headers.ts';
 import { namedSchemas, refTo } from './named.ts';
-import { type Access, type Answer, type Content, headers, type Operation, type ParameterPlace } from './operation.ts';
-import { operations, tags } from './operations/index.ts';
+import type { Access, Answer, Content, Operation, ParameterPlace } from './operation.ts';
+import { operationsOf } from './operations.ts';
+import { tags } from './tags.ts';
 import { tidy } from './tidy.ts';
 
 export interface OpenApiDocument {
@@ -12,7 +15,7 @@ export interface OpenApiDocument {
 }
 
 /** The OpenAPI 3.1 description of everything the server answers, made from the schemas it uses. */
-export function openApiDocument(): OpenApiDocument {
+export function openApiDocument(apis: readonly Api[]): OpenApiDocument {
   return tidy({
     openapi: '3.1.1',
     info: {
@@ -26,7 +29,7 @@ export function openApiDocument(): OpenApiDocument {
     servers: [{ url: '/', description: 'This server' }],
     tags,
     security: [{ token: [] }],
-    paths: paths(operations),
+    paths: paths(operationsOf(apis)),
     components: { schemas: namedSchemas(), headers, securitySchemes },
   });
 }

@@ -1,14 +1,19 @@
 import { type ErrorCode, type ErrorDetails, fail, type StowageError } from '../../core/errors.ts';
+import type { Dialect } from '../dialect.ts';
+import { type Failure, failed } from '../failure.ts';
 import { errorBody } from '../media/envelope.ts';
+import type { Example } from '../route.ts';
 import { retryAfterSeconds } from '../to-error.ts';
-import type { Answer, Answers, Content, Example, HeaderName } from './operation.ts';
-import { plainError, text } from './schemas/common.ts';
+import type { HeaderName } from './headers.ts';
+import type { Answer, Answers, Content } from './operation.ts';
+import { text as oldText } from './schemas/common.ts';
 import { directError } from './schemas/direct.ts';
 import { mediaError } from './schemas/envelope.ts';
 import { manageError } from './schemas/manage.ts';
+import { text } from './shared-schemas.ts';
 
 /** A code alone, or with what this place says differently. `as` tells several failures of one code apart. */
-export type Failure = ErrorCode | (ErrorDetails & { readonly code: ErrorCode; readonly as?: string });
+export type OldFailure = ErrorCode | (ErrorDetails & { readonly code: ErrorCode; readonly as?: string });
 
 interface Said {
   readonly status: number;
@@ -20,8 +25,34 @@ interface Said {
 
 const meta = { request_id: 'a1b2c3d4', timestamp: '2026-04-10T12:00:00.000Z' };
 
+/** Failures as a dialect says them, one example per code; `path` is that of the route. */
+export function shownIn(dialect: Dialect, failures: readonly Failure[], path?: string): Answers {
+  return gather(
+    failures.map((failure) => {
+      const error = failed(failure, typeof failure === 'string' ? usual[failure] : {});
+      const as = typeof failure === 'string' ? undefined : failure.as;
+      const { status = error.status, body } = dialect.say(error, { ...facts, route: path });
+      const isText = typeof body === 'string';
+      return said({
+        error,
+        status,
+        name: as === undefined ? error.code : `${error.code}.${as}`,
+        mediaType: isText ? 'text/plain' : 'application/json',
+        schema: isText ? text() : (dialect.schema ?? unnamed)(),
+        value: body,
+      });
+    }),
+  );
+}
+
+const facts = { requestId: 'a1b2c3d4', at: Date.parse('2026-04-10T12:00:00.000Z'), headers: {} };
+
+function unnamed(): never {
+  throw new TypeError('A dialect that says JSON needs a schema for it.');
+}
+
 /** Failures as the Media API says them: in the envelope, one example per code. */
-export function mediaFailures(failures: readonly Failure[]): Answers {
+export function mediaFailures(failures: readonly OldFailure[]): Answers {
   return gather(
     failures.map((failure) => {
       const { error, name } = thrown(failure);
@@ -33,12 +64,12 @@ export function mediaFailures(failures: readonly Failure[]): Answers {
 }
 
 /** Failures as the Upload API and `/file` say them: `Error: ` and a sentence; 401 is one word. */
-export function textFailures(failures: readonly Failure[]): Answers {
+export function textFailures(failures: readonly OldFailure[]): Answers {
   return gather(
     failures.map((failure) => {
       const { error, name } = thrown(failure);
       const value = error.status === 401 ? 'Unauthorized' : bare.test(error.message) ? error.message : `Error: ${error.message}`;
-      return said({ error, name, mediaType: 'text/plain', schema: text, value });
+      return said({ error, name, mediaType: 'text/plain', schema: oldText, value });
     }),
   );
 }
@@ -47,7 +78,7 @@ export function textFailures(failures: readonly Failure[]): Answers {
 const bare = /^(Error: |upload error, |\{)/;
 
 /** Failures as the Hugging Face routes say them. */
-export function directFailures(failures: readonly Failure[]): Answers {
+export function directFailures(failures: readonly OldFailure[]): Answers {
   return gather(
     failures.map((failure) => {
       const { error, name } = thrown(failure);
@@ -57,28 +88,17 @@ export function directFailures(failures: readonly Failure[]): Answers {
 }
 
 /** Failures as management says them; 401 and 403 are text. */
-export function manageFailures(failures: readonly Failure[]): Answers {
+export function manageFailures(failures: readonly OldFailure[]): Answers {
   return gather(
     failures.map((failure) => {
       const { error, name } = thrown(failure);
       const isText = error.status === 401 || error.status === 403;
       if (isText) {
         const value = error.status === 401 ? 'You need to login' : error.message;
-        return said({ error, name, mediaType: 'text/plain', schema: text, value });
+        return said({ error, name, mediaType: 'text/plain', schema: oldText, value });
       }
       const value = { success: false, error: error.message, ...(error.details && { details: error.details }) };
       return said({ error, name, mediaType: 'application/json', schema: manageError, value });
-    }),
-  );
-}
-
-/** Failures of addresses that belong to neither API. */
-export function plainFailures(failures: readonly Failure[]): Answers {
-  return gather(
-    failures.map((failure) => {
-      const { error, name } = thrown(failure);
-      const value = { error: error.message, retryable: error.retryable };
-      return said({ error, name, mediaType: 'application/json', schema: plainError, value });
     }),
   );
 }
@@ -95,7 +115,7 @@ export function joined(...sets: readonly Answers[]): Answers {
   return all;
 }
 
-function thrown(failure: Failure) {
+function thrown(failure: OldFailure) {
   const { code, as, ...details } = typeof failure === 'string' ? { code: failure } : { as: undefined, ...failure };
   const error = fail(code, { ...usual[code], ...details });
   return { error, name: as === undefined ? code : `${code}.${as}` };
@@ -109,22 +129,23 @@ const usual: Partial<Record<ErrorCode, ErrorDetails>> = {
 
 interface Saying {
   readonly error: StowageError;
+  readonly status?: number;
   readonly name: string;
   readonly mediaType: string;
   readonly schema: Content['schema'];
   readonly value: unknown;
 }
 
-function said({ error, name, mediaType, schema, value }: Saying): Said {
+function said({ error, status = error.status, name, mediaType, schema, value }: Saying): Said {
   const example: Example = { summary: error.message, value };
   return {
-    status: error.status,
+    status,
     name,
     mediaType,
     content: { schema, examples: { [name]: example } },
     headers: [
       ...(retryAfterSeconds(error) === undefined ? [] : (['Retry-After'] as const)),
-      ...(error.status === 401 ? (['WWW-Authenticate'] as const) : []),
+      ...(status === 401 ? (['WWW-Authenticate'] as const) : []),
     ],
   };
 }

@@ -6,10 +6,21 @@ interface Name {
 
 const registry = z.registry<Name>();
 
-/** Gives a schema its name under `components.schemas`; wherever it is used, the document points there. */
-export function named<Schema extends z.ZodType>(id: string, schema: Schema): Schema {
-  registry.add(schema, { id });
-  return schema;
+/** Gives a schema its name under `components.schemas`; wherever it is used, the document points there. It is made when it is first asked for. */
+export function named<Schema extends z.ZodType>(id: string, make: () => Schema): () => Schema;
+export function named<Schema extends z.ZodType>(id: string, schema: Schema): Schema;
+export function named<Schema extends z.ZodType>(id: string, make: Schema | (() => Schema)): Schema | (() => Schema) {
+  if (typeof make !== 'function') {
+    registry.add(make, { id });
+    return make;
+  }
+  let schema: Schema | undefined;
+  return () => {
+    if (schema !== undefined) return schema;
+    schema = make();
+    registry.add(schema, { id });
+    return schema;
+  };
 }
 
 /** Throws for a schema without a name: bodies are always named, so that generated clients have types for them. */
@@ -19,7 +30,7 @@ export function refTo(schema: z.ZodType): { readonly $ref: string } {
   return { $ref: uri(name.id) };
 }
 
-/** Every named schema as JSON Schema 2020-12, by name. */
+/** Every schema that got its name so far as JSON Schema 2020-12, by name. */
 export function namedSchemas(): Readonly<Record<string, object>> {
   const { schemas } = z.toJSONSchema(registry, { uri, io: 'input' });
   return Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -6,8 +6,10 @@ import { type App, createApp } from '../../app.ts';
 import { drivers } from '../../channels/index.ts';
 import { loadConfig } from '../../config.ts';
 import { createLogger } from '../../logger.ts';
-import { operations } from './operations/index.ts';
+import { apis } from '../apis.ts';
+import { operationsOf } from './operations.ts';
 
+const operations = operationsOf(apis);
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
 /** Routes that the document need not list one by one, because it tells of them in words. */

@@ -1,4 +1,4 @@
-import type { HttpDeps } from '../deps.ts';
+import type { MetadataStore } from '../../core/metadata.ts';
 
 export interface Readiness {
   readonly status: 'ok' | 'unavailable';
@@ -10,8 +10,13 @@ const deadlineMs = 2_000;
 /** However many ask: the database is asked once in this time. */
 const freshMs = 1_000;
 
+interface Asked {
+  readonly isReady: () => boolean;
+  readonly metadata: Pick<MetadataStore, 'check'>;
+}
+
 /** Whether requests can be served, told within two seconds. */
-export function createReadiness({ isReady, metadata }: Pick<HttpDeps, 'isReady' | 'metadata'>): () => Promise<Readiness> {
+export function createReadiness({ isReady, metadata }: Asked): () => Promise<Readiness> {
   let asked: { readonly at: number; readonly answer: Promise<boolean> } | undefined;
   const databaseAnswers = (): Promise<boolean> => {
     const at = performance.now();

@@ -1,4 +1,4 @@
-import { directFailures, type Failure, joined, textFailures } from '../failures.ts';
+import { directFailures, type OldFailure as Failure, joined, textFailures } from '../failures.ts';
 import type { Answers, Operation } from '../operation.ts';
 import {
   directCommitAnswer,

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { joined, textFailures } from '../failures.ts';
-import type { Answers, HeaderName, Operation } from '../operation.ts';
+import type { HeaderName } from '../headers.ts';
+import type { Answers, Operation } from '../operation.ts';
 import { bytes } from '../schemas/common.ts';
 
 const path = '/file/{path}';

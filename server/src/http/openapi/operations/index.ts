@@ -5,7 +5,6 @@ import { fileOperations } from './files.ts';
 import { manageOperations } from './manage.ts';
 import { mediaOperations } from './media.ts';
 import { relayOperations } from './relay.ts';
-import { serverOperations } from './server.ts';
 import { tokenOperations } from './tokens.ts';
 import { uploadOperations } from './upload.ts';
 
@@ -19,23 +18,4 @@ export const operations: readonly Operation[] = [
   ...fileOperations,
   ...tokenOperations,
   ...manageOperations,
-  ...serverOperations,
 ];
-
-/** Groups of operations, in the order of the page. */
-export const tags = [
-  {
-    name: 'Media',
-    description: 'The Media API: ask for an upload URL, send the bytes, complete. Also under `/v1` and without a prefix.',
-  },
-  { name: 'Upload URL', description: 'Step 2 of the Media API, on channels that have no upload addresses of their own.' },
-  { name: 'Account', description: 'What clients of the Media API ask to see whether a token works.' },
-  { name: 'Upload', description: 'The Upload API (image bed): one POST stores a file; large files go in chunks.' },
-  {
-    name: 'Hugging Face',
-    description: 'Large files straight to a Hugging Face repository. Also under `/api/huggingface`.',
-  },
-  { name: 'Files', description: 'The links, whichever API a file came through.' },
-  { name: 'Management', description: 'Tokens, files and channels.' },
-  { name: 'Operations', description: 'For those who run the server.' },
-] as const;

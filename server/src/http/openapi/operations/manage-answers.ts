@@ -1,4 +1,4 @@
-import { type Failure, joined, manageFailures } from '../failures.ts';
+import { type OldFailure as Failure, joined, manageFailures } from '../failures.ts';
 import type { Answers } from '../operation.ts';
 import { manageError } from '../schemas/manage.ts';
 

@@ -1,5 +1,6 @@
-import { type Failure, joined, mediaFailures } from '../failures.ts';
-import type { Answers, HeaderName } from '../operation.ts';
+import { type OldFailure as Failure, joined, mediaFailures } from '../failures.ts';
+import type { HeaderName } from '../headers.ts';
+import type { Answers } from '../operation.ts';
 
 /** On every answer to a known token. */
 export const rateHeaders = [

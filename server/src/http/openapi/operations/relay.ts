@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Failure, joined, mediaFailures } from '../failures.ts';
+import { type OldFailure as Failure, joined, mediaFailures } from '../failures.ts';
 import type { Answers, Operation } from '../operation.ts';
 import { bytes, text } from '../schemas/common.ts';
 import { relayForm, relayFormAnswer } from '../schemas/relay.ts';

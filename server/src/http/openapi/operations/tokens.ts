@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Failure, joined } from '../failures.ts';
+import { type OldFailure as Failure, joined } from '../failures.ts';
 import type { Operation } from '../operation.ts';
 import {
   apiToken,

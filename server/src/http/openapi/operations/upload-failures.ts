@@ -1,5 +1,5 @@
 import { channelTexts } from '../../upload/channel-texts.ts';
-import type { Failure } from '../failures.ts';
+import type { OldFailure as Failure } from '../failures.ts';
 
 /** What any call with a token or an upload code may be answered. A missing permission reads like missing credentials. */
 export const uploadAlways: readonly Failure[] = [

@@ -1,16 +1,5 @@
-import { z } from 'zod';
-import { named } from '../named.ts';
+import { bytes as makeBytes, text as makeText, timestamp as time } from '../shared-schemas.ts';
 
-export const timestamp = z.iso.datetime();
-
-/** Raw bytes of a file. */
-export const bytes = named('Bytes', z.file().meta({ description: 'The bytes of a file.' }));
-
-export const text = named('Text', z.string());
-
-export const plainError = named(
-  'PlainError',
-  z
-    .strictObject({ error: z.string(), retryable: z.boolean() })
-    .meta({ description: 'How addresses that belong to neither API say a failure.' }),
-);
+export const timestamp = time;
+export const bytes = makeBytes();
+export const text = makeText();

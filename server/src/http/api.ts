@@ -1,0 +1,110 @@
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
+import type { Caller } from '../core/access.ts';
+import { fail, type StowageError } from '../core/errors.ts';
+import type { Permission } from '../core/metadata.ts';
+import { addCors, type CorsRules } from './cors.ts';
+import type { HttpDeps, HttpSettings } from './deps.ts';
+import { type Dialect, sayError } from './dialect.ts';
+import { type Failure, failed } from './failure.ts';
+import type { CallerContext, Context, Route, RouteForAll } from './route.ts';
+import { type Handler, routePath } from './routes.ts';
+
+/** A set of routes that speak alike. */
+export interface Api {
+  /** Below these all is said in its dialect, also that there is no such address. */
+  readonly prefixes: readonly string[];
+  readonly dialect: Dialect;
+  readonly cors?: (settings: HttpSettings) => CorsRules;
+  /** On every answer, unless the route says otherwise. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Which credentials count: tokens alone, or upload codes as well. */
+  readonly credentials: 'token' | 'upload';
+  readonly authenticate: (context: Context, permission: Permission | 'any') => Promise<Caller>;
+  /** What any of its routes may be answered. */
+  readonly failures: readonly Failure[];
+  /** What else may come, with any other status. */
+  readonly others?: { readonly description: string; readonly failures: readonly Failure[] };
+  readonly routes: readonly Route[];
+}
+
+/** The API as a plugin of the server, with its own words for errors and for addresses that are not there. */
+export function serveApi(api: Api, deps: HttpDeps): FastifyPluginAsync {
+  return async (app) => {
+    if (api.cors !== undefined) addCors(app, api.cors(deps.settings));
+    const { headers } = api;
+    if (headers !== undefined) app.addHook('onRequest', async (_request, reply) => void reply.headers(headers));
+    app.setErrorHandler((thrown, request, reply) => sayError(thrown, api.dialect, { request, reply, deps }));
+    for (const [path, routes] of byPath(api.routes)) routePath(app, path, handlersOf(routes, api, deps));
+    for (const prefix of api.prefixes) app.register(nothingElse, { prefix });
+  };
+}
+
+async function nothingElse(app: FastifyInstance): Promise<void> {
+  app.setNotFoundHandler((request, reply) => {
+    if (request.method === 'OPTIONS') return reply.code(204).send();
+    throw noSuchRoute(request);
+  });
+}
+
+export function noSuchRoute({ method, url }: { readonly method: string; readonly url: string }): StowageError {
+  const [path = ''] = url.split('?', 1);
+  const named = path.length > 100 ? `${path.slice(0, 100)}...` : path;
+  return fail('not_found', { message: `No route for ${method} ${named}. The API is described at /docs.` });
+}
+
+/** Whose address this is: the API with the longest prefix of it; undefined for no one's. */
+export function ownerOf(url: string, apis: readonly Api[]): Api | undefined {
+  const [path = ''] = url.split('?', 1);
+  const length = ({ prefixes }: Api) =>
+    Math.max(0, ...prefixes.filter((prefix) => `${path}/`.startsWith(`${prefix}/`)).map((prefix) => prefix.length));
+  return apis.filter((api) => length(api) > 0).sort((one, other) => length(other) - length(one))[0];
+}
+
+/** What an address is told that cannot be decoded, so that it never reaches its route. */
+export function undecodable(url: string, { routes }: Api): StowageError {
+  const meant = routes.find(({ path }) => path.endsWith('*') && url.startsWith(path.slice(0, -1)));
+  return failed(meant?.undecodable ?? 'bad_request');
+}
+
+function byPath(routes: readonly Route[]): ReadonlyMap<string, readonly Route[]> {
+  const found = new Map<string, Route[]>();
+  for (const route of routes) {
+    for (const path of [route.path, ...(route.also ?? [])]) found.set(path, [...(found.get(path) ?? []), route]);
+  }
+  return found;
+}
+
+function handlersOf(routes: readonly Route[], api: Api, deps: HttpDeps): Parameters<typeof routePath>[2] {
+  const methods = routes.flatMap((route) =>
+    [route.method].flat().map((method) => [method, handlerOf(route, api, deps)] as const),
+  );
+  return Object.fromEntries(methods);
+}
+
+function handlerOf(route: Route, { authenticate }: Api, deps: HttpDeps): Handler {
+  const handle = inDialect(route);
+  if (isForAll(route)) return (request, reply) => handle({ request, reply, deps } as CallerContext);
+  const { permission, before } = route;
+  return async (request, reply) => {
+    const context = { request, reply, deps };
+    before?.(context);
+    const caller = await authenticate(context, permission);
+    return handle({ request, reply, deps, caller });
+  };
+}
+
+function isForAll(route: Route): route is RouteForAll {
+  return route.permission === 'public' || route.permission === 'signed' || route.permission === 'local';
+}
+
+/** Credentials are refused as the API refuses them, before this. */
+function inDialect({ handler, dialect }: Route): (context: CallerContext) => unknown {
+  if (dialect === undefined) return handler;
+  return async (context) => {
+    try {
+      return await handler(context);
+    } catch (error) {
+      return sayError(error, dialect, context);
+    }
+  };
+}

@@ -1,0 +1,73 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { FastifyReply } from 'fastify';
+import type { z } from 'zod';
+import type { StowageError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import type { Context } from './route.ts';
+import { isFault, retryAfterSeconds, toError } from './to-error.ts';
+
+/** How an API says errors: to callers, and in the examples of the document. */
+export interface Dialect {
+  say(error: StowageError, facts: Facts): Said;
+  /** Of the JSON that `say` makes; absent when it makes text only. */
+  readonly schema?: () => z.ZodType;
+  /** What else the log should hold. */
+  trace?(error: StowageError, requestId: string, log: Log): void;
+}
+
+/** What an answer may depend on besides the error. */
+export interface Facts {
+  readonly requestId: string;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** Path of the route, as it stands in its file; undefined where there is none. */
+  readonly route: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+}
+
+export interface Said {
+  /** Default: the error's own. */
+  readonly status?: number | undefined;
+  /** Text, or an object that is sent as JSON. */
+  readonly body: string | object;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface Rendered {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | number>>;
+  readonly body: string;
+}
+
+/** Answers an error in the dialect, and logs it when it is ours. */
+export function sayError(thrown: unknown, dialect: Dialect, context: Context): FastifyReply {
+  const { status, headers, body } = render(thrown, dialect, context);
+  return context.reply.code(status).headers(headers).send(body);
+}
+
+/** The same for answers that leave the framework. */
+export function render(thrown: unknown, dialect: Dialect, { request, deps: { log, now } }: Context): Rendered {
+  const error = toError(thrown);
+  if (isFault(error)) log.error({ requestId: request.id, code: error.code, err: error.cause ?? error }, 'Request failed');
+  dialect.trace?.(error, request.id, log);
+  const route = request.routeOptions.url;
+  return renderError(error, dialect, { requestId: request.id, at: now(), route, headers: request.headers });
+}
+
+export function renderError(error: StowageError, dialect: Dialect, facts: Facts): Rendered {
+  const said = dialect.say(error, facts);
+  const { status = error.status, body } = said;
+  const seconds = retryAfterSeconds(error);
+  const isText = typeof body === 'string';
+  return {
+    status,
+    headers: {
+      'content-type': isText ? 'text/plain;charset=UTF-8' : 'application/json; charset=utf-8',
+      'cache-control': 'no-store',
+      ...(seconds !== undefined && { 'retry-after': seconds }),
+      ...(status === 401 && { 'www-authenticate': 'Bearer' }),
+      ...said.headers,
+    },
+    body: isText ? body : JSON.stringify(body),
+  };
+}

@@ -1,0 +1,45 @@
+import { z } from 'zod';
+import type { Api } from '../api.ts';
+import { json, type Route, route } from '../route.ts';
+import { isCurrent } from './is-current.ts';
+import { named } from './named.ts';
+import { etagOf } from './renderer-script.ts';
+
+const openApiSelf = named('OpenApiDocument', () => z.looseObject({ openapi: z.string() }));
+
+/** The document of all APIs, its own among them. */
+export function createGetOpenApi(all: () => readonly Api[]): Route {
+  let written: Promise<Written> | undefined;
+  return route({
+    id: 'getOpenApi',
+    method: ['GET', 'HEAD'],
+    path: '/openapi.json',
+    permission: 'public',
+    tag: 'Operations',
+    summary: 'This document',
+    description: 'For generators of clients; the same as `docs/openapi.json` of the source.',
+    answers: {
+      200: { description: 'OpenAPI 3.1.', headers: ['ETag'], content: json(openApiSelf) },
+      304: { description: 'The copy is current.', headers: ['ETag'] },
+    },
+    async handler({ request, reply }) {
+      written ??= write(all());
+      const { text, etag } = await written;
+      reply.header('access-control-allow-origin', '*');
+      if (isCurrent(request, reply, etag)) return reply.code(304).send();
+      return reply.type('application/json; charset=utf-8').send(text);
+    },
+  });
+}
+
+interface Written {
+  readonly text: string;
+  readonly etag: string;
+}
+
+/** Loaded only now: nothing else at run time makes the schemas of answers. */
+async function write(apis: readonly Api[]): Promise<Written> {
+  const { openApiDocument } = await import('./document.ts');
+  const text = JSON.stringify(openApiDocument(apis));
+  return { text, etag: etagOf(text) };
+}

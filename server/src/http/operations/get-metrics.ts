@@ -1,0 +1,36 @@
+import type { IncomingMessage } from 'node:http';
+import { authenticateToken } from '../authenticate.ts';
+import { cameThroughProxy, clientAddress } from '../client-address.ts';
+import type { HttpDeps } from '../deps.ts';
+import { text } from '../openapi/shared-schemas.ts';
+import { route } from '../route.ts';
+
+export const getMetrics = route({
+  id: 'getMetrics',
+  method: 'GET',
+  path: '/metrics',
+  permission: 'local',
+  tag: 'Operations',
+  summary: 'Metrics for Prometheus',
+  description: 'Open to the machine itself, to everybody when configured so, and to tokens with the permission `manage`.',
+  answers: { 200: { description: 'Metrics in the text format.', content: { 'text/plain': { schema: text } } } },
+  failures: ['unauthorized', { code: 'insufficient_scope', details: { required: 'manage' } }, 'rate_limit_exceeded'],
+  async handler({ request, reply, deps }) {
+    if (!deps.settings.metricsPublic && !isFromHere(request.raw, deps)) await authenticateToken(request.raw, 'manage', deps);
+    const { contentType, body } = await deps.metrics.render();
+    return reply.type(contentType).send(body);
+  },
+});
+
+/**
+ * A program on this machine that asks this machine. What a proxy here passes on comes from elsewhere, whether it is trusted or not; a page
+ * whose name was made to lead here (DNS rebinding) asks by that name.
+ */
+function isFromHere(request: IncomingMessage, { settings }: HttpDeps): boolean {
+  const isLocal = ['127.0.0.1', '::1'].includes(clientAddress(request, settings.trustProxy));
+  return isLocal && isLoopbackName(request.headers.host) && !cameThroughProxy(request);
+}
+
+function isLoopbackName(host: string | undefined): boolean {
+  return /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])(?::\d+)?$/i.test(host ?? '');
+}

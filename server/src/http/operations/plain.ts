@@ -1,0 +1,14 @@
+import { z } from 'zod';
+import type { Dialect } from '../dialect.ts';
+import { named } from '../openapi/named.ts';
+
+const plainError = named('PlainError', () =>
+  z
+    .strictObject({ error: z.string(), retryable: z.boolean() })
+    .meta({ description: 'How addresses that belong to neither API say a failure.' }),
+);
+
+export const plainDialect: Dialect = {
+  say: ({ message, retryable }) => ({ body: { error: message, retryable } }),
+  schema: plainError,
+};
