@@ -1,13 +1,13 @@
 import type { ByteSource } from './bytes.ts';
 
-/** A body that can be given up at any time, to be read once. */
+/** A body that can be abandoned at any time. It is read once. */
 export interface Abortable extends ByteSource {
-  /** Whoever waits for the next chunk gets the reason, made only then. Nothing happens when the body has ended. */
+  /** The reader that waits for the next chunk gets the reason, which is made only then. Does nothing when the body has ended. */
   stop(reason: () => unknown): void;
 }
 
 /**
- * The same bytes, but whoever waits for the next chunk gets the signal's reason as soon as it aborts, however silent the source is. The source is told to
+ * The same bytes, but the reader that waits for the next chunk gets the signal's reason as soon as it aborts, however silent the source is. The source is told to
  * stop, not waited for.
  */
 export function abortable(source: ByteSource, signal: AbortSignal): Abortable {

@@ -37,7 +37,7 @@ export interface Access {
   mayUpload(owner: string): Promise<boolean>;
   /** As `createToken`, when there is no token at all: of several that ask at once, one gets it. Undefined otherwise. */
   createFirstToken(input: NewToken): Promise<CreatedToken | undefined>;
-  /** Answers the token once; only its hash is kept. */
+  /** Returns the token this once; only its hash is kept. */
   createToken(input: NewToken): Promise<CreatedToken>;
 }
 
@@ -95,7 +95,7 @@ export function createAccess({ tokens, authCode, allowAnonymousUploads, brake, n
     const at = now();
     if (at - (touched.get(record.id) ?? record.lastUsedAt ?? 0) < minuteMs) return;
     touched.set(record.id, at);
-    // The last use is a convenience: nobody waits for it, nothing breaks without it.
+    // The time of the last use is a convenience: no request waits for it, nothing breaks without it.
     tokens.touch(record.id, at).catch(() => undefined);
   };
   const findToken = async (token: string | undefined): Promise<TokenRecord | undefined> => {

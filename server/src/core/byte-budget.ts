@@ -12,9 +12,9 @@ export interface Share {
 
 export interface BudgetLimits {
   readonly totalBytes: number;
-  /** Nobody gets less, however many there are. */
+  /** Minimum of each share, however many there are. */
   readonly minBytes: number;
-  /** Nobody gets more, and needs it. */
+  /** Maximum of each share; more would be of no use. */
   readonly maxBytes: number;
 }
 

@@ -38,7 +38,7 @@ export interface GuardOptions {
 
 /**
  * Wraps any channel with time-outs, a limit on concurrency, pace, a circuit breaker, metrics and one family of errors. Calls that can be
- * repeated without a body are retried here; `put` and `multipart.part` are retried by whoever holds the replayable body (`store-objects.ts`).
+ * repeated without a body are retried here; `put` and `multipart.part` are retried where the replayable body is (`store-objects.ts`).
  */
 export function guardChannel(channel: Channel, options: GuardOptions): Channel {
   const run = createRunner(channel.limits, options);
@@ -72,7 +72,7 @@ interface RunMode {
   readonly moves?: boolean;
   /** The backend may take long without a word (assembling an object): the idle time-out counts instead of the call's. */
   readonly slow?: boolean;
-  /** The answer is a stream that goes on after the call. */
+  /** The result is a stream that outlives the call. */
   readonly streams?: boolean;
 }
 

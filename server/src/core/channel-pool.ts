@@ -66,7 +66,7 @@ export interface ChannelPoolOptions {
   readonly random?: () => number;
 }
 
-/** Upload API 1.2: where files go when nothing else is said. */
+/** Upload API 1.2: where files go by default. */
 const standardGroup = 'telegram';
 
 /** Upload API 1.8, with ours behind. */
@@ -126,7 +126,7 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
         .filter(({ type, group, weight }) => (type === wanted || group === groupOf(wanted)) && weight > 0)
         .map((channel) => ({ group: wanted, channel })),
     );
-  /** Upload API 1.5: a value that nobody knows is no error, it counts as absent. */
+  /** Upload API 1.5: an unknown value is no error, it counts as absent. */
   const isKnown = (group: string): boolean =>
     (defaultFallbackOrder as readonly string[]).includes(group) || channels.some((channel) => channel.group === group);
   const standard = (usable: readonly ConfiguredChannel[]): ConfiguredChannel | undefined =>

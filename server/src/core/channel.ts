@@ -47,7 +47,7 @@ export interface Channel {
   locate?(key: string): Ref;
 
   /**
-   * For stores that can tell on their own which objects nobody has confirmed yet (local disk): core calls `settle` once the row that
+   * For stores that can find by themselves which objects are not confirmed yet (local disk): core calls `settle` once the row that
    * promises `ref` is committed, and at start asks `unsettled` for what a crash left over, to delete what no row promises.
    */
   settle?(ref: Ref): Promise<void>;
@@ -62,7 +62,7 @@ export interface Channel {
   /** Every object of the store that `settle` has confirmed, to find those that no row knows. */
   list?(): AsyncIterable<ListedObject>;
 
-  /** For storage that several nodes must reach in the same place: tells that place by what is kept there, made at the first call. */
+  /** For storage that several nodes must reach in the same place: returns an id that is kept in that place and made at the first call. */
   place?(): Promise<Place>;
 
   readonly multipart?: Multipart;
@@ -90,9 +90,9 @@ export interface ChannelLimits {
   readonly maxBytes?: number;
   /** Present when larger files are stored as segments: sizes in bytes of one `put`. `best` is what core cuts. */
   readonly segment?: { readonly min: number; readonly best: number; readonly max: number };
-  /** `put` must be told `size` and `sha256`: core computes them while it spools the body. */
+  /** `put` needs `size` and `sha256`: core computes them while it spools the body. */
   readonly needsSha256?: true;
-  /** Most operations per second and per minute against the target; core waits its turn. */
+  /** Maximum of operations per second and per minute against the target; core waits its turn. */
   readonly pace?: { readonly perSecond?: number; readonly perMinute?: number };
 }
 
@@ -140,7 +140,7 @@ export interface GetResult {
   readonly size: number;
 }
 
-/** Where a channel stores, as it says itself. */
+/** Where a channel stores, in its own words. */
 export interface Place {
   /** Random, kept there: processes that read different ones do not share their storage. */
   readonly id: string;
@@ -190,7 +190,7 @@ export interface Presign {
   /** What arrived so far, or undefined. */
   head(state: Json, options: CallOptions): Promise<PresignedArrival | undefined>;
   /**
-   * Takes what arrived out of reach of the upload address, which may go on working: afterwards it is stored under `key`. Fails with `conflict` when the
+   * Takes what arrived out of reach of the upload address, which may still work: afterwards it is stored under `key`. Fails with `conflict` when the
    * arrival is no longer the one that was looked at. Absent where an address works once only.
    */
   finish?(

@@ -53,7 +53,7 @@ export interface Utf8Check {
   isUtf8(): boolean;
 }
 
-/** Tells of a stream whether it is UTF-8, at next to no cost: what is not is known for it soon. */
+/** Whether a stream is UTF-8, at next to no cost: text in another encoding is recognized soon. */
 export function createUtf8Check(): Utf8Check {
   let valid = true;
   let rest: Uint8Array = new Uint8Array(0);
@@ -69,7 +69,7 @@ export function createUtf8Check(): Utf8Check {
   };
 }
 
-/** Of a text that goes on after `head`: a letter beyond ASCII proves it, pure ASCII proves nothing of the rest. */
+/** For a text that continues after `head`: a letter beyond ASCII proves UTF-8, pure ASCII proves nothing about the rest. */
 export function startsAsUtf8(head: Uint8Array, bytesInAll: number): boolean {
   if (bytesInAll <= head.length) return isUtf8(head);
   const whole = head.subarray(0, head.length - unfinished(head));

@@ -18,7 +18,7 @@ interface Target {
   readonly key: string;
 }
 
-/** The first channel of the category that takes this file: by the store's own presigned upload, else through the relay. */
+/** The first channel of the category that takes this file: by the store's own presigned upload, otherwise through the relay. */
 export async function chooseTarget({ request, channels, options }: TargetChoice): Promise<Target> {
   const key = storageKey(uuidv7(options.now()), extensionFor(request.filename, request.contentType), options.now());
   for (const channel of channels) {

@@ -37,7 +37,7 @@ export function nativeOf(upload: Upload): ChunkedDetails['native'] {
   return salvage(upload, 'native', details.shape.native) ?? null;
 }
 
-/** The details with the wishes taken over, or the same object when nothing is new. */
+/** The details with the wishes applied, or the same object when nothing is new. */
 export function withWishes(known: ChunkedDetails, wishes: NamingWishes): ChunkedDetails {
   const next = {
     ...known,

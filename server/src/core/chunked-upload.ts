@@ -62,7 +62,7 @@ export function createChunkedUploads(options: ChunkedUploadOptions): ChunkedUplo
       throw new ChunkedRefusal('mismatch', 'Session parameters mismatch');
     return upload;
   };
-  /** Takes over wishes; when others change the upload at the same time, theirs or ours may be the latest. */
+  /** Applies wishes; when several requests change the upload at the same time, any of them may be the latest. */
   const noteWishes = async (upload: Upload, wishes: NamingWishes): Promise<Upload> => {
     let current: Upload | undefined = upload;
     while (current !== undefined && current.state === 'open') {
@@ -145,7 +145,7 @@ function mayContinue({ owner }: Upload, caller: Caller): boolean {
 
 function chooseChunkable(candidates: readonly Candidate[], { group, exact }: Choice): ConfiguredChannel {
   const [first] = candidates.map(({ channel }) => channel).filter((channel) => channel !== undefined);
-  // Nobody gets another channel for one that could not take chunks if it were there.
+  // A group that could not take chunks even if it existed is never replaced by another channel.
   if (group !== undefined && first?.group !== group && !chunkGroups.includes(group))
     throw new ChunkedRefusal('unsupported_channel', group);
   if (first === undefined && exact && group !== undefined) throw new ChunkedRefusal('no_channel', group);

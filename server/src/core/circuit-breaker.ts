@@ -32,7 +32,7 @@ export function createCircuitBreaker({ threshold, openMs, now, onChange }: Circu
     const current = state();
     if (current === 'closed') return;
     if (current === 'open' || probing) {
-      // Not an error that is worth a retry: whoever has other channels takes one of them now.
+      // Not worth a retry: a caller that has other channels uses one of them now.
       throw fail('service_unavailable', {
         message: 'The storage backend failed repeatedly. Stowage waits a moment before it tries again.',
         retryAfterMs: Math.max(1000, openedAt + openMs - now()),
@@ -49,7 +49,7 @@ export function createCircuitBreaker({ threshold, openMs, now, onChange }: Circu
     const wasProbe = probing;
     probing = false;
     if (!isStowageError(error, 'channel_unavailable')) {
-      // The backend answered: whatever it said, it is there.
+      // The backend responded: whatever the response, it is up.
       if (wasProbe) failures = 0;
       return;
     }

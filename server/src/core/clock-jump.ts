@@ -6,7 +6,7 @@ const jumpMs = minuteMs;
 const restMs = 10 * minuteMs;
 
 /**
- * Tells whether a clock can be believed as far as removing things goes: not for a while after it has jumped ahead. A machine that slept looks the same, and
+ * Whether a clock can be trusted when things are to be removed because of their age: not for a while after it has jumped ahead. A machine that slept looks the same, and
  * loses nothing by waiting.
  */
 export function createJumpGuard(now: Clock, steady: Clock = () => performance.now()): () => 'steady' | 'jumped' | 'resting' {

@@ -18,7 +18,7 @@ interface Completion {
   readonly options: PresignedUploadOptions;
 }
 
-/** Bytes changed under our hands this often only when somebody plays games. */
+/** Only an attacker replaces the bytes this often while they are being checked. */
 const maxRounds = 8;
 
 /** Verifies what arrived, probes it and makes it a file. Safe to call again and by several at once: the library decides who was first. */
@@ -29,7 +29,7 @@ export async function completeUpload({ id, caller, options }: Completion): Promi
     if (!mayComplete(upload, caller) || upload.state === 'aborted') throw notFound();
     const details = presignedDetails(upload);
     const anew = upload.state === 'failed' ? await arrivedAnew(upload, details, options) : undefined;
-    // Two at once get one answer: who looked before it failed is told why, as the other one was.
+    // Two calls at once get one answer: a call that began before the failure gets the same reason as the call that failed.
     if (upload.state === 'failed' && anew === undefined) throw round > 0 ? refusalIn(details) : failedBefore(details);
     const ready = await finish({ upload, details, caller, options });
     if (ready !== undefined) return ready;
@@ -57,7 +57,7 @@ async function finished({ id, caller, options }: Completion, upload: Upload | un
   const { permissions, owner } = caller;
   const mayLook = permissions.has('list') || permissions.has('manage') || stored?.file.uploader === owner;
   if (stored === undefined || !mayLook) throw notFound();
-  // Who completed it may have been told that the disk failed at the very end.
+  // The caller who completed it may have received a disk failure at the very end.
   await options.metadata.settled();
   return { state: 'ready', stored, warnings: warningsIn.safeParse(upload?.result).data?.warnings ?? [] };
 }

@@ -1,7 +1,7 @@
 import { essenceOf, typeOfName } from './media-types.ts';
 
 /**
- * The media type that a sender means, by its usual name. Where the sender says nothing (no type, a generic one, a placeholder such as `undefined`), the
+ * The media type that a sender means, by its usual name. Where the sender gives no useful type (none, a generic one, a placeholder such as `undefined`), the
  * extension of the file's name decides; then undefined means that it is no known one.
  */
 export function declaredType(contentType: string, filename: string): string | undefined {

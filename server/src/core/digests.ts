@@ -5,7 +5,7 @@ import { fail } from './errors.ts';
 export type DigestAlgorithm = 'sha256' | 'md5';
 export type Digests = Readonly<Partial<Record<DigestAlgorithm, string>>>;
 
-/** Hashes that somebody asked for (SHA-256, MD5), computed in a worker thread so that the event loop stays free. */
+/** Hashes that a caller asks for (SHA-256, MD5), computed in a worker thread so that the event loop stays free. */
 export interface DigestService {
   /**
    * Passes the bytes through unchanged; when the source has ended, `digests` resolves with hex digests. Holds at most 4 MiB that the
@@ -61,7 +61,7 @@ export function createDigestService(): DigestService {
       tasks.clear();
       for (const task of failed) {
         task.reject(fail('internal_error', { cause }));
-        // Nobody takes anything off any more: whoever waits for that goes on without.
+        // The queue is read no more: a writer that waits for room continues without it.
         task.outstandingBytes = Number.NEGATIVE_INFINITY;
         task.wake();
       }

@@ -34,7 +34,7 @@ const details = z.object({
   sha256: z.string(),
   ip: z.string().nullable(),
   state: z.custom<Json>(() => true),
-  /** The store had the bytes before, of somebody else: the caller has to send them here once, to show that they are the caller's, too. */
+  /** The store already had the bytes, from another caller: this caller must send them here once to prove that they have them too. */
   proof: z.enum(['wanted', 'given']).nullable().default(null),
 });
 type DirectDetails = Readonly<z.infer<typeof details>>;
@@ -165,7 +165,7 @@ export function createDirectUploads({
         signal: AbortSignal.timeout(callTimeoutMs),
       });
       const isProofWanted = await wantsProof(atStore, request.sha256, caller);
-      // What the caller may not know is not said.
+      // The response must not reveal what the caller may not know.
       const plan = isProofWanted ? { ...atStore, alreadyExists: false } : atStore;
       const sniffed = await sniff(request.sample, { filename: request.filename, declared: request.contentType });
       const { nameMode, filename, folder, ip, size, sha256 } = request;
@@ -264,7 +264,7 @@ export function createDirectUploads({
   };
 }
 
-/** Found again by what the client repeats; the file path holds a fresh id, so nobody guesses it. */
+/** Found again by what the client repeats; the file path holds a fresh id, so it cannot be guessed. */
 function uploadId(filePath: string): string {
   return `direct_${createHash('sha256').update(filePath).digest('hex')}`;
 }
@@ -281,7 +281,7 @@ function issued(upload: Upload | undefined, request: DirectCommit, caller: Calle
   return same ? known : undefined;
 }
 
-/** A crash between the commit at the store and ours leaves a file there that nobody promises. */
+/** A crash between the commit at the store and ours leaves a file there that belongs to no link. */
 function orphanJobs(upload: Upload, pool: ChannelPool, at: number): readonly NewJob[] {
   if (upload.state === 'done') return [];
   const channel = pool.all().find(({ id }) => id === upload.channelId);
@@ -302,7 +302,7 @@ async function committedBefore(
   return { stored, url };
 }
 
-/** The issued path first; when somebody took it meanwhile, the next free name instead of an overwrite. */
+/** The issued path first; if it has been taken in the meantime, the next free name. Nothing is overwritten. */
 function startingWith(path: string, others: (attempt: number) => string | undefined): (attempt: number) => string | undefined {
   return (attempt) => (attempt === 0 ? path : others(attempt - 1));
 }

@@ -1,5 +1,5 @@
 /**
- * The one table of error codes. `status` is the HTTP status, `retryable` says whether the same request may succeed later,
+ * The one table of error codes. `status` is the HTTP status, `retryable` whether the same request may succeed later,
  * `message` is for people, in the words of the one who gets it. Each API renders these in its own dialect (`http/`).
  */
 const codes = {

@@ -56,7 +56,7 @@ export function seenName(raw: string): string {
   return splitName(raw).name.normalize('NFC') || unnamed;
 }
 
-// Where a file lay on its machine is nobody's business: `C:\`, `C:/`, `/Users`, `\\server`, `~/`, `file://`, `content://`.
+// Where a file lay on its machine is private: `C:\`, `C:/`, `/Users`, `\\server`, `~/`, `file://`, `content://`.
 const localPath = /^\s*(?:~|[a-z][a-z0-9+.-]*:)?[\\/]/i;
 
 /** Upload API 1.6: a relative folder in front of the name counts. */

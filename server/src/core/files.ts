@@ -21,7 +21,7 @@ export interface FileToAdd {
   readonly height?: number | null | undefined;
   readonly durationSeconds?: number | null | undefined;
   readonly uploader: string | null;
-  /** Owner of the call that is answered with this file. */
+  /** Owner of the call whose response holds this file. */
   readonly promisedTo: string;
   readonly ip: string | null;
   readonly addsJobs?: readonly NewJob[];
@@ -31,7 +31,7 @@ export interface FileToAdd {
 /** The library: names for stored bytes. */
 export interface Files {
   /**
-   * Makes the stored bytes a file; undefined when `upload` was changed or finished by somebody else meanwhile (the bytes stay). Fails with `unauthorized` when
+   * Makes the stored bytes a file; undefined when another request changed or finished `upload` in the meantime (the bytes stay). Fails with `unauthorized` when
    * the caller may not upload any more: the bytes took their time to come in.
    */
   add(input: FileToAdd): Promise<StoredFile | undefined>;

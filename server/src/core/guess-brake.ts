@@ -14,7 +14,7 @@ export interface GuessPlace {
 }
 
 /**
- * Slows guessing down, by network, and never shuts a right secret out: right and wrong ones of one place wait alike before anything is answered,
+ * Slows guessing down, by network, and never shuts a right secret out: right and wrong ones from one place wait alike before any response,
  * at most `maxWaitMs`. So neither the time nor a missing refusal gives anything away (docs/decisions/011-guess-brake.md).
  */
 export interface GuessBrake {
@@ -139,7 +139,7 @@ function createTallies({ free, step, max }: Limit, now: Clock) {
       const count = current(network)?.marks.length ?? 0;
       return count < free ? 0 : Math.min(maxWaitMs, firstWaitMs * 2 ** Math.floor((count - free) / step));
     },
-    /** How long it goes on that the guesses are used up; 0 when they are not. */
+    /** For how long the guesses remain used up; 0 when they are not. */
     usedUpFor(network: string): number {
       const tally = current(network);
       return tally !== undefined && tally.marks.length >= max ? tally.endsAt - now() : 0;

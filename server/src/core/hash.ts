@@ -1,7 +1,7 @@
 import { Blake3Hasher } from '@napi-rs/blake-hash';
 import type { ByteSource } from './bytes.ts';
 
-/** BLAKE3 over bytes that arrive piece by piece. `digest` answers lower-case hex and is called once, last. */
+/** BLAKE3 over bytes that arrive piece by piece. `digest` returns lower-case hex and is called once, last. */
 export interface Hasher {
   update(chunk: Uint8Array): void;
   digest(): string;

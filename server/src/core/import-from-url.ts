@@ -5,7 +5,7 @@ import { createVideoImports } from './import-video.ts';
 import type { JobHandler } from './jobs.ts';
 import type { Media } from './presigned-types.ts';
 
-/** Files taken over from addresses of the web (Media API 5.4). */
+/** Files imported from addresses on the web (Media API 5.4). */
 export interface Imports {
   /**
    * An image is `ready` when this resolves; an MP4 is `uploading` and fetched in the background, to become `ready` or `failed` under the same id. Fails as `SafeFetch.open`
@@ -14,7 +14,7 @@ export interface Imports {
   start(request: ImportRequest, caller: ImportCaller): Promise<Media>;
   /** Take up videos that another process, or this one before a restart, was fetching. */
   readonly handlers: Readonly<Record<string, JobHandler>>;
-  /** Stops fetching; whoever runs next goes on. */
+  /** Stops fetching; the next process resumes. */
   stop(): Promise<void>;
 }
 

@@ -21,7 +21,7 @@ export function readLease(json: Json): LeasePayload {
   return payload.parse(json);
 }
 
-/** Runs when nobody has renewed it by `runAt`: then the import is taken up again. */
+/** Runs when it was not renewed by `runAt`: then the import is resumed. */
 export function leaseJob(lease: LeasePayload, runAt: number): NewJob {
   return { id: uuidv7(), kind: importJob, payload: { ...lease }, runAt };
 }
@@ -41,7 +41,7 @@ interface Step {
   readonly clears?: readonly string[];
 }
 
-/** Changes the row and moves the lease along with its version. False when somebody else has changed the row: then it is theirs. */
+/** Changes the row and moves the lease along with its version. False when another process has changed the row: then the import is its own. */
 export async function advance(held: HeldImport, step: Step, { uploads }: Pick<MetadataStore, 'uploads'>): Promise<boolean> {
   const { id, version } = held.upload;
   const lease = leaseJob({ uploadId: id, version: version + 1, attempt: step.attempt }, step.runAt);
@@ -53,7 +53,7 @@ export async function advance(held: HeldImport, step: Step, { uploads }: Pick<Me
   return true;
 }
 
-/** Marks it failed, with what people are told; its bytes and its lease go. */
+/** Marks it failed, with the message for people, and removes its bytes and its lease. */
 export async function giveUp(
   held: HeldImport,
   error: { readonly code: string; readonly message: string },

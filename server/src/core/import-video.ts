@@ -30,14 +30,14 @@ const maxAtOnce = 6;
 const maxAtOncePerOwner = 2;
 const contentType = 'video/mp4';
 
-/** The process is on its way down: somebody else goes on. */
+/** The process is shutting down: another one resumes. */
 const stopped = Symbol('stopped');
-/** Cancelled, finished or taken over by somebody else. */
+/** Cancelled, finished or resumed by another process. */
 const lost = Symbol('lost');
 
 /**
  * Videos are fetched by the process that was asked, under a lease it keeps renewing. The lease is a job: when the process dies it comes due, and
- * whoever runs it takes the import over. The row's version fences off the one before.
+ * the process that runs it resumes the import. The row's version locks the previous one out.
  */
 export function createVideoImports(options: ImportOptions): VideoImports {
   const { metadata, access, openUploads, presigned, intake, now, log, leaseMs = 15_000, retryMs = 2000 } = options;
@@ -90,7 +90,7 @@ export function createVideoImports(options: ImportOptions): VideoImports {
     await giveUp(held, error instanceof StowageError ? error : fail('internal_error'), { metadata, at: now() });
   };
 
-  /** Leaves the next try to whoever's job runner is first. */
+  /** Leaves the next try to the job runner that comes first. */
   const release = async (held: HeldImport, attempt: number, waitMs: number): Promise<void> => {
     const step = { patch: {}, attempt, runAt: now() + waitMs };
     if (!(await advance(held, step, metadata))) await jobs.done([held.lease.id]);

@@ -77,13 +77,13 @@ function passedOn(error: StowageError): ErrorDetails {
 class NotNoted extends Error {}
 
 export interface Intake {
-  /** Streams the body to the first candidate that takes it. On any failure nothing is left that nobody will clean up. */
+  /** Streams the body to the first candidate that takes it. After any failure, everything that was stored is removed, at once or by a clean-up job. */
   store(request: IntakeRequest): Promise<IntakeResult>;
   /** Call once a row promises the bytes. */
   settle(result: Pick<IntakeResult, 'channel' | 'segments'>): Promise<void>;
   /**
-   * Removes bytes whose row failed with `error`. When nobody knows whether the row was written (the database went away), they stay: then what was
-   * noted before they went out tells at the next look.
+   * Removes bytes whose row failed with `error`. When it is unknown whether the row was written (the database went away), they stay: then what was
+   * noted before they were sent decides at the next look.
    */
   discard(result: Pick<IntakeResult, 'channel' | 'segments' | 'pendingCleanup'>, error: unknown): Promise<void>;
 }
@@ -227,7 +227,7 @@ interface BodyParts {
   readonly digests: Promise<Digests> | undefined;
 }
 
-/** A body is spooled only when a network is in the way; a local disk gets it straight, and nobody else once it has begun. */
+/** A body is spooled only when a network is in the way; a local disk reads it straight, and once it has begun no other channel can. */
 function createBody({ incoming, peeked, spoolFolder, digests }: BodyParts): Body {
   const state: { failure?: unknown; spool?: Spool } = {};
   let utf8 = createUtf8Check();

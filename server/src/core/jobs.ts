@@ -48,7 +48,7 @@ export function createJobRunner({ jobs, handlers, now, log, pollMs = 1000, renew
       await jobs.finish(job);
     } catch (error) {
       if (lost.aborted) return;
-      // No failure of the job: the next start goes on with it.
+      // No failure of the job: the next start resumes it.
       if (stop.signal.aborted) return jobs.postpone(job, now(), 'The server was stopped.');
       const message = error instanceof Error ? error.message : String(error);
       log.warn({ job: job.id, kind: job.kind, attempts: job.attempts, error: message }, 'Job failed; will retry');
@@ -64,7 +64,7 @@ export function createJobRunner({ jobs, handlers, now, log, pollMs = 1000, renew
       .finally(() => underWay.delete(running));
     underWay.add(running);
   };
-  /** Takes what is due into the free places. Answers whether more may be due. */
+  /** Takes what is due into the free places. Returns whether more may be due. */
   const claim = async (): Promise<boolean> => {
     if (stop.signal.aborted) return false;
     const limit = maxAtOnce - underWay.size;
@@ -88,7 +88,7 @@ export function createJobRunner({ jobs, handlers, now, log, pollMs = 1000, renew
     await nextTurn();
   };
   const tick = async (): Promise<void> => {
-    // Some may hang (a silent backend): the others go on in the places that are left.
+    // Some may hang (a silent backend): the others continue in the places that are left.
     while (await fill()) await room();
     if (!stop.signal.aborted) timer = setTimeout(tick, pollMs).unref();
   };
@@ -112,7 +112,7 @@ export function deleteObjectJob(channelId: string, segment: Pick<Segment, 'ref'>
   return { id: uuidv7(), kind: 'delete_object', payload: { channelId, ref: segment.ref }, runAt };
 }
 
-/** The job that gives up an unfinished multipart upload of a store. */
+/** The job that aborts an unfinished multipart upload of a store. */
 export function abortMultipartJob(channelId: string, state: Json, runAt: number): NewJob {
   return { id: uuidv7(runAt), kind: 'abort_multipart', payload: { channelId, state }, runAt };
 }

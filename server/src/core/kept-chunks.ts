@@ -23,7 +23,7 @@ export interface KeptChunkOptions {
 
 /**
  * Chunks that arrived whole but that their backend did not take. They stay on this node's disk until a merge stores them, the client sends them
- * again, or their upload ends. Best effort: the client was told that the chunk failed, so losing one costs a transfer, no more.
+ * again, or their upload ends. Best effort: the client knows that the chunk failed, so losing a copy costs one transfer.
  */
 export class KeptChunks {
   readonly #folder: string;

@@ -1,5 +1,5 @@
 /**
- * The media type of the formats that nearly all uploads have, told from their first bytes; undefined for anything else. Stricter than a
+ * The media type of the formats that nearly all uploads have, detected by their first bytes; undefined for anything else. Stricter than a
  * mere prefix where the prefix could be text.
  */
 export function magicType(head: Uint8Array): string | undefined {
@@ -29,7 +29,7 @@ const riffTypes: ReadonlyMap<string, string> = new Map([
   ['AVI ', 'video/x-msvideo'],
 ]);
 
-// "BM" alone begins many a text: the size of the second header tells.
+// "BM" alone begins many texts: the size of the second header decides.
 function isBitmap(head: Uint8Array): boolean {
   return head[1] === 0x4d && bitmapHeaders.has(head[14] ?? 0) && head[15] === 0 && head[16] === 0 && head[17] === 0;
 }
@@ -52,7 +52,7 @@ function isoType(head: Uint8Array): string | undefined {
 
 const paddings: ReadonlySet<string> = new Set(['free', 'skip', 'wide', 'uuid', 'pnot', 'pdin']);
 
-/** By the major brand; one that says little leaves it to the compatible ones. */
+/** By the major brand; a generic one leaves it to the compatible brands. */
 function brandType(head: Uint8Array): string | undefined {
   const boxBytes = u32(head, 0) ?? 0;
   const major = ascii(head, 8, 12);

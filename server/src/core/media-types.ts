@@ -19,8 +19,8 @@ export function typeOfName(filename: string): string | undefined {
 }
 
 /**
- * The extension of a stored name, without a dot, lower case: the file name's own when it is a sane one, else the one of its type, else the
- * subtype, else `bin` (Upload API 1.7).
+ * The extension of a stored name, without a dot, lower case: that of the file name when it is a sane one, otherwise that of the type, otherwise
+ * the subtype, otherwise `bin` (Upload API 1.7).
  */
 export function extensionFor(filename: string, contentType: string): string {
   const own = /\.([a-z0-9]{1,10})$/i.exec(filename)?.[1]?.toLowerCase();

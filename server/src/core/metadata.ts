@@ -5,7 +5,7 @@ import type { Ref } from './channel.ts';
  * The one place for everything Stowage knows about files, uploads, tokens and pending work.
  *
  * Every method is one transaction. It resolves only when the change survives `kill -9` (and, with SQLite's default `full` durability or PostgreSQL,
- * power loss). Times are milliseconds since the epoch, ids are UUIDs (v7) made by core unless said otherwise.
+ * power loss). Times are milliseconds since the epoch, ids are UUIDs (v7) made by core unless stated otherwise.
  * Rejects with `service_unavailable` when the database cannot be reached; never with a half-done change, but the change may have been made when the
  * connection (or the disk) failed at its very end: what would undo it must be a job that the change itself clears. Text with U+0000 or a lone
  * surrogate is refused with `bad_request` by every method; JSON may hold both. An id that is taken is a `conflict`.
@@ -30,7 +30,7 @@ export interface MetadataStore {
    * for promises that something is *not* there, which a dying disk may be wrong about.
    */
   settled(options?: { readonly anew?: boolean }): Promise<void>;
-  /** A quick look, beside all queries under way, at whether the database answers and takes writes. Changes nothing. */
+  /** A quick look, beside all queries under way, at whether the database responds and can be written. Changes nothing. */
   check(): Promise<void>;
   /** The time of the database, where several nodes share it. Absent: the clock of this process is the only one. */
   time?(): Promise<number>;
@@ -73,7 +73,7 @@ export interface FileRecord {
   readonly id: string;
   /** `folder/name.ext`, without a leading slash; unique. */
   readonly path: string;
-  /** `''` for the root, else `a/b`. */
+  /** `''` for the root, otherwise `a/b`. */
   readonly folder: string;
   /** The name the caller gave, unsanitised: for display and downloads. */
   readonly filename: string;
@@ -123,7 +123,7 @@ export interface NewFile {
   readonly blob: Blob;
   readonly replica: Replica;
   /**
-   * The path to try at the `attempt`th time (0, 1, 2, ...); the first one that is free and not spent is claimed atomically. Undefined gives up with `conflict`.
+   * The path to try at the `attempt`th time (0, 1, 2, ...); the first one that is free and not spent is claimed atomically. Undefined ends the search with `conflict`.
    * Called inside the transaction: pure and quick.
    */
   readonly path: (attempt: number) => string | undefined;
@@ -136,7 +136,7 @@ export interface NewFile {
 }
 
 export interface FileStore {
-  /** Undefined when `upload` was given and is no longer at that version (somebody else changed or finished it): nothing is written. */
+  /** Undefined when `upload` was given and is no longer at that version (another request changed or finished it): nothing is written. */
   add(input: NewFile): Promise<StoredFile | undefined>;
   get(id: string): Promise<StoredFile | undefined>;
   getByPath(path: string): Promise<StoredFile | undefined>;
@@ -167,7 +167,7 @@ export interface Upload {
   readonly state: 'open' | 'failed' | 'done' | 'aborted';
   /** Grows by one with every change of this row. */
   readonly version: number;
-  /** Who may go on with it: a token id, or `authCode:...`/`anonymous` as `core/access.ts` names callers. */
+  /** Who may continue it: a token id, or `authCode:...`/`anonymous` as `core/access.ts` names callers. */
   readonly owner: string;
   readonly channelId: string;
   /** What the kind needs to know, written and read by its core module only. */
@@ -200,7 +200,7 @@ export interface UploadPart {
   readonly storageId: string;
   readonly size: number;
   readonly segments: readonly Segment[];
-  /** What `Multipart.part` answered, when the part went into a native multipart upload. */
+  /** What `Multipart.part` returned, when the part went into a native multipart upload. */
   readonly native: Json;
   readonly hash: string;
   readonly updatedAt: number;
@@ -236,7 +236,7 @@ export interface UploadStore {
     readonly limit: number;
     readonly offset: number;
   }): Promise<{ readonly items: readonly Upload[]; readonly total: number }>;
-  /** Compare and swap: applies the patch if the version still is `version` and answers the new row; else undefined, nothing written. */
+  /** Compare and swap: applies the patch if the version is still `version` and returns the new row; otherwise undefined, and nothing is written. */
   update(
     id: string,
     version: number,
@@ -245,10 +245,10 @@ export interface UploadStore {
   ): Promise<Upload | undefined>;
   /**
    * Writes a part, replacing the one with its index, while the upload is `open`; `expiresAt` of the upload is moved to `extendTo` when
-   * that is later. Answers the part that was replaced (its bytes are the caller's to remove), null when there was none,
-   * undefined when the upload is not open: nothing written. A `pending` part never replaces a `stored` one (answers null, nothing written), and
+   * that is later. Returns the part that was replaced (its bytes are the caller's to remove), null when there was none,
+   * undefined when the upload is not open: nothing written. A `pending` part never replaces a `stored` one (returns null, nothing is written), and
    * a part is stored only over its own `pending` row, a stored row or none (else undefined, nothing written). A row with the same `storageId` is
-   * replaced without being answered: its bytes are the ones to keep. Replacing a `stored` part of another attempt bumps the upload's version in the same transaction
+   * replaced without being returned: its bytes are the ones to keep. Replacing a `stored` part of another attempt bumps the upload's version in the same transaction
    * (so that a merge that has read the old one starts over); nothing else here does.
    */
   putPart(part: UploadPart, extendTo: number, options?: PartOptions): Promise<UploadPart | null | undefined>;
@@ -355,13 +355,13 @@ export interface JobStore {
     readonly limit: number;
     readonly kinds: readonly string[];
   }): Promise<readonly ClaimedJob[]>;
-  /** Moves the end of these leases. Answers the ids of those that hold still. */
+  /** Extends these leases. Returns the ids of those that are still held. */
   renew(leases: readonly JobLease[], until: number): Promise<readonly string[]>;
   /** Removes a job that is done; nothing when its lease was lost. */
   finish(lease: JobLease): Promise<void>;
   /** Gives a job back, to run at `runAt`; nothing when its lease was lost. */
   postpone(lease: JobLease, runAt: number, error: string): Promise<void>;
-  /** Makes every claimed job due at `now`: for the one process of a database, at its start. Answers how many. */
+  /** Makes every claimed job due at `now`: for the one process of a database, at its start. Returns how many. */
   giveBack(now: number): Promise<number>;
   /** Removes jobs that have become void, whether they are claimed or not. */
   done(ids: readonly string[]): Promise<void>;
@@ -374,7 +374,7 @@ export interface JobStore {
 }
 
 export interface IdempotencyStore {
-  /** Claims the key, or answers what is known of it. A claim older than `claimMs` without an answer may be claimed again. */
+  /** Claims the key, or returns what is known of it. A claim older than `claimMs` without an answer may be claimed again. */
   begin(entry: {
     readonly owner: string;
     readonly key: string;
@@ -397,7 +397,7 @@ export interface IdempotencyStore {
 export interface SettingStore {
   get(name: string): Promise<Json | undefined>;
   set(name: string, value: Json): Promise<void>;
-  /** Answers the value that is stored afterwards: the old one when there was one. */
+  /** Returns the value that is stored afterwards: the old one when there was one. */
   setIfAbsent(name: string, value: Json): Promise<Json>;
 }
 
@@ -423,7 +423,7 @@ export interface ReplicaStore {
   }): Promise<readonly CheckedReplica[]>;
   /** All copies of a blob. */
   ofBlob(blobId: string): Promise<readonly Replica[]>;
-  /** Notes what was found. Answers how many of the replicas are still there. */
+  /** Records what was found. Returns how many of the replicas are still there. */
   mark(findings: readonly ReplicaFinding[]): Promise<number>;
   /**
    * Puts new objects in the place of those of `old` and calls the replica `ok`, adding and clearing jobs in the same transaction. False when the row is

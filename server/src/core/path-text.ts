@@ -5,7 +5,7 @@ export const MAX_SEGMENT_BYTES = 255;
 // U+FFFD stands for bytes that were no text.
 const unsafe = /[\\/:*?"'<>| ()[\]{}#%^`~;@&=+$,\ufffd]/g;
 
-// Characters that nobody sees or types and that make two names look alike: controls, direction marks, line separators, non-characters.
+// Characters that are neither visible nor typed and make two names look alike: controls, direction marks, line separators, non-characters.
 const invisible = /[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff0-\ufffb\ufdd0-\ufdef\ufffe\uffff]/gu;
 const loneSurrogate = /\p{Cs}/gu;
 
@@ -22,7 +22,7 @@ export function decodeOnce(text: string): string {
   }
 }
 
-/** The text in NFC, without what nobody can see. */
+/** The text in NFC, without invisible characters. */
 export function cleanText(text: string): string {
   return text.replaceAll(invisible, '').replaceAll(loneSurrogate, '').normalize('NFC');
 }

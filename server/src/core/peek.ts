@@ -10,7 +10,7 @@ export interface Peeked {
   readonly size: number | undefined;
   /** Whether anything beyond the head has been read, so that a second reader would miss it. */
   consumed(): boolean;
-  /** Tells the source that nobody wants the rest; does not wait for it. Nothing happens when it has ended. */
+  /** Cancels the rest of the source; does not wait for it. Does nothing when it has ended. */
   leave(): void;
 }
 
@@ -39,7 +39,7 @@ export async function peek(source: ByteSource, headBytes: number): Promise<Peeke
         if (chunk !== undefined) return Promise.resolve({ done: false, value: chunk });
         if (ended) return Promise.resolve({ done: true, value: undefined });
         consumed = true;
-        // Nobody can begin anew: the copy in `head` is enough.
+        // The reader cannot begin again: the copy in `head` is enough.
         chunks.length = 0;
         return iterator.next();
       },

@@ -74,7 +74,7 @@ const nothingKnown: PresignedDetails = {
   ...{ presign: null, received: null, error: null, refused: null, sourceUrl: null },
 };
 
-/** What a row still tells that `presignedDetails` refuses: enough to show it, and to remove what was stored for it. */
+/** What can be read of a row that `presignedDetails` refuses: enough to show it, and to remove what was stored for it. */
 export function salvagedDetails(upload: Upload): PresignedDetails {
   const members = Object.entries<z.ZodType>(details.shape).map(
     ([name, schema]) => [name, salvage(upload, name, schema)] as const,

@@ -44,7 +44,7 @@ export interface PresignedUploads {
     readonly items: readonly Media[];
     readonly total: number;
   }>;
-  /** Gives up an unfinished upload: running transfers stop, its bytes are removed. False when there is none. */
+  /** Cancels an unfinished upload: running transfers stop, its bytes are removed. False when there is none. */
   cancel(id: string): Promise<boolean>;
   /** Removes what is past its time. */
   removeExpired(upload: Upload): Promise<boolean>;
@@ -175,7 +175,7 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
         return own;
       };
       const under = completing.get(key);
-      // Whoever asks for the same thing at once waits for the one answer; but what failed may have looked before the caller's bytes were there.
+      // Concurrent calls wait for the one answer. If it is a failure, it may have looked before this caller's bytes arrived, so they try again.
       return under === undefined ? begin() : under.catch((error) => (completing.get(key) ?? begin()).catch(unlessStill(error)));
     },
 
@@ -242,7 +242,7 @@ function pendingMedia(upload: Upload, log: Log): Media | undefined {
   return { state: upload.state === 'failed' ? 'failed' : 'uploading', upload, details };
 }
 
-/** Jobs that remove received bytes nobody needs any more. */
+/** Jobs that remove received bytes that are no longer needed. */
 export function removalOf(received: Received | null, at: number): readonly NewJob[] {
   return received === null ? [] : received.segments.map((segment) => deleteObjectJob(received.channelId, segment, at));
 }

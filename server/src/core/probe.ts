@@ -3,7 +3,7 @@ import type { Segment } from './metadata.ts';
 import { readAll } from './peek.ts';
 import { openReplica } from './read-content.ts';
 
-/** What a picture or video says of itself. Pixels as shown, after rotation. */
+/** What the headers of a picture or video state. Pixels as shown, after rotation. */
 export interface MediaFacts {
   readonly width: number | null;
   readonly height: number | null;

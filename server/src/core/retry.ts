@@ -16,7 +16,7 @@ export interface RetryPolicy {
 
 const defaultRetry: RetryPolicy = { attempts: 4, baseMs: 200, maxMs: 10_000 };
 
-/** For bytes that are to be stored: a queue in front of a remote that counts may be minutes long, and nobody in it has failed. */
+/** For bytes that are to be stored: the queue of a rate-limited remote may be minutes long, and waiting in it is not a failure. */
 export const uploadRetry: RetryPolicy = { ...defaultRetry, putOffMs: 10 * minuteMs };
 
 /** Errors of a channel that a repetition may cure. */
@@ -40,7 +40,7 @@ export async function withRetry<T>(
       if (isStowageError(error, 'channel_rate_limited')) putOffMs += delay;
       else failures += 1;
       const tired = failures >= policy.attempts || putOffMs > (policy.putOffMs ?? minuteMs);
-      // Nobody waits for a limit of minutes: the caller falls back, or tells when to come again.
+      // A limit of minutes is not waited for: the caller falls back to another channel, or reports when to retry.
       if (tired || !isPassing(error) || signal.aborted || delay > (policy.patienceMs ?? minuteMs)) throw error;
       await wait(delay, signal);
     }
@@ -51,6 +51,6 @@ function delayMs(error: unknown, attempt: number, policy: RetryPolicy): number {
   const backoff = Math.min(policy.maxMs, policy.baseMs * 2 ** (attempt - 1));
   const jittered = backoff / 2 + (Math.random() * backoff) / 2;
   const asked = isStowageError(error) ? (error.retryAfterMs ?? 0) : 0;
-  // Many are told the same moment: they must not all come back at it.
+  // Many callers get the same time: they must not all retry at once.
   return Math.max(jittered, asked + Math.min(jittered, asked / 2));
 }

@@ -15,9 +15,9 @@ export interface SharedClockOptions {
   readonly everyMs?: number;
 }
 
-/** From here on the owner is told that this machine's own clock is off. */
+/** From here on a warning says that the clock of this machine is off. */
 const worthTellingMs = 5_000;
-/** An answer that took longer says little about the time. */
+/** A response that took longer is no measure of the time. */
 const slowMs = 2_000;
 
 /**

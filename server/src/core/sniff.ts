@@ -6,7 +6,7 @@ import { isActive, isInert, isText, playerTypes } from './safe-types.ts';
 import { markupOf, textOf, typeOfOpening } from './text-sniff.ts';
 
 export interface Sniffed {
-  /** Lower case, without parameters. When the bytes are of no known kind, what the sender or the name says, as far as it can do no harm. */
+  /** Lower case, without parameters. When the bytes are of no known kind, the type that the sender or the name gives, if it can do no harm. */
   readonly contentType: string;
   /** What the bytes alone show; `text/plain` or `application/octet-stream` when they are of no known kind. */
   readonly detected: string;
@@ -24,7 +24,7 @@ const HEAD_BYTES = 8192;
 const UNKNOWN = 'application/octet-stream';
 
 /**
- * Tells what a file is from its first bytes (4 KiB do; more than 8 are looked at only for a PDF with something in front). Name and declared type
+ * Detects what a file is from its first bytes (4 KiB do; more than 8 are looked at only for a PDF with something in front). Name and declared type
  * choose between types that the bytes allow, and never make anything active that is not text. Never throws.
  */
 export async function sniff(head: Uint8Array, hints: SniffHints): Promise<Sniffed> {
@@ -50,7 +50,7 @@ async function typeOfBytes(whole: Uint8Array, hints: SniffHints): Promise<string
   return pdfAt === undefined ? undefined : 'application/pdf';
 }
 
-/** What the sender says before what the name says, as far as it can do no harm. XML must show that it is of a harmless kind. */
+/** The type that the sender gives, otherwise that of the name, if it can do no harm. XML must show that it is of a harmless kind. */
 function claimedType(isPlain: boolean, hints: SniffHints): string | undefined {
   const [declared, named] = hintedTypes(hints);
   const hinted = isPlain ? hintsOfText(hints.filename, declared, named) : [declared, named];

@@ -51,7 +51,7 @@ export async function arrivedAnew(
   return arrived?.arrival.version === details.refused ? undefined : arrived;
 }
 
-/** Whether the store's own address may be used again after something was refused, and the new one be told from the old. */
+/** Whether the store's own address may be used again after something was refused, and the new file be told apart from the old one. */
 export function mayComeAnew({ channelId }: Upload, { refused }: PresignedDetails, { pool }: PresignedUploadOptions): boolean {
   return refused !== null && pool.byId(channelId).channel.presign?.finish !== undefined;
 }
@@ -72,7 +72,7 @@ export async function removeRefused(
   });
 }
 
-/** Nobody read the bytes on their way: their hash is the object's name, unique as they are. */
+/** This server did not read the bytes on their way: the object's name, which is unique, stands for their hash. */
 function unread(storageId: string, { ref, size }: PutResult): Pick<Received, 'storageId' | 'segments' | 'hash'> {
   return { storageId, segments: [{ ref, size, hash: '' }], hash: storageId.replaceAll('-', '') };
 }
@@ -123,7 +123,7 @@ export async function takeOver({ upload, arrived, contentType, channel, options 
   }
 }
 
-/** For whoever comes second. */
+/** For the call that lost the race. */
 export async function discardKept(
   { segments, pendingCleanup, isCopy }: Kept,
   channel: ConfiguredChannel,

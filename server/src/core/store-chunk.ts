@@ -72,7 +72,7 @@ async function withinRoom({ input, upload, options }: ChunkJob): Promise<ByteSou
   return atMost(input.source, room, maxUploadBytes);
 }
 
-/** Says that this chunk is coming; false when the upload takes none any more. */
+/** Records that this chunk is coming; false when the upload takes no more chunks. */
 async function begin({ input, upload, options, storageId }: Attempt): Promise<boolean> {
   const { metadata, now, ttlMs } = options;
   const base = { uploadId: upload.id, index: input.index, storageId, updatedAt: now() };
@@ -106,7 +106,7 @@ async function writeDown(attempt: Attempt, { pendingCleanup, ...stored }: Stored
       if (replaced !== null) await remove(replaced.segments);
       return intake.settle({ channel: pool.byId(upload.channelId), segments: stored.segments });
     }
-    // Somebody began to send this chunk once more, which is no reason to refuse what is stored; or the upload is over.
+    // The chunk is being sent once more, which is no reason to refuse what is stored; or the upload has ended.
     if (await begin(attempt)) continue;
     await remove(stored.segments);
     throw noSession();

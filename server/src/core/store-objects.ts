@@ -18,7 +18,7 @@ export interface StoredObjects {
 
 export interface StoreOptions extends Omit<PutOptions, 'size'> {
   readonly size?: number | undefined;
-  /** Told of every object that was stored in vain and that the backend would not delete. */
+  /** Called with every object that was stored in vain and that the backend did not delete. */
   readonly onLeftOver?: (ref: Ref) => void;
 }
 
@@ -114,7 +114,7 @@ async function undo(channel: Channel, ref: Ref, { onLeftOver }: StoreOptions): P
   await channel.delete(ref, { signal: AbortSignal.timeout(undoMs) }).catch(() => onLeftOver?.(ref));
 }
 
-/** Whoever sends slowly does not hold up the news that a segment has failed. */
+/** A slow client must not delay the report that a segment has failed. */
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = Promise.withResolvers<never>();
   const onAbort = (): void => aborted.reject(signal.reason);

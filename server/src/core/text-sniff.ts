@@ -64,7 +64,7 @@ const vocabularies = [
   { name: 'playlist', namespace: /["']http:\/\/xspf\.org\/ns\/0\/?["']/, contentType: 'application/xspf+xml' },
 ] as const;
 
-/** The type of a text that says in its first words what it is. */
+/** The type of a text whose first words name its format. */
 export function typeOfOpening(text: string): string | undefined {
   if (text.startsWith('{\\rtf')) return 'application/rtf';
   if (text.startsWith('%!PS')) return 'application/postscript';

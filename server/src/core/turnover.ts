@@ -6,7 +6,7 @@ let limitBytes = oldBytes;
 let isJustCollected = false;
 
 /**
- * To be told of the bytes of every body that passes. V8 collects garbage by the size of its own objects, and the object of a buffer is small: the bytes
+ * Call with the size of every chunk of a body that passes through. V8 collects garbage by the size of its own objects, and the object of a buffer is small: the bytes
  * of dozens of MiB would wait for it, grow old meanwhile, and cost a collection of everything. A look at the young objects takes half a millisecond.
  * With many slow bodies some buffers grow old all the same: then everything is collected, at a quarter of what V8 would allow them.
  * The launcher makes `gc` available; without it, all this takes more memory.
@@ -23,7 +23,7 @@ export function noteTurnover(bytes: number): void {
   if (isJustCollected) globalThis.gc({ type: 'major' });
 }
 
-/** What starting up took and nobody needs any more goes back to the system: a quarter of the memory, for less than 0.1 s. */
+/** Returns memory that only the start needed to the system: a quarter of the memory, for less than 0.1 s. */
 export function giveBackMemory(): void {
   globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
 }

@@ -1,11 +1,11 @@
 import type { ByteSource } from './bytes.ts';
 
 export interface Watcher {
-  /** Told whenever a reader begins. */
+  /** Called whenever a reader begins. */
   readonly onStart?: () => void;
   /** Sees every chunk before the reader does. What it throws the reader gets, and the source is left. */
   readonly onChunk?: (chunk: Uint8Array) => void;
-  /** Told of the source's own failure. */
+  /** Called with the failure of the source itself. */
   readonly onError?: (error: unknown) => void;
 }
 

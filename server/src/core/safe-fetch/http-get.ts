@@ -26,12 +26,12 @@ export async function httpGet(options: HttpGet): Promise<IncomingMessage> {
     socket.once(options.target.url.protocol === 'https:' ? 'secureConnect' : 'connect', () => clearTimeout(timer));
   });
   request.once('response', (response) => {
-    // Whoever reads the answer learns of errors; an answer nobody reads must not end the process.
+    // The reader of the response gets its errors; an error of an unread response must not end the process.
     response.on('error', () => undefined);
     resolve(response);
   });
   request.on('error', (error) => reject(fetchError(error, options.signal)));
-  // Also when the peer switched protocols, which nobody asked for.
+  // Also when the peer switched protocols, which we never ask for.
   request.once('close', () => {
     clearTimeout(timer);
     reject(fetchError(new Error('closed without an answer'), options.signal));
@@ -56,7 +56,7 @@ function open({ target, addresses, userAgent, referer, signal }: HttpGet): http.
       'accept-encoding': 'identity',
       connection: 'close',
     },
-    // An agent of its own knows no proxy of the environment and no connection of anybody else.
+    // An agent of its own uses no proxy of the environment and shares no connection.
     agent: secure ? new https.Agent({ keepAlive: false }) : new http.Agent({ keepAlive: false }),
     signal,
   };
@@ -68,7 +68,7 @@ function connectTimeout(): StowageError {
   return fail('fetch_timeout', { message: 'Connecting to the host of the url took too long.' });
 }
 
-/** What the caller gets to know of a failed connection: nothing that the remote said. */
+/** What the caller learns of a failed connection: nothing that the remote sent. */
 export function fetchError(error: unknown, signal: AbortSignal, status: number | null = null): unknown {
   if (signal.aborted) return signal.reason;
   if (isStowageError(error)) return error;

@@ -26,14 +26,14 @@ export async function resolveTarget(
   return addresses;
 }
 
-// One answer for both: nobody learns which names a private network has.
+// One answer for both, so that callers do not learn which names a private network has.
 const unknownOrInternal = 'The host of the url does not exist, or is not on the public internet.';
 
 export function notAllowed(message?: string): StowageError {
   return fail('url_not_allowed', { ...(message !== undefined && { message }), details: { field: 'url' } });
 }
 
-/** None when there is no such name. Trouble with the name server itself says nothing of a name, and may be over in a moment. */
+/** None when there is no such name. A failure of the name server itself proves nothing about a name and may be temporary. */
 async function ask(host: string, resolver: Resolver): Promise<readonly string[]> {
   try {
     return await resolver(host);

@@ -16,17 +16,17 @@ export interface FetchRequest {
 }
 
 export interface Fetched {
-  /** Exact bytes to come, when the server says so (a body of another length fails). */
+  /** Exact number of bytes to come, when the server announces it (a body of another length fails). */
   readonly size: number | undefined;
   /** The body, once. Fails with `too_large`, `fetch_failed`, `fetch_timeout` or the signal's reason. */
   readonly source: ByteSource;
-  /** Gives up the connection; must be called in the end, may be called twice. */
+  /** Closes the connection; must be called in the end, may be called twice. */
   close(): void;
 }
 
 /**
  * GET of addresses that strangers choose. Only public addresses (and hosts the owner named) are ever connected to, also after redirects; no
- * cookies, credentials or proxies; nothing the remote says reaches the caller but its status.
+ * cookies, credentials or proxies; of the response to a failure, the caller sees the status only.
  */
 export interface SafeFetch {
   /**
@@ -124,7 +124,7 @@ interface Announced {
   readonly codings: readonly string[];
 }
 
-/** Some hosts compress whatever they send, though nobody asked for it. */
+/** Some hosts compress whatever they send, though we do not ask for it. */
 function checkAnswer({ statusCode = 0, headers }: IncomingMessage, maxBytes: number): Announced {
   if (statusCode !== 200) throw failed(`The url answers with status ${statusCode}.`, statusCode);
   const codings = listed(headers['content-encoding']);
@@ -167,7 +167,7 @@ async function* within(source: ByteSource, maxBytes: number): AsyncGenerator<Uin
   }
 }
 
-/** The system's resolver cannot be stopped, but nobody has to wait for it. */
+/** The system's resolver cannot be stopped, but we need not wait for it. */
 async function inTime<T>(work: Promise<T>, timeoutMs: number, signal: AbortSignal): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(fail('fetch_timeout')), timeoutMs);

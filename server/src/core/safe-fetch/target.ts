@@ -7,7 +7,7 @@ export interface TargetRules {
   readonly allowedPrivateHosts: ReadonlySet<string>;
 }
 
-/** Something that may be fetched as far as its address in text tells. */
+/** An address that may be fetched as far as its text shows. */
 export interface Target {
   readonly url: URL;
   /** Without brackets and trailing dot. Numeric forms (decimal, octal, hex, short) are plain addresses by now. */

@@ -96,7 +96,7 @@ async function publish({ broken, stored, target, notes, options }: Publishing): 
 
 interface Proof {
   readonly signal: AbortSignal;
-  /** Tells a replica that cannot be read from a target that cannot be written. */
+  /** Tells a replica that cannot be read apart from a target that cannot be written. */
   readonly source: { failed: boolean };
 }
 

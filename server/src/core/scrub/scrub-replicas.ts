@@ -15,7 +15,7 @@ export interface Look {
   readonly isRepaired: boolean;
   /** Bytes read. */
   readonly bytes: number;
-  /** Why the channel told nothing. */
+  /** Why the channel could not be asked. */
   readonly error?: unknown;
 }
 
@@ -33,7 +33,7 @@ const pageSize = 100;
 const pageBytes = 256 * 1024 * 1024;
 
 /**
- * Looks at the next replicas behind `after`, notes what it found and repairs what it can. Answers the last one, undefined when there was none. Files that are
+ * Looks at the next replicas behind `after`, records what it found and repairs what it can. Returns the last one, undefined when there was none. Files that are
  * deleted meanwhile are passed over.
  */
 export async function scrubPage(options: ScrubOptions, after: ReplicaKey | undefined): Promise<ReplicaKey | undefined> {

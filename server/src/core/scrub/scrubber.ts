@@ -10,7 +10,7 @@ import { createThrottle } from './throttle.ts';
 /** Reads stored bytes in the background, a little at a time, and compares them with their hashes. */
 export interface Scrubber {
   start(): void;
-  /** Goes on where the last one stopped, until all is looked at or nothing is due. For tests. */
+  /** Resumes where the last one stopped, until all copies are checked or nothing is due. For tests. */
   run(): Promise<void>;
   stop(): Promise<void>;
 }

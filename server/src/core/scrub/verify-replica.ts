@@ -5,7 +5,7 @@ import { createHasher, isContentHash } from '../hash.ts';
 import type { Replica, Segment } from '../metadata.ts';
 import type { Throttle } from './throttle.ts';
 
-/** `unknown`: the channel did not answer, which tells nothing of the bytes. */
+/** `unknown`: the channel did not respond, which proves nothing about the bytes. */
 export type Verdict = Replica['state'] | 'unknown';
 
 export interface Verified {
@@ -18,7 +18,7 @@ export interface Verified {
 export interface VerifyOptions {
   readonly throttle: Throttle;
   readonly signal: AbortSignal;
-  /** Looks only whether the objects are there and as large as they should be, where the channel tells that without reading. */
+  /** Looks only whether the objects are there and as large as they should be, where the channel can tell without reading. */
   readonly quick?: boolean;
 }
 
