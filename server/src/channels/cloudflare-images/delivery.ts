@@ -7,7 +7,7 @@ type DeliverySettings = Pick<
 >;
 
 /**
- * Address an image is delivered from, resized and recompressed as the variant says. Undefined without a delivery hash, or when images need
+ * Address an image is delivered from, resized and recompressed by the variant. Undefined without a delivery hash, or when images need
  * signatures and there is no key.
  */
 export function deliveryUrl(settings: DeliverySettings, id: string, nowMs: number): string | undefined {

@@ -18,7 +18,7 @@ interface EmulatedFile {
   readonly size: number;
 }
 
-/** What a call of the API is answered with when it fails. */
+/** The response of a call of the API that fails. */
 export interface Refusal {
   readonly status: number;
   readonly code: number;
@@ -71,7 +71,7 @@ export function newImage(
   };
 }
 
-/** As the API shows an image. A draft says so, and has neither name nor variants that deliver anything. */
+/** As the API shows an image. A draft is marked as one, and has neither name nor variants that deliver anything. */
 export function present(image: EmulatedImage, delivery: string): Record<string, unknown> {
   return {
     id: image.id,

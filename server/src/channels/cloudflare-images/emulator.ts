@@ -28,7 +28,7 @@ export interface CloudflareEmulatorOptions {
   readonly latencyMs?: number;
   /** `any` takes every body for an image, as suites with made-up bytes need. */
   readonly formats?: 'images' | 'any';
-  /** The API answers ranges of `/blob` with everything. */
+  /** The API responds to ranges of `/blob` with everything. */
   readonly ignoreRange?: boolean;
   /** Images the account may hold. */
   readonly allowed?: number;

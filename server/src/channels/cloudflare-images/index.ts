@@ -45,7 +45,7 @@ export function createCloudflareImagesChannel(settings: CloudflareImagesSettings
   };
 }
 
-/** Statistics need the account, the token and its permission to be right; what the token lacks is told by another call. */
+/** Statistics need the account, the token and its permission to be right; another call shows what the token lacks. */
 async function check(api: CloudflareApi, signal: AbortSignal): Promise<void> {
   const status = await api.tokenStatus(signal);
   if (status !== undefined && status !== 'active')

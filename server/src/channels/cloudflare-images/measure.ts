@@ -1,14 +1,14 @@
 import type { ByteRange } from '../../core/bytes.ts';
 import type { HttpResponse } from '../shared/http-client.ts';
 
-/** What is stored, as told by the store. */
+/** What is stored, by the word of the store. */
 export interface Measure {
   readonly size: number;
   readonly contentType: string | undefined;
 }
 
 /**
- * Asks for the first byte: `Content-Range` or `Content-Length` tells the size. An answer with neither is counted to its end, which
+ * Asks for the first byte: `Content-Range` or `Content-Length` holds the size. A response with neither is counted to its end, which
  * is 10 MB at most.
  */
 export async function measureBlob(open: (range: ByteRange) => Promise<HttpResponse>): Promise<Measure> {

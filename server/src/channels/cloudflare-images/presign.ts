@@ -8,7 +8,7 @@ const formats = ['image/jpeg', 'image/png', 'image/gif', 'image/webp', 'image/sv
 const marginSeconds = 30;
 const shortestSeconds = 2 * 60;
 const longestSeconds = 6 * 3600;
-/** What Cloudflare takes when it is not told. */
+/** What Cloudflare assumes by default. */
 const usualSeconds = 30 * 60;
 
 /** Direct creator upload: one form with a field `file`, straight from the client to Cloudflare. */

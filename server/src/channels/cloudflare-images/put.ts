@@ -78,8 +78,8 @@ interface Target {
 }
 
 /**
- * Cloudflare gives private images their ids itself. A draft tells the id beforehand, so that an image whose upload was
- * never answered can be found.
+ * Cloudflare gives private images their ids itself. A draft has the id beforehand, so that an image whose upload was
+ * never confirmed can be found.
  */
 async function targetOf({ api, requireSignedUrls }: PutContext, key: string, signal: AbortSignal): Promise<Target> {
   const metadata = metadataOf(key);
@@ -97,7 +97,7 @@ interface Doubt {
   readonly signal: AbortSignal;
 }
 
-/** An answer that is lost or says 5xx leaves open what happened. */
+/** A lost response, or a 5xx, leaves open what happened. */
 async function isThereAnyway(api: CloudflareApi, id: string, { error, sent, size, signal }: Doubt): Promise<boolean> {
   if (!sent || !isStowageError(error, 'channel_unavailable')) return false;
   const found = await api.measure(id, signal).catch(() => undefined);

@@ -10,7 +10,7 @@ export function imageIdOf(key: string): string {
   return `stowage-${key.replaceAll('_', '__').replaceAll('/', '_-')}`;
 }
 
-/** Metadata of an image, at most 1024 bytes of JSON: tells an id that Cloudflare chose from which upload it comes. */
+/** Metadata of an image, at most 1024 bytes of JSON: links an id that Cloudflare chose to the upload it comes from. */
 export function metadataOf(key: string): string {
   return JSON.stringify({ stowage: key });
 }

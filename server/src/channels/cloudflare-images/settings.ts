@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { secret } from '../driver.ts';
 
-/** Cloudflare says 10 MB; the smaller reading of it is safe. */
+/** Cloudflare documents 10 MB; the smaller reading of it is safe. */
 export const maxImageBytes = 10_000_000;
 
 const baseUrl = z.url({ protocol: /^https?$/ });

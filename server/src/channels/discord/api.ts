@@ -23,14 +23,14 @@ interface MessageAddress {
 
 interface OutgoingMessage {
   readonly channelId: string;
-  /** At most 25 characters: within minutes a second message with it is not stored, the first is answered again. */
+  /** At most 25 characters: within minutes a second message with it is not stored, the first is returned again. */
   readonly nonce: string;
   readonly file: Omit<MultipartFile, 'name'>;
 }
 
 export interface Answered<T> {
   readonly value: T;
-  /** Discord's clock when it answered, milliseconds since the epoch. */
+  /** Discord's clock when it responded, milliseconds since the epoch. */
   readonly remoteNowMs: number | undefined;
 }
 
@@ -131,7 +131,7 @@ function createMessage(
 async function call<T>(context: Context, { route, request, result, waits }: Call<T>): Promise<Answered<T>> {
   const limit = routeOf(context, route);
   const everywhere = routeOf(context, everyRoute);
-  // A body waits as long as it takes, before its first byte is read; what is under a time-out is told when to come back
+  // A body waits as long as it takes, before its first byte is read; a call with a time-out gets the time to retry
   const report = await limit.take(request.signal, waits ? undefined : maxWaitMs);
   let news: RouteNews = {};
   try {
@@ -203,7 +203,7 @@ async function failure({ http }: Context, response: HttpResponse): Promise<Stowa
   });
 }
 
-/** A 404 is only one of the object when Discord itself says so; else it comes from a wrong address or a proxy. */
+/** A 404 is about the object only when Discord itself names it; otherwise it comes from a wrong address or a proxy. */
 function statusOf(status: number, code: number | undefined): number {
   return status === 404 && code !== unknownMessage && code !== unknownChannel ? 502 : status;
 }

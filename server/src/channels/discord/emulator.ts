@@ -22,7 +22,7 @@ export interface DiscordEmulatorOptions {
   readonly maxUploadBytes?: number;
   /** How long the signed address of an attachment is good for. */
   readonly urlLifetimeMs?: number;
-  /** Calls of one route in `windowMs`; more are answered 429. */
+  /** Calls of one route in `windowMs`; more get 429. */
   readonly limit?: { readonly count: number; readonly windowMs: number };
   readonly ignoreRange?: boolean;
 }

@@ -43,7 +43,7 @@ export async function getFile(reader: Reader, { ref, range, signal }: { ref: Dis
   throw failForStatus({ service: 'Discord', status, words: `the download answered ${response.status}` });
 }
 
-/** An expired address answers 404, and has been seen to answer 403. */
+/** An expired address returns 404, and has been seen to return 403. */
 function isStale(status: number): boolean {
   return status === 404 || status === 403 || status === 401 || status === 410;
 }

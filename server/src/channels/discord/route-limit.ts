@@ -1,6 +1,6 @@
 import { fail } from '../../core/errors.ts';
 
-/** What Discord told about a route with an answer. */
+/** What a response of Discord states about a route. */
 export interface RouteNews {
   readonly limit?: number | undefined;
   readonly remaining?: number | undefined;
@@ -9,8 +9,8 @@ export interface RouteNews {
 }
 
 /**
- * Keeps calls of one route inside what Discord allows, as told by the `X-RateLimit-*` headers. The first call goes alone; as soon as the
- * count is known, that many go at once (four when Discord tells none); the rest wait in order for the reset. Time is counted from the answers (`Reset-After`), so a
+ * Keeps calls of one route inside what Discord allows by the `X-RateLimit-*` headers. The first call goes alone; as soon as the
+ * count is known, that many go at once (four when Discord states none); the rest wait in order for the reset. Time is counted from the responses (`Reset-After`), so a
  * wrong clock does no harm.
  */
 export interface RouteLimit {
@@ -75,7 +75,7 @@ export function createRouteLimit(now: () => number = () => performance.now()): R
   };
 
   const count = (left: number, resetAfterMs: number, newLimit: number | undefined): void => {
-    // What is under way is not in Discord's count yet; and answers may overtake each other, so a count only ever falls
+    // What is under way is not in Discord's count yet; and responses may overtake each other, so a count only ever falls
     const atMost = Math.max(0, left - underWay);
     remaining = limit === undefined ? atMost : Math.min(remaining, atMost);
     limit = newLimit ?? limit ?? left + 1;

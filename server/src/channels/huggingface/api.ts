@@ -119,7 +119,7 @@ export function createHub(settings: HubSettings) {
       return { upload: answer.actions?.upload, verify: answer.actions?.verify };
     },
 
-    /** Tells the hub that the object is up; it answers whether that is so. */
+    /** Reports to the hub that the object is uploaded; the hub verifies it. */
     async lfsVerify(action: wire.LfsAction, { oid, size }: wire.LfsObject, signal: AbortSignal): Promise<void> {
       const headers = { ...action.header, accept: lfsJson, 'content-type': lfsJson };
       const url = atEndpoint(action.href);
@@ -144,7 +144,7 @@ export function createHub(settings: HubSettings) {
 
     /** 200 or 206 of the file's bytes, redirects followed. */
     async resolve(path: string, options: { range?: ByteRange | undefined; signal: AbortSignal }): Promise<HttpResponse> {
-      // Compressed answers would have another length.
+      // Compressed responses would have another length.
       const headers = { 'accept-encoding': 'identity', ...(options.range && { range: rangeHeader(options.range) }) };
       return follow(caller, { method: 'GET', url: this.resolveUrl(path), headers, signal: options.signal });
     },

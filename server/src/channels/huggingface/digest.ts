@@ -8,7 +8,7 @@ import type { LfsObject } from './wire.ts';
 
 /** Knows size and SHA-256 before the first byte goes out, as LFS demands. */
 export interface Measure {
-  /** Runs `use` with the digest given in `options`, else with a copy on disk that was hashed in a worker thread. */
+  /** Runs `use` with the digest given in `options`, otherwise with a copy on disk that was hashed in a worker thread. */
   run<T>(source: ByteSource, options: PutOptions, use: (source: ByteSource, object: LfsObject) => Promise<T>): Promise<T>;
   /** Reads the source to its end; hex. */
   sha256(source: ByteSource): Promise<string | undefined>;

@@ -127,7 +127,7 @@ function changeOf({ path, oid, size, content }: State): Change {
     : { kind: 'regular', path, content: Buffer.from(content, 'base64') };
 }
 
-/** An object the hub still offers to take is not there, unless its own check says it has arrived since. */
+/** An object the hub still offers to take is not there, unless its own check finds that it has arrived since. */
 async function proveArrival(hub: Hub, object: State, signal: AbortSignal): Promise<void> {
   const { upload, verify } = await hub.lfsUploadActions(object, signal);
   // Without a check of its own the hub decides at the commit: it refuses pointers to nothing.

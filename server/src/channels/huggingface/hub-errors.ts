@@ -6,7 +6,7 @@ import { failForStatus, retryAfterMs } from '../shared/status.ts';
 
 const service = 'Hugging Face';
 
-/** The error a refused call stands for, in the hub's own words. `details.upstreamStatus` holds the status it answered. */
+/** The error a refused call stands for, in the hub's own words. `details.upstreamStatus` holds its status. */
 export async function hubError(response: HttpResponse, redact: Redact): Promise<StowageError> {
   const words = await errorWords(response, redact);
   const { status } = response;
@@ -35,7 +35,7 @@ function codeFor(response: HttpResponse, words: string): ErrorCode | undefined {
   const { status } = response;
   if (status === 429 || status >= 500) return undefined;
   if (/storage (limit|quota)|exceeded your .*storage/i.test(words)) return 'channel_full';
-  // 412: somebody else committed; 409: the branch is locked by another commit. Both pass.
+  // 412: another client committed; 409: the branch is locked by another commit. Both pass.
   if (status === 409 || status === 412) return 'channel_unavailable';
   if (status === 400 || status === 422) return 'channel_refused';
   // A missing repository or branch is no missing file: the objects may be fine elsewhere.

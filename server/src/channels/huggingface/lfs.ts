@@ -11,7 +11,7 @@ export interface LfsUpload extends LfsObject {
 
 /**
  * Brings the object into the repository's LFS storage, unless it is there: then the bytes are only read. Not
- * readable before a commit. Answers whether it was there before.
+ * readable before a commit. Returns whether it was there before.
  */
 export async function uploadLfs(hub: Hub, bytes: Slicer, object: LfsUpload): Promise<boolean> {
   const { upload, verify } = await hub.lfsUploadActions(object, object.signal);

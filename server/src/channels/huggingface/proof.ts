@@ -6,7 +6,7 @@ import type { LfsObject } from './wire.ts';
 export interface Claim extends LfsObject {
   readonly path: string;
   /**
-   * Somebody else brought the object: the hub names it by the hash its uploader claimed and never computes it, so that one wrong upload
+   * Another client brought the object: the hub names it by the hash its uploader claimed and never computes it, so that one wrong upload
    * would stand for everybody's file of that hash. Then the bytes are read back, up to `readBackBytes`; else the size must do.
    */
   readonly foreign: boolean;
@@ -29,7 +29,7 @@ export async function proveStored(repository: Repository, claim: Claim): Promise
   }
 }
 
-/** The size of a pointer is what the committer claimed; only the stored object tells the true one. */
+/** The size of a pointer is what the committer claimed; only the stored object has the true one. */
 async function proveSize({ hub }: Repository, claim: Claim): Promise<void> {
   const { path, size, signal } = claim;
   const response = await hub.resolve(path, { range: { start: 0, end: 0 }, signal });

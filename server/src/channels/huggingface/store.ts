@@ -24,7 +24,7 @@ export interface Repository {
   pathOf(key: string): string;
   /** Resolves once repository and branch exist; asks the hub once. */
   ensure(signal: AbortSignal): Promise<void>;
-  /** Runs `work` in the repository that exists by then; forgets that it does when the hub says otherwise. */
+  /** Runs `work` in the repository that exists by then; forgets that it does when the hub reports otherwise. */
   inside<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
 }
 
@@ -79,7 +79,7 @@ export interface Stored extends LfsObject {
   readonly signal: AbortSignal;
 }
 
-/** Stores the bytes under `path`: inside the commit when they are few and the hub wants them so, else in LFS. */
+/** Stores the bytes under `path`: inside the commit when they are few and the hub wants them so, otherwise in LFS. */
 export async function storeFile(repository: Repository, source: ByteSource, file: Stored): Promise<void> {
   const { hub, committer } = repository;
   committer.assertOpen();

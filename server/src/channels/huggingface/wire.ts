@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Answers of the hub, as far as we read them; unknown members are ignored. */
+/** Responses of the hub, as far as we read them; unknown members are ignored. */
 
 export const identityAnswer = z.object({
   name: z.string(),

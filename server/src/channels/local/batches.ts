@@ -14,7 +14,7 @@ export interface Batch {
 export interface Batches {
   /** Collects the next batch. Rejects with the source's own error, or with the signal's reason as soon as it aborts. */
   next(): Promise<Batch>;
-  /** Tells the source that nobody listens any more; does not wait for it. */
+  /** Cancels the source; does not wait for it. */
   leave(): void;
 }
 
@@ -77,7 +77,7 @@ function createBatch(blocks: Blocks, maxBlocks: number) {
     get isFull() {
       return bytes === capacityBytes;
     },
-    /** Answers what does not fit. */
+    /** Returns what does not fit. */
     add(chunk: Uint8Array): Uint8Array {
       let at = 0;
       while (at < chunk.byteLength && bytes < capacityBytes) {

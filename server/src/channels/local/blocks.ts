@@ -4,7 +4,7 @@
  */
 export interface Blocks {
   take(): Buffer;
-  /** Hands blocks back that nobody reads or writes any more. */
+  /** Hands back blocks that are no longer read or written. */
   release(blocks: readonly Buffer[]): void;
 }
 

@@ -31,7 +31,7 @@ export async function checkDisk({ marks, space, signal }: CheckContext): Promise
   }
 }
 
-/** A check is for the owner, who needs to know what the system said. */
+/** A check is for the owner, who needs the error of the system. */
 function inOwnWords(error: unknown): unknown {
   if (isStowageError(error) && error.cause instanceof Error) {
     return fail(error.code, { message: error.cause.message, cause: error.cause });

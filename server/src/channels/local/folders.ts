@@ -53,7 +53,7 @@ interface OpenFolder {
   retire(): void;
 }
 
-/** Makes a folder nobody else writes to. Synchronous: once an hour or 4,096 files. */
+/** Makes a folder that no other process writes to. Synchronous: once an hour or 4,096 files. */
 function createFolder(objects: string, time: string): OpenFolder {
   const day = time.slice(0, 10);
   ioSync(() => mkdirSync(join(objects, day), { recursive: true, mode: 0o700 }));

@@ -22,7 +22,7 @@ export function ioSync<T>(work: () => T): T {
   }
 }
 
-/** `io` that takes `ENOENT` for success and then answers false. */
+/** `io` that treats `ENOENT` as success and then returns false. */
 export async function unlessMissing(work: Promise<void>): Promise<boolean> {
   try {
     await work;

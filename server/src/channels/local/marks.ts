@@ -21,7 +21,7 @@ import type { QuickDisk } from './quick-disk.ts';
 
 /**
  * The second names of objects that are being written or not confirmed yet, in `tmp/<owner>/`. One owner folder per process and channel
- * tells the leftovers of a crash from the work of another live process on the same root.
+ * tells the leftovers of a crash apart from the work of another live process on the same root.
  */
 export interface Marks {
   /** Path of the mark for an object about to be written; it is not swept until `landed`. Throws `disk_full` when there is no room for it. */
@@ -198,7 +198,7 @@ function isYoung(path: string): boolean {
   return found === undefined || Date.now() - found.mtimeMs < orphanAfterMs;
 }
 
-/** Tells the processes that this one can see from those of other machines and containers. */
+/** Tells the processes that this one can see apart from those of other machines and containers. */
 function processSpace(): string {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1');

@@ -22,7 +22,7 @@ export function pathOf(ref: Ref): string | undefined {
   return typeof ref.path === 'string' && pathPattern.test(ref.path) ? ref.path : undefined;
 }
 
-/** The mark of an object tells its path: `2026-11-22~14-0~a~b.png`. */
+/** The mark of an object holds its path: `2026-11-22~14-0~a~b.png`. */
 export function markOf(path: string): string {
   return path.replace('/', '~').replace('/', '~');
 }

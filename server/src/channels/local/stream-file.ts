@@ -30,7 +30,7 @@ export function streamFile({ fd, start, size, signal, budget }: FileSpan): ByteS
     const from = at;
     at = Math.min(at + Math.floor(share.bytes / 2), end);
     const chunk = readChunk(fd, from, at - from);
-    // Failures are told when the reader gets here.
+    // The reader gets failures when it reaches this point.
     chunk.catch(() => {});
     return chunk;
   };
@@ -41,7 +41,7 @@ export function streamFile({ fd, start, size, signal, budget }: FileSpan): ByteS
     closed = true;
     share.leave();
     signal.removeEventListener('abort', close);
-    // A read under way must not find its descriptor closed, or somebody else's.
+    // A read under way must not find its descriptor closed, or reused for another file.
     const settled = ahead?.then(undefined, () => {}) ?? undefined;
     settled === undefined ? closeSync(fd) : settled.then(() => closeSync(fd));
   };

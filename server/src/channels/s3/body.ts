@@ -5,7 +5,7 @@ import { fail } from '../../core/errors.ts';
 /** A source on its way into one request of known length. */
 export interface Feed {
   readonly body: Readable;
-  /** True once the source has given all bytes: from here on the service may have stored them, whatever it answers. */
+  /** True once the source has given all bytes: from here on the service may have stored them, whatever it responds. */
   readonly complete: boolean;
   /** The error the source threw (or its wrong length), which is the caller's and not the service's. */
   readonly failure: { readonly error: unknown } | undefined;

@@ -28,7 +28,7 @@ export function createBufferPool(sizeBytes: number, extra: number): BufferPool {
         if (!mayTake()) return new Promise((resolve) => (waiting = resolve));
         if (held++ > 0) extraLeft--;
         out++;
-        // Slow: of its own, not a slice of Node's shared pool; pages that nobody writes to cost nothing.
+        // Slow: of its own, not a slice of Node's shared pool; pages that are never written to cost nothing.
         return Promise.resolve(idle.pop() ?? Buffer.allocUnsafeSlow(sizeBytes));
       },
       give(buffer) {

@@ -65,7 +65,7 @@ function clientConfig(settings: S3Settings, checksums: 'WHEN_REQUIRED' | 'WHEN_S
     credentials: { accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) },
     requestChecksumCalculation: checksums,
     responseChecksumValidation: 'WHEN_REQUIRED',
-    // A stream cannot be sent twice by the SDK; core repeats whole calls, `upload-parts.ts` parts that it holds.
+    // A stream cannot be sent twice by the SDK; core repeats whole calls, `put-parts.ts` repeats parts that it holds.
     maxAttempts: 1,
     // With the header the SDK opens a new connection for each upload.
     expectContinueHeader: false,

@@ -5,7 +5,7 @@ import { retryAfterMs } from '../shared/status.ts';
 
 const maxWords = 300;
 
-/** S3 error codes whose HTTP status says too little or the wrong thing. The rest goes by status. */
+/** S3 error codes whose HTTP status is too vague or wrong. The rest goes by status. */
 const codesByName: Readonly<Record<string, ErrorCode>> = {
   SlowDown: 'channel_rate_limited',
   SlowDownRead: 'channel_rate_limited',
@@ -98,7 +98,7 @@ function codeByClass(status: number): ErrorCode {
 
 function describe(error: SdkError, status: number, context: ErrorContext): string {
   const hint = own(hints, error.name);
-  // Answers to HEAD have no body, hence neither code nor text.
+  // Responses to HEAD have no body, hence neither code nor text.
   const named = /^[A-Za-z]{3,80}$/.test(error.name) && !/^(Unknown|Error|SyntaxError)/.test(error.name) ? `${error.name} ` : '';
   const text = /^(Unknown|UnknownError)?$/.test(error.message) ? '' : `: ${words(error.message, context)}`;
   return `${named}(${status})${text}${hint === undefined ? '' : ` [${hint}]`}`;

@@ -1,7 +1,7 @@
 import type { Channel } from '../../core/channel.ts';
 
 /**
- * Calls with the same key one after the other. Core gives up on a call and tries again with the same key without waiting for the driver to
+ * Calls with the same key one after the other. Core abandons a call and tries again with the same key without waiting for the driver to
  * end; what the first call clears up must not be what the second one stores.
  */
 export function inTurn(put: Channel['put']): Channel['put'] {

@@ -25,7 +25,7 @@ export function headerSafe(contentType: string): string {
 }
 
 /**
- * Sets the payload hash that is signed: a SHA-256 somebody knows already (the service then checks the body against it), else none.
+ * Sets the payload hash that is signed: a SHA-256 that is known already (the service then checks the body against it), otherwise none.
  * Without it the SDK hashes buffers on the main thread.
  */
 export function setPayloadHash(command: PutObjectCommand | UploadPartCommand, sha256 = 'UNSIGNED-PAYLOAD'): void {

@@ -10,7 +10,7 @@ import { attemptEntry, objectInput } from './object-headers.ts';
 
 /** Time for clearing up after a call that failed or was aborted. */
 const cleanUpMs = 15_000;
-/** Whoever waits for the error of the call has core's own repetitions still before them. */
+/** Retries here must be few: core repeats the call as well before the caller gets its error. */
 const cleanUpRetry: RetryPolicy = { attempts: 2, baseMs: 200, maxMs: 200 };
 
 export async function getObject(bucket: Bucket, key: string, { range, signal }: GetOptions): Promise<GetResult> {
@@ -103,7 +103,7 @@ export async function peekObject(
   }
 }
 
-/** Whether the object is the one that this attempt stored: how a lost or wrong answer to an upload is told from a failure. */
+/** Whether the object is the one that this attempt stored: how a lost or wrong response to an upload is told apart from a failure. */
 export async function isStored(bucket: Bucket, object: { key: string; attempt: string; size: number }): Promise<boolean> {
   const signal = AbortSignal.timeout(cleanUpMs);
   const head = await withRetry(() => headObject(bucket, object.key, signal), signal, cleanUpRetry).catch(() => undefined);
@@ -146,7 +146,7 @@ export interface Copy {
 
 /**
  * Copies inside the bucket, without moving bytes through here. The service takes objects of up to 5 GiB. Fails with `conflict`, nothing
- * stored, when `from` is no longer what `ifMatch` says.
+ * stored, when `from` no longer matches `ifMatch`.
  */
 export async function copyObject(bucket: Bucket, copy: Copy, signal: AbortSignal): Promise<void> {
   const { from, to, contentType, ifMatch } = copy;
@@ -157,7 +157,7 @@ export async function copyObject(bucket: Bucket, copy: Copy, signal: AbortSignal
     MetadataDirective: 'REPLACE',
   });
   const answer = await bucket.run(signal, (options) => bucket.client.send(command, options));
-  // Under KMS an ETag says nothing about the bytes; services that have it heed the condition.
+  // Under KMS an ETag proves nothing about the bytes; services that have it heed the condition.
   if (ifMatch === undefined || answer.ServerSideEncryption?.startsWith('aws:kms')) return;
   // radosgw ignores the condition: a copy of other bytes has another ETag.
   const etag = answer.CopyObjectResult?.ETag ?? (await headObject(bucket, to, signal))?.etag;

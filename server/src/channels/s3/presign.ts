@@ -6,7 +6,7 @@ import { keyOfRef } from './ref.ts';
 
 /** Largest object that one PUT may bring. */
 const maxPutBytes = 5 * 2 ** 30;
-/** Most pictures say what they are in so many bytes. */
+/** The type of most pictures shows in so many bytes. */
 const peekBytes = 32 * 1024;
 
 /** Uploads by presigned PUT. The address cannot be revoked: it works until it expires. */

@@ -29,7 +29,7 @@ export async function putBuffer(bucket: Bucket, bytes: Uint8Array, options: PutO
   return sendStream(open, options.signal, (outgoing) => send(bucket, put, { ...outgoing, mayBeStored, checksum }));
 }
 
-/** A stream goes out once: whoever has the bytes repeats the whole call. */
+/** A stream can be sent only once: core, which has the bytes, repeats the whole call. */
 async function putStream(bucket: Bucket, source: ByteSource, options: PutOptions & { size: number }): Promise<PutResult> {
   const put = describePut(bucket, options);
   let upload: Feed | undefined;

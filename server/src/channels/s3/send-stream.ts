@@ -9,7 +9,7 @@ export interface Outgoing {
 
 /**
  * Runs a request whose body is a stream. The SDK pipes it without looking after either end: here an error of the body (`stop`) ends the
- * request, and an answer that comes before the body is through ends both, else the socket would wait for the rest for ever.
+ * request, and a response that comes before the body is through ends both, otherwise the socket would wait for the rest for ever.
  */
 export async function sendStream<T>(
   open: (stop: (reason: unknown) => void) => Readable,
@@ -27,7 +27,7 @@ export async function sendStream<T>(
   }
 }
 
-/** Bytes in memory as a stream that tells when the next piece of them is asked for. */
+/** Bytes in memory as a stream that reports when the next piece of them is asked for. */
 export function slices(bytes: Uint8Array, onProgress: (() => void) | undefined): Readable {
   function* cut(): Generator<Uint8Array> {
     for (let start = 0; start < bytes.length; start += sliceBytes) {

@@ -4,7 +4,7 @@ import { getSignedUrl, S3RequestPresigner } from '@aws-sdk/s3-request-presigner'
 /** Signature version 4 allows no more than a week. */
 const maxExpirySeconds = 7 * 24 * 3600;
 
-/** A PUT that somebody else is to send. */
+/** A PUT that a client is to send. */
 export interface PutToSign {
   readonly key: string;
   readonly query?: Readonly<Record<string, string>>;
@@ -25,7 +25,7 @@ interface BucketAddress {
 
 /**
  * Presigned addresses in a bucket, straight from the signer: a command of the SDK for each would take eight times as long, and add checksums of a body that
- * it has not seen. A wrong clock here was noticed and measured by the SDK in the answers it got.
+ * it has not seen. A wrong clock here was noticed and measured by the SDK in the responses it got.
  */
 export function createSignUrl(client: S3Client, bucket: string): SignUrl {
   const presigner = new S3RequestPresigner({ ...client.config });

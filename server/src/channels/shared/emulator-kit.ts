@@ -8,7 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import busboy from 'busboy';
 
-/** What an emulator is told to do wrong. `before` and `after`: the point of storing (or doing) what the call asks for. */
+/** What an emulator should do wrong. `before` and `after`: the point of storing (or doing) what the call asks for. */
 export type Fault =
   | {
       readonly kind: 'status';
@@ -55,7 +55,7 @@ export async function faultBefore(fault: Fault | undefined, { request, response 
   return true;
 }
 
-/** Carries out a fault that comes when the call is done; true when nothing more is to be answered. */
+/** Carries out a fault that comes when the call is done; true when no response is to follow. */
 export function faultAfter(fault: Fault | undefined, { request, response }: Exchange): boolean {
   if (fault?.kind === 'reset' && fault.when === 'after') request.socket.resetAndDestroy();
   else if (fault?.kind === 'status' && fault.when === 'after') sendFault(fault, { request, response });
@@ -196,7 +196,7 @@ export interface SentFile {
   readonly cut?: boolean;
 }
 
-/** Answers a file or the range asked for. */
+/** Sends a file or the range asked for. */
 export async function sendFile({ request, response }: Exchange, file: SentFile): Promise<void> {
   const match = file.ignoreRange ? null : /^bytes=(\d*)-(\d*)$/.exec(request.headers.range ?? '');
   const range = match === null ? undefined : rangeOf(match, file.size);

@@ -20,12 +20,12 @@ export interface HttpClientOptions {
   /** Name of the service in error texts, such as `Telegram`. */
   readonly service: string;
   readonly secrets?: readonly (string | undefined)[];
-  /** Most sockets per host. Default 32. */
+  /** Maximum of sockets per host. Default 32. */
   readonly connections?: number;
   readonly connectTimeoutMs?: number;
   /** Resolves host names in place of the system, for instance to refuse some addresses. */
   readonly lookup?: LookupFunction;
-  /** Silence after which a call is given up, waiting for the answer or between two chunks of it. Default 5 minutes. */
+  /** Silence after which a call is abandoned, before the response or between two chunks of it. Default 5 minutes. */
   readonly idleTimeoutMs?: number;
 }
 
@@ -34,7 +34,7 @@ export interface HttpRequest {
   readonly url: string | URL;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array | ByteSource;
-  /** Bytes in a streamed `body`: sent as `Content-Length`, and a source that ends early or runs over is an error. Else the body goes out chunked. */
+  /** Bytes in a streamed `body`: sent as `Content-Length`, and a source that ends early or runs over is an error. Otherwise the body is sent chunked. */
   readonly contentLength?: number | undefined;
   readonly signal: AbortSignal;
 }
@@ -177,6 +177,6 @@ function parseJson(text: string): unknown {
 
 function networkError(context: Context, error: unknown) {
   const words = context.redact(error instanceof Error ? error.message || error.name : String(error));
-  // undici's own errors may hold the request's URL and headers, and with them a secret: only the redacted words go on
+  // undici's own errors may hold the request's URL and headers, and with them a secret: only the redacted words are passed on
   return fail('channel_unavailable', { message: `${context.service}: ${words}` });
 }

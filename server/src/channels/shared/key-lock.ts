@@ -3,7 +3,7 @@
  * same key must not have its object swept up with it.
  */
 export interface KeyLock {
-  /** Answers the function that lets the next one in. */
+  /** Returns the function that lets the next one in. */
   acquire(key: string, signal: AbortSignal): Promise<() => void>;
 }
 
@@ -25,7 +25,7 @@ export function createKeyLock(): KeyLock {
   };
 }
 
-/** Waits for work that goes on without the caller. */
+/** Waits for work that continues without the caller. */
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   if (signal.aborted) return Promise.reject(signal.reason);
   return new Promise((resolve, reject) => {

@@ -10,13 +10,13 @@ export function rangeHeader(range: ByteRange): string {
 
 export interface RangedRead {
   readonly service: string;
-  /** Size of the whole object as the ref tells. */
+  /** Size of the whole object, from the ref. */
   readonly size: number;
   readonly range?: ByteRange | undefined;
 }
 
 /**
- * What `get` returns for a 200 or 206 answer: exactly the bytes asked for. A server that ignored `Range` and answers 200 has the
+ * What `get` returns for a 200 or 206 answer: exactly the bytes asked for. A server that ignored `Range` and returns 200 has the
  * bytes before it skipped and the read broken off after it. Ends with `channel_unavailable` when the server sends fewer bytes.
  */
 export function rangedResult(response: HttpResponse, read: RangedRead): GetResult {

@@ -38,8 +38,8 @@ export interface Measured {
 }
 
 /**
- * Counts what goes by and tells when the last byte is handed over. A source without bytes yields one zero byte: chat services
- * take no empty files, so an empty file is stored as one byte and its ref says 0.
+ * Counts what passes and reports when the last byte is handed over. A source without bytes yields one zero byte: chat services
+ * take no empty files, so an empty file is stored as one byte and its ref has size 0.
  */
 export function measured(source: ByteSource, onEnd: () => void = () => undefined): Measured {
   let bytes = 0;

@@ -46,7 +46,7 @@ export async function read(channel: Channel, ref: Ref, range?: ByteRange): Promi
   return Buffer.concat(await Array.fromAsync(stream));
 }
 
-/** Puts again, as core does with its replayable copy, while the channel says that it may help; waits as long as it asks for. */
+/** Puts again, as core does with its replayable copy, while the channel's errors are retryable; waits as long as they ask for. */
 export async function putWithRetries(channel: Channel, sample: Sample, options: Partial<PutOptions> = {}): Promise<PutResult> {
   const key = newKey();
   for (let attempt = 1; ; attempt++) {

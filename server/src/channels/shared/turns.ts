@@ -2,14 +2,14 @@
 export interface Turns {
   /** Resolves when it is the caller's turn, with the function that ends it. An abort rejects at once and gives the place up. */
   take(signal: AbortSignal): Promise<() => void>;
-  /** Nobody gets a turn for that long: the remote asked for it. */
+  /** No turns for that long: the remote asked for it. */
   pause(ms: number): void;
   /** How long a newcomer would wait about, in milliseconds. */
   waitMs(): number;
 }
 
 export interface Window {
-  /** Most turns in any stretch of `lengthMs`. */
+  /** Maximum of turns in any stretch of `lengthMs`. */
   readonly count: number;
   readonly lengthMs: number;
   /**

@@ -72,7 +72,7 @@ const answer = z.looseObject({
 
 const service = 'Telegram';
 
-/** Called when Telegram says that a chat has a new number; the call that was told so fails with `channel_refused`. */
+/** Called when Telegram reports a new number of the chat; the call that got this response fails with `channel_refused`. */
 export type OnChatMoved = (from: string, to: string) => void;
 
 export function createTelegramApi(http: HttpClient, base: string, onChatMoved: OnChatMoved): TelegramApi {

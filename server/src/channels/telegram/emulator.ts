@@ -23,7 +23,7 @@ export interface TelegramEmulatorOptions {
   readonly maxUploadBytes?: number;
   readonly maxDownloadBytes?: number;
   readonly filePathLifetimeMs?: number;
-  /** Messages a bot may send to a chat; more are answered 429. `minuteMs` makes minutes short for tests. */
+  /** Messages a bot may send to a chat; more get 429. `minuteMs` makes minutes short for tests. */
   readonly pace?: { readonly perSecond?: number; readonly perMinute?: number; readonly minuteMs?: number };
   /** As some reverse proxies do. */
   readonly ignoreRange?: boolean;
@@ -287,7 +287,7 @@ function refusalOf(
   return { status: 429, description: `Too Many Requests: retry after ${seconds}`, parameters: { retry_after: seconds } };
 }
 
-/** 0 when the message may go, else how long to wait. */
+/** 0 when the message may go, otherwise how long to wait. */
 function takeTurn(state: State, target: string): number {
   const { perSecond = Infinity, perMinute = Infinity, minuteMs = 60_000 } = state.options.pace ?? {};
   const now = nowOf(state);
@@ -349,7 +349,7 @@ function asStored(file: ReceivedFile): EmulatedFile {
   };
 }
 
-/** Telegram makes an MP4 of a GIF, unless told not to look at the content. */
+/** Telegram makes an MP4 of a GIF, unless the call turns content detection off. */
 async function converted(file: ReceivedFile, { fields }: ReceivedForm): Promise<ReceivedFile> {
   const isGif = file.contentType === 'image/gif' || /\.gif$/i.test(file.filename);
   if (!isGif || fields.disable_content_type_detection === 'true') return file;

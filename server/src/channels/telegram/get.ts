@@ -62,7 +62,7 @@ export async function getFile(reader: Reader, bot: Bot, request: { ref: Telegram
   throw await downloadError(response);
 }
 
-/** An expired path answers 404, and has been seen to answer 401 and 410. */
+/** An expired path returns 404, and has been seen to return 401 and 410. */
 function isStale(status: number): boolean {
   return status === 404 || status === 401 || status === 410 || status === 403;
 }
@@ -101,7 +101,7 @@ interface Doubt {
 }
 
 /**
- * Telegram says "wrong file_id or the file is temporarily unavailable" of both. Its message tells them apart: an edit that changes nothing is
+ * Telegram reports "wrong file_id or the file is temporarily unavailable" for both. The message shows which it is: an edit that changes nothing is
  * refused with "not modified" (or "can't be edited") while the message is there.
  */
 async function goneOrAway(reader: Reader, bot: Bot, { ref, signal, words }: Doubt) {

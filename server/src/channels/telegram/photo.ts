@@ -6,12 +6,12 @@ import { peek } from '../shared/sources.ts';
 const maxPhotoBytes = 10_000_000;
 const maxSides = 10_000;
 const maxRatio = 20;
-// A JPEG tells its size after its Exif and ICC segments
+// The size of a JPEG stands after its Exif and ICC segments
 const headBytes = 256 * 1024;
 
 /**
  * Whether the file may go out as a photo, which Telegram recompresses. Only JPEG: everything else would come back as JPEG,
- * under a content type that promises something else. Whatever can't be told for sure is a document: that never fails.
+ * under a content type that promises something else. Anything uncertain is sent as a document: that never fails.
  */
 export async function chooseForm(
   source: ByteSource,

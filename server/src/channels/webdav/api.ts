@@ -18,7 +18,7 @@ export interface DavApi {
   ): Promise<void>;
   /** The answer has status 200 or 206. */
   get(path: string, options: { range?: ByteRange | undefined; signal: AbortSignal }): Promise<HttpResponse>;
-  /** Bytes of the file, as the server says. Rejects with `not_found`. */
+  /** Bytes of the file, as the server states. Rejects with `not_found`. */
   size(path: string, signal: AbortSignal): Promise<number>;
   /** False when there was nothing. */
   remove(path: string, signal: AbortSignal): Promise<boolean>;
@@ -171,7 +171,7 @@ function isRedirect(status: number): boolean {
   return status >= 300 && status < 400;
 }
 
-/** What a place that the server redirects to says of credentials concerns the address it signed, not ours. */
+/** A refusal of credentials by a host that the server redirects to concerns the address it signed, not ours. */
 function asReadFailure(status: number, isOwn: boolean, error: StowageError): StowageError {
   // core asks only for bytes that were stored: 416 means that they are gone
   if (status === 416) return fail('not_found', { message: error.message });
@@ -180,7 +180,7 @@ function asReadFailure(status: number, isOwn: boolean, error: StowageError): Sto
     : error;
 }
 
-/** A write is answered 404 or 409 when the folder above is missing: the next attempt makes it again. */
+/** A write gets 404 or 409 when the folder above is missing: the next attempt makes it again. */
 function asWriteFailure(status: number, error: StowageError): StowageError {
   return [404, 409, 410].includes(status) ? fail('channel_unavailable', { message: error.message }) : error;
 }

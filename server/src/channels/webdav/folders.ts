@@ -5,7 +5,7 @@ import { type Once, once } from './once.ts';
 export interface Folders {
   /** `path` is the file's. */
   ensureAbove(path: string, signal: AbortSignal): Promise<void>;
-  /** Forgets what exists: somebody may have removed it behind our back. */
+  /** Forgets which folders exist: they may have been removed without our doing. */
   forget(): void;
 }
 

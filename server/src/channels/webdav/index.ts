@@ -77,7 +77,7 @@ interface Store {
   readonly viaMove: boolean;
 }
 
-/** Answers the number of bytes stored. A cut PUT leaves a partial file on some servers: never under the final name where MOVE is known. */
+/** Returns the number of bytes stored. A cut PUT leaves a partial file on some servers: never under the final name where MOVE is known. */
 async function store(context: Store, source: ByteSource, options: PutOptions): Promise<number> {
   const { api, viaMove } = context;
   const { key, signal } = options;
@@ -129,8 +129,8 @@ async function sweep(api: DavApi, paths: readonly string[]): Promise<void> {
 }
 
 /**
- * rclone keeps what it has of a cut PUT, a moment after the connection is gone; a DELETE before that moment is answered 204 and
- * undone, and every later one is told that there is nothing. So the first one waits.
+ * rclone keeps what it has of a cut PUT, a moment after the connection is gone; a DELETE before that moment gets 204 and
+ * is undone, and every later one gets 404. So the first one waits.
  */
 async function removeLate(api: DavApi, path: string, signal: AbortSignal): Promise<void> {
   for (const waitMs of [150, 350]) {

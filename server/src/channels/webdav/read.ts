@@ -5,7 +5,7 @@ import { followRedirects } from '../shared/redirects.ts';
 
 /**
  * GET or HEAD, redirects followed: OpenList, AList and Nextcloud over object storage answer a read with an address where the bytes lie.
- * `isOwn` is false when another origin answered.
+ * `isOwn` is false when another origin responded.
  */
 export type Read = (
   url: string,

@@ -10,7 +10,7 @@ export interface HubState {
   /** Objects of at least this many bytes are sent in parts of `chunkBytes`. */
   readonly multipartFromBytes: number;
   readonly chunkBytes: number;
-  /** Whether upload answers carry a `verify` action. */
+  /** Whether responses to uploads carry a `verify` action. */
   readonly verify: boolean;
   /** How long a commit takes; another one that begins meanwhile loses the race. */
   readonly commitMs: number;

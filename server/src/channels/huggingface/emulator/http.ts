@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Exchange, type Faults, faultAfter, faultBefore, sendFile, startEmulatorHost } from '../../shared/emulator-kit.ts';
 
-/** What a handler answers. */
+/** What a handler returns. */
 export interface Reply {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;
@@ -21,7 +21,7 @@ export interface Call {
 }
 
 export interface Handler {
-  /** Faults are told apart by this name. */
+  /** Faults are identified by this name. */
   readonly name: string;
   handle(call: Call): Promise<Reply> | Reply;
 }

@@ -18,7 +18,7 @@ export interface Storage {
   sizeOf(repo: string, oid: string): Promise<number | undefined>;
   /** Signed part links of a multipart upload, by padded number. */
   startParts(repo: string, oid: string, count: number): { uploadId: string; links: Record<string, string> };
-  /** Joins the parts; answers a sentence when something does not fit. */
+  /** Joins the parts; returns a sentence when something does not fit. */
   complete(uploadId: string, parts: readonly PartTag[]): Promise<string | undefined>;
   /** `repo/oid` of every stored object, and what is left of unfinished ones. */
   objects(): Promise<readonly string[]>;
