@@ -3,13 +3,13 @@ import { existsSync, rmSync, type StatsFs, statfsSync, statSync, writeFileSync }
 import { dirname } from 'node:path';
 
 /**
- * Space and inodes that lie beside the database and are given up when the disk is full to the last byte, so that what makes room again
+ * Space and inodes that lie beside the database and are released when the disk is full to the last byte, so that what makes room again
  * (deletions, their jobs, a start) can still be written.
  */
 export interface Ballast {
   /** Frees it. False when there is none. */
   giveUp(): boolean;
-  /** Whether it was given up and there is no room for it yet. Makes it again once there is. */
+  /** Whether it was released and there is no room for it yet. Makes it again once there is. */
   isMissing(): boolean;
 }
 

@@ -6,12 +6,12 @@ import { all, first, run, statement, type Work } from './work.ts';
 
 /** Steps that file transactions take with blobs and replicas. */
 export interface BlobQueries {
-  /** Keeps what there is already. Answers what is stored then, and whether the replica is new. */
+  /** Keeps what exists already. Returns what is stored afterwards, and whether the replica is new. */
   add(
     blob: Blob,
     replica: Replica,
   ): Work<{ readonly blob: Blob; readonly replicas: readonly Replica[]; readonly isNew: boolean }>;
-  /** Removes the blob and its replicas if no file points to it. Answers what went. */
+  /** Removes the blob and its replicas if no file points to it. Returns what was removed. */
   removeUnused(id: string): Work<{ readonly size: number; readonly replicas: readonly Replica[] }>;
 }
 

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { siblingModule } from '../core/sibling-module.ts';
 
-/** As SQLite defines them: `passive` keeps nobody waiting, `restart` and `truncate` need a moment without writers. */
+/** As SQLite defines them: `passive` lets no query wait, `restart` and `truncate` need a moment without writers. */
 export type CheckpointMode = 'passive' | 'full' | 'restart' | 'truncate';
 
 export interface CheckpointReply {
@@ -16,7 +16,7 @@ export interface CheckpointThread {
   close(): Promise<void>;
 }
 
-/** A thread with a connection of its own, started at the first checkpoint. Asks are answered in order. */
+/** A thread with a connection of its own, started at the first checkpoint. Requests are served in order. */
 export function checkpointThread(path: string): CheckpointThread {
   let worker: Worker | undefined;
   let last: Promise<unknown> = Promise.resolve();
@@ -59,7 +59,7 @@ function start(path: string, onEnd: () => void): Worker {
 }
 
 async function answer(worker: Worker, mode: CheckpointMode): Promise<CheckpointReply> {
-  // Only while somebody waits for an answer does the thread keep the process alive.
+  // The thread keeps the process alive only while a caller waits for its result.
   worker.ref();
   worker.postMessage(mode);
   try {

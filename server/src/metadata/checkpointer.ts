@@ -18,7 +18,7 @@ export interface CheckpointLimits {
   readonly wantedCommits: number;
   /** From here on writers wait for the log to be emptied. */
   readonly tooLargeBytes: number;
-  /** Time until the next try when somebody's long read kept it from being emptied. */
+  /** Time until the next try when a long read kept it from being emptied. */
   readonly pauseMs: number;
 }
 
@@ -32,7 +32,7 @@ const defaults: CheckpointLimits = {
 
 export interface Checkpointer {
   noteCommit(): void;
-  /** Resolves when writers may go on. Rejects with `service_unavailable` while what was committed may not be on the disk. */
+  /** Resolves when writers may continue. Rejects with `service_unavailable` while what was committed may not be on the disk. */
   ready(): Promise<void>;
   /** After a sync that failed: lets no further write begin until all is safe in the database file. Rejects with `error`. */
   repair(error: unknown): Promise<never>;
@@ -64,7 +64,7 @@ export function checkpointer({ path, file, log, limits = defaults }: Checkpointe
     if (commits !== seen) arm();
   }
 
-  /** Most of it is moved while writers go on; only for the rest they wait. */
+  /** Most of it is moved while writers continue; they wait only for the rest. */
   async function empty(): Promise<void> {
     await checkpoint('passive');
     const rest = checkpoint('truncate');

@@ -5,7 +5,7 @@ import { fileRow } from './rows.ts';
 import type { FileRow } from './schema.ts';
 import { all, dynamic, first, run, statement, type Work } from './work.ts';
 
-/** A `path` that never gives up would hold the transaction for ever. */
+/** A `path` that never ends would hold the transaction for ever. */
 const maxAttempts = 100_000;
 const firstWindow = 16;
 const largestWindow = 1024;
@@ -72,7 +72,7 @@ export function pathClaim({ db, isIn, lockKey }: Flavor): (input: NewFile) => Wo
     for (const path of wanted) {
       const file = yield* claim(input, path);
       if (file) return file;
-      // Whoever else is after this name waits here, instead of for every candidate in turn.
+      // Other uploads that want this name wait here, instead of for every candidate in turn.
       if (lockKey) yield* run(dynamic(lockKey(path)));
     }
     for (let at = 1, window = firstWindow; at < maxAttempts; at += window, window = Math.min(2 * window, largestWindow)) {

@@ -10,7 +10,7 @@ export interface Change {
   readonly bytes: number;
 }
 
-/** Sums kept with every change, so that nobody ever counts rows. */
+/** Sums kept with every change, so that rows are never counted. */
 export interface Counters {
   /** Last step of a transaction: from here on, others may wait for it. In the order of the names, or two may wait for each other. */
   add(changes: readonly Change[]): Work<void>;

@@ -30,7 +30,7 @@ export interface Flavor {
   isIn(column: string, list: readonly string[]): RawBuilder<SqlBool>;
   /** Makes the rows read wait for, and keep out, other writers until the transaction ends. SQLite has one writer anyway. */
   lock: Lock;
-  /** As `lock`, but passes over rows that somebody else has locked. */
+  /** As `lock`, but passes over rows that another transaction has locked. */
   lockFree: Lock;
   /** Holds off other transactions that ask for the same key. */
   readonly lockKey: ((key: string) => Compilable) | undefined;

@@ -44,7 +44,7 @@ export function idempotencyStore({ flavor, engine }: Context): IdempotencyStore 
     begin({ owner, key, requestHash, now, claimMs, expiresAt }) {
       return engine.transact(function* () {
         const claimed = yield* run(claim({ owner, key, requestHash, now, staleBefore: now - claimMs, expiresAt }));
-        // A row that it leaves alone is locked all the same: nobody releases it meanwhile.
+        // A row that it leaves alone is locked all the same, so it cannot be released in the meantime.
         const known = claimed > 0 ? undefined : yield* first(find({ owner, key }));
         if (!known) return { state: 'claimed' };
         if (known.response === null) return { state: 'in_flight', requestHash: known.request_hash };

@@ -109,7 +109,7 @@ export function jobStore({ flavor, engine }: Context, queries: JobQueries): JobS
   };
 }
 
-/** Whatever a remote says is no reason to lose the job. */
+/** No text of a remote, whatever it holds, may lose the job. */
 function storable(error: string): string {
   return error.toWellFormed().replaceAll('\0', '');
 }

@@ -5,7 +5,7 @@ import type { Migration } from './migrations/index.ts';
 import { all, dynamic, run, type Work } from './work.ts';
 
 /**
- * Runs what is missing, in one transaction with the rows that say so; answers the names. Nodes that start at once take turns.
+ * Runs what is missing, in one transaction with the rows that record it; returns the names. Nodes that start at once take turns.
  * Throws `internal_error` for a database written by newer code, and leaves it as it is.
  */
 export function migration(flavor: Flavor, migrations: readonly Migration[]): () => Work<readonly string[]> {

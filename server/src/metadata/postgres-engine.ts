@@ -19,7 +19,7 @@ const patientMs = 3_600_000;
 
 export interface PostgresEngineOptions {
   readonly pool: Pool;
-  /** Of its own, with short time-outs: whether the server answers is asked beside all that waits. */
+  /** A pool of its own with short time-outs, so that probes need not wait behind other queries. */
   readonly probe: Pool;
 }
 

@@ -10,7 +10,7 @@ const stalePlans = new Set(['0A000', '26000']);
 const unavailable = /^(08|28|53|57|58|XX)|^(55P03|25006|25P03|3D000)$/;
 const network =
   /^(ECONN\w+|EPIPE|ENOTFOUND|EAI_\w+|ETIMEDOUT|EHOST\w+|ENET\w+|EADDRNOTAVAIL|ENOENT|EACCES|EMFILE|ENFILE|CERT_\w+|ERR_(TLS|SSL|SOCKET)\w+|SELF_SIGNED\w+|DEPTH_ZERO\w+|UNABLE_\w+)$/;
-/** What the driver says without a code. */
+/** Errors of the driver that have no code. */
 const driverSays = new Set([
   'Connection terminated',
   'Connection terminated unexpectedly',
@@ -42,7 +42,7 @@ export function isConnectionLost(error: unknown): boolean {
   return /^(08|57P0)/.test(code) || stalePlans.has(code) || network.test(code) || driverSays.has(messageOf(error));
 }
 
-/** As the contract names it; what is left as it is is a bug. */
+/** The error that the contract names. Anything else is a bug and passes through unchanged. */
 export function postgresError(error: unknown): unknown {
   if (isStowageError(error)) return error;
   const code = codeOf(error);

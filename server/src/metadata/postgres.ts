@@ -7,9 +7,9 @@ import { postgresEngine } from './postgres-engine.ts';
 export interface PostgresOptions {
   /** `postgres://user:password@host:port/database` */
   readonly url: string;
-  /** Most connections at a time; one more is kept for probes. */
+  /** Maximum of connections at a time; one more is kept for probes. */
   readonly poolSize: number;
-  /** Told about idle connections that broke. */
+  /** Called with the error of an idle connection that broke. */
   readonly log?: (message: string) => void;
 }
 

@@ -50,14 +50,14 @@ export function sqliteEngine({ connection, ready, onCommit, sync, room, close }:
   const queue: Task[] = [];
   let draining: Promise<void> | undefined;
   let isClosed = false;
-  /** The last write failed, and not for want of room: only another one tells whether the disk is well again. */
+  /** The last write failed, and not for want of room: only another one shows whether the disk is well again. */
   let isUnwell = false;
   let commits = 0;
   /** Of these commits it is known that they are on the disk. */
   let durableCommits = 0;
 
   async function drain(): Promise<void> {
-    // Whoever else has something to write in this turn of the event loop comes along.
+    // Other writes of this turn of the event loop join the group.
     for (await nextTurn(); queue.length > 0; await nextTurn()) {
       if (room?.isShort()) refuseOthers(fail('disk_full', { message: 'The database has no space left.' }));
       await settle(await commitNext());
@@ -99,7 +99,7 @@ export function sqliteEngine({ connection, ready, onCommit, sync, room, close }:
     return commitBatch(runTask);
   }
 
-  /** Undefined when all is undone and a run behind savepoints tells more. */
+  /** Undefined when all is undone and a run with savepoints can find the cause. */
   function commitBatch(runTask: RunTask): readonly Outcome[] | undefined {
     const taken = [...queue];
     const until = performance.now() + batchMs;

@@ -31,7 +31,7 @@ export function spoilsTransaction(error: unknown): boolean {
   return isFull(error) || unusable.has(primaryCode(error));
 }
 
-/** As the contract names it; what is left as it is is a bug. */
+/** The error that the contract names. Anything else is a bug and passes through unchanged. */
 export function sqliteError(error: unknown): unknown {
   if (isStowageError(error)) return error;
   const code = primaryCode(error);

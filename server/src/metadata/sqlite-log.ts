@@ -25,7 +25,7 @@ export function openLog(path: string, sync: Sync = promisify(fdatasync)): Sqlite
   };
 }
 
-/** The folder above the data folder may be somebody else's, open to pass through only. */
+/** The folder above the data folder may belong to another user, open to pass through only. */
 function syncIfReadable(path: string): void {
   try {
     syncFolder(path);

@@ -11,7 +11,7 @@ import type { Engine } from './work.ts';
 const busyMs = 10_000;
 
 /**
- * Writes the database at `from`, as it is at this moment, to the new file `to`, while others go on reading and writing it. Blocks until it is done. Leases
+ * Writes the database at `from`, as it is at this moment, to the new file `to`, while others read and write it. Blocks until it is done. Leases
  * are left out: they belong to processes of now.
  */
 export function snapshotSqlite(from: string, to: string): void {

@@ -18,7 +18,7 @@ export interface SqliteOptions {
   readonly durability: 'full' | 'normal';
   /** Keeps space beside the database for what must be written on a full disk. */
   readonly ballast?: boolean;
-  /** Told about checkpoints that fail. */
+  /** Called with the error of a checkpoint that failed. */
   readonly log?: (message: string) => void;
   /** Stands in for `fdatasync`. */
   readonly sync?: Sync;
@@ -88,7 +88,7 @@ function openInRoom(path: string, ballast: Ballast | undefined): SqliteConnectio
 function open(path: string): SqliteConnection {
   try {
     makeFolder(dirname(path));
-    // Addresses and token hashes are nobody else's business; SQLite gives its other files the same mode.
+    // Addresses and token hashes are private; SQLite gives its other files the same mode.
     createPrivate(path);
     const connection = connectSqlite(path);
     connection.execute({ sql: 'select count(*) from sqlite_schema', parameters: [] });

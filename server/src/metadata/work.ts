@@ -4,7 +4,7 @@ import { fail } from '../core/errors.ts';
 
 type Value = string | number | null;
 
-/** One statement, ready to send. `name` lets PostgreSQL keep its plan; `Row` is what it answers. */
+/** One statement, ready to send. `name` lets PostgreSQL keep its plan; `Row` is what it returns. */
 export interface Query<Row = unknown> {
   readonly sql: string;
   readonly name?: string;
@@ -19,7 +19,7 @@ export interface Answer {
 }
 
 /**
- * A transaction, written once for both databases: it hands out one query after the other and gets the answers back. SQLite runs it from
+ * A transaction, written once for both databases: it hands out one query after the other and gets the results back. SQLite runs it from
  * start to end without leaving the event loop, PostgreSQL awaits each answer. It may be run anew, so it must have no effects of its own.
  */
 export type Work<T> = Generator<Query, T, Answer>;
@@ -59,7 +59,7 @@ export function* first<Row>(query: Query<Row>): Work<Row | undefined> {
   return (yield query).rows[0] as Row | undefined;
 }
 
-/** Answers the number of rows written. */
+/** Returns the number of rows written. */
 export function* run(query: Query): Work<number> {
   return (yield query).changes;
 }
