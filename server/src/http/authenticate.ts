@@ -22,7 +22,7 @@ export function authenticateToken(
   return noted(request, access.authenticate(credentials, permission));
 }
 
-/** Upload API 1.3: a token, else `authCode` from the query, the Referer's query, the header or the cookie. */
+/** Upload API 1.3: a token, otherwise `authCode` from the query, the Referer's query, the header or the cookie. */
 export function authenticateUpload(
   request: IncomingMessage,
   permission: Permission | 'any',

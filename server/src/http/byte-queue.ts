@@ -9,9 +9,9 @@ export interface ByteQueue {
 }
 
 export interface ByteQueueHooks {
-  /** Asks the producer to stop for a while (`false`), or to go on. */
+  /** Asks the producer to pause (`false`) or to resume. */
   flow(on: boolean): void;
-  /** More than this in the queue asks the producer to stop, less than half of it to go on. May change. */
+  /** More than this in the queue pauses the producer, less than half of it resumes it. May change. */
   readonly share: { readonly bytes: number };
   /** The reader has waited for `idleMs` without a byte. */
   readonly idleMs: number;
@@ -78,7 +78,7 @@ export function createByteQueue(hooks: ByteQueueHooks): ByteQueue {
     if (closed) return Promise.resolve({ done: true, value: undefined });
     return new Promise((resolve, reject) => {
       waiter = { resolve, reject };
-      // Silence counts only while somebody waits: a slow store must not time out a client that we paused ourselves.
+      // Silence counts only while a reader waits: a slow store must not time out a client that we paused ourselves.
       idle ??= setTimeout(() => waiter !== undefined && hooks.onIdle(), hooks.idleMs);
       idle.refresh();
     });

@@ -8,7 +8,7 @@ import { BlockList, isIP } from 'node:net';
 export type TrustProxy = boolean | number | readonly string[];
 
 /**
- * The address of the caller: the peer's, unless it is a trusted proxy; then what X-Forwarded-For says, read from the nearest hop outwards up to the
+ * The address of the caller: the peer's, unless it is a trusted proxy; then X-Forwarded-For, read from the nearest hop outwards up to the
  * first address that is not trusted, or X-Real-IP. When a proxy sends both, one of them may be what its caller made up: unless X-Real-IP is one of the hops that
  * were read, neither is believed. No other header counts. IPv4 is written plainly also on IPv6 sockets.
  */
@@ -42,12 +42,12 @@ function headerOf(trustProxy: TrustProxy): (typeof callerHeaders)[number] | unde
 
 function isContradicted({ headers }: IncomingMessage, path: readonly string[], trustProxy: TrustProxy): boolean {
   if (headerOf(trustProxy) !== undefined || callerHeaders.some((name) => headers[name] === undefined)) return false;
-  // Where every hop is believed, the farthest one is whatever the caller wrote, unless the proxy says the same.
+  // Where every hop is believed, the farthest one is whatever the caller wrote, unless the proxy confirms it.
   const named = trustProxy === true ? path.slice(-1) : path.slice(1);
   return !named.includes(plainAddress(String(headers['x-real-ip']).trim()) ?? '');
 }
 
-/** What a proxy, or a caller that poses as one, says in vain. */
+/** A header of a proxy, or of a caller that poses as one, that is not believed. */
 export interface UnbelievedHeader {
   readonly header: string;
   readonly peer: string;
@@ -78,7 +78,7 @@ export interface OriginSettings {
 
 /**
  * Where the caller reaches this server, as `https://host[:port]` (or `publicUrl`, which may have a path), without a trailing slash. Without
- * `publicUrl` it is the Host header, or what a trusted proxy says in X-Forwarded-Host and -Proto. A malformed host counts as none: then
+ * `publicUrl` it is the Host header, or X-Forwarded-Host and -Proto from a trusted proxy. A malformed host counts as none: then
  * it is the address of the socket.
  */
 export function requestOrigin(request: IncomingMessage, { publicUrl, trustProxy }: OriginSettings): string {

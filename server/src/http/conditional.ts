@@ -8,7 +8,7 @@ export interface Validators {
   readonly lastModifiedAt: number;
 }
 
-/** The status that the conditions of a GET or HEAD demand instead of sending, in the order of RFC 9110 13.2.2; undefined to go on. */
+/** The status that the conditions of a GET or HEAD demand instead of sending, in the order of RFC 9110 13.2.2; undefined to send. */
 export function preconditionStatus(headers: IncomingHttpHeaders, now: Validators): 304 | 412 | undefined {
   const match = headers['if-match'];
   const noneMatch = headers['if-none-match'];

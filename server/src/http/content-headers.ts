@@ -14,7 +14,7 @@ export interface ContentDescription {
 }
 
 /**
- * The headers under which bytes of users are sent, whoever opens them: nothing runs in the owner's origin, every picture, sound and video
+ * The headers under which bytes of users are sent: nothing runs in the owner's origin, every picture, sound and video
  * still shows, and other sites may embed them.
  *
  * What a browser could run (HTML, XML, scripts) goes out as plain text and as a download; what is of no known type as mere bytes. SVG keeps its

@@ -19,7 +19,7 @@ export function parseParameters(value: string): Map<string, string> {
 
 interface Piece {
   readonly text: string;
-  /** Where reading goes on. */
+  /** Where reading continues. */
   readonly end: number;
 }
 

@@ -13,7 +13,7 @@ export interface Form {
    * the form: then `fields` is complete. A file left unread is skipped.
    */
   nextFile(name?: string): Promise<FilePart | undefined>;
-  /** Reads to the end, skipping files, and answers all fields. */
+  /** Reads to the end, skipping files, and returns all fields. */
   rest(): Promise<Fields>;
 }
 

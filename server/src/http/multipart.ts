@@ -19,7 +19,7 @@ export interface MultipartLimits {
 }
 
 export interface MultipartOptions extends MultipartLimits {
-  /** From the Content-Type (`boundaryOf`); when missing, the first line of the body tells. */
+  /** From the Content-Type (`boundaryOf`), otherwise from the first line of the body. */
   readonly boundary?: string | undefined;
 }
 

@@ -55,7 +55,7 @@ function percentBytes(text: string, escapes = /%([0-9a-f]{2})/gi): Buffer {
   );
 }
 
-/** Undefined for a charset that nobody knows, and for bytes that are no text in it. */
+/** Undefined for an unknown charset, and for bytes that are no text in it. */
 export function decodeBytes(bytes: Uint8Array, charset: string): string | undefined {
   try {
     return new TextDecoder(charset, { fatal: true }).decode(bytes);

@@ -14,7 +14,7 @@ const sighting = z.object({
 });
 
 /**
- * Looks out for a proxy whose word does not count: then all its callers are one. Said once a process, in the log and for `doctor`; only once, because any
+ * Watches for a proxy that is not trusted: then all its callers count as one. Reported once a process, in the log and for `doctor`; only once, because any
  * caller can send such a header.
  */
 export function createProxyWatch({ settings: { trustProxy }, log, metadata, now }: HttpDeps): (request: IncomingMessage) => void {

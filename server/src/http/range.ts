@@ -9,7 +9,7 @@ export type RangeAnswer =
 
 /**
  * What a Range header asks of `size` bytes (RFC 9110 14). The range lies inside the bytes. A malformed header or another unit is
- * ignored, as the RFC demands; several ranges are answered with the whole, as it allows.
+ * ignored, as the RFC demands; a request for several ranges gets the whole, as it allows.
  */
 export function parseRange(header: string | undefined, size: number): RangeAnswer {
   const match = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(header ?? '');

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { fail } from '../core/errors.ts';
 
 /**
- * Refuses a head that says two things, or one that we would not do: proxies in front may have read it otherwise (RFC 9112 3.2), and a success would be
+ * Refuses a head that is ambiguous, or that asks for what we do not do: proxies in front may have read it otherwise (RFC 9112 3.2), and a success would be
  * none. Throws `bad_request`.
  */
 export function refuseAmbiguity(request: IncomingMessage): void {
@@ -41,7 +41,7 @@ function refuseRepeated(rawHeaders: readonly string[]): void {
   }
 }
 
-/** RFC 9110 14.5: stored as a file of its own, a part would be a success that nobody asked for. A chunk of a chunked upload may say where it belongs. */
+/** RFC 9110 14.5: a part stored as a file of its own would be a wrong success. A chunk of a chunked upload may name its range. */
 function refusePart({ method = '', url = '' }: IncomingMessage, contentRange: string): void {
   if (!['POST', 'PUT', 'PATCH'].includes(method) || isWhole(contentRange) || /[?&]chunked=true(?:&|$)/.test(url)) return;
   throw fail('bad_request', {

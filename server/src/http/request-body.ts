@@ -7,11 +7,11 @@ import { createByteQueue } from './byte-queue.ts';
 import { refuseEncoded } from './whole-body.ts';
 
 export interface BodyOptions {
-  /** Most bytes of the whole body, as sent (multipart overhead included). */
+  /** Maximum size of the whole body, as sent (multipart overhead included). */
   readonly maxBytes: number;
-  /** Longest silence in ms while somebody waits for bytes. There is no minimum speed. */
+  /** Maximum silence in ms while a reader waits for bytes. There is no minimum speed. */
   readonly idleMs: number;
-  /** Aborting makes the read fail with the reason when it is a `StowageError`, else with `client_closed`. */
+  /** Aborting makes the read fail with the reason when it is a `StowageError`, otherwise with `client_closed`. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -125,7 +125,7 @@ export function drain(request: IncomingMessage, limits: DrainLimits = {}): Promi
       request.socket.off('close', finish);
       resolve();
     };
-    // A reader that gave up without saying so must not go on collecting.
+    // A reader that left without a word must not collect any more.
     request.removeAllListeners('data');
     request.on('data', (chunk: Buffer) => {
       noteTurnover(chunk.length);

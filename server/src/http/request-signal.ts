@@ -10,7 +10,7 @@ export function requestSignal(request: IncomingMessage): AbortSignal {
   if (known !== undefined) return known;
   const controller = new AbortController();
   signals.set(request, controller.signal);
-  // 'close' of the request also comes after a body that was read to its end; only the socket tells that the caller is gone.
+  // 'close' of the request also comes after a body that was read to its end; only the socket shows that the caller is gone.
   const abort = (): void => controller.abort(fail('client_closed'));
   if (request.socket.destroyed) abort();
   else {

@@ -23,7 +23,7 @@ export interface Sent {
 }
 
 /**
- * Answers a GET or HEAD with the bytes, a part of them, or none (RFC 9110 13 and 14). Throws only while nothing has been sent, so that the
+ * Responds to a GET or HEAD with the bytes, a part of them, or none (RFC 9110 13 and 14). Throws only while nothing has been sent, so that the
  * caller can still answer with an error; a body that cannot be finished ends in a cut connection, never in a short body that looks whole.
  */
 export async function sendContent(request: IncomingMessage, response: ServerResponse, content: Content): Promise<Sent> {

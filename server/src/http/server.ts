@@ -68,7 +68,7 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     if (!deps.isReady()) reply.raw.shouldKeepAlive = false;
     done();
   });
-  // Whatever says 503, in whichever dialect, says when to come back.
+  // Every 503, in whichever dialect, carries the time to retry.
   app.addHook('onSend', (_request, reply, payload, done) => {
     if (reply.statusCode === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', 1);
     done(null, payload);
@@ -79,7 +79,7 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     done();
   });
   app.addHook('onResponse', (request, reply, done) => {
-    // Nobody waits for the rest of a body whose sender has fallen silent.
+    // The rest of a body is not waited for when its sender has fallen silent.
     if (reply.statusCode === 408) request.raw.socket.destroySoon();
     drain(request.raw).then(() => done());
     endTurn(request.raw);
@@ -87,7 +87,7 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   logRequests(app, deps);
   app.setErrorHandler((error, request, reply) => renderError(error, request, reply));
   app.setNotFoundHandler((request, reply) => {
-    // A person who opens the address of the server, from a link with marks of its own, wants to know what it is.
+    // A person who opens the address of the server in a browser, with or without a query, gets its description.
     if (/^\/(?:\?|$)/.test(request.url) && (request.method === 'GET' || request.method === 'HEAD')) return reply.redirect('docs');
     // A page must be able to read that it asked for the wrong address.
     setCors(request, reply, anyRoute);

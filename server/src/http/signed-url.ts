@@ -14,7 +14,7 @@ export interface UrlClaims {
 }
 
 export interface UrlSigner {
-  /** Characters of `A-Za-z0-9_.-` only, so it fits a path segment or a query. Not secret-free: it grants what it says. */
+  /** Characters of `A-Za-z0-9_.-` only, so it fits a path segment or a query. Keep it secret: it grants what it states. */
   sign(claims: UrlClaims): string;
   /** The claims, as signed for this purpose. Throws `invalid_signature` for anything else, whatever is wrong with it. */
   verify(token: string, purpose: string): UrlClaims;

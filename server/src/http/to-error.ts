@@ -10,13 +10,13 @@ export function toError(error: unknown): StowageError {
   return fail('internal_error', { cause: error });
 }
 
-/** What `Retry-After` says in every dialect: whole seconds, at least one. Each 503 has one, so that clients come back by themselves. */
+/** The value of `Retry-After` in every dialect: whole seconds, at least one. Every 503 has one, so that clients retry by themselves. */
 export function retryAfterSeconds({ retryAfterMs, status }: StowageError): number | undefined {
   if (retryAfterMs !== undefined) return Math.max(1, Math.ceil(retryAfterMs / 1000));
   return status === 503 ? 1 : undefined;
 }
 
-/** Whether the owner has to know: some statuses above 500 are only what an API says to callers who ask for what is not there. */
+/** Whether the owner has to know: some statuses from 500 on only mean that a caller asked for something that does not exist. */
 export function isFault({ code, status }: StowageError): boolean {
   return status >= 500 && code !== 'chunks_missing' && code !== 'not_implemented';
 }

@@ -12,7 +12,7 @@ export interface AddressCap {
 
 const quietMs = 60_000;
 
-/** Answers whether a new connection may stay; it is counted until it closes. */
+/** Returns whether a new connection may stay; it is counted until it closes. */
 export function createAddressCap({ maxPerAddress, isProxy, log }: AddressCap): (socket: Socket) => boolean {
   if (maxPerAddress === 0) return () => true;
   const counts = new Map<string, number>();

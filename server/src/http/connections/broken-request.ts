@@ -13,7 +13,7 @@ const refused = new WeakSet<Socket>();
 
 /**
  * Bytes that are not HTTP. The answer has the shape that clients of the address expect, as far as it is known: otherwise that of the Media API. It comes
- * after the answers to what was asked before, and never into the middle of one. An address in raw UTF-8 is redirected to the encoded one.
+ * after the responses to earlier requests, and never into the middle of one. An address in raw UTF-8 is redirected to the encoded one.
  */
 export function refuseBrokenRequest(error: NodeJS.ErrnoException & ParseError, socket: Socket, requestId: () => string): void {
   // Every further piece of it is an error again.

@@ -38,7 +38,7 @@ export function createConnectionServer(handle: RequestListener, settings: Connec
     turns.watch(socket);
     closeGently(socket);
   });
-  // `100 Continue` goes out when somebody wants the body, so that a refused upload is refused before it is sent.
+  // `100 Continue` is sent when a route reads the body, so that a refused upload is refused before it is sent.
   server.on('checkContinue', (request, response) => {
     request.once('resume', () => {
       if (!response.headersSent) response.writeContinue();

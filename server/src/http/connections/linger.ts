@@ -13,8 +13,8 @@ const lookMs = 250;
 const lingering = new WeakSet<Socket>();
 
 /**
- * RFC 9112 9.6: closes the side that writes, and goes on reading until the client closes too. Closed with unread bytes, a connection is reset, and the
- * reset may take along an answer that the client has not read yet. Whoever reads the bytes may throw them away.
+ * RFC 9112 9.6: closes the writing side and reads on until the client closes too. Closed with unread bytes, a connection is reset, and the
+ * reset may discard a response that the client has not read yet. The bytes that are read may be thrown away.
  */
 export function linger(socket: Socket, limits: LingerLimits = {}): void {
   if (lingering.has(socket)) return;

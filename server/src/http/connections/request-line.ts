@@ -1,4 +1,4 @@
-/** What Node's parser says of bytes that are not HTTP. */
+/** The error of Node's parser for bytes that are not HTTP. */
 export interface ParseError {
   readonly code?: string | undefined;
   /** A Buffer, whatever Fastify's types say. */

@@ -7,7 +7,7 @@ export type SendQueues = ReadonlyMap<string, number>;
 const tables = ['/proc/net/tcp', '/proc/net/tcp6'];
 
 /**
- * Linux tells how much of what was written the other side has not acknowledged. Without it, a slow reader looks like a silent one: a socket takes new
+ * Linux reports how much of what was written the other side has not acknowledged. Without it, a slow reader looks like a silent one: a socket takes new
  * bytes only when a third of its buffer, which may be megabytes, is free.
  */
 export async function readSendQueues(): Promise<SendQueues | undefined> {

@@ -12,7 +12,7 @@ const patienceInTheDark = 10;
 
 /**
  * Ends connections whose client has taken no byte for `idleMs` although bytes wait for it. What they hold, a descriptor or a read from a store, is given back
- * with them. There is no minimum speed: a byte in time is enough. Looks now and then, so that requests cost nothing. Answers how to stop it.
+ * with them. There is no minimum speed: a byte in time is enough. Looks now and then, so that requests cost nothing. Returns a function that stops it.
  */
 export function endSilentReaders(connections: Iterable<Socket>, idleMs: number): () => void {
   const seen = new Map<Socket, Sight>();

@@ -21,12 +21,12 @@ const connections = new WeakMap<Socket, Connection>();
 export interface Turns {
   /** For every new connection, before its first request. */
   watch(socket: Socket): void;
-  /** Hands the request on once the answers to those before it have left. */
+  /** Hands the request on once the responses to those before it have left. */
   readonly take: RequestListener;
 }
 
 /**
- * One request of a connection at a time. Node hands over all that a client has sent without waiting for answers (pipelining), although they can leave
+ * One request of a connection at a time. Node hands over all that a client has sent without waiting for responses (pipelining), although they can leave
  * only one by one: each would hold a file, a call to a store or an answer in memory, for as long as the client does not read.
  */
 export function createTurns(handle: RequestListener, { maxWaiting, maxWaitingInAll }: TurnLimits): Turns {
@@ -45,7 +45,7 @@ export function createTurns(handle: RequestListener, { maxWaiting, maxWaitingInA
 
   function take(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
-    // Nothing can be answered any more.
+    // No response can be sent any more.
     if (socket.writableEnded || socket.destroyed) return;
     const connection = connections.get(socket);
     if (connection === undefined || response.socket !== null) begin(connection, request, response);
@@ -99,7 +99,7 @@ export function hasWaiting(socket: Socket): boolean {
   return (connections.get(socket)?.waiting ?? 0) > 0;
 }
 
-/** Calls back when the request is answered or its connection gone. Only while it has its turn. */
+/** Calls back when the response is sent or the connection is gone. Only while it has its turn. */
 export function whenAnswered(request: IncomingMessage, done: () => void): void {
   const current = currentAnswer(request.socket);
   if (current?.req === request) current.once('close', done);

@@ -36,7 +36,7 @@ export function sayFileError(
   response.end(response.req.method === 'HEAD' ? undefined : body);
 }
 
-/** Anybody may read: what a backend says (its address, its bucket) is for the log. */
+/** Reading is public: the words of a backend (its address, its bucket) belong in the log. */
 function publicMessage({ code, message }: StowageError): string {
   return code.startsWith('channel_') ? fail(code).message : message;
 }

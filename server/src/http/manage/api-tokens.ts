@@ -68,7 +68,7 @@ function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '';
 }
 
-/** Upload API 4.6: the sentence is part of the wire; ours says beside it which of the fields are missing. */
+/** Upload API 4.6: the sentence is part of the wire; the `message` beside it, an addition of ours, names the missing fields. */
 function sayMissing(reply: FastifyReply, given: Readonly<Record<string, boolean>>): FastifyReply {
   const missing = Object.entries(given).flatMap(([name, isThere]) => (isThere ? [] : [name]));
   return reply.code(400).send({ error: '缺少必要参数', message: `Missing: ${missing.join(', ')}` });
@@ -90,7 +90,7 @@ function present(record: TokenRecord, token?: string) {
   };
 }
 
-/** Nobody hands out, changes or revokes more than they hold. */
+/** Callers cannot grant, change or revoke permissions that they do not have. */
 function grantable(wanted: readonly unknown[], caller: Caller): readonly Permission[] {
   const permissions = [...new Set(wanted)].map((name) => allPermissions.find((permission) => permission === name));
   if (permissions.includes(undefined) || permissions.length === 0) {
@@ -103,7 +103,7 @@ function grantable(wanted: readonly unknown[], caller: Caller): readonly Permiss
   return known;
 }
 
-/** Nor does anybody give a longer life than they have. */
+/** Nor can they give a token a longer life than their own has. */
 function grantableExpiry(value: unknown, caller: Caller): number | null {
   const expiresAt = readExpiry(value);
   const ownEnd = caller.token?.expiresAt ?? null;

@@ -3,7 +3,7 @@ import type { StowageError } from '../../core/errors.ts';
 import type { HttpDeps } from '../deps.ts';
 import { isFault, retryAfterSeconds, toError } from '../to-error.ts';
 
-/** Management says errors as JSON with `success: false`, except where upstream's clients know a text. */
+/** Errors of management are JSON with `success: false`, except where upstream's clients know a text. */
 export function manageErrorHandler({ log }: Pick<HttpDeps, 'log'>) {
   return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const error = toError(thrown);

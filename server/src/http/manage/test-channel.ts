@@ -4,7 +4,7 @@ import { testChannelSteps } from '../../core/test-channel.ts';
 import { authenticateToken } from '../authenticate.ts';
 import type { HttpDeps } from '../deps.ts';
 
-/** Ours: stores, reads, and deletes a small object on a channel (by id or name) and tells how each step went. */
+/** Ours: stores, reads, and deletes a small object on a channel (by id or name) and reports how each step went. */
 export async function testChannel(request: FastifyRequest, reply: FastifyReply, deps: HttpDeps): Promise<FastifyReply> {
   await authenticateToken(request.raw, 'manage', deps);
   const { id } = request.params as { id: string };

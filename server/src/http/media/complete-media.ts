@@ -50,7 +50,7 @@ interface Missing {
   readonly deps: HttpDeps;
 }
 
-/** Whoever has not sent the bytes is told once more where to. A store's own address stays with the one who got it. */
+/** A caller who has not sent the bytes gets the upload URL again, unless it is a store's own, which only step 1 returns. */
 async function withAddress(error: unknown, { id, request, deps }: Missing): Promise<unknown> {
   if (!isStowageError(error, 'upload_not_received')) return error;
   const media = await deps.presigned.find(id);

@@ -52,7 +52,7 @@ export function mediaErrorHandler({ log, now }: Pick<HttpDeps, 'log' | 'now'>) {
 /** Names that the wire notes give to codes of ours. */
 const wireCodes: Readonly<Record<string, string>> = { too_large: 'file_too_large' };
 
-/** The `error` of the envelope; `seconds` is what Retry-After says. */
+/** The `error` of the envelope; `seconds` is the value of Retry-After. */
 export function errorBody(error: StowageError, seconds: number | undefined): ErrorBody {
   const { message, code, retryable, details } = error;
   return {

@@ -44,7 +44,7 @@ function addRoutes(app: FastifyInstance, base: string, deps: HttpDeps): void {
     ): Handler =>
     async (request, reply) => {
       const caller = await authenticateToken(request.raw, 'any', deps);
-      // Before the permission: a refusal counts, and tells the state as well (Media API 1.5).
+      // Before the permission: a refusal counts too, and carries the state (Media API 1.5).
       await limitRate(caller, reply, deps);
       requirePermission(caller, permission);
       return handle(request, reply, caller);

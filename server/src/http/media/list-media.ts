@@ -60,7 +60,7 @@ async function find({ type, status, limit, offset, cursor }: Query, { files, pre
   const after = cursor === undefined ? undefined : readCursor(cursor);
   if (cursor !== undefined && after === undefined)
     throw refusal([{ field: 'cursor', message: 'cursor must be the next_cursor of an earlier response.', code: 'custom' }]);
-  // One more tells whether there are more.
+  // One more item shows whether there are more.
   const found = await files.list({ limit: limit + 1, offset, ...(type && { category: type }), ...(after && { after }) });
   const items = found.items.slice(0, limit);
   return { items, total: found.total, next: found.items.length > limit ? items.at(-1) : undefined };

@@ -3,7 +3,7 @@ import type { Caller } from '../../core/access.ts';
 import { fail } from '../../core/errors.ts';
 import type { HttpDeps } from '../deps.ts';
 
-/** Media API 1.5: counts the request and tells the state of the tightest window, whatever the answer will be. */
+/** Media API 1.5: counts the request and sends the state of the tightest window with whatever response follows. */
 export async function limitRate(
   { owner }: Caller,
   reply: FastifyReply,

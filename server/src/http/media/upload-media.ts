@@ -57,7 +57,7 @@ function present(started: StartedUpload, request: FastifyRequest, deps: HttpDeps
   };
 }
 
-/** Images go as forms, everything else raw; a relay URL takes both, a store's own URL what the store says. */
+/** Images go as forms, everything else raw; a relay URL takes both, a store's own URL what the store requires. */
 function uploadMethod({ target, details }: StartedUpload) {
   const asForm = target === undefined ? details.category === 'image' : target.method === 'POST';
   if (asForm) return { method: 'POST', content_type: 'multipart/form-data', field_name: target?.fieldName ?? 'file' };

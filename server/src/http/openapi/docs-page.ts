@@ -23,7 +23,7 @@ export const docsPolicy = [
   "script-src 'self'",
   // The renderer writes style elements of its own; what it shows is our document alone.
   "style-src 'self' 'unsafe-inline'",
-  // Answers to tried requests are shown from memory.
+  // Responses to tried requests are shown from memory.
   "img-src 'self' data: blob:",
   "media-src 'self' blob:",
   "connect-src 'self'",

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { Example } from '../route.ts';
 import type { HeaderName } from './headers.ts';
 
-/** One thing a caller can do; the document is made of these, and the tests hold real answers against them. */
+/** One thing a caller can do; the document is made of these, and tests compare real responses with them. */
 export interface Operation {
   readonly id: string;
   readonly method: 'get' | 'head' | 'post' | 'put' | 'delete';

@@ -1,7 +1,7 @@
 import type { StowageError } from '../../core/errors.ts';
 import { own } from '../../core/own.ts';
 
-/** How a channel group says its failures (Upload API 1.11); clients show or parse these texts. */
+/** The texts of a channel group's failures (Upload API 1.11); clients show or parse them. */
 export interface ChannelTexts {
   /** `Channel` in metadata, and the key in the all-failed answer. */
   readonly label: string;
@@ -71,7 +71,7 @@ export function channelTexts(group: string): ChannelTexts {
   );
 }
 
-/** One channel's failure as its group says it. */
+/** One channel's failure in the words of its group. */
 export function channelFailure(
   group: string,
   configured: boolean,

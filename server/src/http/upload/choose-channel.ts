@@ -9,7 +9,7 @@ export function choiceOf({ uploadChannel, channelName, autoRetry }: UploadOption
   return { group: uploadChannel, name: channelName, fallback: autoRetry, exact: !autoRetry };
 }
 
-/** Upload API 1.5: `external` is a link to somebody else's file, of which we hold no bytes and promise nothing. It is never something else. */
+/** Upload API 1.5: `external` is a link to a file elsewhere, of which we hold no bytes and promise nothing. It never falls back to another channel. */
 export function refuseExternal({ uploadChannel }: UploadOptions, { url }: Fields): void {
   if (uploadChannel !== 'external') return;
   if (!url) throw fail('bad_request', { message: 'No url provided' });

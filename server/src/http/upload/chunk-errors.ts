@@ -5,7 +5,7 @@ import { channelTexts } from './channel-texts.ts';
 const webdavText =
   'WebDAV channel does not support chunked uploads. Please use non-chunked upload within your Cloudflare request body limit.';
 
-/** Upload API 2: refusals have their own texts and statuses, everything else is said behind what failed. */
+/** Upload API 2: refusals have their own texts and statuses; every other error follows the name of the step that failed. */
 export function chunkError(error: unknown, what: string): unknown {
   if (error instanceof ChunkedRefusal) {
     // The texts of groups begin as errors do.
@@ -17,7 +17,7 @@ export function chunkError(error: unknown, what: string): unknown {
       error.message === 'webdav' ? webdavText : `The ${error.message} channel does not support chunked uploads`,
     );
   }
-  // What the caller did wrong is said as it is.
+  // A mistake of the caller keeps its own sentence.
   if (!(error instanceof StowageError) || error.status < 500) return error;
   return new StowageError(error.code, {
     message: `${what} - ${error.message}`,

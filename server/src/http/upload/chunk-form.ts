@@ -20,7 +20,7 @@ export function wholeNumber(text: string | undefined): number {
   return text !== undefined && /^\s*\d{1,15}\s*$/.test(text) ? Number(text) : Number.NaN;
 }
 
-/** What chunk and merge requests have in common; `missing` is the text for whoever forgot something. */
+/** What chunk and merge requests have in common; `missing` is the text when a field is absent. */
 export function readStep(request: FastifyRequest, fields: Fields, missing: string): ChunkedStep {
   const { uploadId, totalChunks, originalFileName } = fields;
   if (!uploadId || !totalChunks || !originalFileName) throw fail('bad_request', { message: missing });

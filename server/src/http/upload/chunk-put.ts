@@ -51,7 +51,7 @@ function isComplete(fields: Fields): boolean {
   );
 }
 
-/** The file came first: it waits in a temporary copy until the fields have said whose it is. */
+/** The file came first: it waits in a temporary copy until the fields have named its upload. */
 async function setAside(file: FilePart, form: Form, deps: HttpDeps): Promise<Spool> {
   const spool = createSpool(bounded(file.body, deps), deps.settings.spoolFolder);
   try {

@@ -5,7 +5,7 @@ import type { HttpDeps } from '../deps.ts';
 import { presentUploaded } from './present.ts';
 import { queryOf } from './query.ts';
 
-/** Ours: which chunks are in, so that a client can go on after a crash; and the link, once merged. */
+/** Ours: which chunks have arrived, so that a client can resume after a crash; and the link, once merged. */
 export async function chunkStatus(request: FastifyRequest, reply: FastifyReply, deps: HttpDeps): Promise<FastifyReply> {
   const caller = await authenticateUpload(request.raw, 'upload', deps);
   const { uploadId } = queryOf(request.url);

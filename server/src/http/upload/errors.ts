@@ -9,7 +9,7 @@ const refusals = {
   insufficient_scope: 'the token lacks the permission "upload"',
 } as const;
 
-/** The Upload API says errors as text that begins with `Error: `; 401 is one word. */
+/** Errors of the Upload API are text that begins with `Error: `; 401 is one word. */
 export function uploadErrorHandler({ log }: Pick<HttpDeps, 'log'>) {
   return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
     const error = toError(thrown);
@@ -51,7 +51,7 @@ function sayChannels(reply: FastifyReply, attempts: readonly Attempt[]): Fastify
     const { status, text } = describe(decisive);
     return sayText(reply, status, text);
   }
-  // Upload API 1.8: a JSON object, said as text.
+  // Upload API 1.8: a JSON object, sent as text.
   return sayText(reply, 500, JSON.stringify(allFailed(attempts)));
 }
 

@@ -46,7 +46,7 @@ export function uploadApi(deps: HttpDeps): FastifyPluginAsync {
 async function dispatch(request: FastifyRequest, reply: FastifyReply, deps: HttpDeps): Promise<FastifyReply> {
   const query = queryOf(request.url);
   const isVisit = isLook(request) && !['cleanup', 'initChunked', 'chunked'].some((name) => query[name] === 'true');
-  // Somebody has opened the address in a browser: "Unauthorized" would not tell them what it is.
+  // A person has opened the address in a browser: "Unauthorized" would not explain what it is.
   if (isVisit && request.headers.accept?.includes('text/html')) throw onlyPosts(reply);
   const caller = await authenticateUpload(request.raw, 'upload', deps);
   if (isVisit) throw onlyPosts(reply);

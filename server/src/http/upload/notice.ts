@@ -18,7 +18,7 @@ const maxNamed = 10;
 const maxLength = 60;
 
 /**
- * Upload API 1.2: unknown values count as the default and unknown names are ignored, never an error. Ours: a header says which, so that a slip of
+ * Upload API 1.2: unknown values count as the default and unknown names are ignored, never an error. Ours: a header names them, so that a slip of
  * the pen is seen. Undefined when all is known.
  */
 export function noticeOf(query: Fields): string | undefined {

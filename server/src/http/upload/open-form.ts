@@ -16,7 +16,7 @@ export function openForm(request: FastifyRequest, { settings }: Pick<HttpDeps, '
   return readForm({ contentType: request.headers['content-type'], body }, { held: holdText(request.raw) });
 }
 
-/** The same where a file is to come: other bodies, such as those of `curl --data-binary`, are told what to send. */
+/** The same where a file must come: the error for other bodies, such as those of `curl --data-binary`, explains what to send. */
 export function openFileForm(request: FastifyRequest, deps: Pick<HttpDeps, 'settings'>): Form {
   if (isMultipart(request.headers['content-type'])) return openForm(request, deps);
   throw fail('invalid_multipart', {

@@ -13,7 +13,7 @@ import { sayUploaded } from './present.ts';
 import { queryOf, type UploadOptions, uploadOptions } from './query.ts';
 import { discard, recordFiles, type TakenFile } from './record-files.ts';
 
-/** Upload API 1: the files of a form, answered in their order; all of them or an error. */
+/** Upload API 1: stores the files of a form and returns their links in the same order; all of them or an error. */
 export async function uploadFile(
   request: FastifyRequest,
   reply: FastifyReply,

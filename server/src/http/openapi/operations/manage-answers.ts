@@ -9,7 +9,7 @@ const always: readonly Failure[] = [
   'internal_error',
   'service_unavailable',
 ];
-/** Answers of an operation of management: its own, and what any such call may be answered. */
+/** Responses of an operation of management: its own, and those of every such call. */
 export function manageAnswers(success: Answers, failures: readonly Failure[] = []): Answers {
   return joined(success, manageFailures([...always, ...failures]));
 }

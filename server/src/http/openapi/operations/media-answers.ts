@@ -2,7 +2,7 @@ import { type OldFailure as Failure, joined, mediaFailures } from '../failures.t
 import type { HeaderName } from '../headers.ts';
 import type { Answers } from '../operation.ts';
 
-/** On every answer to a known token. */
+/** On every response to a known token. */
 export const rateHeaders = [
   'X-Request-Id',
   'X-RateLimit-Limit',
@@ -10,7 +10,7 @@ export const rateHeaders = [
   'X-RateLimit-Reset',
 ] as const satisfies readonly HeaderName[];
 
-/** What any call with a token may be answered. */
+/** Responses to any call with a token. */
 const always: readonly Failure[] = [
   'unauthorized',
   'rate_limit_exceeded',
@@ -55,7 +55,7 @@ function failuresOf(failures: readonly Failure[]) {
   return joined(...answers.map((answer) => ({ all: answer }))).all?.content ?? {};
 }
 
-/** Answers of an operation that wants a token: its own, and what any such call may be answered. */
+/** Responses of an operation that needs a token: its own, and those of every such call. */
 export function mediaAnswers(success: Answers, failures: readonly Failure[]): Answers {
   return joined(success, mediaFailures([...always, ...failures]), otherFailures);
 }

@@ -1,7 +1,7 @@
 import { channelTexts } from '../../upload/channel-texts.ts';
 import type { OldFailure as Failure } from '../failures.ts';
 
-/** What any call with a token or an upload code may be answered. A missing permission reads like missing credentials. */
+/** Responses to any call with a token or an upload code. A missing permission reads like missing credentials. */
 export const uploadAlways: readonly Failure[] = [
   'unauthorized',
   { code: 'rate_limit_exceeded', message: 'Too many wrong credentials. Try again later.', retryAfterMs: 900_000 },
