@@ -13,7 +13,7 @@ export interface ClientOptions {
   readonly attempts?: number;
 }
 
-/** The server said no, or could not be reached (`status` 0). */
+/** The server refused the request, or could not be reached (`status` 0). */
 export class StowageError extends Error {
   override readonly name = 'StowageError';
   readonly status: number;
@@ -22,7 +22,7 @@ export class StowageError extends Error {
   /** What the Media API adds to some codes, such as `max_size`. */
   readonly details: Readonly<Record<string, unknown>> | undefined;
   readonly retryAfterMs: number | undefined;
-  /** Whether the same request may succeed later: as the server says, otherwise by the status. */
+  /** Whether the same request may succeed later: as stated by the server, otherwise judged by the status. */
   readonly retryable: boolean;
 
   constructor(message: string, options: StowageErrorOptions) {
@@ -54,14 +54,14 @@ export interface Call {
   readonly form?: Form;
   /** Sends no credentials: upload URLs carry their own. */
   readonly anonymous?: boolean;
-  /** Repeating it does no harm. Else it is only repeated when the server asked to wait. */
+  /** Repeating it does no harm. Otherwise it is only repeated when the server asked to wait. */
   readonly repeatable?: boolean;
   readonly signal?: AbortSignal | undefined;
   /** Called with the bytes of the body that are out, again from 0 when the call is repeated. */
   readonly onSent?: ((bytes: number) => void) | undefined;
 }
 
-/** Sends a call, repeats it where that helps, and answers the parsed JSON (undefined when there is none). */
+/** Sends a call, repeats it where that helps, and returns the parsed JSON (undefined when there is none). */
 export type Connection = (call: Call) => Promise<unknown>;
 
 export function createConnection(options: ClientOptions): Connection {

@@ -9,7 +9,7 @@ export interface Media {
   readonly id: string;
   readonly media_id: string;
   readonly media_ids: readonly string[];
-  /** `failed`: `error_message` says why. */
+  /** When `failed`, `error_message` holds the reason. */
   readonly status: MediaStatus;
   readonly media_status: MediaStatus;
   readonly upload_status: MediaStatus;

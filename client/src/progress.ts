@@ -6,7 +6,7 @@ export interface Progress {
   done(): void;
 }
 
-/** A repeated request begins anew and is no step back; all bytes are reported only once the server has answered. */
+/** A repeated request begins anew and is no step back; all bytes are reported only once the server has responded. */
 export function progressOf(totalBytes: number, onProgress: OnProgress | undefined): Progress {
   let reported = -1;
   const report = (bytes: number) => {

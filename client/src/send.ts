@@ -25,7 +25,7 @@ interface BrowserRequest {
 }
 declare const XMLHttpRequest: (new () => BrowserRequest) | undefined;
 
-/** By `fetch`; a browser's `fetch` does not tell how much is out, so there `XMLHttpRequest` does it when somebody wants to know. */
+/** By `fetch`; a browser's `fetch` reports no progress, so there `XMLHttpRequest` sends the file when `onSent` is given. */
 export function send(request: Outgoing, ownFetch: typeof fetch | undefined): Promise<Response> {
   const { url, method, headers, body, signal, onSent } = request;
   if (onSent && !ownFetch && typeof XMLHttpRequest === 'function') return sendByBrowser(new XMLHttpRequest(), request);

@@ -46,7 +46,7 @@ export function placing(options: UploadOptions): Record<string, string | undefin
   };
 }
 
-/** The Upload API answers a list of one. */
+/** The Upload API returns a list of one. */
 export function firstOf(answer: unknown): Uploaded {
   const [first] = Array.isArray(answer) ? (answer as readonly Uploaded[]) : [];
   if (typeof first?.src !== 'string') throw new TypeError('The response is not one of the Upload API.');

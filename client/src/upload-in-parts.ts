@@ -74,7 +74,7 @@ interface StatusAnswer {
   readonly result?: Uploaded;
 }
 
-/** A Stowage server tells which parts it has. */
+/** A Stowage server lists the parts it has. */
 async function look(
   connection: Connection,
   form: FormFields,

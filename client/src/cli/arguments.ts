@@ -27,7 +27,7 @@ Uploads files and prints a link for each. FILE can be - for standard input, with
 Exit code: 0 all uploaded, 1 some failed, 2 wrong arguments.
 `;
 
-/** The arguments cannot be right, whatever the server says. */
+/** The arguments are wrong for any server. */
 export class UsageError extends Error {}
 
 const namings = ['default', 'index', 'origin', 'short'] as const;
