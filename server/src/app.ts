@@ -173,7 +173,7 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     now,
     async start() {
       await maintenance.reclaim();
-      // One process has this database: whoever had claimed a job is gone.
+      // One process has this database: the process that had claimed a job is gone.
       if (config.databaseUrl === undefined) await metadata.jobs.giveBack(now());
       jobs.start();
       maintenance.start();

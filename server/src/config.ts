@@ -27,7 +27,7 @@ export interface LoadOptions {
 export type Loaded = { readonly config: Config } | { readonly problems: readonly string[] };
 
 /**
- * Reads environment and configuration file; the environment wins, an empty variable counts as unset. Answers either the whole configuration
+ * Reads environment and configuration file; the environment wins, an empty variable counts as unset. Returns either the whole configuration
  * or every problem at once, as sentences that hold no secret.
  */
 export function loadConfig({ env, cwd, drivers }: LoadOptions): Loaded {
@@ -107,7 +107,7 @@ function checkRouting({ routing }: Settings, { channels, drivers, found, report 
 const minPublicCodeLength = 12;
 
 /**
- * Why the server must not listen where it is told to, or undefined: on a public address credentials have to exist, and be hard to guess, before the
+ * Why the server must not listen on the configured address, or undefined: on a public address credentials have to exist, and be hard to guess, before the
  * first request can come in.
  */
 export function publicBindProblem(config: Config, hasTokens: boolean): string | undefined {

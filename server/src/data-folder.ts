@@ -8,12 +8,12 @@ import { inspectPrivacy } from './private-files.ts';
 export const unfinishedRestoreFile = 'RESTORE-UNFINISHED';
 
 /**
- * Makes the data folder, for this user only, and `folders` in it where there is room: they are made again when they are needed. Throws `service_unavailable` with what is in the way: whoever starts the server reads it.
+ * Makes the data folder, for this user only, and `folders` in it where there is room: they are made again when they are needed. Throws `service_unavailable` with what is in the way, for the person who starts the server.
  */
 export async function prepareDataFolder(dataDir: string, folders: readonly string[] = []): Promise<void> {
   try {
     makeFolder(dataDir);
-    // Before the rest: making a folder on a read-only file system says that nothing is there.
+    // Before the rest: making a folder on a read-only file system fails as if nothing were there.
     await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
     await assertRestored(dataDir);
     assertPrivate(dataDir);

@@ -4,7 +4,7 @@ import type { DestinationStream } from 'pino';
 const maxQueuedBytes = 1 << 20;
 const pauseMs = 250;
 
-/** Writes from `start` on; answers how many bytes it took, or throws. */
+/** Writes from `start` on; returns how many bytes it took, or throws. */
 export type Write = (bytes: Uint8Array, start: number) => number;
 
 /** To standard output; at the end of the process, what waits gets one more try. */
@@ -16,7 +16,7 @@ export function stdoutDestination(): DestinationStream {
 
 /**
  * Lines go out at once. A full disk, or a reader that does not keep up, never holds up the server: up to 1 MiB waits for better times, what is more is lost,
- * and the number of lost lines is told as soon as there is room.
+ * and the number of lost lines is logged as soon as there is room.
  */
 export function createLogDestination(write: Write): DestinationStream & { flush(): void } {
   const queue: Uint8Array[] = [];

@@ -38,7 +38,7 @@ function isPlain(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !(value instanceof Error);
 }
 
-/** Errors of libraries carry requests, configurations and more: only what tells where it happened goes out. */
+/** Errors of libraries carry requests, configurations and more: only what shows where it happened is logged. */
 function describeError(error: unknown): unknown {
   if (!(error instanceof Error)) return String(error);
   const { name, message, stack, cause } = error;

@@ -53,7 +53,7 @@ function inspectFolder(path: string, { mode, dev }: Stats): readonly Finding[] {
 function inspectFile(path: string): readonly Finding[] {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found === undefined) return [];
-  // What opens the file says what it is instead.
+  // The code that opens the file reports what it is instead.
   if (!found.isFile()) return [];
   return [...inspectOwner(path, found), ...inspectMode(path, found)];
 }
@@ -91,7 +91,7 @@ function hasModes(folder: string): boolean {
       unlinkSync(path);
     }
   } catch {
-    // What cannot be written to is somebody else's finding.
+    // Other checks report what cannot be written to.
     return true;
   }
 }

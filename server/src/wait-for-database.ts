@@ -4,7 +4,7 @@ import type { Config } from './config.ts';
 import { isStowageError } from './core/errors.ts';
 import type { Log } from './core/log.ts';
 
-/** The server answers, and says what waiting does not mend: wrong credentials, no such database. */
+/** The server responds with an error that waiting does not mend: wrong credentials, no such database. */
 const refusals = new Set(['28P01', '28000', '3D000']);
 const pauseMs = 1_000;
 const everyMs = 10_000;

@@ -80,7 +80,7 @@ async function copyObjects(
     const outcome = await backUpObject({ from, to, segment, earlier: earlier && join(earlier, path) });
     counts[outcome]++;
     if (outcome === 'missing' || outcome === 'damaged') {
-      // An upload may have removed it at any time; the merge or the next attempt says so.
+      // An upload may have removed it at any time; the merge or the next attempt finds out.
       if (blobId === undefined) return;
       problems.push({ channelId, path: relative(root, from), problem: outcome });
       if (outcome === 'missing') missingBlobs.add(blobId);

@@ -12,7 +12,7 @@ export interface Content {
   readonly blake3: string;
 }
 
-/** Copies a file to a new one and makes that last; answers what went through. `wanted`: a copy of anything else is removed again. */
+/** Copies a file durably to a new one; returns size and hash of what was copied. `wanted`: a copy of anything else is removed again. */
 export async function copyFile(from: string, to: string, wanted?: Content): Promise<Content> {
   const source = await openFile(from);
   try {

@@ -101,7 +101,7 @@ async function assertEmpty(path: string): Promise<void> {
   });
 }
 
-/** Copies one of the named files; refuses one that is not as the manifest says. */
+/** Copies one of the named files; refuses one that does not match the manifest. */
 async function restoreFile(folder: string, named: NamedFile, to: string): Promise<void> {
   await rm(to, { force: true });
   if (!isSame(await copyFile(join(folder, named.file), to, named), named)) throw notAsNamed(folder, named);

@@ -31,7 +31,7 @@ const trustTexts = {
   none: 'none is trusted: callers are the addresses that connect. Behind a proxy set STOWAGE_TRUST_PROXY to its address',
 };
 
-/** What came in that says otherwise. */
+/** The headers that contradict it. */
 export async function checkSightings({ trustProxy }: Config, metadata: MetadataStore, report: Report): Promise<void> {
   const seen = await lastSighting(metadata, trustProxy);
   if (seen !== undefined) report.note(proxy, `seen at ${new Date(seen.at).toISOString()}: ${proxyAdvice(seen)}`);

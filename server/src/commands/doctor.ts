@@ -27,7 +27,7 @@ Checks the configuration, the data folder and the database, and stores, reads an
 Exit code: 0 when all is well, 1 when anything failed.
 `;
 
-/** Tries everything for real and says how it went, a line each; 1 when anything failed. */
+/** Tries everything for real and prints the results, a line each; 1 when anything failed. */
 export async function doctor(args: readonly string[]): Promise<number> {
   const given = readArguments(args, { usage, options: { fix: { type: 'boolean', default: false } } });
   if (typeof given === 'number') return given;
@@ -55,7 +55,7 @@ interface Report {
   note(what: string, detail: string): void;
   fail(what: string, detail: string): void;
   run<T extends { toString(): string }>(what: string, work: () => Promise<T>): Promise<T | undefined>;
-  /** As `run`, but says only what goes wrong. */
+  /** As `run`, but prints failures only. */
   try<T>(what: string, work: () => Promise<T>): Promise<T | undefined>;
   failed(): boolean;
 }
@@ -157,7 +157,7 @@ interface ChannelCheck {
   readonly fix: boolean;
 }
 
-/** As the server would use it, but without its patience: what goes wrong is said at once. */
+/** As the server would use it, but without its patience: a failure is reported at once. */
 async function checkChannel({ entry, id, config, report, fix }: ChannelCheck): Promise<void> {
   const title = `channel ${channelTitle(entry)}${id === undefined ? '' : ` (id ${id})`}`;
   const opened = await report.try(title, async () => findDriver(entry.type)?.create(entry.settings, { dataDir: config.dataDir }));

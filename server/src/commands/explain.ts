@@ -1,4 +1,4 @@
-/** An error for the person at the terminal: what happened, and in brackets what lies beneath when that says more. */
+/** An error for the person at the terminal: what happened, and in brackets the cause when it adds something. */
 export function explainError(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const reason = reasonOf(error.cause);

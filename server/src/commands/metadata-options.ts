@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts';
 import type { MetadataOptions } from '../metadata/index.ts';
 
-/** What the configuration says of the database. */
+/** The settings of the database. */
 export function metadataOptions(config: Config): MetadataOptions {
   return {
     dataDir: config.dataDir,

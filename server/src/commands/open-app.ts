@@ -17,7 +17,7 @@ export interface Opened {
   close(): Promise<void>;
 }
 
-/** Undefined when the server cannot start; then the reason has been said. */
+/** Undefined when the server cannot start; then the reason has been printed. */
 export async function openApp(config: Config, log: Logger): Promise<Opened | undefined> {
   const undo: (() => unknown)[] = [];
   const close = async (): Promise<void> => {

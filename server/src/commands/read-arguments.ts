@@ -4,7 +4,7 @@ type Options = NonNullable<ParseArgsConfig['options']>;
 type Parsed<O extends Options> = ReturnType<typeof parseArgs<{ options: O; allowPositionals: true }>>;
 
 export interface ArgumentRules<O extends Options> {
-  /** Said when it is asked for, and behind what is wrong. */
+  /** Printed on request, and after an error. */
   readonly usage: string;
   readonly options: O;
   /** How many words may stand beside the options. Default none. */
@@ -12,7 +12,7 @@ export interface ArgumentRules<O extends Options> {
 }
 
 /**
- * What the command was told; or its exit code when there is nothing to do, after saying why: 0 for `--help`, 2 for options and
+ * The command's options; or its exit code when there is nothing to do, after printing why: 0 for `--help`, 2 for options and
  * words that it does not know. No command does anything before this.
  */
 export function readArguments<const O extends Options>(
@@ -34,7 +34,7 @@ export function readArguments<const O extends Options>(
   }
 }
 
-/** Says what is wrong; the exit code for it. */
+/** Prints the error and returns its exit code. */
 export function refuseArguments(problem: string, usage: string): number {
   process.stderr.write(`${problem}\n\n${usage}`);
   return 2;

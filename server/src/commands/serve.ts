@@ -43,7 +43,7 @@ export async function serve(args: readonly string[]): Promise<number> {
     await close();
     return 1;
   }
-  // Before anybody is told that it is ready: whoever waits for that line may stop it at once.
+  // Before the line that it is ready: a program that waits for that line may stop it at once.
   const stopping = stopSignal();
   stopEarly();
   const { port } = app.http.server.address() as AddressInfo;

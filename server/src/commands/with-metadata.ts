@@ -26,7 +26,7 @@ export function withMetadata(config: Config, work: (metadata: MetadataStore) => 
 /** Undefined when there is something to work on. */
 export function whyNoLibrary({ databaseUrl, dataDir }: Config): string | undefined {
   const isNoFolder = statSync(dataDir, { throwIfNoEntry: false })?.isDirectory() === false;
-  // Opening it says more of a folder that is none.
+  // Opening it gives a better error for a folder that is none.
   if (databaseUrl !== undefined || isNoFolder || existsSync(join(dataDir, 'stowage.db'))) return undefined;
   return `There is no Stowage data in ${dataDir}. Start the server once, run this in the folder where it starts, or name its data folder by STOWAGE_DATA_DIR.`;
 }

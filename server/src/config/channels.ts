@@ -172,7 +172,7 @@ interface SchemaMeta {
   readonly secret?: boolean;
 }
 
-/** What was said of a schema, also when it was made optional afterwards. */
+/** The description of a schema, also when it was made optional afterwards. */
 export function metaOf(schema: z.ZodType): SchemaMeta {
   const wrapped = schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault;
   const inner = wrapped ? metaOf(schema.unwrap() as z.ZodType) : {};

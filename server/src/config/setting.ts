@@ -17,7 +17,7 @@ export interface SettingMeta extends About {
 
 const registry = z.registry<SettingMeta>();
 
-/** A setting with a value of its own when nobody sets it. */
+/** A setting with a default value. */
 export function setting<T>(kind: Kind<T>, about: About & { readonly default: NoInfer<T> }) {
   return z.prefault(kind.schema, about.default).register(registry, { ...about, expected: kind.expected });
 }

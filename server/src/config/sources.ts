@@ -16,7 +16,7 @@ export interface Written {
 /** What was found, by `Setting.key`. */
 export type Found = Map<string, Written>;
 
-/** Says what is wrong in a sentence; reading goes on, so that all problems come out together. */
+/** Reports a problem in a sentence; reading continues, so that all problems are printed together. */
 export type Report = (problem: string) => void;
 
 /** The command line of `client/` reads these; both may run in one shell. */
@@ -58,7 +58,7 @@ export interface ConfigFile {
   readonly values: Found;
 }
 
-/** The file named by STOWAGE_CONFIG, else `stowage.config.json` when there is one. */
+/** The file named by STOWAGE_CONFIG, otherwise `stowage.config.json` when there is one. */
 export function readConfigFile(settings: readonly Setting[], env: Env, cwd: string, report: Report): ConfigFile | undefined {
   const path = resolve(cwd, env.STOWAGE_CONFIG || 'stowage.config.json');
   if (!env.STOWAGE_CONFIG && !existsSync(path)) return undefined;

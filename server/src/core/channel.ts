@@ -8,7 +8,7 @@ import type { ByteRange, ByteSource, Json } from './bytes.ts';
  * `channel_unauthorized`, `channel_full`, `too_large`. An aborted `signal` makes a method reject soon and leave nothing behind.
  *
  * **An optional method is an ability.** Retries, pacing, time-outs, splitting into segments, fallback and orphan removal are core's
- * business (`channel-guard.ts`, `segments.ts`): a driver does one call and reports honestly.
+ * business (`channel-guard.ts`, `store-objects.ts`): a driver does one call and reports honestly.
  */
 export interface Channel {
   readonly limits: ChannelLimits;

@@ -6,9 +6,9 @@ import type { Ref } from './channel.ts';
  *
  * Every method is one transaction. It resolves only when the change survives `kill -9` (and, with SQLite's default `full` durability or PostgreSQL,
  * power loss). Times are milliseconds since the epoch, ids are UUIDs (v7) made by core unless stated otherwise.
- * Rejects with `service_unavailable` when the database cannot be reached; never with a half-done change, but the change may have been made when the
- * connection (or the disk) failed at its very end: what would undo it must be a job that the change itself clears. Text with U+0000 or a lone
- * surrogate is refused with `bad_request` by every method; JSON may hold both. An id that is taken is a `conflict`.
+ * Rejects with `service_unavailable` when the database cannot be reached. A change is never half done, but a rejected one may have been made, if the
+ * connection or the disk failed at its very end. So a caller must not undo it: whatever would undo it must be a job that the change itself clears.
+ * Every method refuses text with U+0000 or a lone surrogate with `bad_request`; JSON may hold both. An id that is taken is a `conflict`.
  */
 export interface MetadataStore {
   readonly files: FileStore;
@@ -25,9 +25,9 @@ export interface MetadataStore {
   /** What `migrate` would run. Changes nothing; rejects as it does for a database that newer code wrote. */
   pendingMigrations(): Promise<readonly string[]>;
   /**
-   * Resolves when all that was read so far survives what a change survives. A change whose write to the disk failed, or is still under way, can be read already: a step that
-   * promises something because of what was read, such as the answer of a step that was done before, waits for this. Costs nothing when nothing is under way. `anew`: asks the disk in any case,
-   * for promises that something is *not* there, which a dying disk may be wrong about.
+   * Resolves when all that was read so far is as durable as a change. A change whose write to the disk failed, or is still under way, can be read
+   * already. A step that promises something because of what it read, such as the repeated result of an earlier step, waits for this. Costs nothing
+   * when nothing is under way. `anew` asks the disk in any case, for promises that something is *not* there, which a dying disk may be wrong about.
    */
   settled(options?: { readonly anew?: boolean }): Promise<void>;
   /** A quick look, beside all queries under way, at whether the database responds and can be written. Changes nothing. */

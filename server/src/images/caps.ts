@@ -1,6 +1,6 @@
 import { fail, type StowageError } from '../core/errors.ts';
 
-/** What a picture may ask of whoever decodes it. */
+/** How much work a picture may cost its decoder. */
 export interface Caps {
   readonly maxPixels: number;
   readonly maxFrames: number;

@@ -79,7 +79,7 @@ function* propertiesOf(item: number, { start, end }: Box): Walk<readonly number[
     at += idBytes + 1;
     if (entry.readUIntBE(0, idBytes) === item) {
       const indexes = yield* take(at, count * indexBytes);
-      // The highest bit tells that the property is essential.
+      // The highest bit means that the property is essential.
       return Array.from({ length: count }, (_, index) =>
         indexBytes === 1 ? indexes.readUInt8(index) & 0x7f : indexes.readUInt16BE(2 * index) & 0x7fff,
       );

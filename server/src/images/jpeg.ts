@@ -13,7 +13,7 @@ const maxGarbageBytes = 4096;
 const nearEndBytes = 4 * 1024;
 const tailBytes = 64 * 1024;
 
-/** The size as shown: turned as Exif says. */
+/** The size as shown: turned by the Exif orientation. */
 export function* walkJpeg(): Walk<Size> {
   return (yield* walkHeader()).size;
 }
@@ -66,7 +66,7 @@ function* exifOrientation(start: number, end: number): Walk<number | undefined> 
 
 /**
  * Cameras append videos, depth maps and notes after the end of the picture (EOI), more than can be read through. So a file is truncated only when it
- * is short enough to be seen whole and has no EOI, or when its last bytes are those of a scan that goes on.
+ * is short enough to be seen whole and has no EOI, or when its last bytes are those of an unfinished scan.
  */
 function* checkEnd(from: number, fileBytes: number): Walk<void> {
   if (from >= fileBytes) throw corrupt('The JPEG is truncated.');

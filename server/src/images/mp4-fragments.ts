@@ -69,7 +69,7 @@ function* runTicks(box: Box, defaultTicks: number): Walk<number> {
 }
 
 /**
- * The fragment that the index at the end of the file (mfra) tells to be the last of its first track; undefined when there is no such index.
+ * The fragment that the index at the end of the file (mfra) names as the last of its first track; undefined when there is no such index.
  */
 export function* lastIndexedFragment(fileBytes: number): Walk<Box | undefined> {
   const tail = yield* takeIfThere(fileBytes - 16, 16);

@@ -15,7 +15,7 @@ export interface Movie {
   readonly size: Size | null;
   /** When `fragmented`, it may tell of the first part alone. */
   readonly seconds: number | null;
-  /** With all fragments, as far as the movie box tells. */
+  /** With all fragments, as far as the movie box states. */
   readonly wholeSeconds: number | null;
   readonly tracks: readonly Track[];
   /** More samples follow in fragments. */
@@ -97,7 +97,7 @@ function* walkTrackHeader(box: Box): Walk<{ id: number; shown: Size | null } | u
   return { id: bytes.readUInt32BE(later === 0 ? 12 : 20), shown: shown !== null && isOnItsSide ? turned(shown) : shown };
 }
 
-/** The size in the description of the samples, for tracks whose header tells none. */
+/** The size in the description of the samples, for tracks whose header has none. */
 function* codedSize(media: Box): Walk<Size | null> {
   const description = yield* descend(media, 'minf', 'stbl', 'stsd');
   const bytes = description === undefined ? undefined : yield* payload(description, 44);

@@ -34,7 +34,7 @@ function* nextWhole(at: number, fileBytes: number): Walk<Box | undefined> {
   return box;
 }
 
-/** Checks what follows the movie box, as far as it is not too much, and tells how long the fragments in it last. */
+/** Checks what follows the movie box, up to a limit, and returns how long the fragments in it last. */
 function* walkRest(start: number, fileBytes: number, movie: Movie): Walk<number | null> {
   const last = movie.fragmented ? yield* lastIndexedFragment(fileBytes) : undefined;
   const fragments: Box[] = [];

@@ -44,7 +44,7 @@ function* checkHead(fileBytes: number): Walk<void> {
   throw corrupt('The PDF has no header.');
 }
 
-/** A linearized file has a trailer in front, and tells its length there. */
+/** A linearized file has a trailer in front, with its length. */
 function checkLength(head: Buffer, fileBytes: number): void {
   const dictionary = /\/Linearized\b[^>]*>/.exec(head.toString('latin1', 0, nearBytes))?.[0] ?? '';
   const told = Number(/\/L\s+(\d+)/.exec(dictionary)?.[1] ?? 0);

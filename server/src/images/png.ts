@@ -11,7 +11,7 @@ const windowBytes = 256 * 1024;
 const maxWalkedChunks = 10_000;
 const maxWalkBytes = 6 * 1024 * 1024;
 
-/** The size as shown: turned as the Exif chunk says, as browsers do. */
+/** The size as shown: turned by the Exif chunk, as browsers do. */
 export function* walkPng(caps?: Caps): Walk<Size> {
   const start = yield* headerStart();
   const header = yield* take(start, 16);

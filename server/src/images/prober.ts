@@ -26,7 +26,7 @@ export function createProber(caps: Caps = defaultCaps, budget: Budget = defaultB
   };
 }
 
-/** A zero tells nothing: some formats may leave a size open. */
+/** A zero means unknown: some formats may leave a size open. */
 function tidy(facts: Partial<MediaFacts> | undefined): MediaFacts {
   if (!facts?.width || !facts.height) return { ...noFacts, durationSeconds: facts?.durationSeconds ?? null };
   return { width: facts.width, height: facts.height, durationSeconds: facts.durationSeconds ?? null };

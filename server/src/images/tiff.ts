@@ -16,7 +16,7 @@ export function* walkTiff(end: number): Walk<Size | undefined> {
   return width === undefined || height === undefined ? undefined : asShown({ width, height }, tags.get(tag.orientation));
 }
 
-/** The orientation, 1 to 8, that the Exif block from `start` to `end` tells. */
+/** The orientation, 1 to 8, in the Exif block from `start` to `end`. */
 export function* walkExif(start: number, end: number): Walk<number | undefined> {
   return (yield* walkDirectory(start, end)).get(tag.orientation);
 }

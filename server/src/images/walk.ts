@@ -4,7 +4,7 @@ import { fail, type StowageError } from '../core/errors.ts';
 interface Ask {
   readonly start: number;
   readonly bytes: number;
-  /** The parser goes on without them when the content ends before. */
+  /** The parser continues without them when the content ends before. */
   readonly optional: boolean;
 }
 

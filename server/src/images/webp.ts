@@ -3,7 +3,7 @@ import { corrupt, take, takeIfThere, type Walk } from './walk.ts';
 
 interface Header {
   readonly size: Size;
-  /** What the file says it holds. */
+  /** Length of the file as its header states it. */
   readonly bytes: number;
   readonly animated: boolean;
 }

@@ -9,14 +9,14 @@ export interface ChannelUse {
   readonly limitBytes: number | undefined;
 }
 
-/** Figures that somebody else keeps. Each is asked for at every look; one that fails, or takes long, is left out of that look. */
+/** Figures that other parts keep. Each is asked for at every scrape; one that fails, or takes long, is left out of that scrape. */
 export interface Collected {
   jobs(): Promise<{ readonly pending: number; readonly failing: number }>;
   openUploads(): Promise<Readonly<Record<string, number>>>;
   channels(): Promise<readonly ChannelUse[]>;
   brokenReplicas(): Promise<number>;
   dataDisk(): Promise<{ readonly freeBytes: number; readonly sizeBytes: number }>;
-  /** Resolves when the database has answered. */
+  /** Resolves when the database has responded. */
   pingDatabase(): Promise<void>;
 }
 
