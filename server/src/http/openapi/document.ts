@@ -14,7 +14,7 @@ export interface OpenApiDocument {
   readonly components: Readonly<Record<string, object>>;
 }
 
-/** The OpenAPI 3.1 description of everything the server answers, made from the schemas it uses. */
+/** The OpenAPI 3.1 description of all requests and responses, made from the schemas that the server uses. */
 export function openApiDocument(apis: readonly Api[]): OpenApiDocument {
   return tidy({
     openapi: '3.1.1',
@@ -36,11 +36,11 @@ export function openApiDocument(apis: readonly Api[]): OpenApiDocument {
 
 const intro = `Two upload APIs over one library of files: what comes in through one is seen through the other.
 
-**Media API** (\`/api/v1\`): ask for an upload URL, send the bytes there, complete. Every answer is JSON in one envelope: \`data\`, \`error\`, \`meta\`. Decide by \`error.code\`; \`error.retryable\` says whether the same request may work later.
+**Media API** (\`/api/v1\`): ask for an upload URL, send the bytes there, complete. Every response is JSON in one envelope: \`data\`, \`error\`, \`meta\`. Decide by \`error.code\`; \`error.retryable\` is true when the same request may work later.
 
-**Upload API** (\`/upload\`): one POST stores a file and answers its link. Errors are a line of text.
+**Upload API** (\`/upload\`): one POST stores a file and returns its link. Errors are a line of text.
 
-**Limits.** The Media API allows 60 requests a minute and 1,000 an hour per token unless configured otherwise; the headers \`X-RateLimit-*\` of every answer to a known token tell where you are (unknown tokens, addresses and methods are answered before anything is counted). Sending bytes to an upload URL does not count.
+**Limits.** The Media API allows 60 requests a minute and 1,000 an hour per token unless configured otherwise; the headers \`X-RateLimit-*\` of every response to a known token show the state (requests with an unknown token, address or method are not counted). Sending bytes to an upload URL does not count.
 
 **Errors** have three shapes:
 
@@ -50,7 +50,7 @@ const intro = `Two upload APIs over one library of files: what comes in through 
 | \`/upload\`, \`/file\` | a line of text that begins with \`Error:\` |
 | \`/api/manage\`, \`/metrics\`, \`/upload/huggingface\` | JSON: \`error\` with the sentence |
 
-**Files** are read at \`/file/...\` by anybody who has the link.`;
+**Files** are read at \`/file/...\`; the link is all that is needed.`;
 
 const securitySchemes = {
   token: { type: 'http', scheme: 'bearer', description: 'An API token: `Authorization: Bearer <token>`.' },

@@ -12,7 +12,7 @@ import { mediaError } from './schemas/envelope.ts';
 import { manageError } from './schemas/manage.ts';
 import { text } from './shared-schemas.ts';
 
-/** A code alone, or with what this place says differently. `as` tells several failures of one code apart. */
+/** A code alone, or with what differs in this place. `as` names one of several failures with the same code. */
 export type OldFailure = ErrorCode | (ErrorDetails & { readonly code: ErrorCode; readonly as?: string });
 
 interface Said {
@@ -51,7 +51,7 @@ function unnamed(): never {
   throw new TypeError('A dialect that says JSON needs a schema for it.');
 }
 
-/** Failures as the Media API says them: in the envelope, one example per code. */
+/** Failures as the Media API renders them: in the envelope, one example per code. */
 export function mediaFailures(failures: readonly OldFailure[]): Answers {
   return gather(
     failures.map((failure) => {
@@ -63,7 +63,7 @@ export function mediaFailures(failures: readonly OldFailure[]): Answers {
   );
 }
 
-/** Failures as the Upload API and `/file` say them: `Error: ` and a sentence; 401 is one word. */
+/** Failures as the Upload API and `/file` render them: `Error: ` and a sentence; 401 is one word. */
 export function textFailures(failures: readonly OldFailure[]): Answers {
   return gather(
     failures.map((failure) => {
@@ -77,7 +77,7 @@ export function textFailures(failures: readonly OldFailure[]): Answers {
 // Texts of channel groups that clients know as they are (upload/channel-texts.ts).
 const bare = /^(Error: |upload error, |\{)/;
 
-/** Failures as the Hugging Face routes say them. */
+/** Failures as the Hugging Face routes render them. */
 export function directFailures(failures: readonly OldFailure[]): Answers {
   return gather(
     failures.map((failure) => {
@@ -87,7 +87,7 @@ export function directFailures(failures: readonly OldFailure[]): Answers {
   );
 }
 
-/** Failures as management says them; 401 and 403 are text. */
+/** Failures as management renders them; 401 and 403 are text. */
 export function manageFailures(failures: readonly OldFailure[]): Answers {
   return gather(
     failures.map((failure) => {
@@ -103,7 +103,7 @@ export function manageFailures(failures: readonly OldFailure[]): Answers {
   );
 }
 
-/** Several sets of answers as one; those of a status are joined. */
+/** Several sets of responses as one; those with the same status are joined. */
 export function joined(...sets: readonly Answers[]): Answers {
   const all: Record<string, Answer> = {};
   for (const set of sets) {

@@ -15,7 +15,7 @@ interface Asked {
   readonly metadata: Pick<MetadataStore, 'check'>;
 }
 
-/** Whether requests can be served, told within two seconds. */
+/** Whether requests can be served, known within two seconds. */
 export function createReadiness({ isReady, metadata }: Asked): () => Promise<Readiness> {
   let asked: { readonly at: number; readonly answer: Promise<boolean> } | undefined;
   const databaseAnswers = (): Promise<boolean> => {
