@@ -23,11 +23,11 @@ export const commonSettings = z.strictObject({
     .strictObject({ limitGB: z.number().positive(), threshold: z.number().positive().max(100).default(95) })
     .optional()
     .describe('`{ "limitGB": 100, "threshold": 95 }`: no new files once so many percent of the limit are used.'),
-  maxOperations: z.int().min(1).max(10_000).optional().describe('Most operations at once. Default: the limit of the type.'),
+  maxOperations: z.int().min(1).max(10_000).optional().describe('Maximum of operations at once. Default: the limit of the type.'),
   pace: z
     .strictObject({ perSecond: rate.optional(), perMinute: rate.optional() })
     .optional()
-    .describe('`{ "perSecond": 5, "perMinute": 100 }`: most operations. Default: the limits of the type.'),
+    .describe('`{ "perSecond": 5, "perMinute": 100 }`: maximum of operations. Default: the limits of the type.'),
 });
 
 type Common = z.output<typeof commonSettings>;

@@ -26,10 +26,10 @@ export const schema = z.strictObject({
     description: 'Folder of the embedded database, local files, keys and temporary files. Relative to where Stowage is started.',
   }),
   publicUrl: optional(httpUrl(), {
-    description: 'Address under which people reach this server, for absolute links. Else taken from the request.',
+    description: 'Address under which people reach this server, for absolute links. Otherwise it is taken from the request.',
   }),
   urlPrefix: optional(httpUrl(), {
-    description: 'When set, replies of the Upload API carry `publicUrl`: this prefix, a slash and the path of the file.',
+    description: 'When set, responses of the Upload API carry `publicUrl`: this prefix, a slash and the path of the file.',
   }),
   trustProxy: setting(trustProxy(), {
     default: false as boolean | number | readonly string[],
@@ -54,7 +54,7 @@ export const schema = z.strictObject({
 
   adminToken: optional(adminToken, {
     secret: true,
-    description: 'A token with every permission, for automation. Else one is made at the first start and shown once.',
+    description: 'A token with every permission, for automation. Otherwise one is made at the first start and shown once.',
   }),
   authCode: optional(text(/^[\x20-\x7e]+$/, 'printable characters'), {
     secret: true,
@@ -63,36 +63,37 @@ export const schema = z.strictObject({
   }),
   allowAnonymousUploads: setting(flag(), {
     default: false,
-    description: 'Lets anybody upload through the Upload API without credentials.',
+    description: 'Allows uploads through the Upload API without credentials.',
   }),
   secretKey: optional(text(/^[\x20-\x7e]{32,}$/, 'at least 32 printable characters'), {
     secret: true,
     description:
-      'Encrypts secrets at rest and signs URLs. Else a key file is made in the data folder. Required with PostgreSQL: the same key on every node.',
+      'Encrypts secrets at rest and signs URLs. Otherwise a key file is made in the data folder. Required with PostgreSQL: the same key on every node.',
   }),
 
   databaseUrl: optional(text(/^postgres(ql)?:\/\/\S+$/, 'an address like postgres://user:password@host:5432/name'), {
     secret: true,
     env: 'DATABASE_URL',
-    description: 'PostgreSQL (14 or newer) for the metadata. Else SQLite in the data folder.',
+    description: 'PostgreSQL (14 or newer) for the metadata. Otherwise SQLite in the data folder.',
   }),
   databasePoolSize: setting(whole(1, 1000), {
     default: 10,
-    description: 'Most connections to PostgreSQL of one node; up to 5 more are for limits and probes.',
+    description: 'Maximum of connections from one node to PostgreSQL; up to 5 more are for limits and probes.',
   }),
   databaseWaitSeconds: setting(whole(0, 3600), {
     default: 60,
-    description: 'How long a start waits for PostgreSQL to answer. Until then nothing listens.',
+    description: 'Seconds that a start waits for PostgreSQL to respond. Until then nothing listens.',
   }),
   sqliteDurability: setting(choice('full', 'normal'), {
     default: 'full',
     description:
-      '`full`: an answered upload survives a power cut. `normal`: only a crash of the program, and is a little faster.',
+      '`full`: a confirmed upload survives a power cut. `normal`: it survives only a crash of the program; a little faster.',
   }),
   redisUrl: optional(text(/^(rediss?|unix):\/\/\S+$/, 'an address like redis://host:6379'), {
     secret: true,
     env: 'REDIS_URL',
-    description: 'Not used yet. Limits that several nodes share are kept in PostgreSQL when it is configured, else in memory.',
+    description:
+      'Not used yet. Limits that several nodes share are kept in PostgreSQL when it is configured, otherwise in memory.',
   }),
 
   limits: z.strictObject({
@@ -132,7 +133,7 @@ export const schema = z.strictObject({
       description:
         'Disk space for chunks that their channel did not take. A merge stores them again before it reports them as missing. 0 keeps none.',
     }),
-    maxChunks: setting(whole(1, 1_000_000), { default: 10_000, description: 'Most chunks of one upload.' }),
+    maxChunks: setting(whole(1, 1_000_000), { default: 10_000, description: 'Maximum of chunks of one upload.' }),
     idleTimeoutSeconds: setting(whole(1, DAY_SECONDS), {
       default: 120,
       description:
@@ -165,14 +166,14 @@ export const schema = z.strictObject({
       default: false,
       description: 'Spreads uploads over the channels of a type by their `weight`, instead of taking the first.',
     }),
-    imageChannel: optional(channelName, { description: 'Channel of Media API images. Else the default channel.' }),
-    videoChannel: optional(channelName, { description: 'Channel of Media API videos. Else the default channel.' }),
-    documentChannel: optional(channelName, { description: 'Channel of Media API documents. Else the default channel.' }),
+    imageChannel: optional(channelName, { description: 'Channel of Media API images. Default: the default channel.' }),
+    videoChannel: optional(channelName, { description: 'Channel of Media API videos. Default: the default channel.' }),
+    documentChannel: optional(channelName, { description: 'Channel of Media API documents. Default: the default channel.' }),
   }),
 
   fetch: z.strictObject({
-    maxImageBytes: setting(size(), { default: 25 * MIB, description: 'Largest image taken over from a URL.' }),
-    maxVideoBytes: setting(size(), { default: 500 * MIB, description: 'Largest video taken over from a URL.' }),
+    maxImageBytes: setting(size(), { default: 25 * MIB, description: 'Largest image imported from a URL.' }),
+    maxVideoBytes: setting(size(), { default: 500 * MIB, description: 'Largest video imported from a URL.' }),
     allowHttp: setting(flag(), { default: true, description: 'Whether plain `http://` addresses are fetched.' }),
     allowedPrivateHosts: setting(list(word, 'host names or addresses'), {
       default: [],
@@ -203,7 +204,8 @@ export const schema = z.strictObject({
   metrics: z.strictObject({
     public: setting(flag(), {
       default: false,
-      description: 'Whether `/metrics` answers everybody. Else only this machine and tokens with the permission `manage`.',
+      description:
+        'Whether `/metrics` is public. Otherwise only this machine and tokens with the permission `manage` can read it.',
     }),
   }),
 
@@ -215,7 +217,7 @@ export const schema = z.strictObject({
   shutdownDelaySeconds: setting(whole(0, 600), {
     default: 0,
     description:
-      'How long, after SIGTERM, everything is served while `/readyz` already says 503: behind a balancer, as long as it takes to notice.',
+      'How long, after SIGTERM, everything is served while `/readyz` already returns 503: behind a balancer, as long as it takes to notice.',
   }),
 
   channels: optional(objects('a list of channels, each an object with a type'), {

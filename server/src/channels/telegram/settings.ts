@@ -24,7 +24,7 @@ export const telegramSettings = z
       .meta({
         secret: true,
         description:
-          'Tokens of several bots of the same chat, as a list or separated by commas or lines; each upload goes to the one that is free first.',
+          'Tokens of several bots of the same chat, as a list or separated by commas or lines; each upload goes to the bot that is free first.',
       }),
     chatId: z
       .union([z.string().min(1), z.int()])
@@ -50,7 +50,7 @@ export const telegramSettings = z
       .int()
       .positive()
       .default(20 * mebibyte)
-      .describe('Largest file the Bot API gives back, in bytes. As `maxUploadBytes` for a local Bot API server.'),
+      .describe('Largest file the Bot API returns, in bytes. As `maxUploadBytes` for a local Bot API server.'),
     segmentBytes: z
       .int()
       .positive()
@@ -60,7 +60,7 @@ export const telegramSettings = z
       .string()
       .optional()
       .describe(
-        'Working folder of a local Bot API server that runs with `--local`: files are read from there, as it gives absolute paths only.',
+        'Working folder of a local Bot API server that runs with `--local`: files are read from there, because it returns absolute paths only.',
       ),
     compress: z
       .boolean()
@@ -68,12 +68,12 @@ export const telegramSettings = z
       .describe(
         'Whether JPEG pictures go out as photos, which Telegram recompresses, unless the caller sends `serverCompress=false`. With `false` all files are kept byte by byte, whatever the caller sends.',
       ),
-    messagesPerSecond: z.int().positive().default(1).describe('Most messages a second from one bot to the chat.'),
+    messagesPerSecond: z.int().positive().default(1).describe('Maximum of messages a second from one bot to the chat.'),
     messagesPerMinute: z
       .int()
       .nonnegative()
       .optional()
-      .describe('Most messages a minute from one bot to the chat; 0 means no limit. Default 20, and 0 in private chats.'),
+      .describe('Maximum of messages a minute from one bot to the chat; 0 means no limit. Default 20, and 0 in private chats.'),
   })
   .refine(({ botToken, botTokens }) => botToken !== undefined || (botTokens ?? []).length > 0, 'botToken or botTokens is needed');
 
