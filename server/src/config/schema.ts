@@ -160,7 +160,7 @@ export const schema = z.strictObject({
     }),
     fallbackOrder: optional(list(channelName, 'names or groups of channels'), {
       description:
-        'Channels to try, in this order, when the chosen one fails: of every group one, then those that are left of it. Otherwise all others, as the Upload API lists them.',
+        'Channels to try, in this order, when the chosen one fails: one of each group, then the remaining ones. Default: all others, in the order of the Upload API.',
     }),
     loadBalance: setting(flag(), {
       default: false,
