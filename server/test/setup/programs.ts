@@ -43,6 +43,8 @@ const needs: readonly Need[] = [
     packages: ['e2fsprogs', 'util-linux', 'python3-minimal'],
     suites: 'full disks, and power cuts of the chaos run',
   },
+  { programs: ['caddy'], packages: ['caddy'], suites: 'docs/operations.md behind Caddy' },
+  { programs: ['fail2ban-regex'], packages: ['fail2ban'], suites: 'the filter for fail2ban' },
   {
     programs: ['/usr/lib/python3/dist-packages/requests/__init__.py'],
     packages: ['python3-requests'],

@@ -1,6 +1,6 @@
 /** What the renderer may do: show our document and try its requests here. Nothing of it calls its makers. */
 const configuration = {
-  url: '/openapi.json',
+  url: 'openapi.json',
   pageTitle: 'Stowage API',
   theme: 'default',
   layout: 'modern',
@@ -32,7 +32,7 @@ export const docsPolicy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** The page at `/docs`; its one script comes from `/docs/scalar.js`. */
+/** The page at `/docs`; its one script comes from `/docs/scalar.js`. Both addresses are relative, for servers below a path. */
 export const docsPage = `<!doctype html>
 <html lang="en">
   <head>
@@ -42,9 +42,9 @@ export const docsPage = `<!doctype html>
     <link rel="icon" href="data:,">
   </head>
   <body>
-    <noscript>This page needs JavaScript. The same, for programs: <a href="/openapi.json">/openapi.json</a></noscript>
+    <noscript>This page needs JavaScript. The same, for programs: <a href="openapi.json">openapi.json</a></noscript>
     <div id="api-reference" data-configuration="${attribute(JSON.stringify(configuration))}"></div>
-    <script src="/docs/scalar.js"></script>
+    <script src="docs/scalar.js"></script>
   </body>
 </html>
 `;

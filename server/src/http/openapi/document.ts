@@ -14,8 +14,11 @@ export interface OpenApiDocument {
   readonly components: Readonly<Record<string, object>>;
 }
 
-/** The OpenAPI 3.1 description of all requests and responses, made from the schemas that the server uses. */
-export function openApiDocument(apis: readonly Api[]): OpenApiDocument {
+/**
+ * The OpenAPI 3.1 description of all requests and responses, made from the schemas that the server uses. `path` is what a proxy puts in front of all addresses,
+ * with a slash at both ends.
+ */
+export function openApiDocument(apis: readonly Api[], path = '/'): OpenApiDocument {
   return tidy({
     openapi: '3.1.1',
     info: {
@@ -26,7 +29,7 @@ export function openApiDocument(apis: readonly Api[]): OpenApiDocument {
       contact: { name: 'The owner of this server' },
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    servers: [{ url: '/', description: 'This server' }],
+    servers: [{ url: path, description: 'This server' }],
     tags,
     security: [{ token: [] }],
     paths: paths(operationsOf(apis)),

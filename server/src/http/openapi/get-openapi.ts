@@ -9,7 +9,7 @@ const openApiSelf = named('OpenApiDocument', () => z.looseObject({ openapi: z.st
 
 /** The document of all APIs, its own among them. */
 export function createGetOpenApi(all: () => readonly Api[]): Route {
-  let written: Promise<Written> | undefined;
+  const written = new Map<string, Promise<Written>>();
   return route({
     id: 'getOpenApi',
     method: ['GET', 'HEAD'],
@@ -22,14 +22,21 @@ export function createGetOpenApi(all: () => readonly Api[]): Route {
       200: { description: 'OpenAPI 3.1.', headers: ['ETag'], content: json(openApiSelf) },
       304: { description: 'The copy is current.', headers: ['ETag'] },
     },
-    async handler({ request, reply }) {
-      written ??= write(all());
-      const { text, etag } = await written;
+    async handler({ request, reply, deps }) {
+      const path = publicPath(deps.settings.publicUrl);
+      const document = written.get(path) ?? write(all(), path);
+      written.set(path, document);
+      const { text, etag } = await document;
       reply.header('access-control-allow-origin', '*');
       if (isCurrent(request, reply, etag)) return reply.code(304).send();
       return reply.type('application/json; charset=utf-8').send(text);
     },
   });
+}
+
+/** What callers have in front of all addresses, such as `/media/`; `/` when the server has a host of its own. */
+function publicPath(publicUrl = ''): string {
+  return `${URL.parse(publicUrl)?.pathname ?? ''}/`.replace(/\/+$/, '/');
 }
 
 interface Written {
@@ -38,8 +45,8 @@ interface Written {
 }
 
 /** Loaded only now: nothing else at run time makes the schemas of answers. */
-async function write(apis: readonly Api[]): Promise<Written> {
+async function write(apis: readonly Api[], path: string): Promise<Written> {
   const { openApiDocument } = await import('./document.ts');
-  const text = JSON.stringify(openApiDocument(apis));
+  const text = JSON.stringify(openApiDocument(apis, path));
   return { text, etag: etagOf(text) };
 }
