@@ -9,7 +9,7 @@ export interface ClientOptions {
   /** Upload code, for the Upload API only. */
   readonly authCode?: string;
   readonly fetch?: typeof fetch;
-  /** Tries of a request that may be repeated. Default 5. */
+  /** Maximum number of attempts of a request that may be repeated. Default 5. */
   readonly attempts?: number;
 }
 
@@ -57,7 +57,7 @@ export interface Call {
   /** Repeating it does no harm. Otherwise it is only repeated when the server asked to wait. */
   readonly repeatable?: boolean;
   readonly signal?: AbortSignal | undefined;
-  /** Called with the bytes of the body that are out, again from 0 when the call is repeated. */
+  /** Called with the number of bytes of the body that were sent; starts again from 0 when the call is repeated. */
   readonly onSent?: ((bytes: number) => void) | undefined;
 }
 

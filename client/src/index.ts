@@ -24,15 +24,15 @@ export type { SendOptions } from './upload-media.ts';
 
 export interface Client extends MediaCalls {
   /**
-   * Upload API: stores the file and returns its link. Files above `chunkedAboveBytes` go in parts, several at once, each repeated on its own when it fails.
+   * Upload API: stores the file and returns its link. Files above `chunkedAboveBytes` are sent in parts, several at once; each part is retried on its own.
    * Throws `StowageError`, or the reason of `signal`; after a failure in parts, call it with `resume` and the id that `onStart` got to send only what is missing.
    */
   upload(file: Blob, options: UploadOptions & PartsOptions): Promise<Uploaded>;
-  /** Cancels an upload in parts; the server deletes what arrived of it. */
+  /** Cancels an upload in parts; the server deletes the parts that arrived. */
   cancelUpload(uploadId: string): Promise<void>;
   /** Channels that can be uploaded to, by the type that `upload` takes as `channel`. */
   channels(): Promise<Readonly<Record<string, readonly { readonly name: string; readonly type: string }[]>>>;
-  /** Media API: presign, send, complete. Every step is repeated when it fails for a passing reason, without making a second media. */
+  /** Media API: presign, send, complete. Every step is retried after transient failures, without creating a second media object. */
   uploadMedia(file: Blob, options: SendOptions): Promise<Media>;
   /** Sends a file to an address that `presignMedia` returned, also on another machine: it needs no token. `completeMedia` comes next. */
   sendPresigned(presigned: Presigned, file: Blob, options: SendOptions): Promise<void>;

@@ -4,7 +4,7 @@ import { randomId } from './form.ts';
 export type MediaStatus = 'uploading' | 'ready' | 'failed';
 export type MediaType = 'image' | 'video' | 'audio' | 'document' | 'other';
 
-/** A media as the API shows it, by the names of its OpenAPI document. Some facts have two names there. */
+/** A media object as the API returns it, with the names of its OpenAPI document. Some values have two names there. */
 export interface Media {
   readonly id: string;
   readonly media_id: string;
@@ -29,7 +29,7 @@ export interface Media {
   readonly orientation: 'landscape' | 'portrait' | 'square' | null;
   /** Seconds, of videos. */
   readonly duration: number | null;
-  /** The lasting link; null while there is no file, or when the owner hides links. */
+  /** The permanent link; null while there is no file, or when the owner hides links. */
   readonly url: string | null;
   readonly thumbnail_url: string | null;
   readonly error_message: string | null;
@@ -104,15 +104,15 @@ interface Cancellable {
 
 /** The Media API, call by call. */
 export interface MediaCalls {
-  /** Asks for an address to upload one file to. Repeated when it fails for a passing reason, without making a second media. */
+  /** Gets an upload URL for one file. Retried after transient failures, without creating a second media object. */
   presignMedia(options: PresignOptions): Promise<Presigned>;
   /** Verifies and publishes what was uploaded. May be repeated. */
   completeMedia(id: string, options?: Cancellable): Promise<Media>;
   getMedia(id: string, options?: Cancellable): Promise<Media>;
   listMedia(options?: ListOptions): Promise<MediaPage>;
-  /** Lets the server fetch a public address. A video is `uploading` at first: ask with `getMedia` until it is not. */
+  /** The server fetches a public URL. A video is `uploading` at first: poll `getMedia` until it is not. */
   importMedia(url: string, options?: ImportOptions): Promise<Media>;
-  /** Deletes a media, or cancels its upload. */
+  /** Deletes a media object, or cancels its upload. */
   deleteMedia(id: string, options?: Cancellable): Promise<DeletedMedia>;
 }
 
@@ -133,7 +133,7 @@ export function mediaCalls(connection: Connection): MediaCalls {
   };
 }
 
-/** The same key for every try: a lost answer must not leave a second media behind. */
+/** The same key for every attempt: a lost response must not leave a second media object. */
 function posting(path: string, body: object, signal: AbortSignal | undefined): Call {
   const headers = { 'content-type': 'application/json', 'idempotency-key': randomId() };
   return { method: 'POST', path, body: JSON.stringify(body), headers, repeatable: true, signal };

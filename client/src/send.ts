@@ -4,7 +4,7 @@ export interface Outgoing {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Blob | undefined;
   readonly signal: AbortSignal | undefined;
-  /** Wants to know how much of the body is out. */
+  /** Called with the number of bytes that were sent. */
   readonly onSent: ((bytes: number) => void) | undefined;
 }
 

@@ -5,12 +5,12 @@ import { type OnProgress, progressOf } from './progress.ts';
 export interface UploadOptions {
   /** Name of the file, with its extension. */
   readonly name: string;
-  /** Content type; the server looks for itself. Default: that of the Blob. */
+  /** Content type. The server detects it from the bytes as well. Default: that of the Blob. */
   readonly type?: string;
   /** Folder to store under, `holidays/2026`. */
   readonly folder?: string;
   readonly naming?: 'default' | 'index' | 'origin' | 'short';
-  /** Type of channel, and name of one channel. Default: what the server is set to. */
+  /** Type of channel, and name of one channel. Default: the settings of the server. */
   readonly channel?: string;
   readonly channelName?: string;
   readonly signal?: AbortSignal | undefined;
@@ -35,7 +35,7 @@ export async function uploadFile(connection: Connection, file: Blob, options: Up
   return firstOf(answer);
 }
 
-/** Query parameters that say where the file goes and how its link looks. */
+/** Query parameters for the place of the file and the form of its link. */
 export function placing(options: UploadOptions): Record<string, string | undefined> {
   return {
     returnFormat: 'full',

@@ -3,7 +3,7 @@ import { encodeForm, type FormFields } from './form.ts';
 import { firstOf, placing, type Uploaded, type UploadOptions } from './upload-file.ts';
 
 export interface PartsOptions {
-  /** Files larger than this go in parts. Default 64 MiB. */
+  /** Files larger than this are sent in parts. Default 64 MiB. */
   readonly chunkedAboveBytes?: number;
   /** Default 16 MiB, more for files that would need over 10,000 parts. */
   readonly partBytes?: number;
@@ -19,7 +19,7 @@ interface Session {
   readonly uploadId: string;
   /** Indexes that the server has. */
   readonly stored: ReadonlySet<number>;
-  /** Merged already: only the answer was lost. */
+  /** Merged already: only the response was lost. */
   readonly result?: Uploaded;
 }
 

@@ -24,7 +24,7 @@ export async function uploadMedia(
   return media.completeMedia(presigned.media_id, { signal });
 }
 
-/** The second step: sends the file as the server wants it. Needs no token. */
+/** The second step: sends the file the way the server asked for. Needs no token. */
 export async function sendPresigned(
   connection: Connection,
   { upload_url, upload_method }: Presigned,

@@ -12,7 +12,7 @@ interface Sources {
 
 const uploadKinds: readonly UploadKind[] = ['presigned', 'chunked', 'direct', 'import'];
 
-/** Where the figures come from that metrics ask for at each look. */
+/** Sources of the figures that metrics collect at each scrape. */
 export function collectedFrom({ config, metadata, pool }: Sources): Collected {
   const { jobs, uploads, files } = metadata;
   return {

@@ -69,7 +69,7 @@ async function openInput(type: string, signal: AbortSignal): Promise<{ readonly 
   }
 }
 
-/** By extension; the server looks at the bytes itself, but believes a harmless type where they tell it nothing. */
+/** By extension. The server detects the type from the bytes, but uses a harmless declared type where they show nothing. */
 const types: Readonly<Record<string, string>> = {
   jpg: 'image/jpeg',
   jpeg: 'image/jpeg',

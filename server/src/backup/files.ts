@@ -72,7 +72,7 @@ async function read(file: FileHandle, onChunk: (chunk: Buffer) => Promise<void>)
   }
 }
 
-/** Writes a file that is either there whole or not at all. */
+/** Writes a file atomically: it is there whole or not at all. */
 export async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
   const draft = `${path}.new`;
   const file = await open(draft, 'w', privateFile);

@@ -26,7 +26,7 @@ export interface BackupOptions {
   /** Of the library, migrated. */
   readonly metadata: MetadataStore;
   readonly target: string;
-  /** Copies every object anew instead of linking those of the backup before. */
+  /** Copies every object again instead of linking those of the previous backup. */
   readonly full: boolean;
   /** Names of the environment variables that configure the server. */
   readonly environment: readonly string[];

@@ -8,7 +8,7 @@ const usage = `Usage: stowage health
 Asks the server with these settings whether it lives. Exit code: 0 when it does, 1 otherwise.
 `;
 
-/** Below the time-out of a container's health check, so that its sentence is still heard. */
+/** Below the time-out of a container's health check, so that its sentence is still printed. */
 const timeoutMs = 4000;
 
 /** Asks the server with these settings whether it lives: 0 when it does. For health checks of containers, which know the settings but not the address. */
