@@ -5,14 +5,21 @@ import type { DigestService } from './digests.ts';
 import { fail, type StowageError } from './errors.ts';
 import type { FileStore } from './metadata.ts';
 
-/** Whether the caller may have these bytes by naming their hash: by reading the library, or by having brought them before. */
-export async function mayName(
-  sha256: string,
-  { permissions, token }: Caller,
-  files: Pick<FileStore, 'holdsSha256'>,
-): Promise<boolean> {
+export interface Naming {
+  readonly sha256: string;
+  /** Where the bytes are said to be. */
+  readonly channelId: string;
+  readonly caller: Caller;
+}
+
+/**
+ * Whether the caller may have these bytes by naming their hash: by reading the library, or by having brought them to this very store before. Elsewhere the caller may have
+ * brought others under that hash: a store that is uploaded to directly does not always compute it.
+ */
+export async function mayName({ sha256, channelId, caller }: Naming, files: Pick<FileStore, 'holdsSha256'>): Promise<boolean> {
+  const { permissions, token } = caller;
   if (permissions.has('list')) return true;
-  return token !== undefined && files.holdsSha256(sha256, token.id);
+  return token !== undefined && files.holdsSha256(sha256, { uploader: token.id, channelId });
 }
 
 export interface Claimed {

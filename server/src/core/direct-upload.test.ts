@@ -289,6 +289,25 @@ describe('bytes that the store has of somebody else (T30)', () => {
     await expect(node.direct.commit(asCommit(early), stranger)).rejects.toMatchObject({ code: 'upload_not_received' });
   });
 
+  it('are not had for other bytes that were brought to another store under that hash', async () => {
+    const second = directStore();
+    const channels = [configured(store.channel, 'hub', 'huggingface'), configured(second.channel, 'more', 'huggingface')];
+    const both = await createWorld({ channels });
+    const { direct, access } = both.node();
+    const { record } = await access.createToken({ name: 'stranger', permissions: ['upload'] });
+    const stranger: Caller = { owner: record.id, permissions: new Set(record.permissions), token: record };
+    const early = await direct.start(request({ channelName: 'more' }), stranger);
+    // A hub files objects under the hash that their uploader claims.
+    second.sent.set(sha256, Buffer.alloc(bytes.length));
+    await direct.commit(asCommit(early), stranger);
+    send();
+    expect(await direct.start(request({ channelName: 'hub' }), stranger)).toMatchObject({
+      plan: { alreadyExists: false },
+      proof: { uploadId: expect.any(String) },
+    });
+    await both.stop();
+  });
+
   it('are the same file for several commits at once of one upload by the code', async () => {
     const household: Caller = { owner: 'authCode', permissions: new Set(['upload']), token: undefined };
     const ticket = await node.direct.start(request(), household);

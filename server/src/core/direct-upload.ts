@@ -7,7 +7,7 @@ import type { ChannelPool, ConfiguredChannel } from './channel-pool.ts';
 import { startsAsUtf8, withCharset } from './charset.ts';
 import { type Clock, dayMs } from './clock.ts';
 import type { DigestService } from './digests.ts';
-import { mayName, notArrived, proveBytes } from './direct-proof.ts';
+import { mayName, type Naming, notArrived, proveBytes } from './direct-proof.ts';
 import { fail } from './errors.ts';
 import { isGivenOnce, type NameMode, nameCandidates, seenName } from './file-id.ts';
 import type { Files } from './files.ts';
@@ -124,12 +124,12 @@ export function createDirectUploads({
   };
 
   /** The store knows bytes by their hash, which gives no right to them. */
-  const wantsProof = async ({ alreadyExists }: DirectPlan, sha256: string, caller: Caller): Promise<boolean> =>
-    alreadyExists && !(await mayName(sha256, caller, metadata.files));
+  const wantsProof = async ({ alreadyExists }: DirectPlan, naming: Naming): Promise<boolean> =>
+    alreadyExists && !(await mayName(naming, metadata.files));
   /** Bytes that came to the library after the ticket was given are not the caller's by that. */
-  const isProven = async ({ proof, sha256 }: DirectDetails, caller: Caller): Promise<boolean> => {
+  const isProven = async ({ proof }: DirectDetails, naming: Naming): Promise<boolean> => {
     if (proof !== null) return proof === 'given';
-    return (await mayName(sha256, caller, metadata.files)) || !(await metadata.files.holdsSha256(sha256));
+    return (await mayName(naming, metadata.files)) || !(await metadata.files.holdsSha256(naming.sha256));
   };
 
   const issuedTo = async (request: DirectCommit, caller: Caller): Promise<{ upload: Upload; known: DirectDetails }> => {
@@ -143,7 +143,7 @@ export function createDirectUploads({
   /** False when it has been committed meanwhile: then the file that is there is its own. */
   const mayCommit = async (upload: Upload, known: DirectDetails, caller: Caller): Promise<boolean> => {
     if (!(await access.mayUpload(caller.owner))) throw fail('unauthorized');
-    if (await isProven(known, caller)) return true;
+    if (await isProven(known, { sha256: known.sha256, channelId: upload.channelId, caller })) return true;
     if ((await metadata.uploads.get(upload.id))?.state === 'done') return false;
     throw notArrived();
   };
@@ -164,7 +164,7 @@ export function createDirectUploads({
         sample: request.sample,
         signal: AbortSignal.timeout(callTimeoutMs),
       });
-      const isProofWanted = await wantsProof(atStore, request.sha256, caller);
+      const isProofWanted = await wantsProof(atStore, { sha256: request.sha256, channelId: channel.id, caller });
       // The response must not reveal what the caller may not know.
       const plan = isProofWanted ? { ...atStore, alreadyExists: false } : atStore;
       const sniffed = await sniff(request.sample, { filename: request.filename, declared: request.contentType });

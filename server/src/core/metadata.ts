@@ -149,8 +149,8 @@ export interface FileStore {
   remove(id: string, cleanup: (channelId: string, segment: Segment) => NewJob): Promise<boolean>;
   /** Whether a blob, a received upload or a stored upload part with this storage id (a blob id or a part id) exists. */
   knowsStorageId(id: string): Promise<boolean>;
-  /** Whether a file, of this uploader when one is given, has the bytes with this SHA-256 (lower-case hex), as far as their SHA-256 is known. */
-  holdsSha256(sha256: string, uploader?: string): Promise<boolean>;
+  /** Whether a file has the bytes with this SHA-256 (lower-case hex), as far as their SHA-256 is known; with `by`, one of that uploader on that channel. */
+  holdsSha256(sha256: string, by?: { readonly uploader: string; readonly channelId: string }): Promise<boolean>;
   /** Bytes and number of blobs on a channel, from counters kept with every change (no scan). */
   usage(channelId: string): Promise<{ readonly bytes: number; readonly blobs: number }>;
 }

@@ -7,6 +7,8 @@ import { bodyOf } from './request-body.ts';
 
 const defaultMaxBytes = 256 * 1024;
 const idleMs = 30_000;
+/** Nothing that is asked for has more than three levels; what walks through a value must not run out of stack. */
+const maxDepth = 100;
 
 export interface JsonLimits {
   /** Default 256 KiB. */
@@ -25,6 +27,12 @@ async function readJson(request: IncomingMessage, { maxBytes = defaultMaxBytes }
     });
   });
   if (bytes.length === 0) return undefined;
+  const value = parse(bytes, request);
+  if (!isWithin(value, maxDepth)) throw fail('invalid_json', { message: `The JSON body has more than ${maxDepth} levels.` });
+  return value;
+}
+
+function parse(bytes: Buffer, request: IncomingMessage): unknown {
   try {
     return JSON.parse(bytes.toString('utf8'));
   } catch (cause) {
@@ -34,6 +42,11 @@ async function readJson(request: IncomingMessage, { maxBytes = defaultMaxBytes }
       ...(isForm && { message: 'Request body is not valid JSON but a form: send JSON here.' }),
     });
   }
+}
+
+function isWithin(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return levels > 0 && Object.values(value).every((member) => isWithin(member, levels - 1));
 }
 
 /** A JSON object; keys such as `__proto__` are plain keys. Throws `validation_error` for any other JSON. */

@@ -54,8 +54,11 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
       .where('blobs.sha256', '=', of.sha256)
       .limit(1);
   const holders = statement(ofSha256);
-  const holdersOf = statement((of: { sha256: string; uploader: string }) =>
-    ofSha256(of).where('files.uploader', '=', of.uploader),
+  const holdersOf = statement((of: { sha256: string; uploader: string; channelId: string }) =>
+    ofSha256(of)
+      .innerJoin('replicas', 'replicas.blob_id', 'blobs.id')
+      .where('files.uploader', '=', of.uploader)
+      .where('replicas.channel_id', '=', of.channelId),
   );
 
   return {
@@ -110,8 +113,8 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
       return (await engine.read(knows({ id }))).length > 0;
     },
 
-    async holdsSha256(sha256, uploader) {
-      const query = uploader === undefined ? holders({ sha256 }) : holdersOf({ sha256, uploader });
+    async holdsSha256(sha256, by) {
+      const query = by === undefined ? holders({ sha256 }) : holdersOf({ sha256, ...by });
       return (await engine.read(query)).length > 0;
     },
 

@@ -68,7 +68,7 @@ describe('query plans', () => {
     await store.files.knowsStorageId('x');
     await store.files.usage('x');
     await store.files.holdsSha256('x');
-    await store.files.holdsSha256('x', 'y');
+    await store.files.holdsSha256('x', { uploader: 'y', channelId: 'z' });
     const { blobId, channelId, segments } = { ...file.replica, blobId: file.blob.id };
     await store.replicas.page({ channelIds: [channelId], after: { blobId, channelId }, limit: 1 });
     const [replica] = await store.replicas.ofBlob(blobId);

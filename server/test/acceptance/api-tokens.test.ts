@@ -86,6 +86,22 @@ describe('tokens', () => {
     for (const body of ['', 'no json', '[]', 'null']) expect((await call('POST', body)).status).toBe(400);
   });
 
+  it.each([
+    'n'.repeat(256),
+    '\u{1f511}'.repeat(64),
+    'a\nINFO forged',
+    'a\u2028b',
+    'a\u202eb',
+    'a\u001b[31m',
+    'a\u0000',
+    '\ud800',
+  ])('have no name or owner %#, as it would stand in every line of the log', async (text) => {
+    for (const field of ['name', 'owner']) {
+      const { status } = await call('POST', { name: 'a', permissions: ['upload'], [field]: text });
+      expect([field, status]).toEqual([field, 400]);
+    }
+  });
+
   it('that are unknown are said to be, with status 200', async () => {
     const answer = { status: 200, text: '{"error":"Token 不存在"}' };
     expect(await call('PUT', { tokenId: 'none', permissions: ['list'] })).toMatchObject(answer);

@@ -172,6 +172,20 @@ describe('who asks', () => {
     expect(status).toBe(404);
   });
 
+  it.each(['[', '{"a":'])(
+    'is told that a JSON body of thousands of %s is too deep, with an Idempotency-Key as well',
+    async (open) => {
+      const levels = 20_000;
+      const filler = `${open.repeat(levels)}1${(open === '[' ? ']' : '}').repeat(levels)}`;
+      const body = `${JSON.stringify(jpeg).slice(0, -1)},"filler":${filler}}`;
+      const headers = { 'content-type': 'application/json', 'idempotency-key': `deep ${open}` };
+      for (const path of ['/media/upload', '/media/upload-from-url']) {
+        const answer = await client.call('POST', path, { headers, body });
+        expect([path, answer.status, answer.body.error.code]).toEqual([path, 400, 'invalid_json']);
+      }
+    },
+  );
+
   it('is told that a JSON body is too large, not a file', async () => {
     const { status, body } = await client.presign({ ...jpeg, filler: 'x'.repeat(300_000) });
     expect([status, body.error.message]).toEqual([413, 'The JSON body is larger than 256 KiB.']);

@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { allPermissions, type Caller } from '../../core/access.ts';
 import { fail } from '../../core/errors.ts';
 import type { Permission, TokenRecord } from '../../core/metadata.ts';
+import { cleanText } from '../../core/path-text.ts';
 import { authenticateToken } from '../authenticate.ts';
 import type { HttpDeps } from '../deps.ts';
 import { readJsonObject } from '../json-body.ts';
@@ -9,6 +10,7 @@ import { queryOf } from '../upload/query.ts';
 
 /** What clients of the Upload API expect tokens to look like. */
 const defaultPrefix = 'imgbed_';
+const maxLabelBytes = 255;
 
 export async function listApiTokens(request: FastifyRequest, reply: FastifyReply, deps: HttpDeps): Promise<FastifyReply> {
   await authenticateToken(request.raw, 'manage', deps);
@@ -24,8 +26,8 @@ export async function createApiToken(request: FastifyRequest, reply: FastifyRepl
   if (!isText(name) || !Array.isArray(permissions))
     return sayMissing(reply, { name: isText(name), permissions: Array.isArray(permissions) });
   const { token, record } = await deps.access.createToken({
-    name,
-    owner: typeof body.owner === 'string' ? body.owner : '',
+    name: readLabel(name, 'name'),
+    owner: typeof body.owner === 'string' ? readLabel(body.owner, 'owner') : '',
     permissions: grantable(permissions, caller),
     expiresAt: grantableExpiry(body.expiresAt, caller),
     autoDelete: body.autoDelete === true,
@@ -62,6 +64,14 @@ export async function deleteApiToken(request: FastifyRequest, reply: FastifyRepl
   grantable(known.permissions, caller);
   await deps.metadata.tokens.remove(id);
   return reply.send({ success: true, message: 'Token 已删除' });
+}
+
+/** What people call a token stands in every line of the log that it makes. */
+function readLabel(text: string, field: string): string {
+  if (Buffer.byteLength(text) <= maxLabelBytes && cleanText(text) === text.normalize('NFC')) return text;
+  throw fail('validation_error', {
+    message: `${field} must have at most ${maxLabelBytes} bytes, and nothing that cannot be seen, such as a line break.`,
+  });
 }
 
 function isText(value: unknown): value is string {

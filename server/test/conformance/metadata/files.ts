@@ -230,12 +230,15 @@ export function fileTests(nodes: () => Nodes): void {
     const { files } = nodes().store;
     const sha256 = newId().replaceAll('-', '').repeat(2);
     const [one, other] = [newId(), newId()];
-    const holds = (uploader?: string) => nodes().other.files.holdsSha256(sha256, uploader);
-    expect(await holds()).toBe(false);
     const input = newFile({ file: { uploader: one }, blob: newBlob({ sha256 }) });
+    const { channelId: stored } = input.replica;
+    const holds = (uploader?: string, channelId = stored) =>
+      nodes().other.files.holdsSha256(sha256, uploader === undefined ? undefined : { uploader, channelId });
+    expect(await holds()).toBe(false);
     await files.add(input);
     await files.add(newFile({ file: { uploader: other }, blob: newBlob() }));
     expect([await holds(), await holds(one), await holds(other)]).toEqual([true, true, false]);
+    expect(await holds(one, newId())).toBe(false);
     await files.remove(input.file.id, () => newJob());
     expect([await holds(), await holds(one)]).toEqual([false, false]);
   });

@@ -12,8 +12,8 @@ const expiresAt = z
 export const createTokenRequest = named(
   'CreateTokenRequest',
   z.object({
-    name: z.string().min(1),
-    owner: z.string().optional(),
+    name: z.string().min(1).max(255).meta({ description: 'At most 255 bytes of UTF-8, without control characters.' }),
+    owner: z.string().max(255).optional().meta({ description: 'As the name.' }),
     permissions: wantedPermissions,
     expiresAt,
     autoDelete: z.boolean().optional().meta({ description: 'Whether the token is removed once it has expired.' }),
