@@ -8,6 +8,14 @@ import { note } from './request-notes.ts';
 
 const noKey = 'No API key. Send Authorization: Bearer <key>.';
 
+/** What `Access` says to those who guess. */
+export const tooManyGuesses = {
+  code: 'rate_limit_exceeded',
+  as: 'guessing',
+  message: 'Too many wrong credentials. Try again later.',
+  retryAfterMs: 900_000,
+} as const;
+
 type AuthDeps = Pick<HttpDeps, 'access' | 'settings'>;
 
 /** Media API and management: `Authorization: Bearer` (the scheme in any case), or the bare token. */

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { fail, isStowageError } from '../core/errors.ts';
 import { readAll } from '../core/peek.ts';
 import { watch } from '../core/watch.ts';
+import { type Failure, failed } from './failure.ts';
 import { holdText } from './held-text.ts';
 import { bodyOf } from './request-body.ts';
 
@@ -9,6 +10,19 @@ const defaultMaxBytes = 256 * 1024;
 const idleMs = 30_000;
 /** Nothing that is asked for has more than three levels; what walks through a value must not run out of stack. */
 const maxDepth = 100;
+
+export const notAnObject = {
+  code: 'validation_error',
+  as: 'object',
+  message: 'The request body must be a JSON object.',
+} as const;
+
+/** What a route may be answered that reads a JSON object with the usual limit. */
+export const jsonFailures: readonly Failure[] = [
+  'invalid_json',
+  notAnObject,
+  { code: 'too_large', details: { maxBytes: defaultMaxBytes } },
+];
 
 export interface JsonLimits {
   /** Default 256 KiB. */
@@ -56,7 +70,7 @@ export async function readJsonObject(
 ): Promise<Readonly<Record<string, unknown>>> {
   const value = await readJson(request, limits);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw fail('validation_error', { message: 'The request body must be a JSON object.' });
+    throw failed(notAnObject);
   }
   return value as Readonly<Record<string, unknown>>;
 }

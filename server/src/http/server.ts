@@ -11,7 +11,6 @@ import { endTurn } from './connections/turns.ts';
 import { type CorsRules, setCors } from './cors.ts';
 import type { HttpDeps } from './deps.ts';
 import { filesApi } from './files/index.ts';
-import { manageApi } from './manage/index.ts';
 import { mediaErrorHandler, speaksMedia } from './media/envelope.ts';
 import { mediaApi } from './media/index.ts';
 import { normalizeRequest } from './normalize-request.ts';
@@ -120,7 +119,6 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   app.register(uploadApi(deps));
   app.register(filesApi(deps));
   app.register(relayApi(deps));
-  app.register(manageApi(deps));
   return app;
 }
 

@@ -1,26 +1,34 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import type { StowageError } from '../../core/errors.ts';
-import type { HttpDeps } from '../deps.ts';
-import { isFault, retryAfterSeconds, toError } from '../to-error.ts';
+import type { Dialect, Facts } from '../dialect.ts';
+import { named } from '../openapi/named.ts';
+
+export const manageError = named('ManageError', () =>
+  z.strictObject({
+    success: z.literal(false).optional(),
+    error: z.string(),
+    message: z.string().optional(),
+    details: z.record(z.string(), z.unknown()).optional(),
+  }),
+);
 
 /** Errors of management are JSON with `success: false`, except where upstream's clients know a text. */
-export function manageErrorHandler({ log }: Pick<HttpDeps, 'log'>) {
-  return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-    const error = toError(thrown);
-    const seconds = retryAfterSeconds(error);
-    if (seconds !== undefined) reply.header('retry-after', seconds);
-    if (isFault(error)) log.error({ requestId: request.id, err: thrown }, 'Management request failed');
-    const text = textOf(error, request.routeOptions.url);
-    reply.code(error.status);
-    if (text !== undefined) return reply.type('text/plain;charset=UTF-8').send(text);
-    // Upload API 4.4.
-    const message = error.code === 'method_not_allowed' ? 'Method not allowed' : error.message;
-    return reply.send({ success: false, error: message, ...(error.details && { details: error.details }) });
+export const manageDialect: Dialect = {
+  say: (error, facts) => ({ body: textOf(error, facts) ?? bodyOf(error) }),
+  schema: manageError,
+};
+
+/** Upload API 4.4. */
+function bodyOf({ code, message, details }: StowageError): object {
+  return {
+    success: false,
+    error: code === 'method_not_allowed' ? 'Method not allowed' : message,
+    ...(details && { details }),
   };
 }
 
 /** Upload API 4.2 and 4.6. */
-function textOf({ status, message }: StowageError, route: string | undefined): string | undefined {
+function textOf({ status, message }: StowageError, { route }: Facts): string | undefined {
   if (status === 401) return 'You need to login';
   if (status === 403) return message;
   return status === 405 && route === '/api/manage/apiTokens' ? 'Method not allowed' : undefined;

@@ -1,4 +1,6 @@
+import { allPermissions } from '../../core/access.ts';
 import type { Api } from '../api.ts';
+import type { Failure } from '../failure.ts';
 import type { Route, RouteContents } from '../route.ts';
 import { joined, shownIn } from './failures.ts';
 import type { Access, Answers, Contents, Operation } from './operation.ts';
@@ -41,17 +43,24 @@ function accessOf({ permission }: Route, { credentials }: Api): Access {
   return permission === 'local' ? 'local' : credentials;
 }
 
-function answersOf({ path, answers, failures = [], dialect }: Route, api: Api): Answers {
+function answersOf(route: Route, api: Api): Answers {
+  const { path, answers, failures = [], dialect } = route;
   const own = Object.entries(answers).map(([status, { content, ...answer }]) => [
     status,
     { ...answer, ...(content && { content: made(content) }) },
   ]);
   return joined(
     Object.fromEntries(own),
-    shownIn(api.dialect, api.failures, path),
+    shownIn(api.dialect, [...api.failures, ...scopeFailures(route, api)], path),
     shownIn(dialect ?? api.dialect, failures, path),
     othersOf(api),
   );
+}
+
+/** Where upload codes count, a missing permission reads like missing credentials. */
+function scopeFailures({ permission }: Route, { credentials }: Api): readonly Failure[] {
+  if (credentials === 'upload' || !allPermissions.some((one) => one === permission)) return [];
+  return [{ code: 'insufficient_scope', details: { required: permission } }];
 }
 
 /** Under `default`, whatever their status. */

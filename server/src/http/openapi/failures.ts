@@ -9,7 +9,6 @@ import type { Answer, Answers, Content } from './operation.ts';
 import { text as oldText } from './schemas/common.ts';
 import { directError } from './schemas/direct.ts';
 import { mediaError } from './schemas/envelope.ts';
-import { manageError } from './schemas/manage.ts';
 import { text } from './shared-schemas.ts';
 
 /** A code alone, or with what differs in this place. `as` names one of several failures with the same code. */
@@ -25,7 +24,7 @@ interface Said {
 
 const meta = { request_id: 'a1b2c3d4', timestamp: '2026-04-10T12:00:00.000Z' };
 
-/** Failures as a dialect says them, one example per code; `path` is that of the route. */
+/** Failures as a dialect renders them, one example per code; `path` is that of the route. */
 export function shownIn(dialect: Dialect, failures: readonly Failure[], path?: string): Answers {
   return gather(
     failures.map((failure) => {
@@ -51,7 +50,7 @@ function unnamed(): never {
   throw new TypeError('A dialect that says JSON needs a schema for it.');
 }
 
-/** Failures as the Media API renders them: in the envelope, one example per code. */
+/** Failures as the Media API says them: in the envelope, one example per code. */
 export function mediaFailures(failures: readonly OldFailure[]): Answers {
   return gather(
     failures.map((failure) => {
@@ -63,7 +62,7 @@ export function mediaFailures(failures: readonly OldFailure[]): Answers {
   );
 }
 
-/** Failures as the Upload API and `/file` render them: `Error: ` and a sentence; 401 is one word. */
+/** Failures as the Upload API and `/file` say them: `Error: ` and a sentence; 401 is one word. */
 export function textFailures(failures: readonly OldFailure[]): Answers {
   return gather(
     failures.map((failure) => {
@@ -77,28 +76,12 @@ export function textFailures(failures: readonly OldFailure[]): Answers {
 // Texts of channel groups that clients know as they are (upload/channel-texts.ts).
 const bare = /^(Error: |upload error, |\{)/;
 
-/** Failures as the Hugging Face routes render them. */
+/** Failures as the Hugging Face routes say them. */
 export function directFailures(failures: readonly OldFailure[]): Answers {
   return gather(
     failures.map((failure) => {
       const { error, name } = thrown(failure);
       return said({ error, name, mediaType: 'application/json', schema: directError, value: { error: error.message } });
-    }),
-  );
-}
-
-/** Failures as management renders them; 401 and 403 are text. */
-export function manageFailures(failures: readonly OldFailure[]): Answers {
-  return gather(
-    failures.map((failure) => {
-      const { error, name } = thrown(failure);
-      const isText = error.status === 401 || error.status === 403;
-      if (isText) {
-        const value = error.status === 401 ? 'You need to login' : error.message;
-        return said({ error, name, mediaType: 'text/plain', schema: oldText, value });
-      }
-      const value = { success: false, error: error.message, ...(error.details && { details: error.details }) };
-      return said({ error, name, mediaType: 'application/json', schema: manageError, value });
     }),
   );
 }

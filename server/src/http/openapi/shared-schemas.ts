@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { allPermissions } from '../../core/access.ts';
 import { named } from './named.ts';
 
 export const timestamp = z.iso.datetime();
@@ -7,3 +8,5 @@ export const timestamp = z.iso.datetime();
 export const bytes = named('Bytes', () => z.file().meta({ description: 'The bytes of a file.' }));
 
 export const text = named('Text', () => z.string());
+
+export const permissionList = () => z.array(z.enum(allPermissions));

@@ -2,10 +2,8 @@ import type { Operation } from '../operation.ts';
 import { accountOperations } from './account.ts';
 import { directOperations } from './direct.ts';
 import { fileOperations } from './files.ts';
-import { manageOperations } from './manage.ts';
 import { mediaOperations } from './media.ts';
 import { relayOperations } from './relay.ts';
-import { tokenOperations } from './tokens.ts';
 import { uploadOperations } from './upload.ts';
 
 /** Everything a caller can do, in the order of the document. */
@@ -16,6 +14,4 @@ export const operations: readonly Operation[] = [
   ...uploadOperations,
   ...directOperations,
   ...fileOperations,
-  ...tokenOperations,
-  ...manageOperations,
 ];
