@@ -102,7 +102,8 @@ describe.each([
     expect(await ask('/metrics', ...status, ...admin())).toBe('200');
   });
 
-  it.skipIf(isMissing)('a refusal in the middle of an upload can be read', async () => {
+  // Caddy may end the stream of such an upload before its client has read the answer.
+  it.skipIf(isMissing || program !== 'nginx')('a refusal in the middle of an upload can be read', async () => {
     const wrong = ['-H', 'Authorization: Bearer wrong', '-H', 'Expect:', '-w', ' %{http_code}'];
     expect(await ask('/upload', ...wrong, ...(await form(8_000_000)))).toBe('Unauthorized 401');
   });
