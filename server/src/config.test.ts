@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -19,7 +19,7 @@ const drivers = [
   driver(
     's3',
     z.strictObject({
-      bucket: z.string().min(1).describe('Name of the bucket.'),
+      bucket: z.string().regex(/./, 'must be 3 letters').describe('Name of the bucket.'),
       secretAccessKey: secret('Secret key.'),
       sessionToken: secret('Session token.').optional(),
     }),
@@ -142,10 +142,10 @@ describe('loadConfig', () => {
       'STOWAGE_SECRET_KEY must be at least 32 printable characters.',
       '"limits.maxUploadBytes" in stowage.config.json must be a size: bytes, or a number with a unit such as 10GiB or 500MB.',
       'STOWAGE_MEDIA_REQUIRE_SIZE must be true or false.',
-      'Channel 1 of "channels" in stowage.config.json: "type" must be one of local, s3. Did you mean "s3"?',
-      expect.stringMatching(/^Channel 2 of .*: "bucket" is not valid \(.*\)\. Expected: Name of the bucket\.$/),
-      'Channel 2 of "channels" in stowage.config.json: "secretAccessKey" is missing. Expected: Secret key.',
-      'Channel 2 of "channels" in stowage.config.json: "secretAccesKey" is not a setting of it. Did you mean "secretAccessKey"?',
+      'channels[0] (s4) in stowage.config.json: type must be one of local, s3. Did you mean "s3"?',
+      'channels[1] (s3) in stowage.config.json: bucket must be 3 letters. Meaning: Name of the bucket.',
+      'channels[1] (s3) in stowage.config.json: secretAccessKey is required: Secret key.',
+      'channels[1] (s3) in stowage.config.json: secretAccesKey is not a setting. Did you mean "secretAccessKey"?',
     ]);
   });
 
@@ -159,9 +159,31 @@ describe('loadConfig', () => {
     expect({}).not.toHaveProperty('port');
   });
 
-  it.each(['{', '[]', '{"port": 1,}', ''])('refuses a file that holds %j', (text) => {
-    expect(problems({}, text)).toHaveLength(1);
+  it.each([
+    ['{', 'is not valid JSON: see line 1, column 2 (the file ends too early).'],
+    ['[]', 'must hold one JSON object.'],
+    ['{\n  "port": 1,\n  "adminToken": "canary-7f3a9c",\n}', 'line 4, column 1 (the comma before it is one too many).'],
+    ['', 'line 1, column 1 (the file ends too early).'],
+  ])('refuses a file that holds %j', (text, sentence) => {
+    expect(problems({}, text)).toEqual([expect.stringContaining(sentence)]);
+    expect(problems({}, text).join()).not.toContain('canary');
   });
+
+  it('takes relative paths of the environment from where it starts, those of the file from its folder', () => {
+    mkdirSync(join(folder, 'etc'));
+    write('etc/other.json', '{"dataDir": "library", "adminTokenFile": "token.txt"}');
+    write('etc/token.txt', 'a-token-of-20-characters');
+    const config = good({ STOWAGE_CONFIG: 'etc/other.json' });
+    expect(config).toMatchObject({ dataDir: join(folder, 'etc/library'), adminToken: 'a-token-of-20-characters' });
+    expect(good({ STOWAGE_CONFIG: 'etc/other.json', STOWAGE_DATA_DIR: 'here' }).dataDir).toBe(join(folder, 'here'));
+    write('etc/other.json', '{}');
+    expect(good({ STOWAGE_CONFIG: 'etc/other.json' }).dataDir).toBe(join(folder, 'data'));
+  });
+
+  it('says in the environment, too, which channel is wrong', () =>
+    expect(problems({ STOWAGE_CHANNELS: '[{"type": "local"}, {"type": "s3", "bucket": "abc"}]' })).toEqual([
+      'STOWAGE_CHANNELS[1] (s3): secretAccessKey is required: Secret key.',
+    ]));
 
   it('wants the file that STOWAGE_CONFIG names', () => {
     expect(problems({ STOWAGE_CONFIG: 'other.json' })).toEqual([expect.stringContaining('cannot be read (ENOENT)')]);
@@ -259,8 +281,12 @@ describe('channels', () => {
     ],
     ['none', [], 'is empty'],
     ['only disabled ones', [{ ...s3, enabled: false }], 'every channel is disabled'],
-    ['a bad common setting', [{ ...s3, weight: 'heavy' }], '"weight" is not valid'],
-    ['no type', [{ name: 'x' }], '"type" is missing, it must be one of local, s3'],
+    [
+      'a bad common setting',
+      [{ ...s3, weight: 'heavy' }],
+      'channels[0] (s3) in stowage.config.json: weight is not valid (expected number, received string)',
+    ],
+    ['no type', [{ name: 'x' }], 'channels[0] in stowage.config.json: type is required: one of local, s3.'],
   ])('refuses %s', (_, channels, sentence) => {
     expect(problems({}, { channels })).toEqual([expect.stringContaining(sentence)]);
   });

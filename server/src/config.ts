@@ -19,7 +19,7 @@ export type Config = DeepReadonly<Omit<Settings, 'channels'>> & {
 
 export interface LoadOptions {
   readonly env: Env;
-  /** Relative paths start here, but paths inside the file start from its folder. */
+  /** Relative paths of the environment start here, those of the file in its folder. */
   readonly cwd: string;
   readonly drivers: readonly Driver[];
 }
@@ -47,7 +47,9 @@ export function loadConfig({ env, cwd, drivers }: LoadOptions): Loaded {
   });
   if (problems.length === 0) checkRouting(values, { channels, drivers, found, report });
   if (problems.length > 0) return { problems };
-  const config = { ...values, channels, dataDir: resolve(cwd, values.dataDir), ...(file && { configFile: file.path }) };
+  const isInFile = file !== undefined && found.has('dataDir') && found.get('dataDir') === file.values.get('dataDir');
+  const dataDir = resolve(isInFile ? dirname(file.path) : cwd, values.dataDir);
+  const config = { ...values, channels, dataDir, ...(file && { configFile: file.path }) };
   return { config: config as Config };
 }
 

@@ -14,6 +14,15 @@ describe.each(drivers)('settings of type $type', ({ settings, type }) => {
     for (const [key, member] of Object.entries(shape)) expect(metaOf(member).description, `${type}.${key}`).toMatch(/\.$/);
   });
 
+  it('say in words what a pattern asks for', () => {
+    for (const [key, member] of Object.entries(shape)) {
+      const patterns = (member.safeParse('\u0000 no such thing').error?.issues ?? []).filter(({ message }) =>
+        /pattern/.test(message),
+      );
+      expect(patterns, `${type}.${key}`).toEqual([]);
+    }
+  });
+
   it('refuse unknown keys', () => {
     const problems = settings.safeParse({ notASetting: 1 }).error?.issues ?? [];
     expect(problems.map(({ code }) => code)).toContain('unrecognized_keys');

@@ -12,10 +12,10 @@ export const commonSettings = z.strictObject({
   name: name.optional().describe('Name by which callers choose it (`channelName`); unique within the type. Default: the type.'),
   id: z
     .string()
-    .regex(/^[A-Za-z0-9._-]{1,64}$/)
+    .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, dashes and underscores')
     .optional()
     .describe(
-      'Immutable id under which its files are known. Default: given at first sight of type and name. Set it to rename a channel.',
+      'Id under which its files are known. Default: assigned when a channel of this type and name is first seen. To rename a channel, set this to its existing id.',
     ),
   enabled: z.boolean().default(true).describe('Whether new files go there. Stored files are served and deleted either way.'),
   weight: z.number().positive().max(1e6).default(1).describe('Share of the uploads when `routing.loadBalance` is on.'),
@@ -23,11 +23,16 @@ export const commonSettings = z.strictObject({
     .strictObject({ limitGB: z.number().positive(), threshold: z.number().positive().max(100).default(95) })
     .optional()
     .describe('`{ "limitGB": 100, "threshold": 95 }`: no new files once so many percent of the limit are used.'),
-  maxOperations: z.int().min(1).max(10_000).optional().describe('Maximum of operations at once. Default: the limit of the type.'),
+  maxOperations: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .optional()
+    .describe('Maximum number of operations at once. Default: the limit of the type.'),
   pace: z
     .strictObject({ perSecond: rate.optional(), perMinute: rate.optional() })
     .optional()
-    .describe('`{ "perSecond": 5, "perMinute": 100 }`: maximum of operations. Default: the limits of the type.'),
+    .describe('`{ "perSecond": 5, "perMinute": 100 }`: maximum number of operations. Default: the limits of the type.'),
 });
 
 type Common = z.output<typeof commonSettings>;
@@ -66,10 +71,11 @@ export function readChannels(
 }
 
 function readChannel(entry: Readonly<Record<string, unknown>>, index: number, context: ChannelSource): ChannelConfig | undefined {
-  const source = `Channel ${index + 1} of ${context.source}`;
-  const report = (problem: string) => context.report(`${source}: ${problem}`);
+  const type = typeof entry.type === 'string' ? ` (${entry.type})` : '';
+  const place = context.source.replace(/^"?(\w+)"?/, (_, name) => `${name}[${index}]${type}`);
+  const report = (problem: string) => context.report(`${place}: ${problem}`);
   if (hasProto(entry)) {
-    report('"__proto__" is not a setting of it.');
+    report('__proto__ is not a setting.');
     return undefined;
   }
   const driver = findDriver(entry.type, context.drivers, report);
@@ -80,7 +86,7 @@ function readChannel(entry: Readonly<Record<string, unknown>>, index: number, co
     Object.fromEntries(Object.entries(entry).filter(([key]) => Object.hasOwn(commonSettings.shape, key))),
   );
   if (!common.success)
-    explain(common.error, { shape: {}, input: entry, report: (problem) => problem.startsWith('"type"') || report(problem) });
+    explain(common.error, { shape: {}, input: entry, report: (problem) => problem.startsWith('type ') || report(problem) });
   const checked = driver?.settings.safeParse(settings);
   if (checked?.success === false) explain(checked.error, { shape, input: settings, report });
   if (!common.success || !checked?.success) return undefined;
@@ -97,8 +103,8 @@ function hasProto(value: unknown): boolean {
 function findDriver(type: unknown, drivers: readonly Driver[], report: Report): Driver | undefined {
   const driver = drivers.find((candidate) => candidate.type === type);
   const types = drivers.map((candidate) => candidate.type);
-  if (typeof type !== 'string') report(`"type" is missing, it must be one of ${types.join(', ')}.`);
-  else if (driver === undefined) report(`"type" must be one of ${types.join(', ')}.${didYouMean(type, types)}`);
+  if (typeof type !== 'string') report(`type is required: one of ${types.join(', ')}.`);
+  else if (driver === undefined) report(`type must be one of ${types.join(', ')}.${didYouMean(type, types)}`);
   return driver;
 }
 
@@ -116,9 +122,9 @@ function readSecretFiles(
   for (const [key, value] of own) {
     const base = key.endsWith('File') ? key.slice(0, -'File'.length) : '';
     if (!Object.hasOwn(shape, base) || !isSecret(shape[base])) settings.push([key, value]);
-    else if (keys.has(base)) report(`"${base}" and "${key}" are both set: keep one of them.`);
-    else if (typeof value !== 'string' || value === '') report(`"${key}" must be the path of a file.`);
-    else settings.push([base, readSecret({ path: value, cwd, source: `"${key}"` }, report)]);
+    else if (keys.has(base)) report(`${base} and ${key} are both set: keep one of them.`);
+    else if (typeof value !== 'string' || value === '') report(`${key} must be the path of a file.`);
+    else settings.push([base, readSecret({ path: value, cwd, source: key }, report)]);
   }
   return Object.fromEntries(settings);
 }
@@ -126,25 +132,32 @@ function readSecretFiles(
 /** Turns what zod found into sentences that name the key and never quote a value. */
 function explain(error: z.ZodError, { shape, input, report }: SettingsContext & { input: object }): void {
   for (const issue of error.issues) {
-    const [key, ...deeper] = issue.path.map(String);
+    const [key = '', ...deeper] = issue.path.map(String);
+    const schema = shape[key];
+    const path = [key, ...deeper].filter(Boolean).join('.');
     if (issue.code === 'unrecognized_keys') {
       const known = [...Object.keys(shape), ...Object.keys(commonSettings.shape)];
       for (const unknown of issue.keys)
-        report(`"${[...issue.path, unknown].join('.')}" is not a setting of it.${didYouMean(unknown, known)}`);
-    } else if (key !== undefined && deeper.length === 0 && !Object.hasOwn(input, key)) {
-      report(`"${key}" is missing.${descriptionOf(shape[key])}`);
+        report(`${[...issue.path, unknown].join('.')} is not a setting.${didYouMean(unknown, known)}`);
+    } else if (key !== '' && deeper.length === 0 && !Object.hasOwn(input, key)) {
+      report(`${key} is required: ${descriptionOf(schema) ?? 'see docs/configuration.md.'}`);
     } else {
-      const wrong = isSecret(shape[key ?? '']) ? '' : ` (${issue.message})`;
+      const about = descriptionOf(schema);
       report(
-        `${key === undefined ? 'the settings are' : `"${[key, ...deeper].join('.')}" is`} not valid${wrong}.${descriptionOf(shape[key ?? ''])}`,
+        `${path === '' ? 'the settings' : path} ${faultOf(issue, schema)}.${about === undefined ? '' : ` Meaning: ${about}`}`,
       );
     }
   }
 }
 
-function descriptionOf(schema: z.ZodType | undefined): string {
-  const description = schema && metaOf(schema).description;
-  return description === undefined ? '' : ` Expected: ${description}`;
+/** Drivers begin what they say of a pattern with "must"; what zod says of a secret may quote it. */
+function faultOf({ message }: z.core.$ZodIssue, schema: z.ZodType | undefined): string {
+  if (message.startsWith('must ')) return message;
+  return isSecret(schema) ? 'is not valid' : `is not valid (${message.replace(/^Invalid (?:input|string): /, '')})`;
+}
+
+function descriptionOf(schema: z.ZodType | undefined): string | undefined {
+  return schema && metaOf(schema).description;
 }
 
 function reportRepeated(

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
+import { jsonFault } from './json-fault.ts';
 import { isPlain } from './kinds.ts';
 import { didYouMean } from './nearest.ts';
 import type { Setting } from './setting.ts';
@@ -70,20 +71,17 @@ export function readConfigFile(settings: readonly Setting[], env: Env, cwd: stri
 
 function parseFile(path: string, report: Report): Readonly<Record<string, unknown>> | undefined {
   try {
-    const tree: unknown = JSON.parse(readFileSync(path, 'utf8').replace(/^\uFEFF/, ''));
+    const text = readFileSync(path, 'utf8').replace(/^\uFEFF/, '');
+    // The parser's message quotes the text around the fault, which may be a secret.
+    const fault = jsonFault(text);
+    if (fault !== undefined) report(`The configuration file ${path} is not valid JSON: see ${fault}.`);
+    const tree: unknown = fault === undefined ? JSON.parse(text) : undefined;
     if (isPlain(tree)) return tree;
-    report(`${path} must hold one JSON object.`);
+    if (fault === undefined) report(`${path} must hold one JSON object.`);
   } catch (error) {
-    // The parser's message quotes the text around the fault, which may be a secret: only its position is passed on.
-    const where = error instanceof SyntaxError ? `is not valid JSON${positionOf(error)}` : `cannot be read (${codeOf(error)})`;
-    report(`The configuration file ${path} ${where}.`);
+    report(`The configuration file ${path} cannot be read (${codeOf(error)}).`);
   }
   return undefined;
-}
-
-function positionOf(error: SyntaxError): string {
-  const [, line, column] = /line (\d+) column (\d+)/.exec(error.message) ?? [];
-  return line === undefined ? '' : `: see line ${line}, column ${column}`;
 }
 
 interface Visit {

@@ -9,17 +9,17 @@ const baseUrl = z.url({ protocol: /^https?$/ });
 export const cloudflareImagesSettings = z.strictObject({
   accountId: z
     .string()
-    .regex(/^[\w-]+$/)
+    .regex(/^[\w-]+$/, 'must be letters, digits, dashes and underscores')
     .describe('Account id, as the dashboard shows it.'),
   apiToken: secret('API token with the permission Cloudflare Images: Edit.'),
   deliveryHash: z
     .string()
-    .regex(/^[\w-]+$/)
+    .regex(/^[\w-]+$/, 'must be letters, digits, dashes and underscores')
     .optional()
     .describe('Account hash of delivery addresses; without it there are no public addresses.'),
   variant: z
     .string()
-    .regex(/^[\w=,.-]+$/)
+    .regex(/^[\w=,.-]+$/, 'must be the name of a variant, or options such as w=400,fit=contain')
     .default('public')
     .describe('Variant of public addresses.'),
   requireSignedUrls: z

@@ -7,7 +7,7 @@ export const discordSettings = z.strictObject({
   botToken: secret('Token of the bot, from the developer portal.'),
   channelId: z
     .string()
-    .regex(/^\d+$/, 'is a number of 17 to 20 digits')
+    .regex(/^\d+$/, 'must be a number of 17 to 20 digits')
     .describe('Number of the text channel that files are sent to.'),
   nitro: z
     .boolean()

@@ -26,12 +26,15 @@ const settingsSchema = z.strictObject({
     .describe('Address of the hub, for mirrors and self-hosted hubs.'),
   branch: z
     .string()
-    .regex(/^[\w][\w./-]*$/)
+    .regex(/^[\w][\w./-]*$/, 'must be letters, digits, dots, dashes and slashes')
     .default('main')
     .describe('Branch that files are committed to; created when missing.'),
   folder: z
     .string()
-    .regex(new RegExp(`^${segment}(?:/${segment})*$`))
+    .regex(
+      new RegExp(`^${segment}(?:/${segment})*$`),
+      'must be names of letters, digits, dots and dashes, with slashes between them',
+    )
     .default('files')
     .describe('Folder in the repository below which all files are stored.'),
   repoType: z.literal('dataset').default('dataset').describe('Kind of repository; only datasets are supported.'),

@@ -7,14 +7,17 @@ const mebibyte = 1024 * 1024;
 export const commonSettings = z.strictObject({
   bucket: z
     .string()
-    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/)
+    .regex(
+      /^[A-Za-z0-9][A-Za-z0-9._-]{2,254}$/,
+      'must be 3 to 255 letters, digits, dots, dashes and underscores, with a letter or digit first',
+    )
     .describe('Name of the bucket. It must exist.'),
   accessKeyId: secret('Access key id.'),
   secretAccessKey: secret('Secret access key.'),
   sessionToken: secret('Session token of temporary credentials.').optional(),
   prefix: z
     .string()
-    .regex(/^[A-Za-z0-9._\-/]*$/)
+    .regex(/^[A-Za-z0-9._\-/]*$/, 'must be letters, digits, dots, dashes, underscores and slashes')
     .transform((prefix) => prefix.replace(/^\/+|\/+$/g, '').replace(/(.)$/, '$1/'))
     .default('')
     .describe('Folder in the bucket under which everything is stored.'),

@@ -5,7 +5,7 @@ const mebibyte = 2 ** 20;
 
 /** `<number>:<letters>`: the number is the bot's public id, the rest is the secret. */
 const botToken = (description: string) =>
-  secret(description).regex(/^\d+:[\w-]+$/, 'is not a bot token: it looks like 123456:ABC-DEF');
+  secret(description).regex(/^\d+:[\w-]+$/, 'must be a bot token, which looks like 123456:ABC-DEF');
 
 const anyToken = botToken('Token of a bot.');
 

@@ -6,7 +6,7 @@ import { commonSettings } from '../settings.ts';
 const settings = z.strictObject({
   region: z
     .string()
-    .regex(/^[a-z]+-[a-z]+-\d{3}$/)
+    .regex(/^[a-z]+-[a-z]+-\d{3}$/, 'must be a region such as us-west-004')
     .describe('Region of the bucket as its endpoint shows it, such as us-west-004 in s3.us-west-004.backblazeb2.com.'),
   ...commonSettings.shape,
 });

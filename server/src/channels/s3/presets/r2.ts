@@ -7,7 +7,7 @@ import { commonSettings } from '../settings.ts';
 const settings = z.strictObject({
   accountId: z
     .string()
-    .regex(/^[0-9a-f]{32}$/)
+    .regex(/^[0-9a-f]{32}$/, 'must be 32 digits and letters from a to f')
     .describe('Cloudflare account id, 32 hexadecimal digits; it is part of the endpoint.'),
   endpoint: z
     .url({ protocol: /^https?$/ })

@@ -6,7 +6,7 @@ import { commonSettings } from '../settings.ts';
 const settings = z.strictObject({
   region: z
     .string()
-    .regex(/^[a-z]{3}\d$/)
+    .regex(/^[a-z]{3}\d$/, 'must be a datacentre such as fra1')
     .describe('Datacentre of the Space, such as fra1.'),
   ...commonSettings.shape,
 });

@@ -6,7 +6,7 @@ import { commonSettings } from '../settings.ts';
 const settings = z.strictObject({
   region: z
     .string()
-    .regex(/^[a-z0-9-]+$/)
+    .regex(/^[a-z0-9-]+$/, 'must be a region such as eu-central-1')
     .default('us-east-1')
     .describe('Region of the bucket, such as eu-central-1.'),
   ...commonSettings.shape,
