@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { ascii, box, counted, fullBox, repeated, sparse, u16, u32, u64 } from '../../test/fixtures/image-kit.ts';
 import { fixtureBytes, fixtures } from '../../test/fixtures/index.ts';
 import { createProber } from './prober.ts';
-import { ascii, box, counted, fullBox, repeated, sparse, u16, u32, u64 } from './test-kit.ts';
 
 const prober = createProber();
 const ftyp = box('ftyp', ascii('isom\0\0\0\0isom'));

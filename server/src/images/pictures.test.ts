@@ -1,6 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { fixtureBytes, fixtures } from '../../test/fixtures/index.ts';
-import { createProber } from './prober.ts';
 import {
   ascii,
   box,
@@ -17,7 +15,9 @@ import {
   sparse,
   u16,
   u32,
-} from './test-kit.ts';
+} from '../../test/fixtures/image-kit.ts';
+import { fixtureBytes, fixtures } from '../../test/fixtures/index.ts';
+import { createProber } from './prober.ts';
 
 const prober = createProber();
 

@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { counted } from '../../test/fixtures/image-kit.ts';
 import { type Fixture, fixtureBytes, fixtures } from '../../test/fixtures/index.ts';
 import { isStowageError } from '../core/errors.ts';
 import { noFacts } from '../core/probe.ts';
 import { formats } from './formats.ts';
 import { createProber } from './prober.ts';
-import { counted } from './test-kit.ts';
 import { walkHead } from './walk.ts';
 
 const prober = createProber();

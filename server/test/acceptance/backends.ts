@@ -1,10 +1,10 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ListMultipartUploadsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
-import { emulatedAccount, startCloudflareEmulator } from '../../src/channels/cloudflare-images/emulator.ts';
-import { startDiscordEmulator } from '../../src/channels/discord/emulator.ts';
-import { startHubEmulator } from '../../src/channels/huggingface/emulator.ts';
-import { emulatedChat, startTelegramEmulator } from '../../src/channels/telegram/emulator.ts';
+import { emulatedAccount, startCloudflareEmulator } from '../emulators/cloudflare-images/emulator.ts';
+import { startDiscordEmulator } from '../emulators/discord/emulator.ts';
+import { startHubEmulator } from '../emulators/huggingface/emulator.ts';
+import { emulatedChat, startTelegramEmulator } from '../emulators/telegram/emulator.ts';
 import { type S3Service, startS3 } from '../services/s3.ts';
 import { startDav } from '../services/webdav.ts';
 

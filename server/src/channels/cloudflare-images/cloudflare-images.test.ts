@@ -1,5 +1,5 @@
 import { channelConformance } from '../../../test/conformance/channel.ts';
-import { emulatedAccount, startCloudflareEmulator } from './emulator.ts';
+import { emulatedAccount, startCloudflareEmulator } from '../../../test/emulators/cloudflare-images/emulator.ts';
 import { createCloudflareImagesChannel } from './index.ts';
 import { cloudflareImagesSettings } from './settings.ts';
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { bufferOf, bytesOf } from '../../../test/conformance/channel/data.ts';
+import { emulatedChannel } from '../../../test/emulators/cloudflare-images/emulated-channel.ts';
+import { emulatedAccount } from '../../../test/emulators/cloudflare-images/emulator.ts';
 import type { Channel, Ref } from '../../core/channel.ts';
 import { deliveryUrl, signDeliveryUrl } from './delivery.ts';
-import { emulatedChannel } from './emulated-channel.ts';
-import { emulatedAccount } from './emulator.ts';
 import { cloudflareImagesSettings } from './settings.ts';
 
 const signal = new AbortController().signal;

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { bufferOf, bytesOf, type Sample } from '../../../test/conformance/channel/data.ts';
 import { stallAfter } from '../../../test/conformance/channel/subject.ts';
+import { emulatedChannel } from '../../../test/emulators/cloudflare-images/emulated-channel.ts';
+import { type CloudflareEmulatorOptions, emulatedAccount } from '../../../test/emulators/cloudflare-images/emulator.ts';
+import type { Fault } from '../../../test/emulators/emulator-kit.ts';
 import type { Channel, PutOptions, Ref } from '../../core/channel.ts';
-import type { Fault } from '../shared/emulator-kit.ts';
-import { emulatedChannel } from './emulated-channel.ts';
-import { type CloudflareEmulatorOptions, emulatedAccount } from './emulator.ts';
 
 const signal = new AbortController().signal;
 const sample: Sample = { seed: 11, size: 300_000 };

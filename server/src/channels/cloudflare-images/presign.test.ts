@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { bufferOf } from '../../../test/conformance/channel/data.ts';
+import { emulatedChannel } from '../../../test/emulators/cloudflare-images/emulated-channel.ts';
+import { emulatedAccount } from '../../../test/emulators/cloudflare-images/emulator.ts';
 import type { Channel, PresignedUpload, PresignOptions } from '../../core/channel.ts';
-import { emulatedChannel } from './emulated-channel.ts';
-import { emulatedAccount } from './emulator.ts';
 
 const signal = new AbortController().signal;
 const minuteMs = 60_000;

@@ -1,5 +1,5 @@
 import { channelConformance } from '../../../test/conformance/channel.ts';
-import { emulatedToken, startDiscordEmulator } from './emulator.ts';
+import { emulatedToken, startDiscordEmulator } from '../../../test/emulators/discord/emulator.ts';
 import { createDiscordChannel } from './index.ts';
 import { discordSettings } from './settings.ts';
 

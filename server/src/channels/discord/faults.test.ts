@@ -1,8 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import type { Fault } from '../shared/emulator-kit.ts';
-import { bufferOf, neverAborted, newKey, newSample, putSample, putWithRetries, read } from '../shared/test-kit.ts';
-import type { DiscordEmulator } from './emulator.ts';
-import { discordScene } from './scene.ts';
+import {
+  bufferOf,
+  neverAborted,
+  newKey,
+  newSample,
+  putSample,
+  putWithRetries,
+  read,
+} from '../../../test/emulators/channel-kit.ts';
+import type { DiscordEmulator } from '../../../test/emulators/discord/emulator.ts';
+import { discordScene } from '../../../test/emulators/discord/scene.ts';
+import type { Fault } from '../../../test/emulators/emulator-kit.ts';
 
 const megabyte = 1_000_000;
 const dayMs = 86_400_000;

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { bufferOf, neverAborted, newSample, putSample, putWithRetries, read } from '../shared/test-kit.ts';
+import { bufferOf, neverAborted, newSample, putSample, putWithRetries, read } from '../../../test/emulators/channel-kit.ts';
+import { discordScene } from '../../../test/emulators/discord/scene.ts';
 import { createRouteLimit } from './route-limit.ts';
-import { discordScene } from './scene.ts';
 
 describe('Discord rate limits', () => {
   it('are kept by what the answers tell: many at once, all arrive, no 429', async () => {

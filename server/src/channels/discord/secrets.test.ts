@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { Fault } from '../shared/emulator-kit.ts';
-import { neverAborted, newSample, putSample, read } from '../shared/test-kit.ts';
-import { emulatedToken } from './emulator.ts';
-import { discordScene } from './scene.ts';
+import { neverAborted, newSample, putSample, read } from '../../../test/emulators/channel-kit.ts';
+import { emulatedToken } from '../../../test/emulators/discord/emulator.ts';
+import { discordScene } from '../../../test/emulators/discord/scene.ts';
+import type { Fault } from '../../../test/emulators/emulator-kit.ts';
 
 function allOf(error: unknown): string {
   if (!(error instanceof Error)) return JSON.stringify(error) ?? '';

@@ -1,6 +1,15 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Fault } from '../shared/emulator-kit.ts';
-import { binary, expectSame, inChunks, putBytes, type Rig, readBytes, signal, startRig } from './test-support.ts';
+import type { Fault } from '../../../test/emulators/emulator-kit.ts';
+import {
+  binary,
+  expectSame,
+  inChunks,
+  putBytes,
+  type Rig,
+  readBytes,
+  signal,
+  startRig,
+} from '../../../test/emulators/huggingface/test-support.ts';
 
 const repo = 'ada/pictures';
 

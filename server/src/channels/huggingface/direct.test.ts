@@ -4,10 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { HubEmulatorOptions } from '../../../test/emulators/huggingface/emulator.ts';
+import {
+  binary,
+  expectSame,
+  putBytes,
+  type Rig,
+  readBytes,
+  sha256,
+  signal,
+  startRig,
+} from '../../../test/emulators/huggingface/test-support.ts';
 import type { Json } from '../../core/bytes.ts';
 import type { DirectPlan, DirectUpload } from '../../core/channel.ts';
-import type { HubEmulatorOptions } from './emulator.ts';
-import { binary, expectSame, putBytes, type Rig, readBytes, sha256, signal, startRig } from './test-support.ts';
 
 const run = promisify(execFile);
 

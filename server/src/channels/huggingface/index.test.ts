@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { channelConformance } from '../../../test/conformance/channel.ts';
-import type { Fault } from '../shared/emulator-kit.ts';
+import type { Fault } from '../../../test/emulators/emulator-kit.ts';
 import {
   binary,
   expectSame,
@@ -12,7 +12,7 @@ import {
   sha256,
   signal,
   startRig,
-} from './test-support.ts';
+} from '../../../test/emulators/huggingface/test-support.ts';
 
 const secrets = ['hf_emulatorTokenAbcdef0123456789'];
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { Fault } from '../shared/emulator-kit.ts';
-import { bufferOf, neverAborted, newSample, putSample, putWithRetries, read } from '../shared/test-kit.ts';
-import { telegramScene } from './scene.ts';
+import { bufferOf, neverAborted, newSample, putSample, putWithRetries, read } from '../../../test/emulators/channel-kit.ts';
+import type { Fault } from '../../../test/emulators/emulator-kit.ts';
+import { telegramScene } from '../../../test/emulators/telegram/scene.ts';
 
 const megabyte = 1_000_000;
 const calls = (emulator: { calls: readonly { method: string }[] }, method: string) =>

@@ -1,7 +1,7 @@
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { newKey, putBytes, read } from '../shared/test-kit.ts';
-import { telegramScene } from './scene.ts';
+import { newKey, putBytes, read } from '../../../test/emulators/channel-kit.ts';
+import { telegramScene } from '../../../test/emulators/telegram/scene.ts';
 
 function picture(width: number, height: number, format: 'jpeg' | 'png' | 'webp' | 'gif'): Promise<Buffer> {
   return sharp({ create: { width, height, channels: 3, background: { r: 200, g: 30, b: 90 } } })

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { Fault } from '../shared/emulator-kit.ts';
-import { neverAborted, newSample, putSample, read } from '../shared/test-kit.ts';
-import { emulatedToken } from './emulator.ts';
-import { telegramScene } from './scene.ts';
+import { neverAborted, newSample, putSample, read } from '../../../test/emulators/channel-kit.ts';
+import type { Fault } from '../../../test/emulators/emulator-kit.ts';
+import { emulatedToken } from '../../../test/emulators/telegram/emulator.ts';
+import { telegramScene } from '../../../test/emulators/telegram/scene.ts';
 
 const half = emulatedToken.split(':')[1] ?? '';
 

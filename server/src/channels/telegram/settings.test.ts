@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { neverAborted, newSample, putSample, read } from '../shared/test-kit.ts';
-import { emulatedChat, emulatedToken } from './emulator.ts';
-import { telegramScene } from './scene.ts';
+import { neverAborted, newSample, putSample, read } from '../../../test/emulators/channel-kit.ts';
+import { emulatedChat, emulatedToken } from '../../../test/emulators/telegram/emulator.ts';
+import { telegramScene } from '../../../test/emulators/telegram/scene.ts';
 import { baseUrl, messagesPerMinute, segmentLimits, telegramSettings, tokensOf } from './settings.ts';
 
 const parse = (more: Record<string, unknown> = {}) =>

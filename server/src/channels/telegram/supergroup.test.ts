@@ -1,8 +1,15 @@
 import { describe, expect, it } from 'vitest';
+import {
+  bufferOf,
+  newSample,
+  putSample,
+  putWithRetries,
+  read,
+  neverAborted as signal,
+} from '../../../test/emulators/channel-kit.ts';
+import { telegramScene, unpaced } from '../../../test/emulators/telegram/scene.ts';
 import { testChannelSteps } from '../../core/test-channel.ts';
-import { bufferOf, newSample, putSample, putWithRetries, read, neverAborted as signal } from '../shared/test-kit.ts';
 import { parseTelegramRef } from './ref.ts';
-import { telegramScene, unpaced } from './scene.ts';
 
 const group = -4001234567;
 const supergroup = -1002001234567;

@@ -1,7 +1,7 @@
 import { channelConformance } from '../../../test/conformance/channel.ts';
-import { emulatedChat, emulatedToken, startTelegramEmulator } from './emulator.ts';
+import { emulatedChat, emulatedToken, startTelegramEmulator } from '../../../test/emulators/telegram/emulator.ts';
+import { unpaced } from '../../../test/emulators/telegram/scene.ts';
 import { createTelegramChannel } from './index.ts';
-import { unpaced } from './scene.ts';
 import { telegramSettings } from './settings.ts';
 
 channelConformance('telegram', {

@@ -1,9 +1,9 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { neverAborted as signal } from '../../../test/emulators/channel-kit.ts';
 import { type FaultProxy, startFaultProxy } from '../../../test/services/fault-proxy.ts';
 import type { Channel } from '../../core/channel.ts';
-import { neverAborted as signal } from '../shared/test-kit.ts';
 import { createWebdavChannel } from './index.ts';
 import { webdavSettings } from './settings.ts';
 

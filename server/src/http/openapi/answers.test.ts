@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Stowage, startStowage } from '../../../test/acceptance/harness.ts';
 import { bytes, openSite, type RemoteSite } from '../../../test/acceptance/remote-site.ts';
+import { type HubEmulator, startHubEmulator } from '../../../test/emulators/huggingface/emulator.ts';
 import { fixtureBytes, fixtures } from '../../../test/fixtures/index.ts';
 import { type Call, type DocumentedCalls, documentedCalls } from '../../../test/services/documented-calls.ts';
-import { type HubEmulator, startHubEmulator } from '../../channels/huggingface/emulator.ts';
 import { apis } from '../apis.ts';
 import { operationsOf } from './operations.ts';
 

@@ -1,6 +1,6 @@
-import { bufferOf, bytesOf, type Sample } from '../../../test/conformance/channel/data.ts';
-import type { ByteRange, ByteSource } from '../../core/bytes.ts';
-import type { Channel, PutOptions, PutResult, Ref } from '../../core/channel.ts';
+import type { ByteRange, ByteSource } from '../../src/core/bytes.ts';
+import type { Channel, PutOptions, PutResult, Ref } from '../../src/core/channel.ts';
+import { bufferOf, bytesOf, type Sample } from '../conformance/channel/data.ts';
 
 export const neverAborted = new AbortController().signal;
 

@@ -1,6 +1,6 @@
 import { Api, GrammyError, InputFile } from 'grammy';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { bufferOf, newSample } from '../shared/test-kit.ts';
+import { bufferOf, newSample } from '../channel-kit.ts';
 import { emulatedChat, emulatedToken, startTelegramEmulator, type TelegramEmulatorOptions } from './emulator.ts';
 
 async function withGrammy(options: TelegramEmulatorOptions = {}) {

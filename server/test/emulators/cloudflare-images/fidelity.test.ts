@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { bufferOf } from '../../../test/conformance/channel/data.ts';
+import { bufferOf } from '../../conformance/channel/data.ts';
 import { type CloudflareEmulator, emulatedAccount, startCloudflareEmulator } from './emulator.ts';
 
 // The official client is 120 MB: installed by hand when the emulator changes, as docs/channels/cloudflare-images.md tells.

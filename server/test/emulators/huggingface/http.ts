@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Exchange, type Faults, faultAfter, faultBefore, sendFile, startEmulatorHost } from '../../shared/emulator-kit.ts';
+import { type Exchange, type Faults, faultAfter, faultBefore, sendFile, startEmulatorHost } from '../emulator-kit.ts';
 
 /** What a handler returns. */
 export interface Reply {

@@ -1,9 +1,9 @@
-import { createFaults, type Faults } from '../shared/emulator-kit.ts';
-import type { HubState } from './emulator/access.ts';
-import { type LoggedCall, startHost } from './emulator/http.ts';
-import { routeHub } from './emulator/hub.ts';
-import { newRepo, type Repo } from './emulator/repo.ts';
-import { createStorage } from './emulator/storage.ts';
+import { createFaults, type Faults } from '../emulator-kit.ts';
+import type { HubState } from './access.ts';
+import { type LoggedCall, startHost } from './http.ts';
+import { routeHub } from './hub.ts';
+import { newRepo, type Repo } from './repo.ts';
+import { createStorage } from './storage.ts';
 
 export type HubEmulatorOptions = Partial<
   Pick<HubState, 'token' | 'user' | 'orgs' | 'role' | 'multipartFromBytes' | 'chunkBytes' | 'verify' | 'commitMs'>

@@ -1,8 +1,8 @@
 import { onTestFinished } from 'vitest';
-import type { Channel } from '../../core/channel.ts';
+import { createTelegramChannel, type TelegramClocks } from '../../../src/channels/telegram/index.ts';
+import { telegramSettings } from '../../../src/channels/telegram/settings.ts';
+import type { Channel } from '../../../src/core/channel.ts';
 import { emulatedChat, startTelegramEmulator, type TelegramEmulator, type TelegramEmulatorOptions } from './emulator.ts';
-import { createTelegramChannel, type TelegramClocks } from './index.ts';
-import { telegramSettings } from './settings.ts';
 
 export interface Scene {
   readonly emulator: TelegramEmulator;

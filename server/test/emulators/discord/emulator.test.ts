@@ -1,6 +1,6 @@
 import { DiscordAPIError, REST } from '@discordjs/rest';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { bufferOf, newSample } from '../shared/test-kit.ts';
+import { bufferOf, newSample } from '../channel-kit.ts';
 import { type DiscordEmulatorOptions, startDiscordEmulator } from './emulator.ts';
 
 interface Message {

@@ -13,7 +13,7 @@ import {
   sendFile,
   sendJson,
   startEmulatorHost,
-} from '../shared/emulator-kit.ts';
+} from '../emulator-kit.ts';
 
 export interface DiscordEmulatorOptions {
   readonly token?: string;

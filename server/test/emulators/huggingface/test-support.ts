@@ -3,10 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import type { ByteSource } from '../../core/bytes.ts';
-import type { Channel, PutOptions, Ref } from '../../core/channel.ts';
+import { createHuggingFaceChannel, type HuggingFaceSettings } from '../../../src/channels/huggingface/index.ts';
+import type { ByteSource } from '../../../src/core/bytes.ts';
+import type { Channel, PutOptions, Ref } from '../../../src/core/channel.ts';
 import { type HubEmulator, type HubEmulatorOptions, startHubEmulator } from './emulator.ts';
-import { createHuggingFaceChannel, type HuggingFaceSettings } from './index.ts';
 
 export const signal = new AbortController().signal;
 

@@ -14,7 +14,7 @@ import {
   sendFile,
   sendJson,
   startEmulatorHost,
-} from '../shared/emulator-kit.ts';
+} from '../emulator-kit.ts';
 
 export interface TelegramEmulatorOptions {
   readonly tokens?: readonly string[];

@@ -1,8 +1,8 @@
 import { onTestFinished } from 'vitest';
-import type { Channel } from '../../core/channel.ts';
+import { createCloudflareImagesChannel } from '../../../src/channels/cloudflare-images/index.ts';
+import { cloudflareImagesSettings } from '../../../src/channels/cloudflare-images/settings.ts';
+import type { Channel } from '../../../src/core/channel.ts';
 import { type CloudflareEmulator, type CloudflareEmulatorOptions, emulatedAccount, startCloudflareEmulator } from './emulator.ts';
-import { createCloudflareImagesChannel } from './index.ts';
-import { cloudflareImagesSettings } from './settings.ts';
 
 /** For tests: an emulator and a channel on it, both gone when the test is over. */
 export async function emulatedChannel(

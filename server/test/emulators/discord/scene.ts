@@ -1,9 +1,9 @@
 import { onTestFinished } from 'vitest';
-import type { Channel } from '../../core/channel.ts';
+import { createDiscordChannel } from '../../../src/channels/discord/index.ts';
+import { discordSettings } from '../../../src/channels/discord/settings.ts';
+import type { UrlClocks } from '../../../src/channels/discord/url-cache.ts';
+import type { Channel } from '../../../src/core/channel.ts';
 import { type DiscordEmulator, type DiscordEmulatorOptions, startDiscordEmulator } from './emulator.ts';
-import { createDiscordChannel } from './index.ts';
-import { discordSettings } from './settings.ts';
-import type { UrlClocks } from './url-cache.ts';
 
 export interface Scene {
   readonly emulator: DiscordEmulator;

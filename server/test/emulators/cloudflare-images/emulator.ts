@@ -11,7 +11,7 @@ import {
   sendFile,
   sendJson,
   startEmulatorHost,
-} from '../shared/emulator-kit.ts';
+} from '../emulator-kit.ts';
 import {
   type EmulatedImage,
   forget,
