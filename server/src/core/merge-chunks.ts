@@ -45,6 +45,8 @@ export async function mergeChunks(request: MergeRequest): Promise<Merged> {
     if (upload === undefined) throw new ChunkedRefusal('no_session', 'Invalid or expired upload session');
     if (upload.state === 'done') return mergedBefore(upload, options);
     const parts = await completeParts(request, upload);
+    // A chunk that came in meanwhile may have begun the store's own upload, or this merge by storing a kept one.
+    if ((await options.metadata.uploads.get(upload.id))?.version !== upload.version) continue;
     if (await joinLastChunk({ ...request, upload, parts, channel: options.pool.byId(upload.channelId) })) continue;
     const merged = await makeFile(request, upload, parts);
     if (merged === undefined) continue;

@@ -212,6 +212,18 @@ describe.skipIf(s3Missing)(`chunks to S3${s3Missing ? ` (${s3Missing})` : ''}`, 
       await oneObject(file);
     });
 
+    it('chunks of an upload that the store did not even begin are stored by the merge', async () => {
+      const even = await videoFile(folder, 15 * mebibyte, 'even.mp4');
+      const session = await initUpload(stowage, 3, { name: 'even.mp4', query });
+      const denied = { kind: 'answer', status: 403, body: '<Error><Code>AccessDenied</Code></Error>' } as const;
+      proxy.failNext(denied, { times: 100, match: ({ method, url }) => method === 'POST' && url.includes('uploads') });
+      const sent = await Promise.allSettled([0, 1, 2].map((index) => send(session, index, 5 * mebibyte, even)));
+      expect(sent.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+      proxy.clear();
+      await expectFile(await srcOf(mergeUpload(stowage, session, { query })), even, [5 * mebibyte]);
+      await oneObject(even);
+    });
+
     it('a merge that fails for good keeps the upload; later it succeeds', { timeout: 60_000 }, async () => {
       proxy.failNext(
         { kind: 'answer', status: 403, body: '<Error><Code>AccessDenied</Code></Error>' },
