@@ -71,3 +71,7 @@ export class ChunkedRefusal extends StowageError {
     this.reason = reason;
   }
 }
+
+export function noSession(): ChunkedRefusal {
+  return new ChunkedRefusal('no_session', 'Invalid or expired upload session');
+}

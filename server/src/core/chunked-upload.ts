@@ -11,6 +11,7 @@ import {
   type ChunkedUploadOptions,
   type ChunkPut,
   type Merged,
+  noSession,
 } from './chunked-types.ts';
 import { hourMs } from './clock.ts';
 import { fail } from './errors.ts';
@@ -50,7 +51,7 @@ export function createChunkedUploads(options: ChunkedUploadOptions): ChunkedUplo
   const session = async (uploadId: string, caller: Caller): Promise<Upload> => {
     const upload = await uploads.get(uploadId);
     if (upload === undefined || upload.kind !== 'chunked' || !mayContinue(upload, caller) || upload.state === 'aborted') {
-      throw new ChunkedRefusal('no_session', 'Invalid or expired upload session');
+      throw noSession();
     }
     if (upload.expiresAt < now()) throw new ChunkedRefusal('expired', 'Upload session expired');
     return upload;
@@ -93,7 +94,7 @@ export function createChunkedUploads(options: ChunkedUploadOptions): ChunkedUplo
 
     async put(input, caller) {
       const upload = await sessionOf(input, caller);
-      if (upload.state === 'done') throw new ChunkedRefusal('no_session', 'Invalid or expired upload session');
+      if (upload.state === 'done') throw noSession();
       if (!Number.isSafeInteger(input.index) || input.index < 0 || input.index >= input.totalChunks) {
         throw new ChunkedRefusal('bad_index', `chunkIndex must be a whole number from 0 to ${input.totalChunks - 1}`);
       }

@@ -41,6 +41,16 @@ describe('KeptChunks', () => {
     expect(await texts('a')).toEqual([[10, 'xy']]);
   });
 
+  it('a copy that is gone by the time it is read fails its reader, and nothing else', async () => {
+    await keep('a', 0, 'x');
+    const [chunk] = await kept.list('a');
+    if (chunk === undefined) throw new Error('nothing is kept');
+    const [unread, late] = [openKept(chunk), openKept(chunk)];
+    await kept.dropUpload('a');
+    await expect(readAll(late)).rejects.toMatchObject({ code: 'ENOENT' });
+    await unread.return(undefined);
+  });
+
   it('has one budget for all uploads, which what goes gives back and a restart counts', async () => {
     expect(await keep('a', 0, '123456')).toBe(true);
     expect(await keep('b', 0, '12345')).toBe(false);

@@ -97,8 +97,9 @@ export class KeptChunks {
   }
 }
 
-export function openKept({ path }: KeptChunk): ByteSource {
-  return createReadStream(path);
+/** Opened when it is read: a stream that fails while nothing reads it would end the process. */
+export async function* openKept({ path }: KeptChunk): AsyncGenerator<Uint8Array> {
+  yield* createReadStream(path);
 }
 
 function parseName(folder: string, name: string): KeptChunk | undefined {

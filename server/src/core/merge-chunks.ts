@@ -3,7 +3,7 @@ import type { Channel } from './channel.ts';
 import type { ConfiguredChannel } from './channel-pool.ts';
 import { startsAsUtf8, withCharset } from './charset.ts';
 import { type ChunkedDetails, chunkedDetails, type NamingWishes } from './chunked-details.ts';
-import { ChunkedRefusal, type ChunkedUploadOptions, type Merged } from './chunked-types.ts';
+import { type ChunkedUploadOptions, type Merged, noSession } from './chunked-types.ts';
 import { dayMs } from './clock.ts';
 import { fail, isStowageError } from './errors.ts';
 import { isGivenOnce, nameCandidates, seenName } from './file-id.ts';
@@ -42,13 +42,12 @@ export async function mergeChunks(request: MergeRequest): Promise<Merged> {
   const { options } = request;
   for (let round = 0; round < maxRounds; round++) {
     const upload = await options.metadata.uploads.get(request.upload.id);
-    if (upload === undefined) throw new ChunkedRefusal('no_session', 'Invalid or expired upload session');
+    if (upload === undefined) throw noSession();
     if (upload.state === 'done') return mergedBefore(upload, options);
     const parts = await completeParts(request, upload);
     // A chunk that came in meanwhile may have begun the store's own upload, or this merge by storing a kept one.
     if ((await options.metadata.uploads.get(upload.id))?.version !== upload.version) continue;
-    if (await joinLastChunk({ ...request, upload, parts, channel: options.pool.byId(upload.channelId) })) continue;
-    const merged = await makeFile(request, upload, parts);
+    const merged = await join(request, upload, parts).catch(unlessChanged(upload, options));
     if (merged === undefined) continue;
     await options.kept.dropUpload(upload.id);
     return merged;
@@ -56,10 +55,25 @@ export async function mergeChunks(request: MergeRequest): Promise<Merged> {
   throw fail('conflict', { message: 'chunks keep being replaced while they are merged' });
 }
 
+/** Undefined when the parts have to be looked at again. */
+async function join(request: MergeRequest, upload: Upload, parts: readonly UploadPart[]): Promise<Merged | undefined> {
+  const channel = request.options.pool.byId(upload.channelId);
+  return (await joinLastChunk({ ...request, upload, parts, channel })) ? undefined : makeFile(request, upload, parts);
+}
+
+/** What failed with parts that were replaced meanwhile, or with an upload that has ended, is of no interest any more: look again. */
+function unlessChanged({ id, version }: Upload, { metadata }: ChunkedUploadOptions): (error: unknown) => Promise<undefined> {
+  return async (error) => {
+    const isRefused = isStowageError(error, 'unauthorized') || isStowageError(error, 'too_large');
+    if (isRefused || (await metadata.uploads.get(id))?.version === version) throw error;
+    return undefined;
+  };
+}
+
 async function mergedBefore(upload: Upload, { files, metadata }: ChunkedUploadOptions): Promise<Merged> {
   const { fileId, fullUrl } = upload.result as { fileId: string; fullUrl: boolean };
   const stored = await files.get(fileId);
-  if (stored === undefined) throw new ChunkedRefusal('no_session', 'Invalid or expired upload session');
+  if (stored === undefined) throw noSession();
   // The merge that did it may have failed at the very end, on its way to the disk.
   await metadata.settled();
   return { stored, fullUrl };
@@ -78,7 +92,8 @@ async function completeParts(request: MergeRequest, upload: Upload): Promise<rea
     if (stored.length === totalChunks) return stored;
     const coming = receiving || parts.some((part) => part.state === 'pending' && part.updatedAt > options.now() - maxWaitMs);
     if (coming && options.now() <= giveUpAt) await wait(pollMs, signal);
-    else if (isRetried || !(await storeKeptChunks({ ...request, upload, stored }))) throw incomplete(stored, totalChunks);
+    else if (isRetried || !(await storeKeptChunks({ ...request, upload, stored })))
+      throw (await options.metadata.uploads.get(upload.id)) === undefined ? noSession() : incomplete(stored, totalChunks);
     else isRetried = true;
   }
 }

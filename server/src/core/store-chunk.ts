@@ -3,7 +3,7 @@ import { type ByteSource, type Json, toJson } from './bytes.ts';
 import type { Multipart } from './channel.ts';
 import type { ConfiguredChannel } from './channel-pool.ts';
 import { chunkedDetails } from './chunked-details.ts';
-import { ChunkedRefusal, type ChunkedUploadOptions, type ChunkPut } from './chunked-types.ts';
+import { type ChunkedUploadOptions, type ChunkPut, noSession } from './chunked-types.ts';
 import { dayMs } from './clock.ts';
 import { fail, isStowageError } from './errors.ts';
 import { createHasher } from './hash.ts';
@@ -78,10 +78,6 @@ async function begin({ input, upload, options, storageId }: Attempt): Promise<bo
   const base = { uploadId: upload.id, index: input.index, storageId, updatedAt: now() };
   const pending: UploadPart = { ...base, state: 'pending', size: 0, segments: [], native: null, hash: '' };
   return (await metadata.uploads.putPart(pending, now() + ttlMs)) !== undefined;
-}
-
-function noSession(): ChunkedRefusal {
-  return new ChunkedRefusal('no_session', 'Invalid or expired upload session');
 }
 
 async function writeDown(attempt: Attempt, { pendingCleanup, ...stored }: StoredChunk): Promise<void> {
@@ -285,10 +281,15 @@ async function storeNative({ job, multipart, state, spool, size }: NativePart): 
     async () => {
       const hasher = createHasher();
       const source = watch(spool.follow(), { onChunk: hasher.update });
-      const native = await multipart.part(state, index + 1, source, { size, signal });
+      const native = await multipart.part(state, index + 1, source, { size, signal }).catch(unlessOver);
       return { size, segments: [], native, hash: hasher.digest(), pendingCleanup: [] };
     },
     signal,
     uploadRetry,
   );
+}
+
+/** The store knows its upload no more: it was finished or given up meanwhile, by us or by the store itself. */
+function unlessOver(error: unknown): never {
+  throw isStowageError(error, 'not_found') ? noSession() : error;
 }

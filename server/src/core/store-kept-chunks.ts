@@ -1,5 +1,5 @@
 import { chunkedDetails } from './chunked-details.ts';
-import type { ChunkedUploadOptions } from './chunked-types.ts';
+import { ChunkedRefusal, type ChunkedUploadOptions } from './chunked-types.ts';
 import { isStowageError } from './errors.ts';
 import { createHasher } from './hash.ts';
 import type { InFlight } from './in-flight.ts';
@@ -36,12 +36,17 @@ export async function storeKeptChunks(job: KeptJob): Promise<boolean> {
   return left.length < wanted;
 }
 
-/** The chunks that failed, with what they failed of. */
+/** The chunks that failed, with what they failed of. Rejects when the upload has ended. */
 async function storeAll(job: KeptJob, chunks: readonly KeptChunk[]): Promise<ReadonlyMap<KeptChunk, unknown>> {
   const failures = new Map<KeptChunk, unknown>();
   const queue = chunks.values();
   const work = async (): Promise<void> => {
-    for (const chunk of queue) await storeOne(job, chunk).catch((error: unknown) => failures.set(chunk, error));
+    for (const chunk of queue) {
+      await storeOne(job, chunk).catch((error: unknown) => {
+        if (error instanceof ChunkedRefusal) throw error;
+        failures.set(chunk, error);
+      });
+    }
   };
   await Promise.all(Array.from({ length: parallelChunks }, work));
   return failures;

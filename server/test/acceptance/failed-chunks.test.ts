@@ -77,6 +77,20 @@ describe('a chunk whose channel failed', () => {
     await eventually(async () => expect((await mergeUpload(stowage, session)).status).toBe(200));
   });
 
+  it('is let go when the upload is given up while the merge still tries', async () => {
+    const session = await withFailed(0);
+    down(1000);
+    const tried = discord.emulator.calls.length;
+    const merging = mergeUpload(stowage, session);
+    await eventually(async () => expect(discord.emulator.calls.length).toBeGreaterThan(tried));
+    await stowage.fetch(`/upload?cleanup=true&uploadId=${session.uploadId}&totalChunks=3`, { method: 'POST' });
+    const given = await merging;
+    expect([given.status, await given.text()]).toEqual([400, 'Error: Invalid or expired upload session']);
+    expect(await kept()).toEqual([]);
+    up();
+    expect((await stowage.fetch('/healthz')).status).toBe(200);
+  });
+
   it('that the client sends again counts as the client sent it last', async () => {
     const session = await withFailed(1);
     const other = pseudoRandomBytes(50_000);

@@ -125,7 +125,16 @@ async function readLocal(filesDir: string, path: string, { ref, range }: { ref: 
   const inside = relative(root, file);
   if (inside.startsWith('..') || isAbsolute(inside))
     throw fail('channel_refused', { message: 'Telegram: the file lies outside `filesDir`' });
-  return { stream: createReadStream(file, { start, end }), size: end - start + 1 };
+  return { stream: fileBytes(file, start, end), size: end - start + 1 };
+}
+
+/** Opened when it is read: a stream that fails while nothing reads it would end the process. */
+async function* fileBytes(path: string, start: number, end: number): AsyncGenerator<Uint8Array> {
+  try {
+    yield* createReadStream(path, { start, end });
+  } catch (cause) {
+    throw fail('channel_unavailable', { message: 'Telegram: the file in `filesDir` cannot be read', cause });
+  }
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {
