@@ -24,7 +24,7 @@ describe('Telegram settings', () => {
   it('needs a token that looks like one, and says what is wrong without it', () => {
     expect(telegramSettings.safeParse({ chatId: 1 }).error?.message).toContain('botToken or botTokens is needed');
     const wrong = telegramSettings.safeParse({ chatId: 1, botToken: 'canary-nonsense' });
-    expect(wrong.error?.message).toContain('not a bot token');
+    expect(wrong.error?.message).toContain('must be a bot token');
     expect(wrong.error?.message).not.toContain('canary');
     for (const botTokens of [[emulatedToken, '1:b'], `${emulatedToken}\n1:b\n`, `${emulatedToken}, 1:b`])
       expect(tokensOf(parse({ botTokens }))).toEqual([emulatedToken, '1:b']);
