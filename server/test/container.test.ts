@@ -55,7 +55,7 @@ describe('the image', () => {
     'server/test/readme.test.ts',
     'server/src/main.test.ts',
     'server/bin/link-node.js',
-    'server/src/channels/telegram/emulator.ts',
+    'server/test/emulators/telegram/emulator.ts',
   ])('does not have %s', (path) => {
     expect(isIgnored(path)).toBe(true);
   });
