@@ -68,7 +68,7 @@ export const schema = z.strictObject({
   secretKey: optional(text(/^[\x20-\x7e]{32,}$/, 'at least 32 printable characters'), {
     secret: true,
     description:
-      'Encrypts secrets at rest and signs URLs. Otherwise a key file is made in the data folder. Required with PostgreSQL: the same key on every node.',
+      'Signs upload URLs. Without it, a key file is made in the data folder. Required with PostgreSQL: the same key on every node. Nothing is encrypted with it yet.',
   }),
 
   databaseUrl: optional(text(/^postgres(ql)?:\/\/\S+$/, 'an address like postgres://user:password@host:5432/name'), {

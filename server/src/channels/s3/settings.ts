@@ -24,7 +24,7 @@ export const commonSettings = z.strictObject({
   publicUrl: z
     .url({ protocol: /^https?$/ })
     .optional()
-    .describe('Public address of the bucket (CDN or custom domain); links to objects are made from it.'),
+    .describe('Public address of the bucket (CDN or custom domain). Not used yet: links lead through Stowage.'),
   storageClass: z.string().min(1).optional().describe('Storage class of new objects, such as STANDARD_IA.'),
   serverSideEncryption: z
     .enum(['AES256', 'aws:kms', 'aws:kms:dsse'])

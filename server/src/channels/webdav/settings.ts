@@ -30,7 +30,11 @@ export const webdavSettings = z.strictObject({
     .boolean()
     .default(true)
     .describe('Make missing folders with MKCOL. Switch off for servers that make them by themselves or have no folders.'),
-  publicUrl: plainUrl.optional().describe('Public address of the same folder, when a web server shows it without credentials.'),
+  publicUrl: plainUrl
+    .optional()
+    .describe(
+      'Public address of the same folder, when a web server shows it without credentials. Not used yet: links lead through Stowage.',
+    ),
   segments: z
     .union([z.boolean(), z.int().min(mebibyte)])
     .default(false)
