@@ -9,6 +9,8 @@ import { own } from '../core/own.ts';
 export interface Kind<T> {
   readonly schema: z.ZodType<T>;
   readonly expected: string;
+  /** The same in a word or two, for tables. */
+  readonly type: string;
 }
 
 const UNITS: Readonly<Record<string, number>> = {
@@ -59,8 +61,12 @@ function parseList(value: unknown): unknown {
 }
 
 export function whole(min: number, max: number = Number.MAX_SAFE_INTEGER): Kind<number> {
-  const to = max === Number.MAX_SAFE_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
-  return { schema: z.preprocess(parseNumber, z.int().min(min).max(max)), expected: `a whole number ${to}` };
+  const isOpen = max === Number.MAX_SAFE_INTEGER;
+  return {
+    schema: z.preprocess(parseNumber, z.int().min(min).max(max)),
+    expected: `a whole number ${isOpen ? `of at least ${min}` : `from ${min} to ${max}`}`,
+    type: `integer ${isOpen ? `from ${min}` : `${min}-${max}`}`,
+  };
 }
 
 /** Bytes. */
@@ -68,6 +74,7 @@ export function size(): Kind<number> {
   return {
     schema: z.preprocess(parseSize, z.int().min(1)),
     expected: 'a size: bytes, or a number with a unit such as 10GiB or 500MB',
+    type: 'size',
   };
 }
 
@@ -76,15 +83,19 @@ export function sizeOrZero(): Kind<number> {
 }
 
 export function flag(): Kind<boolean> {
-  return { schema: z.preprocess(parseFlag, z.boolean()), expected: 'true or false' };
+  return { schema: z.preprocess(parseFlag, z.boolean()), expected: 'true or false', type: 'boolean' };
 }
 
-export function text(pattern: RegExp, expected: string): Kind<string> {
-  return { schema: z.string().regex(pattern), expected };
+export function text(pattern: RegExp, expected: string, type = 'text'): Kind<string> {
+  return { schema: z.string().regex(pattern), expected, type };
 }
 
 export function choice<const T extends string>(...values: readonly T[]): Kind<T> {
-  return { schema: z.enum(values), expected: `one of ${values.join(', ')}` };
+  return {
+    schema: z.enum(values),
+    expected: `one of ${values.join(', ')}`,
+    type: values.map((value) => `\`${value}\``).join(', '),
+  };
 }
 
 /** A list in the file, comma-separated in the environment. */
@@ -92,6 +103,7 @@ export function list(item: Kind<string>, expected: string): Kind<readonly string
   return {
     schema: z.preprocess(parseList, z.array(item.schema)),
     expected: `${expected} (in the environment separated by commas)`,
+    type: `list of ${item.type}s`,
   };
 }
 
@@ -100,13 +112,14 @@ export function network(): Kind<string> {
   return {
     schema: z.string().refine((value) => !PROXY_NAMES.has(value) && isNetwork(value)),
     expected: 'an address or a network',
+    type: 'network',
   };
 }
 
 /** An absolute address without query, fragment or password; comes back without a slash at the end. */
 export function httpUrl(): Kind<string> {
   const schema = z.string().refine(isHttpUrl).overwrite(withoutSlash);
-  return { schema, expected: 'an http:// or https:// address without query, fragment or password' };
+  return { schema, expected: 'an http:// or https:// address without query, fragment or password', type: 'URL' };
 }
 
 function isHttpUrl(value: string): boolean {
@@ -149,6 +162,7 @@ export function trustProxy(): Kind<boolean | number | readonly string[]> {
     schema: z.preprocess(parse, schema),
     expected:
       'true, false, a number of proxies, or addresses and networks such as 10.0.0.0/8, loopback or uniquelocal, with or without the name of the header to read (X-Forwarded-For or X-Real-IP)',
+    type: 'boolean, integer 1-32 or list of networks',
   };
 }
 
@@ -165,7 +179,11 @@ export function isLoopback(host: string): boolean {
 
 /** A list of objects: JSON in the environment. */
 export function objects(expected: string): Kind<readonly Readonly<Record<string, unknown>>[]> {
-  return { schema: z.preprocess(parseJson, z.array(z.custom<Readonly<Record<string, unknown>>>(isPlain))), expected };
+  return {
+    schema: z.preprocess(parseJson, z.array(z.custom<Readonly<Record<string, unknown>>>(isPlain))),
+    expected,
+    type: 'list',
+  };
 }
 
 function parseJson(value: unknown): unknown {

@@ -6,27 +6,30 @@ const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 const DAY_SECONDS = 86_400;
 
-const word = text(/^\S+$/, 'a text without spaces');
-const channelName = text(/\S/, 'the name of a channel, or a group such as telegram, s3 or cfr2');
+const host = text(/^\S+$/, 'a text without spaces', 'host');
+const origin = text(/^\S+$/, 'an origin such as https://blog.example, or *', 'origin');
+const channelName = text(/\S/, 'the name of a channel, or a group such as telegram, s3 or cfr2', 'channel');
 const adminToken = text(
   /^[\x21-\x7e]{20,}$/,
   'at least 20 printable characters without spaces, such as `openssl rand -hex 24` prints',
+  'text of 20 or more characters',
 );
 
 /** Every setting of Stowage but the settings of channel types, which their drivers bring. */
 export const schema = z.strictObject({
-  host: setting(word, {
+  host: setting(host, {
     default: '127.0.0.1',
     env: 'HOST',
     description: 'Address to listen on. A public one needs credentials first.',
   }),
   port: setting(whole(0, 65_535), { default: 8080, env: 'PORT', description: 'Port to listen on; 0 takes a free one.' }),
-  dataDir: setting(text(/\S/, 'the path of a folder'), {
+  dataDir: setting(text(/\S/, 'the path of a folder', 'folder'), {
     default: './data',
-    description: 'Folder of the embedded database, local files, keys and temporary files. Relative to where Stowage is started.',
+    description: 'Folder of the embedded database, local files, keys and temporary files. On a local disk.',
   }),
   publicUrl: optional(httpUrl(), {
-    description: 'Address under which people reach this server, for absolute links. Otherwise it is taken from the request.',
+    description:
+      'Public address of this server, used in absolute links. If unset, it is taken from each request, which is wrong behind most proxies.',
   }),
   urlPrefix: optional(httpUrl(), {
     description: 'When set, responses of the Upload API carry `publicUrl`: this prefix, a slash and the path of the file.',
@@ -34,7 +37,7 @@ export const schema = z.strictObject({
   trustProxy: setting(trustProxy(), {
     default: false as boolean | number | readonly string[],
     description:
-      'Which reverse proxies may name the caller by `X-Forwarded-*`. Normally the number of proxies in front, or their addresses: then callers cannot make up ' +
+      'Which reverse proxies are trusted to set `X-Forwarded-*`: `false` (none), `true` (all), a number of hops, or a list of addresses and networks, which may be `loopback` or `uniquelocal`. With a number or a list, callers cannot make up ' +
       'an address. `true` believes every hop and is only for proxies that overwrite these headers. When a proxy sends X-Forwarded-For and X-Real-IP that name two callers, ' +
       'neither counts, unless the list names the header to read.',
   }),
@@ -65,20 +68,20 @@ export const schema = z.strictObject({
     default: false,
     description: 'Allows uploads through the Upload API without credentials.',
   }),
-  secretKey: optional(text(/^[\x20-\x7e]{32,}$/, 'at least 32 printable characters'), {
+  secretKey: optional(text(/^[\x20-\x7e]{32,}$/, 'at least 32 printable characters', 'text of 32 or more characters'), {
     secret: true,
     description:
       'Signs upload URLs. Without it, a key file is made in the data folder. Required with PostgreSQL: the same key on every node. Nothing is encrypted with it yet.',
   }),
 
-  databaseUrl: optional(text(/^postgres(ql)?:\/\/\S+$/, 'an address like postgres://user:password@host:5432/name'), {
+  databaseUrl: optional(text(/^postgres(ql)?:\/\/\S+$/, 'an address like postgres://user:password@host:5432/name', 'URL'), {
     secret: true,
     env: 'DATABASE_URL',
     description: 'PostgreSQL (14 or newer) for the metadata. Otherwise SQLite in the data folder.',
   }),
   databasePoolSize: setting(whole(1, 1000), {
     default: 10,
-    description: 'Maximum of connections from one node to PostgreSQL; up to 5 more are for limits and probes.',
+    description: 'Maximum number of connections from one node to PostgreSQL; up to 5 more are for limits and probes.',
   }),
   databaseWaitSeconds: setting(whole(0, 3600), {
     default: 60,
@@ -89,7 +92,7 @@ export const schema = z.strictObject({
     description:
       '`full`: a confirmed upload survives a power cut. `normal`: it survives only a crash of the program; a little faster.',
   }),
-  redisUrl: optional(text(/^(rediss?|unix):\/\/\S+$/, 'an address like redis://host:6379'), {
+  redisUrl: optional(text(/^(rediss?|unix):\/\/\S+$/, 'an address like redis://host:6379', 'URL'), {
     secret: true,
     env: 'REDIS_URL',
     description:
@@ -114,7 +117,7 @@ export const schema = z.strictObject({
     maxOpenUploads: setting(whole(1), {
       default: 1000,
       description:
-        'Maximum of unfinished uploads of one token, over both APIs. All callers with the upload code together have ten times as many, but no more than this from one network (IPv4 address, IPv6 /48).',
+        'Maximum number of unfinished uploads of one token, over both APIs. All callers with the upload code together have ten times as many, but no more than this from one network (IPv4 address, IPv6 /48).',
     }),
   }),
 
@@ -128,12 +131,12 @@ export const schema = z.strictObject({
       default: 24,
       description: 'Hours without a new chunk after which a chunked upload is dropped.',
     }),
-    keptChunkBytes: setting(size(), {
+    keptChunkBytes: setting(sizeOrZero(), {
       default: 2048 * MIB,
       description:
         'Disk space for chunks that their channel did not take. A merge stores them again before it reports them as missing. 0 keeps none.',
     }),
-    maxChunks: setting(whole(1, 1_000_000), { default: 10_000, description: 'Maximum of chunks of one upload.' }),
+    maxChunks: setting(whole(1, 1_000_000), { default: 10_000, description: 'Maximum number of chunks of one upload.' }),
     idleTimeoutSeconds: setting(whole(1, DAY_SECONDS), {
       default: 120,
       description:
@@ -175,7 +178,7 @@ export const schema = z.strictObject({
     maxImageBytes: setting(size(), { default: 25 * MIB, description: 'Largest image imported from a URL.' }),
     maxVideoBytes: setting(size(), { default: 500 * MIB, description: 'Largest video imported from a URL.' }),
     allowHttp: setting(flag(), { default: true, description: 'Whether plain `http://` addresses are fetched.' }),
-    allowedPrivateHosts: setting(list(word, 'host names or addresses'), {
+    allowedPrivateHosts: setting(list(host, 'host names or addresses'), {
       default: [],
       description: 'Hosts that may be fetched although they are not on the public internet.',
     }),
@@ -187,7 +190,7 @@ export const schema = z.strictObject({
   }),
 
   cors: z.strictObject({
-    origins: setting(list(word, 'origins such as https://blog.example, or *'), {
+    origins: setting(list(origin, 'origins such as https://blog.example, or *'), {
       default: ['*'],
       description: 'Origins whose pages may call the APIs from a browser. Credentials in cookies never cross origins.',
     }),
@@ -196,7 +199,7 @@ export const schema = z.strictObject({
   log: z.strictObject({
     level: setting(choice('trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'), {
       default: 'info',
-      description: 'Least severity that is logged.',
+      description: 'Minimum level to log.',
     }),
     format: setting(choice('json', 'text'), { default: 'json', description: 'One JSON object or one readable line per entry.' }),
   }),

@@ -13,18 +13,20 @@ export interface About {
 export interface SettingMeta extends About {
   /** Completes "NAME must be ...". */
   readonly expected: string;
+  /** For the table of settings. */
+  readonly type: string;
 }
 
 const registry = z.registry<SettingMeta>();
 
 /** A setting with a default value. */
 export function setting<T>(kind: Kind<T>, about: About & { readonly default: NoInfer<T> }) {
-  return z.prefault(kind.schema, about.default).register(registry, { ...about, expected: kind.expected });
+  return z.prefault(kind.schema, about.default).register(registry, { ...about, expected: kind.expected, type: kind.type });
 }
 
 /** A setting that may be absent. */
 export function optional<T>(kind: Kind<T>, about: About) {
-  return kind.schema.optional().register(registry, { ...about, expected: kind.expected });
+  return kind.schema.optional().register(registry, { ...about, expected: kind.expected, type: kind.type });
 }
 
 /** One leaf of the schema. */

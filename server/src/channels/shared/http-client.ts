@@ -20,7 +20,7 @@ export interface HttpClientOptions {
   /** Name of the service in error texts, such as `Telegram`. */
   readonly service: string;
   readonly secrets?: readonly (string | undefined)[];
-  /** Maximum of sockets per host. Default 32. */
+  /** Maximum number of sockets per host. Default 32. */
   readonly connections?: number;
   readonly connectTimeoutMs?: number;
   /** Resolves host names in place of the system, for instance to refuse some addresses. */

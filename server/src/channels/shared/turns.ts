@@ -9,7 +9,7 @@ export interface Turns {
 }
 
 export interface Window {
-  /** Maximum of turns in any stretch of `lengthMs`. */
+  /** Maximum number of turns in any stretch of `lengthMs`. */
   readonly count: number;
   readonly lengthMs: number;
   /**

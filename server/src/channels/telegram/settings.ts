@@ -68,12 +68,14 @@ export const telegramSettings = z
       .describe(
         'Whether JPEG pictures go out as photos, which Telegram recompresses, unless the caller sends `serverCompress=false`. With `false` all files are kept byte by byte, whatever the caller sends.',
       ),
-    messagesPerSecond: z.int().positive().default(1).describe('Maximum of messages a second from one bot to the chat.'),
+    messagesPerSecond: z.int().positive().default(1).describe('Maximum number of messages a second from one bot to the chat.'),
     messagesPerMinute: z
       .int()
       .nonnegative()
       .optional()
-      .describe('Maximum of messages a minute from one bot to the chat; 0 means no limit. Default 20, and 0 in private chats.'),
+      .describe(
+        'Maximum number of messages a minute from one bot to the chat; 0 means no limit. Default 20, and 0 in private chats.',
+      ),
   })
   .refine(({ botToken, botTokens }) => botToken !== undefined || (botTokens ?? []).length > 0, 'botToken or botTokens is needed');
 
