@@ -17,6 +17,8 @@ export interface Api {
   readonly cors?: (settings: HttpSettings) => CorsRules;
   /** On every answer, unless the route says otherwise. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Other paths of a route of it, which the document does not list. */
+  readonly alsoAt?: (path: string) => readonly string[];
   /** Which credentials count: tokens alone, or upload codes as well. */
   readonly credentials: 'token' | 'upload';
   readonly authenticate: (context: Context, permission: Permission | 'any') => Promise<Caller>;
@@ -34,7 +36,7 @@ export function serveApi(api: Api, deps: HttpDeps): FastifyPluginAsync {
     const { headers } = api;
     if (headers !== undefined) app.addHook('onRequest', async (_request, reply) => void reply.headers(headers));
     app.setErrorHandler((thrown, request, reply) => sayError(thrown, api.dialect, { request, reply, deps }));
-    for (const [path, routes] of byPath(api.routes)) routePath(app, path, handlersOf(routes, api, deps));
+    for (const [path, routes] of byPath(api)) routePath(app, path, handlersOf(routes, api, deps));
     for (const prefix of api.prefixes) app.register(nothingElse, { prefix });
   };
 }
@@ -66,10 +68,10 @@ export function undecodable(url: string, { routes }: Api): StowageError {
   return failed(meant?.undecodable ?? 'bad_request');
 }
 
-function byPath(routes: readonly Route[]): ReadonlyMap<string, readonly Route[]> {
+function byPath({ routes, alsoAt = () => [] }: Api): ReadonlyMap<string, readonly Route[]> {
   const found = new Map<string, Route[]>();
   for (const route of routes) {
-    for (const path of [route.path, ...(route.also ?? [])]) found.set(path, [...(found.get(path) ?? []), route]);
+    for (const path of [route.path, ...alsoAt(route.path)]) found.set(path, [...(found.get(path) ?? []), route]);
   }
   return found;
 }

@@ -4,7 +4,8 @@ import { readAll } from '../core/peek.ts';
 import { watch } from '../core/watch.ts';
 import { type Failure, failed } from './failure.ts';
 import { holdText } from './held-text.ts';
-import { bodyOf } from './request-body.ts';
+import { bodyOf, silentFor } from './request-body.ts';
+import { encodedBody } from './whole-body.ts';
 
 const defaultMaxBytes = 256 * 1024;
 const idleMs = 30_000;
@@ -18,11 +19,16 @@ export const notAnObject = {
 } as const;
 
 /** What a route may be answered that reads a JSON object with the usual limit. */
-export const jsonFailures: readonly Failure[] = [
-  'invalid_json',
-  notAnObject,
-  { code: 'too_large', details: { maxBytes: defaultMaxBytes } },
-];
+export const jsonFailures: readonly Failure[] = jsonFailuresUpTo(defaultMaxBytes);
+
+export function jsonFailuresUpTo(maxBytes: number): readonly Failure[] {
+  return ['invalid_json', notAnObject, tooLargeJson(maxBytes), encodedBody('gzip'), 'incomplete_body', silentFor(idleMs)];
+}
+
+function tooLargeJson(maxBytes: number) {
+  const message = `The JSON body is larger than ${Math.round(maxBytes / 1024)} KiB.`;
+  return { code: 'too_large', as: 'json', message, details: { maxBytes } } as const;
+}
 
 export interface JsonLimits {
   /** Default 256 KiB. */
@@ -35,10 +41,7 @@ async function readJson(request: IncomingMessage, { maxBytes = defaultMaxBytes }
   const body = watch(bodyOf(request, { maxBytes, idleMs }), { onChunk: (chunk) => held.add(chunk.length) });
   const bytes = await readAll(body).catch((error: unknown) => {
     if (!isStowageError(error, 'too_large')) throw error;
-    throw fail('too_large', {
-      message: `The JSON body is larger than ${Math.round(maxBytes / 1024)} KiB.`,
-      details: { maxBytes },
-    });
+    throw failed(tooLargeJson(maxBytes));
   });
   if (bytes.length === 0) return undefined;
   const value = parse(bytes, request);

@@ -1,5 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import { fail } from '../core/errors.ts';
+import { failed } from './failure.ts';
+
+export const partOfFile = {
+  code: 'bad_request',
+  as: 'part',
+  message: 'A part of a file cannot be stored by Content-Range. Send the whole file, or its chunks.',
+} as const;
 
 /**
  * Refuses a head that is ambiguous, or that asks for what we do not do: proxies in front may have read it otherwise (RFC 9112 3.2), and a success would be
@@ -44,9 +51,7 @@ function refuseRepeated(rawHeaders: readonly string[]): void {
 /** RFC 9110 14.5: a part stored as a file of its own would be a wrong success. A chunk of a chunked upload may name its range. */
 function refusePart({ method = '', url = '' }: IncomingMessage, contentRange: string): void {
   if (!['POST', 'PUT', 'PATCH'].includes(method) || isWhole(contentRange) || /[?&]chunked=true(?:&|$)/.test(url)) return;
-  throw fail('bad_request', {
-    message: 'A part of a file cannot be stored by Content-Range. Send the whole file, or its chunks.',
-  });
+  throw failed(partOfFile);
 }
 
 /** `bytes 0-99/100` is all of it. */

@@ -4,6 +4,7 @@ import type { ByteSource } from '../core/bytes.ts';
 import { fail, isStowageError, type StowageError } from '../core/errors.ts';
 import { noteTurnover } from '../core/turnover.ts';
 import { createByteQueue } from './byte-queue.ts';
+import { failed } from './failure.ts';
 import { refuseEncoded } from './whole-body.ts';
 
 export interface BodyOptions {
@@ -14,6 +15,9 @@ export interface BodyOptions {
   /** Aborting makes the read fail with the reason when it is a `StowageError`, otherwise with `client_closed`. */
   readonly signal?: AbortSignal | undefined;
 }
+
+export const silentFor = (idleMs: number) =>
+  ({ code: 'client_closed', status: 408, message: `No data arrived for ${Math.ceil(idleMs / 1000)} seconds.` }) as const;
 
 const kiB = 1024;
 // Of the process, as its memory is: all bodies that are being read share this.
@@ -39,8 +43,7 @@ function readBody(request: IncomingMessage, { maxBytes, idleMs, signal }: BodyOp
     share,
     flow: (on) => (on ? request.resume() : request.pause()),
     idleMs,
-    onIdle: () =>
-      stop(fail('client_closed', { status: 408, message: `No data arrived for ${Math.ceil(idleMs / 1000)} seconds.` })),
+    onIdle: () => stop(failed(silentFor(idleMs))),
   });
 
   const onData = (chunk: Buffer) => {

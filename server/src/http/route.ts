@@ -51,8 +51,6 @@ interface Described {
   readonly method: Method | readonly Method[];
   /** The whole path. `:name` is a segment, `*` at the end is the rest, slashes included. */
   readonly path: string;
-  /** Other addresses of the same route, which the document does not list. */
-  readonly also?: readonly string[];
   readonly tag: Tag;
   /** A part of another route: the document does not list it. */
   readonly unlisted?: true;

@@ -4,7 +4,7 @@ import { trimSlashes } from '../../core/path-text.ts';
 import type { HttpDeps } from '../deps.ts';
 import { failed } from '../failure.ts';
 import { findLinked, linkRoots } from '../files/find-file.ts';
-import { notAnObject, readJsonObject } from '../json-body.ts';
+import { jsonFailuresUpTo, readJsonObject } from '../json-body.ts';
 import { named } from '../openapi/named.ts';
 import { json, route } from '../route.ts';
 
@@ -56,7 +56,7 @@ export const deleteBatch = route({
       }),
     },
   },
-  failures: ['invalid_json', notAnObject, none, tooMany, { code: 'too_large', details: { maxBytes: maxJsonBytes } }],
+  failures: [...jsonFailuresUpTo(maxJsonBytes), none, tooMany],
   async handler({ request, reply, deps }) {
     const texts = readFileIds((await readJsonObject(request.raw, { maxBytes: maxJsonBytes })).fileIds);
     const roots = linkRoots(request.raw, deps.settings);

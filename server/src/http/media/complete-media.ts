@@ -1,67 +1,104 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Caller } from '../../core/access.ts';
+import { z } from 'zod';
 import { fail, isStowageError } from '../../core/errors.ts';
-import { isUuid } from '../../core/uuid.ts';
 import { requestOrigin } from '../client-address.ts';
-import type { HttpDeps } from '../deps.ts';
+import { named } from '../openapi/named.ts';
 import { relayUrl } from '../relay/relay-url.ts';
 import { note } from '../request-notes.ts';
-import { envelope } from './envelope.ts';
-import { idempotent } from './idempotency.ts';
+import { type CallerContext, type Context, json, route } from '../route.ts';
+import { exampleOf, success } from './envelope-schemas.ts';
+import { idempotencyFailures, idempotencyHeader, idempotent } from './idempotency.ts';
+import { mediaIdOf } from './media-id.ts';
+import { byId, exampleId, exampleMedia, mediaFields, noSuchMedia, rateHeaders, tooManyFrames } from './media-schemas.ts';
 import { presentFile } from './present.ts';
 
+const completeMediaRequest = named('CompleteMediaRequest', () =>
+  z.looseObject({}).meta({ description: 'Anything: it is not looked at.' }),
+);
+
+const completeMediaAnswer = success('CompleteMediaAnswer', () =>
+  z.strictObject({
+    ...mediaFields(),
+    message: z.string(),
+    next_step: z.string(),
+    warnings: z.array(z.string()).optional().meta({ description: 'What differed from the declaration and was put right.' }),
+  }),
+);
+
 /** Media API 4: step 3. The body, if any, is not looked at. */
-export async function completeMedia(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  caller: Caller,
-  deps: HttpDeps,
-): Promise<FastifyReply> {
-  const id = mediaIdOf(request);
-  note(request.raw, { upload: 'presigned' });
-  const work = async () => ({ status: 200, data: await complete(id, { request, caller, deps }) });
-  return idempotent({ request, reply, caller, deps, body: {} }, work, (data) => envelope(data, request, deps));
-}
+export const completeMedia = route({
+  id: 'completeMedia',
+  method: 'POST',
+  path: '/api/v1/media/:id/complete',
+  permission: 'upload',
+  tag: 'Media',
+  summary: 'Finish an upload',
+  description:
+    'Step 3 of 3. Checks what arrived: its real type, size, checksum, dimensions and length. Only then it is media. Safe to repeat, and to call twice at once: the answer stays the same. A body is not looked at.',
+  request: { params: byId, headers: idempotencyHeader, body: { required: false, content: json(completeMediaRequest) } },
+  answers: {
+    200: {
+      description: 'The finished media.',
+      headers: [...rateHeaders, 'Idempotency-Replayed'],
+      content: json(completeMediaAnswer, { image: { value: exampleOf(withWords(exampleMedia)) } }),
+    },
+  },
+  failures: [
+    noSuchMedia,
+    ...idempotencyFailures,
+    {
+      code: 'upload_not_received',
+      details: { media_id: exampleId, received: 0, expected: 2_048_576, expires_in: 3412 },
+    },
+    'upload_expired',
+    { code: 'media_failed', details: { error_message: 'The file is corrupt or truncated.' } },
+    { code: 'conflict', message: 'The file keeps changing while it is being completed.' },
+    { code: 'too_large', details: { max_size: 20_971_520, received: 31_457_280 } },
+    {
+      code: 'content_type_mismatch',
+      message: 'The file is text/html, not the declared image/jpeg.',
+      details: { declared: 'image/jpeg', detected: 'text/html' },
+    },
+    { code: 'size_mismatch', details: { declared: 2_048_576, received: 2_000_000 } },
+    { code: 'checksum_mismatch', status: 422, details: { algorithm: 'sha256' } },
+    'empty_file',
+    'invalid_media',
+    tooManyFrames,
+    'channel_unavailable',
+    'channel_unauthorized',
+    'channel_rate_limited',
+    'disk_full',
+  ],
+  async handler(context) {
+    const id = mediaIdOf(context.request);
+    note(context.request.raw, { upload: 'presigned' });
+    return idempotent({ ...context, body: {} }, async () => ({ status: 200, data: await complete(id, context) }));
+  },
+});
 
-interface Completion {
-  readonly request: FastifyRequest;
-  readonly caller: Caller;
-  readonly deps: HttpDeps;
-}
-
-async function complete(id: string, { request, caller, deps }: Completion): Promise<object> {
+async function complete(id: string, context: CallerContext): Promise<object> {
+  const { request, caller, deps } = context;
   const media = await deps.presigned.complete(id, caller).catch(async (error: unknown) => {
-    throw await withAddress(error, { id, request, deps });
+    throw await withAddress(error, id, context);
   });
   note(request.raw, { file: media.stored.file.path });
   const file = presentFile(media.stored.file, { request: request.raw, settings: deps.settings });
+  return { ...withWords(file), ...(media.warnings.length > 0 && { warnings: media.warnings }) };
+}
+
+function withWords<File extends { readonly id: string; readonly type: string }>(file: File) {
   const kind = file.type.charAt(0).toUpperCase() + file.type.slice(1);
   return {
     ...file,
     message: `${kind} is ready. You can now attach it to a post using media_ids.`,
     next_step: `Media is ready. Attach it to a post by passing "media_ids": ["${file.id}"] to POST /v1/posts.`,
-    ...(media.warnings.length > 0 && { warnings: media.warnings }),
   };
 }
 
-interface Missing {
-  readonly id: string;
-  readonly request: FastifyRequest;
-  readonly deps: HttpDeps;
-}
-
 /** A caller who has not sent the bytes gets the upload URL again, unless it is a store's own, which only step 1 returns. */
-async function withAddress(error: unknown, { id, request, deps }: Missing): Promise<unknown> {
+async function withAddress(error: unknown, id: string, { request, deps }: Context): Promise<unknown> {
   if (!isStowageError(error, 'upload_not_received')) return error;
   const media = await deps.presigned.find(id);
   if (media?.state !== 'uploading' || media.details.presign !== null) return error;
   const upload_url = `${requestOrigin(request.raw, deps.settings)}${relayUrl(media.upload, media.details, deps)}`;
   return fail('upload_not_received', { details: { ...error.details, upload_url } });
-}
-
-/** Unknown, foreign and malformed ids all read the same. */
-export function mediaIdOf(request: FastifyRequest): string {
-  const { id } = request.params as { id: string };
-  if (!isUuid(id)) throw fail('not_found', { message: 'Media not found.' });
-  return id.toLowerCase();
 }

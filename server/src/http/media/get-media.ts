@@ -1,13 +1,29 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { fail } from '../../core/errors.ts';
-import type { HttpDeps } from '../deps.ts';
-import { mediaIdOf } from './complete-media.ts';
+import { failed } from '../failure.ts';
+import { json, route } from '../route.ts';
 import { envelope } from './envelope.ts';
+import { success } from './envelope-schemas.ts';
+import { mediaIdOf } from './media-id.ts';
+import { byId, media, mediaExample, noSuchMedia, rateHeaders } from './media-schemas.ts';
 import { presentMedia } from './present.ts';
 
+const mediaAnswer = success('MediaAnswer', media);
+
 /** Media API 5.2. */
-export async function getMedia(request: FastifyRequest, reply: FastifyReply, deps: HttpDeps): Promise<FastifyReply> {
-  const media = await deps.presigned.find(mediaIdOf(request));
-  if (media === undefined) throw fail('not_found', { message: 'Media not found.' });
-  return reply.send(envelope(presentMedia(media, { request: request.raw, settings: deps.settings }), request, deps));
-}
+export const getMedia = route({
+  id: 'getMedia',
+  method: 'GET',
+  path: '/api/v1/media/:id',
+  permission: 'list',
+  tag: 'Media',
+  summary: 'Look at one media',
+  description: 'Finished or not.',
+  request: { params: byId },
+  answers: { 200: { description: 'The media.', headers: rateHeaders, content: json(mediaAnswer, mediaExample) } },
+  failures: [noSuchMedia],
+  async handler(context) {
+    const { request, reply, deps } = context;
+    const found = await deps.presigned.find(mediaIdOf(request));
+    if (found === undefined) throw failed(noSuchMedia);
+    return reply.send(envelope(presentMedia(found, { request: request.raw, settings: deps.settings }), context));
+  },
+});

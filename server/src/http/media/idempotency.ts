@@ -1,17 +1,23 @@
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Caller } from '../../core/access.ts';
+import { z } from 'zod';
 import { toJson } from '../../core/bytes.ts';
 import { dayMs, minuteMs } from '../../core/clock.ts';
 import { fail } from '../../core/errors.ts';
-import type { HttpDeps } from '../deps.ts';
-import type { Envelope } from './envelope.ts';
+import type { Failure } from '../failure.ts';
+import type { CallerContext } from '../route.ts';
+import { type Envelope, envelope } from './envelope.ts';
 
-interface Context {
-  readonly request: FastifyRequest;
-  readonly reply: FastifyReply;
-  readonly caller: Caller;
-  readonly deps: HttpDeps;
+export const idempotencyHeader = () =>
+  z.object({
+    'Idempotency-Key': z.string().max(255).optional().meta({
+      description: 'The same key with the same body gets the same answer for a day, so that a repeat makes nothing twice.',
+    }),
+  });
+
+export const idempotencyFailures: readonly Failure[] = ['idempotency_in_flight', 'idempotency_key_conflict'];
+
+interface Work extends CallerContext {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
@@ -27,9 +33,9 @@ interface Answer {
  * nothing is kept.
  */
 export async function idempotent(
-  context: Context,
+  context: Work,
   work: () => Promise<Answer>,
-  wrap: (data: object) => Envelope,
+  wrap: (data: object) => Envelope = (data) => envelope(data, context),
 ): Promise<FastifyReply> {
   const { reply, request, caller, deps, body } = context;
   const key = readKey(request);

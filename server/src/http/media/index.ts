@@ -1,70 +1,55 @@
-import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify';
-import type { Caller } from '../../core/access.ts';
 import { fail } from '../../core/errors.ts';
-import type { Permission } from '../../core/metadata.ts';
-import { authenticateToken } from '../authenticate.ts';
-import { addCors } from '../cors.ts';
-import type { HttpDeps } from '../deps.ts';
-import { type Handler, routePath } from '../routes.ts';
+import type { Api } from '../api.ts';
+import { authenticateToken, tooManyGuesses } from '../authenticate.ts';
 import { completeMedia } from './complete-media.ts';
 import { deleteMedia } from './delete-media.ts';
-import { mediaBases, mediaErrorHandler } from './envelope.ts';
+import { mediaDialect } from './envelope.ts';
+import { getAccounts } from './get-accounts.ts';
+import { getMe } from './get-me.ts';
 import { getMedia } from './get-media.ts';
+import { getPlatformRules } from './get-platform-rules.ts';
 import { listMedia } from './list-media.ts';
-import { getAccounts, getMe, getPlatformRules } from './me.ts';
 import { limitRate } from './rate-limit.ts';
 import { uploadFromUrl } from './upload-from-url.ts';
 import { uploadMedia } from './upload-media.ts';
 
-function requirePermission({ permissions }: Caller, permission: Permission | 'any'): void {
-  if (permission !== 'any' && !permissions.has(permission))
-    throw fail('insufficient_scope', { details: { required: permission } });
-}
+const canonical = '/api/v1';
+/** For clients whose base address is shorter, or ends in one of the others already. */
+const otherBases = ['/v1', '', '/api/v1/api/v1'];
+
+/** In the same envelope. */
+export const otherMediaFailures = {
+  description:
+    'Anything else that may go wrong, always in this envelope: also unknown addresses, wrong methods and requests that are hardly HTTP.',
+  failures: [
+    'method_not_allowed',
+    { code: 'not_found', message: `No route for GET ${canonical}/nosuch. The API is described at /docs.` },
+    'bad_request',
+  ],
+} as const satisfies Api['others'];
 
 /** The Media API: presign, upload straight to storage, complete. */
-export function mediaApi(deps: HttpDeps): FastifyPluginAsync {
-  return async (app) => {
-    addCors(app, {
-      origins: deps.settings.corsOrigins,
-      methods: 'GET, POST, DELETE, OPTIONS',
-      headers: 'Content-Type, Authorization, Idempotency-Key',
-      exposed: 'X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, Idempotency-Replayed',
-    });
-    app.addHook('onRequest', async (_request, reply) => void reply.header('cache-control', 'no-store'));
-    app.setErrorHandler(mediaErrorHandler(deps));
-    for (const base of mediaBases) addRoutes(app, base, deps);
-  };
-}
-
-function addRoutes(app: FastifyInstance, base: string, deps: HttpDeps): void {
-  const allowed =
-    (
-      permission: Permission | 'any',
-      handle: (request: FastifyRequest, reply: FastifyReply, caller: Caller) => unknown,
-    ): Handler =>
-    async (request, reply) => {
-      const caller = await authenticateToken(request.raw, 'any', deps);
-      // Before the permission: a refusal counts too, and carries the state (Media API 1.5).
-      await limitRate(caller, reply, deps);
-      requirePermission(caller, permission);
-      return handle(request, reply, caller);
-    };
-
-  routePath(app, `${base}/media/upload`, {
-    POST: allowed('upload', (request, reply, caller) => uploadMedia(request, reply, caller, deps)),
-  });
-  routePath(app, `${base}/media/upload-from-url`, {
-    POST: allowed('upload', (request, reply, caller) => uploadFromUrl(request, reply, caller, deps)),
-  });
-  routePath(app, `${base}/media/:id/complete`, {
-    POST: allowed('upload', (request, reply, caller) => completeMedia(request, reply, caller, deps)),
-  });
-  routePath(app, `${base}/media/:id`, {
-    GET: allowed('list', (request, reply) => getMedia(request, reply, deps)),
-    DELETE: allowed('delete', (request, reply) => deleteMedia(request, reply, deps)),
-  });
-  routePath(app, `${base}/media`, { GET: allowed('list', (request, reply) => listMedia(request, reply, deps)) });
-  routePath(app, `${base}/me`, { GET: allowed('any', (request, reply, caller) => getMe(request, reply, caller, deps)) });
-  routePath(app, `${base}/accounts`, { GET: allowed('any', (request, reply) => getAccounts(request, reply, deps)) });
-  routePath(app, `${base}/platform-rules`, { GET: allowed('any', (request, reply) => getPlatformRules(request, reply, deps)) });
-}
+export const mediaApi: Api = {
+  prefixes: ['/api/v1', '/v1'],
+  alsoAt: (path) => otherBases.map((base) => `${base}${path.slice(canonical.length)}`),
+  dialect: mediaDialect,
+  cors: ({ corsOrigins }) => ({
+    origins: corsOrigins,
+    methods: 'GET, POST, DELETE, OPTIONS',
+    headers: 'Content-Type, Authorization, Idempotency-Key',
+    exposed: 'X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, Idempotency-Replayed',
+  }),
+  headers: { 'cache-control': 'no-store' },
+  credentials: 'token',
+  async authenticate({ request, reply, deps }, permission) {
+    const caller = await authenticateToken(request.raw, 'any', deps);
+    // Before the permission: a refusal counts too, and carries the state (Media API 1.5).
+    await limitRate(caller, reply, deps);
+    if (permission !== 'any' && !caller.permissions.has(permission))
+      throw fail('insufficient_scope', { details: { required: permission } });
+    return caller;
+  },
+  failures: ['unauthorized', 'rate_limit_exceeded', tooManyGuesses, 'internal_error', 'service_unavailable'],
+  others: otherMediaFailures,
+  routes: [uploadMedia, uploadFromUrl, completeMedia, listMedia, getMedia, deleteMedia, getMe, getAccounts, getPlatformRules],
+};

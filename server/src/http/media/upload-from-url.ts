@@ -1,23 +1,23 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { Caller } from '../../core/access.ts';
 import { fail } from '../../core/errors.ts';
 import { cleanText } from '../../core/path-text.ts';
 import type { Media } from '../../core/presigned-types.ts';
 import { clientAddress } from '../client-address.ts';
-import type { HttpDeps } from '../deps.ts';
-import { readJsonObject } from '../json-body.ts';
+import { jsonFailures, readJsonObject } from '../json-body.ts';
+import { named } from '../openapi/named.ts';
 import { note } from '../request-notes.ts';
 import { requestSignal } from '../request-signal.ts';
-import { envelope } from './envelope.ts';
-import { idempotent } from './idempotency.ts';
+import { type Context, json, route } from '../route.ts';
+import { exampleOf, success } from './envelope-schemas.ts';
+import { idempotencyFailures, idempotencyHeader, idempotent } from './idempotency.ts';
+import { exampleId, exampleMedia, holdsAnother, mediaFields, noRoom, rateHeaders, tooManyFrames } from './media-schemas.ts';
 import { presentMedia } from './present.ts';
-import { uploadRequestSchema } from './upload-request.ts';
+import { misspelt, uploadRequestSchema } from './upload-request.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 
 /** Media API 5.4. Unknown fields are ignored. */
-export const uploadFromUrlSchema = z.object({
+const uploadFromUrlSchema = z.object({
   url: z
     .string({ error: (issue) => (issue.input === undefined ? 'url is required.' : 'url must be a string.') })
     .min(1, 'url must not be empty.')
@@ -28,48 +28,135 @@ export const uploadFromUrlSchema = z.object({
     .meta({ description: 'Name of the file; default: the last segment of the path of url', example: 'photo.jpg' }),
 });
 
+const uploadFromUrlRequest = named('UploadFromUrlRequest', () => uploadFromUrlSchema);
+
+const uploadFromUrlAnswer = success('UploadFromUrlAnswer', () =>
+  z.strictObject({
+    ...mediaFields(),
+    source_url: z.string().meta({ description: 'As it was asked for.' }),
+    next_step: z.string(),
+  }),
+);
+
+const exampleImage = exampleOf({
+  ...exampleMedia,
+  source_url: 'https://example.com/photos/product-photo.jpg',
+  next_step: nextStep('ready', exampleId),
+});
+
+const exampleVideo = exampleOf({
+  ...exampleMedia,
+  status: 'uploading',
+  media_status: 'uploading',
+  upload_status: 'uploading',
+  type: 'video',
+  media_type: 'video',
+  filename: 'clip.mp4',
+  original_name: 'clip.mp4',
+  content_type: 'video/mp4',
+  mime_type: 'video/mp4',
+  size: null,
+  file_size: null,
+  width: null,
+  height: null,
+  dimensions: null,
+  aspect_ratio: null,
+  orientation: null,
+  url: null,
+  thumbnail_url: null,
+  source_url: 'https://example.com/clip.mp4',
+  next_step: nextStep('uploading', exampleId),
+});
+
 /** Media API 5.4: images are ready with the answer (201), videos are fetched in the background (202). */
-export async function uploadFromUrl(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  caller: Caller,
-  deps: HttpDeps,
-): Promise<FastifyReply> {
-  note(request.raw, { upload: 'import' });
-  const body = await readJsonObject(request.raw);
-  return idempotent(
-    { request, reply, caller, deps, body },
-    async () => {
+export const uploadFromUrl = route({
+  id: 'uploadMediaFromUrl',
+  method: 'POST',
+  path: '/api/v1/media/upload-from-url',
+  permission: 'upload',
+  tag: 'Media',
+  summary: 'Take a file over from a public URL',
+  description:
+    'In one step. Images are ready with the answer; an MP4 video is fetched in the background, look at it until it is `ready` or `failed`. Addresses that are not public are refused, also behind redirects.',
+  request: {
+    headers: idempotencyHeader,
+    body: {
+      required: true,
+      content: json(uploadFromUrlRequest, { image: { value: { url: exampleImage.data.source_url } } }),
+    },
+  },
+  answers: {
+    201: {
+      description: 'The image is stored.',
+      headers: [...rateHeaders, 'Idempotency-Replayed'],
+      content: json(uploadFromUrlAnswer, { image: { value: exampleImage } }),
+    },
+    202: {
+      description: 'The video is being fetched.',
+      headers: [...rateHeaders, 'Idempotency-Replayed'],
+      content: json(uploadFromUrlAnswer, { video: { value: exampleVideo } }),
+    },
+  },
+  failures: [
+    noRoom,
+    ...jsonFailures,
+    ...idempotencyFailures,
+    { code: 'validation_error', message: 'url is required.', details: { field: 'url', validation_errors: [] } },
+    { error: () => misspelt('source_url', 'url') },
+    'invalid_url',
+    'url_not_allowed',
+    { code: 'too_large', message: 'The file is larger than the 25 MB limit for images.', details: { max_size: 26_214_400 } },
+    { code: 'unsupported_media_type', as: 'file', message: 'The url leads to neither a supported image nor an MP4 video.' },
+    { code: 'fetch_failed', details: { upstream_status: 404 } },
+    'fetch_timeout',
+    'invalid_media',
+    holdsAnother,
+    'empty_file',
+    tooManyFrames,
+    'disk_full',
+  ],
+  async handler(context) {
+    const { request, deps, caller } = context;
+    note(request.raw, { upload: 'import' });
+    const body = await readJsonObject(request.raw);
+    return idempotent({ ...context, body }, async () => {
       const { url, filename } = readBody(body);
       const ip = clientAddress(request.raw, deps.settings.trustProxy);
       const signal = requestSignal(request.raw);
       const media = await deps.imports.start({ url, filename: filename ? cleanText(filename) : undefined, ip, signal }, caller);
-      return { status: media.state === 'ready' ? 201 : 202, data: present(media, url, { request, deps }) };
-    },
-    (data) => envelope(data, request, deps),
-  );
-}
+      return { status: media.state === 'ready' ? 201 : 202, data: present(media, url, context) };
+    });
+  },
+});
 
-function present(media: Media, url: string, { request, deps }: { readonly request: FastifyRequest; readonly deps: HttpDeps }) {
+function present(media: Media, url: string, { request, deps }: Context) {
   const shown = presentMedia(media, { request: request.raw, settings: deps.settings });
-  return { ...shown, source_url: url, next_step: nextStep(media, shown.id) };
+  return { ...shown, source_url: url, next_step: nextStep(media.state, shown.id) };
 }
 
-function nextStep({ state }: Media, id: string): string {
+function nextStep(state: Media['state'], id: string): string {
   if (state === 'ready') return `Media is ready. Attach it to a post by passing "media_ids": ["${id}"] to POST /v1/posts.`;
   return `The video is being imported. Poll GET /media/${id} until media_status is "ready" or "failed".`;
 }
 
 /** Names that people send by mistake. */
-const misspelt = ['source_url', 'sourceUrl', 'media_url', 'mediaUrl', 'image_url', 'video_url', 'file_url', 'uri', 'link', 'src'];
+const otherNames = [
+  'source_url',
+  'sourceUrl',
+  'media_url',
+  'mediaUrl',
+  'image_url',
+  'video_url',
+  'file_url',
+  'uri',
+  'link',
+  'src',
+];
 
 function readBody(body: Body): z.infer<typeof uploadFromUrlSchema> {
-  const wrong = misspelt.find((name) => Object.hasOwn(body, name));
+  const wrong = otherNames.find((name) => Object.hasOwn(body, name));
   if (wrong !== undefined && !Object.hasOwn(body, 'url')) {
-    throw fail('invalid_field_name', {
-      message: `Unknown field "${wrong}". Did you mean "url"?`,
-      details: { field: wrong, did_you_mean: 'url' },
-    });
+    throw misspelt(wrong, 'url');
   }
   const parsed = uploadFromUrlSchema.safeParse(body);
   if (parsed.success) return parsed.data;

@@ -4,6 +4,7 @@ import { fail, type StowageError } from '../../core/errors.ts';
 import { cleanText } from '../../core/path-text.ts';
 import type { PresignRequest } from '../../core/presigned-types.ts';
 import type { HttpSettings } from '../deps.ts';
+import { named } from '../openapi/named.ts';
 import { mediaCategory, supportedTypes } from './media-types.ts';
 
 type Body = Readonly<Record<string, unknown>>;
@@ -40,8 +41,35 @@ export const uploadRequestSchema = z.object({
   sha256: z.string().nullish().meta({ description: 'SHA-256 of the file, hexadecimal or base64; verified' }),
 });
 
+const { shape: asked } = uploadRequestSchema;
+
+/** What the server validates, with what it accepts besides and what the settings demand by default. */
+export const uploadMediaRequest = named('UploadMediaRequest', () =>
+  uploadRequestSchema
+    .extend({
+      content_type: asked.content_type.meta({
+        description: `In any case, also by its other names: ${supportedTypes.join(', ')}. An empty or generic type (\`application/octet-stream\`) leaves it to the extension of filename.`,
+        examples: [...supportedTypes],
+      }),
+      size: asked.size.unwrap().unwrap().optional().meta({
+        description: 'Size in bytes. By default at most 20 MiB for images and documents, 500 MiB for videos.',
+        example: 2_048_576,
+      }),
+      file_size: z
+        .int()
+        .positive()
+        .optional()
+        .meta({ description: 'Another name of `size`: one of both is needed.', deprecated: true }),
+      width: asked.width.meta({ description: 'Width in pixels; what the file itself says counts more.' }),
+      height: asked.height.meta({ description: 'Height in pixels; what the file itself says counts more.' }),
+      duration: asked.duration.meta({ description: 'Length of a video in seconds; what the file itself says counts more.' }),
+    })
+    .refine(({ size, file_size }) => size !== undefined || file_size !== undefined, 'size is required.')
+    .meta({ anyOf: [{ required: ['size'] }, { required: ['file_size'] }] }),
+);
+
 /** Names that people send by mistake. */
-const misspelt: Readonly<Record<string, string>> = {
+const mistakes: Readonly<Record<string, string>> = {
   fileName: 'filename',
   file_name: 'filename',
   name: 'filename',
@@ -119,13 +147,17 @@ function oversized(category: string, maxBytes: number): StowageError {
 }
 
 function refuseMisspelt(body: Body): void {
-  for (const [wrong, right] of Object.entries(misspelt)) {
+  for (const [wrong, right] of Object.entries(mistakes)) {
     if (!Object.hasOwn(body, wrong) || Object.hasOwn(body, right)) continue;
-    throw fail('invalid_field_name', {
-      message: `Unknown field "${wrong}". Did you mean "${right}"?`,
-      details: { field: wrong, did_you_mean: right },
-    });
+    throw misspelt(wrong, right);
   }
+}
+
+export function misspelt(wrong: string, right: string): StowageError {
+  return fail('invalid_field_name', {
+    message: `Unknown field "${wrong}". Did you mean "${right}"?`,
+    details: { field: wrong, did_you_mean: right },
+  });
 }
 
 function sha256Hex(text: string): string {

@@ -1,14 +1,12 @@
 import { type ErrorCode, type ErrorDetails, fail, type StowageError } from '../../core/errors.ts';
 import type { Dialect } from '../dialect.ts';
 import { type Failure, failed } from '../failure.ts';
-import { errorBody } from '../media/envelope.ts';
 import type { Example } from '../route.ts';
 import { retryAfterSeconds } from '../to-error.ts';
 import type { HeaderName } from './headers.ts';
 import type { Answer, Answers, Content } from './operation.ts';
 import { text as oldText } from './schemas/common.ts';
 import { directError } from './schemas/direct.ts';
-import { mediaError } from './schemas/envelope.ts';
 import { text } from './shared-schemas.ts';
 
 /** A code alone, or with what differs in this place. `as` names one of several failures with the same code. */
@@ -21,8 +19,6 @@ interface Said {
   readonly content: Content;
   readonly headers: readonly HeaderName[];
 }
-
-const meta = { request_id: 'a1b2c3d4', timestamp: '2026-04-10T12:00:00.000Z' };
 
 /** Failures as a dialect renders them, one example per code; `path` is that of the route. */
 export function shownIn(dialect: Dialect, failures: readonly Failure[], path?: string): Answers {
@@ -48,18 +44,6 @@ const facts = { requestId: 'a1b2c3d4', at: Date.parse('2026-04-10T12:00:00.000Z'
 
 function unnamed(): never {
   throw new TypeError('A dialect that says JSON needs a schema for it.');
-}
-
-/** Failures as the Media API says them: in the envelope, one example per code. */
-export function mediaFailures(failures: readonly OldFailure[]): Answers {
-  return gather(
-    failures.map((failure) => {
-      const { error, name } = thrown(failure);
-      const seconds = retryAfterSeconds(error);
-      const value = { data: null, error: errorBody(error, seconds), meta };
-      return said({ error, name, mediaType: 'application/json', schema: mediaError, value });
-    }),
-  );
 }
 
 /** Failures as the Upload API and `/file` say them: `Error: ` and a sentence; 401 is one word. */

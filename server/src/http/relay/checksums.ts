@@ -1,6 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Digests } from '../../core/digests.ts';
 import { fail } from '../../core/errors.ts';
+import { failed } from '../failure.ts';
+
+export const malformedChecksum = { code: 'bad_request', message: 'A checksum header is malformed.' } as const;
 
 /** The digests that the headers promise, as hex: Content-MD5, Content-Digest and Repr-Digest (RFC 9530), and the S3 one. Throws `bad_request` when malformed. */
 export function promisedDigests(headers: IncomingHttpHeaders): Digests {
@@ -24,6 +27,6 @@ function base64(header: string | string[] | undefined, lengthBytes: number): str
   const text = Array.isArray(header) ? header[0] : header;
   if (text === undefined) return undefined;
   const bytes = Buffer.from(text.trim(), 'base64');
-  if (bytes.length !== lengthBytes) throw fail('bad_request', { message: 'A checksum header is malformed.' });
+  if (bytes.length !== lengthBytes) throw failed(malformedChecksum);
   return bytes.toString('hex');
 }

@@ -1,27 +1,38 @@
-import type { FastifyPluginAsync } from 'fastify';
-import { addCors } from '../cors.ts';
-import type { HttpDeps } from '../deps.ts';
-import { mediaErrorHandler } from '../media/envelope.ts';
-import { routePath } from '../routes.ts';
+import type { Api } from '../api.ts';
+import { authenticateToken } from '../authenticate.ts';
+import { mediaDialect } from '../media/envelope.ts';
+import { otherMediaFailures } from '../media/index.ts';
+import { silentFor } from '../request-body.ts';
+import { encodedBody, noLength } from '../whole-body.ts';
 import { receiveDirect } from './receive-direct.ts';
-import { receiveUpload } from './receive-upload.ts';
+import { postUpload, putUpload } from './receive-upload.ts';
 
 /** Upload addresses for channels that cannot presign: the same protocol, through us. */
-export function relayApi(deps: HttpDeps): FastifyPluginAsync {
-  return async (app) => {
-    addCors(app, {
-      // Browsers upload from anywhere; the signed address is the credential.
-      origins: ['*'],
-      methods: 'PUT, POST, OPTIONS',
-      headers:
-        'Content-Type, Content-MD5, Content-Digest, Repr-Digest, x-amz-checksum-sha256, x-amz-content-sha256, If-None-Match, Range',
-      exposed: 'ETag, Location, X-Request-Id',
-    });
-    app.addHook('onRequest', async (_request, reply) => void reply.header('cache-control', 'no-store'));
-    app.setErrorHandler(mediaErrorHandler(deps));
-    const receive = (request: Parameters<typeof receiveUpload>[0], reply: Parameters<typeof receiveUpload>[1]) =>
-      receiveUpload(request, reply, deps);
-    routePath(app, '/relay/direct/:id', { PUT: (request, reply) => receiveDirect(request, reply, deps) });
-    routePath(app, '/relay/:id', { PUT: receive, POST: receive });
-  };
-}
+export const relayApi: Api = {
+  prefixes: ['/relay'],
+  dialect: mediaDialect,
+  cors: () => ({
+    // Browsers upload from anywhere; the signed address is the credential.
+    origins: ['*'],
+    methods: 'PUT, POST, OPTIONS',
+    headers:
+      'Content-Type, Content-MD5, Content-Digest, Repr-Digest, x-amz-checksum-sha256, x-amz-content-sha256, If-None-Match, Range',
+    exposed: 'ETag, Location, X-Request-Id',
+  }),
+  headers: { 'cache-control': 'no-store' },
+  credentials: 'token',
+  authenticate: ({ request, deps }, permission) => authenticateToken(request.raw, permission, deps),
+  failures: [
+    noLength,
+    encodedBody('gzip'),
+    'incomplete_body',
+    silentFor(120_000),
+    'invalid_signature',
+    'upload_url_expired',
+    'already_completed',
+    'internal_error',
+    'service_unavailable',
+  ],
+  others: otherMediaFailures,
+  routes: [putUpload, postUpload, receiveDirect],
+};

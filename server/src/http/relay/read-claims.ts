@@ -1,8 +1,11 @@
 import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import { fail } from '../../core/errors.ts';
 import type { HttpDeps } from '../deps.ts';
 import type { UrlClaims } from '../signed-url.ts';
 import { queryOf } from '../upload/query.ts';
+
+export const signature = () => z.object({ sig: z.string().meta({ description: 'Part of the address that step 1 answered.' }) });
 
 /** What the signature in the address allows. Throws `invalid_signature` for one of another upload or another purpose. */
 export function readClaims(request: FastifyRequest, purpose: string, { signer }: Pick<HttpDeps, 'signer'>): UrlClaims {

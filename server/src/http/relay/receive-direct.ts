@@ -1,18 +1,46 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import { fail } from '../../core/errors.ts';
-import type { HttpDeps } from '../deps.ts';
+import { bytes, text } from '../openapi/shared-schemas.ts';
 import { bodyOf } from '../request-body.ts';
+import { route } from '../route.ts';
 import { refuseEncoded, requireLength } from '../whole-body.ts';
 import { directPurpose } from './direct-url.ts';
-import { readClaims } from './read-claims.ts';
+import { readClaims, signature } from './read-claims.ts';
 
 /** Upload API 3.3: step 2 of a direct upload whose bytes the store has already. They are looked at, so that a hash alone opens nothing. */
-export async function receiveDirect(request: FastifyRequest, reply: FastifyReply, deps: HttpDeps): Promise<FastifyReply> {
-  const startedAt = deps.now();
-  const { id, expiresAt, maxBytes = 0 } = readClaims(request, directPurpose, deps);
-  if (startedAt > expiresAt) throw fail('upload_url_expired');
-  requireLength(request.raw);
-  refuseEncoded(request.raw);
-  await deps.direct.receive(id, bodyOf(request.raw, { maxBytes, idleMs: deps.settings.idleTimeoutMs }));
-  return reply.code(200).send('');
-}
+export const receiveDirect = route({
+  id: 'putDirectUpload',
+  method: 'PUT',
+  path: '/relay/direct/:id',
+  permission: 'signed',
+  tag: 'Upload URL',
+  summary: 'Send the bytes of a direct upload here',
+  description:
+    'Step 2 of a Hugging Face upload whose bytes are in the repository already, of somebody else. `uploadAction.href` leads here then: a hash alone gives no right to a file. The bytes are compared and not kept; commit afterwards.',
+  request: {
+    params: () => z.object({ id: z.string().meta({ description: 'Part of `uploadAction.href`.' }) }),
+    query: signature,
+    body: { required: true, content: { 'application/octet-stream': { schema: bytes } } },
+  },
+  answers: {
+    200: {
+      description: 'These are the bytes.',
+      headers: ['X-Request-Id'],
+      content: { 'text/plain': { schema: text, examples: { compared: { summary: 'Nothing', value: '' } } } },
+    },
+  },
+  failures: [
+    { code: 'checksum_mismatch', message: 'These are not the bytes with the SHA-256 that was announced.' },
+    'not_found',
+    { code: 'too_large', details: { maxBytes: 524_288_000 } },
+  ],
+  async handler({ request, reply, deps }) {
+    const startedAt = deps.now();
+    const { id, expiresAt, maxBytes = 0 } = readClaims(request, directPurpose, deps);
+    if (startedAt > expiresAt) throw fail('upload_url_expired');
+    requireLength(request.raw);
+    refuseEncoded(request.raw);
+    await deps.direct.receive(id, bodyOf(request.raw, { maxBytes, idleMs: deps.settings.idleTimeoutMs }));
+    return reply.code(200).send('');
+  },
+});

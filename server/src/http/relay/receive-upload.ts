@@ -1,24 +1,161 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import { atMost } from '../../core/at-most.ts';
 import type { ByteSource } from '../../core/bytes.ts';
-import { fail } from '../../core/errors.ts';
 import { requestOrigin } from '../client-address.ts';
 import type { HttpDeps } from '../deps.ts';
+import { type Failure, failed } from '../failure.ts';
 import { holdText } from '../held-text.ts';
+import { exampleId, noSuchMedia } from '../media/media-schemas.ts';
 import { isMultipart } from '../multipart.ts';
 import { type Form, readForm } from '../multipart-form.ts';
+import { named } from '../openapi/named.ts';
+import { bytes, text, timestamp } from '../openapi/shared-schemas.ts';
+import { partOfFile } from '../refuse-ambiguity.ts';
 import { bodyOf } from '../request-body.ts';
 import { requestSignal } from '../request-signal.ts';
+import { type Context, json, route } from '../route.ts';
 import type { UrlClaims } from '../signed-url.ts';
 import { requireLength } from '../whole-body.ts';
-import { promisedDigests } from './checksums.ts';
-import { readClaims } from './read-claims.ts';
+import { malformedChecksum, promisedDigests } from './checksums.ts';
+import { readClaims, signature } from './read-claims.ts';
 import { relayPurpose } from './relay-url.ts';
 
 const formOverheadBytes = 64 * 1024;
 
-/** Media API 3.4: step 2, raw by PUT or as a form by POST, for every kind of media. May be repeated until `complete`. */
-export async function receiveUpload(request: FastifyRequest, reply: FastifyReply, deps: HttpDeps): Promise<FastifyReply> {
+const byId = () => z.object({ id: z.uuid().meta({ description: 'Part of the address that step 1 answered.' }) });
+
+const digest = (description: string) => z.string().optional().meta({ description });
+const checksums = () =>
+  z.object({
+    'Content-MD5': digest('MD5 of the body, base64 (RFC 1864). Verified.'),
+    'Content-Digest': digest('`sha-256=:<base64>:` (RFC 9530). Verified.'),
+    'Repr-Digest': digest('The same as Content-Digest, which counts first.'),
+    'If-None-Match': digest('`*` wants to be the first to upload, ETags want to bring other bytes; otherwise 412.'),
+    'X-Amz-Checksum-Sha256': digest('SHA-256 of the body, base64. Verified.'),
+  });
+
+const relayForm = named('RelayForm', () =>
+  z.object({ file: z.file().meta({ description: 'The file. Any other name of the one file part is taken too.' }) }),
+);
+
+const relayFormAnswer = named('RelayFormAnswer', () =>
+  z.strictObject({
+    result: z.strictObject({
+      id: z.uuid(),
+      filename: z.string(),
+      uploaded: timestamp,
+      requireSignedURLs: z.literal(false),
+      variants: z.array(z.string()).max(0),
+    }),
+    success: z.literal(true),
+    errors: z.array(z.unknown()).max(0),
+    messages: z.array(z.unknown()).max(0),
+  }),
+);
+
+const noFile = {
+  code: 'bad_request',
+  as: 'no_file',
+  message: 'The form holds no file. Send it as the part "file".',
+} as const;
+
+const failures: readonly Failure[] = [
+  malformedChecksum,
+  partOfFile,
+  'precondition_failed',
+  { code: 'checksum_mismatch', details: { algorithm: 'md5', expected: '9e107d9d372bb682', received: 'e4d909c290d0fb1c' } },
+  { code: 'invalid_signature', as: 'revoked', message: 'The API key of this upload was revoked or has expired.' },
+  noSuchMedia,
+  { code: 'too_large', details: { max_size: 20_971_520 } },
+  {
+    code: 'content_type_mismatch',
+    status: 415,
+    message: 'This URL is for image/jpeg, but the request says image/png.',
+    details: { declared: 'image/jpeg', received: 'image/png' },
+  },
+  'channel_unavailable',
+  'channel_unauthorized',
+  'channel_refused',
+  'channel_rate_limited',
+  'disk_full',
+  'channel_full',
+];
+
+const stored = { description: 'The bytes are stored.', headers: ['X-Request-Id', 'ETag', 'Location'] } as const;
+
+/** Media API 3.4: step 2, raw by PUT, for every kind of media. May be repeated until `complete`. */
+export const putUpload = route({
+  id: 'putUpload',
+  method: 'PUT',
+  path: '/relay/:id',
+  permission: 'signed',
+  tag: 'Upload URL',
+  summary: 'Send the bytes raw',
+  description:
+    'Step 2 of 3, for channels without upload addresses of their own. Call the `upload_url` of step 1 as it is; the signature in it is the credential. May be repeated until complete: the last whole transfer counts. Takes images too.',
+  request: {
+    params: byId,
+    query: signature,
+    headers: checksums,
+    body: {
+      required: true,
+      content: {
+        'image/*': { schema: bytes },
+        'video/mp4': { schema: bytes },
+        'application/pdf': { schema: bytes },
+        'application/octet-stream': { schema: bytes },
+      },
+    },
+  },
+  answers: {
+    200: { ...stored, content: { 'text/plain': { schema: text, examples: { stored: { summary: 'Nothing', value: '' } } } } },
+  },
+  failures,
+  async handler(context) {
+    await receive(context);
+    return context.reply.code(200).send('');
+  },
+});
+
+/** The same as a form by POST. */
+export const postUpload = route({
+  id: 'postUpload',
+  method: 'POST',
+  path: '/relay/:id',
+  permission: 'signed',
+  tag: 'Upload URL',
+  summary: 'Send the bytes as a form',
+  description:
+    'The same as PUT for a form with one file, which is what images are asked for as. Takes videos and documents too, and raw bytes.',
+  request: {
+    params: byId,
+    query: signature,
+    headers: checksums,
+    body: { required: true, content: { 'multipart/form-data': { schema: relayForm } } },
+  },
+  answers: {
+    200: {
+      ...stored,
+      content: json(relayFormAnswer, {
+        stored: { value: asImage(exampleId, 'product-photo.jpg', Date.parse('2026-04-10T12:00:03.000Z')) },
+      }),
+    },
+  },
+  failures: [...failures, 'invalid_multipart', { ...noFile, details: { fields: ['filename'] } }],
+  async handler(context) {
+    const { id, filename } = await receive(context);
+    return context.reply.code(200).send(asImage(id, filename, context.deps.now()));
+  },
+});
+
+/** The shape of Cloudflare Images, which images go to by default. */
+function asImage(id: string, filename: string, at: number) {
+  const result = { id, filename, uploaded: new Date(at).toISOString(), requireSignedURLs: false, variants: [] };
+  return { result, success: true, errors: [], messages: [] };
+}
+
+async function receive({ request, reply, deps }: Context): Promise<{ readonly id: string; readonly filename: string }> {
   const startedAt = deps.now();
   const claims = readClaims(request, relayPurpose, deps);
   requireLength(request.raw);
@@ -37,16 +174,7 @@ export async function receiveUpload(request: FastifyRequest, reply: FastifyReply
   reply.header('etag', `"${received.hash}"`);
   // Some browser libraries look for it; the file has no link yet.
   reply.header('location', `${requestOrigin(request.raw, deps.settings)}/api/v1/media/${claims.id}`);
-  if (request.method === 'PUT') return reply.code(200).send('');
-  // The shape of Cloudflare Images, which images go to by default.
-  const result = {
-    id: claims.id,
-    filename: upload.filename(),
-    uploaded: new Date(deps.now()).toISOString(),
-    requireSignedURLs: false,
-    variants: [],
-  };
-  return reply.code(200).send({ result, success: true, errors: [], messages: [] });
+  return { id: claims.id, filename: upload.filename() };
 }
 
 /** RFC 9110 13.1.2: `*` wants to be the first, tags want to replace anything but those bytes. */
@@ -79,11 +207,7 @@ function openBody(request: FastifyRequest, { maxBytes = 0 }: UrlClaims, { settin
       const form = readForm({ contentType, body }, { held: holdText(request.raw) });
       // `file` by the book; any other single file part is taken too.
       const file = await form.nextFile();
-      if (file === undefined)
-        throw fail('bad_request', {
-          message: 'The form holds no file. Send it as the part "file".',
-          details: { fields: Object.keys(form.fields) },
-        });
+      if (file === undefined) throw failed(noFile, { details: { fields: Object.keys(form.fields) } });
       filename = file.filename;
       return { source: toTheEnd(file.body, form), contentType: file.contentType };
     },
