@@ -160,10 +160,10 @@ describe('loadConfig', () => {
   });
 
   it.each([
-    ['{', 'is not valid JSON: see line 1, column 2 (the file ends too early).'],
+    ['{', 'is not valid JSON: see line 1, column 2 (it ends too early).'],
     ['[]', 'must hold one JSON object.'],
     ['{\n  "port": 1,\n  "adminToken": "canary-7f3a9c",\n}', 'line 4, column 1 (the comma before it is one too many).'],
-    ['', 'line 1, column 1 (the file ends too early).'],
+    ['', 'line 1, column 1 (it ends too early).'],
   ])('refuses a file that holds %j', (text, sentence) => {
     expect(problems({}, text)).toEqual([expect.stringContaining(sentence)]);
     expect(problems({}, text).join()).not.toContain('canary');
@@ -183,6 +183,11 @@ describe('loadConfig', () => {
   it('says in the environment, too, which channel is wrong', () =>
     expect(problems({ STOWAGE_CHANNELS: '[{"type": "local"}, {"type": "s3", "bucket": "abc"}]' })).toEqual([
       'STOWAGE_CHANNELS[1] (s3): secretAccessKey is required: Secret key.',
+    ]));
+
+  it('says where the channels of the environment are no JSON', () =>
+    expect(problems({ STOWAGE_CHANNELS: '[{"type": "local"},]' })).toEqual([
+      'STOWAGE_CHANNELS is not valid JSON: see line 1, column 20 (the comma before it is one too many).',
     ]));
 
   it('wants the file that STOWAGE_CONFIG names', () => {

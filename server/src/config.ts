@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import type { Driver } from './channels/driver.ts';
 import { type ChannelConfig, readChannels } from './config/channels.ts';
+import { jsonFault } from './config/json-fault.ts';
 import { isLoopback } from './config/kinds.ts';
 import { didYouMean } from './config/nearest.ts';
 import { type Settings, schema } from './config/schema.ts';
@@ -60,9 +61,16 @@ function validate(settings: readonly Setting[], found: Found, report: Report): S
   const wrong = settings.filter(({ path }) =>
     parsed.error.issues.some((issue) => path.every((name, index) => issue.path[index] === name)),
   );
-  for (const { key, expected } of wrong) report(`${found.get(key)?.source ?? key} must be ${expected}.`);
+  for (const setting of wrong) report(`${found.get(setting.key)?.source ?? setting.key} ${faultOf(setting, found)}.`);
   const right = new Map([...found].filter(([key]) => !wrong.some((setting) => setting.key === key)));
   return schema.parse(nest(settings, right));
+}
+
+/** A list of channels in the environment is JSON of some length: there it helps to know where it breaks off. */
+function faultOf({ key, expected }: Setting, found: Found): string {
+  const value = found.get(key)?.value;
+  const fault = key === 'channels' && typeof value === 'string' ? jsonFault(value) : undefined;
+  return fault === undefined ? `must be ${expected}` : `is not valid JSON: see ${fault}`;
 }
 
 function nest(settings: readonly Setting[], found: Found): Record<string, unknown> {

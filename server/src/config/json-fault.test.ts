@@ -16,7 +16,7 @@ describe('where a text stops being JSON', () => {
     ['{"a": "\\q"}', 'line 1, column 7'],
     ['{"a": 01}', 'line 1, column 8'],
     ['{"a" 1}', 'line 1, column 6'],
-    ['{"a": 1', 'line 1, column 8 (the file ends too early)'],
+    ['{"a": 1', 'line 1, column 8 (it ends too early)'],
     ['{}}', 'line 1, column 3'],
   ])('%j: %s', (text, where) => expect(jsonFault(text)).toBe(where));
 

@@ -10,7 +10,7 @@ export function jsonFault(text: string): string | undefined {
 }
 
 function hintFor(text: string, at: number): string {
-  if (at >= text.length) return 'the file ends too early';
+  if (at >= text.length) return 'it ends too early';
   if (/^\/[/*]/.test(text.slice(at, at + 2))) return 'JSON has no comments';
   if (text[at] === "'") return 'JSON has only double quotes';
   if (/[}\]]/.test(text[at] ?? '') && /,\s*$/.test(text.slice(0, at))) return 'the comma before it is one too many';
