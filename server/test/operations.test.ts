@@ -24,7 +24,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'stowage-operations-'));
   port = await freePort();
   [app, below] = await Promise.all([
-    startStowage({ env: { STOWAGE_TRUST_PROXY: 'loopback' } }),
+    startStowage({ env: { STOWAGE_TRUST_PROXY: 'loopback', STOWAGE_LIMITS_MAX_UPLOAD_BYTES: '5MB' } }),
     startStowage({ env: { STOWAGE_TRUST_PROXY: 'loopback', STOWAGE_PUBLIC_URL: `https://localhost:${port}/media` } }),
   ]);
 });
@@ -104,8 +104,9 @@ describe.each([
 
   // Caddy may end the stream of such an upload before its client has read the answer.
   it.skipIf(isMissing || program !== 'nginx')('a refusal in the middle of an upload can be read', async () => {
-    const wrong = ['-H', 'Authorization: Bearer wrong', '-H', 'Expect:', '-w', ' %{http_code}'];
-    expect(await ask('/upload', ...wrong, ...(await form(8_000_000)))).toBe('Unauthorized 401');
+    const plain = ['-H', 'Expect:', '-w', ' %{http_code}', ...(await form(8_000_000))];
+    expect(await ask('/upload', '-H', 'Authorization: Bearer wrong', ...plain)).toBe('Unauthorized 401');
+    expect(await ask('/upload', ...admin(), ...plain)).toMatch(/^Error: .*large.* 413$/s);
   });
 
   it.skipIf(isMissing)('nothing is warned of', () => {
