@@ -185,7 +185,7 @@ export const schema = z.strictObject({
     blockedNetworks: setting(list(network(), 'addresses or networks such as 198.51.100.0/24'), {
       default: [],
       description:
-        'Further networks that are never fetched from, for instance public addresses of your own, or your NAT64 prefix.',
+        'Further networks that are never fetched from, not even for `allowedPrivateHosts`: for instance public addresses of your own, or your NAT64 prefix.',
     }),
   }),
 

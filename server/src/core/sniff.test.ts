@@ -236,6 +236,8 @@ describe('playlists and captions', () => {
     ['a page in XML', '<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml">', 'x.mpd', 'application/xhtml+xml'],
     ['a root of no such kind', '<?xml version="1.0"?><MPD/>', 'x.mpd', 'application/xml'],
     ['a script inside', `${mpd}<x:script xmlns:x="http://www.w3.org/1999/xhtml">`, 'x.mpd', 'application/xml'],
+    ['a script in disguise', `${mpd}<x:script xmlns:x = 'http://www.w3.org/1&#57;99/xhtml'>`, 'x.mpd', 'application/xml'],
+    ['a drawing in disguise', `${mpd}<svg xmlns="http:&#x2f;/www.w3.org/2000/svg">`, 'x.mpd', 'application/xml'],
     ['a stylesheet', `<?xml-stylesheet href="x.xsl"?>${ttml}`, 'x.ttml', 'application/xml'],
     ['a root without a name space', '<MPD><script>', 'x.mpd', 'text/plain'],
     ['entities', `<!DOCTYPE tt [<!ENTITY a "b">]>${ttml}`, 'x.ttml', 'text/html'],

@@ -49,10 +49,12 @@ export function markupOf(text: string): Markup | undefined {
 /** XML that players read by its type, when nothing in sight makes a browser do anything with it. */
 function vocabularyOf(root: string | undefined, text: string): string | undefined {
   const known = vocabularies.find(({ name }) => name === root);
-  return known?.namespace.test(text) && !/xml-stylesheet|www\.w3\.org\/(?:1999\/(?:xhtml|xsl)|2000\/svg)/i.test(text)
-    ? known.contentType
-    : undefined;
+  return known?.namespace.test(text) && !foreign.test(text) ? known.contentType : undefined;
 }
+
+/** A name space may be spelled with references (`&#49;999`) as well. */
+const foreign =
+  /xml-stylesheet|www\.w3\.org\/(?:1999\/(?:xhtml|xsl)|2000\/svg)|\bxmlns(?::[^\s=]*)?\s*=\s*(?:"[^"&]*&|'[^'&]*&)/i;
 
 const vocabularies = [
   { name: 'mpd', namespace: /["']urn:mpeg:dash:schema:mpd:2011["']/i, contentType: 'application/dash+xml' },

@@ -21,7 +21,7 @@ export async function resolveTarget(
   { resolver, blocked }: { readonly resolver: Resolver; readonly blocked: (address: string) => boolean },
 ): Promise<readonly string[]> {
   const addresses = isIP(host) === 0 ? await ask(host, resolver) : [host];
-  const allowed = trusted || addresses.every((address) => isPublicAddress(address) && !blocked(address));
+  const allowed = addresses.every((address) => (trusted || isPublicAddress(address)) && !blocked(address));
   if (!allowed || addresses.length === 0) throw notAllowed(isIP(host) === 0 ? unknownOrInternal : undefined);
   return addresses;
 }

@@ -209,6 +209,15 @@ it.each(['93.184.216.34', '93.184.0.0/16', '2606:2800::/32'])(
   },
 );
 
+it('a host that the owner trusts is refused as well where it resolves to a network that the owner blocked', async () => {
+  const options = {
+    allowedPrivateHosts: ['inside.test'],
+    resolver: async () => ['10.0.0.1', '10.9.0.1'],
+    blockedNetworks: ['10.9.0.0/16'],
+  };
+  expect(await refusal('http://inside.test/', options)).toMatchObject({ code: 'url_not_allowed' });
+});
+
 describe('a host that wants to see a page of its own', () => {
   it('is asked once more, with its origin as Referer', async () => {
     const seen: (string | undefined)[] = [];
