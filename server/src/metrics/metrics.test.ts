@@ -49,6 +49,13 @@ describe('metrics', () => {
     );
   });
 
+  it('counts methods that callers make up, or that no route has, as one', async () => {
+    const metrics = createMetrics({ version: '1.2.3' });
+    for (const method of ['PROPFIND', 'M-SEARCH', 'TRACE', '__proto__']) metrics.request({ ...sample, method, route: 'unknown' });
+    const series = (await linesOf(metrics)).filter((line) => line.startsWith('stowage_http_request_duration_seconds_count'));
+    expect(series).toEqual(['stowage_http_request_duration_seconds_count{method="OTHER",route="unknown",status="2xx"} 4']);
+  });
+
   it('keeps channels of one name apart by their type', async () => {
     const metrics = metricsWith();
     metrics.channelOperation({ type: 's3', channel: 'main', operation: 'put', outcome: 'channel_full', durationMs: 5 });
