@@ -83,7 +83,10 @@ function httpMetrics(registers: Registry[]): Pick<Metrics, 'request'> {
   });
   return {
     request({ method, route, status, durationMs, bytesIn, bytesOut, upload }) {
-      durations.observe({ method: usualMethods.has(method) ? method : 'OTHER', route, status: `${Math.floor(status / 100)}xx` }, durationMs / 1000);
+      durations.observe(
+        { method: usualMethods.has(method) ? method : 'OTHER', route, status: `${Math.floor(status / 100)}xx` },
+        durationMs / 1000,
+      );
       responses.inc({ status: String(status) });
       received.inc(Math.max(0, bytesIn));
       sent.inc(Math.max(0, bytesOut));
