@@ -144,6 +144,39 @@ describe.each(endings)('a token that is %s while the body comes in (T28)', (_, e
   });
 });
 
+describe.each(endings)('a token that is %s while its order comes in', (how, end) => {
+  it('makes no other token and changes none', async () => {
+    const other = await createToken(stowage, ['upload']);
+    const create = jsonCall('/api/manage/apiTokens', { name: 'heir', permissions: ['upload'] });
+    const update = { ...jsonCall('/api/manage/apiTokens', { tokenId: other.id, permissions: ['list'] }), method: 'PUT' };
+    for (const call of [create, update]) {
+      const token = await createToken(stowage, ['manage', 'upload', 'list']);
+      const status = await inTwoHalves({ ...call, headers: token.headers }, () => end(token));
+      expect(status).toBe(how === 'revoked' ? 401 : 403);
+    }
+    const { tokens } = await jsonOf<{ tokens: { id: string; name: string; permissions: string[] }[] }>(
+      stowage.fetch('/api/manage/apiTokens'),
+    );
+    expect(tokens.map(({ name }) => name)).not.toContain('heir');
+    expect(tokens.find(({ id }) => id === other.id)?.permissions).toEqual(['upload']);
+  });
+});
+
+it('a token that may no longer delete deletes no batch whose list came in meanwhile', async () => {
+  const token = await createToken(stowage, ['delete', 'upload']);
+  const [{ src }] = await jsonOf<[{ src: string }]>(
+    stowage.fetch('/upload', {
+      method: 'POST',
+      headers: { 'content-type': formType },
+      body: multipartBody([filePart('kept')], boundary),
+    }),
+  );
+  const call = jsonCall('/api/manage/delete/batch', { fileIds: [src] });
+  const narrow = () => manage('PUT', { tokenId: token.id, permissions: ['upload'] });
+  expect(await inTwoHalves({ ...call, headers: token.headers }, narrow)).toBe(403);
+  expect((await stowage.fetch(src)).status).toBe(200);
+});
+
 describe('upload addresses and sessions', () => {
   it.each(endings)('of a token that was %s take nothing any more', async (_, end) => {
     const token = await createToken(stowage, ['upload']);

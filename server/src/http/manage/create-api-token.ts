@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { cleanText } from '../../core/path-text.ts';
 import { failed } from '../failure.ts';
-import { jsonFailures, readJsonObject } from '../json-body.ts';
+import { jsonFailures } from '../json-body.ts';
 import { named } from '../openapi/named.ts';
 import { json, route } from '../route.ts';
 import { grantable, grantableExpiry, grantFailures, readPrefix, wantedExpiry, wantedPermissions } from './grants.ts';
 import { isText, missingFields, sayMissing } from './missing-fields.ts';
 import { apiToken, exampleToken, presentToken } from './present-token.ts';
+import { readOrder } from './read-order.ts';
 
 const maxLabelBytes = 255;
 
@@ -50,8 +51,9 @@ export const createApiToken = route({
     400: missingFields('name, permissions'),
   },
   failures: [...jsonFailures, ...grantFailures],
-  async handler({ request, reply, deps, caller }) {
-    const body = await readJsonObject(request.raw);
+  async handler(context) {
+    const { reply, deps } = context;
+    const { caller, body } = await readOrder(context, 'manage');
     const { name, permissions } = body;
     if (!isText(name) || !Array.isArray(permissions))
       return sayMissing(reply, { name: isText(name), permissions: Array.isArray(permissions) });

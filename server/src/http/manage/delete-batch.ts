@@ -4,9 +4,10 @@ import { trimSlashes } from '../../core/path-text.ts';
 import type { HttpDeps } from '../deps.ts';
 import { failed } from '../failure.ts';
 import { findLinked, linkRoots } from '../files/find-file.ts';
-import { jsonFailuresUpTo, readJsonObject } from '../json-body.ts';
+import { jsonFailuresUpTo } from '../json-body.ts';
 import { named } from '../openapi/named.ts';
 import { json, route } from '../route.ts';
+import { readOrder } from './read-order.ts';
 
 const maxFiles = 500;
 // Paths have 1 KiB; links to them, with every byte percent-encoded, 3 KiB and an origin.
@@ -57,8 +58,10 @@ export const deleteBatch = route({
     },
   },
   failures: [...jsonFailuresUpTo(maxJsonBytes), none, tooMany],
-  async handler({ request, reply, deps }) {
-    const texts = readFileIds((await readJsonObject(request.raw, { maxBytes: maxJsonBytes })).fileIds);
+  async handler(context) {
+    const { request, reply, deps } = context;
+    const { body } = await readOrder(context, 'delete', { maxBytes: maxJsonBytes });
+    const texts = readFileIds(body.fileIds);
     const roots = linkRoots(request.raw, deps.settings);
     const found = await atOnce(texts, (text) => findLinked(text, roots, deps.files));
     // Two spellings of one file are one deletion, and both are right.

@@ -1,10 +1,11 @@
 import { z } from 'zod';
-import { jsonFailures, readJsonObject } from '../json-body.ts';
+import { jsonFailures } from '../json-body.ts';
 import { named } from '../openapi/named.ts';
 import { json, route } from '../route.ts';
 import { grantable, grantableExpiry, grantFailures, wantedExpiry, wantedPermissions } from './grants.ts';
 import { isText, missingFields, sayMissing } from './missing-fields.ts';
 import { apiToken, exampleToken, presentToken, unknownToken } from './present-token.ts';
+import { readOrder } from './read-order.ts';
 
 const updateTokenRequest = named('UpdateTokenRequest', () =>
   z.object({
@@ -49,8 +50,9 @@ export const updateApiToken = route({
     400: missingFields('tokenId, permissions'),
   },
   failures: [...jsonFailures, ...grantFailures],
-  async handler({ request, reply, deps, caller }) {
-    const body = await readJsonObject(request.raw);
+  async handler(context) {
+    const { reply, deps } = context;
+    const { caller, body } = await readOrder(context, 'manage');
     const { tokenId, permissions } = body;
     if (!isText(tokenId) || !Array.isArray(permissions))
       return sayMissing(reply, { tokenId: isText(tokenId), permissions: Array.isArray(permissions) });
