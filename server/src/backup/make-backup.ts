@@ -1,13 +1,14 @@
 import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
-import { join, relative, resolve, sep } from 'node:path';
+import { isAbsolute, join, relative, resolve, sep } from 'node:path';
 import packageJson from '../../package.json' with { type: 'json' };
+import { localRoot } from '../channels/local/index.ts';
 import type { Config } from '../config.ts';
 import { fail } from '../core/errors.ts';
 import type { MetadataStore } from '../core/metadata.ts';
 import { uuidv7 } from '../core/uuid.ts';
 import { openSnapshot } from '../metadata/sqlite-snapshot.ts';
 import { copyLibrary, type Found } from './copy-library.ts';
-import { contentOf, isMissing, syncFile, syncFolder, writeDurably } from './files.ts';
+import { contentOf, isMissing, realPathOf, syncFile, syncFolder, writeDurably } from './files.ts';
 import { holdDeletions } from './hold-deletions.ts';
 import {
   configFile,
@@ -46,7 +47,7 @@ export interface BackupResult {
  */
 export async function makeBackup(options: BackupOptions): Promise<BackupResult> {
   const target = resolve(options.target);
-  assertOutside(target, options.config.dataDir);
+  await assertOutside(target, options.config);
   await mkdir(target, { recursive: true, mode: 0o700 });
   const library = String(await options.metadata.settings.setIfAbsent('library.id', uuidv7(Date.now())));
   const earlier = await earlierBackup(target, library);
@@ -73,12 +74,17 @@ export async function makeBackup(options: BackupOptions): Promise<BackupResult> 
   }
 }
 
-function assertOutside(target: string, dataDir: string): void {
-  const path = relative(dataDir, target);
-  if (path === '' || !(path === '..' || path.startsWith(`..${sep}`)))
+/** Whatever links lead there. */
+async function assertOutside(target: string, { dataDir, channels }: Config): Promise<void> {
+  const real = await realPathOf(target);
+  const folders = channels.filter(({ type }) => type === 'local').map(({ settings }) => localRoot(settings, dataDir));
+  for (const folder of [dataDir, ...folders]) {
+    const path = relative(await realPathOf(folder), real);
+    if (path === '..' || path.startsWith(`..${sep}`) || isAbsolute(path)) continue;
     throw fail('bad_request', {
-      message: `The backup must not lie in the data folder ${dataDir}, or it is lost together with it.`,
+      message: `The backup must not lie in the ${folder === dataDir ? 'data folder' : 'folder of a local channel'} ${folder}, or it is lost together with it.`,
     });
+  }
 }
 
 async function earlierBackup(target: string, library: string): Promise<string | undefined> {

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, symlinkSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -283,8 +283,16 @@ describe('stowage backup and restore', () => {
     for (const { src } of [lost, damaged]) await deleteOne(src);
   });
 
+  const linkTo = (folder: string): string => {
+    const link = join(home, `link-${randomBytes(4).toString('hex')}`);
+    symlinkSync(folder, link);
+    return link;
+  };
+
   it.each([
     ['in the data folder', () => ['backup', join(app.dataDir, 'backups')], /must not lie in the data folder/, 1],
+    ['by a link into the data folder', () => ['backup', linkTo(app.dataDir)], /must not lie in the data folder/, 1],
+    ['below a link into it', () => ['backup', join(linkTo(app.dataDir), 'a', 'b')], /must not lie in the data folder/, 1],
     ['without a target', () => ['backup'], /^Name one folder/, 2],
     ['with an unknown option', () => ['backup', target, '--fast'], /Unknown option '--fast'/, 2],
     ['restore without a source', () => ['restore'], /^Name one backup/, 2],
