@@ -46,13 +46,9 @@ export function createCircuitBreaker({ threshold, openMs, now, onChange }: Circu
     probing = false;
   };
   const failed = (error: unknown): void => {
-    const wasProbe = probing;
+    // The backend responded: whatever the response, it is up.
+    if (!isStowageError(error, 'channel_unavailable')) return probing ? succeeded() : undefined;
     probing = false;
-    if (!isStowageError(error, 'channel_unavailable')) {
-      // The backend responded: whatever the response, it is up.
-      if (wasProbe) failures = 0;
-      return;
-    }
     failures++;
     if (failures >= threshold) {
       openedAt = now();
