@@ -17,3 +17,10 @@ it.each([
   await call(answer).catch(() => undefined);
   expect([breaker.state(), said]).toEqual(['closed', ['open', 'closed']]);
 });
+
+it('stays closed for a backend that answers, however often a try has to go differently', async () => {
+  const breaker = createCircuitBreaker({ threshold: 2, openMs: 10, now: () => 0 });
+  for (let call = 0; call < 5; call++)
+    await expect(breaker.run(() => Promise.reject(fail('channel_unavailable', { answered: true })))).rejects.toThrow();
+  expect(breaker.state()).toBe('closed');
+});

@@ -47,7 +47,7 @@ export function createCircuitBreaker({ threshold, openMs, now, onChange }: Circu
   };
   const failed = (error: unknown): void => {
     // The backend responded: whatever the response, it is up.
-    if (!isStowageError(error, 'channel_unavailable')) return probing ? succeeded() : undefined;
+    if (!isStowageError(error, 'channel_unavailable') || error.answered) return probing ? succeeded() : undefined;
     probing = false;
     failures++;
     if (failures >= threshold) {

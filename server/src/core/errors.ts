@@ -72,6 +72,8 @@ export interface ErrorDetails {
   /** Overrides the table's status, for the few codes whose status depends on where they arise. */
   readonly status?: number;
   readonly retryAfterMs?: number;
+  /** Of `channel_unavailable`: the backend is up and answered. Only this try failed, and another one goes differently. */
+  readonly answered?: boolean;
   readonly cause?: unknown;
   /** Shown to the caller as `details`. */
   readonly details?: Readonly<Record<string, unknown>>;
@@ -84,6 +86,7 @@ export class StowageError extends Error {
   readonly status: number;
   readonly retryable: boolean;
   readonly retryAfterMs: number | undefined;
+  readonly answered: boolean;
   readonly details: Readonly<Record<string, unknown>> | undefined;
 
   constructor(code: ErrorCode, options: ErrorDetails = {}) {
@@ -93,6 +96,7 @@ export class StowageError extends Error {
     this.status = options.status ?? status;
     this.retryable = retryable;
     this.retryAfterMs = options.retryAfterMs;
+    this.answered = options.answered ?? false;
     this.details = options.details;
   }
 }

@@ -54,7 +54,7 @@ export function failureOf(redact: Redact, response: Pick<HttpResponse, 'status' 
   const byStatus = failForStatus({ service, status: response.status, words, retryAfterMs: waitMs });
   if (response.status === 429 || response.status >= 500) return byStatus;
   // an id that exists: an earlier attempt, of which only the answer was lost
-  if (response.status === 409) return fail('channel_unavailable', { message: byStatus.message });
+  if (response.status === 409) return fail('channel_unavailable', { message: byStatus.message, answered: true });
   const code = errors.map((error) => codes[error.code]).find((known) => known !== undefined);
   if (code === undefined) return response.status < 300 ? fail('channel_unavailable', { message: byStatus.message }) : byStatus;
   return fail(code, { message: byStatus.message });

@@ -54,7 +54,7 @@ async function sendOnce(sender: Sender, source: ByteSource, { options, signal, o
     if (!hasCode(error, unknownMessage)) throw error;
     // The nonce belongs to a message that is deleted by now: the next try needs another
     spoil(sender, options.key);
-    throw fail('channel_unavailable', { message: 'Discord: an earlier message of this file was deleted' });
+    throw fail('channel_unavailable', { message: 'Discord: an earlier message of this file was deleted', answered: true });
   }
 }
 
@@ -77,7 +77,7 @@ async function resultOf(
   }
   spoil(sender, sent.key);
   await sender.forget(ref, AbortSignal.timeout(30_000)).catch(() => undefined);
-  throw fail('channel_unavailable', { message: 'Discord stored other bytes than were sent' });
+  throw fail('channel_unavailable', { message: 'Discord stored other bytes than were sent', answered: true });
 }
 
 function spoil({ spoiled }: Sender, key: string): void {

@@ -14,7 +14,8 @@ export async function hubError(response: HttpResponse, redact: Redact): Promise<
     status === 429 ? (retryAfterMs(response.header('retry-after'), Date.now()) ?? hintedWaitMs(response, words)) : undefined;
   const code = codeFor(response, words);
   if (code === undefined) return failForStatus({ service, status, words, retryAfterMs: wait });
-  return fail(code, { message: `${service} answered ${status}: ${words}`, details: { upstreamStatus: status } });
+  const answered = code === 'channel_unavailable';
+  return fail(code, { message: `${service} answered ${status}: ${words}`, details: { upstreamStatus: status }, answered });
 }
 
 /** What a storage host (signed links to S3 or a CDN) means: its refusals are about the link, never about our token. */

@@ -92,7 +92,7 @@ async function sendOnce(sender: Sender, bot: PacedBot, sending: Sending): Promis
   } catch (error) {
     if (isStowageError(error, 'channel_rate_limited')) bot.turns.pause(error.retryAfterMs ?? 1000);
     // The body is used up: core repeats what is merely unavailable
-    if (sender.chat.id() !== chatId) throw fail('channel_unavailable', { message: sender.chat.notice() ?? '' });
+    if (sender.chat.id() !== chatId) throw fail('channel_unavailable', { message: sender.chat.notice() ?? '', answered: true });
     if (form === 'photo' && refusedWith(error, /./)) throw again(sender, options.key, 'document', error.message);
     throw error;
   }
@@ -140,5 +140,5 @@ function fileOf(message: Message): StoredFile | undefined {
 function again(sender: Sender, key: string, form: Form, words: string) {
   if (sender.plainer.size >= maxRemembered) sender.plainer.clear();
   sender.plainer.set(key, form);
-  return fail('channel_unavailable', { message: `${words}; the next try goes out as a plain file` });
+  return fail('channel_unavailable', { message: `${words}; the next try goes out as a plain file`, answered: true });
 }

@@ -8,6 +8,8 @@ import {
   neverAborted as signal,
 } from '../../../test/emulators/channel-kit.ts';
 import { telegramScene, unpaced } from '../../../test/emulators/telegram/scene.ts';
+import { guardChannel } from '../../core/channel-guard.ts';
+import { createCircuitBreaker } from '../../core/circuit-breaker.ts';
 import { testChannelSteps } from '../../core/test-channel.ts';
 import { parseTelegramRef } from './ref.ts';
 
@@ -29,6 +31,16 @@ describe('a Telegram group that becomes a supergroup', () => {
     expect(emulator.calls.filter(({ method, status }) => method === 'sendDocument' && status === 400)).toHaveLength(1);
     expect(await read(channel, ref)).toEqual(bufferOf(after));
     expect(await read(channel, old)).toEqual(bufferOf(before));
+  });
+
+  it('many at once learn of it at once, and none takes the channel for broken', async () => {
+    const { channel, emulator } = await telegramScene(groupOptions, groupSettings);
+    const breaker = createCircuitBreaker({ threshold: 5, openMs: 60_000, now: Date.now });
+    const guarded = guardChannel(channel, { callTimeoutMs: 5000, idleTimeoutMs: 5000, maxConcurrent: 16, breaker });
+    emulator.upgrade(group, supergroup);
+    const samples = Array.from({ length: 16 }, (_, index) => newSample(100 + index));
+    await Promise.all(samples.map((sample) => putWithRetries(guarded, sample)));
+    expect(emulator.messages.size).toBe(16);
   });
 
   it('pictures that go out as photos too, without becoming documents', async () => {

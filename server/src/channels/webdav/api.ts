@@ -182,7 +182,7 @@ function asReadFailure(status: number, isOwn: boolean, error: StowageError): Sto
 
 /** A write gets 404 or 409 when the folder above is missing: the next attempt makes it again. */
 function asWriteFailure(status: number, error: StowageError): StowageError {
-  return [404, 409, 410].includes(status) ? fail('channel_unavailable', { message: error.message }) : error;
+  return [404, 409, 410].includes(status) ? fail('channel_unavailable', { message: error.message, answered: true }) : error;
 }
 
 /** Error pages are HTML or XML: their text alone. */
