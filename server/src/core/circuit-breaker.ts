@@ -47,7 +47,10 @@ export function createCircuitBreaker({ threshold, openMs, now, onChange }: Circu
   };
   const failed = (error: unknown): void => {
     // The backend responded: whatever the response, it is up.
-    if (!isStowageError(error, 'channel_unavailable') || error.answered) return probing ? succeeded() : undefined;
+    if (!isStowageError(error, 'channel_unavailable') || error.answered) {
+      if (probing) succeeded();
+      return;
+    }
     probing = false;
     failures++;
     if (failures >= threshold) {
