@@ -1,45 +1,37 @@
-import { Readable } from 'node:stream';
 import type { ByteSource } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
 
 /** A source on its way into one request of known length. */
 export interface Feed {
-  readonly body: Readable;
-  /** True once the source has given all bytes: from here on the service may have stored them, whatever it responds. */
+  readonly source: ByteSource;
+  /** True once the last byte is handed over: from here on the service may have stored them all, whatever it responds. */
   readonly complete: boolean;
-  /** The error the source threw (or its wrong length), which is the caller's and not the service's. */
-  readonly failure: { readonly error: unknown } | undefined;
 }
 
-/** `onFailure` is called when the source breaks, to end the request. */
-export function feed(source: ByteSource, sizeBytes: number, onFailure: (error: unknown) => void): Feed {
+/**
+ * Exactly `sizeBytes` bytes of a source. The last chunk is held back until the source has ended: a source that breaks at its very end, or
+ * has more to give, must not leave an object that the service takes for complete.
+ */
+export function feed(source: ByteSource, sizeBytes: number): Feed {
   let complete = false;
-  let failure: { readonly error: unknown } | undefined;
   async function* counted(): AsyncGenerator<Uint8Array> {
-    try {
-      let seen = 0;
-      for await (const chunk of source) {
-        seen += chunk.length;
-        if (seen > sizeBytes) throw tooMany(sizeBytes);
-        if (chunk.length > 0) yield chunk;
-      }
-      if (seen < sizeBytes) throw fail('incomplete_body');
-      complete = true;
-    } catch (error) {
-      failure = { error };
-      onFailure(error);
-      throw error;
+    let seen = 0;
+    let last: Uint8Array | undefined;
+    for await (const chunk of source) {
+      seen += chunk.length;
+      if (seen > sizeBytes) throw tooMany(sizeBytes);
+      if (chunk.length === 0) continue;
+      if (seen < sizeBytes) yield chunk;
+      else last = chunk;
     }
+    if (seen < sizeBytes) throw fail('incomplete_body');
+    complete = true;
+    if (last !== undefined) yield last;
   }
-  const body = Readable.from(counted(), { objectMode: false, highWaterMark: 256 * 1024 });
-  body.on('error', () => {});
   return {
-    body,
+    source: counted(),
     get complete() {
       return complete;
-    },
-    get failure() {
-      return failure;
     },
   };
 }

@@ -44,7 +44,7 @@ export function createS3Channel(settings: S3Settings): S3Channel {
       return { key: to };
     },
     ensureCors: (origins, options) => ensureCors(bucket, origins, options),
-    close: async () => bucket.close(),
+    close: () => bucket.close(),
   };
 }
 

@@ -1,12 +1,24 @@
-import { type CORSRule, GetBucketCorsCommand, PutBucketCorsCommand } from '@aws-sdk/client-s3';
+import { hash } from 'node:crypto';
 import type { CallOptions } from '../../core/channel.ts';
 import { isStowageError } from '../../core/errors.ts';
 import type { Bucket } from './client.ts';
+import { heldPayload, xmlPayload } from './payload.ts';
+import { textOf, textsOf, toXml, type XmlElement } from './xml.ts';
+
+/** One rule in the words of the S3 API. */
+export interface CorsRule {
+  readonly ID?: string | undefined;
+  readonly AllowedOrigins: readonly string[];
+  readonly AllowedMethods: readonly string[];
+  readonly AllowedHeaders: readonly string[];
+  readonly ExposeHeaders: readonly string[];
+  readonly MaxAgeSeconds?: number | undefined;
+}
 
 /** Whether browsers on `origins` may PUT to presigned addresses. `rule` is what the bucket lacks, in the words of the S3 API. */
 export type CorsReport =
   | { readonly state: 'ok' | 'changed' }
-  | { readonly state: 'missing' | 'unknown'; readonly message: string; readonly rule: CORSRule };
+  | { readonly state: 'missing' | 'unknown'; readonly message: string; readonly rule: CorsRule };
 
 const ruleId = 'stowage-uploads';
 
@@ -34,7 +46,7 @@ export async function ensureCors(
   }
 }
 
-function uploadRule(bucket: Bucket, origins: readonly string[]): CORSRule {
+function uploadRule(bucket: Bucket, origins: readonly string[]): CorsRule {
   const headers = ['content-type', ...(bucket.keepsChecksums ? ['x-amz-*'] : [])];
   return {
     ID: ruleId,
@@ -46,12 +58,10 @@ function uploadRule(bucket: Bucket, origins: readonly string[]): CORSRule {
   };
 }
 
-async function readRules(bucket: Bucket, signal: AbortSignal): Promise<readonly CORSRule[]> {
+async function readRules(bucket: Bucket, signal: AbortSignal): Promise<readonly CorsRule[]> {
   try {
-    const answer = await bucket.run(signal, (options) =>
-      bucket.client.send(new GetBucketCorsCommand({ Bucket: bucket.name }), options),
-    );
-    return answer.CORSRules ?? [];
+    const { document } = await bucket.ask({ method: 'GET', query: { cors: '' }, signal });
+    return document.children.filter(({ name }) => name === 'CORSRule').map(readRule);
   } catch (error) {
     // NoSuchCORSConfiguration
     if (isStowageError(error, 'not_found')) return [];
@@ -59,15 +69,41 @@ async function readRules(bucket: Bucket, signal: AbortSignal): Promise<readonly 
   }
 }
 
-async function writeRules(bucket: Bucket, rules: readonly CORSRule[], signal: AbortSignal): Promise<void> {
-  const command = new PutBucketCorsCommand({ Bucket: bucket.name, CORSConfiguration: { CORSRules: [...rules] } });
-  await bucket.run(signal, (options) => bucket.client.send(command, options));
+function readRule(element: XmlElement): CorsRule {
+  const maxAge = textOf(element, 'MaxAgeSeconds');
+  return {
+    ID: textOf(element, 'ID'),
+    AllowedOrigins: textsOf(element, 'AllowedOrigin'),
+    AllowedMethods: textsOf(element, 'AllowedMethod'),
+    AllowedHeaders: textsOf(element, 'AllowedHeader'),
+    ExposeHeaders: textsOf(element, 'ExposeHeader'),
+    MaxAgeSeconds: maxAge === undefined ? undefined : Number(maxAge),
+  };
 }
 
-function allows(rule: CORSRule, origin: string): boolean {
-  const put = rule.AllowedMethods?.includes('PUT') ?? false;
-  const from = rule.AllowedOrigins?.some((pattern) => matches(pattern, origin)) ?? false;
-  return put && from && (rule.AllowedHeaders?.some((pattern) => matches(pattern.toLowerCase(), 'content-type')) ?? false);
+async function writeRules(bucket: Bucket, rules: readonly CorsRule[], signal: AbortSignal): Promise<void> {
+  const payload = xmlPayload(toXml('CORSConfiguration', rules.map(writeRule)));
+  const bytes = Buffer.from(payload.body as string);
+  // This call wants a checksum of its body; services without CRCs know the older one.
+  const checksum = bucket.keepsChecksums ? heldPayload(bucket, bytes).headers : { 'content-md5': hash('md5', bytes, 'base64') };
+  await bucket.send({ method: 'PUT', query: { cors: '' }, ...payload, headers: { ...payload.headers, ...checksum }, signal });
+}
+
+function writeRule(rule: CorsRule): string {
+  return toXml('CORSRule', [
+    toXml('ID', rule.ID),
+    ...rule.AllowedHeaders.map((header) => toXml('AllowedHeader', header)),
+    ...rule.AllowedMethods.map((method) => toXml('AllowedMethod', method)),
+    ...rule.AllowedOrigins.map((origin) => toXml('AllowedOrigin', origin)),
+    ...rule.ExposeHeaders.map((header) => toXml('ExposeHeader', header)),
+    toXml('MaxAgeSeconds', rule.MaxAgeSeconds === undefined ? undefined : String(rule.MaxAgeSeconds)),
+  ]);
+}
+
+function allows(rule: CorsRule, origin: string): boolean {
+  const put = rule.AllowedMethods.includes('PUT');
+  const from = rule.AllowedOrigins.some((pattern) => matches(pattern, origin));
+  return put && from && rule.AllowedHeaders.some((pattern) => matches(pattern.toLowerCase(), 'content-type'));
 }
 
 function matches(pattern: string, text: string): boolean {

@@ -1,7 +1,7 @@
 import type { S3Channel } from './channel.ts';
 import type { S3Settings } from './settings.ts';
 
-/** The SDK is loaded with the first channel that needs it. */
+/** Loaded with the first channel that needs it. */
 export async function create(settings: S3Settings): Promise<S3Channel> {
   const { createS3Channel } = await import('./channel.ts');
   return createS3Channel(settings);

@@ -2,6 +2,7 @@ import { type ErrorCode, type ErrorDetails, fail, type StowageError } from '../.
 import { own } from '../../core/own.ts';
 import type { Redact } from '../shared/redact.ts';
 import { retryAfterMs } from '../shared/status.ts';
+import { textOf, type XmlElement } from './xml.ts';
 
 const maxWords = 300;
 
@@ -55,64 +56,63 @@ const hints: Readonly<Record<string, string>> = {
   InvalidAccessKeyId: 'check the access key id',
 };
 
-/** Of sockets, TLS and the HTTP parser; not those of wrong arguments (`ERR_INVALID_...`). */
-const networkCodes = /^(E(?!RR_)|ERR_(TLS|SSL|STREAM)_|HPE_|CERT_|UNABLE_|DEPTH_|SELF_)/;
-
 export interface ErrorContext {
   readonly bucket: string;
   readonly redact: Redact;
 }
 
-interface SdkError extends Error {
-  readonly code?: string;
-  readonly $metadata?: { readonly httpStatusCode?: number; readonly requestId?: string };
-  readonly $response?: { readonly statusCode?: number; readonly headers?: Readonly<Record<string, string>> };
+/** What a response tells about an error. */
+export interface ErrorResponse {
+  readonly status: number;
+  /** The error document, if it is one. */
+  readonly body: XmlElement | undefined;
+  readonly retryAfter?: string | undefined;
 }
 
-/**
- * What an error of the SDK means in the channel family. Its text is the service's own, trimmed and without secrets; the SDK's error is
- * not kept as cause: it carries the request. An error that comes neither from the service nor from the network is returned as it is.
- */
-export function toChannelError(error: unknown, context: ErrorContext): unknown {
-  if (!(error instanceof Error)) return error;
-  const { $metadata, $response, code } = error as SdkError;
-  const status = $response?.statusCode ?? $metadata?.httpStatusCode;
-  if (status !== undefined) return fromAnswer(error as SdkError, status, context);
-  if (error.name !== 'TimeoutError' && (code === undefined || !networkCodes.test(code))) return error;
-  return fail('channel_unavailable', { message: `${place(context)}: ${words(error.message || code || error.name, context)}` });
-}
-
-function fromAnswer(error: SdkError, status: number, context: ErrorContext): StowageError {
-  const wait = retryAfterMs(error.$response?.headers?.['retry-after'], Date.now());
+/** What an error response means in the channel family. Its text is the service's own, trimmed and without secrets. */
+export function failForResponse({ status, body, retryAfter }: ErrorResponse, context: ErrorContext): StowageError {
+  const name = textOf(body, 'Code') ?? '';
+  const wait = retryAfterMs(retryAfter, Date.now());
   const details: ErrorDetails = {
-    message: `${place(context)}: ${describe(error, status, context)}`,
+    message: `${place(context)}: ${describe(name, status)}${describeText(textOf(body, 'Message'), context)}${hintFor(name)}`,
     ...(wait !== undefined && { retryAfterMs: wait }),
   };
-  return fail(own(codesByName, error.name) ?? codesByStatus[status] ?? codeByClass(status), details);
+  return fail(own(codesByName, name) ?? codesByStatus[status] ?? codeByClass(status), details);
 }
 
-// A 2xx here is an answer that could not be read, or an error sent after the status line (CompleteMultipartUpload, CopyObject).
+/** A response with a good status that cannot be what was asked for. A repetition may help. */
+export function failForOddResponse(words: string, context: Pick<ErrorContext, 'bucket'>): StowageError {
+  return fail('channel_unavailable', { message: `${place(context)}: ${words}` });
+}
+
+// A 2xx here is an error sent after the status line (CompleteMultipartUpload, CopyObject).
 function codeByClass(status: number): ErrorCode {
   return status >= 500 || status < 300 ? 'channel_unavailable' : 'channel_refused';
 }
 
-function describe(error: SdkError, status: number, context: ErrorContext): string {
-  const hint = own(hints, error.name);
-  // Responses to HEAD have no body, hence neither code nor text.
-  const named = /^[A-Za-z]{3,80}$/.test(error.name) && !/^(Unknown|Error|SyntaxError)/.test(error.name) ? `${error.name} ` : '';
-  const text = /^(Unknown|UnknownError)?$/.test(error.message) ? '' : `: ${words(error.message, context)}`;
-  return `${named}(${status})${text}${hint === undefined ? '' : ` [${hint}]`}`;
+// Responses to HEAD have no body, hence neither code nor text.
+function describe(name: string, status: number): string {
+  return /^[A-Za-z]{3,80}$/.test(name) ? `${name} (${status})` : `(${status})`;
 }
 
-function place(context: ErrorContext): string {
-  return `S3 bucket ${context.bucket}`;
+function describeText(text: string | undefined, context: ErrorContext): string {
+  return text === undefined || text === '' ? '' : `: ${clean(text, context)}`;
 }
 
-function words(text: string, context: ErrorContext): string {
+function hintFor(name: string): string {
+  const hint = own(hints, name);
+  return hint === undefined ? '' : ` [${hint}]`;
+}
+
+export function place({ bucket }: Pick<ErrorContext, 'bucket'>): string {
+  return `S3 bucket ${bucket}`;
+}
+
+function clean(text: string, context: ErrorContext): string {
   // Remote text goes to logs and terminals.
-  const clean = context
+  const words = context
     .redact(text)
     .replace(/\p{Cc}+/gu, ' ')
     .trim();
-  return clean.length > maxWords ? `${clean.slice(0, maxWords)}...` : clean;
+  return words.length > maxWords ? `${words.slice(0, maxWords)}...` : words;
 }

@@ -1,22 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import type { Readable } from 'node:stream';
-import {
-  AbortMultipartUploadCommand,
-  CompleteMultipartUploadCommand,
-  CreateMultipartUploadCommand,
-  UploadPartCommand,
-} from '@aws-sdk/client-s3';
 import { z } from 'zod';
 import type { ByteSource, Json } from '../../core/bytes.ts';
 import type { CallOptions, Multipart, PresignedPart, PutOptions, PutResult } from '../../core/channel.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
 import { isPassing } from '../../core/retry.ts';
-import { type Feed, feed } from './body.ts';
 import type { Bucket } from './client.ts';
-import { attemptEntry, checksumOf, objectInput, setPayloadHash } from './object-headers.ts';
+import { failForOddResponse } from './errors.ts';
+import { attemptHeader, objectHeaders } from './object-headers.ts';
 import { isStored } from './objects.ts';
+import { heldPayload, type Payload, streamedPayload, xmlPayload } from './payload.ts';
 import { type UploadState, uploadOfState } from './ref.ts';
-import { sendStream, slices } from './send-stream.ts';
+import { textOf, toXml } from './xml.ts';
 
 const mebibyte = 2 ** 20;
 export const multipartLimits = { minPart: 5 * mebibyte, maxPart: 5 * 2 ** 30, maxParts: 10_000 };
@@ -31,7 +25,10 @@ export function createMultipart(bucket: Bucket): Multipart {
     start: (options) => startUpload(bucket, options),
     part: async (state, number, source, options) =>
       streamPart(bucket, { state: uploadOfState(state), number, source, ...options }),
-    presignPart: (state, number, options) => presignPart(bucket, { state: uploadOfState(state), number, ...options }),
+    // Where every part must have a checksum, an address cannot promise one for bytes that are not known yet.
+    ...(!bucket.keepsChecksums && {
+      presignPart: (state, number, options) => presignPart(bucket, { state: uploadOfState(state), number, ...options }),
+    }),
     finish: async (state, parts, options) => {
       const list = parts.map(({ number, part, size }) => ({ number, size, ...partSchema.parse(part) }));
       return finishUpload(bucket, uploadOfState(state), list, options);
@@ -46,12 +43,19 @@ export async function startUpload(
 ): Promise<UploadState> {
   const key = bucket.keyOf(options.key);
   const attempt = randomUUID();
-  const command = new CreateMultipartUploadCommand({
-    ...objectInput(bucket, key, options.contentType),
-    Metadata: { [attemptEntry]: attempt },
+  const { document } = await bucket.ask({
+    method: 'POST',
+    key,
+    query: { uploads: '' },
+    headers: {
+      ...objectHeaders(bucket, options.contentType),
+      [attemptHeader]: attempt,
+      ...(bucket.keepsChecksums && { 'x-amz-checksum-algorithm': 'CRC32' }),
+    },
+    signal: options.signal,
   });
-  const { UploadId: uploadId } = await bucket.run(options.signal, (call) => bucket.client.send(command, call));
-  if (uploadId === undefined) throw fail('channel_unavailable', { message: `S3 bucket ${bucket.name}: no upload id.` });
+  const uploadId = textOf(document, 'UploadId');
+  if (uploadId === undefined || uploadId === '') throw failForOddResponse('no upload id.', { bucket: bucket.name });
   return { key, uploadId, attempt };
 }
 
@@ -65,7 +69,7 @@ interface PartAddress extends CallOptions {
 /** The length is signed: another number of bytes is refused by the service. */
 async function presignPart(bucket: Bucket, { state, number, size, expiresInSeconds }: PartAddress): Promise<PresignedPart> {
   const { key, uploadId } = state;
-  const url = await bucket.signUrl({
+  const url = bucket.signUrl({
     key,
     query: { partNumber: String(number), uploadId },
     headers: { 'content-length': String(size) },
@@ -87,17 +91,8 @@ interface PartStream extends CallOptions {
   readonly size: number;
 }
 
-async function streamPart(bucket: Bucket, { source, ...part }: PartStream): Promise<Json> {
-  let upload: Feed | undefined;
-  const open = (stop: (reason: unknown) => void) => {
-    upload = feed(source, part.size, stop);
-    return upload.body;
-  };
-  try {
-    return await sendStream(open, part.signal, (outgoing) => sendPart(bucket, { ...part, ...outgoing }));
-  } catch (error) {
-    throw upload?.failure === undefined ? error : upload.failure.error;
-  }
+async function streamPart(bucket: Bucket, { source, size, ...part }: PartStream): Promise<Json> {
+  return sendPart(bucket, part, streamedPayload(bucket, source, { sizeBytes: size }));
 }
 
 export interface HeldPart extends CallOptions {
@@ -109,33 +104,21 @@ export interface HeldPart extends CallOptions {
 
 /** Sends a part from memory; may be repeated. */
 export async function sendHeldPart(bucket: Bucket, { bytes, onProgress, ...part }: HeldPart): Promise<UploadedPart> {
-  const checksum = checksumOf(bucket, bytes);
-  const open = () => slices(bytes, onProgress);
-  return sendStream(open, part.signal, (outgoing) => sendPart(bucket, { ...part, ...outgoing, size: bytes.length, checksum }));
+  return sendPart(bucket, part, heldPayload(bucket, bytes, { onProgress }));
 }
 
 interface SentPart extends CallOptions {
   readonly state: UploadState;
   readonly number: number;
-  readonly body: Readable;
-  readonly size: number;
-  readonly checksum?: { readonly ChecksumCRC32: string } | undefined;
 }
 
-async function sendPart(bucket: Bucket, { state, number, body, size, signal, checksum }: SentPart): Promise<UploadedPart> {
-  const command = new UploadPartCommand({
-    Bucket: bucket.name,
-    Key: state.key,
-    UploadId: state.uploadId,
-    PartNumber: number,
-    ContentLength: size,
-    Body: body,
-    ...checksum,
-  });
-  if (!bucket.keepsChecksums || checksum !== undefined) setPayloadHash(command);
-  const answer = await bucket.run(signal, (options) => bucket.client.send(command, options));
-  if (answer.ETag === undefined) throw fail('channel_unavailable', { message: `S3 bucket ${bucket.name}: a part has no ETag.` });
-  return { etag: answer.ETag, ...(answer.ChecksumCRC32 !== undefined && { crc32: answer.ChecksumCRC32 }) };
+async function sendPart(bucket: Bucket, { state, number, signal }: SentPart, payload: Payload): Promise<UploadedPart> {
+  const query = { partNumber: String(number), uploadId: state.uploadId };
+  const response = await bucket.send({ method: 'PUT', key: state.key, query, ...payload, signal });
+  const etag = response.header('etag');
+  const crc32 = response.header('x-amz-checksum-crc32');
+  if (etag === undefined) throw failForOddResponse('a part has no ETag.', { bucket: bucket.name });
+  return { etag, ...(crc32 !== undefined && { crc32 }) };
 }
 
 export type ListedPart = UploadedPart & { readonly number: number; readonly size: number };
@@ -148,16 +131,8 @@ export async function finishUpload(
 ): Promise<PutResult> {
   const size = parts.reduce((sum, part) => sum + part.size, 0);
   const result = { ref: { key: state.key }, size };
-  const command = new CompleteMultipartUploadCommand({
-    Bucket: bucket.name,
-    Key: state.key,
-    UploadId: state.uploadId,
-    MultipartUpload: {
-      Parts: [...parts].sort((a, b) => a.number - b.number).map(listPart),
-    },
-  });
   try {
-    await bucket.run(signal, (options) => bucket.client.send(command, options));
+    await bucket.ask({ method: 'POST', key: state.key, query: { uploadId: state.uploadId }, ...listOf(parts), signal });
     return result;
   } catch (error) {
     // Finished before with the answer lost: the upload is unknown (to radosgw the key) and the object is there.
@@ -167,14 +142,18 @@ export async function finishUpload(
   }
 }
 
-function listPart({ number, etag, crc32 }: ListedPart) {
-  return { PartNumber: number, ETag: etag, ...(crc32 !== undefined && { ChecksumCRC32: crc32 }) };
+function listOf(parts: readonly ListedPart[]) {
+  const inOrder = [...parts].sort((a, b) => a.number - b.number);
+  return xmlPayload(toXml('CompleteMultipartUpload', inOrder.map(listPart)));
+}
+
+function listPart({ number, etag, crc32 }: ListedPart): string {
+  return toXml('Part', [toXml('ETag', etag), toXml('ChecksumCRC32', crc32), toXml('PartNumber', String(number))]);
 }
 
 export async function abortUpload(bucket: Bucket, state: UploadState, { signal }: CallOptions): Promise<void> {
-  const command = new AbortMultipartUploadCommand({ Bucket: bucket.name, Key: state.key, UploadId: state.uploadId });
   try {
-    await bucket.run(signal, (options) => bucket.client.send(command, options));
+    await bucket.send({ method: 'DELETE', key: state.key, query: { uploadId: state.uploadId }, signal });
   } catch (error) {
     if (!isStowageError(error, 'not_found')) throw error;
   }

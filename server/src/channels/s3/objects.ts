@@ -1,12 +1,15 @@
-import { CopyObjectCommand, DeleteObjectCommand, GetObjectCommand, HeadObjectCommand } from '@aws-sdk/client-s3';
-import type { ByteSource } from '../../core/bytes.ts';
+import type { ByteRange, ByteSource } from '../../core/bytes.ts';
 import type { GetOptions, GetResult } from '../../core/channel.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
 import { readAll } from '../../core/peek.ts';
 import { type RetryPolicy, withRetry } from '../../core/retry.ts';
+import type { HttpResponse } from '../shared/http-client.ts';
 import { rangeHeader } from '../shared/ranged.ts';
 import type { Bucket } from './client.ts';
-import { attemptEntry, objectInput } from './object-headers.ts';
+import { failForOddResponse } from './errors.ts';
+import { attemptHeader, objectHeaders } from './object-headers.ts';
+import { escapeKey } from './sigv4.ts';
+import { textOf } from './xml.ts';
 
 /** Time for clearing up after a call that failed or was aborted. */
 const cleanUpMs = 15_000;
@@ -14,43 +17,38 @@ const cleanUpMs = 15_000;
 const cleanUpRetry: RetryPolicy = { attempts: 2, baseMs: 200, maxMs: 200 };
 
 export async function getObject(bucket: Bucket, key: string, { range, signal }: GetOptions): Promise<GetResult> {
-  const answer = await bucket.run(signal, (options) =>
-    bucket.client.send(
-      new GetObjectCommand({ Bucket: bucket.name, Key: key, ...(range && { Range: rangeHeader(range) }) }),
-      options,
-    ),
-  );
-  const body = answer.Body as (ByteSource & { destroy(): void }) | undefined;
-  const size = range === undefined ? answer.ContentLength : range.end - range.start + 1;
-  if (body === undefined || size === undefined || answer.ContentLength !== size) {
-    body?.destroy();
-    throw fail('channel_unavailable', { message: `S3 bucket ${bucket.name}: the answer is not what was asked for.` });
+  const response = await openObject(bucket, key, { range, signal });
+  const length = lengthOf(response);
+  const size = range === undefined ? length : range.end - range.start + 1;
+  if (size === undefined || length !== size) {
+    await response.discard();
+    throw failForOddResponse('the answer is not what was asked for.', { bucket: bucket.name });
   }
-  return { stream: read(bucket, { body, size, signal }), size };
+  return { stream: read(bucket, response.stream, size), size };
 }
 
 interface Reading {
-  readonly body: ByteSource;
-  readonly size: number;
+  readonly range: ByteRange | undefined;
   readonly signal: AbortSignal;
 }
 
-async function* read(bucket: Bucket, { body, size, signal }: Reading): AsyncGenerator<Uint8Array> {
+function openObject(bucket: Bucket, key: string, { range, signal }: Reading): Promise<HttpResponse> {
+  const headers = range === undefined ? {} : { range: rangeHeader(range) };
+  return bucket.open({ method: 'GET', key, headers, signal });
+}
+
+function lengthOf(response: HttpResponse): number | undefined {
+  const text = response.header('content-length');
+  return text === undefined || !/^\d+$/.test(text) ? undefined : Number(text);
+}
+
+async function* read(bucket: Bucket, body: ByteSource, size: number): AsyncGenerator<Uint8Array> {
   let seen = 0;
-  const iterator = body[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const next = await bucket.run(signal, () => iterator.next());
-      if (next.done) break;
-      seen += next.value.length;
-      yield next.value;
-    }
-  } finally {
-    await iterator.return?.();
+  for await (const chunk of body) {
+    seen += chunk.length;
+    yield chunk;
   }
-  signal.throwIfAborted();
-  if (seen !== size)
-    throw fail('channel_unavailable', { message: `S3 bucket ${bucket.name}: the answer ended after ${seen} of ${size} bytes.` });
+  if (seen !== size) throw failForOddResponse(`the answer ended after ${seen} of ${size} bytes.`, { bucket: bucket.name });
 }
 
 export interface ObjectHead {
@@ -63,14 +61,12 @@ export interface ObjectHead {
 /** Undefined when there is no such object. */
 async function headObject(bucket: Bucket, key: string, signal: AbortSignal): Promise<ObjectHead | undefined> {
   try {
-    const answer = await bucket.run(signal, (options) =>
-      bucket.client.send(new HeadObjectCommand({ Bucket: bucket.name, Key: key }), options),
-    );
+    const response = await bucket.send({ method: 'HEAD', key, signal });
     return {
-      size: answer.ContentLength ?? 0,
-      contentType: answer.ContentType,
-      attempt: answer.Metadata?.[attemptEntry],
-      etag: answer.ETag,
+      size: lengthOf(response) ?? 0,
+      contentType: response.header('content-type'),
+      attempt: response.header(attemptHeader),
+      etag: response.header('etag'),
     };
   } catch (error) {
     if (isStowageError(error, 'not_found')) return undefined;
@@ -84,17 +80,17 @@ export async function peekObject(
   key: string,
   { bytes, signal }: { readonly bytes: number; readonly signal: AbortSignal },
 ): Promise<(Omit<ObjectHead, 'attempt'> & { readonly start?: Uint8Array }) | undefined> {
-  const range = rangeHeader({ start: 0, end: bytes - 1 });
-  const command = new GetObjectCommand({ Bucket: bucket.name, Key: key, Range: range });
   try {
-    const answer = await bucket.run(signal, (options) => bucket.client.send(command, options));
-    const body = answer.Body as ByteSource & { destroy(): void };
-    const size = Number(answer.ContentRange?.split('/')[1] ?? answer.ContentLength);
-    const { ContentLength: length = 0, ContentType: contentType, ETag: etag } = answer;
-    // Everything, from a service that does not know ranges.
-    if (length > bytes) body.destroy();
-    const start = length > bytes ? undefined : await readAll(read(bucket, { body, size: length, signal }));
-    return { size, contentType, etag, ...(start !== undefined && { start }) };
+    const response = await openObject(bucket, key, { range: { start: 0, end: bytes - 1 }, signal });
+    const length = lengthOf(response) ?? 0;
+    const size = Number(response.header('content-range')?.split('/')[1] ?? length);
+    const known = { size, contentType: response.header('content-type'), etag: response.header('etag') };
+    if (length > bytes) {
+      // All of it, from a service that does not know ranges.
+      await response.discard();
+      return known;
+    }
+    return { ...known, start: await readAll(read(bucket, response.stream, length)) };
   } catch (error) {
     if (isStowageError(error, 'not_found')) return undefined;
     // An empty object has no range.
@@ -112,9 +108,7 @@ export async function isStored(bucket: Bucket, object: { key: string; attempt: s
 
 export async function deleteObject(bucket: Bucket, key: string, signal: AbortSignal): Promise<void> {
   try {
-    await bucket.run(signal, (options) =>
-      bucket.client.send(new DeleteObjectCommand({ Bucket: bucket.name, Key: key }), options),
-    );
+    await bucket.send({ method: 'DELETE', key, signal });
   } catch (error) {
     if (!isStowageError(error, 'not_found')) throw error;
   }
@@ -150,17 +144,21 @@ export interface Copy {
  */
 export async function copyObject(bucket: Bucket, copy: Copy, signal: AbortSignal): Promise<void> {
   const { from, to, contentType, ifMatch } = copy;
-  const command = new CopyObjectCommand({
-    ...objectInput(bucket, to, contentType),
-    CopySource: `${bucket.name}/${from.split('/').map(encodeURIComponent).join('/')}`,
-    ...(ifMatch !== undefined && { CopySourceIfMatch: ifMatch }),
-    MetadataDirective: 'REPLACE',
+  const { response, document } = await bucket.ask({
+    method: 'PUT',
+    key: to,
+    headers: {
+      ...objectHeaders(bucket, contentType),
+      'x-amz-copy-source': `${bucket.name}/${escapeKey(from)}`,
+      'x-amz-metadata-directive': 'REPLACE',
+      ...(ifMatch !== undefined && { 'x-amz-copy-source-if-match': ifMatch }),
+    },
+    signal,
   });
-  const answer = await bucket.run(signal, (options) => bucket.client.send(command, options));
   // Under KMS an ETag proves nothing about the bytes; services that have it heed the condition.
-  if (ifMatch === undefined || answer.ServerSideEncryption?.startsWith('aws:kms')) return;
+  if (ifMatch === undefined || response.header('x-amz-server-side-encryption')?.startsWith('aws:kms')) return;
   // radosgw ignores the condition: a copy of other bytes has another ETag.
-  const etag = answer.CopyObjectResult?.ETag ?? (await headObject(bucket, to, signal))?.etag;
+  const etag = textOf(document, 'ETag') ?? (await headObject(bucket, to, signal))?.etag;
   if (unquoted(etag) === unquoted(ifMatch)) return;
   await deleteObject(bucket, to, signal);
   throw fail('conflict', { message: 'The object has changed since it was looked at.' });

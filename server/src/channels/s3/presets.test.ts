@@ -49,12 +49,16 @@ it('R2 is the group cfr2, shown as CloudflareR2, everything else s3', () => {
 it.each([
   ['s3', { endpoint: 'ftp://s3.example.com' }],
   ['s3', { bucket: 'a/../b' }],
+  ['s3', { bucket: 'photos--use1-az4--x-s3' }],
+  ['s3', { region: 'evil.example.com/' }],
+  ['s3', { region: 'us_east' }],
   ['s3', { unknown: true }],
   ['s3', { partSizeBytes: 1024 }],
   ['s3', { secretAccessKey: '' }],
   ['r2', { accountId: 'short' }],
   ['r2', { accountId, endpoint: 'ftp://elsewhere.example.com' }],
   ['minio', {}],
+  ['minio', { endpoint: 'http://minio:9000', region: '-' }],
   ['b2', { region: 'evil.example.com/' }],
   ['spaces', { region: 'fra1.evil' }],
 ])('%s refuses %o', async (type, settings) => {

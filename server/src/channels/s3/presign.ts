@@ -1,7 +1,8 @@
 import type { Presign, PresignedUpload, PresignOptions } from '../../core/channel.ts';
 import type { Bucket } from './client.ts';
-import { base64OfHex, headerSafe } from './object-headers.ts';
+import { objectHeaders } from './object-headers.ts';
 import { copyObject, deleteObject, peekObject } from './objects.ts';
+import { base64OfHex } from './payload.ts';
 import { keyOfRef } from './ref.ts';
 
 /** Largest object that one PUT may bring. */
@@ -36,25 +37,21 @@ export function createPresign(bucket: Bucket): Presign {
 }
 
 async function presignPut(bucket: Bucket, options: PresignOptions): Promise<PresignedUpload | undefined> {
-  if (options.size !== undefined && options.size > maxPutBytes) return undefined;
+  const { contentType, sha256, size, expiresInSeconds } = options;
+  if (size !== undefined && size > maxPutBytes) return undefined;
   const key = bucket.keyOf(options.key);
-  const headers = listedHeaders(bucket, options);
-  const signed = Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value] as const);
-  const url = await bucket.signUrl({
+  const { 'content-type': type, ...rest } = objectHeaders(bucket, contentType);
+  const checksum = bucket.keepsChecksums && sha256 !== undefined ? { 'x-amz-checksum-sha256': base64OfHex(sha256) } : undefined;
+  const url = bucket.signUrl({
     key,
-    // Every client sends the length on its own and browsers forbid to set it: it is signed, but not listed.
-    headers: { ...(options.size !== undefined && { 'content-length': String(options.size) }), ...Object.fromEntries(signed) },
-    expiresInSeconds: options.expiresInSeconds,
+    headers: {
+      'content-type': type as string,
+      ...checksum,
+      ...rest,
+      // Every client sends the length on its own and browsers forbid to set it: it is signed, but not listed.
+      ...(size !== undefined && { 'content-length': String(size) }),
+    },
+    expiresInSeconds,
   });
-  return { method: 'PUT', url, headers, state: { key } };
-}
-
-function listedHeaders(bucket: Bucket, { contentType, sha256 }: PresignOptions): Record<string, string> {
-  const { storageClass, serverSideEncryption } = bucket.settings;
-  return {
-    'Content-Type': headerSafe(contentType),
-    ...(bucket.keepsChecksums && sha256 !== undefined && { 'x-amz-checksum-sha256': base64OfHex(sha256) }),
-    ...(storageClass !== undefined && { 'x-amz-storage-class': storageClass }),
-    ...(serverSideEncryption !== undefined && { 'x-amz-server-side-encryption': serverSideEncryption }),
-  };
+  return { method: 'PUT', url, headers: { 'Content-Type': type as string, ...checksum, ...rest }, state: { key } };
 }

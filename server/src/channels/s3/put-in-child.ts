@@ -17,7 +17,7 @@ async function* chunks(bytes: number): ByteSource {
 const put = (key: string, bytes: number) =>
   channel.put(chunks(bytes), { key, contentType: 'video/mp4', signal, ...(known && { size: bytes }) });
 
-// The SDK and the sockets are there before the measurement begins.
+// Code and sockets are there before the measurement begins.
 await channel.delete((await put('warm-up', 65_536)).ref, { signal });
 const before = process.memoryUsage.rss();
 let peak = before;

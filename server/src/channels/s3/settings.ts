@@ -3,6 +3,9 @@ import { secret } from '../driver.ts';
 
 const mebibyte = 1024 * 1024;
 
+/** A region is part of Amazon's host names. */
+export const regionName = z.string().regex(/^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/);
+
 /** Settings that every service of the family has; presets add what names the service and leave the rest as it is. */
 export const commonSettings = z.strictObject({
   bucket: z
@@ -11,6 +14,7 @@ export const commonSettings = z.strictObject({
       /^[A-Za-z0-9][A-Za-z0-9._-]{2,254}$/,
       'must be 3 to 255 letters, digits, dots, dashes and underscores, with a letter or digit first',
     )
+    .refine((name) => !/--(x|xa|op)-s3$/.test(name), 'must not be a directory bucket or one on Outposts')
     .describe('Name of the bucket. It must exist.'),
   accessKeyId: secret('Access key id.'),
   secretAccessKey: secret('Secret access key.'),
@@ -30,7 +34,7 @@ export const commonSettings = z.strictObject({
     .enum(['AES256', 'aws:kms', 'aws:kms:dsse'])
     .optional()
     .describe('Encryption at rest to ask for with every new object.'),
-  userAgent: z.string().min(1).max(100).default('stowage').describe('Added to the User-Agent of requests to the service.'),
+  userAgent: z.string().min(1).max(100).default('stowage').describe('User-Agent of requests to the service.'),
   partSizeBytes: z
     .int()
     .min(5 * mebibyte)
@@ -59,7 +63,7 @@ export const s3Settings = z.strictObject({
     .url({ protocol: /^https?$/ })
     .optional()
     .describe('Address of the service, such as https://s3.example.com. Absent means Amazon S3.'),
-  region: z.string().min(1).default('us-east-1').describe('Region of the bucket.'),
+  region: regionName.default('us-east-1').describe('Region of the bucket.'),
   pathStyle: z
     .boolean()
     .optional()

@@ -1,5 +1,5 @@
 import type { LookupFunction } from 'node:net';
-import { Agent, request as undiciRequest } from 'undici';
+import { Agent, type Dispatcher, request as undiciRequest } from 'undici';
 import type { ByteSource } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
 import { createRedact, type Redact } from './redact.ts';
@@ -25,6 +25,8 @@ export interface HttpClientOptions {
   readonly connectTimeoutMs?: number;
   /** Resolves host names in place of the system, for instance to refuse some addresses. */
   readonly lookup?: LookupFunction;
+  /** How long an idle socket is kept where the server does not say. Default 4 s. */
+  readonly keepAliveMs?: number;
   /** Silence after which a call is abandoned, before the response or between two chunks of it. Default 5 minutes. */
   readonly idleTimeoutMs?: number;
 }
@@ -32,8 +34,13 @@ export interface HttpClientOptions {
 export interface HttpRequest {
   readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'MKCOL' | 'MOVE' | 'PROPFIND' | 'OPTIONS';
   readonly url: string | URL;
+  /**
+   * Path and query that go out letter for letter in place of those of `url`: no dot segment is resolved and nothing is escaped, as a
+   * signature over them asks for.
+   */
+  readonly exactPath?: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array | ByteSource;
+  readonly body?: string | Uint8Array | ByteSource | undefined;
   /** Bytes in a streamed `body`: sent as `Content-Length`, and a source that ends early or runs over is an error. Otherwise the body is sent chunked. */
   readonly contentLength?: number | undefined;
   readonly signal: AbortSignal;
@@ -64,7 +71,7 @@ export function createHttpClient(options: HttpClientOptions): HttpClient {
     headersTimeout: idleMs,
     bodyTimeout: idleMs,
     // below the 5 s after which Apache, lighttpd and Node.js close an idle socket: else a request may meet that close
-    keepAliveTimeout: 4_000,
+    keepAliveTimeout: options.keepAliveMs ?? 4_000,
   });
   const context: Context = { service: options.service, redact, agent };
   return { send: (request) => send(context, request), redact, close: () => agent.destroy() };
@@ -80,8 +87,7 @@ async function send(context: Context, request: HttpRequest): Promise<HttpRespons
   request.signal.throwIfAborted();
   const watched = watch(request.body, request.contentLength);
   try {
-    const response = await undiciRequest(request.url, {
-      dispatcher: context.agent,
+    const response = await dispatch(context.agent, request, {
       method: request.method,
       headers: { ...request.headers, ...lengthHeader(request) },
       body: watched.body as never,
@@ -93,6 +99,11 @@ async function send(context: Context, request: HttpRequest): Promise<HttpRespons
     if (watched.failure !== undefined) throw watched.failure.error;
     throw networkError(context, error);
   }
+}
+
+function dispatch(agent: Agent, { url, exactPath }: HttpRequest, options: Omit<Dispatcher.RequestOptions, 'origin' | 'path'>) {
+  if (exactPath === undefined) return undiciRequest(url, { ...options, dispatcher: agent });
+  return agent.request({ ...options, origin: url, path: exactPath });
 }
 
 function lengthHeader(request: HttpRequest): Record<string, string> {
@@ -143,7 +154,10 @@ function present(context: Context, signal: AbortSignal, response: UndiciResponse
     stream,
     text,
     json: async () => parseJson(await text(1_048_576)),
-    discard: () => body.dump({ limit: 65_536 }).catch(() => undefined),
+    async discard() {
+      await body.dump({ limit: 65_536 }).catch(() => undefined);
+      await socketIsFree();
+    },
   };
 }
 
@@ -154,6 +168,12 @@ async function* mapErrors(context: Context, signal: AbortSignal, body: Body): As
     signal.throwIfAborted();
     throw networkError(context, error);
   }
+  await socketIsFree();
+}
+
+/** undici hands the socket of a response to the next call one turn of the event loop after its end. A call before that would open another. */
+function socketIsFree(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 async function head(stream: ByteSource, maxBytes: number): Promise<Uint8Array[]> {

@@ -22,7 +22,7 @@ export const b2Driver = defineDriver({
       ...own,
       endpoint: `https://s3.${own.region}.backblazeb2.com`,
       pathStyle: false,
-      // B2 refuses the checksum headers and trailers of recent SDKs.
+      // B2 refuses checksum headers and trailers.
       checksums: 'WHEN_REQUIRED',
     }),
 });

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { defineDriver } from '../../driver.ts';
 import { create } from '../create.ts';
-import { commonSettings } from '../settings.ts';
+import { commonSettings, regionName } from '../settings.ts';
 
 const settings = z.strictObject({
   endpoint: z.url({ protocol: /^https?$/ }).describe('Address of the MinIO server, such as https://minio.example.com:9000.'),
-  region: z.string().min(1).default('us-east-1').describe('Region the server is configured with.'),
+  region: regionName.default('us-east-1').describe('Region the server is configured with.'),
   ...commonSettings.shape,
 });
 

@@ -1,0 +1,74 @@
+import { hash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import type { ByteSource } from '../../core/bytes.ts';
+import { awsChunked, base64OfCrc32 } from './aws-chunked.ts';
+import { feed } from './body.ts';
+import type { Bucket, S3Request } from './client.ts';
+
+const sliceBytes = 128 * 1024;
+const unsigned = 'UNSIGNED-PAYLOAD';
+
+/** The part of a request that is its body, with what proves that it arrives unharmed. */
+export type Payload = Required<Pick<S3Request, 'body' | 'contentLength' | 'headers' | 'payload' | 'isSent'>>;
+
+/** What is known about a body besides its bytes. */
+export interface BodyFacts {
+  readonly sha256?: string | undefined;
+  /** Called when the next piece of the body is asked for. */
+  readonly onProgress?: (() => void) | undefined;
+}
+
+/** Bytes in memory. Up to 128 KiB go out in one write together with the headers. */
+export function heldPayload(bucket: Bucket, bytes: Uint8Array, { sha256, onProgress }: BodyFacts = {}): Payload {
+  const isSmall = bytes.length <= sliceBytes;
+  const body = isSmall ? bytes : slices(bytes, onProgress);
+  const sending = { body, contentLength: bytes.length, isSent: always };
+  if (sha256 !== undefined) return { ...sending, ...knownHash(bucket, sha256) };
+  if (!bucket.keepsChecksums) return { ...sending, headers: {}, payload: unsigned };
+  const headers = { 'x-amz-checksum-crc32': base64OfCrc32(crc32(bytes)) };
+  return { ...sending, headers, payload: isSmall ? hash('sha256', bytes, 'hex') : unsigned };
+}
+
+const always = (): boolean => true;
+
+/** A stream of exactly `sizeBytes` bytes; a service that keeps checksums gets a CRC-32 after the last of them. */
+export function streamedPayload(
+  bucket: Bucket,
+  source: ByteSource,
+  { sizeBytes, sha256 }: BodyFacts & { sizeBytes: number },
+): Payload {
+  const upload = feed(source, sizeBytes);
+  const sending = { body: upload.source, contentLength: sizeBytes, isSent: () => upload.complete };
+  if (sha256 !== undefined) return { ...sending, ...knownHash(bucket, sha256) };
+  if (!bucket.keepsChecksums) return { ...sending, headers: {}, payload: unsigned };
+  return { ...sending, ...awsChunked(upload.source, sizeBytes) };
+}
+
+/** A document of the S3 API. */
+export function xmlPayload(element: string): Payload {
+  const body = `<?xml version="1.0" encoding="UTF-8"?>${element}`;
+  return {
+    body,
+    contentLength: Buffer.byteLength(body),
+    headers: { 'content-type': 'application/xml' },
+    payload: hash('sha256', body, 'hex'),
+    isSent: always,
+  };
+}
+
+/** A SHA-256 that is known anyway is signed: the service checks the body against it. */
+function knownHash(bucket: Bucket, sha256: string): Pick<Payload, 'headers' | 'payload'> {
+  return { headers: bucket.keepsChecksums ? { 'x-amz-checksum-sha256': base64OfHex(sha256) } : {}, payload: sha256 };
+}
+
+export function base64OfHex(hex: string): string {
+  return Buffer.from(hex, 'hex').toString('base64');
+}
+
+/** Bytes in memory in pieces, with a sign of life when the next of them is asked for. */
+async function* slices(bytes: Uint8Array, onProgress: (() => void) | undefined): ByteSource {
+  for (let start = 0; start < bytes.length; start += sliceBytes) {
+    onProgress?.();
+    yield bytes.subarray(start, start + sliceBytes);
+  }
+}
