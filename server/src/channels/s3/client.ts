@@ -1,7 +1,7 @@
 import { createHttpClient, type HttpRequest, type HttpResponse } from '../shared/http-client.ts';
 import { addressOf } from './address.ts';
 import { createClockOffset } from './clock-offset.ts';
-import { type ErrorContext, failForResponse, failForOddResponse, place } from './errors.ts';
+import { type ErrorContext, failForOddResponse, failForResponse, place } from './errors.ts';
 import { isAmazon, type S3Settings } from './settings.ts';
 import { canonicalQuery, createSigner, escapeKey, type RequestToSign } from './sigv4.ts';
 import { parseXml, textOf, type XmlElement } from './xml.ts';
