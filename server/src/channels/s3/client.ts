@@ -108,6 +108,7 @@ export function openBucket(settings: S3Settings): Bucket {
     async send(request) {
       const response = await open(request);
       await response.discard();
+      request.signal.throwIfAborted();
       return response;
     },
     async ask(request) {
