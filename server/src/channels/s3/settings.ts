@@ -4,7 +4,9 @@ import { secret } from '../driver.ts';
 const mebibyte = 1024 * 1024;
 
 /** A region is part of Amazon's host names. */
-export const regionName = z.string().regex(/^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/);
+export const regionName = z
+  .string()
+  .regex(/^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/, 'must be letters, digits and dashes, such as eu-central-1');
 
 /** Settings that every service of the family has; presets add what names the service and leave the rest as it is. */
 export const commonSettings = z.strictObject({
