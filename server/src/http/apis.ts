@@ -1,9 +1,11 @@
 import type { Api } from './api.ts';
+import { filesApi } from './files/index.ts';
 import { manageApi } from './manage/index.ts';
 import { mediaApi } from './media/index.ts';
 import { openapiApi } from './openapi/index.ts';
 import { operationsApi } from './operations/index.ts';
 import { relayApi } from './relay/index.ts';
+import { uploadApi } from './upload/index.ts';
 
 /** Everything the server serves, and everything the document describes. */
-export const apis: readonly Api[] = [mediaApi, relayApi, manageApi, operationsApi, openapiApi(() => apis)];
+export const apis: readonly Api[] = [mediaApi, relayApi, uploadApi, filesApi, manageApi, operationsApi, openapiApi(() => apis)];

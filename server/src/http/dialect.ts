@@ -12,7 +12,7 @@ export interface Dialect {
   /** Of the JSON that `say` makes; absent when it makes text only. */
   readonly schema?: () => z.ZodType;
   /** What else the log should hold. */
-  trace?(error: StowageError, requestId: string, log: Log): void;
+  trace?(error: StowageError, facts: Facts, log: Log): void;
 }
 
 /** What an answer may depend on besides the error. */
@@ -49,9 +49,9 @@ export function sayError(thrown: unknown, dialect: Dialect, context: Context): F
 export function render(thrown: unknown, dialect: Dialect, { request, deps: { log, now } }: Context): Rendered {
   const error = toError(thrown);
   if (isFault(error)) log.error({ requestId: request.id, code: error.code, err: error.cause ?? error }, 'Request failed');
-  dialect.trace?.(error, request.id, log);
-  const route = request.routeOptions.url;
-  return renderError(error, dialect, { requestId: request.id, at: now(), route, headers: request.headers });
+  const facts = { requestId: request.id, at: now(), route: request.routeOptions.url, headers: request.headers };
+  dialect.trace?.(error, facts, log);
+  return renderError(error, dialect, facts);
 }
 
 export function renderError(error: StowageError, dialect: Dialect, facts: Facts): Rendered {

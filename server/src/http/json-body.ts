@@ -12,7 +12,7 @@ const idleMs = 30_000;
 /** Nothing that is asked for has more than three levels; what walks through a value must not run out of stack. */
 const maxDepth = 100;
 
-export const notAnObject = {
+const notAnObject = {
   code: 'validation_error',
   as: 'object',
   message: 'The request body must be a JSON object.',

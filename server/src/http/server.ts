@@ -10,14 +10,11 @@ import { endTurn } from './connections/turns.ts';
 import { type CorsRules, setCors } from './cors.ts';
 import type { HttpDeps } from './deps.ts';
 import { sayError } from './dialect.ts';
-import { filesApi } from './files/index.ts';
 import { mediaApi } from './media/index.ts';
 import { normalizeRequest } from './normalize-request.ts';
 import { createProxyWatch } from './proxy-watch.ts';
 import { refuseAmbiguity } from './refuse-ambiguity.ts';
 import { drain } from './request-body.ts';
-import { sayText } from './upload/errors.ts';
-import { uploadApi } from './upload/index.ts';
 
 const maxParamLength = 4096;
 
@@ -85,21 +82,15 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     // A page must be able to read that it asked for the wrong address.
     setCors(request, reply, anyRoute);
     if (request.method === 'OPTIONS') return reply.code(204).send();
-    const error = noSuchRoute(request);
-    if (request.url.startsWith('/upload')) return sayText(reply, error.status, `Error: ${error.message}`);
-    throw error;
+    throw noSuchRoute(request);
   });
 
   function sayUndecodable(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-    if (request.url.startsWith('/file/')) return sayText(reply, 400, 'Error: Decode Image ID Failed');
-    if (request.url.startsWith('/upload')) return sayText(reply, 400, 'Error: The request is not valid.');
     const api = ownerOf(request.url, apis) ?? mediaApi;
     return sayError(undecodable(request.url, api), api.dialect, { request, reply, deps });
   }
 
   for (const api of apis) app.register(serveApi(api, deps));
-  app.register(uploadApi(deps));
-  app.register(filesApi(deps));
   return app;
 }
 

@@ -1,39 +1,31 @@
-import type { ServerResponse } from 'node:http';
 import { fail, type StowageError } from '../../core/errors.ts';
-import type { HttpDeps } from '../deps.ts';
-import { retryAfterSeconds, toError } from '../to-error.ts';
+import { type Dialect, render, type Said } from '../dialect.ts';
+import type { Context } from '../route.ts';
 import { errorPage, pagePolicy, wantsPage } from './error-page.ts';
 
-interface FileError {
-  readonly thrown: unknown;
-  readonly requestId: string;
-  /** What every answer of this route carries. */
-  readonly headers: Readonly<Record<string, number | string | string[] | undefined>>;
-}
+/** Upload API 4.8: errors as text, to people as a page. */
+export const filesDialect: Dialect = {
+  say(error, { headers }): Said {
+    const text = `Error: ${publicMessage(error)}`;
+    if (!wantsPage(headers)) return { body: text, headers: { 'x-content-type-options': 'nosniff' } };
+    return {
+      body: errorPage(error.status, text),
+      headers: {
+        'content-type': 'text/html; charset=utf-8',
+        'content-security-policy': pagePolicy,
+        'x-content-type-options': 'nosniff',
+      },
+    };
+  },
+};
 
-/** Upload API 4.8: errors as text, to people as a page. Written to the raw response, because reads leave the framework once they begin. */
-export function sayFileError(
-  response: ServerResponse,
-  { thrown, requestId, headers }: FileError,
-  { log }: Pick<HttpDeps, 'log'>,
-): void {
-  const error = toError(thrown);
-  if (error.status >= 500) log.error({ requestId, err: error.cause ?? error, code: error.code }, 'Could not read a file');
-  const text = `Error: ${publicMessage(error)}`;
-  const isPage = wantsPage(response.req.headers);
-  const body = isPage ? errorPage(error.status, text) : text;
-  const seconds = retryAfterSeconds(error);
-  for (const [name, value] of Object.entries(headers)) if (value !== undefined) response.setHeader(name, value as string);
-  const own: Record<string, string | number> = {
-    'content-type': isPage ? 'text/html; charset=utf-8' : 'text/plain;charset=UTF-8',
-    'content-length': Buffer.byteLength(body),
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    ...(isPage && { 'content-security-policy': pagePolicy }),
-    ...(seconds !== undefined && { 'retry-after': seconds }),
-  };
-  response.writeHead(error.status, own);
-  response.end(response.req.method === 'HEAD' ? undefined : body);
+/** Written to the raw response, because reads leave the framework once they begin. */
+export function sayBehindHijack(thrown: unknown, context: Context): void {
+  const { request, reply } = context;
+  const { status, headers, body } = render(thrown, filesDialect, context);
+  for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) reply.raw.setHeader(name, value);
+  reply.raw.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
+  reply.raw.end(request.method === 'HEAD' ? undefined : body);
 }
 
 /** Reading is public: the words of a backend (its address, its bucket) belong in the log. */

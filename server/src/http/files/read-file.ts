@@ -1,19 +1,109 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { fail } from '../../core/errors.ts';
+import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
 import { pathFromUrl } from '../../core/file-id.ts';
 import type { StoredFile } from '../../core/metadata.ts';
 import { assertReadable } from '../../core/read-content.ts';
 import { type Asked, cacheControl } from '../cache-control.ts';
 import { contentHeaders } from '../content-headers.ts';
 import type { HttpDeps } from '../deps.ts';
+import { failed } from '../failure.ts';
+import type { HeaderName } from '../openapi/headers.ts';
+import { bytes } from '../openapi/shared-schemas.ts';
+import { type Context, type RouteAnswers, route } from '../route.ts';
 import { sendContent } from '../send-content.ts';
-import { sayFileError } from './errors.ts';
+import { sayBehindHijack } from './errors.ts';
 import { findFile } from './find-file.ts';
 
 const prefix = '/file/';
 
+const params = () =>
+  z.object({
+    path: z.string().meta({
+      description: 'Path of the file, slashes included, percent-encoded or not. A comma may stand for a slash.',
+      example: 'img/test/abc123_image.jpg',
+    }),
+  });
+
+const text = (description: string) => z.string().optional().meta({ description });
+const conditions = () =>
+  z.object({
+    'If-None-Match': text('ETags of copies that are there: 304 when one is current.'),
+    'If-Modified-Since': text('304 when nothing is newer.'),
+    'If-Match': text('412 when the file has none of these ETags.'),
+    'If-Unmodified-Since': text('412 when the file is newer.'),
+  });
+const ranges = () =>
+  conditions().extend({
+    Range: text('One range: `bytes=0-1023`, `bytes=1024-` or `bytes=-500`.'),
+    'If-Range': text('ETag or date: the range counts only while the file is the same.'),
+  });
+
+const described: readonly HeaderName[] = ['ETag', 'Last-Modified', 'Accept-Ranges', 'Content-Disposition'];
+
+const withoutBody: RouteAnswers = {
+  304: { description: 'The copy is current.', headers: ['ETag', 'Last-Modified'] },
+  412: { description: 'A condition does not hold.' },
+};
+
+const noPath = { code: 'bad_request', message: 'Decode Image ID Failed' } as const;
+const noSuchFile = { code: 'not_found', message: 'Image Not Found' } as const;
+
 /** Upload API 4.8, with complete ranges, validators, and headers under which nothing of a user runs in our origin. */
-export async function readFile(request: FastifyRequest, reply: FastifyReply, deps: HttpDeps): Promise<FastifyReply> {
+export const readFile = route({
+  id: 'readFile',
+  method: 'GET',
+  path: '/file/*',
+  permission: 'public',
+  tag: 'Files',
+  summary: 'Read a file',
+  description: [
+    'Everything is sent so that nothing of it can run in the origin of this server. Pages, scripts and XML come as plain text and as a download, SVG and PDF as a download.',
+    '`Content-Type` is what the bytes show. Bytes of no known kind keep the type that the sender declared, or that of their name, when it can do no harm; texts have a charset where it is known.',
+    'Errors are text, `Error: ` and a sentence; a browser that opens a link itself gets a small page instead.',
+    '**Caching.** Names that the server makes up (`uploadNameType` `default`, `index` or `short`, and everything of the Media API) are given once in all time: such a link never shows other bytes, also not after the file was deleted, and is sent with `Cache-Control: public, max-age=31536000, immutable`.',
+    'A name that the caller chose (`uploadNameType=origin`) is free again once its file is deleted: its link is sent with `public, max-age=60, must-revalidate`, and caches ask again by `ETag`.',
+    'With `?from=admin` the answer is `private, no-store`. A deletion does not reach copies that browsers and CDNs keep: purge the address at the CDN.',
+  ].join('\n\n'),
+  request: { params, headers: ranges },
+  answers: {
+    200: { description: 'The whole file.', headers: described, content: { '*/*': { schema: bytes } } },
+    206: { description: 'A part of it.', headers: [...described, 'Content-Range'], content: { '*/*': { schema: bytes } } },
+    ...withoutBody,
+    416: { description: 'No byte of the file lies in this range (`range_not_satisfiable`).', headers: ['Content-Range'] },
+  },
+  failures: [
+    noPath,
+    noSuchFile,
+    'internal_error',
+    'content_damaged',
+    'channel_unavailable',
+    'channel_unauthorized',
+    'channel_rate_limited',
+    { code: 'service_unavailable', message: 'The storage channel of this file is no longer configured.' },
+  ],
+  undecodable: noPath,
+  handler: send,
+});
+
+export const headFile = route({
+  id: 'headFile',
+  method: 'HEAD',
+  path: '/file/*',
+  permission: 'public',
+  tag: 'Files',
+  summary: 'Look at a file without its bytes',
+  description: 'The headers of GET.',
+  request: { params, headers: conditions },
+  answers: {
+    200: { description: 'The headers.', headers: described },
+    ...withoutBody,
+    404: { description: 'There is no such file.' },
+  },
+  handler: send,
+});
+
+async function send(context: Context): Promise<FastifyReply> {
+  const { request, reply, deps } = context;
   const asked = askedFor(request.url);
   const stored = await find(asked.path, deps);
   const { file, blob } = stored;
@@ -32,7 +122,7 @@ export async function readFile(request: FastifyRequest, reply: FastifyReply, dep
     });
     if (sent.failure !== undefined) deps.log.warn({ requestId: request.id, err: sent.failure }, 'Download aborted');
   } catch (error) {
-    sayFileError(reply.raw, { thrown: error, requestId: request.id, headers: reply.getHeaders() }, deps);
+    sayBehindHijack(error, context);
   }
   return reply;
 }
@@ -40,12 +130,12 @@ export async function readFile(request: FastifyRequest, reply: FastifyReply, dep
 function askedFor(url: string): Asked {
   const [raw = '', query = ''] = url.slice(prefix.length).split('?', 2);
   const path = pathFromUrl(raw);
-  if (path === undefined) throw fail('bad_request', { message: 'Decode Image ID Failed' });
+  if (path === undefined) throw failed(noPath);
   return { path, query: new URLSearchParams(query) };
 }
 
 async function find(path: string, { files }: HttpDeps): Promise<StoredFile> {
   const found = await findFile(path, files);
-  if (found === undefined) throw fail('not_found', { message: 'Image Not Found' });
+  if (found === undefined) throw failed(noSuchFile);
   return found;
 }

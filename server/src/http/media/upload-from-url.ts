@@ -11,6 +11,7 @@ import { type Context, json, route } from '../route.ts';
 import { exampleOf, success } from './envelope-schemas.ts';
 import { idempotencyFailures, idempotencyHeader, idempotent } from './idempotency.ts';
 import { exampleId, exampleMedia, holdsAnother, mediaFields, noRoom, rateHeaders, tooManyFrames } from './media-schemas.ts';
+import { supportedTypes } from './media-types.ts';
 import { presentMedia } from './present.ts';
 import { misspelt, uploadRequestSchema } from './upload-request.ts';
 
@@ -106,7 +107,14 @@ export const uploadFromUrl = route({
     'invalid_url',
     'url_not_allowed',
     { code: 'too_large', message: 'The file is larger than the 25 MB limit for images.', details: { max_size: 26_214_400 } },
-    { code: 'unsupported_media_type', as: 'file', message: 'The url leads to neither a supported image nor an MP4 video.' },
+    {
+      code: 'unsupported_media_type',
+      as: 'file',
+      message:
+        'The url leads to text/html. Images and MP4 videos can be imported from a url; ' +
+        'upload other files with POST /media/upload, a PUT to upload_url, and POST /media/{media_id}/complete.',
+      details: { detected: 'text/html', supported_types: supportedTypes.filter((type) => !type.startsWith('application/')) },
+    },
     { code: 'fetch_failed', details: { upstream_status: 404 } },
     'fetch_timeout',
     'invalid_media',

@@ -6,7 +6,7 @@ import { joined, shownIn } from './failures.ts';
 import type { Access, Answers, Contents, Operation } from './operation.ts';
 
 /** What the routes of an API do, for the document. */
-export function operationsOf(api: Api): readonly Operation[] {
+export function describeRoutes(api: Api): readonly Operation[] {
   return api.routes.filter(({ unlisted }) => !unlisted).map((route) => describe(route, api));
 }
 

@@ -7,13 +7,7 @@ interface Name {
 const registry = z.registry<Name>();
 
 /** Gives a schema its name under `components.schemas`; wherever it is used, the document points there. It is made when it is first asked for. */
-export function named<Schema extends z.ZodType>(id: string, make: () => Schema): () => Schema;
-export function named<Schema extends z.ZodType>(id: string, schema: Schema): Schema;
-export function named<Schema extends z.ZodType>(id: string, make: Schema | (() => Schema)): Schema | (() => Schema) {
-  if (typeof make !== 'function') {
-    registry.add(make, { id });
-    return make;
-  }
+export function named<Schema extends z.ZodType>(id: string, make: () => Schema): () => Schema {
   let schema: Schema | undefined;
   return () => {
     if (schema !== undefined) return schema;

@@ -1,6 +1,7 @@
 import type { Choice, ConfiguredChannel } from '../../core/channel-pool.ts';
 import { fail } from '../../core/errors.ts';
 import type { IntakeResult } from '../../core/intake.ts';
+import { failed } from '../failure.ts';
 import type { Fields } from '../urlencoded-form.ts';
 import type { UploadOptions } from './query.ts';
 
@@ -9,11 +10,17 @@ export function choiceOf({ uploadChannel, channelName, autoRetry }: UploadOption
   return { group: uploadChannel, name: channelName, fallback: autoRetry, exact: !autoRetry };
 }
 
+export const externalLink = {
+  code: 'bad_request',
+  as: 'external',
+  message: 'External links are not stored here: send the file itself, or its url to the Media API',
+} as const;
+
 /** Upload API 1.5: `external` is a link to a file elsewhere, of which we hold no bytes and promise nothing. It never falls back to another channel. */
 export function refuseExternal({ uploadChannel }: UploadOptions, { url }: Fields): void {
   if (uploadChannel !== 'external') return;
   if (!url) throw fail('bad_request', { message: 'No url provided' });
-  throw fail('bad_request', { message: 'External links are not stored here: send the file itself, or its url to the Media API' });
+  throw failed(externalLink);
 }
 
 /**

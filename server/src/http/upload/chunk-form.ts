@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify';
 import type { ChunkedStep } from '../../core/chunked-types.ts';
-import { fail } from '../../core/errors.ts';
 import { cleanFolder } from '../../core/folder.ts';
 import type { HttpDeps } from '../deps.ts';
+import { type Failure, failed } from '../failure.ts';
 import type { Fields } from '../urlencoded-form.ts';
 import { boundedText } from './bounded-text.ts';
 import { openForm } from './open-form.ts';
@@ -20,10 +20,10 @@ export function wholeNumber(text: string | undefined): number {
   return text !== undefined && /^\s*\d{1,15}\s*$/.test(text) ? Number(text) : Number.NaN;
 }
 
-/** What chunk and merge requests have in common; `missing` is the text when a field is absent. */
-export function readStep(request: FastifyRequest, fields: Fields, missing: string): ChunkedStep {
+/** What chunk and merge requests have in common; `missing` is the failure when a field is absent. */
+export function readStep(request: FastifyRequest, fields: Fields, missing: Failure): ChunkedStep {
   const { uploadId, totalChunks, originalFileName } = fields;
-  if (!uploadId || !totalChunks || !originalFileName) throw fail('bad_request', { message: missing });
+  if (!uploadId || !totalChunks || !originalFileName) throw failed(missing);
   const { nameMode, fullUrl, uploadFolder } = uploadOptions(queryOf(request.url), fields);
   return {
     uploadId: boundedText(uploadId, 'uploadId', 'type'),

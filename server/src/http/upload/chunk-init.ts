@@ -1,27 +1,57 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Caller } from '../../core/access.ts';
-import { fail } from '../../core/errors.ts';
+import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
 import { cleanFolder } from '../../core/folder.ts';
 import { clientAddress } from '../client-address.ts';
-import type { HttpDeps } from '../deps.ts';
+import { failed } from '../failure.ts';
+import { named } from '../openapi/named.ts';
+import type { CallerContext } from '../route.ts';
 import { boundedText } from './bounded-text.ts';
 import { choiceOf } from './choose-channel.ts';
 import { chunkError } from './chunk-errors.ts';
+import { exampleFields, exampleUploadId, whole } from './chunk-fields.ts';
 import { readFields, wholeNumber } from './chunk-form.ts';
 import { sayChannels } from './present.ts';
 import { queryOf, uploadOptions } from './query.ts';
 
+export const chunkedInitForm = named('ChunkedInitForm', () => z.object(whole()).meta({ title: 'Chunked upload, step 1: start' }));
+
+export const chunkedStarted = named('ChunkedStarted', () =>
+  z
+    .strictObject({
+      success: z.literal(true),
+      uploadId: z.string(),
+      sessionInfo: z.strictObject({
+        uploadId: z.string(),
+        originalFileName: z.string(),
+        totalChunks: z.int(),
+        uploadChannel: z.string(),
+      }),
+    })
+    .meta({ title: 'A started chunked upload' }),
+);
+
+export const startedExample = {
+  summary: 'A chunked upload is started',
+  value: {
+    success: true,
+    uploadId: exampleUploadId,
+    sessionInfo: {
+      uploadId: exampleUploadId,
+      originalFileName: exampleFields.originalFileName,
+      totalChunks: exampleFields.totalChunks,
+      uploadChannel: 'telegram',
+    },
+  },
+};
+
+export const missingInit = { code: 'bad_request', as: 'init', message: 'Missing initialization parameters' } as const;
+
 /** Upload API 2.2. The answer has no top-level `message`: one known client takes any for a failure. */
-export async function initChunked(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  caller: Caller,
-  deps: HttpDeps,
-): Promise<FastifyReply> {
+export async function initChunked({ request, reply, caller, deps }: CallerContext): Promise<FastifyReply> {
   const fields = await readFields(request, deps);
   const { originalFileName, originalFileType, totalChunks } = fields;
   if (!originalFileName || originalFileType === undefined || !totalChunks) {
-    throw fail('bad_request', { message: 'Missing initialization parameters' });
+    throw failed(missingInit);
   }
   const options = uploadOptions(queryOf(request.url), fields);
   try {

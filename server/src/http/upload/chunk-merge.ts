@@ -1,20 +1,23 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Caller } from '../../core/access.ts';
-import type { HttpDeps } from '../deps.ts';
+import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { named } from '../openapi/named.ts';
 import { note } from '../request-notes.ts';
+import type { CallerContext } from '../route.ts';
 import { chunkError } from './chunk-errors.ts';
+import { step as stepFields } from './chunk-fields.ts';
 import { readFields, readStep } from './chunk-form.ts';
 import { sayUploaded } from './present.ts';
 
+export const chunkedMergeForm = named('ChunkedMergeForm', () =>
+  z.object(stepFields()).meta({ title: 'Chunked upload, step 3: merge' }),
+);
+
+export const missingMerge = { code: 'bad_request', as: 'merge', message: 'Missing merge parameters' } as const;
+
 /** Upload API 2.4. */
-export async function mergeChunked(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  caller: Caller,
-  deps: HttpDeps,
-): Promise<FastifyReply> {
+export async function mergeChunked({ request, reply, caller, deps }: CallerContext): Promise<FastifyReply> {
   note(request.raw, { upload: 'chunked' });
-  const step = readStep(request, await readFields(request, deps), 'Missing merge parameters');
+  const step = readStep(request, await readFields(request, deps), missingMerge);
   try {
     const { stored, fullUrl } = await deps.chunked.merge(step, caller);
     return sayUploaded(reply, [stored], { fullUrl, request: request.raw, deps });

@@ -1,36 +1,64 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Caller } from '../../core/access.ts';
+import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
 import { atMost } from '../../core/at-most.ts';
 import type { ByteSource } from '../../core/bytes.ts';
-import { fail } from '../../core/errors.ts';
 import { createSpool, type Spool } from '../../core/spool.ts';
 import type { HttpDeps } from '../deps.ts';
+import { failed } from '../failure.ts';
 import type { FilePart, Form } from '../multipart-form.ts';
+import { named } from '../openapi/named.ts';
 import { requestSignal } from '../request-signal.ts';
+import type { CallerContext } from '../route.ts';
 import type { Fields } from '../urlencoded-form.ts';
 import { boundedText } from './bounded-text.ts';
 import { chunkError } from './chunk-errors.ts';
+import { exampleUploadId, step as stepFields } from './chunk-fields.ts';
 import { readStep, wholeNumber } from './chunk-form.ts';
 import { openFileForm } from './open-form.ts';
 
-const missing = 'Missing chunk upload parameters';
+export const chunkForm = named('ChunkForm', () =>
+  z
+    .object({
+      file: z.file().meta({ description: 'The bytes of the chunk.' }),
+      ...stepFields(),
+      chunkIndex: z.int().min(0).meta({ description: 'Which chunk, from 0; in any order.' }),
+    })
+    .meta({ title: 'Chunked upload, step 2: one chunk' }),
+);
+
+export const chunkStored = named('ChunkStored', () =>
+  z
+    .strictObject({
+      success: z.literal(true),
+      message: z.string(),
+      uploadId: z.string(),
+      chunkIndex: z.int(),
+    })
+    .meta({ title: 'A stored chunk' }),
+);
+
+export const chunkExample = {
+  summary: 'A chunk is stored',
+  value: {
+    success: true,
+    message: 'Chunk 1/5 received and being uploaded',
+    uploadId: exampleUploadId,
+    chunkIndex: 0,
+  },
+};
+
+export const missingChunk = { code: 'bad_request', as: 'chunk', message: 'Missing chunk upload parameters' } as const;
 
 /** Upload API 2.3: 200 only once the chunk is stored. `file` may stand before the fields that say where it belongs. */
-export async function putChunk(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  caller: Caller,
-  deps: HttpDeps,
-): Promise<FastifyReply> {
+export async function putChunk({ request, reply, caller, deps }: CallerContext): Promise<FastifyReply> {
   const form = openFileForm(request, deps);
   const file = await form.nextFile('file');
-  if (file === undefined) throw fail('bad_request', { message: missing });
+  if (file === undefined) throw failed(missingChunk);
   const body = isComplete(form.fields) ? undefined : await setAside(file, form, deps);
   try {
-    const step = readStep(request, form.fields, missing);
+    const step = readStep(request, form.fields, missingChunk);
     // An empty type is what browsers send for files they do not know.
-    if (form.fields.chunkIndex === undefined || form.fields.originalFileType === undefined)
-      throw fail('bad_request', { message: missing });
+    if (form.fields.chunkIndex === undefined || form.fields.originalFileType === undefined) throw failed(missingChunk);
     boundedText(form.fields.originalFileType, 'originalFileType', 'type');
     const index = wholeNumber(form.fields.chunkIndex);
     const source = body?.follow() ?? bounded(file.body, deps);

@@ -1,8 +1,16 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { StowageError } from '../../core/errors.ts';
 import { type Attempt, ChannelsFailed } from '../../core/intake.ts';
-import type { HttpDeps } from '../deps.ts';
-import { isFault, retryAfterSeconds, toError } from '../to-error.ts';
+import type { Dialect, Said } from '../dialect.ts';
+import { named } from '../openapi/named.ts';
 import { channelFailure, channelTexts } from './channel-texts.ts';
+
+export const channelsPath = '/api/channels';
+
+/** The few refusals that are JSON. */
+export const cleanupRefusal = named('CleanupRefusal', () =>
+  z.strictObject({ error: z.string(), uploadId: z.string().optional() }).meta({ title: 'Why nothing was dropped' }),
+);
 
 const refusals = {
   unauthorized: 'no upload code or token, or an unknown or expired one',
@@ -10,32 +18,25 @@ const refusals = {
 } as const;
 
 /** Errors of the Upload API are text that begins with `Error: `; 401 is one word. */
-export function uploadErrorHandler({ log }: Pick<HttpDeps, 'log'>) {
-  return (thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply => {
-    const error = toError(thrown);
-    const seconds = retryAfterSeconds(error);
-    if (seconds !== undefined) reply.header('retry-after', seconds);
-    if (isFault(error)) log.error({ requestId: request.id, err: error.cause ?? error, code: error.code }, 'Upload failed');
-    if (error.code === 'unauthorized' || error.code === 'insufficient_scope') {
-      // Some tools show no answer but the link in it: then this is the only trace.
-      log.warn({ requestId: request.id, reason: refusals[error.code] }, 'Upload refused');
-      return refuse(reply);
-    }
-    if (error.code === 'method_not_allowed' && request.routeOptions.url === '/api/channels')
-      return sayText(reply, error.status, 'Method Not Allowed');
-    if (error instanceof ChannelsFailed) return sayChannels(reply, error.attempts);
-    return sayText(reply, error.status, `Error: ${error.message}`);
-  };
-}
-
-export function sayText(reply: FastifyReply, status: number, text: string): FastifyReply {
-  return reply.code(status).header('cache-control', 'no-store').type('text/plain;charset=UTF-8').send(text);
-}
+export const uploadDialect: Dialect = {
+  say(error, { route }) {
+    if (isRefusal(error)) return { status: 401, body: route === channelsPath ? { error: unauthorized } : unauthorized };
+    if (error.code === 'method_not_allowed' && route === channelsPath) return { body: 'Method Not Allowed' };
+    if (error instanceof ChannelsFailed) return sayChannels(error.attempts);
+    return { body: `Error: ${error.message}` };
+  },
+  trace(error, { requestId, route }, log) {
+    // Some tools show no answer but the link in it: then this is the only trace.
+    if (isRefusal(error) && route !== channelsPath) log.warn({ requestId, reason: refusals[error.code] }, 'Upload refused');
+  },
+  schema: cleanupRefusal,
+};
 
 // Upload API 1.3: missing permissions read the same as missing credentials.
-function refuse(reply: FastifyReply): FastifyReply {
-  reply.header('www-authenticate', 'Bearer');
-  return sayText(reply, 401, 'Unauthorized');
+const unauthorized = 'Unauthorized';
+
+function isRefusal(error: StowageError): error is StowageError & { readonly code: keyof typeof refusals } {
+  return error.code === 'unauthorized' || error.code === 'insufficient_scope';
 }
 
 /** No disk, no descriptors: it is this machine that has nothing left to give. */
@@ -43,16 +44,16 @@ function isOwnTrouble({ candidate, error }: Attempt): boolean {
   return error.code === 'disk_full' || (error.code === 'service_unavailable' && candidate.channel?.channel.remote === false);
 }
 
-function sayChannels(reply: FastifyReply, attempts: readonly Attempt[]): FastifyReply {
+function sayChannels(attempts: readonly Attempt[]): Said {
   const configured = attempts.filter(({ candidate }) => candidate.channel !== undefined);
   const isOurs = configured.length > 0 && configured.every(isOwnTrouble);
   const [decisive] = isOurs ? configured : attempts;
   if (decisive !== undefined && (isOurs || attempts.length === 1)) {
     const { status, text } = describe(decisive);
-    return sayText(reply, status, text);
+    return { status, body: text };
   }
   // Upload API 1.8: a JSON object, sent as text.
-  return sayText(reply, 500, JSON.stringify(allFailed(attempts)));
+  return { status: 500, body: JSON.stringify(allFailed(attempts)) };
 }
 
 function describe({ candidate, error }: Attempt): { readonly status: number; readonly text: string } {

@@ -1,22 +1,90 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import { authenticateUpload } from '../authenticate.ts';
-import type { HttpDeps } from '../deps.ts';
+import { z } from 'zod';
 import { readJsonObject } from '../json-body.ts';
+import { named } from '../openapi/named.ts';
 import { note } from '../request-notes.ts';
-import { readDirectCommit, sayDirectError } from './hf-wire.ts';
+import { json, route } from '../route.ts';
+import {
+  channelName,
+  directDialect,
+  directFailures,
+  exampleDirect,
+  fileSize,
+  missingCommitFields,
+  readDirectCommit,
+  sha256,
+} from './hf-wire.ts';
+import { authCodeQuery } from './parameters.ts';
 import { holdersOf, linkTo, publicUrl, sayChannels } from './present.ts';
 
+const directCommitRequest = named('DirectCommitRequest', () =>
+  z.object({
+    fullId: z.string().min(1),
+    filePath: z.string().min(1),
+    sha256: sha256(),
+    fileSize: fileSize(),
+    fileName: z.string().optional(),
+    fileType: z.string().optional(),
+    channelName: channelName(),
+  }),
+);
+
+const directCommitAnswer = named('DirectCommitAnswer', () =>
+  z.strictObject({
+    success: z.literal(true),
+    src: z.string().meta({ description: 'Link to the file here.' }),
+    fileUrl: z.string().meta({ description: 'Address of the file at Hugging Face.' }),
+    fullId: z.string(),
+    publicUrl: z.string().optional().meta({ description: 'With the configured prefix; only when there is one.' }),
+  }),
+);
+
+const exampleAnswer = {
+  success: true,
+  src: `/file/${exampleDirect.fullId}`,
+  fileUrl: `https://huggingface.co/datasets/username/repo-name/resolve/main/${exampleDirect.filePath}`,
+  fullId: exampleDirect.fullId,
+};
+
 /** Upload API 3.4: only what step 1 issued to this caller; nothing is ever overwritten. */
-export async function commitUpload(request: FastifyRequest, reply: FastifyReply, deps: HttpDeps): Promise<FastifyReply> {
-  const caller = await authenticateUpload(request.raw, 'upload', deps);
-  note(request.raw, { upload: 'direct' });
-  try {
+export const commitUpload = route({
+  id: 'commitHuggingFaceUpload',
+  method: 'POST',
+  path: '/upload/huggingface/commitUpload',
+  permission: 'upload',
+  tag: 'Hugging Face',
+  summary: 'Make the uploaded bytes a file',
+  description: 'Step 3 of 3. Takes only what step 1 issued to the same caller; safe to repeat. Nothing is overwritten.',
+  request: {
+    query: authCodeQuery,
+    body: { required: true, content: json(directCommitRequest, { video: { value: exampleDirect } }) },
+  },
+  answers: {
+    200: {
+      description: 'The file is in the library.',
+      headers: ['X-Request-Id'],
+      content: json(directCommitAnswer, { video: { value: exampleAnswer } }),
+    },
+  },
+  failures: [
+    ...directFailures,
+    missingCommitFields,
+    {
+      code: 'insufficient_scope',
+      message: 'No matching upload URL was issued to this caller. Call getUploadUrl first.',
+    },
+    { code: 'not_found', message: 'The file was deleted.' },
+    {
+      code: 'upload_not_received',
+      message: 'The file has not arrived: call getUploadUrl and upload it to uploadAction.href first.',
+    },
+  ],
+  dialect: directDialect,
+  async handler({ request, reply, caller, deps }) {
+    note(request.raw, { upload: 'direct' });
     const { stored, url } = await deps.direct.commit(readDirectCommit(await readJsonObject(request.raw)), caller);
     const { path } = stored.file;
     sayChannels(reply, holdersOf([stored], deps));
     note(request.raw, { file: path });
     return reply.send({ success: true, src: linkTo(path), fileUrl: url, fullId: path, ...publicUrl(path, deps.settings) });
-  } catch (error) {
-    return sayDirectError(error, reply, deps, request);
-  }
-}
+  },
+});

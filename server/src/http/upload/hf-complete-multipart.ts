@@ -1,29 +1,82 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import type { Json } from '../../core/bytes.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
-import { authenticateUpload } from '../authenticate.ts';
+import { authenticateUpload, tooManyGuesses } from '../authenticate.ts';
 import type { HttpDeps } from '../deps.ts';
+import { failed } from '../failure.ts';
 import { readJsonObject } from '../json-body.ts';
+import { named } from '../openapi/named.ts';
 import { requestSignal } from '../request-signal.ts';
-import { sayDirectError } from './hf-wire.ts';
+import { type Context, json, route } from '../route.ts';
+import { directDialect, directFailures, exampleDirect } from './hf-wire.ts';
 import { queryOf } from './query.ts';
 
+const directParts = named('DirectParts', () =>
+  z.object({
+    oid: z.string().meta({ description: 'As answered by `getUploadUrl`.' }),
+    parts: z
+      .array(
+        z.object({
+          partNumber: z.int().min(1),
+          etag: z.string().meta({ description: 'ETag that the PUT of the part answered.' }),
+        }),
+      )
+      .min(1),
+  }),
+);
+
+const directPartsAnswer = named('DirectPartsAnswer', () => z.unknown().meta({ description: 'What Hugging Face answered.' }));
+
+const exampleParts = {
+  oid: exampleDirect.sha256,
+  parts: [
+    { partNumber: 1, etag: '"abc123"' },
+    { partNumber: 2, etag: '"def456"' },
+  ],
+};
+
+const wrongTarget = { code: 'bad_request', as: 'target', message: 'Invalid multipart completion target' } as const;
+const wrongParts = { code: 'bad_request', as: 'parts', message: 'Invalid multipart parts' } as const;
+
 /** Upload API 3.3: passes the list of parts on to the hub. The signature in the address, made in step 1, is enough. */
-export async function completeMultipart(request: FastifyRequest, reply: FastifyReply, deps: HttpDeps): Promise<FastifyReply> {
-  const { target, channelName, sig } = queryOf(request.url);
-  const isSigned = target && channelName && sig && isValid({ target, channelName, sig }, deps);
-  if (!isSigned) await authenticateUpload(request.raw, 'upload', deps);
-  try {
-    if (!target) throw fail('bad_request', { message: 'Missing target URL' });
-    // Without the signature the target could be any address: what we did not issue is not called.
-    if (!isSigned) throw fail('bad_request', { message: 'Invalid multipart completion target' });
+export const completeMultipart = route({
+  id: 'completeHuggingFaceMultipart',
+  method: 'POST',
+  path: '/upload/huggingface/completeMultipart',
+  permission: 'signed',
+  tag: 'Hugging Face',
+  summary: 'End an upload in parts',
+  description:
+    'Browsers cannot call Hugging Face here, so this passes the list of parts on. The address comes whole from `uploadAction.href`; its signature is the credential, without a right one the usual ones are asked for.',
+  request: {
+    query: () =>
+      z.object({
+        target: z.url().meta({ description: 'Filled in by the server in `uploadAction.href`.' }),
+        channelName: z.string().meta({ description: 'Filled in by the server.' }),
+        sig: z.string().meta({ description: 'Filled in by the server; stands for the credentials.' }),
+      }),
+    body: { required: true, content: json(directParts, { two: { value: exampleParts } }) },
+  },
+  answers: {
+    200: { description: 'The parts are joined.', headers: ['X-Request-Id'], content: json(directPartsAnswer) },
+  },
+  failures: [tooManyGuesses, ...directFailures, wrongTarget, wrongParts],
+  dialect: directDialect,
+  async handler(context) {
+    const { request, reply, deps } = context;
+    const { target, channelName } = await verified(context);
     const body = readCompletion(await readJsonObject(request.raw));
-    return reply.send(
-      await deps.direct.completeMultipart(deps.direct.channelId(channelName), target, body, requestSignal(request.raw)),
-    );
-  } catch (error) {
-    return sayDirectError(error, reply, deps, request);
-  }
+    const channelId = deps.direct.channelId(channelName);
+    return reply.send(await deps.direct.completeMultipart(channelId, target, body, requestSignal(request.raw)));
+  },
+});
+
+/** Without the signature credentials are asked for; but the target could be any address, and what we did not issue is not called. */
+async function verified({ request, deps }: Context): Promise<Signed> {
+  const { target, channelName, sig } = queryOf(request.url);
+  if (target && channelName && sig && isValid({ target, channelName, sig }, deps)) return { target, channelName, sig };
+  await authenticateUpload(request.raw, 'upload', deps);
+  throw target ? failed(wrongTarget) : fail('bad_request', { message: 'Missing target URL' });
 }
 
 interface Signed {
@@ -48,6 +101,6 @@ function readCompletion(body: Readonly<Record<string, unknown>>): Json {
   if (typeof oid !== 'string' || !Array.isArray(parts))
     throw fail('bad_request', { message: 'Invalid multipart completion payload' });
   const valid = parts.every((part) => Number.isSafeInteger(part?.partNumber) && typeof part?.etag === 'string');
-  if (!valid || parts.length === 0) throw fail('bad_request', { message: 'Invalid multipart parts' });
+  if (!valid || parts.length === 0) throw failed(wrongParts);
   return { oid, parts: parts.map(({ partNumber, etag }) => ({ partNumber, etag })) };
 }

@@ -1,9 +1,12 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
 import type { DirectCommit, DirectRequest } from '../../core/direct-upload.ts';
-import { fail, isStowageError } from '../../core/errors.ts';
-import type { HttpDeps } from '../deps.ts';
-import { toError } from '../to-error.ts';
+import { fail } from '../../core/errors.ts';
+import type { Dialect } from '../dialect.ts';
+import { type Failure, failed } from '../failure.ts';
+import { jsonFailures } from '../json-body.ts';
+import { named } from '../openapi/named.ts';
 import { boundedText } from './bounded-text.ts';
+import { uploadDialect } from './errors.ts';
 import { nameModeOf } from './query.ts';
 
 type Body = Readonly<Record<string, unknown>>;
@@ -15,7 +18,7 @@ export function readDirectRequest(body: Body): Omit<DirectRequest, 'ip'> {
   const { fileName, sha256, fileSample } = body;
   const size = numberIn(body.fileSize);
   if (typeof fileName !== 'string' || !fileName || typeof sha256 !== 'string' || typeof fileSample !== 'string' || !(size > 0)) {
-    throw fail('bad_request', { message: 'Missing required fields: fileSize, fileName, sha256, fileSample' });
+    throw failed(missingStartFields);
   }
   if (!Number.isSafeInteger(size)) throw fail('bad_request', { message: 'fileSize must be a whole number' });
   return {
@@ -42,27 +45,62 @@ export function readDirectCommit(body: Body): DirectCommit {
     typeof sha256 !== 'string' ||
     !(size > 0)
   ) {
-    throw fail('bad_request', { message: 'Missing required fields: fullId, filePath, sha256, fileSize' });
+    throw failed(missingCommitFields);
   }
   return { path: fullId, filePath, sha256: hexDigest(sha256), size };
 }
 
+const directError = named('DirectError', () => z.strictObject({ error: z.string() }));
+
 /** These routes say errors as `{"error"}`; 401 stays the one word of the Upload API. */
-export function sayDirectError(
-  thrown: unknown,
-  reply: FastifyReply,
-  { log }: Pick<HttpDeps, 'log'>,
-  request: FastifyRequest,
-): FastifyReply {
-  if (isStowageError(thrown, 'unauthorized')) throw thrown;
-  const { status, message } = toError(thrown);
-  if (status >= 500) log.error({ requestId: request.id, err: thrown }, 'Direct upload failed');
-  // Upload API 3.2: whatever the hub refuses is a 500 with its words.
-  return reply
-    .code(status === 502 ? 500 : status)
-    .header('cache-control', 'no-store')
-    .send({ error: message });
-}
+export const directDialect: Dialect = {
+  say(error, facts) {
+    if (error.code === 'unauthorized') return uploadDialect.say(error, facts);
+    // Upload API 3.2: whatever the hub refuses is a 500 with its words.
+    return { status: error.status === 502 ? 500 : error.status, body: { error: error.message } };
+  },
+  trace(error, facts, log) {
+    if (error.code === 'unauthorized') uploadDialect.trace?.(error, facts, log);
+  },
+  schema: directError,
+};
+
+const noDigest = { code: 'bad_request', as: 'sha256', message: 'sha256 must be 64 hexadecimal characters' } as const;
+export const missingStartFields = {
+  code: 'bad_request',
+  as: 'fields',
+  message: 'Missing required fields: fileSize, fileName, sha256, fileSample',
+} as const;
+export const missingCommitFields = {
+  code: 'bad_request',
+  as: 'fields',
+  message: 'Missing required fields: fullId, filePath, sha256, fileSize',
+} as const;
+
+/** Of all three steps. */
+export const directFailures: readonly Failure[] = [
+  ...jsonFailures,
+  noDigest,
+  { code: 'too_large', message: 'The file is larger than allowed.' },
+  { code: 'channel_refused', message: 'Hugging Face answered 422: invalid oid.' },
+  'channel_rate_limited',
+  'service_unavailable',
+];
+
+export const sha256 = () =>
+  z
+    .string()
+    .regex(/^[0-9a-fA-F]{64}$/)
+    .meta({ description: 'SHA-256 of the whole file, hexadecimal.' });
+export const fileSize = () => z.int().positive().meta({ description: 'Bytes of the whole file.' });
+export const channelName = () => z.string().optional().meta({ description: 'A Hugging Face channel by name; else the first.' });
+
+export const exampleDirect = {
+  sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
+  fullId: 'videos/1775822400000_large-video.mp4',
+  filePath: 'videos/a1b2c3d4_1775822400000_large-video.mp4',
+  fileSize: 524_288_000,
+};
 
 function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
@@ -74,6 +112,6 @@ function numberIn(value: unknown): number {
 }
 
 function hexDigest(value: string): string {
-  if (!/^[0-9a-f]{64}$/i.test(value)) throw fail('bad_request', { message: 'sha256 must be 64 hexadecimal characters' });
+  if (!/^[0-9a-f]{64}$/i.test(value)) throw failed(noDigest);
   return value.toLowerCase();
 }

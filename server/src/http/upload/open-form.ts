@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
-import { fail } from '../../core/errors.ts';
 import type { HttpDeps } from '../deps.ts';
+import { failed } from '../failure.ts';
 import { holdText } from '../held-text.ts';
 import { isMultipart } from '../multipart.ts';
 import { type Form, readForm } from '../multipart-form.ts';
@@ -16,10 +16,13 @@ export function openForm(request: FastifyRequest, { settings }: Pick<HttpDeps, '
   return readForm({ contentType: request.headers['content-type'], body }, { held: holdText(request.raw) });
 }
 
+export const notAForm = {
+  code: 'invalid_multipart',
+  message: 'Send multipart/form-data with the file in the field `file`, as `curl -F file=@photo.jpg` does.',
+} as const;
+
 /** The same where a file must come: the error for other bodies, such as those of `curl --data-binary`, explains what to send. */
 export function openFileForm(request: FastifyRequest, deps: Pick<HttpDeps, 'settings'>): Form {
   if (isMultipart(request.headers['content-type'])) return openForm(request, deps);
-  throw fail('invalid_multipart', {
-    message: 'Send multipart/form-data with the file in the field `file`, as `curl -F file=@photo.jpg` does.',
-  });
+  throw failed(notAForm);
 }

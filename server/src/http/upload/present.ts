@@ -1,10 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
 import type { ConfiguredChannel } from '../../core/channel-pool.ts';
 import type { StoredFile } from '../../core/metadata.ts';
 import { encodePath } from '../../core/path-text.ts';
 import { requestOrigin } from '../client-address.ts';
 import type { HttpDeps, HttpSettings } from '../deps.ts';
+import { named } from '../openapi/named.ts';
 import { note } from '../request-notes.ts';
 
 interface Presenting {
@@ -12,6 +14,21 @@ interface Presenting {
   readonly request: IncomingMessage;
   readonly settings: HttpSettings;
 }
+
+export const uploaded = named('Uploaded', () =>
+  z
+    .array(
+      z.strictObject({
+        src: z.string().meta({
+          description: 'Link to the file, without the host unless `returnFormat=full`. Percent-encoded: use it as it is.',
+          example: '/file/abc123_image.jpg',
+        }),
+        publicUrl: z.string().optional().meta({ description: 'With the configured prefix; only when there is one.' }),
+      }),
+    )
+    .min(1)
+    .meta({ title: 'Stored files', description: 'One for each file of the form, in the same order.' }),
+);
 
 /** Upload API 1.8: `src`, with `publicUrl` only when a prefix is configured; both can be used as they are. */
 export function presentUploaded({ file }: StoredFile, { fullUrl, request, settings }: Presenting) {

@@ -21,7 +21,7 @@ export interface UploadOptions {
   readonly uploadFolder: string | undefined;
 }
 
-export const nameModes: readonly NameMode[] = ['default', 'index', 'origin', 'short'];
+export const nameModes = ['default', 'index', 'origin', 'short'] as const satisfies readonly NameMode[];
 
 /** The query counts; what it lacks may come as a form field of the same name. */
 export function uploadOptions(query: Fields, form: Fields = {}): UploadOptions {

@@ -1,11 +1,13 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { Caller } from '../../core/access.ts';
+import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
 import { atMost } from '../../core/at-most.ts';
 import { clientAddress } from '../client-address.ts';
 import type { HttpDeps } from '../deps.ts';
 import type { FilePart } from '../multipart-form.ts';
+import { named } from '../openapi/named.ts';
 import { note } from '../request-notes.ts';
 import { requestSignal } from '../request-signal.ts';
+import type { CallerContext } from '../route.ts';
 import { choiceOf, refuseExternal, refuseLateChoice } from './choose-channel.ts';
 import { filesOf } from './form-files.ts';
 import { openFileForm } from './open-form.ts';
@@ -13,13 +15,18 @@ import { sayUploaded } from './present.ts';
 import { queryOf, type UploadOptions, uploadOptions } from './query.ts';
 import { discard, recordFiles, type TakenFile } from './record-files.ts';
 
+export const uploadFileForm = named('UploadFileForm', () =>
+  z
+    .object({ file: z.file().meta({ description: 'The file, with its name. May come several times: all are stored, or none.' }) })
+    .meta({
+      title: 'A whole file',
+      description:
+        'Other fields may come before or after the file, but `uploadChannel`, `channelName`, `serverCompress` and `autoRetry` before it.',
+    }),
+);
+
 /** Upload API 1: stores the files of a form and returns their links in the same order; all of them or an error. */
-export async function uploadFile(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  caller: Caller,
-  deps: HttpDeps,
-): Promise<FastifyReply> {
+export async function uploadFile({ request, reply, caller, deps }: CallerContext): Promise<FastifyReply> {
   note(request.raw, { upload: 'basic' });
   const form = openFileForm(request, deps);
   const query = queryOf(request.url);

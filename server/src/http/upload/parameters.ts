@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { nameModes } from './query.ts';
+
+export const authCode = () => z.string().optional().meta({ description: 'The upload code, for callers without a token.' });
+
+const storage = () => ({
+  uploadChannel: z.string().optional().meta({
+    description:
+      'Group of channels to store on: `telegram`, `cfr2`, `s3`, `discord`, `huggingface`, `webdav` or `local`. Without it, or with one that there is not: the default channel of the settings, otherwise Telegram, otherwise the first channel; the header `X-Stowage-Channel` says which. With `autoRetry=false` one that there is not is refused. `cfr2` is local storage while there is no R2 channel. `external` is refused: links to foreign files are not stored.',
+  }),
+  channelName: z.string().optional().meta({
+    description:
+      'One channel of the group, or of any group without `uploadChannel`; see GET /api/channels. One that there is not counts as absent, and is refused with `autoRetry=false`.',
+  }),
+});
+
+const naming = () => ({
+  uploadNameType: z.enum(nameModes).optional().meta({
+    description:
+      '`default`: prefix and original name. `index`: prefix only. `origin`: original name. `short`: a short link. A taken name gets a number.',
+  }),
+  returnFormat: z.enum(['default', 'full']).optional().meta({ description: '`full`: `src` is a whole URL.' }),
+  uploadFolder: z
+    .string()
+    .optional()
+    .meta({ description: 'Relative folder; such as `img/test`; what is unsafe in it is cleaned.' }),
+});
+
+/** Everything that may stand in the query of `/upload`; only the exact text `true` switches. */
+export const uploadQuery = () =>
+  z.object({
+    authCode: authCode(),
+    ...storage(),
+    serverCompress: z.boolean().optional().meta({
+      description:
+        'Whether Telegram may recompress the picture; only JPEG pictures up to 10 MB, others are kept as they are. Default true, unless the owner switched it off for the channel. What is read back is what Telegram keeps. Chunked uploads are never recompressed.',
+    }),
+    autoRetry: z.boolean().optional().meta({
+      description:
+        'Whether other channels are tried when the chosen one fails or does not exist: of every group one, then those that are left. Default true.',
+    }),
+    ...naming(),
+    initChunked: z.boolean().optional().meta({ description: '`true` starts a chunked upload.' }),
+    chunked: z.boolean().optional().meta({ description: '`true` sends a chunk, or with `merge` ends a chunked upload.' }),
+    merge: z.boolean().optional().meta({ description: '`true` joins the chunks to a file.' }),
+    cleanup: z.boolean().optional().meta({ description: '`true` gives a chunked upload up.' }),
+    uploadId: z.string().optional().meta({ description: 'For `cleanup`.' }),
+    totalChunks: z.int().optional().meta({ description: 'For `cleanup`.' }),
+  });
+
+export const authCodeQuery = () => z.object({ authCode: authCode() });
