@@ -73,7 +73,7 @@ describe('stowage-upload', () => {
     expect(await refusal('--quiet', 'missing.jpg', 'a.jpg')).toMatchObject({
       code: 1,
       stdout: expect.stringContaining('/file/a.jpg'),
-      stderr: expect.stringMatching(/^missing\.jpg: .*ENOENT.*\n$/),
+      stderr: expect.stringMatching(/^missing\.jpg: There is no such file\.\n$/),
     });
   });
 
@@ -130,7 +130,7 @@ describe('stowage-upload', () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
-    expect(failed).toEqual({ file: 'missing.jpg', error: expect.stringContaining('ENOENT') });
+    expect(failed).toEqual({ file: 'missing.jpg', error: 'There is no such file.' });
     expect(done).toEqual({ file: 'a.jpg', name: 'a.jpg', type: 'image/jpeg', url: 'http://host/file/a.jpg' });
     const refused = await upload('wrong', '--json', 'a.jpg').catch((error) => error);
     expect(JSON.parse(refused.stdout)).toMatchObject({ file: 'a.jpg', status: 401, retryable: false });

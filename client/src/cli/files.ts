@@ -50,8 +50,10 @@ export async function openFile(path: string, wanted: OpenOptions): Promise<Opene
   const type = wanted.type ?? typeOf(name);
   if (path === '-') return { ...(await openInput(type, wanted.signal)), name, type };
   // Node makes a Blob of a folder, too, and fails only when it is read.
-  if ((await stat(path)).isDirectory())
-    throw new Error('This is a folder: add --recursive, or name its files, such as folder/*.');
+  const found = await stat(path).catch((cause) => {
+    throw cause.code === 'ENOENT' ? new Error('There is no such file.', { cause }) : cause;
+  });
+  if (found.isDirectory()) throw new Error('This is a folder: add --recursive, or name its files, such as folder/*.');
   return { file: await openAsBlob(path, { type }), name, type, close: async () => {} };
 }
 

@@ -31,7 +31,7 @@ export const completeMedia = route({
   path: '/api/v1/media/:id/complete',
   permission: 'upload',
   tag: 'Media',
-  summary: 'Finish an upload',
+  summary: 'Complete an upload',
   description:
     'Step 3 of 3. Checks what arrived: its real type, size, checksum, dimensions and length. Only then it is media. Safe to repeat, and to call twice at once: the answer stays the same. A body is not looked at.',
   request: { params: byId, headers: idempotencyHeader, body: { required: false, content: json(completeMediaRequest) } },

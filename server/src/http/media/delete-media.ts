@@ -17,7 +17,7 @@ export const deleteMedia = route({
   path: '/api/v1/media/:id',
   permission: 'delete',
   tag: 'Media',
-  summary: 'Delete media, or give an upload up',
+  summary: 'Delete media, or cancel an upload',
   description:
     'The link stops working at once; the bytes are removed from their channel afterwards. Running transfers of an unfinished upload stop.',
   request: { params: byId },

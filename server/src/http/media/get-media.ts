@@ -15,7 +15,7 @@ export const getMedia = route({
   path: '/api/v1/media/:id',
   permission: 'list',
   tag: 'Media',
-  summary: 'Look at one media',
+  summary: 'Get one media item',
   description: 'Finished or not.',
   request: { params: byId },
   answers: { 200: { description: 'The media.', headers: rateHeaders, content: json(mediaAnswer, mediaExample) } },

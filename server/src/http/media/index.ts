@@ -20,7 +20,7 @@ const otherBases = ['/v1', '', '/api/v1/api/v1'];
 /** In the same envelope. */
 export const otherMediaFailures = {
   description:
-    'Anything else that may go wrong, always in this envelope: also unknown addresses, wrong methods and requests that are hardly HTTP.',
+    'Anything else that may go wrong, always in this envelope: also unknown addresses, wrong methods and malformed requests.',
   failures: [
     'method_not_allowed',
     { code: 'not_found', message: `No route for GET ${canonical}/nosuch. The API is described at /docs.` },

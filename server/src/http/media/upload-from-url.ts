@@ -76,7 +76,7 @@ export const uploadFromUrl = route({
   path: '/api/v1/media/upload-from-url',
   permission: 'upload',
   tag: 'Media',
-  summary: 'Take a file over from a public URL',
+  summary: 'Import a file from a public URL',
   description:
     'In one step. Images are ready with the answer; an MP4 video is fetched in the background, look at it until it is `ready` or `failed`. Addresses that are not public are refused, also behind redirects.',
   request: {

@@ -95,7 +95,7 @@ export const uploadMedia = route({
   path: '/api/v1/media/upload',
   permission: 'upload',
   tag: 'Media',
-  summary: 'Ask for an upload URL',
+  summary: 'Get an upload URL',
   description:
     'Step 1 of 3. Declares a file and answers where and how to send it. Then send the bytes to `upload_url` as `upload_method` says, and call complete.\n\nThe body is JSON; the file itself is not sent here.',
   request: {

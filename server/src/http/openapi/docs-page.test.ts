@@ -85,9 +85,27 @@ describe.skipIf(!isPresent('chromium'))('the page in Chromium (skipped without c
     return page;
   }
 
+  it('says what it is before its script has come, and nothing of that afterwards', async () => {
+    const page = await browser.newPage();
+    let send = () => {};
+    const sent = new Promise<void>((resolve) => {
+      send = resolve;
+    });
+    await page.route('**/docs/scalar.js', async (route) => {
+      await sent;
+      await route.continue();
+    });
+    await page.goto(`${server.url}/docs`, { waitUntil: 'commit' });
+    await page.getByText('The reference is loading').waitFor();
+    send();
+    await page.getByRole('heading', { name: 'Stowage', exact: true }).waitFor();
+    await page.getByText('The reference is loading').waitFor({ state: 'hidden' });
+    await page.close();
+  });
+
   it('shows the operations, and an answer to a tried request', async () => {
     const page = await open('/docs#tag/operations/GET/healthz');
-    await page.getByRole('heading', { name: 'Whether the process lives' }).waitFor();
+    await page.getByRole('heading', { name: 'Liveness: does the process run?' }).waitFor();
     await page.getByRole('button', { name: /Test Request.*healthz/ }).click();
     const [answer] = await Promise.all([
       page.waitForResponse(`${server.url}/healthz`),
@@ -105,10 +123,10 @@ describe.skipIf(!isPresent('chromium'))('the page in Chromium (skipped without c
       .click();
     await page.getByRole('combobox').fill('upload url');
     await page
-      .getByRole('option', { name: /Ask for an upload URL/ })
+      .getByRole('option', { name: /Get an upload URL/ })
       .first()
       .click();
-    await page.getByRole('heading', { name: 'Ask for an upload URL' }).waitFor();
+    await page.getByRole('heading', { name: 'Get an upload URL' }).waitFor();
   });
 
   it('has asked nobody else, and complained of nothing', () => {

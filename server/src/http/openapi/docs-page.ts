@@ -32,7 +32,7 @@ export const docsPolicy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** The page at `/docs`; its one script comes from `/docs/scalar.js`. Both addresses are relative, for servers below a path. */
+/** The page at `/docs`. It says what it is at once; the renderer, which takes seconds on a slow line, takes the place of that. Its one script comes from `/docs/scalar.js`. Both addresses are relative, for servers below a path. */
 export const docsPage = `<!doctype html>
 <html lang="en">
   <head>
@@ -40,10 +40,19 @@ export const docsPage = `<!doctype html>
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>Stowage API</title>
     <link rel="icon" href="data:,">
+    <style>
+      :root { color-scheme: light dark }
+      body:has(.scalar-app) #first-view { display: none }
+      #first-view { max-width: 36rem; margin: 15vh auto; padding: 0 1.5rem; font: 1rem/1.6 system-ui, sans-serif }
+    </style>
   </head>
   <body>
     <noscript>This page needs JavaScript. The same, for programs: <a href="openapi.json">openapi.json</a></noscript>
     <div id="api-reference" data-configuration="${attribute(JSON.stringify(configuration))}"></div>
+    <div id="first-view">
+      <h1>Stowage API</h1>
+      <p>The reference is loading (1.4 MB, once). Programs read <a href="openapi.json">openapi.json</a>.</p>
+    </div>
     <script src="docs/scalar.js"></script>
   </body>
 </html>

@@ -37,9 +37,9 @@ export function openApiDocument(apis: readonly Api[], path = '/'): OpenApiDocume
   });
 }
 
-const intro = `Two upload APIs over one library of files: what comes in through one is seen through the other.
+const intro = `Two upload APIs over one library of files: files uploaded through either are visible in both.
 
-**Media API** (\`/api/v1\`): ask for an upload URL, send the bytes there, complete. Every response is JSON in one envelope: \`data\`, \`error\`, \`meta\`. Decide by \`error.code\`; \`error.retryable\` is true when the same request may work later.
+**Media API** (\`/api/v1\`): get an upload URL, send the bytes there, complete. Every response is JSON in one envelope: \`data\`, \`error\`, \`meta\`. Decide by \`error.code\`; \`error.retryable\` is true when the same request may work later.
 
 **Upload API** (\`/upload\`): one POST stores a file and returns its link. Errors are a line of text.
 

@@ -2,10 +2,10 @@
 export const tags = [
   {
     name: 'Media',
-    description: 'The Media API: ask for an upload URL, send the bytes, complete. Also under `/v1` and without a prefix.',
+    description: 'The Media API: get an upload URL, send the bytes, complete. Also under `/v1` and without a prefix.',
   },
   { name: 'Upload URL', description: 'Step 2 of the Media API, on channels that have no upload addresses of their own.' },
-  { name: 'Account', description: 'What clients of the Media API ask to see whether a token works.' },
+  { name: 'Account', description: 'Calls by which clients of the Media API check a token.' },
   { name: 'Upload', description: 'The Upload API (image bed): one POST stores a file; large files go in chunks.' },
   {
     name: 'Hugging Face',
@@ -13,7 +13,7 @@ export const tags = [
   },
   { name: 'Files', description: 'The links, whichever API a file came through.' },
   { name: 'Management', description: 'Tokens, files and channels.' },
-  { name: 'Operations', description: 'For those who run the server.' },
+  { name: 'Operations', description: 'For operators of the server.' },
 ] as const;
 
 export type Tag = (typeof tags)[number]['name'];

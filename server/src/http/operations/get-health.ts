@@ -10,7 +10,7 @@ export const getHealth = route({
   path: '/healthz',
   permission: 'public',
   tag: 'Operations',
-  summary: 'Whether the process lives',
+  summary: 'Liveness: does the process run?',
   description: 'For programs that restart a dead process. Looks at nothing else.',
   answers: { 200: { description: 'It does.', content: json(health, { ok: { value: { status: 'ok' } } }) } },
   handler: () => ({ status: 'ok' }),

@@ -17,7 +17,7 @@ export const getReadiness = route({
   path: '/readyz',
   permission: 'public',
   tag: 'Operations',
-  summary: 'Whether requests can be served',
+  summary: 'Readiness: can it serve requests?',
   description:
     'For load balancers: asks the database, and says no from the moment the server is told to stop. What is found is kept for a second.',
   answers: {
