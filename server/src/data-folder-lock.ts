@@ -1,10 +1,11 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { createPrivate } from './core/create-private.ts';
 import { fail } from './core/errors.ts';
 import type { Log } from './core/log.ts';
+import { replaceFile } from './core/replace-file.ts';
 
 export interface FolderLock {
   release(): void;
@@ -32,7 +33,7 @@ export function lockDataFolder(dataDir: string, log: Log): FolderLock {
     return { release: () => undefined };
   }
   try {
-    writeFileSync(note, `${process.pid} on ${hostname()}\n`, { mode: 0o600 });
+    replaceFile(note, `${process.pid} on ${hostname()}\n`);
   } catch {
     // For people only.
   }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, rmSync, type StatsFs, statfsSync, statSync, writeFileSync } from 'node:fs';
+import { lstatSync, rmSync, type StatsFs, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { replaceFile } from '../core/replace-file.ts';
 
 /**
  * Space and inodes that lie beside the database and are released when the disk is full to the last byte, so that what makes room again
@@ -20,6 +21,8 @@ const largestBytes = 16 << 20;
 const share = 0.01;
 const lookMs = 250;
 
+const found = (name: string) => lstatSync(name, { throwIfNoEntry: false });
+
 /** For the database at `path`. Random bytes: a file system that compresses must not make nothing of them. */
 export function createBallast(path: string): Ballast {
   const names = Array.from({ length: files }, (_, index) => `${path}-ballast${index + 1}`);
@@ -32,7 +35,7 @@ export function createBallast(path: string): Ballast {
   /** Each file with all its bytes: a power cut may have left their names alone. */
   const isWhole = (): boolean => {
     const size = sizeOn(statfsSync(dirname(path)));
-    return names.every((name) => (statSync(name, { throwIfNoEntry: false })?.size ?? 0) >= size);
+    return names.map(found).every((file) => file?.isFile() === true && file.size >= size);
   };
   const make = (): boolean => {
     const disk = statfsSync(dirname(path));
@@ -40,7 +43,7 @@ export function createBallast(path: string): Ballast {
     if (disk.bavail * disk.bsize < 2 * files * size) return false;
     try {
       const content = randomBytes(size);
-      for (const name of names) writeFileSync(name, content, { mode: 0o600, flush: true });
+      for (const name of names) replaceFile(name, content, { flush: true });
       return true;
     } catch {
       remove();
@@ -48,7 +51,7 @@ export function createBallast(path: string): Ballast {
     }
   };
   const remove = (): boolean => {
-    const there = names.filter((name) => existsSync(name));
+    const there = names.filter((name) => found(name)?.isDirectory() === false);
     for (const name of there) rmSync(name, { force: true });
     return there.length > 0;
   };
