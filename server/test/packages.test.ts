@@ -177,7 +177,12 @@ describe.skipIf(!hasOtherNodes)('stowage (skipped where the registry has no Node
       expect.arrayContaining(['LICENSE', 'README.md', 'bin/stowage.js', 'dist/main.js', 'docs/configuration.md']),
     );
     expect(
-      files.filter((path) => !/^(LICENSE|README\.md|package\.json|bin\/stowage\.js|dist\/.*\.js|docs\/.*\.md)$/.test(path)),
+      files.filter(
+        (path) =>
+          !/^(LICENSE|README\.md|package\.json|bin\/stowage\.js|dist\/.*\.js|docs\/(.*\.md|monitoring\/.*\.(yml|json)))$/.test(
+            path,
+          ),
+      ),
     ).toEqual([]);
     expect(files.filter((path) => /\.test\.|emulator|scene|fixtures/.test(path))).toEqual([]);
     const packages = await readdir(join(folder, 'node_modules'));

@@ -280,6 +280,25 @@ describe.each(['WHEN_REQUIRED', 'WHEN_SUPPORTED'] as const)('%s: the same reques
     }
   });
 
+  it('what is signed for the body is what the service can check', async () => {
+    const signedBy = async (name: string) => {
+      const each = cases[name] as Case;
+      const [request] = await requestsOf(() => each.ours(channel as Parameters<Case['ours']>[0]), each);
+      return request as SeenRequest;
+    };
+    const payloadOf = ({ headers }: SeenRequest) => headers['x-amz-content-sha256'];
+    const hashOf = (body: string | Uint8Array) => createHash('sha256').update(body).digest('hex');
+    const isRequired = checksums === 'WHEN_REQUIRED';
+    expect(payloadOf(await signedBy('PUT of bytes in memory'))).toBe(isRequired ? 'UNSIGNED-PAYLOAD' : hashOf(small));
+    expect(payloadOf(await signedBy('PUT with a known SHA-256'))).toBe(hashOf(small));
+    for (const name of ['PUT of a stream', 'a part']) {
+      expect(payloadOf(await signedBy(name))).toBe(isRequired ? 'UNSIGNED-PAYLOAD' : 'STREAMING-UNSIGNED-PAYLOAD-TRAILER');
+    }
+    expect(payloadOf(await signedBy('DELETE'))).toBe(hashOf(''));
+    const finish = await signedBy('end of a multipart upload');
+    expect(payloadOf(finish)).toBe(hashOf(finish.body));
+  });
+
   it('rules for CORS carry a checksum that the service knows', async () => {
     const { answers = [] } = cases['CORS rules, read and written'] as Case;
     const [, write] = await requestsOf(() => channel.ensureCors(['https://c.example'], { signal, mayWrite: true }), {
