@@ -7,7 +7,7 @@ import type { HttpDeps, HttpSettings } from './deps.ts';
 import { type Dialect, sayError } from './dialect.ts';
 import { type Failure, failed } from './failure.ts';
 import type { CallerContext, Context, Route, RouteForAll } from './route.ts';
-import { type Handler, routePath } from './routes.ts';
+import { type Handler, routePath } from './route-path.ts';
 
 /** A set of routes that speak alike. */
 export interface Api {

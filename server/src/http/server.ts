@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { fail } from '../core/errors.ts';
 import { logRequests } from './access-log.ts';
 import { noSuchRoute, ownerOf, serveApi, undecodable } from './api.ts';
 import { apis } from './apis.ts';
@@ -9,7 +10,7 @@ import { createConnectionServer } from './connections/create-server.ts';
 import { endTurn } from './connections/turns.ts';
 import { type CorsRules, setCors } from './cors.ts';
 import type { HttpDeps } from './deps.ts';
-import { sayError } from './dialect.ts';
+import { type Rendered, renderError, sayError } from './dialect.ts';
 import { mediaApi } from './media/index.ts';
 import { normalizeRequest } from './normalize-request.ts';
 import { createProxyWatch } from './proxy-watch.ts';
@@ -45,7 +46,7 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
       setCors(request, reply, anyRoute);
       sayUndecodable(request, reply);
     },
-    clientErrorHandler: (error, socket) => refuseBrokenRequest(error, socket, requestId),
+    clientErrorHandler: (error, socket) => refuseBrokenRequest(error, socket, renderBroken),
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
@@ -84,6 +85,12 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     if (request.method === 'OPTIONS') return reply.code(204).send();
     throw noSuchRoute(request);
   });
+
+  function renderBroken(target: string): Rendered {
+    const { dialect } = ownerOf(target, apis) ?? mediaApi;
+    const facts = { requestId: requestId(), at: deps.now(), route: undefined, headers: {} };
+    return renderError(fail('bad_request', { message: 'The request is not valid HTTP.' }), dialect, facts);
+  }
 
   function sayUndecodable(request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const api = ownerOf(request.url, apis) ?? mediaApi;

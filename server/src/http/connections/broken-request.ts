@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Rendered } from '../dialect.ts';
 import { linger } from './linger.ts';
 import { encodedTarget, type ParseError, targetOf } from './request-line.ts';
 import { currentAnswer, hasWaiting } from './turns.ts';
@@ -6,8 +7,11 @@ import { currentAnswer, hasWaiting } from './turns.ts';
 interface BrokenRequest {
   readonly socket: Socket;
   readonly error: ParseError;
-  readonly requestId: () => string;
+  readonly render: RenderBroken;
 }
+
+/** The answer in the shape that clients of this address expect. */
+export type RenderBroken = (target: string) => Pick<Rendered, 'headers' | 'body'>;
 
 const refused = new WeakSet<Socket>();
 
@@ -15,12 +19,12 @@ const refused = new WeakSet<Socket>();
  * Bytes that are not HTTP. The answer has the shape that clients of the address expect, as far as it is known: otherwise that of the Media API. It comes
  * after the responses to earlier requests, and never into the middle of one. An address in raw UTF-8 is redirected to the encoded one.
  */
-export function refuseBrokenRequest(error: NodeJS.ErrnoException & ParseError, socket: Socket, requestId: () => string): void {
+export function refuseBrokenRequest(error: NodeJS.ErrnoException & ParseError, socket: Socket, render: RenderBroken): void {
   // Every further piece of it is an error again.
   if (refused.has(socket)) return;
   refused.add(socket);
   if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
-  else refuseInTurn({ socket, error, requestId });
+  else refuseInTurn({ socket, error, render });
 }
 
 function refuseInTurn(broken: BrokenRequest): void {
@@ -41,35 +45,19 @@ function soon(broken: BrokenRequest): void {
   });
 }
 
-function refuse({ socket, error, requestId }: BrokenRequest): void {
+function refuse({ socket, error, render }: BrokenRequest): void {
   const location = encodedTarget(error);
   const target = currentAnswer(socket)?.req.url ?? targetOf(error) ?? '';
-  const { type, body } = location === undefined ? bodyFor(target, requestId()) : { type: 'text/plain', body: '' };
+  const { headers, body } = location === undefined ? render(target) : { headers: { 'content-type': 'text/plain' }, body: '' };
   const head = [
     `HTTP/1.1 ${location === undefined ? statusOf(error.code) : '308 Permanent Redirect'}`,
     ...(location === undefined ? [] : [`Location: ${location}`]),
-    `Content-Type: ${type}`,
+    `Content-Type: ${headers['content-type']}`,
     `Content-Length: ${Buffer.byteLength(body)}`,
     'Connection: close',
   ];
   socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
   linger(socket);
-}
-
-const words = 'The request is not valid HTTP.';
-
-function bodyFor(target: string, id: string): { readonly type: string; readonly body: string } {
-  if (/^\/(upload|file)(?![^/?])/.test(target)) return { type: 'text/plain;charset=UTF-8', body: `Error: ${words}` };
-  if (target.startsWith('/api/manage/')) return json({ success: false, error: words });
-  return json({
-    data: null,
-    error: { message: words, code: 'bad_request', retryable: false },
-    meta: { request_id: id, timestamp: new Date().toISOString() },
-  });
-}
-
-function json(value: unknown): { readonly type: string; readonly body: string } {
-  return { type: 'application/json', body: JSON.stringify(value) };
 }
 
 function statusOf(code: string | undefined): string {

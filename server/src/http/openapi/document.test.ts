@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { errorCodes } from '../../core/errors.ts';
 import { apis } from '../apis.ts';
+import { failed } from '../failure.ts';
 import { readUploadRequest } from '../media/upload-request.ts';
 import { readDirectCommit, readDirectRequest } from '../upload/hf-wire.ts';
 import { openApiDocument } from './document.ts';
@@ -62,6 +63,19 @@ describe('the OpenAPI document', () => {
     const shown = new Set<string>(['range_not_satisfiable']);
     for (const { content } of bodies) for (const name of Object.keys(content.examples ?? {})) shown.add(name.split('.')[0] ?? '');
     expect(errorCodes.filter((code) => !shown.has(code))).toEqual([]);
+  });
+
+  it('tells the failures of a route apart by name', () => {
+    for (const { id, failures = [] } of apis.flatMap(({ routes }) => routes)) {
+      const names = failures.map((failure) => {
+        const { code, as } = typeof failure === 'string' ? { code: failure, as: '' } : { code: failed(failure).code, ...failure };
+        return `${code}.${as ?? ''}`;
+      });
+      expect(
+        names.filter((name, at) => names.indexOf(name) !== at),
+        id,
+      ).toEqual([]);
+    }
   });
 
   it('says the same wherever a failure of the Media API is shown', () => {
