@@ -51,23 +51,28 @@ function isContradicted({ headers }: IncomingMessage, path: readonly string[], t
 export interface UnbelievedHeader {
   readonly header: string;
   readonly peer: string;
-  /** `contradiction`: the peer is trusted, but its headers name two callers. */
-  readonly reason: 'untrusted' | 'contradiction';
+  /** `contradiction`: the peer is trusted, but its headers name two callers. `absent`: it looks like a proxy that names no caller. */
+  readonly reason: 'untrusted' | 'contradiction' | 'absent';
 }
 
 const proxyHeaders = [...callerHeaders, 'forwarded', 'cf-connecting-ip', 'true-client-ip', 'x-forwarded-proto'];
 
 export function unbelievedHeader(request: IncomingMessage, trustProxy: TrustProxy): UnbelievedHeader | undefined {
   const header = proxyHeaders.find((name) => request.headers[name] !== undefined);
-  if (header === undefined) return undefined;
   const peer = peerAddress(request);
+  if (header === undefined) return isOldHttp(request) ? { header: 'x-forwarded-for', peer, reason: 'absent' } : undefined;
   if (!isTrustedPeer(peer, trustProxy)) return { header, peer, reason: 'untrusted' };
   const contradicted = isContradicted(request, readPath(request, trustProxy), trustProxy);
   return contradicted ? { header, peer, reason: 'contradiction' } : undefined;
 }
 
-export function cameThroughProxy({ headers }: IncomingMessage): boolean {
-  return [...proxyHeaders, 'via'].some((name) => headers[name] !== undefined);
+export function cameThroughProxy(request: IncomingMessage): boolean {
+  return isOldHttp(request) || [...proxyHeaders, 'via'].some((name) => request.headers[name] !== undefined);
+}
+
+/** An nginx with `proxy_pass` alone sends no header that gives it away, but HTTP/1.0, which hardly any program speaks by itself. */
+function isOldHttp({ httpVersion }: IncomingMessage): boolean {
+  return httpVersion === '1.0';
 }
 
 export interface OriginSettings {

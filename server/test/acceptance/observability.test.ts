@@ -123,15 +123,19 @@ describe('/metrics', () => {
   });
 
   it.each([
-    ['media.example', 401],
-    ['localhost:8080', 200],
-    ['[::1]:80', 200],
-    ['127.0.0.1.evil.example', 401],
-  ])('asked for as %s is %i: a page whose name leads here is not from here', async (host, status) => {
-    const socket = connect(Number(new URL(app.url).port), '127.0.0.1');
-    socket.write(`GET /metrics HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
-    const answer = await new Promise<string>((resolve) => socket.once('data', (bytes) => resolve(bytes.toString('latin1'))));
-    socket.destroy();
-    expect(answer.split(' ')[1]).toBe(String(status));
-  });
+    ['media.example', '1.1', 401],
+    ['localhost:8080', '1.1', 200],
+    ['[::1]:80', '1.1', 200],
+    ['127.0.0.1.evil.example', '1.1', 401],
+    ['127.0.0.1:8080', '1.0', 401],
+  ])(
+    'asked for as %s over HTTP/%s is %i: neither a page whose name leads here nor a bare nginx is from here',
+    async (host, version, status) => {
+      const socket = connect(Number(new URL(app.url).port), '127.0.0.1');
+      socket.write(`GET /metrics HTTP/${version}\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+      const answer = await new Promise<string>((resolve) => socket.once('data', (bytes) => resolve(bytes.toString('latin1'))));
+      socket.destroy();
+      expect(answer.split(' ')[1]).toBe(String(status));
+    },
+  );
 });

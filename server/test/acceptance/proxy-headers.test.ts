@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Stowage, startStowage } from './harness.ts';
 
@@ -9,6 +11,14 @@ beforeAll(async () => {
   stowage = await startStowage({ env: { STOWAGE_AUTH_CODE: 'short' } });
 });
 afterAll(() => stowage?.stop());
+
+/** As an nginx asks that has only `proxy_pass`. */
+async function askAsBareNginx(url: string): Promise<void> {
+  const { host, hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname);
+  socket.resume().write(`GET /healthz HTTP/1.0\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+  await once(socket, 'close');
+}
 
 /** The lines of a diagnosis on the same data folder, without the server. */
 function doctor(env: Record<string, string> = {}): Promise<readonly string[]> {
@@ -22,10 +32,12 @@ it('that do not count are said once, in the log and by doctor', async () => {
   const warnings = () => stowage.log.filter((line) => line.includes('STOWAGE_TRUST_PROXY'));
   await stowage.fetch('/healthz');
   expect(warnings()).toEqual([]);
+  for (const _ of ['once', 'again']) await askAsBareNginx(stowage.url);
+  await expect.poll(warnings).toEqual([expect.stringMatching(/HTTP\/1\.0 and names no caller/)]);
   for (const header of ['x-forwarded-for', 'x-real-ip', 'x-forwarded-for'])
     await stowage.fetch('/healthz', { headers: { [header]: '203.0.113.1' } });
-  await expect.poll(warnings).toHaveLength(1);
-  expect(JSON.parse(warnings()[0] ?? '')).toMatchObject({
+  await expect.poll(warnings).toHaveLength(2);
+  expect(JSON.parse(warnings()[1] ?? '')).toMatchObject({
     header: 'x-forwarded-for',
     peer: '127.0.0.1',
     setting: 'STOWAGE_TRUST_PROXY',
