@@ -106,7 +106,7 @@ export const uploadFromUrl = route({
     { error: () => misspelt('source_url', 'url') },
     'invalid_url',
     'url_not_allowed',
-    { code: 'too_large', message: 'The file is larger than the 25 MB limit for images.', details: { max_size: 26_214_400 } },
+    { code: 'too_large', message: 'The file is larger than the 25 MB limit.', details: { max_size: 26_214_400 } },
     {
       code: 'unsupported_media_type',
       as: 'file',

@@ -65,7 +65,11 @@ const failures: readonly Failure[] = [
   partOfFile,
   'precondition_failed',
   { code: 'checksum_mismatch', details: { algorithm: 'md5', expected: '9e107d9d372bb682', received: 'e4d909c290d0fb1c' } },
-  { code: 'invalid_signature', as: 'revoked', message: 'The API key of this upload was revoked or has expired.' },
+  {
+    code: 'invalid_signature',
+    as: 'revoked',
+    message: 'The API key of this upload was revoked, has expired or may no longer upload.',
+  },
   noSuchMedia,
   { code: 'too_large', details: { max_size: 20_971_520 } },
   {
