@@ -9,12 +9,13 @@ import { type Clock, minuteMs } from './core/clock.ts';
 import { fail, isStowageError } from './core/errors.ts';
 import type { Log } from './core/log.ts';
 import type { MetadataStore } from './core/metadata.ts';
+import { findLeftChannels, leftChannelAdvice } from './left-channels.ts';
 import type { Metrics } from './metrics/index.ts';
 import { checkPlace } from './nodes.ts';
 
 export interface BuildContext {
   readonly config: Config;
-  readonly metadata: Pick<MetadataStore, 'channels' | 'settings'>;
+  readonly metadata: Pick<MetadataStore, 'channels' | 'replicas' | 'settings'>;
   readonly metrics: Metrics;
   readonly log: Log;
   readonly now: Clock;
@@ -26,9 +27,11 @@ const failuresUntilOpen = 5;
 
 /** The configured channels, with the ids under which their files are known, each behind its guard. */
 export async function buildChannels(context: BuildContext): Promise<readonly ConfiguredChannel[]> {
-  const { config, metadata, now } = context;
+  const { config, metadata, log, now } = context;
   const entries = config.channels.map(({ id, ...entry }) => ({ ...entry, ...(id !== undefined && { id }) }));
   const identified = await identifyChannels(entries, metadata.channels, now());
+  for (const left of await findLeftChannels(identified, metadata))
+    log.warn({ type: left.type, channel: left.name }, `Channel ${left.type}/${left.name}: ${leftChannelAdvice(left)}`);
   return Promise.all(identified.map((entry) => buildChannel(entry, context)));
 }
 

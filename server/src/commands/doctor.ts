@@ -8,6 +8,7 @@ import type { Channel } from '../core/channel.ts';
 import type { MetadataStore } from '../core/metadata.ts';
 import { testChannelSteps } from '../core/test-channel.ts';
 import { prepareDataFolder } from '../data-folder.ts';
+import { findLeftChannels, leftChannelAdvice } from '../left-channels.ts';
 import { openMetadata } from '../metadata/index.ts';
 import { sharingProblems } from '../nodes.ts';
 import { inspectPrivacy } from '../private-files.ts';
@@ -118,6 +119,8 @@ async function checkDatabase(config: Config, report: Report): Promise<ReadonlyMa
       return new Map();
     }
     await checkSightings(config, store, report);
+    for (const left of await findLeftChannels(config.channels, store))
+      report.fail(`channel ${channelTitle(left)}`, leftChannelAdvice(left));
     return new Map((await store.channels.list()).map(({ id, type, name }) => [channelTitle({ type, name }), id]));
   } finally {
     await store.close();

@@ -30,7 +30,7 @@ it('begins with an example that loads and does what is said of it', () => {
       rateLimit: { perMinute: 600 },
       channels: [
         { name: 'main', settings: { secretAccessKey: 'a-key' } },
-        { name: 'disk', quota: { limitGB: 100 } },
+        { name: 'local', quota: { limitGB: 100 } },
       ],
     },
   });
@@ -41,7 +41,7 @@ it('gives environment variables that load as well', () => {
   const pairs = [...line.matchAll(/`(\w+)=(.*?)`/g)].map(([, name = '', value = '']) => [name, value.replace(/^'|'$/g, '')]);
   const env = { ...Object.fromEntries(pairs), STOWAGE_ADMIN_TOKEN_FILE: join(folder, 'secrets/admin-token') };
   expect(pairs).toHaveLength(4);
-  expect(loadConfig({ env, cwd: folder, drivers })).toMatchObject({ config: { channels: [{ type: 'local', name: 'disk' }] } });
+  expect(loadConfig({ env, cwd: folder, drivers })).toMatchObject({ config: { channels: [{ type: 'local', name: 'local' }] } });
 });
 
 it('has each setting once, with a type, and each type of channel but the one for tests', () => {

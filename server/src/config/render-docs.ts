@@ -22,7 +22,7 @@ A server behind a proxy, with files in a bucket and a local disk for when the bu
   "adminTokenFile": "secrets/admin-token",
   "limits": { "maxUploadBytes": "2GiB" },
   "rateLimit": { "perMinute": 600, "perHour": 20000 },
-  "routing": { "defaultChannel": "main", "fallbackOrder": ["disk"] },
+  "routing": { "defaultChannel": "main", "fallbackOrder": ["local"] },
   "channels": [
     {
       "type": "r2",
@@ -32,7 +32,7 @@ A server behind a proxy, with files in a bucket and a local disk for when the bu
       "accessKeyId": "0123456789abcdef",
       "secretAccessKeyFile": "secrets/r2"
     },
-    { "type": "local", "name": "disk", "quota": { "limitGB": 100 } }
+    { "type": "local", "name": "local", "quota": { "limitGB": 100 } }
   ]
 }
 \`\`\`
@@ -40,10 +40,11 @@ A server behind a proxy, with files in a bucket and a local disk for when the bu
 - \`publicUrl\` begins every full link; \`trustProxy\` lets a proxy on this machine say who calls ([why](operations.md#behind-a-reverse-proxy)).
 - \`adminTokenFile\`: the admin token comes from a file, here \`secrets/admin-token\` beside the configuration. Every secret can: its name with \`File\` behind it.
 - \`limits\` and \`rateLimit\` replace defaults; what you leave out keeps its own. \`limits.maxUploadBytes\` below means this nesting.
-- \`channels\` are the places where files are stored, by a \`type\` and a \`name\` of your choice. Do not change the two later: they tie a channel to its files.
-- \`routing\` names channels: files go to \`main\`, and to \`disk\` when \`main\` fails.
+- \`channels\` are the places where files are stored, by a \`type\` and a \`name\` of your choice. Do not change the two later: they tie a channel to its files. Without a list there is one, \`local\`
+  named \`local\`: keep it in yours, or the files stored so far cannot be read.
+- \`routing\` names channels: files go to \`main\`, and to \`local\` when \`main\` fails.
 
-As environment variables: \`STOWAGE_PUBLIC_URL=https://files.example\`, \`STOWAGE_TRUST_PROXY=loopback\`, \`STOWAGE_ADMIN_TOKEN_FILE=/run/secrets/admin-token\`, \`STOWAGE_CHANNELS='[{"type": "local", "name": "disk"}]'\`.
+As environment variables: \`STOWAGE_PUBLIC_URL=https://files.example\`, \`STOWAGE_TRUST_PROXY=loopback\`, \`STOWAGE_ADMIN_TOKEN_FILE=/run/secrets/admin-token\`, \`STOWAGE_CHANNELS='[{"type": "local", "name": "local"}]'\`.
 \`stowage doctor\` then tries the configuration out.
 
 ## Rules
@@ -99,7 +100,7 @@ const CHANNELS = `## Channels
 \`channels\` is a list; each entry has a \`type\`, the common settings below and the settings of its type:
 
 \`\`\`json
-{ "channels": [{ "type": "local", "name": "disk" }, { "type": "s3", "name": "main", "bucket": "media", "secretAccessKeyFile": "s3.key" }] }
+{ "channels": [{ "type": "local", "name": "local" }, { "type": "s3", "name": "main", "bucket": "media", "secretAccessKeyFile": "s3.key" }] }
 \`\`\`
 
 In the environment \`STOWAGE_CHANNELS\` takes the same list as JSON. Type and name tie a channel to its stored files; to rename one, give it the \`id\` that \`stowage doctor\` shows. [channels/](channels/) has a page for each

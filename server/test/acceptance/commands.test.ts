@@ -137,6 +137,26 @@ describe('beside a running server', () => {
     expect(await test.json()).toMatchObject({ success: true, channel: { id, name: 'local' } });
   });
 
+  it('doctor and a start name a channel that holds files and is no longer listed, until it is back or renamed', async () => {
+    const id = /local\/local \(id (\S+)\)/.exec((await on('doctor')).stdout)?.[1];
+    const diagnose = (channel: object) =>
+      runCommand(['doctor'], { dataDir: app.dataDir, cwd: home, env: { STOWAGE_CHANNELS: JSON.stringify([channel]) } });
+    expect((await diagnose({ type: 'local', name: 'disk' })).code).toBe(0);
+    const form = new FormData();
+    form.set('file', new File(['kept'], 'kept.txt'));
+    expect((await app.fetch('/upload', { method: 'POST', body: form })).status).toBe(200);
+    expect(await diagnose({ type: 'local', name: 'disk' })).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(new RegExp(`^FAIL channel local/local: .*links answer 503.*"id": "${id}"`, 'm')),
+    });
+    expect((await diagnose({ type: 'local', name: 'disk', id })).code).toBe(0);
+    await app.terminate();
+    const renamed = await startStowage({ dataDir: app.dataDir, env: { STOWAGE_CHANNELS: '[{"type":"local","name":"disk"}]' } });
+    await renamed.stop();
+    expect(renamed.log).toContainEqual(expect.stringMatching(/"warn".*Channel local\/local: It holds files/));
+    await app.start();
+  });
+
   it('tokens are made, listed as text and JSON, and revoked by id or name', async () => {
     const made = await on('token', 'create', '--name', 'blog', '--expires', '90d');
     const token = made.stdout.trim();
