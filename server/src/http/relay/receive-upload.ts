@@ -1,27 +1,18 @@
-import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { atMost } from '../../core/at-most.ts';
-import type { ByteSource } from '../../core/bytes.ts';
 import { requestOrigin } from '../client-address.ts';
-import type { HttpDeps } from '../deps.ts';
-import { type Failure, failed } from '../failure.ts';
-import { holdText } from '../held-text.ts';
+import type { Failure } from '../failure.ts';
 import { exampleId, noSuchMedia } from '../media/media-schemas.ts';
-import { isMultipart } from '../multipart.ts';
-import { type Form, readForm } from '../multipart-form.ts';
 import { named } from '../openapi/named.ts';
 import { bytes, text, timestamp } from '../openapi/shared-schemas.ts';
 import { partOfFile } from '../refuse-ambiguity.ts';
-import { bodyOf } from '../request-body.ts';
 import { requestSignal } from '../request-signal.ts';
 import { type Context, json, route } from '../route.ts';
-import type { UrlClaims } from '../signed-url.ts';
 import { requireLength } from '../whole-body.ts';
 import { malformedChecksum, promisedDigests } from './checksums.ts';
+import { noFile, openBody } from './open-body.ts';
 import { readClaims, signature } from './read-claims.ts';
 import { relayPurpose } from './relay-url.ts';
-
-const formOverheadBytes = 64 * 1024;
 
 const byId = () => z.object({ id: z.uuid().meta({ description: 'Part of the address that step 1 answered.' }) });
 
@@ -53,12 +44,6 @@ const relayFormAnswer = named('RelayFormAnswer', () =>
     messages: z.array(z.unknown()).max(0),
   }),
 );
-
-const noFile = {
-  code: 'bad_request',
-  as: 'no_file',
-  message: 'The form holds no file. Send it as the part "file".',
-} as const;
 
 const failures: readonly Failure[] = [
   malformedChecksum,
@@ -185,41 +170,4 @@ async function receive({ request, reply, deps }: Context): Promise<{ readonly id
 function refusedTags(header: string | undefined): '*' | readonly string[] {
   const tags = (header ?? '').split(',').map((tag) => tag.trim());
   return tags.includes('*') ? '*' : tags.map((tag) => tag.replace(/^(?:W\/)?"(.*)"$/, '$1')).filter((tag) => tag !== '');
-}
-
-interface OpenedBody {
-  /** Exact number of bytes of the file, when the headers tell. */
-  readonly size: number | undefined;
-  filename(): string;
-  open(): Promise<{ readonly source: ByteSource; readonly contentType: string | undefined }>;
-}
-
-function openBody(request: FastifyRequest, { maxBytes = 0 }: UrlClaims, { settings }: HttpDeps): OpenedBody {
-  const contentType = request.headers['content-type'];
-  const isForm = isMultipart(contentType);
-  const body = bodyOf(request.raw, { maxBytes: maxBytes + (isForm ? formOverheadBytes : 0), idleMs: settings.idleTimeoutMs });
-  if (!isForm) {
-    const announced = request.headers['content-length'];
-    const size = announced === undefined ? undefined : Number(announced);
-    return { size, filename: () => '', open: async () => ({ source: body, contentType }) };
-  }
-  let filename = '';
-  return {
-    size: undefined,
-    filename: () => filename,
-    async open() {
-      const form = readForm({ contentType, body }, { held: holdText(request.raw) });
-      // `file` by the book; any other single file part is taken too.
-      const file = await form.nextFile();
-      if (file === undefined) throw failed(noFile, { details: { fields: Object.keys(form.fields) } });
-      filename = file.filename;
-      return { source: toTheEnd(file.body, form), contentType: file.contentType };
-    },
-  };
-}
-
-/** A form that breaks off behind the file has not arrived whole. */
-async function* toTheEnd(file: ByteSource, form: Form): AsyncGenerator<Uint8Array> {
-  for await (const chunk of file) yield chunk;
-  await form.rest();
 }
