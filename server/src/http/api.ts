@@ -4,9 +4,9 @@ import { fail, type StowageError } from '../core/errors.ts';
 import type { Permission } from '../core/metadata.ts';
 import { addCors, type CorsRules } from './cors.ts';
 import type { HttpDeps, HttpSettings } from './deps.ts';
-import { type Dialect, sayError } from './dialect.ts';
+import { type Dialect, sendError } from './dialect.ts';
 import { type Failure, failed } from './failure.ts';
-import type { CallerContext, Context, Route, RouteForAll } from './route.ts';
+import type { CallerContext, Context, Route, RouteWithoutCaller } from './route.ts';
 import { type Handler, routePath } from './route-path.ts';
 
 /** A set of routes that speak alike. */
@@ -35,13 +35,13 @@ export function serveApi(api: Api, deps: HttpDeps): FastifyPluginAsync {
     if (api.cors !== undefined) addCors(app, api.cors(deps.settings));
     const { headers } = api;
     if (headers !== undefined) app.addHook('onRequest', async (_request, reply) => void reply.headers(headers));
-    app.setErrorHandler((thrown, request, reply) => sayError(thrown, api.dialect, { request, reply, deps }));
+    app.setErrorHandler((thrown, request, reply) => sendError(thrown, api.dialect, { request, reply, deps }));
     for (const [path, routes] of byPath(api)) routePath(app, path, handlersOf(routes, api, deps));
-    for (const prefix of api.prefixes) app.register(nothingElse, { prefix });
+    for (const prefix of api.prefixes) app.register(answerUnknown, { prefix });
   };
 }
 
-async function nothingElse(app: FastifyInstance): Promise<void> {
+async function answerUnknown(app: FastifyInstance): Promise<void> {
   app.setNotFoundHandler((request, reply) => {
     if (request.method === 'OPTIONS') return reply.code(204).send();
     throw noSuchRoute(request);
@@ -85,7 +85,7 @@ function handlersOf(routes: readonly Route[], api: Api, deps: HttpDeps): Paramet
 
 function handlerOf(route: Route, { authenticate }: Api, deps: HttpDeps): Handler {
   const handle = inDialect(route);
-  if (isForAll(route)) return (request, reply) => handle({ request, reply, deps } as CallerContext);
+  if (isWithoutCaller(route)) return (request, reply) => handle({ request, reply, deps } as CallerContext);
   const { permission, before } = route;
   return async (request, reply) => {
     const context = { request, reply, deps };
@@ -95,7 +95,7 @@ function handlerOf(route: Route, { authenticate }: Api, deps: HttpDeps): Handler
   };
 }
 
-function isForAll(route: Route): route is RouteForAll {
+function isWithoutCaller(route: Route): route is RouteWithoutCaller {
   return route.permission === 'public' || route.permission === 'signed' || route.permission === 'local';
 }
 
@@ -106,7 +106,7 @@ function inDialect({ handler, dialect }: Route): (context: CallerContext) => unk
     try {
       return await handler(context);
     } catch (error) {
-      return sayError(error, dialect, context);
+      return sendError(error, dialect, context);
     }
   };
 }

@@ -5,6 +5,7 @@ import type { Permission } from '../core/metadata.ts';
 import { clientAddress, type OriginSettings, requestOrigin } from './client-address.ts';
 import type { HttpDeps } from './deps.ts';
 import { note } from './request-notes.ts';
+import type { Context } from './route.ts';
 
 const noKey = 'No API key. Send Authorization: Bearer <key>.';
 
@@ -42,6 +43,16 @@ export function authenticateUpload(
     address: clientAddress(request, settings.trustProxy),
   };
   return noted(request, access.authenticate(credentials, permission));
+}
+
+/** For an API whose callers have tokens. */
+export function byToken({ request, deps }: Context, permission: Permission | 'any'): Promise<Caller> {
+  return authenticateToken(request.raw, permission, deps);
+}
+
+/** For one that takes the upload code as well. */
+export function byTokenOrCode({ request, deps }: Context, permission: Permission | 'any'): Promise<Caller> {
+  return authenticateUpload(request.raw, permission, deps);
 }
 
 async function noted(request: IncomingMessage, authenticated: Promise<Caller>): Promise<Caller> {

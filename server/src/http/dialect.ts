@@ -40,7 +40,7 @@ export interface Rendered {
 }
 
 /** Answers an error in the dialect, and logs it when it is ours. */
-export function sayError(thrown: unknown, dialect: Dialect, context: Context): FastifyReply {
+export function sendError(thrown: unknown, dialect: Dialect, context: Context): FastifyReply {
   const { status, headers, body } = render(thrown, dialect, context);
   return context.reply.code(status).headers(headers).send(body);
 }

@@ -25,9 +25,9 @@ export type Lazy<T> = () => T;
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 /** Everything about a route: the server serves it from this, and the document describes it from this. */
-export type Route = RouteForCallers | RouteForAll;
+export type Route = RouteWithCaller | RouteWithoutCaller;
 
-export interface RouteForCallers extends Described {
+export interface RouteWithCaller extends Described {
   /** What the credentials must allow; `any`: whatever they allow. They are looked at before the handler runs. */
   readonly permission: Permission | 'any';
   readonly handler: (context: CallerContext) => unknown;
@@ -35,7 +35,7 @@ export interface RouteForCallers extends Described {
   readonly before?: (context: Context) => void;
 }
 
-export interface RouteForAll extends Described {
+export interface RouteWithoutCaller extends Described {
   /**
    * `public`: everybody may. `signed`: whoever has the address, whose signature the handler verifies. `local`: this machine, or a token that may manage, at which the
    * handler looks.

@@ -10,7 +10,7 @@ import { createConnectionServer } from './connections/create-server.ts';
 import { endTurn } from './connections/turns.ts';
 import { type CorsRules, setCors } from './cors.ts';
 import type { HttpDeps } from './deps.ts';
-import { type Rendered, renderError, sayError } from './dialect.ts';
+import { type Rendered, renderError, sendError } from './dialect.ts';
 import { mediaApi } from './media/index.ts';
 import { normalizeRequest } from './normalize-request.ts';
 import { createProxyWatch } from './proxy-watch.ts';
@@ -44,7 +44,7 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     routerOptions: { maxParamLength, ignoreTrailingSlash: true },
     frameworkErrors: (_error, request, reply) => {
       setCors(request, reply, anyRoute);
-      sayUndecodable(request, reply);
+      sendUndecodable(request, reply);
     },
     clientErrorHandler: (error, socket) => refuseBrokenRequest(error, socket, renderBroken),
   });
@@ -76,7 +76,7 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     endTurn(request.raw);
   });
   logRequests(app, deps);
-  app.setErrorHandler((error, request, reply) => sayError(error, mediaApi.dialect, { request, reply, deps }));
+  app.setErrorHandler((error, request, reply) => sendError(error, mediaApi.dialect, { request, reply, deps }));
   app.setNotFoundHandler((request, reply) => {
     // A person who opens the address of the server in a browser, with or without a query, gets its description.
     if (/^\/(?:\?|$)/.test(request.url) && (request.method === 'GET' || request.method === 'HEAD')) return reply.redirect('docs');
@@ -92,9 +92,9 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     return renderError(fail('bad_request', { message: 'The request is not valid HTTP.' }), dialect, facts);
   }
 
-  function sayUndecodable(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  function sendUndecodable(request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const api = ownerOf(request.url, apis) ?? mediaApi;
-    return sayError(undecodable(request.url, api), api.dialect, { request, reply, deps });
+    return sendError(undecodable(request.url, api), api.dialect, { request, reply, deps });
   }
 
   for (const api of apis) app.register(serveApi(api, deps));

@@ -20,7 +20,7 @@ export const filesDialect: Dialect = {
 };
 
 /** Written to the raw response, because reads leave the framework once they begin. */
-export function sayBehindHijack(thrown: unknown, context: Context): void {
+export function sendErrorRaw(thrown: unknown, context: Context): void {
   const { request, reply } = context;
   const { status, headers, body } = render(thrown, filesDialect, context);
   for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) reply.raw.setHeader(name, value);

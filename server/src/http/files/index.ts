@@ -1,5 +1,5 @@
 import type { Api } from '../api.ts';
-import { authenticateToken } from '../authenticate.ts';
+import { byToken } from '../authenticate.ts';
 import { filesDialect } from './errors.ts';
 import { headFile, readFile } from './read-file.ts';
 
@@ -15,7 +15,7 @@ export const filesApi: Api = {
     exposed: 'Content-Length, Content-Range, Content-Disposition, ETag, Accept-Ranges',
   }),
   credentials: 'token',
-  authenticate: ({ request, deps }, permission) => authenticateToken(request.raw, permission, deps),
+  authenticate: byToken,
   failures: [],
   routes: [readFile, headFile],
 };

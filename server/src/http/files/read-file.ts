@@ -11,7 +11,7 @@ import type { HeaderName } from '../openapi/headers.ts';
 import { bytes } from '../openapi/shared-schemas.ts';
 import { type Context, type RouteAnswers, route } from '../route.ts';
 import { sendContent } from '../send-content.ts';
-import { sayBehindHijack } from './errors.ts';
+import { sendErrorRaw } from './errors.ts';
 import { findFile } from './find-file.ts';
 
 const prefix = '/file/';
@@ -122,7 +122,7 @@ async function send(context: Context): Promise<FastifyReply> {
     });
     if (sent.failure !== undefined) deps.log.warn({ requestId: request.id, err: sent.failure }, 'Download aborted');
   } catch (error) {
-    sayBehindHijack(error, context);
+    sendErrorRaw(error, context);
   }
   return reply;
 }

@@ -1,5 +1,5 @@
 import type { Api } from '../api.ts';
-import { authenticateToken, tooManyGuesses } from '../authenticate.ts';
+import { byToken, tooManyGuesses } from '../authenticate.ts';
 import { createApiToken } from './create-api-token.ts';
 import { deleteApiToken } from './delete-api-token.ts';
 import { deleteBatch } from './delete-batch.ts';
@@ -20,7 +20,7 @@ export const manageApi: Api = {
   }),
   headers: { 'cache-control': 'private, no-store, max-age=0' },
   credentials: 'token',
-  authenticate: ({ request, deps }, permission) => authenticateToken(request.raw, permission, deps),
+  authenticate: byToken,
   failures: ['unauthorized', tooManyGuesses, 'internal_error', 'service_unavailable'],
   routes: [listApiTokens, createApiToken, updateApiToken, deleteApiToken, deleteFile, deleteBatch, testChannel],
 };

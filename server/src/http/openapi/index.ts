@@ -1,5 +1,5 @@
 import type { Api } from '../api.ts';
-import { authenticateToken } from '../authenticate.ts';
+import { byToken } from '../authenticate.ts';
 import { plainDialect } from '../operations/plain.ts';
 import { getDocs } from './get-docs.ts';
 import { createGetOpenApi } from './get-openapi.ts';
@@ -11,7 +11,7 @@ export function openapiApi(all: () => readonly Api[]): Api {
     prefixes: [],
     dialect: plainDialect,
     credentials: 'token',
-    authenticate: ({ request, deps }, permission) => authenticateToken(request.raw, permission, deps),
+    authenticate: byToken,
     failures: [],
     routes: [createGetOpenApi(all), getDocs, getRenderer],
   };

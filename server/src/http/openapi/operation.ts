@@ -1,6 +1,5 @@
 import type { z } from 'zod';
-import type { Example } from '../route.ts';
-import type { HeaderName } from './headers.ts';
+import type { RouteAnswer, RouteContent } from '../route.ts';
 
 /** One thing a caller can do; the document is made of these, and tests compare real responses with them. */
 export interface Operation {
@@ -25,14 +24,11 @@ export type Answers = Readonly<Record<string, Answer>>;
 /** By media type. */
 export type Contents = Readonly<Record<string, Content>>;
 
-export interface Answer {
-  readonly description: string;
-  readonly headers?: readonly HeaderName[];
+export interface Answer extends Omit<RouteAnswer, 'content'> {
   readonly content?: Contents;
 }
 
-export interface Content {
+export interface Content extends Omit<RouteContent, 'schema'> {
   /** One with a name. */
   readonly schema: z.ZodType;
-  readonly examples?: Readonly<Record<string, Example>>;
 }

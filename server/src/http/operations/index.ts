@@ -1,5 +1,5 @@
 import type { Api } from '../api.ts';
-import { authenticateToken } from '../authenticate.ts';
+import { byToken } from '../authenticate.ts';
 import { getHealth } from './get-health.ts';
 import { getMetrics } from './get-metrics.ts';
 import { getReadiness } from './get-readiness.ts';
@@ -11,7 +11,7 @@ export const operationsApi: Api = {
   dialect: plainDialect,
   headers: { 'cache-control': 'no-store' },
   credentials: 'token',
-  authenticate: ({ request, deps }, permission) => authenticateToken(request.raw, permission, deps),
+  authenticate: byToken,
   failures: [],
   routes: [getHealth, getReadiness, getMetrics],
 };

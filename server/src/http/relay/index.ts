@@ -1,5 +1,5 @@
 import type { Api } from '../api.ts';
-import { authenticateToken } from '../authenticate.ts';
+import { byToken } from '../authenticate.ts';
 import { mediaDialect } from '../media/envelope.ts';
 import { otherMediaFailures } from '../media/index.ts';
 import { silentFor } from '../request-body.ts';
@@ -21,7 +21,7 @@ export const relayApi: Api = {
   }),
   headers: { 'cache-control': 'no-store' },
   credentials: 'token',
-  authenticate: ({ request, deps }, permission) => authenticateToken(request.raw, permission, deps),
+  authenticate: byToken,
   failures: [
     noLength,
     encodedBody('gzip'),

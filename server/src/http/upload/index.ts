@@ -1,5 +1,5 @@
 import type { Api } from '../api.ts';
-import { authenticateUpload, tooManyGuesses } from '../authenticate.ts';
+import { byTokenOrCode, tooManyGuesses } from '../authenticate.ts';
 import { getChannels } from './channels.ts';
 import { chunkStatus } from './chunk-status.ts';
 import { uploadDialect } from './errors.ts';
@@ -21,7 +21,7 @@ export const uploadApi: Api = {
     exposed: 'Content-Length, Content-Range, ETag, X-Request-Id, X-Stowage-Channel, X-Stowage-Notice',
   }),
   credentials: 'upload',
-  authenticate: ({ request, deps }, permission) => authenticateUpload(request.raw, permission, deps),
+  authenticate: byTokenOrCode,
   failures: ['unauthorized', tooManyGuesses, 'internal_error', 'service_unavailable'],
   routes: [upload, chunkStatus, getChannels, getUploadUrl, commitUpload, completeMultipart],
 };
