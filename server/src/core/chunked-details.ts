@@ -14,7 +14,7 @@ const details = z.object({
   fullUrl: z.boolean().nullable(),
   /** The store's own multipart upload, once the first chunk has decided for it; `false` when chunks are objects of their own. */
   native: z.union([z.object({ state: z.custom<Json>(() => true) }), z.literal(false)]).nullable(),
-  /** Name of the native object. */
+  /** Name of the native object, and the blob that it becomes. */
   storageId: z.string(),
 });
 
@@ -35,6 +35,13 @@ export function chunkedDetails(upload: Upload): ChunkedDetails {
 /** The store's own multipart upload, if there is one: what a removal has to know, even of a row whose rest cannot be read. */
 export function nativeOf(upload: Upload): ChunkedDetails['native'] {
   return salvage(upload, 'native', details.shape.native) ?? null;
+}
+
+/** What the name of the store's own object is made of; undefined when the row cannot be read. */
+export function nativeNameOf(upload: Upload): Pick<ChunkedDetails, 'storageId' | 'filename'> | undefined {
+  const storageId = salvage(upload, 'storageId', details.shape.storageId);
+  const filename = salvage(upload, 'filename', details.shape.filename);
+  return storageId === undefined || filename === undefined ? undefined : { storageId, filename };
 }
 
 /** The details with the wishes applied, or the same object when nothing is new. */

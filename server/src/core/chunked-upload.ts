@@ -19,6 +19,7 @@ import { createInFlight } from './in-flight.ts';
 import { abortMultipartJob, deleteObjectJob } from './jobs.ts';
 import { mergeChunks } from './merge-chunks.ts';
 import type { NewJob, Upload, UploadPart } from './metadata.ts';
+import { reclaimNative } from './native-object.ts';
 import { newUpload } from './new-upload.ts';
 import { storeChunk } from './store-chunk.ts';
 import { uuidv7 } from './uuid.ts';
@@ -77,7 +78,9 @@ export function createChunkedUploads(options: ChunkedUploadOptions): ChunkedUplo
     return current ?? upload;
   };
   const removeWithParts = async (upload: Upload): Promise<boolean> => {
-    const jobs = upload.state === 'done' ? [] : cleanupJobs(upload, await uploads.parts(upload.id), now());
+    const channel = pool.all().find(({ id }) => id === upload.channelId);
+    const parts = upload.state === 'done' ? [] : await uploads.parts(upload.id);
+    const jobs = upload.state === 'done' ? [] : [...cleanupJobs(upload, parts, now()), ...reclaimNative(upload, channel, now())];
     return uploads.remove(upload.id, upload.version, jobs);
   };
 

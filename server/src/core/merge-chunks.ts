@@ -13,6 +13,7 @@ import type { InFlight } from './in-flight.ts';
 import { deleteObjectJob } from './jobs.ts';
 import { joinLastChunk } from './join-last-chunk.ts';
 import type { Segment, Upload, UploadPart } from './metadata.ts';
+import { reclaimNative } from './native-object.ts';
 import { wait } from './pacer.ts';
 import { readAll } from './peek.ts';
 import { openReplica } from './read-content.ts';
@@ -124,7 +125,13 @@ async function makeFile(request: MergeRequest, upload: Upload, parts: readonly U
   const id = uuidv7(options.now());
   const file: FileToAdd = {
     id,
-    bytes: { ...objects, storageId: uuidv7(options.now()), channel, sha256: null, pendingCleanup: [] },
+    bytes: {
+      ...objects,
+      storageId: details.native ? details.storageId : uuidv7(options.now()),
+      channel,
+      sha256: null,
+      pendingCleanup: [],
+    },
     filename: seenName(details.filename),
     contentType,
     path: nameCandidates({
@@ -143,12 +150,24 @@ async function makeFile(request: MergeRequest, upload: Upload, parts: readonly U
     if (isStowageError(error, 'unauthorized')) await giveUp(upload, objects, options);
     throw error;
   });
-  if (stored === undefined) return undefined;
+  if (stored === undefined) {
+    await removeIfGivenUp(upload, channel, options);
+    return undefined;
+  }
   // Only how long the answer is remembered: without it, as long as the upload would have been.
   await options.metadata.uploads
     .update(upload.id, upload.version + 1, { expiresAt: options.now() + rememberMs })
     .catch(() => undefined);
   return { stored, fullUrl };
+}
+
+/** When the upload was given up while the store finished its object, the job that gave it up may have come too early. */
+async function removeIfGivenUp(
+  upload: Upload,
+  channel: ConfiguredChannel,
+  { metadata, now }: ChunkedUploadOptions,
+): Promise<void> {
+  if ((await metadata.uploads.get(upload.id)) === undefined) await metadata.jobs.add(reclaimNative(upload, channel, now()));
 }
 
 /** The caller may not upload any more: nothing of it stays. */

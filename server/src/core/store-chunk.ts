@@ -10,6 +10,7 @@ import { createHasher } from './hash.ts';
 import type { InFlight } from './in-flight.ts';
 import { abortMultipartJob, collectLeftOver, deleteObjectJob } from './jobs.ts';
 import type { Segment, Upload, UploadPart } from './metadata.ts';
+import { nativeKeyOf } from './native-object.ts';
 import { uploadRetry, withRetry } from './retry.ts';
 import { createSpool, type Spool } from './spool.ts';
 import { storageKey } from './storage-key.ts';
@@ -257,10 +258,11 @@ function abortLater({ job, channel }: NativeChoice, state: Json): Promise<void> 
 }
 
 function startNative({ job, multipart }: NativeChoice): Promise<Json> {
-  const { storageId, filename, contentType } = chunkedDetails(job.upload);
-  const extension = filename.slice(filename.lastIndexOf('.') + 1);
+  const { filename, contentType } = chunkedDetails(job.upload);
+  const key = nativeKeyOf(job.upload);
+  if (key === undefined) throw fail('internal_error');
   return multipart.start({
-    key: storageKey(storageId, extension, job.upload.createdAt),
+    key,
     contentType,
     filename,
     signal: job.input.signal,

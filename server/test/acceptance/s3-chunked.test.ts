@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type FaultProxy, type SeenRequest, startFaultProxy } from '../services/fault-proxy.ts';
 import { s3Missing } from '../services/s3.ts';
@@ -210,6 +211,31 @@ describe.skipIf(s3Missing)(`chunks to S3${s3Missing ? ` (${s3Missing})` : ''}`, 
       expect(await sendAll([3, 2, 0], (index) => send(session, index, 5 * mebibyte, file))).toEqual([]);
       await expectFile(await srcOf(mergeUpload(stowage, session, { query })), file, [5 * mebibyte]);
       await oneObject(file);
+    });
+
+    it('an object that the store finished, but whose merge failed, goes with the upload', async () => {
+      const denied = { kind: 'answer', status: 403, forward: true, body: '<Error><Code>AccessDenied</Code></Error>' } as const;
+      proxy.failNext(denied, { times: 100, match: isFinish });
+      const session = await initUpload(stowage, 4, { name: 'faults.mp4', query });
+      expect(await sendAll([0, 1, 2, 3], (index) => send(session, index, 5 * mebibyte, file))).toEqual([]);
+      expect((await mergeUpload(stowage, session, { query })).status).toBeGreaterThanOrEqual(500);
+      expect((await inBucket()).objects).toContain(file.sizeBytes);
+      proxy.clear();
+      await stowage.fetch(`/upload?cleanup=true&uploadId=${session.uploadId}&totalChunks=4`, { method: 'POST' });
+      await eventually(async () => expect(await inBucket()).toEqual({ objects: [], multiparts: [] }));
+    });
+
+    it('an upload that is given up while it is merged is a file, or nothing', async () => {
+      for (const delayMs of [0, 5, 10, 20, 40]) {
+        const session = await initUpload(stowage, 4, { name: 'faults.mp4', query });
+        expect(await sendAll([0, 1, 2, 3], (index) => send(session, index, 5 * mebibyte, file))).toEqual([]);
+        const merging = mergeUpload(stowage, session, { query });
+        await delay(delayMs);
+        await stowage.fetch(`/upload?cleanup=true&uploadId=${session.uploadId}&totalChunks=4`, { method: 'POST' });
+        const merged = await merging;
+        if (merged.status === 200) await expectFile(await srcOf(merged), file);
+        else expect(await merged.text()).toBe('Error: Invalid or expired upload session');
+      }
     });
 
     it('chunks of an upload that the store did not even begin are stored by the merge', async () => {
