@@ -87,7 +87,8 @@ async function copyObjects(
       return;
     }
     const sum = sums.get(channelId);
-    if (sum === undefined) return;
+    // A finished upload names the objects of its file again.
+    if (sum === undefined || (outcome === 'kept' && blobId === undefined)) return;
     sum.objects++;
     sum.bytes += segment.size;
   };

@@ -146,6 +146,8 @@ async function restoreObjects({ folder, draft, locals, signal }: Restoring): Pro
       if (blobId !== undefined || outcome === 'damaged') problems.push({ channelId, path, problem: outcome });
       return;
     }
+    // A finished upload names the objects of its file again.
+    if (outcome === 'kept' && blobId === undefined) return;
     objects++;
     bytes += segment.size;
   };

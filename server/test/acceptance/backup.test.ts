@@ -100,6 +100,13 @@ function forgetLease(dataDir: string): void {
 }
 
 describe('stowage backup and restore', () => {
+  it('count every object once, also when an upload still names those of its file', async () => {
+    const { stdout } = await runCommand(['backup', join(home, 'once')], { dataDir: app.dataDir });
+    const [, named, copied, linked] = /, (\d+) objects .*: (\d+) copied, (\d+) linked/.exec(stdout) ?? [];
+    expect(Number(named)).toBe(Number(copied) + Number(linked));
+    expect(Number(named)).toBe((await objectsIn(join(home, 'once'))).length);
+  });
+
   it('bring back everything acknowledged before, byte by byte, while uploads and deletions go on', async () => {
     const half = await initUpload(app, 2, { name: 'half.bin' });
     const parts = [randomBytes(50_000), randomBytes(50_000)];
