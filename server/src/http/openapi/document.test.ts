@@ -3,7 +3,7 @@ import { errorCodes } from '../../core/errors.ts';
 import { apis } from '../apis.ts';
 import { failed } from '../failure.ts';
 import { readUploadRequest } from '../media/upload-request.ts';
-import { readDirectCommit, readDirectRequest } from '../upload/hf-wire.ts';
+import { readDirectCommit, readDirectRequest } from '../upload/huggingface/wire.ts';
 import { openApiDocument } from './document.ts';
 import type { Content } from './operation.ts';
 import { operationsOf } from './operations.ts';

@@ -1,11 +1,11 @@
 import type { Api } from '../api.ts';
 import { byTokenOrCode, tooManyGuesses } from '../authenticate.ts';
 import { getChannels } from './channels.ts';
-import { chunkStatus } from './chunk-status.ts';
+import { chunkStatus } from './chunked/chunk-status.ts';
 import { uploadDialect } from './errors.ts';
-import { commitUpload } from './hf-commit-upload.ts';
-import { completeMultipart } from './hf-complete-multipart.ts';
-import { getUploadUrl } from './hf-get-upload-url.ts';
+import { commitUpload } from './huggingface/commit-upload.ts';
+import { completeMultipart } from './huggingface/complete-multipart.ts';
+import { getUploadUrl } from './huggingface/get-upload-url.ts';
 import { upload } from './upload.ts';
 
 /** The Upload API (image bed). */

@@ -4,9 +4,9 @@ import { type Attempt, ChannelsFailed } from '../../core/intake.ts';
 import type { Failure } from '../failure.ts';
 import { silentFor } from '../request-body.ts';
 import { externalLink } from './choose-channel.ts';
-import { missingInit } from './chunk-init.ts';
-import { missingMerge } from './chunk-merge.ts';
-import { missingChunk } from './chunk-put.ts';
+import { missingInit } from './chunked/init-chunked.ts';
+import { missingMerge } from './chunked/merge-chunked.ts';
+import { missingChunk } from './chunked/put-chunk.ts';
 import { noFile, noName, otherField } from './form-files.ts';
 import { notAForm } from './open-form.ts';
 

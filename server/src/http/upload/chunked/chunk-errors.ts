@@ -1,6 +1,6 @@
-import { ChunkedRefusal } from '../../core/chunked-types.ts';
-import { StowageError } from '../../core/errors.ts';
-import { channelTexts } from './channel-texts.ts';
+import { ChunkedRefusal } from '../../../core/chunked-types.ts';
+import { StowageError } from '../../../core/errors.ts';
+import { channelTexts } from '../channel-texts.ts';
 
 const webdavText =
   'WebDAV channel does not support chunked uploads. Please use non-chunked upload within your Cloudflare request body limit.';

@@ -1,17 +1,17 @@
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { cleanFolder } from '../../core/folder.ts';
-import { clientAddress } from '../client-address.ts';
-import { failed } from '../failure.ts';
-import { named } from '../openapi/named.ts';
-import type { CallerContext } from '../route.ts';
-import { boundedText } from './bounded-text.ts';
-import { choiceOf } from './choose-channel.ts';
+import { cleanFolder } from '../../../core/folder.ts';
+import { clientAddress } from '../../client-address.ts';
+import { failed } from '../../failure.ts';
+import { named } from '../../openapi/named.ts';
+import type { CallerContext } from '../../route.ts';
+import { boundedText } from '../bounded-text.ts';
+import { choiceOf } from '../choose-channel.ts';
+import { sayChannels } from '../present.ts';
+import { queryOf, uploadOptions } from '../query.ts';
 import { chunkError } from './chunk-errors.ts';
 import { exampleFields, exampleUploadId, whole } from './chunk-fields.ts';
 import { readFields, wholeNumber } from './chunk-form.ts';
-import { sayChannels } from './present.ts';
-import { queryOf, uploadOptions } from './query.ts';
 
 export const chunkedInitForm = named('ChunkedInitForm', () => z.object(whole()).meta({ title: 'Chunked upload, step 1: start' }));
 

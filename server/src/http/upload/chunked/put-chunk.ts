@@ -1,20 +1,20 @@
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { atMost } from '../../core/at-most.ts';
-import type { ByteSource } from '../../core/bytes.ts';
-import { createSpool, type Spool } from '../../core/spool.ts';
-import type { HttpDeps } from '../deps.ts';
-import { failed } from '../failure.ts';
-import type { FilePart, Form } from '../multipart-form.ts';
-import { named } from '../openapi/named.ts';
-import { requestSignal } from '../request-signal.ts';
-import type { CallerContext } from '../route.ts';
-import type { Fields } from '../urlencoded-form.ts';
-import { boundedText } from './bounded-text.ts';
+import { atMost } from '../../../core/at-most.ts';
+import type { ByteSource } from '../../../core/bytes.ts';
+import { createSpool, type Spool } from '../../../core/spool.ts';
+import type { HttpDeps } from '../../deps.ts';
+import { failed } from '../../failure.ts';
+import type { FilePart, Form } from '../../multipart-form.ts';
+import { named } from '../../openapi/named.ts';
+import { requestSignal } from '../../request-signal.ts';
+import type { CallerContext } from '../../route.ts';
+import type { Fields } from '../../urlencoded-form.ts';
+import { boundedText } from '../bounded-text.ts';
+import { openFileForm } from '../open-form.ts';
 import { chunkError } from './chunk-errors.ts';
 import { exampleUploadId, step as stepFields } from './chunk-fields.ts';
 import { readStep, wholeNumber } from './chunk-form.ts';
-import { openFileForm } from './open-form.ts';
 
 export const chunkForm = named('ChunkForm', () =>
   z

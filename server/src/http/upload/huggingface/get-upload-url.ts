@@ -1,11 +1,13 @@
 import { z } from 'zod';
-import type { DirectTicket } from '../../core/direct-upload.ts';
-import { cleanFolder } from '../../core/folder.ts';
-import { clientAddress, requestOrigin } from '../client-address.ts';
-import { readJsonObject } from '../json-body.ts';
-import { named } from '../openapi/named.ts';
-import { directUrl } from '../relay/direct-url.ts';
-import { type Context, json, route } from '../route.ts';
+import type { DirectTicket } from '../../../core/direct-upload.ts';
+import { cleanFolder } from '../../../core/folder.ts';
+import { clientAddress, requestOrigin } from '../../client-address.ts';
+import { readJsonObject } from '../../json-body.ts';
+import { named } from '../../openapi/named.ts';
+import { directUrl } from '../../relay/direct-url.ts';
+import { type Context, json, route } from '../../route.ts';
+import { authCodeQuery } from '../parameters.ts';
+import { nameModes } from '../query.ts';
 import {
   channelName,
   directDialect,
@@ -15,9 +17,7 @@ import {
   missingStartFields,
   readDirectRequest,
   sha256,
-} from './hf-wire.ts';
-import { authCodeQuery } from './parameters.ts';
-import { nameModes } from './query.ts';
+} from './wire.ts';
 
 const completionTtlMs = 24 * 3_600_000;
 

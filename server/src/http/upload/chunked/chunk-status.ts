@@ -1,12 +1,12 @@
 import { z } from 'zod';
-import { failed } from '../failure.ts';
-import { named } from '../openapi/named.ts';
-import { timestamp } from '../openapi/shared-schemas.ts';
-import { json, route } from '../route.ts';
+import { failed } from '../../failure.ts';
+import { named } from '../../openapi/named.ts';
+import { timestamp } from '../../openapi/shared-schemas.ts';
+import { json, route } from '../../route.ts';
+import { authCode } from '../parameters.ts';
+import { presentUploaded, uploaded } from '../present.ts';
+import { queryOf } from '../query.ts';
 import { exampleUploadId } from './chunk-fields.ts';
-import { authCode } from './parameters.ts';
-import { presentUploaded, uploaded } from './present.ts';
-import { queryOf } from './query.ts';
 
 const chunkedStatus = named('ChunkedStatus', () =>
   z.strictObject({

@@ -1,8 +1,10 @@
 import { z } from 'zod';
-import { readJsonObject } from '../json-body.ts';
-import { named } from '../openapi/named.ts';
-import { note } from '../request-notes.ts';
-import { json, route } from '../route.ts';
+import { readJsonObject } from '../../json-body.ts';
+import { named } from '../../openapi/named.ts';
+import { note } from '../../request-notes.ts';
+import { json, route } from '../../route.ts';
+import { authCodeQuery } from '../parameters.ts';
+import { holdersOf, linkTo, publicUrl, sayChannels } from '../present.ts';
 import {
   channelName,
   directDialect,
@@ -12,9 +14,7 @@ import {
   missingCommitFields,
   readDirectCommit,
   sha256,
-} from './hf-wire.ts';
-import { authCodeQuery } from './parameters.ts';
-import { holdersOf, linkTo, publicUrl, sayChannels } from './present.ts';
+} from './wire.ts';
 
 const directCommitRequest = named('DirectCommitRequest', () =>
   z.object({

@@ -1,12 +1,12 @@
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { named } from '../openapi/named.ts';
-import { note } from '../request-notes.ts';
-import type { CallerContext } from '../route.ts';
+import { named } from '../../openapi/named.ts';
+import { note } from '../../request-notes.ts';
+import type { CallerContext } from '../../route.ts';
+import { sayUploaded } from '../present.ts';
 import { chunkError } from './chunk-errors.ts';
 import { step as stepFields } from './chunk-fields.ts';
 import { readFields, readStep } from './chunk-form.ts';
-import { sayUploaded } from './present.ts';
 
 export const chunkedMergeForm = named('ChunkedMergeForm', () =>
   z.object(stepFields()).meta({ title: 'Chunked upload, step 3: merge' }),
