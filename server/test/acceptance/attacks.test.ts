@@ -110,7 +110,7 @@ describe.skipIf(!existsSync('/proc/self/schedstat'))('a flood from one address (
         expect([answer.status, answer.headers.get('retry-after'), text]).toEqual([
           503,
           '2',
-          expect.stringMatching(/^Error: Too many/),
+          expect.stringMatching(/^Error: The server is reading too many requests/),
         ]);
     }
     expect((await send()).status).toBe(200);
