@@ -84,9 +84,9 @@ function createKeyCache(secretAccessKey: string, region: string): (day: string) 
 }
 
 function canonicalHeaders(headers: Readonly<Record<string, string>>) {
-  const names = Object.keys(headers).sort();
-  const lines = names.map((name) => `${name}:${squeeze(headers[name] as string)}\n`).join('');
-  return { names: names.join(';'), lines };
+  const sorted = Object.entries(headers).sort(([a], [b]) => (a < b ? -1 : 1));
+  const lines = sorted.map(([name, value]) => `${name}:${squeeze(value)}\n`).join('');
+  return { names: sorted.map(([name]) => name).join(';'), lines };
 }
 
 function squeeze(value: string): string {

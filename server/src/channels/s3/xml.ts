@@ -132,7 +132,13 @@ function endOfTag(text: string, from: number): number | undefined {
   return undefined;
 }
 
-const named: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+const named: ReadonlyMap<string, string> = new Map([
+  ['amp', '&'],
+  ['lt', '<'],
+  ['gt', '>'],
+  ['quot', '"'],
+  ['apos', "'"],
+]);
 
 /** What is no entity stays as it is. */
 function decodeEntities(text: string): string {
@@ -141,7 +147,7 @@ function decodeEntities(text: string): string {
   }
   return text.replace(/&(?:#x([0-9a-fA-F]{1,6})|#(\d{1,7})|(amp|lt|gt|quot|apos));/g, (whole, hex, decimal, name) => {
     if (name !== undefined) {
-      return named[name] as string;
+      return named.get(name) ?? whole;
     }
     const point = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
     return point > 0x10_ff_ff ? whole : String.fromCodePoint(point);
@@ -166,8 +172,8 @@ export function toXml(name: string, content: string | readonly string[] | undefi
   return `<${name}>${typeof content === 'string' ? escapeText(content) : content.join('')}</${name}>`;
 }
 
-const escapes: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&apos;' };
+const escapes: ReadonlyMap<string, string> = new Map([...named].map(([name, mark]) => [mark, `&${name};`]));
 
 function escapeText(text: string): string {
-  return text.replace(/[&<>"'\r\n\u0085\u2028]/g, (mark) => escapes[mark] ?? `&#${mark.codePointAt(0)};`);
+  return text.replace(/[&<>"'\r\n\u0085\u2028]/g, (mark) => escapes.get(mark) ?? `&#${mark.codePointAt(0)};`);
 }
