@@ -81,7 +81,16 @@ async function begin({ input, upload, options, storageId }: Attempt): Promise<bo
   return (await metadata.uploads.putPart(pending, now() + ttlMs)) !== undefined;
 }
 
-async function writeDown(attempt: Attempt, { pendingCleanup, ...stored }: StoredChunk): Promise<void> {
+/** Beside the turns of native parts, which are held while one of them is written down. */
+const writeTurn = (index: number): number => -2 - index;
+
+/** One at a time per index: tries of one chunk that begin it anew in turns would keep each other from ever ending. */
+function writeDown(attempt: Attempt, stored: StoredChunk): Promise<void> {
+  const { inFlight, upload, input } = attempt;
+  return inFlight.inTurn(upload.id, writeTurn(input.index), () => writeInTurn(attempt, stored));
+}
+
+async function writeInTurn(attempt: Attempt, { pendingCleanup, ...stored }: StoredChunk): Promise<void> {
   const { input, upload, options, storageId, sender } = attempt;
   const { metadata, pool, intake, access, now, ttlMs, maxUploadBytes } = options;
   const remove = (segments: readonly Segment[]): Promise<void> =>

@@ -27,7 +27,7 @@ const found = (name: string) => lstatSync(name, { throwIfNoEntry: false });
 export function createBallast(path: string): Ballast {
   const names = Array.from({ length: files }, (_, index) => `${path}-ballast${index + 1}`);
   let isGivenUp = false;
-  let lookedAt = 0;
+  let lookedAt = Number.NEGATIVE_INFINITY;
 
   /** Of each file. */
   const sizeOn = ({ blocks, bsize }: StatsFs): number =>
