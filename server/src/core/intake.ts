@@ -3,7 +3,7 @@ import type { ByteSource } from './bytes.ts';
 import type { Ref } from './channel.ts';
 import type { Candidate, ConfiguredChannel } from './channel-pool.ts';
 import { createUtf8Check, withCharset } from './charset.ts';
-import { type Clock, dayMs } from './clock.ts';
+import { type Clock, dayMs, minuteMs } from './clock.ts';
 import type { DigestAlgorithm, DigestService, Digests } from './digests.ts';
 import { type ErrorDetails, fail, isStowageError, StowageError } from './errors.ts';
 import { collectLeftOver, deleteObjectJob, reclaimObjectJob } from './jobs.ts';
@@ -191,8 +191,14 @@ export function createIntake({ metadata, digests, spoolFolder, now }: IntakeOpti
 
     async discard({ channel, segments, pendingCleanup }, error) {
       if (isStowageError(error, 'service_unavailable')) return;
-      await metadata.jobs.add(removeNow(channel.id, segments));
-      await metadata.jobs.done(pendingCleanup);
+      try {
+        await metadata.jobs.add(removeNow(channel.id, segments));
+        await metadata.jobs.done(pendingCleanup);
+      } catch {
+        // A database without room takes no job either: what was noted before stays, and the bytes go at once if they can.
+        const call = { signal: AbortSignal.timeout(minuteMs / 2) };
+        await Promise.allSettled(segments.map(({ ref }) => channel.channel.delete(ref, call)));
+      }
     },
   };
 }
