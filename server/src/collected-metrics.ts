@@ -1,7 +1,7 @@
 import { statfs } from 'node:fs/promises';
 import type { Config } from './config.ts';
-import type { ChannelPool } from './core/channel-pool.ts';
 import type { MetadataStore, UploadKind } from './core/metadata.ts';
+import type { ChannelPool } from './core/storage/channel-pool.ts';
 import type { Collected } from './metrics/collected.ts';
 
 interface Sources {

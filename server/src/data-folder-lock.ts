@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { createPrivate } from './core/create-private.ts';
+import { createPrivate } from './core/disk/create-private.ts';
+import { replaceFile } from './core/disk/replace-file.ts';
 import { fail } from './core/errors.ts';
 import type { Log } from './core/log.ts';
-import { replaceFile } from './core/replace-file.ts';
 
 export interface FolderLock {
   release(): void;

@@ -1,7 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from './core/disk/make-folder.ts';
 import { fail, isStowageError } from './core/errors.ts';
-import { makeFolder } from './core/make-folder.ts';
 import { inspectPrivacy } from './private-files.ts';
 
 /** In a data folder that `stowage restore` has not finished: what is there is not a library yet. */

@@ -3,9 +3,9 @@ import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Config } from './config.ts';
+import { makeFolder } from './core/disk/make-folder.ts';
+import { writeOnce } from './core/disk/write-once.ts';
 import { fail, type StowageError } from './core/errors.ts';
-import { makeFolder } from './core/make-folder.ts';
-import { writeOnce } from './core/write-once.ts';
 
 const newKeyBytes = 48;
 const minKeyBytes = 32;

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import type { Config } from '../config.ts';
 import type { MetadataStore } from '../core/metadata.ts';
-import { type NamedObject, objectsOfFiles, objectsOfUploads } from '../core/named-objects.ts';
+import { type NamedObject, objectsOfFiles, objectsOfUploads } from '../core/scrub/named-objects.ts';
 import { openSnapshot, snapshotSqlite } from '../metadata/sqlite-snapshot.ts';
 import { backUpObject, type CopyOutcome } from './copy-objects.ts';
 import { createFolderMaker, forEachOf } from './files.ts';

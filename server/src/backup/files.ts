@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, mkdir, open, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { createHasher } from '../core/hash.ts';
+import { createHasher } from '../core/streams/hash.ts';
 
 const bufferBytes = 1 << 20;
 const privateFile = 0o600;

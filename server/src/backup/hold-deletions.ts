@@ -1,7 +1,7 @@
-import { backupLease } from '../core/backup-hold.ts';
 import { minuteMs } from '../core/clock.ts';
 import { fail } from '../core/errors.ts';
-import { takeLease } from '../core/lease.ts';
+import { backupLease } from '../core/jobs/backup-hold.ts';
+import { takeLease } from '../core/jobs/lease.ts';
 import type { LeaseStore } from '../core/metadata.ts';
 
 /** The snapshot blocks this process, which cannot renew the lease meanwhile. */

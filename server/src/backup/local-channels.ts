@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { localRoot, objectPath } from '../channels/local/index.ts';
 import type { Config } from '../config.ts';
-import { identifyChannels } from '../core/channel-pool.ts';
 import type { ChannelRecord, ChannelStore, Segment } from '../core/metadata.ts';
+import { identifyChannels } from '../core/storage/channel-pool.ts';
 
 /** A configured local channel and the folder of its objects. */
 export interface LocalChannel {

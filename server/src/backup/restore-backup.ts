@@ -3,7 +3,7 @@ import { basename, dirname, join, relative } from 'node:path';
 import type { Config } from '../config.ts';
 import { fail, type StowageError } from '../core/errors.ts';
 import type { MetadataStore } from '../core/metadata.ts';
-import { type NamedObject, objectsOfFiles, objectsOfUploads } from '../core/named-objects.ts';
+import { type NamedObject, objectsOfFiles, objectsOfUploads } from '../core/scrub/named-objects.ts';
 import { unfinishedRestoreFile } from '../data-folder.ts';
 import { openSnapshot } from '../metadata/sqlite-snapshot.ts';
 import { restoreObject } from './copy-objects.ts';

@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { allPermissions, createAccess } from '../core/access.ts';
-import { createGuessBrake } from '../core/guess-brake.ts';
+import { allPermissions, createAccess } from '../core/access/access.ts';
+import { createGuessBrake } from '../core/access/guess-brake.ts';
 import type { MetadataStore } from '../core/metadata.ts';
 
 interface FirstStart {

@@ -6,7 +6,7 @@ import type { ChannelConfig } from '../config/channels.ts';
 import type { Config } from '../config.ts';
 import type { Channel } from '../core/channel.ts';
 import type { MetadataStore } from '../core/metadata.ts';
-import { testChannelSteps } from '../core/test-channel.ts';
+import { testChannelSteps } from '../core/storage/test-channel.ts';
 import { prepareDataFolder } from '../data-folder.ts';
 import { findLeftChannels, leftChannelAdvice } from '../left-channels.ts';
 import { openMetadata } from '../metadata/index.ts';

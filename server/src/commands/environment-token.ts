@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts';
-import { allPermissions, environmentTokenId, tokenRecord } from '../core/access.ts';
+import { allPermissions, environmentTokenId, tokenRecord } from '../core/access/access.ts';
 import { type Clock, minuteMs } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { TokenStore } from '../core/metadata.ts';

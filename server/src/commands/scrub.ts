@@ -1,15 +1,15 @@
 import { join } from 'node:path';
 import { buildChannels } from '../build-channels.ts';
 import type { Config } from '../config.ts';
-import { type ChannelPool, createChannelPool } from '../core/channel-pool.ts';
 import { dayMs, hourMs } from '../core/clock.ts';
-import { takeLease } from '../core/lease.ts';
+import { takeLease } from '../core/jobs/lease.ts';
 import { silentLog } from '../core/log.ts';
 import type { MetadataStore, ReplicaKey } from '../core/metadata.ts';
 import { findOrphans } from '../core/scrub/find-orphans.ts';
 import { type Look, scrubPage } from '../core/scrub/scrub-replicas.ts';
 import { scrubbedChannels, scrubLease } from '../core/scrub/scrubber.ts';
 import { noThrottle } from '../core/scrub/throttle.ts';
+import { type ChannelPool, createChannelPool } from '../core/storage/channel-pool.ts';
 import { prepareDataFolder } from '../data-folder.ts';
 import { createMetrics } from '../metrics/index.ts';
 import { explainError } from './explain.ts';

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { App } from '../app.ts';
 import { authCodeWarning, type Config, publicBindProblem } from '../config.ts';
-import { giveBackMemory } from '../core/turnover.ts';
+import { giveBackMemory } from '../core/streams/turnover.ts';
 import { createLogger } from '../logger.ts';
 import { makeAdminToken } from './admin-token.ts';
 import { loadConfigOrExplain } from './load.ts';

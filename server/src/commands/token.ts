@@ -1,5 +1,5 @@
-import { allPermissions, createAccess } from '../core/access.ts';
-import { createGuessBrake } from '../core/guess-brake.ts';
+import { allPermissions, createAccess } from '../core/access/access.ts';
+import { createGuessBrake } from '../core/access/guess-brake.ts';
 import type { MetadataStore, Permission, TokenRecord } from '../core/metadata.ts';
 import { loadConfigOrExplain } from './load.ts';
 import { readArguments, refuseArguments } from './read-arguments.ts';

@@ -167,7 +167,7 @@ export interface Upload {
   readonly state: 'open' | 'failed' | 'done' | 'aborted';
   /** Grows by one with every change of this row. */
   readonly version: number;
-  /** Who may continue it: a token id, or `authCode:...`/`anonymous` as `core/access.ts` names callers. */
+  /** Who may continue it: a token id, or `authCode:...`/`anonymous` as `core/access/access.ts` names callers. */
   readonly owner: string;
   readonly channelId: string;
   /** What the kind needs to know, written and read by its core module only. */

@@ -1,5 +1,5 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
-import type { Caller } from '../core/access.ts';
+import type { Caller } from '../core/access/access.ts';
 import { fail, type StowageError } from '../core/errors.ts';
 import type { Permission } from '../core/metadata.ts';
 import { addCors, type CorsRules } from './cors.ts';

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Caller, Credentials } from '../core/access.ts';
+import type { Caller, Credentials } from '../core/access/access.ts';
 import { fail } from '../core/errors.ts';
 import type { Permission } from '../core/metadata.ts';
 import { clientAddress, type OriginSettings, requestOrigin } from './client-address.ts';

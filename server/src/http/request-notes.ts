@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Caller } from '../core/access.ts';
+import type { Caller } from '../core/access/access.ts';
 
 /** Ways in which a file comes in, as metrics name them. */
 export type UploadKind = 'basic' | 'chunked' | 'presigned' | 'direct' | 'import';

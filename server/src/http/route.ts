@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import type { Caller } from '../core/access.ts';
+import type { Caller } from '../core/access/access.ts';
 import type { Permission } from '../core/metadata.ts';
 import type { HttpDeps } from './deps.ts';
 import type { Dialect } from './dialect.ts';

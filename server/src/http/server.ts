@@ -4,6 +4,7 @@ import { fail } from '../core/errors.ts';
 import { logRequests } from './access-log.ts';
 import { noSuchRoute, ownerOf, serveApi, undecodable } from './api.ts';
 import { apis } from './apis.ts';
+import { drain } from './body/request-body.ts';
 import { isTrustedPeer } from './client-address.ts';
 import { refuseBrokenRequest } from './connections/broken-request.ts';
 import { createConnectionServer } from './connections/create-server.ts';
@@ -15,7 +16,6 @@ import { mediaApi } from './media/index.ts';
 import { normalizeRequest } from './normalize-request.ts';
 import { createProxyWatch } from './proxy-watch.ts';
 import { refuseAmbiguity } from './refuse-ambiguity.ts';
-import { drain } from './request-body.ts';
 
 const maxParamLength = 4096;
 

@@ -1,4 +1,4 @@
-import type { MediaFacts } from '../core/probe.ts';
+import type { MediaFacts } from '../core/prober.ts';
 import { walkBmp } from './bmp.ts';
 import type { Caps, Size } from './caps.ts';
 import { walkGif, walkWholeGif } from './gif.ts';

@@ -1,4 +1,4 @@
-import type { MediaFacts } from '../core/probe.ts';
+import type { MediaFacts } from '../core/prober.ts';
 import { type Box, nextBox } from './boxes.ts';
 import { indexedSeconds, lastIndexedFragment, spanOf } from './mp4-fragments.ts';
 import { longest, type Movie, walkMovie } from './mp4-movie.ts';

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { counted } from '../../test/fixtures/image-kit.ts';
 import { type Fixture, fixtureBytes, fixtures } from '../../test/fixtures/index.ts';
 import { isStowageError } from '../core/errors.ts';
-import { noFacts } from '../core/probe.ts';
+import { noFacts } from '../core/prober.ts';
 import { formats } from './formats.ts';
 import { createProber } from './prober.ts';
 import { walkHead } from './walk.ts';

@@ -1,4 +1,4 @@
-import { type MediaFacts, noFacts, type Prober } from '../core/probe.ts';
+import { type MediaFacts, noFacts, type Prober } from '../core/prober.ts';
 import { type Caps, checkPixels, defaultCaps } from './caps.ts';
 import { formats } from './formats.ts';
 import { walkHead } from './walk.ts';

@@ -1,5 +1,5 @@
 import { fail } from '../core/errors.ts';
-import type { RandomAccess } from '../core/probe.ts';
+import type { RandomAccess } from '../core/prober.ts';
 import type { Walk } from './walk.ts';
 
 /** How much of a stored file a walk may look at. */

@@ -1,4 +1,4 @@
-import { categoryOf } from '../core/media-types.ts';
+import { categoryOf } from '../core/content-type/media-types.ts';
 import type { Category, FileStore } from '../core/metadata.ts';
 import { blobQueries } from './blobs.ts';
 import { pathClaim } from './claim-path.ts';

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool, PoolClient, QueryConfig, QueryResultRow } from 'pg';
 import { fail } from '../core/errors.ts';
-import { createSemaphore, type Semaphore } from '../core/semaphore.ts';
+import { createSemaphore, type Semaphore } from '../core/guard/semaphore.ts';
 import { isConflict, isConnectionLost, postgresError } from './postgres-errors.ts';
 import type { Answer, Engine, Query, TransactOptions, Work } from './work.ts';
 

@@ -1,5 +1,5 @@
 import type { Json } from '../core/bytes.ts';
-import { categoryOf } from '../core/media-types.ts';
+import { categoryOf } from '../core/content-type/media-types.ts';
 import type {
   Blob,
   ChannelRecord,

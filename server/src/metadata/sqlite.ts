@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path';
-import { createPrivate } from '../core/create-private.ts';
+import { createPrivate } from '../core/disk/create-private.ts';
+import { makeFolder } from '../core/disk/make-folder.ts';
 import { fail, type StowageError } from '../core/errors.ts';
-import { makeFolder } from '../core/make-folder.ts';
 import type { MetadataStore } from '../core/metadata.ts';
 import { type Ballast, createBallast } from './ballast.ts';
 import { type Checkpointer, checkpointer } from './checkpointer.ts';

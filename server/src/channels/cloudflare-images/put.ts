@@ -1,7 +1,7 @@
 import type { ByteSource } from '../../core/bytes.ts';
 import type { PutOptions, PutResult } from '../../core/channel.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
-import { withRetry } from '../../core/retry.ts';
+import { withRetry } from '../../core/guard/retry.ts';
 import { attachmentName, attachmentType } from '../shared/attachment.ts';
 import type { KeyLock } from '../shared/key-lock.ts';
 import { sendOrUndo } from '../shared/send-or-undo.ts';

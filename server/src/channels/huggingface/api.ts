@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import type { ByteRange } from '../../core/bytes.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
-import { encodePath } from '../../core/path-text.ts';
+import { encodePath } from '../../core/naming/path-text.ts';
 import { createHttpClient, type HttpClient, type HttpRequest, type HttpResponse } from '../shared/http-client.ts';
 import { rangeHeader } from '../shared/ranged.ts';
 import { followRedirects } from '../shared/redirects.ts';

@@ -1,6 +1,6 @@
 import { fail, isStowageError, type StowageError } from '../../core/errors.ts';
-import { wait } from '../../core/pacer.ts';
-import { isPassing } from '../../core/retry.ts';
+import { wait } from '../../core/guard/pacer.ts';
+import { isPassing } from '../../core/guard/retry.ts';
 import { type Hub, isRepoGone } from './api.ts';
 import type { PathInfo } from './wire.ts';
 

@@ -1,9 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import type { ByteSource } from '../../core/bytes.ts';
 import type { PutOptions } from '../../core/channel.ts';
-import { createDigestService } from '../../core/digests.ts';
 import { fail } from '../../core/errors.ts';
-import { createSpool } from '../../core/spool.ts';
+import { createDigestService } from '../../core/streams/digests.ts';
+import { createSpool } from '../../core/streams/spool.ts';
 import type { LfsObject } from './wire.ts';
 
 /** Knows size and SHA-256 before the first byte goes out, as LFS demands. */

@@ -18,7 +18,7 @@ import { bufferOf, bytesOf, hashSource, type Sample, sampleHash } from '../../..
 import { channelConformance } from '../../../test/conformance/channel.ts';
 import type { ByteSource } from '../../core/bytes.ts';
 import type { Channel, Ref } from '../../core/channel.ts';
-import { hashOf } from '../../core/hash.ts';
+import { hashOf } from '../../core/streams/hash.ts';
 import { createLocalChannel } from './index.ts';
 
 const signal = new AbortController().signal;

@@ -13,10 +13,10 @@ import {
   type Stats,
 } from 'node:fs';
 import { dirname } from 'node:path';
-import type { ByteBudget } from '../../core/byte-budget.ts';
 import type { ByteRange, ByteSource } from '../../core/bytes.ts';
 import type { GetOptions, GetResult } from '../../core/channel.ts';
 import { fail } from '../../core/errors.ts';
+import type { ByteBudget } from '../../core/streams/byte-budget.ts';
 import { errnoOf, io, ioSync } from './io.ts';
 import type { QuickDisk } from './quick-disk.ts';
 import { streamFile } from './stream-file.ts';

@@ -1,8 +1,8 @@
 import { closeSync, read } from 'node:fs';
-import type { ByteBudget } from '../../core/byte-budget.ts';
 import type { ByteSource } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
-import { noteTurnover } from '../../core/turnover.ts';
+import type { ByteBudget } from '../../core/streams/byte-budget.ts';
+import { noteTurnover } from '../../core/streams/turnover.ts';
 import { io } from './io.ts';
 
 export interface FileSpan {

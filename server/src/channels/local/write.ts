@@ -1,7 +1,7 @@
 import { closeSync, constants, fsync, link, linkSync, open, openSync, unlink, writev, writevSync } from 'node:fs';
-import type { ByteBudget } from '../../core/byte-budget.ts';
 import type { ByteSource } from '../../core/bytes.ts';
 import type { PutOptions, PutResult } from '../../core/channel.ts';
+import type { ByteBudget } from '../../core/streams/byte-budget.ts';
 import { type Batch, type Batches, createBatches } from './batches.ts';
 import type { Blocks } from './blocks.ts';
 import type { Folder, Folders } from './folders.ts';

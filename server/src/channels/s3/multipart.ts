@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { ByteSource, Json } from '../../core/bytes.ts';
 import type { CallOptions, Multipart, PresignedPart, PutOptions, PutResult } from '../../core/channel.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
-import { isPassing } from '../../core/retry.ts';
+import { isPassing } from '../../core/guard/retry.ts';
 import type { Bucket } from './client.ts';
 import { failForOddResponse } from './errors.ts';
 import { attemptHeader, objectHeaders } from './object-headers.ts';

@@ -1,8 +1,8 @@
 import type { ByteRange, ByteSource } from '../../core/bytes.ts';
 import type { GetOptions, GetResult } from '../../core/channel.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
-import { readAll } from '../../core/peek.ts';
-import { type RetryPolicy, withRetry } from '../../core/retry.ts';
+import { type RetryPolicy, withRetry } from '../../core/guard/retry.ts';
+import { readAll } from '../../core/streams/peek.ts';
 import type { HttpResponse } from '../shared/http-client.ts';
 import { rangeHeader } from '../shared/ranged.ts';
 import type { Bucket } from './client.ts';

@@ -1,7 +1,7 @@
 import type { ByteSource } from '../../core/bytes.ts';
 import type { PutOptions, PutResult } from '../../core/channel.ts';
 import { fail } from '../../core/errors.ts';
-import { withRetry } from '../../core/retry.ts';
+import { withRetry } from '../../core/guard/retry.ts';
 import { untilAborted } from './body.ts';
 import type { BufferPool, Lease } from './buffer-pool.ts';
 import type { Bucket } from './client.ts';

@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { bufferOf, newSample, putSample, putWithRetries, read } from '../../../test/emulators/channel-kit.ts';
 import { emulatedToken } from '../../../test/emulators/telegram/emulator.ts';
 import { telegramScene } from '../../../test/emulators/telegram/scene.ts';
-import { guardChannel } from '../../core/channel-guard.ts';
-import { createCircuitBreaker } from '../../core/circuit-breaker.ts';
-import { createSemaphore } from '../../core/semaphore.ts';
+import { guardChannel } from '../../core/guard/channel-guard.ts';
+import { createCircuitBreaker } from '../../core/guard/circuit-breaker.ts';
+import { createSemaphore } from '../../core/guard/semaphore.ts';
 
 const minuteMs = 400;
 const secondToken = '987654321:AAnotherCanaryTokenThatMustNeverShow22';

@@ -8,9 +8,9 @@ import {
   neverAborted as signal,
 } from '../../../test/emulators/channel-kit.ts';
 import { telegramScene, unpaced } from '../../../test/emulators/telegram/scene.ts';
-import { guardChannel } from '../../core/channel-guard.ts';
-import { createCircuitBreaker } from '../../core/circuit-breaker.ts';
-import { testChannelSteps } from '../../core/test-channel.ts';
+import { guardChannel } from '../../core/guard/channel-guard.ts';
+import { createCircuitBreaker } from '../../core/guard/circuit-breaker.ts';
+import { testChannelSteps } from '../../core/storage/test-channel.ts';
 import { parseTelegramRef } from './ref.ts';
 
 const group = -4001234567;

@@ -1,7 +1,7 @@
 import type { ListedObject, Ref } from '../channel.ts';
-import type { ConfiguredChannel } from '../channel-pool.ts';
 import type { MetadataStore } from '../metadata.ts';
-import { objectsOfFiles, objectsOfUploads } from '../named-objects.ts';
+import type { ConfiguredChannel } from '../storage/channel-pool.ts';
+import { objectsOfFiles, objectsOfUploads } from './named-objects.ts';
 
 export interface Orphan extends ListedObject {
   readonly channel: ConfiguredChannel;

@@ -1,14 +1,14 @@
 import type { ByteSource } from '../bytes.ts';
 import type { Channel } from '../channel.ts';
-import type { ChannelPool, ConfiguredChannel } from '../channel-pool.ts';
 import { type Clock, dayMs } from '../clock.ts';
 import { fail } from '../errors.ts';
-import { createHasher, isContentHash } from '../hash.ts';
-import { collectLeftOver, deleteObjectJob } from '../jobs.ts';
 import type { MetadataStore, NewJob, Replica, Segment } from '../metadata.ts';
-import { createSpool } from '../spool.ts';
-import { storageKey } from '../storage-key.ts';
-import { locateObjects, type StoredObjects, type StoreOptions, storeSpool, storeStream } from '../store-objects.ts';
+import type { ChannelPool, ConfiguredChannel } from '../storage/channel-pool.ts';
+import { collectLeftOver, deleteObjectJob } from '../storage/cleanup-jobs.ts';
+import { storageKey } from '../storage/storage-key.ts';
+import { locateObjects, type StoredObjects, type StoreOptions, storeSpool, storeStream } from '../storage/store-objects.ts';
+import { createHasher, isContentHash } from '../streams/hash.ts';
+import { createSpool } from '../streams/spool.ts';
 
 export interface RepairOptions {
   readonly metadata: Pick<MetadataStore, 'replicas' | 'jobs'>;

@@ -1,7 +1,7 @@
-import type { ChannelPool } from '../channel-pool.ts';
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import type { CheckedReplica, MetadataStore, ReplicaFinding, ReplicaKey } from '../metadata.ts';
+import type { ChannelPool } from '../storage/channel-pool.ts';
 import { type RepairOptions, repairReplica } from './repair-replica.ts';
 import { type Verdict, type VerifyOptions, verifyReplica } from './verify-replica.ts';
 

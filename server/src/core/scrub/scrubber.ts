@@ -1,9 +1,9 @@
 import type { Json } from '../bytes.ts';
-import type { ChannelPool } from '../channel-pool.ts';
 import { type Clock, dayMs, minuteMs } from '../clock.ts';
-import { takeLease } from '../lease.ts';
+import { takeLease } from '../jobs/lease.ts';
 import type { Log } from '../log.ts';
 import type { MetadataStore, ReplicaKey } from '../metadata.ts';
+import type { ChannelPool } from '../storage/channel-pool.ts';
 import { type Look, type ScrubOptions, scrubPage } from './scrub-replicas.ts';
 import { createThrottle } from './throttle.ts';
 

@@ -1,4 +1,4 @@
-import { wait } from '../pacer.ts';
+import { wait } from '../guard/pacer.ts';
 
 /** Lets at most so many bytes a second pass, on average. */
 export interface Throttle {

@@ -1,8 +1,8 @@
 import type { ByteSource } from '../bytes.ts';
 import type { Channel } from '../channel.ts';
 import { isStowageError } from '../errors.ts';
-import { createHasher, isContentHash } from '../hash.ts';
 import type { Replica, Segment } from '../metadata.ts';
+import { createHasher, isContentHash } from '../streams/hash.ts';
 import type { Throttle } from './throttle.ts';
 
 /** `unknown`: the channel did not respond, which proves nothing about the bytes. */

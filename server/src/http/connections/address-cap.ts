@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
+import { networksOf } from '../../core/access/network.ts';
 import type { Log } from '../../core/log.ts';
-import { networksOf } from '../../core/network.ts';
 
 export interface AddressCap {
   /** Connections of one address at a time, or of one /64 of IPv6, which is what a single line gets. 0 for any number. */

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
-import { asPath, pathFromUrl } from '../../core/file-id.ts';
-import type { Files } from '../../core/files.ts';
+import type { Files } from '../../core/library/files.ts';
 import type { StoredFile } from '../../core/metadata.ts';
-import { decodeOnce, trimSlashes } from '../../core/path-text.ts';
+import { asPath, pathFromUrl } from '../../core/naming/file-id.ts';
+import { decodeOnce, trimSlashes } from '../../core/naming/path-text.ts';
 import { requestOrigin } from '../client-address.ts';
 import type { HttpSettings } from '../deps.ts';
 

@@ -1,16 +1,16 @@
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { pathFromUrl } from '../../core/file-id.ts';
 import type { StoredFile } from '../../core/metadata.ts';
-import { assertReadable } from '../../core/read-content.ts';
-import { type Asked, cacheControl } from '../cache-control.ts';
-import { contentHeaders } from '../content-headers.ts';
+import { pathFromUrl } from '../../core/naming/file-id.ts';
+import { assertReadable } from '../../core/storage/read-content.ts';
+import { type Asked, cacheControl } from '../content/cache-control.ts';
+import { contentHeaders } from '../content/content-headers.ts';
+import { sendContent } from '../content/send-content.ts';
 import type { HttpDeps } from '../deps.ts';
 import { failed } from '../failure.ts';
 import type { HeaderName } from '../openapi/headers.ts';
 import { bytes } from '../openapi/shared-schemas.ts';
 import { type Context, type RouteAnswers, route } from '../route.ts';
-import { sendContent } from '../send-content.ts';
 import { sendErrorRaw } from './errors.ts';
 import { findFile } from './find-file.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { cleanText } from '../../core/path-text.ts';
+import { cleanText } from '../../core/naming/path-text.ts';
+import { jsonFailures } from '../body/json-body.ts';
 import { failed } from '../failure.ts';
-import { jsonFailures } from '../json-body.ts';
 import { named } from '../openapi/named.ts';
 import { json, route } from '../route.ts';
 import { grantable, grantableExpiry, grantFailures, readPrefix, wantedExpiry, wantedPermissions } from './grants.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { named } from '../openapi/named.ts';
+import { queryOf } from '../query.ts';
 import { json, route } from '../route.ts';
-import { queryOf } from '../upload/query.ts';
 import { manageError } from './errors.ts';
 import { grantable } from './grants.ts';
 import { unknownToken } from './present-token.ts';

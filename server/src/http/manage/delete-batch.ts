@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { fail, isStowageError } from '../../core/errors.ts';
-import { trimSlashes } from '../../core/path-text.ts';
+import { trimSlashes } from '../../core/naming/path-text.ts';
+import { jsonFailuresUpTo } from '../body/json-body.ts';
 import type { HttpDeps } from '../deps.ts';
 import { failed } from '../failure.ts';
 import { findLinked, linkRoots } from '../files/find-file.ts';
-import { jsonFailuresUpTo } from '../json-body.ts';
 import { named } from '../openapi/named.ts';
 import { json, route } from '../route.ts';
 import { readOrder } from './read-order.ts';

@@ -1,11 +1,11 @@
 import { z } from 'zod';
-import { asPath } from '../../core/file-id.ts';
-import { decodeOnce } from '../../core/path-text.ts';
+import { asPath } from '../../core/naming/file-id.ts';
+import { decodeOnce } from '../../core/naming/path-text.ts';
 import { failed } from '../failure.ts';
 import { findLinked, linkRoots } from '../files/find-file.ts';
 import { named } from '../openapi/named.ts';
+import { queryOf } from '../query.ts';
 import { json, route } from '../route.ts';
-import { queryOf } from '../upload/query.ts';
 
 const prefix = '/api/manage/delete/';
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { allPermissions, type Caller } from '../../core/access.ts';
+import { allPermissions, type Caller } from '../../core/access/access.ts';
 import type { Permission } from '../../core/metadata.ts';
 import { type Failure, failed } from '../failure.ts';
 import { permissionList } from '../openapi/shared-schemas.ts';

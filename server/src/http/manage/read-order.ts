@@ -1,7 +1,7 @@
-import type { Caller } from '../../core/access.ts';
+import type { Caller } from '../../core/access/access.ts';
 import type { Permission } from '../../core/metadata.ts';
 import { authenticateToken } from '../authenticate.ts';
-import { type JsonLimits, readJsonObject } from '../json-body.ts';
+import { type JsonLimits, readJsonObject } from '../body/json-body.ts';
 import type { Context } from '../route.ts';
 
 export interface Order {

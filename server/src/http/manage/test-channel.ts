@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { testChannelSteps } from '../../core/test-channel.ts';
+import { testChannelSteps } from '../../core/storage/test-channel.ts';
 import { failed } from '../failure.ts';
 import { named } from '../openapi/named.ts';
 import { json, route } from '../route.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { jsonFailures } from '../json-body.ts';
+import { jsonFailures } from '../body/json-body.ts';
 import { named } from '../openapi/named.ts';
 import { json, route } from '../route.ts';
 import { grantable, grantableExpiry, grantFailures, wantedExpiry, wantedPermissions } from './grants.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Caller } from '../../core/access.ts';
+import type { Caller } from '../../core/access/access.ts';
 import { permissionList, timestamp } from '../openapi/shared-schemas.ts';
 import { json, route } from '../route.ts';
 import { envelope } from './envelope.ts';

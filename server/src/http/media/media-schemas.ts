@@ -19,7 +19,7 @@ export const noSuchMedia = { code: 'not_found', message: 'Media not found.' } as
 /** Of calls that need room in a storage channel. */
 export const noRoom = { code: 'storage_quota_exceeded', details: { used: 4_900_000_000, limit: 5_000_000_000 } } as const;
 
-/** In the words of `core/open-uploads.ts`. */
+/** In the words of `core/uploads/open-uploads.ts`. */
 export const tooManyUnfinished = {
   code: 'rate_limit_exceeded',
   as: 'unfinished',

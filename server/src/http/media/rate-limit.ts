@@ -1,5 +1,5 @@
 import type { FastifyReply } from 'fastify';
-import type { Caller } from '../../core/access.ts';
+import type { Caller } from '../../core/access/access.ts';
 import { fail } from '../../core/errors.ts';
 import type { HttpDeps } from '../deps.ts';
 

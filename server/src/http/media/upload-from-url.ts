@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { fail } from '../../core/errors.ts';
-import { cleanText } from '../../core/path-text.ts';
-import type { Media } from '../../core/presigned-types.ts';
+import { cleanText } from '../../core/naming/path-text.ts';
+import type { Media } from '../../core/uploads/presigned/presigned-types.ts';
+import { jsonFailures, readJsonObject } from '../body/json-body.ts';
 import { clientAddress } from '../client-address.ts';
-import { jsonFailures, readJsonObject } from '../json-body.ts';
 import { named } from '../openapi/named.ts';
 import { note } from '../request-notes.ts';
 import { requestSignal } from '../request-signal.ts';

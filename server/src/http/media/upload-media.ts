@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { StartedUpload } from '../../core/presigned-types.ts';
+import type { StartedUpload } from '../../core/uploads/presigned/presigned-types.ts';
+import { jsonFailures, readJsonObject } from '../body/json-body.ts';
 import { clientAddress, requestOrigin } from '../client-address.ts';
-import { jsonFailures, readJsonObject } from '../json-body.ts';
 import { named } from '../openapi/named.ts';
 import { timestamp } from '../openapi/shared-schemas.ts';
 import { relayUrl } from '../relay/relay-url.ts';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { declaredType } from '../../core/declared-type.ts';
+import { declaredType } from '../../core/content-type/declared-type.ts';
 import { fail, type StowageError } from '../../core/errors.ts';
-import { cleanText } from '../../core/path-text.ts';
-import type { PresignRequest } from '../../core/presigned-types.ts';
+import { cleanText } from '../../core/naming/path-text.ts';
+import type { PresignRequest } from '../../core/uploads/presigned/presigned-types.ts';
 import type { HttpSettings } from '../deps.ts';
 import { named } from '../openapi/named.ts';
 import { mediaCategory, supportedTypes } from './media-types.ts';

@@ -1,4 +1,4 @@
-import { allPermissions } from '../../core/access.ts';
+import { allPermissions } from '../../core/access/access.ts';
 import type { Api } from '../api.ts';
 import type { Failure } from '../failure.ts';
 import type { Route, RouteContents } from '../route.ts';

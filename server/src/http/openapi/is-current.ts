@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { preconditionStatus } from '../conditional.ts';
+import { preconditionStatus } from '../content/conditional.ts';
 
 const startedAt = Date.now();
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { allPermissions } from '../../core/access.ts';
+import { allPermissions } from '../../core/access/access.ts';
 import { named } from './named.ts';
 
 export const timestamp = z.iso.datetime();

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Digests } from '../../core/digests.ts';
 import { fail } from '../../core/errors.ts';
+import type { Digests } from '../../core/streams/digests.ts';
 import { failed } from '../failure.ts';
 
 export const malformedChecksum = { code: 'bad_request', message: 'A checksum header is malformed.' } as const;

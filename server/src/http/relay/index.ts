@@ -1,9 +1,9 @@
 import type { Api } from '../api.ts';
 import { byToken } from '../authenticate.ts';
+import { silentFor } from '../body/request-body.ts';
+import { encodedBody, noLength } from '../body/whole-body.ts';
 import { mediaDialect } from '../media/envelope.ts';
 import { otherMediaFailures } from '../media/index.ts';
-import { silentFor } from '../request-body.ts';
-import { encodedBody, noLength } from '../whole-body.ts';
 import { receiveDirect } from './receive-direct.ts';
 import { postUpload, putUpload } from './receive-upload.ts';
 

@@ -1,11 +1,11 @@
 import type { FastifyRequest } from 'fastify';
 import type { ByteSource } from '../../core/bytes.ts';
+import { holdText } from '../body/held-text.ts';
+import { isMultipart } from '../body/multipart.ts';
+import { type Form, readForm } from '../body/multipart-form.ts';
+import { bodyOf } from '../body/request-body.ts';
 import type { HttpDeps } from '../deps.ts';
 import { failed } from '../failure.ts';
-import { holdText } from '../held-text.ts';
-import { isMultipart } from '../multipart.ts';
-import { type Form, readForm } from '../multipart-form.ts';
-import { bodyOf } from '../request-body.ts';
 import type { UrlClaims } from '../signed-url.ts';
 
 const formOverheadBytes = 64 * 1024;

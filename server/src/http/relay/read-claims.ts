@@ -2,8 +2,8 @@ import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { fail } from '../../core/errors.ts';
 import type { HttpDeps } from '../deps.ts';
+import { queryOf } from '../query.ts';
 import type { UrlClaims } from '../signed-url.ts';
-import { queryOf } from '../upload/query.ts';
 
 export const signature = () => z.object({ sig: z.string().meta({ description: 'Part of the address that step 1 answered.' }) });
 

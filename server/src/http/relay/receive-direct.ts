@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { fail } from '../../core/errors.ts';
+import { bodyOf } from '../body/request-body.ts';
+import { refuseEncoded, requireLength } from '../body/whole-body.ts';
 import { bytes, text } from '../openapi/shared-schemas.ts';
-import { bodyOf } from '../request-body.ts';
 import { route } from '../route.ts';
-import { refuseEncoded, requireLength } from '../whole-body.ts';
 import { directPurpose } from './direct-url.ts';
 import { readClaims, signature } from './read-claims.ts';
 

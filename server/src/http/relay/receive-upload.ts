@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { atMost } from '../../core/at-most.ts';
+import { atMost } from '../../core/streams/at-most.ts';
+import { requireLength } from '../body/whole-body.ts';
 import { requestOrigin } from '../client-address.ts';
 import type { Failure } from '../failure.ts';
 import { exampleId, noSuchMedia } from '../media/media-schemas.ts';
@@ -8,7 +9,6 @@ import { bytes, text, timestamp } from '../openapi/shared-schemas.ts';
 import { partOfFile } from '../refuse-ambiguity.ts';
 import { requestSignal } from '../request-signal.ts';
 import { type Context, json, route } from '../route.ts';
-import { requireLength } from '../whole-body.ts';
 import { malformedChecksum, promisedDigests } from './checksums.ts';
 import { noFile, openBody } from './open-body.ts';
 import { readClaims, signature } from './read-claims.ts';

@@ -1,5 +1,5 @@
 import type { Upload } from '../../core/metadata.ts';
-import type { PresignedDetails } from '../../core/presigned-details.ts';
+import type { PresignedDetails } from '../../core/uploads/presigned/presigned-details.ts';
 import type { HttpDeps } from '../deps.ts';
 
 export const relayPurpose = 'relay';

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { named } from '../openapi/named.ts';
+import { queryOf } from '../query.ts';
 import { json, route } from '../route.ts';
 import { channelsPath } from './errors.ts';
 import { authCode } from './parameters.ts';
-import { queryOf } from './query.ts';
 
 const channel = () =>
   z.strictObject({

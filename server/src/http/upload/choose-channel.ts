@@ -1,8 +1,8 @@
-import type { Choice, ConfiguredChannel } from '../../core/channel-pool.ts';
 import { fail } from '../../core/errors.ts';
-import type { IntakeResult } from '../../core/intake.ts';
+import type { Choice, ConfiguredChannel } from '../../core/storage/channel-pool.ts';
+import type { IntakeResult } from '../../core/storage/intake.ts';
+import type { Fields } from '../body/urlencoded-form.ts';
 import { failed } from '../failure.ts';
-import type { Fields } from '../urlencoded-form.ts';
 import type { UploadOptions } from './query.ts';
 
 /** What the caller asks for; `autoRetry=false` means there or nowhere. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { StowageError } from '../../core/errors.ts';
-import { type Attempt, ChannelsFailed } from '../../core/intake.ts';
+import { type Attempt, ChannelsFailed } from '../../core/storage/intake.ts';
 import type { Dialect, Said } from '../dialect.ts';
 import { named } from '../openapi/named.ts';
 import { channelFailure, channelTexts } from './channel-texts.ts';

@@ -1,6 +1,6 @@
 import { fail, type StowageError } from '../../core/errors.ts';
+import type { FilePart, Form } from '../body/multipart-form.ts';
 import { failed } from '../failure.ts';
-import type { FilePart, Form } from '../multipart-form.ts';
 
 const field = 'file';
 

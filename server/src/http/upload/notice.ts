@@ -1,4 +1,4 @@
-import type { Fields } from '../urlencoded-form.ts';
+import type { Fields } from '../body/urlencoded-form.ts';
 import { nameModes } from './query.ts';
 
 const anyText = () => true;

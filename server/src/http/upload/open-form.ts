@@ -1,10 +1,10 @@
 import type { FastifyRequest } from 'fastify';
+import { holdText } from '../body/held-text.ts';
+import { isMultipart } from '../body/multipart.ts';
+import { type Form, readForm } from '../body/multipart-form.ts';
+import { bodyOf } from '../body/request-body.ts';
 import type { HttpDeps } from '../deps.ts';
 import { failed } from '../failure.ts';
-import { holdText } from '../held-text.ts';
-import { isMultipart } from '../multipart.ts';
-import { type Form, readForm } from '../multipart-form.ts';
-import { bodyOf } from '../request-body.ts';
 
 /** Room for part headers and other fields around the largest allowed file. */
 const formOverheadBytes = 1024 * 1024;

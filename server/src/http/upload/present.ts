@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import type { ConfiguredChannel } from '../../core/channel-pool.ts';
 import type { StoredFile } from '../../core/metadata.ts';
-import { encodePath } from '../../core/path-text.ts';
+import { encodePath } from '../../core/naming/path-text.ts';
+import type { ConfiguredChannel } from '../../core/storage/channel-pool.ts';
 import { requestOrigin } from '../client-address.ts';
 import type { HttpDeps, HttpSettings } from '../deps.ts';
 import { named } from '../openapi/named.ts';

@@ -1,14 +1,5 @@
-import type { NameMode } from '../../core/file-id.ts';
-import type { Fields } from '../urlencoded-form.ts';
-
-/** The query of an Upload API request; the first of a repeated name counts. */
-export function queryOf(url: string): Fields {
-  const fields: Record<string, string> = Object.create(null);
-  const at = url.indexOf('?');
-  if (at < 0) return fields;
-  for (const [name, value] of new URLSearchParams(url.slice(at))) fields[name] ??= value;
-  return fields;
-}
+import type { NameMode } from '../../core/naming/file-id.ts';
+import type { Fields } from '../body/urlencoded-form.ts';
 
 /** Upload API 1.2. Unknown values mean the default, unknown names are ignored, empty ones count as absent. */
 export interface UploadOptions {

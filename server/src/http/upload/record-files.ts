@@ -1,8 +1,8 @@
-import type { Caller } from '../../core/access.ts';
+import type { Caller } from '../../core/access/access.ts';
 import { fail } from '../../core/errors.ts';
-import { isGivenOnce, nameCandidates, seenName } from '../../core/file-id.ts';
-import type { IntakeResult } from '../../core/intake.ts';
 import type { StoredFile } from '../../core/metadata.ts';
+import { isGivenOnce, nameCandidates, seenName } from '../../core/naming/file-id.ts';
+import type { IntakeResult } from '../../core/storage/intake.ts';
 import type { HttpDeps } from '../deps.ts';
 import type { UploadOptions } from './query.ts';
 

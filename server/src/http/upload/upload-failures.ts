@@ -1,8 +1,8 @@
-import type { ConfiguredChannel } from '../../core/channel-pool.ts';
 import { fail } from '../../core/errors.ts';
-import { type Attempt, ChannelsFailed } from '../../core/intake.ts';
+import type { ConfiguredChannel } from '../../core/storage/channel-pool.ts';
+import { type Attempt, ChannelsFailed } from '../../core/storage/intake.ts';
+import { silentFor } from '../body/request-body.ts';
 import type { Failure } from '../failure.ts';
-import { silentFor } from '../request-body.ts';
 import { externalLink } from './choose-channel.ts';
 import { missingInit } from './chunked/init-chunked.ts';
 import { missingMerge } from './chunked/merge-chunked.ts';

@@ -1,10 +1,11 @@
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { atMost } from '../../core/at-most.ts';
+import { atMost } from '../../core/streams/at-most.ts';
+import type { FilePart } from '../body/multipart-form.ts';
 import { clientAddress } from '../client-address.ts';
 import type { HttpDeps } from '../deps.ts';
-import type { FilePart } from '../multipart-form.ts';
 import { named } from '../openapi/named.ts';
+import { queryOf } from '../query.ts';
 import { note } from '../request-notes.ts';
 import { requestSignal } from '../request-signal.ts';
 import type { CallerContext } from '../route.ts';
@@ -12,7 +13,7 @@ import { choiceOf, refuseExternal, refuseLateChoice } from './choose-channel.ts'
 import { filesOf } from './form-files.ts';
 import { openFileForm } from './open-form.ts';
 import { sayUploaded } from './present.ts';
-import { queryOf, type UploadOptions, uploadOptions } from './query.ts';
+import { type UploadOptions, uploadOptions } from './query.ts';
 import { discard, recordFiles, type TakenFile } from './record-files.ts';
 
 export const uploadFileForm = named('UploadFileForm', () =>

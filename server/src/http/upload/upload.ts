@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { fail, type StowageError } from '../../core/errors.ts';
 import { named } from '../openapi/named.ts';
+import { queryOf } from '../query.ts';
 import { type CallerContext, json, route } from '../route.ts';
 import { exampleFields, exampleUploadId } from './chunked/chunk-fields.ts';
 import { chunkedCleaned, chunkedCleanupForm, cleanedExample, cleanupAnswers, cleanupChunks } from './chunked/cleanup-chunks.ts';
@@ -11,7 +12,6 @@ import { chunkExample, chunkForm, chunkStored, putChunk } from './chunked/put-ch
 import { noticeOf } from './notice.ts';
 import { uploadQuery } from './parameters.ts';
 import { uploaded } from './present.ts';
-import { queryOf } from './query.ts';
 import { uploadFailures } from './upload-failures.ts';
 import { uploadFile, uploadFileForm } from './upload-file.ts';
 

@@ -1,5 +1,5 @@
 import type { ByteRange, ByteSource } from '../../../src/core/bytes.ts';
-import { createHasher } from '../../../src/core/hash.ts';
+import { createHasher } from '../../../src/core/streams/hash.ts';
 
 const blockBytes = 64 * 1024;
 

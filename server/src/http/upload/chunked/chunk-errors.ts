@@ -1,5 +1,5 @@
-import { ChunkedRefusal } from '../../../core/chunked-types.ts';
 import { StowageError } from '../../../core/errors.ts';
+import { ChunkedRefusal } from '../../../core/uploads/chunked/chunked-types.ts';
 import { channelTexts } from '../channel-texts.ts';
 
 const webdavText =

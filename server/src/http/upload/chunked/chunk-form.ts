@@ -1,12 +1,13 @@
 import type { FastifyRequest } from 'fastify';
-import type { ChunkedStep } from '../../../core/chunked-types.ts';
-import { cleanFolder } from '../../../core/folder.ts';
+import { cleanFolder } from '../../../core/naming/folder.ts';
+import type { ChunkedStep } from '../../../core/uploads/chunked/chunked-types.ts';
+import type { Fields } from '../../body/urlencoded-form.ts';
 import type { HttpDeps } from '../../deps.ts';
 import { type Failure, failed } from '../../failure.ts';
-import type { Fields } from '../../urlencoded-form.ts';
+import { queryOf } from '../../query.ts';
 import { boundedText } from '../bounded-text.ts';
 import { openForm } from '../open-form.ts';
-import { queryOf, uploadOptions } from '../query.ts';
+import { uploadOptions } from '../query.ts';
 
 /** Fields of a step that carries no file, from multipart or urlencoded forms alike. */
 export async function readFields(request: FastifyRequest, deps: HttpDeps): Promise<Fields> {

@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { failed } from '../../failure.ts';
 import { named } from '../../openapi/named.ts';
 import { timestamp } from '../../openapi/shared-schemas.ts';
+import { queryOf } from '../../query.ts';
 import { json, route } from '../../route.ts';
 import { authCode } from '../parameters.ts';
 import { presentUploaded, uploaded } from '../present.ts';
-import { queryOf } from '../query.ts';
 import { exampleUploadId } from './chunk-fields.ts';
 
 const chunkedStatus = named('ChunkedStatus', () =>

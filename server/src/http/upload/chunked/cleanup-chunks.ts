@@ -1,10 +1,10 @@
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { named } from '../../openapi/named.ts';
+import { queryOf } from '../../query.ts';
 import { type CallerContext, json, type RouteAnswers } from '../../route.ts';
 import { toError } from '../../to-error.ts';
 import { cleanupRefusal } from '../errors.ts';
-import { queryOf } from '../query.ts';
 import { exampleUploadId, totalChunks, uploadId as uploadIdField } from './chunk-fields.ts';
 import { readFields, wholeNumber } from './chunk-form.ts';
 

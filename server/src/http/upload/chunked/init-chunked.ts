@@ -1,14 +1,15 @@
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { cleanFolder } from '../../../core/folder.ts';
+import { cleanFolder } from '../../../core/naming/folder.ts';
 import { clientAddress } from '../../client-address.ts';
 import { failed } from '../../failure.ts';
 import { named } from '../../openapi/named.ts';
+import { queryOf } from '../../query.ts';
 import type { CallerContext } from '../../route.ts';
 import { boundedText } from '../bounded-text.ts';
 import { choiceOf } from '../choose-channel.ts';
 import { sayChannels } from '../present.ts';
-import { queryOf, uploadOptions } from '../query.ts';
+import { uploadOptions } from '../query.ts';
 import { chunkError } from './chunk-errors.ts';
 import { exampleFields, exampleUploadId, whole } from './chunk-fields.ts';
 import { readFields, wholeNumber } from './chunk-form.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { readJsonObject } from '../../json-body.ts';
+import { readJsonObject } from '../../body/json-body.ts';
 import { named } from '../../openapi/named.ts';
 import { note } from '../../request-notes.ts';
 import { json, route } from '../../route.ts';

@@ -2,13 +2,13 @@ import { z } from 'zod';
 import type { Json } from '../../../core/bytes.ts';
 import { fail, isStowageError } from '../../../core/errors.ts';
 import { authenticateUpload, tooManyGuesses } from '../../authenticate.ts';
+import { readJsonObject } from '../../body/json-body.ts';
 import type { HttpDeps } from '../../deps.ts';
 import { failed } from '../../failure.ts';
-import { readJsonObject } from '../../json-body.ts';
 import { named } from '../../openapi/named.ts';
+import { queryOf } from '../../query.ts';
 import { requestSignal } from '../../request-signal.ts';
 import { type Context, json, route } from '../../route.ts';
-import { queryOf } from '../query.ts';
 import { directDialect, directFailures, exampleDirect } from './wire.ts';
 
 const directParts = named('DirectParts', () =>

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import type { DirectTicket } from '../../../core/direct-upload.ts';
-import { cleanFolder } from '../../../core/folder.ts';
+import { cleanFolder } from '../../../core/naming/folder.ts';
+import type { DirectTicket } from '../../../core/uploads/direct-upload.ts';
+import { readJsonObject } from '../../body/json-body.ts';
 import { clientAddress, requestOrigin } from '../../client-address.ts';
-import { readJsonObject } from '../../json-body.ts';
 import { named } from '../../openapi/named.ts';
 import { directUrl } from '../../relay/direct-url.ts';
 import { type Context, json, route } from '../../route.ts';

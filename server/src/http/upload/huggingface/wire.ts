@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import type { DirectCommit, DirectRequest } from '../../../core/direct-upload.ts';
 import { fail } from '../../../core/errors.ts';
+import type { DirectCommit, DirectRequest } from '../../../core/uploads/direct-upload.ts';
+import { jsonFailures } from '../../body/json-body.ts';
 import type { Dialect } from '../../dialect.ts';
 import { type Failure, failed } from '../../failure.ts';
-import { jsonFailures } from '../../json-body.ts';
 import { named } from '../../openapi/named.ts';
 import { boundedText } from '../bounded-text.ts';
 import { uploadDialect } from '../errors.ts';

@@ -1,0 +1,186 @@
+import type { IncomingMessage } from 'node:http';
+import type { ByteSource } from '../../bytes.ts';
+import { fail, isStowageError, type StowageError } from '../../errors.ts';
+import { inNetworks } from './address-rules.ts';
+import { decoded, isDecodable } from './decode.ts';
+import { fetchError, httpGet } from './http-get.ts';
+import { notAllowed, type Resolver, resolveTarget, systemResolver } from './resolve-target.ts';
+import { hostKey, parseTarget, type Target, type TargetRules } from './target.ts';
+
+export interface FetchRequest {
+  /** Counted bytes of the body beyond which it fails with `too_large`. */
+  readonly maxBytes: number;
+  /** For everything from the name's resolution to the last byte; then `fetch_timeout`. */
+  readonly totalMs: number;
+  readonly signal: AbortSignal;
+}
+
+export interface Fetched {
+  /** Exact number of bytes to come, when the server announces it (a body of another length fails). */
+  readonly size: number | undefined;
+  /** The body, once. Fails with `too_large`, `fetch_failed`, `fetch_timeout` or the signal's reason. */
+  readonly source: ByteSource;
+  /** Closes the connection; must be called in the end, may be called twice. */
+  close(): void;
+}
+
+/**
+ * GET of addresses that strangers choose. Only public addresses (and hosts the owner named) are ever connected to, also after redirects; no
+ * cookies, credentials or proxies; of the response to a failure, the caller sees the status only.
+ */
+export interface SafeFetch {
+  /**
+   * Resolves with an answer of status 200. Fails with `invalid_url`, `url_not_allowed`, `fetch_failed` (details `upstream_status`, null when there was none),
+   * `fetch_timeout`, `too_large`, or the signal's reason.
+   */
+  open(url: string, request: FetchRequest): Promise<Fetched>;
+}
+
+export interface SafeFetchOptions {
+  readonly allowHttp: boolean;
+  /** Names and addresses that may be fetched wherever they are, on any port. */
+  readonly allowedPrivateHosts: readonly string[];
+  /** Further networks that are never connected to, public or not: `address` or `address/bits`. */
+  readonly blockedNetworks?: readonly string[];
+  readonly userAgent: string;
+  readonly resolver?: Resolver;
+  readonly connectTimeoutMs?: number;
+}
+
+const maxRedirects = 5;
+const maxCodings = 2;
+const redirects = new Set([301, 302, 303, 307, 308]);
+
+export function createSafeFetch(options: SafeFetchOptions): SafeFetch {
+  const { userAgent, resolver = systemResolver, connectTimeoutMs = 5000 } = options;
+  const rules: TargetRules = {
+    allowHttp: options.allowHttp,
+    allowedPrivateHosts: new Set(options.allowedPrivateHosts.map(hostKey)),
+  };
+
+  const blocked = inNetworks(options.blockedNetworks ?? []);
+
+  const get = async (target: Target, signal: AbortSignal): Promise<IncomingMessage> => {
+    const addresses = await inTime(resolveTarget(target, { resolver, blocked }), connectTimeoutMs, signal);
+    const request = { target, addresses, userAgent, connectTimeoutMs, signal };
+    const response = await httpGet(request);
+    if (response.statusCode !== 403) return response;
+    // Many hosts show their pictures on their own pages only.
+    response.destroy();
+    return httpGet({ ...request, referer: `${target.url.origin}/` });
+  };
+  const follow = async (first: Target, signal: AbortSignal): Promise<IncomingMessage> => {
+    let target = first;
+    for (let hops = 0; ; hops++) {
+      const response = await get(target, signal);
+      const { statusCode: status = 0, headers } = response;
+      if (!redirects.has(status) || headers.location === undefined) return response;
+      response.destroy();
+      if (hops === maxRedirects) throw failed('The url redirects too often.', status);
+      target = redirected(target, headers.location, rules);
+    }
+  };
+
+  return {
+    async open(url, { maxBytes, totalMs, signal }) {
+      const target = parseTarget(url, rules);
+      const deadline = new AbortController();
+      const timer = setTimeout(() => deadline.abort(fail('fetch_timeout')), totalMs);
+      const either = AbortSignal.any([signal, deadline.signal]);
+      let response: IncomingMessage | undefined;
+      const close = (): void => {
+        clearTimeout(timer);
+        response?.destroy();
+      };
+      try {
+        response = await follow(target, either);
+        const { size, codings } = checkAnswer(response, maxBytes);
+        return { size, source: bodyOf(response, { codings, maxBytes, signal: either }), close };
+      } catch (error) {
+        close();
+        throw error;
+      }
+    },
+  };
+}
+
+/** Every hop is checked like the first; what exactly was wrong with it is between the remote and the log. */
+function redirected({ url }: Target, location: string, rules: TargetRules): Target {
+  try {
+    // Node hands over header bytes as Latin-1; addresses are UTF-8.
+    const target = parseTarget(Buffer.from(location, 'latin1').toString('utf8'), rules, url);
+    if (url.protocol === 'https:' && target.url.protocol === 'http:') throw fail('invalid_url');
+    return target;
+  } catch (error) {
+    if (isStowageError(error, 'invalid_url')) throw notAllowed('The url redirects to an address that must not be fetched.');
+    throw error;
+  }
+}
+
+interface Announced {
+  /** Absent too when the body is compressed. */
+  readonly size: number | undefined;
+  /** In the order they were applied. */
+  readonly codings: readonly string[];
+}
+
+/** Some hosts compress whatever they send, though we do not ask for it. */
+function checkAnswer({ statusCode = 0, headers }: IncomingMessage, maxBytes: number): Announced {
+  if (statusCode !== 200) throw failed(`The url answers with status ${statusCode}.`, statusCode);
+  const codings = listed(headers['content-encoding']);
+  const known = codings.length <= maxCodings && codings.every(isDecodable);
+  if (!known || listed(headers['transfer-encoding']).some((coding) => coding !== 'chunked')) {
+    throw failed('The url answers with a body in a Content-Encoding that is not known here.', statusCode);
+  }
+  const size = /^\d+$/.test(headers['content-length'] ?? '') ? Number(headers['content-length']) : undefined;
+  if (size !== undefined && size > maxBytes) throw fail('too_large', { details: { max_size: maxBytes } });
+  return { size: codings.length === 0 ? size : undefined, codings };
+}
+
+function listed(header: string | undefined): readonly string[] {
+  const codings = (header ?? '').toLowerCase().split(',');
+  return codings.map((coding) => coding.trim()).filter((coding) => coding !== '' && coding !== 'identity');
+}
+
+interface Body {
+  readonly codings: readonly string[];
+  readonly maxBytes: number;
+  readonly signal: AbortSignal;
+}
+
+/** Decompressed, with the same limit for what comes and for what becomes of it at every step. */
+async function* bodyOf(response: IncomingMessage, { codings, maxBytes, signal }: Body): AsyncGenerator<Uint8Array> {
+  const sent: ByteSource = within(response as AsyncIterable<Uint8Array>, maxBytes);
+  try {
+    yield* codings.reduceRight((source, coding) => within(decoded(source, coding), maxBytes), sent);
+  } catch (error) {
+    throw fetchError(error, signal, response.statusCode ?? null);
+  }
+}
+
+async function* within(source: ByteSource, maxBytes: number): AsyncGenerator<Uint8Array> {
+  let bytes = 0;
+  for await (const chunk of source) {
+    bytes += chunk.length;
+    if (bytes > maxBytes) throw fail('too_large', { details: { max_size: maxBytes } });
+    yield chunk;
+  }
+}
+
+/** The system's resolver cannot be stopped, but we need not wait for it. */
+async function inTime<T>(work: Promise<T>, timeoutMs: number, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(fail('fetch_timeout')), timeoutMs);
+  const abort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+function failed(message: string, status: number): StowageError {
+  return fail('fetch_failed', { message, details: { upstream_status: status } });
+}

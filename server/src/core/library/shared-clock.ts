@@ -1,0 +1,58 @@
+import { type Clock, minuteMs } from '../clock.ts';
+import type { Log } from '../log.ts';
+
+export interface SharedClock {
+  readonly now: Clock;
+  stop(): void;
+}
+
+export interface SharedClockOptions {
+  /** Asks the one clock that all nodes go by. */
+  readonly read: () => Promise<number>;
+  readonly log: Log;
+  /** Of this machine; for tests. */
+  readonly wall?: Clock;
+  readonly everyMs?: number;
+}
+
+/** From here on a warning says that the clock of this machine is off. */
+const worthTellingMs = 5_000;
+/** A response that took longer is no measure of the time. */
+const slowMs = 2_000;
+
+/**
+ * The time of the database, which decides every expiry and lease: read at the start and each minute, and carried on by this machine's steady clock, so that
+ * neither a wrong wall clock nor a jump of it matters. While the database is away, the last reading counts.
+ */
+export async function createSharedClock({
+  read,
+  log,
+  wall = Date.now,
+  everyMs = minuteMs,
+}: SharedClockOptions): Promise<SharedClock> {
+  let zero = 0;
+  let toldMs = 0;
+
+  const measure = async (isFirst: boolean): Promise<void> => {
+    const before = performance.now();
+    const at = await read();
+    const after = performance.now();
+    if (!isFirst && after - before > slowMs) return;
+    zero = at - (before + after) / 2;
+    tell(wall() - (zero + after));
+  };
+  const tell = (offMs: number): void => {
+    if (Math.abs(offMs - toldMs) < worthTellingMs) return;
+    toldMs = offMs;
+    log.warn(
+      { seconds: Math.round(offMs / 1000) },
+      "The clock of this machine is off against the database's, whose time counts. Set it right, by NTP for instance.",
+    );
+  };
+  await measure(true);
+  const timer = setInterval(() => void measure(false).catch(() => undefined), everyMs).unref();
+  return {
+    now: () => Math.floor(zero + performance.now()),
+    stop: () => clearInterval(timer),
+  };
+}

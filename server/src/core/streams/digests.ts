@@ -1,0 +1,126 @@
+import { Worker } from 'node:worker_threads';
+import type { ByteSource } from '../bytes.ts';
+import { fail } from '../errors.ts';
+
+export type DigestAlgorithm = 'sha256' | 'md5';
+export type Digests = Readonly<Partial<Record<DigestAlgorithm, string>>>;
+
+/** Hashes that a caller asks for (SHA-256, MD5), computed in a worker thread so that the event loop stays free. */
+export interface DigestService {
+  /**
+   * Passes the bytes through unchanged; when the source has ended, `digests` resolves with hex digests. Holds at most 4 MiB that the
+   * worker has not hashed yet.
+   */
+  tap(
+    source: ByteSource,
+    algorithms: readonly DigestAlgorithm[],
+  ): { readonly source: ByteSource; readonly digests: Promise<Digests> };
+  close(): Promise<void>;
+}
+
+const maxOutstandingBytes = 4 * 1024 * 1024;
+
+const workerSource = `
+const { parentPort } = require('node:worker_threads');
+const { createHash } = require('node:crypto');
+const open = new Map();
+parentPort.on('message', ({ id, algorithms, chunk, end, drop }) => {
+  if (drop) return open.delete(id);
+  let hashes = open.get(id);
+  if (!hashes) open.set(id, (hashes = algorithms.map((name) => [name, createHash(name)])));
+  if (chunk) { for (const [, hash] of hashes) hash.update(chunk); parentPort.postMessage({ id, bytes: chunk.length }); }
+  if (end) { open.delete(id); parentPort.postMessage({ id, digests: Object.fromEntries(hashes.map(([name, hash]) => [name, hash.digest('hex')])) }); }
+});`;
+
+interface Task {
+  outstandingBytes: number;
+  wake: () => void;
+  readonly resolve: (digests: Digests) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface WorkerAnswer {
+  readonly id: number;
+  readonly bytes?: number;
+  readonly digests?: Digests;
+}
+
+/** The worker starts with the first task and keeps the process alive only while it has work. */
+export function createDigestService(): DigestService {
+  const tasks = new Map<number, Task>();
+  let worker: Worker | undefined;
+  let lastId = 0;
+
+  const start = (): Worker => {
+    const started = new Worker(workerSource, { eval: true });
+    started.unref();
+    started.on('message', (answer: WorkerAnswer) => settle(tasks, answer));
+    started.on('error', (cause) => {
+      worker = undefined;
+      const failed = [...tasks.values()];
+      tasks.clear();
+      for (const task of failed) {
+        task.reject(fail('internal_error', { cause }));
+        // The queue is read no more: a writer that waits for room continues without it.
+        task.outstandingBytes = Number.NEGATIVE_INFINITY;
+        task.wake();
+      }
+    });
+    return started;
+  };
+
+  return {
+    tap(source, algorithms) {
+      worker ??= start();
+      const id = ++lastId;
+      const { promise, resolve, reject } = Promise.withResolvers<Digests>();
+      promise.catch(() => undefined);
+      const task: Task = { outstandingBytes: 0, wake: () => {}, resolve, reject };
+      tasks.set(id, task);
+      return { source: feed({ id, task, algorithms, source, worker, tasks }), digests: promise };
+    },
+    close: async () => {
+      await worker?.terminate();
+    },
+  };
+}
+
+interface Feed {
+  readonly id: number;
+  readonly task: Task;
+  readonly algorithms: readonly DigestAlgorithm[];
+  readonly source: ByteSource;
+  readonly worker: Worker;
+  readonly tasks: Map<number, Task>;
+}
+
+async function* feed({ id, task, algorithms, source, worker, tasks }: Feed): AsyncGenerator<Uint8Array> {
+  let complete = false;
+  try {
+    for await (const chunk of source) {
+      while (task.outstandingBytes >= maxOutstandingBytes) await new Promise<void>((resolve) => (task.wake = resolve));
+      task.outstandingBytes += chunk.length;
+      const copy = new Uint8Array(chunk);
+      worker.postMessage({ id, algorithms, chunk: copy }, [copy.buffer]);
+      yield chunk;
+    }
+    complete = true;
+    worker.postMessage({ id, algorithms, end: true });
+  } finally {
+    if (!complete) {
+      tasks.delete(id);
+      worker.postMessage({ id, drop: true });
+      task.reject(fail('client_closed', { message: 'The source ended early.' }));
+    }
+  }
+}
+
+function settle(tasks: Map<number, Task>, answer: WorkerAnswer): void {
+  const task = tasks.get(answer.id);
+  if (task === undefined) return;
+  task.outstandingBytes -= answer.bytes ?? 0;
+  task.wake();
+  if (answer.digests === undefined) return;
+  tasks.delete(answer.id);
+  task.resolve(answer.digests);
+}

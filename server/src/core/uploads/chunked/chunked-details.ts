@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import type { Json } from '../../bytes.ts';
+import type { Upload } from '../../metadata.ts';
+import type { NameMode } from '../../naming/file-id.ts';
+import { salvage } from '../salvage.ts';
+
+const details = z.object({
+  filename: z.string(),
+  contentType: z.string(),
+  totalChunks: z.number(),
+  ip: z.string().nullable(),
+  folder: z.string().nullable(),
+  nameMode: z.enum(['default', 'index', 'origin', 'short']).nullable(),
+  fullUrl: z.boolean().nullable(),
+  /** The store's own multipart upload, once the first chunk has decided for it; `false` when chunks are objects of their own. */
+  native: z.union([z.object({ state: z.custom<Json>(() => true) }), z.literal(false)]).nullable(),
+  /** Name of the native object, and the blob that it becomes. */
+  storageId: z.string(),
+});
+
+/** What an upload of kind `chunked` remembers. */
+export type ChunkedDetails = Readonly<z.infer<typeof details>>;
+
+/** Wishes that may come with any step; the latest one counts. */
+export interface NamingWishes {
+  readonly folder?: string | undefined;
+  readonly nameMode?: NameMode | undefined;
+  readonly fullUrl?: boolean | undefined;
+}
+
+export function chunkedDetails(upload: Upload): ChunkedDetails {
+  return details.parse(upload.details);
+}
+
+/** The store's own multipart upload, if there is one: what a removal has to know, even of a row whose rest cannot be read. */
+export function nativeOf(upload: Upload): ChunkedDetails['native'] {
+  return salvage(upload, 'native', details.shape.native) ?? null;
+}
+
+/** What the name of the store's own object is made of; undefined when the row cannot be read. */
+export function nativeNameOf(upload: Upload): Pick<ChunkedDetails, 'storageId' | 'filename'> | undefined {
+  const storageId = salvage(upload, 'storageId', details.shape.storageId);
+  const filename = salvage(upload, 'filename', details.shape.filename);
+  return storageId === undefined || filename === undefined ? undefined : { storageId, filename };
+}
+
+/** The details with the wishes applied, or the same object when nothing is new. */
+export function withWishes(known: ChunkedDetails, wishes: NamingWishes): ChunkedDetails {
+  const next = {
+    ...known,
+    folder: wishes.folder ?? known.folder,
+    nameMode: wishes.nameMode ?? known.nameMode,
+    fullUrl: wishes.fullUrl ?? known.fullUrl,
+  };
+  const same = next.folder === known.folder && next.nameMode === known.nameMode && next.fullUrl === known.fullUrl;
+  return same ? known : next;
+}

@@ -1,0 +1,138 @@
+import { once } from 'node:events';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ByteRange } from '../../core/bytes.ts';
+import type { GetResult } from '../../core/channel.ts';
+import { fail } from '../../core/errors.ts';
+import { preconditionStatus, rangeApplies, type Validators } from './conditional.ts';
+import { parseRange } from './range.ts';
+
+export interface Content extends Validators {
+  readonly size: number;
+  /** For every answer that carries or stands for the bytes (`contentHeaders`). */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Opens the bytes, or the range of them. `signal` is aborted when the client goes away. Never called for HEAD, 304, 412 and 416. */
+  open(range: ByteRange | undefined, signal: AbortSignal): Promise<GetResult>;
+}
+
+export interface Sent {
+  readonly status: number;
+  /** Bytes of the body handed to the connection. */
+  readonly bytes: number;
+  /** What broke the body off: the client is gone (`client_closed`), or the content failed, and then the connection was cut. */
+  readonly failure?: unknown;
+}
+
+/**
+ * Responds to a GET or HEAD with the bytes, a part of them, or none (RFC 9110 13 and 14). Throws only while nothing has been sent, so that the
+ * caller can still answer with an error; a body that cannot be finished ends in a cut connection, never in a short body that looks whole.
+ */
+export async function sendContent(request: IncomingMessage, response: ServerResponse, content: Content): Promise<Sent> {
+  const headers = {
+    ...content.headers,
+    ETag: content.etag,
+    'Last-Modified': new Date(content.lastModifiedAt).toUTCString(),
+    'Accept-Ranges': 'bytes',
+  };
+  const precondition = preconditionStatus(request.headers, content);
+  if (precondition !== undefined)
+    return sendEmpty(response, precondition, precondition === 304 ? headersOf304(headers) : headers);
+
+  // RFC 9110 14.2: ranges are defined for GET alone.
+  const wantsRange = request.method === 'GET' && rangeApplies(request.headers, content);
+  const answer = parseRange(wantsRange ? request.headers.range : undefined, content.size);
+  if (answer.kind === 'unsatisfiable') {
+    return sendEmpty(response, 416, { ...headers, 'Content-Range': `bytes */${content.size}` });
+  }
+  if (answer.kind === 'none') return sendBody(response, { status: 200, headers, content, hasBody: request.method !== 'HEAD' });
+  const { range } = answer;
+  const contentRange = `bytes ${range.start}-${range.end}/${content.size}`;
+  return sendBody(response, {
+    status: 206,
+    headers: { ...headers, 'Content-Range': contentRange },
+    content,
+    range,
+    hasBody: true,
+  });
+}
+
+/** RFC 9110 15.4.5: what describes the bytes stays with the copy that the client has. */
+function headersOf304(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).filter(([name]) => !/^content-(?:type|disposition)$/i.test(name)));
+}
+
+function sendEmpty(response: ServerResponse, status: number, headers: Record<string, string>): Sent {
+  const isError = status >= 400;
+  response.writeHead(status, { ...headers, ...(isError ? { 'Content-Length': '0', 'Cache-Control': 'no-store' } : {}) });
+  response.end();
+  return { status, bytes: 0 };
+}
+
+interface Body {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  readonly content: Content;
+  readonly range?: ByteRange;
+  readonly hasBody: boolean;
+}
+
+async function sendBody(response: ServerResponse, { status, headers, content, range, hasBody }: Body): Promise<Sent> {
+  const size = range === undefined ? content.size : range.end - range.start + 1;
+  const head = () => response.writeHead(status, { ...headers, 'Content-Length': String(size) });
+  if (!hasBody || size === 0) {
+    head().end();
+    return { status, bytes: 0 };
+  }
+  const leaving = new AbortController();
+  const onClose = () => leaving.abort(fail('client_closed'));
+  response.once('close', onClose);
+  try {
+    const { stream } = await content.open(range, leaving.signal);
+    return { status, ...(await pump(stream[Symbol.asyncIterator](), { response, size, head, signal: leaving.signal })) };
+  } finally {
+    response.off('close', onClose);
+  }
+}
+
+interface Target {
+  readonly response: ServerResponse;
+  readonly size: number;
+  head(): void;
+  readonly signal: AbortSignal;
+}
+
+async function pump(input: AsyncIterator<Uint8Array>, target: Target): Promise<Omit<Sent, 'status'>> {
+  const { response, size, head, signal } = target;
+  let bytes = 0;
+  try {
+    // The first bytes come before the status line: a store that fails now gets an honest answer.
+    let next = await input.next();
+    if (response.destroyed) throw fail('client_closed');
+    if (next.done) throw fail('channel_unavailable', { message: 'The storage backend sent nothing.' });
+    head();
+    while (!next.done) {
+      bytes += next.value.length;
+      if (bytes > size) throw fail('channel_unavailable', { message: 'The storage backend sent more bytes than it holds.' });
+      if (bytes === size) return await finish(input, target, next.value);
+      // Stores read ahead by themselves; one more chunk here would be held for every slow reader.
+      if (!response.write(next.value)) await once(response, 'drain', { signal });
+      next = await input.next();
+    }
+    throw fail('channel_unavailable', { message: 'The storage backend sent fewer bytes than it holds.' });
+  } catch (error) {
+    input.return?.()?.catch(() => undefined);
+    if (!response.headersSent) throw error;
+    response.destroy();
+    return { bytes, failure: signal.aborted ? signal.reason : error };
+  }
+}
+
+/** With the last bytes in one write; the source is left, not asked for more. */
+async function finish(
+  input: AsyncIterator<Uint8Array>,
+  { response, size }: Target,
+  last: Uint8Array,
+): Promise<Omit<Sent, 'status'>> {
+  response.end(last);
+  await input.return?.()?.catch(() => undefined);
+  return { bytes: size };
+}

@@ -1,0 +1,10 @@
+import type { Fields } from './body/urlencoded-form.ts';
+
+/** The query of a request target; of a repeated name the first counts. */
+export function queryOf(url: string): Fields {
+  const fields: Record<string, string> = Object.create(null);
+  const at = url.indexOf('?');
+  if (at < 0) return fields;
+  for (const [name, value] of new URLSearchParams(url.slice(at))) fields[name] ??= value;
+  return fields;
+}
