@@ -14,7 +14,7 @@ process.env.UV_THREADPOOL_SIZE ??= '16';
 
 /**
  * For a small server (docs/decisions/003-hot-path.md): an old generation that may double before all of it is collected (V8 counts
- * buffers in and would collect all the time while bodies pass), `gc` for core/streams/turnover.ts, and two heaps for all threads of the pool instead of one
+ * buffers in and would collect all the time while bodies pass), `gc` for core/streams/gc-pressure.ts, and two heaps for all threads of the pool instead of one
  * for each. All are read when a process starts.
  */
 const NODE_FLAGS = ['--max-semi-space-size=8', '--heap-growing-percent=100', '--expose-gc'];

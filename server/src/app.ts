@@ -8,7 +8,7 @@ import { buildChannels } from './build-channels.ts';
 import { collectedFrom } from './collected-metrics.ts';
 import type { Config } from './config.ts';
 import { createAccess } from './core/access/access.ts';
-import { createGuessBrake } from './core/access/guess-brake.ts';
+import { createAuthThrottle } from './core/access/auth-throttle.ts';
 import { type Clock, hourMs } from './core/clock.ts';
 import { createImports } from './core/imports/import-from-url.ts';
 import { createSafeFetch } from './core/imports/safe-fetch/safe-fetch.ts';
@@ -108,7 +108,7 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
   const access = createAccess({
     tokens: metadata.tokens,
     allowAnonymousUploads: config.allowAnonymousUploads,
-    brake: createGuessBrake(now),
+    brake: createAuthThrottle(now),
     now,
     ...(config.authCode !== undefined && { authCode: config.authCode }),
   });

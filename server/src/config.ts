@@ -2,10 +2,10 @@ import { dirname, resolve } from 'node:path';
 import type { Driver } from './channels/driver.ts';
 import { type ChannelConfig, readChannels } from './config/channels.ts';
 import { jsonFault } from './config/json-fault.ts';
-import { isLoopback } from './config/kinds.ts';
 import { didYouMean } from './config/nearest.ts';
 import { type Settings, schema } from './config/schema.ts';
 import { type Setting, settingsOf } from './config/setting.ts';
+import { isLoopback } from './config/setting-types.ts';
 import { type Env, type Found, inFile, type Report, readConfigFile, readEnvironment, type Written } from './config/sources.ts';
 
 type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;

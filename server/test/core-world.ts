@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createMemoryChannel } from '../src/channels/memory/index.ts';
 import { type Access, type Caller, createAccess } from '../src/core/access/access.ts';
-import { createGuessBrake } from '../src/core/access/guess-brake.ts';
+import { createAuthThrottle } from '../src/core/access/auth-throttle.ts';
 import type { ByteSource } from '../src/core/bytes.ts';
 import type { Channel } from '../src/core/channel.ts';
 import { createJobRunner, type JobRunner } from '../src/core/jobs/job-runner.ts';
@@ -182,7 +182,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
 }
 
 function createTestAccess({ tokens }: MetadataStore, now: () => number): Access {
-  return createAccess({ tokens, authCode: 'code', allowAnonymousUploads: false, brake: createGuessBrake(now), now });
+  return createAccess({ tokens, authCode: 'code', allowAnonymousUploads: false, brake: createAuthThrottle(now), now });
 }
 
 /** A PDF by its first and last bytes, different for every text. */

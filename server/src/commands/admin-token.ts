@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { allPermissions, createAccess } from '../core/access/access.ts';
-import { createGuessBrake } from '../core/access/guess-brake.ts';
+import { createAuthThrottle } from '../core/access/auth-throttle.ts';
 import type { MetadataStore } from '../core/metadata.ts';
 
 interface FirstStart {
@@ -16,7 +16,7 @@ interface FirstStart {
  * that only this user can read. Nothing when another node has made one meanwhile. Throws, with no token left behind, when the file cannot be written.
  */
 export async function makeAdminToken({ metadata: { tokens }, dataDir, address }: FirstStart): Promise<string> {
-  const access = createAccess({ tokens, allowAnonymousUploads: false, brake: createGuessBrake(Date.now), now: Date.now });
+  const access = createAccess({ tokens, allowAnonymousUploads: false, brake: createAuthThrottle(Date.now), now: Date.now });
   const created = await access.createFirstToken({ name: 'admin', permissions: allPermissions });
   if (created === undefined) return '';
   const { token, record } = created;

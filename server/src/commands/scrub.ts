@@ -117,7 +117,7 @@ async function scrubAll({ config, metadata, options, signal }: Job, pool: Channe
   const onLook = (look: Look): void => {
     counts[look.isRepaired ? 'repaired' : look.verdict]++;
     bytes += look.bytes;
-    if (look.verdict !== 'ok') looks.push(sayLook(look, metadata));
+    if (look.verdict !== 'ok') looks.push(printLook(look, metadata));
   };
   await prepareDataFolder(config.dataDir, ['spool']);
   const channelIds = scrubbedChannels(pool, options.remote);
@@ -142,7 +142,7 @@ async function scrubAll({ config, metadata, options, signal }: Job, pool: Channe
   return damaged + missing + unknown === 0;
 }
 
-async function sayLook({ replica, channel, verdict, isRepaired, error }: Look, { replicas }: MetadataStore): Promise<void> {
+async function printLook({ replica, channel, verdict, isRepaired, error }: Look, { replicas }: MetadataStore): Promise<void> {
   const word = isRepaired ? 'repaired' : verdict === 'unknown' ? 'not readable now' : verdict;
   const why = error === undefined ? '' : ` (${explainError(error)})`;
   for (const path of await replicas.pathsOf(replica.blobId)) process.stdout.write(`${word}: ${path} on ${channel}${why}\n`);

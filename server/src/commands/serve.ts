@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { App } from '../app.ts';
 import { authCodeWarning, type Config, publicBindProblem } from '../config.ts';
-import { giveBackMemory } from '../core/streams/turnover.ts';
+import { giveBackMemory } from '../core/streams/gc-pressure.ts';
 import { createLogger } from '../logger.ts';
 import { makeAdminToken } from './admin-token.ts';
 import { loadConfigOrExplain } from './load.ts';
@@ -56,7 +56,7 @@ export async function serve(args: readonly string[]): Promise<number> {
     return 1;
   }
   giveBackMemory();
-  sayReady(config, port, log);
+  logReady(config, port, log);
   say(notice);
 
   const signal = await stopping;
@@ -83,7 +83,7 @@ async function adminTokenNotice({ metadata }: App, config: Config, port: number)
 }
 
 /** Programs wait for this line: it is the first one of a server that is ready, and its address is the one it listens on. */
-function sayReady(config: Config, port: number, log: Logger): void {
+function logReady(config: Config, port: number, log: Logger): void {
   const address = listeningAddress(config, port);
   const open = config.publicUrl ?? ownAddress(config, port);
   say(`Stowage is ready at ${address}\n`);

@@ -1,5 +1,5 @@
 import { allPermissions, createAccess } from '../core/access/access.ts';
-import { createGuessBrake } from '../core/access/guess-brake.ts';
+import { createAuthThrottle } from '../core/access/auth-throttle.ts';
 import type { MetadataStore, Permission, TokenRecord } from '../core/metadata.ts';
 import { loadConfigOrExplain } from './load.ts';
 import { readArguments, refuseArguments } from './read-arguments.ts';
@@ -56,7 +56,7 @@ function create(args: readonly string[]): Action {
     };
     return async ({ tokens }) => {
       const namesakes = (await tokens.list()).filter((record) => record.name === wanted.name);
-      const access = createAccess({ tokens, allowAnonymousUploads: false, brake: createGuessBrake(Date.now), now: Date.now });
+      const access = createAccess({ tokens, allowAnonymousUploads: false, brake: createAuthThrottle(Date.now), now: Date.now });
       const created = await access.createToken(wanted);
       process.stdout.write(`${created.token}\n`);
       process.stderr.write(

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { choice, flag, httpUrl, list, network, objects, size, sizeOrZero, text, trustProxy, whole } from './kinds.ts';
 import { optional, setting } from './setting.ts';
+import { choice, flag, httpUrl, list, network, objects, size, sizeOrZero, text, trustProxy, whole } from './setting-types.ts';
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;

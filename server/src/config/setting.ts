@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Kind } from './kinds.ts';
+import type { Kind } from './setting-types.ts';
 
 /** What is known of a setting besides its type. Everything here ends up in `docs/configuration.md`. */
 export interface About {

@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, resolve } from 'node:path';
 import { jsonFault } from './json-fault.ts';
-import { isPlain } from './kinds.ts';
 import { didYouMean } from './nearest.ts';
 import type { Setting } from './setting.ts';
+import { isPlain } from './setting-types.ts';
 
 export type Env = Readonly<Record<string, string | undefined>>;
 

@@ -8,7 +8,7 @@ import { isFault, retryAfterSeconds, toError } from './to-error.ts';
 
 /** How an API says errors: to callers, and in the examples of the document. */
 export interface Dialect {
-  say(error: StowageError, facts: Facts): Said;
+  say(error: StowageError, facts: Facts): ErrorAnswer;
   /** Of the JSON that `say` makes; absent when it makes text only. */
   readonly schema?: () => z.ZodType;
   /** What else the log should hold. */
@@ -25,7 +25,7 @@ export interface Facts {
   readonly headers: IncomingHttpHeaders;
 }
 
-export interface Said {
+export interface ErrorAnswer {
   /** Default: the error's own. */
   readonly status?: number | undefined;
   /** Text, or an object that is sent as JSON. */

@@ -158,7 +158,7 @@ async function committing<T>(answer: Promise<T>): Promise<T> {
   }
 }
 
-/** Runs anew what another transaction or a broken connection spoiled, unless it may have been committed. */
+/** Runs anew what another transaction or a broken connection usedNonces, unless it may have been committed. */
 async function retry<T>(attempt: () => Promise<T>, until: number): Promise<T> {
   for (let run = 1, reconnects = 0; ; run++) {
     try {

@@ -248,12 +248,12 @@ describe.skipIf(s3Missing)(`straight to S3${s3Missing ? ` (${s3Missing})` : ''}`
     }
   });
 
-  interface Said {
+  interface Rendered {
     readonly code: number;
     readonly lines: readonly string[];
   }
 
-  function doctor(config: unknown, ...args: string[]): Promise<Said> {
+  function doctor(config: unknown, ...args: string[]): Promise<Rendered> {
     return new Promise((resolve) => {
       const home = join(folder, 'doctor');
       const env = { PATH: process.env.PATH ?? '', STOWAGE_DATA_DIR: home, STOWAGE_CONFIG: join(folder, 'doctor.json') };
@@ -265,7 +265,7 @@ describe.skipIf(s3Missing)(`straight to S3${s3Missing ? ` (${s3Missing})` : ''}`
     });
   }
 
-  const lineOf = ({ lines }: Said, start: string): string => lines.find((line) => line.includes(start)) ?? lines.join('\n');
+  const lineOf = ({ lines }: Rendered, start: string): string => lines.find((line) => line.includes(start)) ?? lines.join('\n');
 
   describe('stowage doctor', () => {
     it('shows each step of a good channel, and what the bucket lacks for browsers', async () => {

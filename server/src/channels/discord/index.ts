@@ -24,7 +24,7 @@ export function createDiscordChannel(settings: DiscordSettings, clocks: UrlClock
   const api = createDiscordApi(http, apiBaseUrl(settings), settings.botToken);
   const reader: Reader = { api, http, urls: createUrlCache(clocks), proxyUrl: settings.proxyUrl };
   const forget = (ref: DiscordRef, signal: AbortSignal) => deleteMessage(reader, ref, signal);
-  const sender: Sender = { api, channelId, urls: reader.urls, forget, spoiled: new Map() };
+  const sender: Sender = { api, channelId, urls: reader.urls, forget, usedNonces: new Map() };
   const segment = segmentLimits(settings);
   return {
     limits: { maxBytes: segment.max, segment },

@@ -15,7 +15,7 @@ export interface Sender {
   readonly urls: UrlCache;
   readonly forget: (ref: DiscordRef, signal: AbortSignal) => Promise<void>;
   /** How often a key's message was stored and deleted again: its nonce is used up. */
-  readonly spoiled: Map<string, number>;
+  readonly usedNonces: Map<string, number>;
 }
 
 const maxRemembered = 1000;
@@ -46,7 +46,7 @@ async function sendOnce(sender: Sender, source: ByteSource, { options, signal, o
     size: options.size === 0 ? 1 : options.size,
   };
   const { channelId } = sender;
-  const nonce = nonceOf(channelId, options.key, sender.spoiled.get(options.key) ?? 0);
+  const nonce = nonceOf(channelId, options.key, sender.usedNonces.get(options.key) ?? 0);
   try {
     const answered = await sender.api.createMessage({ channelId, nonce, file }, signal);
     return await resultOf(sender, answered, { bytes: body.bytes, key: options.key });
@@ -59,8 +59,8 @@ async function sendOnce(sender: Sender, source: ByteSource, { options, signal, o
 }
 
 /** The same for every try of a key, so that a try after a lost answer finds the message instead of storing a second one. */
-function nonceOf(channelId: string, key: string, spoiled: number): string {
-  return createHash('sha256').update(`${channelId}/${key}/${spoiled}`).digest('base64url').slice(0, 25);
+function nonceOf(channelId: string, key: string, usedNonces: number): string {
+  return createHash('sha256').update(`${channelId}/${key}/${usedNonces}`).digest('base64url').slice(0, 25);
 }
 
 async function resultOf(
@@ -80,7 +80,7 @@ async function resultOf(
   throw fail('channel_unavailable', { message: 'Discord stored other bytes than were sent', answered: true });
 }
 
-function spoil({ spoiled }: Sender, key: string): void {
-  if (spoiled.size >= maxRemembered) spoiled.clear();
-  spoiled.set(key, (spoiled.get(key) ?? 0) + 1);
+function spoil({ usedNonces }: Sender, key: string): void {
+  if (usedNonces.size >= maxRemembered) usedNonces.clear();
+  usedNonces.set(key, (usedNonces.get(key) ?? 0) + 1);
 }

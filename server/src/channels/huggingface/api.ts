@@ -5,7 +5,7 @@ import { encodePath } from '../../core/naming/path-text.ts';
 import { createHttpClient, type HttpClient, type HttpRequest, type HttpResponse } from '../shared/http-client.ts';
 import { rangeHeader } from '../shared/ranged.ts';
 import { followRedirects } from '../shared/redirects.ts';
-import { cleanWords, hubError, isMissingRepo, saysMissingRepo, storageError, unexpectedAnswer } from './hub-errors.ts';
+import { cleanWords, hubError, isMissingRepo, isMissingRepoError, storageError, unexpectedAnswer } from './hub-errors.ts';
 import * as wire from './wire.ts';
 
 export interface HubSettings {
@@ -202,5 +202,5 @@ function lfsRefusal({ code, message }: { code: number; message: string }, http: 
 
 /** Whether a repetition after `ensureRepo` may help. */
 export function isRepoGone(error: unknown): boolean {
-  return isStowageError(error) && saysMissingRepo(error);
+  return isStowageError(error) && isMissingRepoError(error);
 }

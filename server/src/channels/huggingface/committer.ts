@@ -1,6 +1,6 @@
 import { fail, isStowageError, type StowageError } from '../../core/errors.ts';
 import { wait } from '../../core/guard/pacer.ts';
-import { isPassing } from '../../core/guard/retry.ts';
+import { isTransient } from '../../core/guard/retry.ts';
 import { type Hub, isRepoGone } from './api.ts';
 import type { PathInfo } from './wire.ts';
 
@@ -163,7 +163,7 @@ class SerialCommitter implements Committer {
   }
 
   async #waitToRepeat(error: unknown, attempt: number, deadlineAt: number): Promise<void> {
-    if (!isPassing(error) || this.#closed.signal.aborted) throw error;
+    if (!isTransient(error) || this.#closed.signal.aborted) throw error;
     const backoffMs = Math.min(5000, this.#options.retryBaseMs * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2);
     const askedMs = (error as StowageError).retryAfterMs;
     const waitMs = Math.max(backoffMs, askedMs ?? 0);

@@ -50,7 +50,7 @@ export function isMissingRepo(response: HttpResponse): boolean {
 }
 
 /** For errors of a missing repository, which a new `ensure` may cure. */
-export function saysMissingRepo(error: StowageError): boolean {
+export function isMissingRepoError(error: StowageError): boolean {
   return error.code === 'channel_refused' && error.details?.upstreamStatus === 404;
 }
 

@@ -16,7 +16,7 @@ import { listObjects } from './list.ts';
 import { createMarks } from './marks.ts';
 import { pathOf } from './names.ts';
 import { createQuickDisk } from './quick-disk.ts';
-import { createWarm, hasLinkedParent, readObject, sizeOf } from './read.ts';
+import { createPageCacheHint, hasLinkedParent, readObject, sizeOf } from './read.ts';
 import { createSpace } from './space.ts';
 import { write } from './write.ts';
 
@@ -68,7 +68,7 @@ export function createLocalChannel(settings: z.infer<typeof settingsSchema>, { d
   const objects = join(root, 'objects');
   ioSync(() => makeFolder(objects));
   const disk = createQuickDisk();
-  const warm = createWarm();
+  const warm = createPageCacheHint();
   const marks = createMarks(root, { objects, disk, isShared: settings.shared ?? false });
   const folders = createFolders(objects);
   const space = createSpace(root, settings.reserveBytes);

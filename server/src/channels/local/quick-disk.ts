@@ -15,7 +15,7 @@ const maxPauseMs = 64_000;
 export function createQuickDisk(now: () => number = () => performance.now()): QuickDisk {
   let pausedUntil = Number.NEGATIVE_INFINITY;
   let pauseMs = 1000;
-  const judge = (startedAt: number) => {
+  const note = (startedAt: number) => {
     const endedAt = now();
     if (endedAt - startedAt > slowMs) {
       pausedUntil = endedAt + pauseMs;
@@ -33,7 +33,7 @@ export function createQuickDisk(now: () => number = () => performance.now()): Qu
       try {
         return work();
       } finally {
-        judge(startedAt);
+        note(startedAt);
       }
     },
   };

@@ -24,7 +24,7 @@ import { streamFile } from './stream-file.ts';
 export interface ReadContext {
   readonly objects: string;
   readonly disk: QuickDisk;
-  readonly warm: Warm;
+  readonly warm: PageCacheHint;
   readonly budget: ByteBudget;
 }
 
@@ -33,12 +33,12 @@ export interface ReadContext {
  * costs a quarter of the way through the thread pool; everything else, and all reads after a slow one (`quick-disk.ts`), may have
  * to wait for the disk and goes through the pool.
  */
-export interface Warm {
+export interface PageCacheHint {
   has(path: string): boolean;
   add(path: string): void;
 }
 
-export function createWarm(capacity = 8192): Warm {
+export function createPageCacheHint(capacity = 8192): PageCacheHint {
   let young = new Set<string>();
   let old = new Set<string>();
   return {

@@ -2,7 +2,7 @@ import { closeSync, read } from 'node:fs';
 import type { ByteSource } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
 import type { ByteBudget } from '../../core/streams/byte-budget.ts';
-import { noteTurnover } from '../../core/streams/turnover.ts';
+import { noteBytesPassed } from '../../core/streams/gc-pressure.ts';
 import { io } from './io.ts';
 
 export interface FileSpan {
@@ -76,7 +76,7 @@ export function streamFile({ fd, start, size, signal, budget }: FileSpan): ByteS
 }
 
 async function readChunk(fd: number, start: number, size: number): Promise<Buffer> {
-  noteTurnover(size);
+  noteBytesPassed(size);
   const chunk = Buffer.allocUnsafeSlow(size);
   for (let got = 0; got < size; ) {
     const count = await io<number>((done) => read(fd, chunk, got, size - got, start + got, done));

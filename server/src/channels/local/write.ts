@@ -9,7 +9,7 @@ import { io, ioSync, unlessMissing } from './io.ts';
 import type { Marks } from './marks.ts';
 import { fileNameOf } from './names.ts';
 import type { QuickDisk } from './quick-disk.ts';
-import type { Warm } from './read.ts';
+import type { PageCacheHint } from './read.ts';
 import type { Claim, Space } from './space.ts';
 
 export interface WriteContext {
@@ -18,7 +18,7 @@ export interface WriteContext {
   readonly marks: Marks;
   readonly space: Space;
   readonly disk: QuickDisk;
-  readonly warm: Warm;
+  readonly warm: PageCacheHint;
   /** For the batch that is written and, as much again, the one that is collected. */
   readonly budget: ByteBudget;
   readonly blocks: Blocks;

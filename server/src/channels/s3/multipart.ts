@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { ByteSource, Json } from '../../core/bytes.ts';
 import type { CallOptions, Multipart, PresignedPart, PutOptions, PutResult } from '../../core/channel.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
-import { isPassing } from '../../core/guard/retry.ts';
+import { isTransient } from '../../core/guard/retry.ts';
 import type { Bucket } from './client.ts';
 import { failForOddResponse } from './errors.ts';
 import { attemptHeader, objectHeaders } from './object-headers.ts';
@@ -136,7 +136,7 @@ export async function finishUpload(
     return result;
   } catch (error) {
     // Finished before with the answer lost: the upload is unknown (to radosgw the key) and the object is there.
-    const maybeDone = !signal.aborted && (isPassing(error) || isStowageError(error, 'not_found'));
+    const maybeDone = !signal.aborted && (isTransient(error) || isStowageError(error, 'not_found'));
     if (maybeDone && (await isStored(bucket, { ...state, size }))) return result;
     throw error;
   }

@@ -42,7 +42,7 @@ export function createTelegramChannel(settings: TelegramSettings, clocks: Telegr
   const bots = tokens.map((token) => createPacedBot(token, pace));
   const reader: Reader = { api, paths: createPathCache(clocks.now), filesDir: settings.filesDir };
   const forget = (ref: TelegramRef, signal: AbortSignal) => deleteMessage(reader, botOf(bots, ref), { ref, signal });
-  const sender: Sender = { api, chat, bots, forget, plainer: new Map() };
+  const sender: Sender = { api, chat, bots, forget, fallbackForms: new Map() };
   const segment = segmentLimits(settings);
   return {
     limits: { maxBytes: segment.max, segment },

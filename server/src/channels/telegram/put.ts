@@ -16,7 +16,7 @@ export interface Sender {
   readonly bots: readonly PacedBot[];
   readonly forget: (ref: TelegramRef, signal: AbortSignal) => Promise<void>;
   /** How a key must be sent the next time, after Telegram did not take it, or changed it. */
-  readonly plainer: Map<string, Form>;
+  readonly fallbackForms: Map<string, Form>;
 }
 
 export interface PacedBot extends Bot {
@@ -37,7 +37,7 @@ export function createPacedBot(token: string, pace: { perSecond: number; perMinu
 
 export async function putFile(sender: Sender, source: ByteSource, options: PutOptions): Promise<PutResult> {
   options.signal.throwIfAborted();
-  const bot = freest(sender.bots);
+  const bot = leastBusy(sender.bots);
   const endTurn = await bot.turns.take(options.signal);
   try {
     return await sendOrUndo({
@@ -52,14 +52,14 @@ export async function putFile(sender: Sender, source: ByteSource, options: PutOp
   }
 }
 
-function freest(bots: readonly PacedBot[]): PacedBot {
+function leastBusy(bots: readonly PacedBot[]): PacedBot {
   const [first, ...others] = bots;
   if (first === undefined) throw fail('channel_unauthorized', { message: 'Telegram: no bot is configured' });
   return others.reduce((best, bot) => (bot.turns.waitMs() < best.turns.waitMs() ? bot : best), first);
 }
 
 async function formFor(sender: Sender, source: ByteSource, options: PutOptions): Promise<{ form: Form; source: ByteSource }> {
-  const remembered = sender.plainer.get(options.key);
+  const remembered = sender.fallbackForms.get(options.key);
   if (remembered !== undefined) return { form: remembered, source };
   const { as, source: whole } = await chooseForm(source, options);
   return { form: as, source: whole };
@@ -138,7 +138,7 @@ function fileOf(message: Message): StoredFile | undefined {
 
 /** The body is used up, so another form needs another `put`: core repeats what is merely unavailable. */
 function again(sender: Sender, key: string, form: Form, words: string) {
-  if (sender.plainer.size >= maxRemembered) sender.plainer.clear();
-  sender.plainer.set(key, form);
+  if (sender.fallbackForms.size >= maxRemembered) sender.fallbackForms.clear();
+  sender.fallbackForms.set(key, form);
   return fail('channel_unavailable', { message: `${words}; the next try goes out as a plain file`, answered: true });
 }

@@ -3,7 +3,7 @@ import { minuteMs } from '../clock.ts';
 import { fail } from '../errors.ts';
 import type { Permission, TokenRecord, TokenStore } from '../metadata.ts';
 import { createAccess, environmentTokenId, tokenRecord } from './access.ts';
-import type { GuessBrake } from './guess-brake.ts';
+import type { AuthThrottle } from './auth-throttle.ts';
 
 interface SceneOptions {
   readonly authCode?: string;
@@ -27,7 +27,7 @@ function scene({ authCode, allowAnonymousUploads = false }: SceneOptions = {}) {
     },
     touch: async (_: string, at: number) => void touched.push(at),
   } as unknown as TokenStore;
-  const brake: GuessBrake = {
+  const brake: AuthThrottle = {
     passed: async ({ kind }) => void passed.push(kind),
     failed: async ({ kind }, secrets) => {
       guesses.push(...secrets.map((secret) => `${kind} ${secret}`));

@@ -3,7 +3,7 @@ import { type Clock, minuteMs } from '../clock.ts';
 import { fail } from '../errors.ts';
 import type { MetadataStore, Permission, TokenRecord } from '../metadata.ts';
 import { uuidv7 } from '../uuid.ts';
-import type { GuessBrake, SecretKind } from './guess-brake.ts';
+import type { AuthThrottle, SecretKind } from './auth-throttle.ts';
 
 /** Who makes a request, and what they may do. */
 export interface Caller {
@@ -60,7 +60,7 @@ export interface AccessOptions {
   readonly tokens: MetadataStore['tokens'];
   readonly authCode?: string;
   readonly allowAnonymousUploads: boolean;
-  readonly brake: GuessBrake;
+  readonly brake: AuthThrottle;
   readonly now: Clock;
 }
 

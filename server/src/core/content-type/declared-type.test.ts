@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { declaredType, saysNothing } from './declared-type.ts';
+import { declaredType, isUnspecificType } from './declared-type.ts';
 
 it.each([
   // other names of a type
@@ -43,4 +43,4 @@ it.each([
   expect(declaredType(contentType, filename)).toBe(meant);
 });
 
-it('no type at all says nothing', () => expect(saysNothing(undefined)).toBe(true));
+it('no type at all says nothing', () => expect(isUnspecificType(undefined)).toBe(true));

@@ -5,11 +5,11 @@ import { essenceOf, typeOfName } from './media-types.ts';
  * extension of the file's name decides; then undefined means that it is no known one.
  */
 export function declaredType(contentType: string, filename: string): string | undefined {
-  return saysNothing(contentType) ? typeOfName(filename) : essenceOf(contentType);
+  return isUnspecificType(contentType) ? typeOfName(filename) : essenceOf(contentType);
 }
 
 /** Whether a Content-Type leaves open what the bytes are. */
-export function saysNothing(contentType: string | undefined): boolean {
+export function isUnspecificType(contentType: string | undefined): boolean {
   const text = contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
   if (text.includes('/')) return genericTypes.has(text) || wildcard.test(text);
   return placeholders.has(text) || typeOfName(`file.${text.replace(/^\./, '')}`) !== undefined;

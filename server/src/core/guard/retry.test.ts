@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type ErrorCode, fail } from '../errors.ts';
-import { isPassing, withRetry } from './retry.ts';
+import { isTransient, withRetry } from './retry.ts';
 
 const never = new AbortController().signal;
 const quick = { attempts: 4, baseMs: 1, maxMs: 4 };
@@ -18,7 +18,7 @@ function failing(times: number, code: ErrorCode, details = {}): { call: () => Pr
 
 describe('retry', () => {
   it.each(['channel_unavailable', 'channel_rate_limited'] as const)('%s passes, and is tried again', async (code) => {
-    expect(isPassing(fail(code))).toBe(true);
+    expect(isTransient(fail(code))).toBe(true);
     expect(await withRetry(failing(3, code).call, never, quick)).toBe(4);
   });
 

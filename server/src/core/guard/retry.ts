@@ -20,7 +20,7 @@ const defaultRetry: RetryPolicy = { attempts: 4, baseMs: 200, maxMs: 10_000 };
 export const uploadRetry: RetryPolicy = { ...defaultRetry, putOffMs: 10 * minuteMs };
 
 /** Errors of a channel that a repetition may cure. */
-export function isPassing(error: unknown): boolean {
+export function isTransient(error: unknown): boolean {
   return isStowageError(error, 'channel_unavailable') || isStowageError(error, 'channel_rate_limited');
 }
 
@@ -41,7 +41,7 @@ export async function withRetry<T>(
       else failures += 1;
       const tired = failures >= policy.attempts || putOffMs > (policy.putOffMs ?? minuteMs);
       // A limit of minutes is not waited for: the caller falls back to another channel, or reports when to retry.
-      if (tired || !isPassing(error) || signal.aborted || delay > (policy.patienceMs ?? minuteMs)) throw error;
+      if (tired || !isTransient(error) || signal.aborted || delay > (policy.patienceMs ?? minuteMs)) throw error;
       await wait(delay, signal);
     }
   }

@@ -5,7 +5,7 @@ import { fail, isStowageError, type StowageError } from '../errors.ts';
 import type { IntakeResult } from '../storage/intake.ts';
 import { randomAccess } from '../storage/random-access.ts';
 import { mediaPath } from '../uploads/presigned/complete-upload.ts';
-import { isBoth } from '../uploads/presigned/judge-upload.ts';
+import { isBoth } from '../uploads/presigned/verify-upload.ts';
 import { uuidv7 } from '../uuid.ts';
 import { nameInUrl, withExtension } from './import-name.ts';
 import type { ImportCaller, ImportOptions, ImportRequest, ReadyMedia } from './import-types.ts';

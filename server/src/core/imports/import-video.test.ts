@@ -7,7 +7,7 @@ import { createMemoryChannel } from '../../channels/memory/index.ts';
 import { createProber } from '../../images/prober.ts';
 import { openMetadata } from '../../metadata/index.ts';
 import { allPermissions, createAccess } from '../access/access.ts';
-import { createGuessBrake } from '../access/guess-brake.ts';
+import { createAuthThrottle } from '../access/auth-throttle.ts';
 import type { ByteSource } from '../bytes.ts';
 import type { Channel } from '../channel.ts';
 import { fail } from '../errors.ts';
@@ -101,7 +101,7 @@ function node(replies: readonly Reply[], { runs = true, now = Date.now, dead = f
   const store: MetadataStore = dead
     ? { ...metadata, jobs: { ...metadata.jobs, retry: () => new Promise(() => undefined) } }
     : metadata;
-  const access = createAccess({ tokens: metadata.tokens, allowAnonymousUploads: false, brake: createGuessBrake(now), now });
+  const access = createAccess({ tokens: metadata.tokens, allowAnonymousUploads: false, brake: createAuthThrottle(now), now });
   const intake = createIntake({ metadata, digests, spoolFolder: dataDir, now });
   const files = createFiles({ metadata, pool, intake, access, now });
   const openUploads = createOpenUploads({ uploads: metadata.uploads, access, max: 3 });
@@ -342,7 +342,7 @@ describe('an import of a video', () => {
 
 async function owner(): Promise<string> {
   const access = createAccess({
-    ...{ tokens: metadata.tokens, allowAnonymousUploads: false, brake: createGuessBrake(Date.now), now: Date.now },
+    ...{ tokens: metadata.tokens, allowAnonymousUploads: false, brake: createAuthThrottle(Date.now), now: Date.now },
   });
   const { record } = await access.createToken({ name: 'test', permissions: allPermissions });
   return record.id;

@@ -5,7 +5,7 @@ import { createUtf8Check, withCharset } from '../content-type/charset.ts';
 import { extensionFor } from '../content-type/media-types.ts';
 import { type Sniffed, sniff } from '../content-type/sniff.ts';
 import { type ErrorDetails, fail, isStowageError, StowageError } from '../errors.ts';
-import { isPassing } from '../guard/retry.ts';
+import { isTransient } from '../guard/retry.ts';
 import type { MetadataStore, NewJob, Segment } from '../metadata.ts';
 import { type Abortable, abortable } from '../streams/abortable.ts';
 import type { DigestAlgorithm, DigestService, Digests } from '../streams/digests.ts';
@@ -316,7 +316,7 @@ function sha256Of({ recompressed }: StoredObjects, hashes: Digests | undefined):
 }
 
 function isChannelError(error: unknown): error is StowageError {
-  if (isPassing(error)) return true;
+  if (isTransient(error)) return true;
   return (
     isStowageError(error) &&
     (error.code.startsWith('channel_') || ['disk_full', 'service_unavailable', 'too_large'].includes(error.code))

@@ -1,9 +1,9 @@
 import type { ByteRange, ByteSource } from '../bytes.ts';
 import type { Channel, GetResult } from '../channel.ts';
 import { fail, isStowageError } from '../errors.ts';
-import { isPassing } from '../guard/retry.ts';
+import { isTransient } from '../guard/retry.ts';
 import type { Replica, Segment, StoredFile } from '../metadata.ts';
-import { noteTurnover } from '../streams/turnover.ts';
+import { noteBytesPassed } from '../streams/gc-pressure.ts';
 import type { ChannelPool } from './channel-pool.ts';
 
 export interface ReadOptions {
@@ -180,14 +180,14 @@ async function* resuming(channel: Channel, piece: Piece, opened: GetResult, sign
     try {
       for await (const chunk of stream) {
         sent += chunk.length;
-        noteTurnover(chunk.length);
+        noteBytesPassed(chunk.length);
         if (sent > piece.size) throw fail('channel_refused', { message: 'The storage backend sent more bytes than it holds.' });
         yield chunk;
       }
       if (sent >= piece.size) return;
       throw fail('channel_unavailable', { message: 'The storage backend sent fewer bytes than it holds.' });
     } catch (error) {
-      if (resumes >= maxResumes || !isPassing(error) || signal.aborted) throw error;
+      if (resumes >= maxResumes || !isTransient(error) || signal.aborted) throw error;
       const start = (piece.range?.start ?? 0) + sent;
       const end = (piece.range?.start ?? 0) + piece.size - 1;
       if (start > end) return;

@@ -4,7 +4,7 @@ import type { ByteSource } from '../bytes.ts';
 import { makeFolder } from '../disk/make-folder.ts';
 import { fail } from '../errors.ts';
 import { createByteBudget, type Share } from './byte-budget.ts';
-import { noteTurnover } from './turnover.ts';
+import { noteBytesPassed } from './gc-pressure.ts';
 
 const kiB = 1024;
 // Of the process: what small bodies stay in memory with, what is collected for one write, and what all followers read at once, where a chunk stays
@@ -154,7 +154,7 @@ class SpoolState {
       if (read === undefined || read.bytesRead === 0)
         throw fail('internal_error', { message: 'The temporary copy is incomplete.' });
       at += read.bytesRead;
-      noteTurnover(read.bytesRead);
+      noteBytesPassed(read.bytesRead);
       yield buffer.subarray(0, read.bytesRead);
     }
   }

@@ -16,7 +16,10 @@ export interface Naming {
  * Whether the caller may have these bytes by naming their hash: by reading the library, or by having brought them to this very store before. Elsewhere the caller may have
  * brought others under that hash: a store that is uploaded to directly does not always compute it.
  */
-export async function mayName({ sha256, channelId, caller }: Naming, files: Pick<FileStore, 'holdsSha256'>): Promise<boolean> {
+export async function mayClaimByHash(
+  { sha256, channelId, caller }: Naming,
+  files: Pick<FileStore, 'holdsSha256'>,
+): Promise<boolean> {
   const { permissions, token } = caller;
   if (permissions.has('list')) return true;
   return token !== undefined && files.holdsSha256(sha256, { uploader: token.id, channelId });

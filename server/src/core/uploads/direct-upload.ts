@@ -16,7 +16,7 @@ import { deleteObjectJob } from '../storage/cleanup-jobs.ts';
 import { storageKey } from '../storage/storage-key.ts';
 import type { DigestService } from '../streams/digests.ts';
 import { uuidv7 } from '../uuid.ts';
-import { mayName, type Naming, notArrived, proveBytes } from './direct-proof.ts';
+import { mayClaimByHash, type Naming, notArrived, proveBytes } from './direct-proof.ts';
 import { newUpload } from './new-upload.ts';
 import type { OpenUploads } from './open-uploads.ts';
 import { salvage } from './salvage.ts';
@@ -125,11 +125,11 @@ export function createDirectUploads({
 
   /** The store knows bytes by their hash, which gives no right to them. */
   const wantsProof = async ({ alreadyExists }: DirectPlan, naming: Naming): Promise<boolean> =>
-    alreadyExists && !(await mayName(naming, metadata.files));
+    alreadyExists && !(await mayClaimByHash(naming, metadata.files));
   /** Bytes that came to the library after the ticket was given are not the caller's by that. */
   const isProven = async ({ proof }: DirectDetails, naming: Naming): Promise<boolean> => {
     if (proof !== null) return proof === 'given';
-    return (await mayName(naming, metadata.files)) || !(await metadata.files.holdsSha256(naming.sha256));
+    return (await mayClaimByHash(naming, metadata.files)) || !(await metadata.files.holdsSha256(naming.sha256));
   };
 
   const issuedTo = async (request: DirectCommit, caller: Caller): Promise<{ upload: Upload; known: DirectDetails }> => {

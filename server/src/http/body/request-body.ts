@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { ByteSource } from '../../core/bytes.ts';
 import { fail, isStowageError, type StowageError } from '../../core/errors.ts';
 import { createByteBudget } from '../../core/streams/byte-budget.ts';
-import { noteTurnover } from '../../core/streams/turnover.ts';
+import { noteBytesPassed } from '../../core/streams/gc-pressure.ts';
 import { failed } from '../failure.ts';
 import { createByteQueue } from './byte-queue.ts';
 import { refuseEncoded } from './whole-body.ts';
@@ -48,7 +48,7 @@ function readBody(request: IncomingMessage, { maxBytes, idleMs, signal }: BodyOp
 
   const onData = (chunk: Buffer) => {
     receivedBytes += chunk.length;
-    noteTurnover(chunk.length);
+    noteBytesPassed(chunk.length);
     if (receivedBytes > maxBytes) stop(fail('too_large', { details: { maxBytes } }));
     else queue.push(chunk);
   };
@@ -131,7 +131,7 @@ export function drain(request: IncomingMessage, limits: DrainLimits = {}): Promi
     // A reader that left without a word must not collect any more.
     request.removeAllListeners('data');
     request.on('data', (chunk: Buffer) => {
-      noteTurnover(chunk.length);
+      noteBytesPassed(chunk.length);
       leftBytes -= chunk.length;
       if (leftBytes < 0) cut();
     });

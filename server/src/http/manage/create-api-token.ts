@@ -5,7 +5,7 @@ import { failed } from '../failure.ts';
 import { named } from '../openapi/named.ts';
 import { json, route } from '../route.ts';
 import { grantable, grantableExpiry, grantFailures, readPrefix, wantedExpiry, wantedPermissions } from './grants.ts';
-import { isText, missingFields, sayMissing } from './missing-fields.ts';
+import { isText, missingFields, sendMissingFields } from './missing-fields.ts';
 import { apiToken, exampleToken, presentToken } from './present-token.ts';
 import { readOrder } from './read-order.ts';
 
@@ -56,7 +56,7 @@ export const createApiToken = route({
     const { caller, body } = await readOrder(context, 'manage');
     const { name, permissions } = body;
     if (!isText(name) || !Array.isArray(permissions))
-      return sayMissing(reply, { name: isText(name), permissions: Array.isArray(permissions) });
+      return sendMissingFields(reply, { name: isText(name), permissions: Array.isArray(permissions) });
     const { token, record } = await deps.access.createToken({
       name: readLabel(name, 'name'),
       owner: typeof body.owner === 'string' ? readLabel(body.owner, 'owner') : '',

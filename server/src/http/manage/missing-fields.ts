@@ -6,7 +6,7 @@ export function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '';
 }
 
-export function sayMissing(reply: FastifyReply, given: Readonly<Record<string, boolean>>): FastifyReply {
+export function sendMissingFields(reply: FastifyReply, given: Readonly<Record<string, boolean>>): FastifyReply {
   const missing = Object.entries(given).flatMap(([name, isThere]) => (isThere ? [] : [name]));
   return reply.code(400).send(bodyFor(missing.join(', ')));
 }

@@ -3,7 +3,7 @@ import { jsonFailures } from '../body/json-body.ts';
 import { named } from '../openapi/named.ts';
 import { json, route } from '../route.ts';
 import { grantable, grantableExpiry, grantFailures, wantedExpiry, wantedPermissions } from './grants.ts';
-import { isText, missingFields, sayMissing } from './missing-fields.ts';
+import { isText, missingFields, sendMissingFields } from './missing-fields.ts';
 import { apiToken, exampleToken, presentToken, unknownToken } from './present-token.ts';
 import { readOrder } from './read-order.ts';
 
@@ -55,7 +55,7 @@ export const updateApiToken = route({
     const { caller, body } = await readOrder(context, 'manage');
     const { tokenId, permissions } = body;
     if (!isText(tokenId) || !Array.isArray(permissions))
-      return sayMissing(reply, { tokenId: isText(tokenId), permissions: Array.isArray(permissions) });
+      return sendMissingFields(reply, { tokenId: isText(tokenId), permissions: Array.isArray(permissions) });
     const known = await deps.metadata.tokens.get(tokenId);
     if (known === undefined) return reply.send(unknownToken.example.value);
     grantable(known.permissions, caller);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { StowageError } from '../../core/errors.ts';
 import { type Attempt, ChannelsFailed } from '../../core/storage/intake.ts';
-import type { Dialect, Said } from '../dialect.ts';
+import type { Dialect, ErrorAnswer } from '../dialect.ts';
 import { named } from '../openapi/named.ts';
 import { channelFailure, channelTexts } from './channel-texts.ts';
 
@@ -22,7 +22,7 @@ export const uploadDialect: Dialect = {
   say(error, { route }) {
     if (isRefusal(error)) return { status: 401, body: route === channelsPath ? { error: unauthorized } : unauthorized };
     if (error.code === 'method_not_allowed' && route === channelsPath) return { body: 'Method Not Allowed' };
-    if (error instanceof ChannelsFailed) return sayChannels(error.attempts);
+    if (error instanceof ChannelsFailed) return describeAttempts(error.attempts);
     return { body: `Error: ${error.message}` };
   },
   trace(error, { requestId, route }, log) {
@@ -44,7 +44,7 @@ function isOwnTrouble({ candidate, error }: Attempt): boolean {
   return error.code === 'disk_full' || (error.code === 'service_unavailable' && candidate.channel?.channel.remote === false);
 }
 
-function sayChannels(attempts: readonly Attempt[]): Said {
+function describeAttempts(attempts: readonly Attempt[]): ErrorAnswer {
   const configured = attempts.filter(({ candidate }) => candidate.channel !== undefined);
   const isOurs = configured.length > 0 && configured.every(isOwnTrouble);
   const [decisive] = isOurs ? configured : attempts;

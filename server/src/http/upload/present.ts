@@ -46,13 +46,13 @@ export function publicUrl(path: string, { urlPrefix }: HttpSettings): { readonly
 }
 
 /** The answer to an upload, with the channels that hold the files. */
-export function sayUploaded(
+export function sendUploaded(
   reply: FastifyReply,
   stored: readonly StoredFile[],
   { fullUrl, request, deps }: { readonly fullUrl: boolean; readonly request: IncomingMessage; readonly deps: HttpDeps },
 ): FastifyReply {
   note(request, { file: stored.map(({ file }) => file.path).join(' ') });
-  sayChannels(reply, holdersOf(stored, deps));
+  setChannelHeaders(reply, holdersOf(stored, deps));
   return reply.send(stored.map((each) => presentUploaded(each, { fullUrl, request, settings: deps.settings })));
 }
 
@@ -62,7 +62,7 @@ export function holdersOf(stored: readonly StoredFile[], { pool }: Pick<HttpDeps
 }
 
 /** Ours: where the bytes really went, each as `uploadChannel/channelName`. Callers that asked for another one see it here. */
-export function sayChannels(reply: FastifyReply, channels: readonly ConfiguredChannel[]): void {
+export function setChannelHeaders(reply: FastifyReply, channels: readonly ConfiguredChannel[]): void {
   const names = channels.map(({ group, name }) => `${group}/${encodeURIComponent(name)}`);
   if (names.length > 0) reply.header('x-stowage-channel', names.join(', '));
 }

@@ -12,7 +12,7 @@ import type { CallerContext } from '../route.ts';
 import { choiceOf, refuseExternal, refuseLateChoice } from './choose-channel.ts';
 import { filesOf } from './form-files.ts';
 import { openFileForm } from './open-form.ts';
-import { sayUploaded } from './present.ts';
+import { sendUploaded } from './present.ts';
 import { type UploadOptions, uploadOptions } from './query.ts';
 import { discard, recordFiles, type TakenFile } from './record-files.ts';
 
@@ -53,7 +53,7 @@ export async function uploadFile({ request, reply, caller, deps }: CallerContext
   const options = uploadOptions(query, form.fields);
   const ip = clientAddress(request.raw, deps.settings.trustProxy);
   const stored = await recordFiles({ taken, options, caller, ip }, deps);
-  return sayUploaded(reply, stored, { fullUrl: options.fullUrl === true, request: request.raw, deps });
+  return sendUploaded(reply, stored, { fullUrl: options.fullUrl === true, request: request.raw, deps });
 }
 
 async function take(part: FilePart, options: UploadOptions, signal: AbortSignal, deps: HttpDeps): Promise<TakenFile> {

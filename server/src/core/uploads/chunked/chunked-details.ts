@@ -22,7 +22,7 @@ const details = z.object({
 export type ChunkedDetails = Readonly<z.infer<typeof details>>;
 
 /** Wishes that may come with any step; the latest one counts. */
-export interface NamingWishes {
+export interface NamingOptions {
   readonly folder?: string | undefined;
   readonly nameMode?: NameMode | undefined;
   readonly fullUrl?: boolean | undefined;
@@ -45,7 +45,7 @@ export function nativeNameOf(upload: Upload): Pick<ChunkedDetails, 'storageId' |
 }
 
 /** The details with the wishes applied, or the same object when nothing is new. */
-export function withWishes(known: ChunkedDetails, wishes: NamingWishes): ChunkedDetails {
+export function withNaming(known: ChunkedDetails, wishes: NamingOptions): ChunkedDetails {
   const next = {
     ...known,
     folder: wishes.folder ?? known.folder,

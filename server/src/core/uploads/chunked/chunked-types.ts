@@ -7,10 +7,10 @@ import type { MetadataStore, StoredFile, Upload } from '../../metadata.ts';
 import type { ChannelPool, Choice } from '../../storage/channel-pool.ts';
 import type { Intake } from '../../storage/intake.ts';
 import type { OpenUploads } from '../open-uploads.ts';
-import type { ChunkedDetails, NamingWishes } from './chunked-details.ts';
+import type { ChunkedDetails, NamingOptions } from './chunked-details.ts';
 import type { KeptChunks } from './kept-chunks.ts';
 
-export interface ChunkedInit extends NamingWishes {
+export interface ChunkedInit extends NamingOptions {
   readonly filename: string;
   readonly contentType: string;
   readonly totalChunks: number;
@@ -19,7 +19,7 @@ export interface ChunkedInit extends NamingWishes {
 }
 
 /** What every later step repeats of the first. */
-export interface ChunkedStep extends NamingWishes {
+export interface ChunkedStep extends NamingOptions {
   readonly uploadId: string;
   readonly filename: string;
   readonly totalChunks: number;

@@ -8,7 +8,7 @@ import type { Candidate, Choice, ConfiguredChannel } from '../../storage/channel
 import { abortMultipartJob, deleteObjectJob } from '../../storage/cleanup-jobs.ts';
 import { uuidv7 } from '../../uuid.ts';
 import { newUpload } from '../new-upload.ts';
-import { type ChunkedDetails, chunkedDetails, type NamingWishes, nativeOf, withWishes } from './chunked-details.ts';
+import { type ChunkedDetails, chunkedDetails, type NamingOptions, nativeOf, withNaming } from './chunked-details.ts';
 import {
   type ChunkedInit,
   ChunkedRefusal,
@@ -65,11 +65,11 @@ export function createChunkedUploads(options: ChunkedUploadOptions): ChunkedUplo
     return upload;
   };
   /** Applies wishes; when several requests change the upload at the same time, any of them may be the latest. */
-  const noteWishes = async (upload: Upload, wishes: NamingWishes): Promise<Upload> => {
+  const applyNaming = async (upload: Upload, wishes: NamingOptions): Promise<Upload> => {
     let current: Upload | undefined = upload;
     while (current !== undefined && current.state === 'open') {
       const known = chunkedDetails(current);
-      const next = withWishes(known, wishes);
+      const next = withNaming(known, wishes);
       if (next === known) return current;
       const updated = await uploads.update(current.id, current.version, { details: toJson(next) });
       if (updated !== undefined) return updated;
@@ -101,7 +101,7 @@ export function createChunkedUploads(options: ChunkedUploadOptions): ChunkedUplo
       if (!Number.isSafeInteger(input.index) || input.index < 0 || input.index >= input.totalChunks) {
         throw new ChunkedRefusal('bad_index', `chunkIndex must be a whole number from 0 to ${input.totalChunks - 1}`);
       }
-      const current = await noteWishes(upload, input);
+      const current = await applyNaming(upload, input);
       await inFlight.run(upload.id, () => storeChunk({ input, upload: current, options, inFlight, sender: caller.owner }));
     },
 

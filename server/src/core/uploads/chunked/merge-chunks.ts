@@ -15,7 +15,7 @@ import { joinSegments, type StoredObjects } from '../../storage/store-objects.ts
 import { hashOfParts } from '../../streams/hash.ts';
 import { readAll } from '../../streams/peek.ts';
 import { uuidv7 } from '../../uuid.ts';
-import { type ChunkedDetails, chunkedDetails, type NamingWishes } from './chunked-details.ts';
+import { type ChunkedDetails, chunkedDetails, type NamingOptions } from './chunked-details.ts';
 import { type ChunkedUploadOptions, type Merged, noSession } from './chunked-types.ts';
 import type { InFlight } from './in-flight.ts';
 import { joinLastChunk } from './join-last-chunk.ts';
@@ -24,7 +24,7 @@ import { storeKeptChunks } from './store-kept-chunks.ts';
 
 export interface MergeRequest {
   readonly upload: Upload;
-  readonly wishes: NamingWishes;
+  readonly wishes: NamingOptions;
   readonly caller: Caller;
   readonly options: ChunkedUploadOptions;
   readonly inFlight: InFlight;

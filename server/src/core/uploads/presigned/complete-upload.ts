@@ -5,10 +5,18 @@ import { extensionFor, typeOfName } from '../../content-type/media-types.ts';
 import { fail, type StowageError } from '../../errors.ts';
 import type { Upload } from '../../metadata.ts';
 import { deleteObjectJob } from '../../storage/cleanup-jobs.ts';
-import { judge } from './judge-upload.ts';
 import { asRefusal, type PresignedDetails, presignedDetails, type Received, refusalIn } from './presigned-details.ts';
 import type { Media, PresignedUploadOptions } from './presigned-types.ts';
-import { type Arrived, arrivalAtStore, arrivedAnew, discardKept, mayComeAnew, removeRefused, takeOver } from './store-arrival.ts';
+import {
+  type Arrived,
+  arrivalAtStore,
+  arrivedAnew,
+  copyOutOfReach,
+  discardKept,
+  mayComeAnew,
+  removeRefused,
+} from './store-arrival.ts';
+import { verify } from './verify-upload.ts';
 
 type Ready = Media & { readonly state: 'ready' };
 
@@ -83,12 +91,12 @@ async function finish({ upload, details, caller, options }: Finishing): Promise<
   const received = details.received ?? arrived?.received;
   if (received === undefined) throw missing(upload, details, options);
   const channel = options.pool.byId(received.channelId);
-  const verdict = await judge({ received, start: arrived?.arrival.start, details, channel, options }).catch(
+  const verdict = await verify({ received, start: arrived?.arrival.start, details, channel, options }).catch(
     unlessChanged(upload, options),
   );
   if (verdict === undefined) return undefined;
   if ('error' in verdict) return refuse({ upload, details, received, arrived, error: verdict.error, options });
-  const kept = arrived && (await takeOver({ upload, arrived, contentType: verdict.contentType, channel, options }));
+  const kept = arrived && (await copyOutOfReach({ upload, arrived, contentType: verdict.contentType, channel, options }));
   if (arrived !== undefined && kept === undefined) return undefined;
   const stored = await options.files.add({
     id: upload.id,

@@ -1,7 +1,7 @@
 import type { Caller } from '../../access/access.ts';
 import { toJson } from '../../bytes.ts';
 import { dayMs } from '../../clock.ts';
-import { saysNothing } from '../../content-type/declared-type.ts';
+import { isUnspecificType } from '../../content-type/declared-type.ts';
 import { essenceOf } from '../../content-type/media-types.ts';
 import { fail, isStowageError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
@@ -254,7 +254,7 @@ function checkAbsent({ unless = [] }: ReceiveRequest, { received }: PresignedDet
 
 function checkDeclared({ contentType, size }: ReceiveRequest, details: PresignedDetails): void {
   if (size !== undefined && size > details.maxBytes) throw fail('too_large', { details: { max_size: details.maxBytes } });
-  if (saysNothing(contentType)) return;
+  if (isUnspecificType(contentType)) return;
   const given = essenceOf(contentType) ?? contentType;
   // Heic and heif are two names of one family.
   if (given?.replace('image/heif', 'image/heic') === details.contentType.replace('image/heif', 'image/heic')) return;

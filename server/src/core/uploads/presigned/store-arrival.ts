@@ -77,7 +77,7 @@ function unread(storageId: string, { ref, size }: PutResult): Pick<Received, 'st
   return { storageId, segments: [{ ref, size, hash: '' }], hash: storageId.replaceAll('-', '') };
 }
 
-interface TakeOver {
+interface CopyOutOfReach {
   readonly upload: Upload;
   readonly arrived: Arrived;
   readonly contentType: string;
@@ -96,7 +96,13 @@ export interface Kept extends Pick<Received, 'storageId' | 'segments' | 'hash'> 
  * The upload address of most stores works until it expires: the bytes that were judged move to a name that it does not reach, and what comes to the
  * old one later is removed. Undefined when other bytes came in between.
  */
-export async function takeOver({ upload, arrived, contentType, channel, options }: TakeOver): Promise<Kept | undefined> {
+export async function copyOutOfReach({
+  upload,
+  arrived,
+  contentType,
+  channel,
+  options,
+}: CopyOutOfReach): Promise<Kept | undefined> {
   const { presign } = channel.channel;
   const { storageId, segments, hash } = arrived.received;
   const details = presignedDetails(upload);

@@ -8,7 +8,7 @@ import { queryOf } from '../../query.ts';
 import type { CallerContext } from '../../route.ts';
 import { boundedText } from '../bounded-text.ts';
 import { choiceOf } from '../choose-channel.ts';
-import { sayChannels } from '../present.ts';
+import { setChannelHeaders } from '../present.ts';
 import { uploadOptions } from '../query.ts';
 import { chunkError } from './chunk-errors.ts';
 import { exampleFields, exampleUploadId, whole } from './chunk-fields.ts';
@@ -70,7 +70,7 @@ export async function initChunked({ request, reply, caller, deps }: CallerContex
       caller,
     );
     const channel = deps.pool.byId(upload.channelId);
-    sayChannels(reply, [channel]);
+    setChannelHeaders(reply, [channel]);
     const uploadChannel = options.uploadChannel ?? channel.group;
     const sessionInfo = { uploadId: upload.id, originalFileName, totalChunks: wholeNumber(totalChunks), uploadChannel };
     return reply.send({ success: true, uploadId: upload.id, sessionInfo });

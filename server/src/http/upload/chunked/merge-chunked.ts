@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { named } from '../../openapi/named.ts';
 import { note } from '../../request-notes.ts';
 import type { CallerContext } from '../../route.ts';
-import { sayUploaded } from '../present.ts';
+import { sendUploaded } from '../present.ts';
 import { chunkError } from './chunk-errors.ts';
 import { step as stepFields } from './chunk-fields.ts';
 import { readFields, readStep } from './chunk-form.ts';
@@ -20,7 +20,7 @@ export async function mergeChunked({ request, reply, caller, deps }: CallerConte
   const step = readStep(request, await readFields(request, deps), missingMerge);
   try {
     const { stored, fullUrl } = await deps.chunked.merge(step, caller);
-    return sayUploaded(reply, [stored], { fullUrl, request: request.raw, deps });
+    return sendUploaded(reply, [stored], { fullUrl, request: request.raw, deps });
   } catch (error) {
     throw chunkError(error, 'Failed to merge chunks');
   }

@@ -4,7 +4,7 @@ import { named } from '../../openapi/named.ts';
 import { note } from '../../request-notes.ts';
 import { json, route } from '../../route.ts';
 import { authCodeQuery } from '../parameters.ts';
-import { holdersOf, linkTo, publicUrl, sayChannels } from '../present.ts';
+import { holdersOf, linkTo, publicUrl, setChannelHeaders } from '../present.ts';
 import {
   channelName,
   directDialect,
@@ -83,7 +83,7 @@ export const commitUpload = route({
     note(request.raw, { upload: 'direct' });
     const { stored, url } = await deps.direct.commit(readDirectCommit(await readJsonObject(request.raw)), caller);
     const { path } = stored.file;
-    sayChannels(reply, holdersOf([stored], deps));
+    setChannelHeaders(reply, holdersOf([stored], deps));
     note(request.raw, { file: path });
     return reply.send({ success: true, src: linkTo(path), fileUrl: url, fullId: path, ...publicUrl(path, deps.settings) });
   },

@@ -13,7 +13,7 @@ const inspectTimeoutMs = 60_000;
 const startBytes = 8 * 1024;
 const lateStartBytes = 64 * 1024;
 
-interface Judging {
+interface Verification {
   readonly received: Received;
   /** The first bytes, where the store has sent them along. */
   readonly start?: Uint8Array | undefined;
@@ -32,8 +32,8 @@ type Verdict =
     };
 
 /** Whether the bytes may become the declared media, and what they are. */
-export async function judge({ received, start, details, channel, options }: Judging): Promise<Verdict> {
-  const sizeError = judgeSize(received, details, options.strictSize);
+export async function verify({ received, start, details, channel, options }: Verification): Promise<Verdict> {
+  const sizeError = verifySize(received, details, options.strictSize);
   if (sizeError !== undefined) return { error: sizeError };
   const signal = AbortSignal.timeout(inspectTimeoutMs);
   const content = randomAccess({ channel: channel.channel, segments: received.segments, signal, start });
@@ -66,7 +66,7 @@ async function detect(content: RandomAccess, { contentType, category }: Presigne
   return category === 'document' && detected !== contentType ? detectIn(lateStartBytes) : detected;
 }
 
-function judgeSize({ size }: Received, { maxBytes, declaredSize }: PresignedDetails, strict: boolean): StowageError | undefined {
+function verifySize({ size }: Received, { maxBytes, declaredSize }: PresignedDetails, strict: boolean): StowageError | undefined {
   if (size === 0) return fail('empty_file');
   if (size > maxBytes) return fail('too_large', { details: { max_size: maxBytes, received: size } });
   if (strict && declaredSize !== null && declaredSize !== size) {
@@ -109,7 +109,7 @@ async function verifySha256({
   details,
   channel,
   options,
-}: Judging): Promise<string | null | { readonly error: StowageError }> {
+}: Verification): Promise<string | null | { readonly error: StowageError }> {
   if (received.sha256 !== null || details.sha256 === null) return received.sha256;
   const { stream } = await openReplica(channel.channel, received, { signal: AbortSignal.timeout(30 * inspectTimeoutMs) });
   const tapped = options.digests.tap(stream, ['sha256']);

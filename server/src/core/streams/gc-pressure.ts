@@ -11,7 +11,7 @@ let isJustCollected = false;
  * With many slow bodies some buffers grow old all the same: then everything is collected, at a quarter of what V8 would allow them.
  * The launcher makes `gc` available; without it, all this takes more memory.
  */
-export function noteTurnover(bytes: number): void {
+export function noteBytesPassed(bytes: number): void {
   passedBytes += bytes;
   if (passedBytes < youngBytes || globalThis.gc === undefined) return;
   passedBytes = 0;

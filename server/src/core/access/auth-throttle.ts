@@ -17,7 +17,7 @@ export interface GuessPlace {
  * Slows guessing down, by network, and never shuts a right secret out: right and wrong ones from one place wait alike before any response,
  * at most `maxWaitMs`. So neither the time nor a missing refusal gives anything away (docs/decisions/011-guess-brake.md).
  */
-export interface GuessBrake {
+export interface AuthThrottle {
   /** For a right secret. Resolves after the wait of the place; then its few wrong ones are forgiven. */
   passed(place: GuessPlace): Promise<void>;
   /**
@@ -45,7 +45,7 @@ const firstWaitMs = 100;
 const maxWaitMs = 2_000;
 const maxNetworks = 10_000;
 
-export function createGuessBrake(now: Clock, waitMs: (ms: number) => Promise<void> = wait): GuessBrake {
+export function createAuthThrottle(now: Clock, waitMs: (ms: number) => Promise<void> = wait): AuthThrottle {
   // Of this process only: what stays in memory is no use for trying secrets elsewhere.
   const key = randomBytes(32);
   const mark = (secret: string): number => createHmac('sha256', key).update(secret).digest().readUInt32BE(0) >>> 1;

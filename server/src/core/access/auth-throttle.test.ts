@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { minuteMs } from '../clock.ts';
-import { createGuessBrake, type GuessPlace, type SecretKind } from './guess-brake.ts';
+import { createAuthThrottle, type GuessPlace, type SecretKind } from './auth-throttle.ts';
 
 function scene() {
   const clock = { at: 1_000_000 };
   const waits: number[] = [];
-  const brake = createGuessBrake(
+  const brake = createAuthThrottle(
     () => clock.at,
     async (ms) => void waits.push(ms),
   );
