@@ -1,4 +1,7 @@
-/** `npm run fuzz -- --minutes 5`: requests in many variations against a server of its own; ends at the first that is answered wrongly. */
+/**
+ * `npm run fuzz -- --minutes 5`: requests in many variations against a server of its own; ends at
+ * the first that is answered wrongly.
+ */
 import { randomInt } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { startStowage } from '../server/test/acceptance/harness.ts';
@@ -21,22 +24,29 @@ const { values } = parseArgs({
 });
 
 async function run(kinds: readonly FuzzKind[], seed: number): Promise<void> {
-  const server = await startStowage({ env: { STOWAGE_LOG_LEVEL: 'error', STOWAGE_MEDIA_MAX_OPEN_UPLOADS: '10000000' } });
+  const server = await startStowage({
+    env: { STOWAGE_LOG_LEVEL: 'error', STOWAGE_MEDIA_MAX_OPEN_UPLOADS: '10000000' },
+  });
   const shareMs = (Number(values.minutes) * 60_000) / kinds.length;
   try {
     for (const kind of kinds) {
       const endAt = performance.now() + shareMs;
       const done = await fuzz(server, kind, { seed, until: () => performance.now() > endAt });
-      process.stdout.write(`${kind}: ${done} requests, peak memory ${Math.round((await server.peakRssBytes()) / 2 ** 20)} MiB\n`);
+      process.stdout.write(
+        `${kind}: ${done} requests, peak memory ${Math.round((await server.peakRssBytes()) / 2 ** 20)} MiB\n`,
+      );
     }
   } finally {
-    for (const line of server.log.slice(1)) process.stderr.write(`${line}\n`);
+    for (const line of server.log.slice(1)) {
+      process.stderr.write(`${line}\n`);
+    }
     await server.stop();
   }
 }
 
-if (values.help) process.stdout.write(USAGE);
-else {
+if (values.help) {
+  process.stdout.write(USAGE);
+} else {
   const wanted = values.kind.split(',');
   process.stdout.write(`Seed ${values.seed}\n`);
   await run(

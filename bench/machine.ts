@@ -24,16 +24,24 @@ export function usageOf(root: number): Usage {
 
 /** Makes the kernel forget the peaks so far. */
 export function resetPeak(root: number): void {
-  for (const { pid } of family(root)) writeFileSync(`/proc/${pid}/clear_refs`, '5');
+  for (const { pid } of family(root)) {
+    writeFileSync(`/proc/${pid}/clear_refs`, '5');
+  }
 }
 
 /** The process and everything below it. */
 function family(root: number): readonly Stat[] {
-  const all = readdirSync('/proc').flatMap((name) => (/^\d+$/.test(name) ? (statOf(Number(name)) ?? []) : []));
+  const all = readdirSync('/proc').flatMap((name) =>
+    /^\d+$/.test(name) ? (statOf(Number(name)) ?? []) : [],
+  );
   const members = new Set([root]);
   for (let before = 0; before < members.size; ) {
     before = members.size;
-    for (const { pid, parent } of all) if (members.has(parent)) members.add(pid);
+    for (const { pid, parent } of all) {
+      if (members.has(parent)) {
+        members.add(pid);
+      }
+    }
   }
   return all.filter(({ pid }) => members.has(pid));
 }
@@ -41,9 +49,14 @@ function family(root: number): readonly Stat[] {
 function statOf(pid: number): Stat | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name in brackets may hold anything: fields are counted from behind it. utime and stime are the 14th and 15th of all.
+    // The name in brackets may hold anything: fields are counted from behind it. utime and stime
+    // are the 14th and 15th of all.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-    return { pid, parent: Number(fields[1]), cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND };
+    return {
+      pid,
+      parent: Number(fields[1]),
+      cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND,
+    };
   } catch {
     return undefined;
   }
@@ -51,7 +64,10 @@ function statOf(pid: number): Stat | undefined {
 
 function peakOf(pid: number): number {
   try {
-    return Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) * 1024;
+    return (
+      Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0) *
+      1024
+    );
   } catch {
     return 0;
   }
@@ -61,15 +77,25 @@ function peakOf(pid: number): number {
 export function machineCpuSeconds(): number {
   const [, user, nice, system, , , irq, softirq] =
     readFileSync('/proc/stat', 'utf8').split('\n', 1)[0]?.split(/\s+/).map(Number) ?? [];
-  return [user, nice, system, irq, softirq].reduce<number>((sum, ticks) => sum + (ticks ?? 0), 0) / TICKS_PER_SECOND;
+  return (
+    [user, nice, system, irq, softirq].reduce<number>((sum, ticks) => sum + (ticks ?? 0), 0) /
+    TICKS_PER_SECOND
+  );
 }
 
-/** Waits until the machine does nothing else (under 10 % of one core for two seconds), at most `limitMs`. Answers whether it came to that. */
+/**
+ * Waits until the machine does nothing else (under 10 % of one core for two seconds), at most
+ * `limitMs`. Answers whether it came to that.
+ */
 export async function untilQuiet(limitMs: number): Promise<boolean> {
   for (const until = Date.now() + limitMs; ; ) {
     const before = machineCpuSeconds();
     await pause(2000);
-    if (machineCpuSeconds() - before < 0.2) return true;
-    if (Date.now() >= until) return false;
+    if (machineCpuSeconds() - before < 0.2) {
+      return true;
+    }
+    if (Date.now() >= until) {
+      return false;
+    }
   }
 }

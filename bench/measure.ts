@@ -10,7 +10,10 @@ export interface Measurement extends Outcome {
   readonly round: number;
   readonly cpuSeconds: number;
   readonly peakBytes: number;
-  /** CPU seconds that neither the server nor the load took, the kernel's write-back included, for each second: noise. */
+  /**
+   * CPU seconds that neither the server nor the load took, the kernel's write-back included, for
+   * each second: noise.
+   */
   readonly elsewhere: number;
   /** Whether the machine was quiet before. */
   readonly quiet: boolean;
@@ -22,16 +25,28 @@ export interface MeasureOptions {
   readonly quietLimitMs: number;
 }
 
-/** Runs the work on a quiet machine with everything else written out, and says what the subject took for it. */
-export async function measure(subject: Subject, work: () => Promise<Outcome>, options: MeasureOptions): Promise<Measurement> {
+/**
+ * Runs the work on a quiet machine with everything else written out, and says what the subject took
+ * for it.
+ */
+export async function measure(
+  subject: Subject,
+  work: () => Promise<Outcome>,
+  options: MeasureOptions,
+): Promise<Measurement> {
   settle();
   const quiet = await untilQuiet(options.quietLimitMs);
   resetPeak(subject.pid);
-  const before = { own: usageOf(subject.pid), load: loadCpuSeconds(), machine: machineCpuSeconds() };
+  const before = {
+    own: usageOf(subject.pid),
+    load: loadCpuSeconds(),
+    machine: machineCpuSeconds(),
+  };
   const outcome = await work();
   const own = usageOf(subject.pid);
   const cpuSeconds = own.cpuSeconds - before.own.cpuSeconds;
-  const elsewhere = machineCpuSeconds() - before.machine - cpuSeconds - (loadCpuSeconds() - before.load);
+  const elsewhere =
+    machineCpuSeconds() - before.machine - cpuSeconds - (loadCpuSeconds() - before.load);
   return {
     ...outcome,
     scenario: options.scenario,
@@ -44,7 +59,9 @@ export async function measure(subject: Subject, work: () => Promise<Outcome>, op
   };
 }
 
-/** What this process and the load generators that have ended took: utime, stime, cutime and cstime. */
+/**
+ * What this process and the load generators that have ended took: utime, stime, cutime and cstime.
+ */
 function loadCpuSeconds(): number {
   const text = readFileSync('/proc/self/stat', 'utf8');
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');

@@ -43,12 +43,18 @@ export function untilOk(url: string): Promise<void> {
 }
 
 async function poll(what: string, isThere: () => Promise<boolean>): Promise<void> {
-  for (const until = Date.now() + START_LIMIT_MS; Date.now() < until; await pause(50)) if (await isThere()) return;
+  for (const until = Date.now() + START_LIMIT_MS; Date.now() < until; await pause(50)) {
+    if (await isThere()) {
+      return;
+    }
+  }
   throw new Error(`${what} did not answer in time`);
 }
 
 export async function stopProcess(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
+  if (child.exitCode !== null || child.signalCode !== null) {
+    return;
+  }
   const timer = setTimeout(() => child.kill('SIGKILL'), STOP_LIMIT_MS);
   child.kill('SIGTERM');
   await once(child, 'exit');

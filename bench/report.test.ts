@@ -35,15 +35,22 @@ describe('the report', () => {
     ]);
     const lines = renderTable(rows, scenarios).split('\n');
     expect(lines).toHaveLength(5);
-    expect(lines[3]).toContain('| Stowage | 268 MB/s | 268-268 | 0.50 |  | 2.00 s/GiB | 2.00 | 1 MiB | 0 | 0.00 | 1/2 |');
-    expect(lines[4]).toContain('| Stowage | 500/s | 500-500 |  | 1.0 / 2.0 | 1000 us |  | 1 MiB | 3 | 0.00 | 1/1 |');
+    expect(lines[3]).toContain(
+      '| Stowage | 268 MB/s | 268-268 | 0.50 |  | 2.00 s/GiB | 2.00 | 1 MiB | 0 | 0.00 | 1/2 |',
+    );
+    expect(lines[4]).toContain(
+      '| Stowage | 500/s | 500-500 |  | 1.0 / 2.0 | 1000 us |  | 1 MiB | 3 | 0.00 | 1/1 |',
+    );
   });
 });
 
 describe('what a process took', () => {
-  it.skipIf(process.platform !== 'linux')('is read from the kernel (skipped where there is no /proc)', () => {
-    const { cpuSeconds, peakBytes } = usageOf(process.pid);
-    expect(cpuSeconds).toBeGreaterThan(0);
-    expect(peakBytes).toBeGreaterThan(2 ** 20);
-  });
+  it.skipIf(process.platform !== 'linux')(
+    'is read from the kernel (skipped where there is no /proc)',
+    () => {
+      const { cpuSeconds, peakBytes } = usageOf(process.pid);
+      expect(cpuSeconds).toBeGreaterThan(0);
+      expect(peakBytes).toBeGreaterThan(2 ** 20);
+    },
+  );
 });

@@ -27,13 +27,18 @@ export interface Row {
 }
 
 export function summarize(measurements: readonly Measurement[]): readonly Row[] {
-  const groups = Object.values(Object.groupBy(measurements, ({ scenario, subject }) => `${scenario} ${subject}`));
+  const groups = Object.values(
+    Object.groupBy(measurements, ({ scenario, subject }) => `${scenario} ${subject}`),
+  );
   return groups.flatMap((group) => (group?.[0] === undefined ? [] : [rowOf(group, group[0])]));
 }
 
 function rowOf(group: readonly Measurement[], { scenario, subject }: Measurement): Row {
-  const rates = group.map(({ bytes, requests = 0, seconds }) => (bytes === undefined ? requests : bytes / 1e6) / seconds);
-  const values = (pick: (one: Measurement) => number | undefined) => group.flatMap((one) => pick(one) ?? []);
+  const rates = group.map(
+    ({ bytes, requests = 0, seconds }) => (bytes === undefined ? requests : bytes / 1e6) / seconds,
+  );
+  const values = (pick: (one: Measurement) => number | undefined) =>
+    group.flatMap((one) => pick(one) ?? []);
   return {
     scenario,
     subject,
@@ -84,7 +89,9 @@ export function renderTable(rows: readonly Row[], scenarios: readonly Scenario[]
       .filter((row) => row.scenario === scenario.id)
       .map((row) => cellsOf(row, scenario.title, yardstickOf(row, rows, scenario))),
   );
-  return [head, head.map(() => '---'), ...lines].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
+  return [head, head.map(() => '---'), ...lines]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n');
 }
 
 function yardstickOf(
@@ -92,7 +99,9 @@ function yardstickOf(
   rows: readonly Row[],
   { id, yardstick = { scenario: id, subject: 'nginx' } }: Scenario,
 ): Row | undefined {
-  return rows.find((row) => row.scenario === yardstick.scenario && row.subject === (yardstick.subject ?? subject));
+  return rows.find(
+    (row) => row.scenario === yardstick.scenario && row.subject === (yardstick.subject ?? subject),
+  );
 }
 
 function cellsOf(row: Row, title: string, yardstick: Row | undefined): readonly string[] {

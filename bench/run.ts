@@ -59,7 +59,9 @@ async function main(options: Options): Promise<void> {
   try {
     for (let round = 0; round < Number(options.rounds); round++) {
       // Who comes first changes from round to round.
-      const order = chosen.map((_, index) => chosen[(index + round) % chosen.length] as SubjectKind);
+      const order = chosen.map(
+        (_, index) => chosen[(index + round) % chosen.length] as SubjectKind,
+      );
       measurements.push(...(await runRound(order, { plan, samples, round, options })));
     }
   } finally {
@@ -69,12 +71,15 @@ async function main(options: Options): Promise<void> {
 }
 
 function chooseSubjects(names: readonly string[]): readonly SubjectKind[] {
-  if (!isInstalled('wrk') || !isInstalled('curl'))
+  if (!isInstalled('wrk') || !isInstalled('curl')) {
     throw new Error('The bench needs wrk and curl (Debian packages of these names).');
+  }
   return names.flatMap((name) => {
     const kind = kinds[name];
     const obstacle = kind === undefined ? 'there is no such server' : kind.obstacle();
-    if (obstacle !== undefined) console.log(`Without ${name}: ${obstacle}.`);
+    if (obstacle !== undefined) {
+      console.log(`Without ${name}: ${obstacle}.`);
+    }
     return kind === undefined || obstacle !== undefined ? [] : [kind];
   });
 }
@@ -101,10 +106,18 @@ async function runRound(
     }
     for (const { id, title, prepare } of plan) {
       for (const { kind, subject } of subjects) {
-        if (kind.scenarios?.includes(id) === false) continue;
+        if (kind.scenarios?.includes(id) === false) {
+          continue;
+        }
         const work = await prepare(subject, samples, { seconds: Number(options.seconds) });
-        if (work === undefined) continue;
-        const one = await measure(subject, work, { scenario: id, round, quietLimitMs: Number(options.patience) * 1000 });
+        if (work === undefined) {
+          continue;
+        }
+        const one = await measure(subject, work, {
+          scenario: id,
+          round,
+          quietLimitMs: Number(options.patience) * 1000,
+        });
         measurements.push(one);
         console.log(
           `round ${round + 1}: ${title}, ${subject.name}: ${one.seconds.toFixed(2)} s${one.quiet ? '' : ' (machine not quiet)'}`,
@@ -112,13 +125,20 @@ async function runRound(
       }
     }
   } finally {
-    for (const { subject } of subjects) await subject.stop();
-    for (const disk of disks) await disk.remove();
+    for (const { subject } of subjects) {
+      await subject.stop();
+    }
+    for (const disk of disks) {
+      await disk.remove();
+    }
   }
   return measurements;
 }
 
-async function publish(measurements: readonly Measurement[], plan: readonly Scenario[]): Promise<void> {
+async function publish(
+  measurements: readonly Measurement[],
+  plan: readonly Scenario[],
+): Promise<void> {
   const rows = summarize(measurements);
   const table = renderTable(rows, plan);
   const machine = `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}, Linux ${release()}, Node ${process.versions.node}`;
@@ -129,9 +149,15 @@ async function publish(measurements: readonly Measurement[], plan: readonly Scen
   console.log(`\n${machine}\n\n${table}\n\nKept in ${name}.json and .md`);
 }
 
-// The servers get Ctrl-C as well and end: the round fails, and its file systems are unmounted on the way out.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => console.log('interrupted'));
+// The servers get Ctrl-C as well and end: the round fails, and its file systems are unmounted on
+// the way out.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => console.log('interrupted'));
+}
 
 const options = readOptions();
-if (options.help) console.log(USAGE);
-else await main(options);
+if (options.help) {
+  console.log(USAGE);
+} else {
+  await main(options);
+}

@@ -7,7 +7,10 @@ import { crc32, deflateSync } from 'node:zlib';
 
 const MIB = 2 ** 20;
 
-/** Files to upload, in memory where the machine has a place for that, so that reading them costs next to nothing. */
+/**
+ * Files to upload, in memory where the machine has a place for that, so that reading them costs
+ * next to nothing.
+ */
 export interface Samples {
   /** 1 GiB. */
   readonly large: string;
@@ -27,7 +30,9 @@ export interface Samples {
 }
 
 export async function makeSamples(scale: number): Promise<Samples> {
-  const folder = await mkdtemp(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'stowage-bench-'));
+  const folder = await mkdtemp(
+    join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'stowage-bench-'),
+  );
   const make = async (name: string, bytes: number) => {
     await write(join(folder, name), Math.ceil(bytes));
     return join(folder, name);
@@ -56,7 +61,9 @@ async function write(path: string, bytes: number): Promise<void> {
   try {
     for (let left = bytes; left > 0; left -= block.length) {
       randomFillSync(block, 0, Math.min(4096, block.length));
-      if (left === bytes && path.endsWith('.mp4')) start.copy(block);
+      if (left === bytes && path.endsWith('.mp4')) {
+        start.copy(block);
+      }
       await file.write(block, 0, Math.min(left, block.length));
     }
   } finally {
@@ -70,7 +77,10 @@ async function cut(path: string, bytes: number): Promise<readonly string[]> {
   const pieces: string[] = [];
   try {
     for (let start = 0; start < size; start += bytes) {
-      const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(Math.min(bytes, size - start)), { position: start });
+      const { buffer, bytesRead } = await file.read(
+        Buffer.allocUnsafe(Math.min(bytes, size - start)),
+        { position: start },
+      );
       const piece = `${path}.${bytes}.${pieces.length}`;
       await writeFile(piece, buffer.subarray(0, bytesRead));
       pieces.push(piece);
@@ -86,7 +96,9 @@ function noisePng(side: number): Buffer {
   const header = Buffer.from([0, 0, 0, side, 0, 0, 0, side, 8, 2, 0, 0, 0]);
   const rows = randomBytes(side * (1 + 3 * side));
   // The first byte of a row is its filter.
-  for (let row = 0; row < side; row++) rows[row * (1 + 3 * side)] = 0;
+  for (let row = 0; row < side; row++) {
+    rows[row * (1 + 3 * side)] = 0;
+  }
   const signature = Buffer.from('\x89PNG\r\n\x1a\n', 'latin1');
   return Buffer.concat([
     signature,

@@ -17,10 +17,20 @@ export interface Outcome {
 export interface Scenario {
   readonly id: string;
   readonly title: string;
-  /** The scenario and server that this is measured by; the same scenario on nginx unless it says otherwise. */
+  /**
+   * The scenario and server that this is measured by; the same scenario on nginx unless it says
+   * otherwise.
+   */
   readonly yardstick?: { readonly scenario: string; readonly subject?: string };
-  /** Undefined when the subject cannot do it. Preparing is not measured, only what the returned function does. */
-  prepare(subject: Subject, samples: Samples, options: ScenarioOptions): Promise<(() => Promise<Outcome>) | undefined>;
+  /**
+   * Undefined when the subject cannot do it. Preparing is not measured, only what the returned
+   * function does.
+   */
+  prepare(
+    subject: Subject,
+    samples: Samples,
+    options: ScenarioOptions,
+  ): Promise<(() => Promise<Outcome>) | undefined>;
 }
 
 export interface ScenarioOptions {
@@ -35,7 +45,11 @@ const CHUNKS_AT_ONCE = 6;
 const COMPLETIONS = 2000;
 
 export const scenarios: readonly Scenario[] = [
-  { id: 'raw', title: 'upload 1 GiB, raw body', prepare: (subject, { large }) => uploads(subject.rawUpload, large, 1) },
+  {
+    id: 'raw',
+    title: 'upload 1 GiB, raw body',
+    prepare: (subject, { large }) => uploads(subject.rawUpload, large, 1),
+  },
   {
     id: 'form',
     title: 'upload 1 GiB, multipart form',
@@ -63,13 +77,15 @@ export const scenarios: readonly Scenario[] = [
     id: `chunks${mebibytes}`,
     title: `upload 500 MiB in chunks of ${mebibytes} MiB, ${CHUNKS_AT_ONCE} at once`,
     yardstick: { scenario: 'one' },
-    prepare: (subject: Subject, samples: Samples) => chunkedUploads(subject, samples, { chunkBytes: mebibytes * MIB, count: 1 }),
+    prepare: (subject: Subject, samples: Samples) =>
+      chunkedUploads(subject, samples, { chunkBytes: mebibytes * MIB, count: 1 }),
   })),
   {
     id: 'chunked20',
     title: 'the same 20 times at once, chunks of 5 MiB',
     yardstick: { scenario: 'one' },
-    prepare: (subject, samples) => chunkedUploads(subject, samples, { chunkBytes: 5 * MIB, count: 20 }),
+    prepare: (subject, samples) =>
+      chunkedUploads(subject, samples, { chunkBytes: 5 * MIB, count: 20 }),
   },
   {
     id: 'small',
@@ -91,14 +107,22 @@ export const scenarios: readonly Scenario[] = [
     title: `read 10 KiB, ${CALLERS} callers`,
     prepare: (subject, { small }, options) => smallReads(subject, small, options),
   },
-  { id: 'read90', title: 'read 90 MB, one caller', prepare: (subject, { picture }) => largeReads(subject, picture) },
+  {
+    id: 'read90',
+    title: 'read 90 MB, one caller',
+    prepare: (subject, { picture }) => largeReads(subject, picture),
+  },
 ];
 
 async function uploads(arrange: Subject['rawUpload'], file: string, count: number) {
-  if (arrange === undefined) return undefined;
+  if (arrange === undefined) {
+    return undefined;
+  }
   const { size } = await stat(file);
   const all: (readonly string[])[] = [];
-  for (let index = 0; index < count; index++) all.push(await arrange(file));
+  for (let index = 0; index < count; index++) {
+    all.push(await arrange(file));
+  }
   return () => timed(size * count, () => curlAll(all));
 }
 
@@ -107,11 +131,15 @@ async function chunkedUploads(
   { half, cut }: Samples,
   { chunkBytes, count }: { chunkBytes: number; count: number },
 ) {
-  if (subject.chunkedUpload === undefined) return undefined;
+  if (subject.chunkedUpload === undefined) {
+    return undefined;
+  }
   const { size } = await stat(half);
   const pieces = await cut(half, chunkBytes);
   const all: ChunkedUpload[] = [];
-  for (let index = 0; index < count; index++) all.push(await subject.chunkedUpload(pieces));
+  for (let index = 0; index < count; index++) {
+    all.push(await subject.chunkedUpload(pieces));
+  }
   const send = async ({ chunks, merge }: ChunkedUpload) => {
     await curlInTurn(chunks, CHUNKS_AT_ONCE);
     await curl(merge);
@@ -121,19 +149,28 @@ async function chunkedUploads(
 
 async function completions(subject: Subject, { thumbnail }: Samples) {
   const all = await subject.presigned?.(thumbnail, COMPLETIONS);
-  if (all === undefined) return undefined;
-  return async () => ({ seconds: await secondsOf(() => curlInTurn(all, CALLERS)), requests: COMPLETIONS });
+  if (all === undefined) {
+    return undefined;
+  }
+  return async () => ({
+    seconds: await secondsOf(() => curlInTurn(all, CALLERS)),
+    requests: COMPLETIONS,
+  });
 }
 
 async function many(load: Load | undefined, { seconds }: ScenarioOptions) {
-  if (load === undefined) return undefined;
+  if (load === undefined) {
+    return undefined;
+  }
   await wrk(load, { callers: CALLERS, seconds: 1 });
   return () => wrk(load, { callers: CALLERS, seconds });
 }
 
 async function smallReads(subject: Subject, files: readonly string[], options: ScenarioOptions) {
   const urls: string[] = [];
-  for (const file of files) urls.push(await subject.store(file));
+  for (const file of files) {
+    urls.push(await subject.store(file));
+  }
   const [first = ''] = urls;
   const paths = urls.map((url) => new URL(url).pathname);
   return many({ url: new URL(first).origin, mode: 'get', text: paths.join('\n') }, options);

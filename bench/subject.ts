@@ -1,4 +1,7 @@
-/** A server under test, running on a file system of its own. An absent method is something it cannot do. */
+/**
+ * A server under test, running on a file system of its own. An absent method is something it cannot
+ * do.
+ */
 export interface Subject {
   readonly name: string;
   /** Its first process; children count as well. */
@@ -9,7 +12,10 @@ export interface Subject {
   formUpload?(file: string): Promise<readonly string[]>;
   /** One upload of a video in these chunks, each a file. */
   chunkedUpload?(chunks: readonly string[]): Promise<ChunkedUpload>;
-  /** Stores pictures by presigned upload, all but the last step: arguments of that for curl, for each. */
+  /**
+   * Stores pictures by presigned upload, all but the last step: arguments of that for curl, for
+   * each.
+   */
   presigned?(picture: string, count: number): Promise<readonly (readonly string[])[]>;
   /** Uploads of 10 KiB, one file each. */
   readonly smallUpload?: Load;

@@ -27,7 +27,10 @@ export interface ChaosReport {
   readonly log: readonly string[];
 }
 
-/** Lets clients work on a server that has a bad day, and holds every promise that it made against what is there in the end. */
+/**
+ * Lets clients work on a server that has a bad day, and holds every promise that it made against
+ * what is there in the end.
+ */
 export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   const disk = openDisk();
   const server = await createServer(disk.path);
@@ -39,7 +42,11 @@ export async function chaos(options: ChaosOptions): Promise<ChaosReport> {
   }
 }
 
-async function run({ seconds, workers, sabotage, isCalm }: ChaosOptions, disk: Disk, server: Server): Promise<ChaosReport> {
+async function run(
+  { seconds, workers, sabotage, isCalm }: ChaosOptions,
+  disk: Disk,
+  server: Server,
+): Promise<ChaosReport> {
   const ledger = createLedger();
   const world: World = { server, ledger, weather: 'calm', isOver: false };
   const calmDisk: Disk = { ...disk, fill: undefined, cutPower: undefined };
@@ -65,7 +72,11 @@ async function run({ seconds, workers, sabotage, isCalm }: ChaosOptions, disk: D
 
 function skippedOn(disk: Disk): readonly string[] {
   return [
-    ...(disk.fill === undefined ? ['No full disk: mounting an ext4 image needs root and a loop device.'] : []),
-    ...(disk.cutPower === undefined ? ['No power cut: it needs an ext4 image of its own and python3.'] : []),
+    ...(disk.fill === undefined
+      ? ['No full disk: mounting an ext4 image needs root and a loop device.']
+      : []),
+    ...(disk.cutPower === undefined
+      ? ['No power cut: it needs an ext4 image of its own and python3.']
+      : []),
   ];
 }

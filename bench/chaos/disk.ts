@@ -10,7 +10,10 @@ export interface Disk {
   /** Takes every byte that is free. Undefined where the disk is not our own. */
   readonly fill: (() => Promise<void>) | undefined;
   free(): Promise<void>;
-  /** From now on nothing more reaches the disk, and what was not synced is lost. Undefined where that cannot be had. */
+  /**
+   * From now on nothing more reaches the disk, and what was not synced is lost. Undefined where
+   * that cannot be had.
+   */
   readonly cutPower: (() => void) | undefined;
   /** As after a power cut: unmounts and mounts again. No process may use it. */
   remount(): void;
@@ -19,7 +22,10 @@ export interface Disk {
 
 const sizeMib = 256;
 
-/** An ext4 file system of its own where we may mount one, otherwise a folder, on which the disk neither fills up nor loses its power. */
+/**
+ * An ext4 file system of its own where we may mount one, otherwise a folder, on which the disk
+ * neither fills up nor loses its power.
+ */
 export function openDisk(): Disk {
   const home = mkdtempSync(join(tmpdir(), 'stowage-chaos-'));
   return openExt4(home) ?? openFolder(home);
@@ -69,21 +75,31 @@ function openExt4(home: string): Disk | undefined {
 }
 
 function run(program: string, ...args: readonly string[]): void {
-  execFileSync(program, args, { stdio: 'ignore', env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` } });
+  execFileSync(program, args, {
+    stdio: 'ignore',
+    env: { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` },
+  });
 }
 
 /** What is left for the last blocks is less than the server keeps in reserve: that is its own. */
 const lastBlocks = 64;
 
-/** At one stroke: while one writes, the server gives its reserve away, and that would be taken as well. */
+/**
+ * At one stroke: while one writes, the server gives its reserve away, and that would be taken as
+ * well.
+ */
 async function fill(path: string, ballast: string): Promise<void> {
   const { bsize } = await statfs(path);
   await takeNearlyAll(path, ballast);
   const file = await open(ballast, 'a');
   try {
-    for (let block = 0; block < lastBlocks; block++) await file.write(Buffer.alloc(bsize));
+    for (let block = 0; block < lastBlocks; block++) {
+      await file.write(Buffer.alloc(bsize));
+    }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') {
+      throw error;
+    }
   } finally {
     await file.close();
   }
@@ -96,7 +112,9 @@ async function takeNearlyAll(path: string, ballast: string): Promise<void> {
       return run('fallocate', '-l', String(Math.max(1, bavail - lastBlocks / 2) * bsize), ballast);
     } catch (error) {
       // Clients took some of it meanwhile.
-      if (tries === 10) throw error;
+      if (tries === 10) {
+        throw error;
+      }
       await rm(ballast, { force: true });
     }
   }
@@ -113,6 +131,7 @@ function canCutPower(): boolean {
 
 /** EXT4_IOC_SHUTDOWN with EXT4_GOING_FLAGS_NOLOGFLUSH: Node has no ioctl. */
 function shutDown(path: string): void {
-  const script = 'import fcntl, os, struct, sys; fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587D, struct.pack("I", 2))';
+  const script =
+    'import fcntl, os, struct, sys; fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587D, struct.pack("I", 2))';
   run('python3', '-c', script, path);
 }

@@ -53,7 +53,8 @@ export function createLedger(): Ledger {
 /** Of the day, to the millisecond. */
 export const now = (): string => new Date().toISOString().slice(11, -1);
 
-export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+export const sha256 = (bytes: Uint8Array): string =>
+  createHash('sha256').update(bytes).digest('hex');
 
 export function makeContent(seed: number, size: number, isPdf = false): Content {
   return { seed, size, isPdf, sha256: sha256(bytesOf({ seed, size, isPdf })) };

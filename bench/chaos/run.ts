@@ -21,14 +21,24 @@ const { values } = parseArgs({
   },
 });
 
-if (values.help) process.stdout.write(usage);
-else {
+if (values.help) {
+  process.stdout.write(usage);
+} else {
   const report = await chaos({ seconds: Number(values.seconds), workers: Number(values.workers) });
   process.stdout.write(textOf(report));
   process.exitCode = report.faults.length === 0 ? 0 : 1;
 }
 
-function textOf({ faults, files, deleted, damage, answers, skipped, events, log }: ChaosReport): string {
+function textOf({
+  faults,
+  files,
+  deleted,
+  damage,
+  answers,
+  skipped,
+  events,
+  log,
+}: ChaosReport): string {
   const starts = [...damage.starts].sort((a, b) => a - b);
   const median = starts[Math.floor(starts.length / 2)] ?? 0;
   return [

@@ -16,8 +16,8 @@ const dyingMs = 700;
 const cutEverySeconds = 40;
 
 /**
- * Kills the server every five seconds; a third of the time in, the disk is full for a while (and the server killed on it), two thirds in, the power goes. It goes
- * every forty seconds as well.
+ * Kills the server every five seconds; a third of the time in, the disk is full for a while (and
+ * the server killed on it), two thirds in, the power goes. It goes every forty seconds as well.
  */
 export async function torment(world: World, disk: Disk, seconds: number): Promise<Damage> {
   const damage: Damage = { kills: 0, fullDisks: 0, powerCuts: 0, starts: [] };
@@ -27,7 +27,8 @@ export async function torment(world: World, disk: Disk, seconds: number): Promis
   let isFullOver = disk.fill === undefined;
   const isCutDue = (): boolean =>
     disk.cutPower !== undefined &&
-    damage.powerCuts < Math.max(Math.floor((passed() * seconds) / cutEverySeconds), passed() > 2 / 3 ? 1 : 0);
+    damage.powerCuts <
+      Math.max(Math.floor((passed() * seconds) / cutEverySeconds), passed() > 2 / 3 ? 1 : 0);
   while (passed() < 1 || !isFullOver || isCutDue()) {
     if (!isFullOver && passed() > 1 / 3) {
       await fullDisk(world, disk, damage);

@@ -20,7 +20,9 @@ export interface Server {
   /** SIGTERM; resolves with the exit code. */
   stop(): Promise<number | null>;
   /** Runs a command on the data folder. */
-  command(...args: readonly string[]): Promise<{ readonly code: number | null; readonly output: string }>;
+  command(
+    ...args: readonly string[]
+  ): Promise<{ readonly code: number | null; readonly output: string }>;
   /** Last lines of its log. */
   readonly log: readonly string[];
 }
@@ -43,9 +45,15 @@ export async function createServer(disk: string): Promise<Server> {
   const log: string[] = [];
   let child: ChildProcess | undefined;
   const launch = (...args: readonly string[]): ChildProcess =>
-    spawn(process.execPath, [launcher, ...args], { cwd: '/', env, stdio: ['ignore', 'pipe', 'pipe'] });
+    spawn(process.execPath, [launcher, ...args], {
+      cwd: '/',
+      env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
   const end = async (signal: NodeJS.Signals): Promise<number | null> => {
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) {
+      return child?.exitCode ?? null;
+    }
     const exited = once(child, 'exit');
     child.kill(signal);
     return (await exited)[0];
@@ -70,7 +78,9 @@ export async function createServer(disk: string): Promise<Server> {
     async command(...args) {
       const process_ = launch(...args);
       let output = '';
-      for (const stream of [process_.stdout, process_.stderr]) stream?.on('data', (chunk) => (output += chunk));
+      for (const stream of [process_.stdout, process_.stderr]) {
+        stream?.on('data', (chunk) => (output += chunk));
+      }
       const [code] = await once(process_, 'close');
       return { code, output };
     },
@@ -79,13 +89,26 @@ export async function createServer(disk: string): Promise<Server> {
 
 async function untilReady(child: ChildProcess, log: string[]): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const timer = setTimeout(() => reject(new Error('The server is not ready after a minute.')), startLimitMs);
+  const timer = setTimeout(
+    () => reject(new Error('The server is not ready after a minute.')),
+    startLimitMs,
+  );
   const onLine = (line: string): void => {
     log.push(line);
-    if (log.length > 200) log.shift();
-    if (line.startsWith('Stowage is ready at ')) resolve();
+    if (log.length > 200) {
+      log.shift();
+    }
+    if (line.startsWith('Stowage is ready at ')) {
+      resolve();
+    }
   };
-  for (const stream of [child.stdout, child.stderr]) if (stream) createInterface({ input: stream }).on('line', onLine);
-  child.once('exit', (code) => reject(new Error(`The server ended at its start with ${code}:\n${log.slice(-5).join('\n')}`)));
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream) {
+      createInterface({ input: stream }).on('line', onLine);
+    }
+  }
+  child.once('exit', (code) =>
+    reject(new Error(`The server ended at its start with ${code}:\n${log.slice(-5).join('\n')}`)),
+  );
   await promise.finally(() => clearTimeout(timer));
 }

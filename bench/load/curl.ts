@@ -18,11 +18,21 @@ export async function curlAll(all: readonly (readonly string[])[]): Promise<void
 }
 
 /** Many by one process, so many at once, over connections that are kept. */
-export async function curlInTurn(all: readonly (readonly string[])[], parallel: number): Promise<void> {
+export async function curlInTurn(
+  all: readonly (readonly string[])[],
+  parallel: number,
+): Promise<void> {
   const requests = all.flatMap((args) => ['--next', ...common, '-o', '/dev/null', ...args]);
   await run(
     'curl',
-    ['--parallel', '--parallel-immediate', '--parallel-max', String(parallel), '--fail-early', ...requests.slice(1)],
+    [
+      '--parallel',
+      '--parallel-immediate',
+      '--parallel-max',
+      String(parallel),
+      '--fail-early',
+      ...requests.slice(1),
+    ],
     {
       maxBuffer,
     },

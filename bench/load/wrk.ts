@@ -30,7 +30,16 @@ export async function wrk(
       .map(([name, value]) => `${name}: ${value}`)
       .join('\n'),
   };
-  const args = ['-t1', `-c${options.callers}`, `-d${options.seconds}s`, '--timeout', '30s', '-s', script, url];
+  const args = [
+    '-t1',
+    `-c${options.callers}`,
+    `-d${options.seconds}s`,
+    '--timeout',
+    '30s',
+    '-s',
+    script,
+    url,
+  ];
   const { stdout } = await run('wrk', args, { env, maxBuffer: 2 ** 24 });
   return JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as WrkResult;
 }

@@ -33,11 +33,17 @@ export const nginx: SubjectKind = {
   obstacle: () => (isInstalled('nginx') ? undefined : 'nginx is not installed'),
   async start({ folder }): Promise<Subject> {
     const port = await freePort();
-    for (const name of ['files', 'tmp']) await mkdir(join(folder, name));
+    for (const name of ['files', 'tmp']) {
+      await mkdir(join(folder, name));
+    }
     await writeFile(join(folder, 'nginx.conf'), config(folder, port));
-    const child = spawn('nginx', ['-e', join(folder, 'error.log'), '-c', join(folder, 'nginx.conf'), '-p', folder], {
-      stdio: 'inherit',
-    });
+    const child = spawn(
+      'nginx',
+      ['-e', join(folder, 'error.log'), '-c', join(folder, 'nginx.conf'), '-p', folder],
+      {
+        stdio: 'inherit',
+      },
+    );
     await untilOpen(port);
     const base = `http://127.0.0.1:${port}`;
     let count = 0;

@@ -11,7 +11,10 @@ import type { Subject, SubjectKind } from '../subject.ts';
 
 const launcher = fileURLToPath(new URL('../../server/bin/stowage.js', import.meta.url));
 
-/** As it comes: local disk, SQLite in its default `full` durability, fsync and content hash on. Only the limits are lifted. */
+/**
+ * As it comes: local disk, SQLite in its default `full` durability, fsync and content hash on. Only
+ * the limits are lifted.
+ */
 export const stowage: SubjectKind = {
   name: 'Stowage',
   obstacle: () => undefined,
@@ -19,8 +22,9 @@ export const stowage: SubjectKind = {
 };
 
 /**
- * In front of Ceph's radosgw, which keeps its objects in memory (12 GiB of them in these scenarios) and works on the same cores. Presigned bytes pass Stowage by:
- * only the calls before and after count.
+ * In front of Ceph's radosgw, which keeps its objects in memory (12 GiB of them in these scenarios)
+ * and works on the same cores. Presigned bytes pass Stowage by: only the calls before and after
+ * count.
  */
 export const stowageOnS3: SubjectKind = {
   name: 'Stowage on S3',
@@ -31,7 +35,15 @@ export const stowageOnS3: SubjectKind = {
     try {
       await s3.createBucket('bench');
       const { endpoint, region, accessKeyId, secretAccessKey } = s3;
-      const channel = { type: 's3', name: 'main', endpoint, region, bucket: 'bench', accessKeyId, secretAccessKey };
+      const channel = {
+        type: 's3',
+        name: 'main',
+        endpoint,
+        region,
+        bucket: 'bench',
+        accessKeyId,
+        secretAccessKey,
+      };
       const subject = await start({ name: 'Stowage on S3', folder, channels: [channel] });
       return { ...subject, stop: () => subject.stop().finally(() => s3.stop()) };
     } catch (error) {
@@ -50,7 +62,9 @@ interface StartOptions {
 async function start({ name, folder, channels }: StartOptions): Promise<Subject> {
   const port = await freePort();
   const token = randomBytes(24).toString('hex');
-  if (channels.length > 0) await writeFile(join(folder, 'stowage.config.json'), JSON.stringify({ channels }));
+  if (channels.length > 0) {
+    await writeFile(join(folder, 'stowage.config.json'), JSON.stringify({ channels }));
+  }
   const env = {
     PATH: process.env.PATH,
     PORT: String(port),
@@ -61,15 +75,22 @@ async function start({ name, folder, channels }: StartOptions): Promise<Subject>
     STOWAGE_RATE_LIMIT_PER_HOUR: '0',
     STOWAGE_MEDIA_MAX_VIDEO_BYTES: '10GiB',
   };
-  const child = spawn(process.execPath, [launcher, 'serve'], { cwd: folder, env, stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(process.execPath, [launcher, 'serve'], {
+    cwd: folder,
+    env,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
   const base = `http://127.0.0.1:${port}`;
   await Promise.race([
     untilOk(`${base}/healthz`),
     once(child, 'exit').then(() => Promise.reject(new Error('Stowage ended at its start'))),
   ]);
   const authorization = `Bearer ${token}`;
-  // An app has its own token and at most 1000 uploads open: many of them make as many requests as the load needs.
-  const tokens = await Promise.all(Array.from({ length: 100 }, (_, index) => makeToken(base, authorization, `app-${index}`)));
+  // An app has its own token and at most 1000 uploads open: many of them make as many requests as
+  // the load needs.
+  const tokens = await Promise.all(
+    Array.from({ length: 100 }, (_, index) => makeToken(base, authorization, `app-${index}`)),
+  );
   const upload = ['-H', `Authorization: ${authorization}`];
   const presignAs = (owner: string, file: string, contentType: string) =>
     presign({ base, authorization: owner, file, contentType });
@@ -111,12 +132,24 @@ async function start({ name, folder, channels }: StartOptions): Promise<Subject>
         16,
       );
       const last = ['-X', 'POST', '-H', 'Content-Type: application/json', '-d', '{}'];
-      return uploads.map(({ owner, id }) => [...last, '-H', `Authorization: ${owner}`, `${base}/api/v1/media/${id}/complete`]);
+      return uploads.map(({ owner, id }) => [
+        ...last,
+        '-H',
+        `Authorization: ${owner}`,
+        `${base}/api/v1/media/${id}/complete`,
+      ]);
     },
     smallUpload: { url: `${base}/upload`, mode: 'form', headers: { authorization } },
-    presign: { url: `${base}/api/v1/media/upload`, mode: 'json', tokens, text: request('photo.jpg', 'image/jpeg', 10_240) },
+    presign: {
+      url: `${base}/api/v1/media/upload`,
+      mode: 'json',
+      tokens,
+      text: request('photo.jpg', 'image/jpeg', 10_240),
+    },
     async store(file) {
-      const [{ src }] = JSON.parse(await curl([...upload, '-F', `file=@${file}`, `${base}/upload`]));
+      const [{ src }] = JSON.parse(
+        await curl([...upload, '-F', `file=@${file}`, `${base}/upload`]),
+      );
       return `${base}${src}`;
     },
     stop: () => stopProcess(child),
@@ -130,10 +163,14 @@ function putTo({ url }: Presigned, file: string, contentType: string): readonly 
 async function makeToken(base: string, authorization: string, owner: string): Promise<string> {
   const headers = { authorization, 'content-type': 'application/json' };
   const body = JSON.stringify({ name: owner, owner, permissions: ['upload'] });
-  const { token } = (await (await fetch(`${base}/api/manage/apiTokens`, { method: 'POST', headers, body })).json()) as {
+  const { token } = (await (
+    await fetch(`${base}/api/manage/apiTokens`, { method: 'POST', headers, body })
+  ).json()) as {
     token?: string;
   };
-  if (token === undefined) throw new Error('Stowage made no token');
+  if (token === undefined) {
+    throw new Error('Stowage made no token');
+  }
   return token;
 }
 
@@ -162,6 +199,8 @@ async function presign({ base, authorization, file, contentType }: Wanted): Prom
     data: { media_id: string; upload_url: string } | null;
     error: { message: string } | null;
   };
-  if (data === null) throw new Error(error?.message ?? `status ${response.status}`);
+  if (data === null) {
+    throw new Error(error?.message ?? `status ${response.status}`);
+  }
   return { id: data.media_id, url: data.upload_url };
 }

@@ -23,11 +23,25 @@ export const tus: SubjectKind = {
     /** The upload has to be made first; what is measured is the transfer. */
     async function create(file: string): Promise<string> {
       const { size } = await stat(file);
-      const response = await fetch(`${base}/files`, { method: 'POST', headers: { ...VERSION, 'upload-length': String(size) } });
+      const response = await fetch(`${base}/files`, {
+        method: 'POST',
+        headers: { ...VERSION, 'upload-length': String(size) },
+      });
       return new URL(response.headers.get('location') ?? '', `${base}/files`).href;
     }
-    const patch = { ...VERSION, 'content-type': 'application/offset+octet-stream', 'upload-offset': '0' };
-    const send = (file: string, url: string) => ['-X', 'PATCH', ...asArguments(patch), '-T', file, url];
+    const patch = {
+      ...VERSION,
+      'content-type': 'application/offset+octet-stream',
+      'upload-offset': '0',
+    };
+    const send = (file: string, url: string) => [
+      '-X',
+      'PATCH',
+      ...asArguments(patch),
+      '-T',
+      file,
+      url,
+    ];
     return {
       name: '@tus/server',
       pid: child.pid ?? 0,

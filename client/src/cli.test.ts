@@ -1,6 +1,14 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, watch, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  watch,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -19,21 +27,31 @@ let seen: string[] = [];
 beforeAll(async () => {
   writeFileSync(join(folder, 'a.jpg'), 'aaa');
   writeFileSync(join(folder, 'x [1].pdf'), 'pdf');
-  for (const name of ['many', 'many/deep', 'none']) mkdirSync(join(folder, name));
-  for (const name of ['b.png', 'deep/c.txt', 'a.jpg']) writeFileSync(join(folder, 'many', name), name);
+  for (const name of ['many', 'many/deep', 'none']) {
+    mkdirSync(join(folder, name));
+  }
+  for (const name of ['b.png', 'deep/c.txt', 'a.jpg']) {
+    writeFileSync(join(folder, 'many', name), name);
+  }
   server = await startFakeServer(async ({ headers, form, url, bytes }) => {
     if (url.pathname === '/relay') {
       await bytes();
       return { json: {} };
     }
-    if (headers.authorization !== 'Bearer right') return { status: 401, text: 'Unauthorized' };
-    if (url.pathname === '/api/channels') return { json: { telegram: [], s3: [{ name: 'main', type: 'S3' }] } };
+    if (headers.authorization !== 'Bearer right') {
+      return { status: 401, text: 'Unauthorized' };
+    }
+    if (url.pathname === '/api/channels') {
+      return { json: { telegram: [], s3: [{ name: 'main', type: 'S3' }] } };
+    }
     if (url.pathname === '/api/v1/media/upload') {
       const { filename, content_type } = JSON.parse((await bytes()).toString());
       const upload_url = `${server.baseUrl}/relay?${filename}&${content_type}`;
       return { json: { data: { media_id: 'm1', upload_url, upload_method: { method: 'PUT' } } } };
     }
-    if (url.pathname.endsWith('/complete')) return { json: { data: { id: 'm1', url: 'http://host/file/media/m1' } } };
+    if (url.pathname.endsWith('/complete')) {
+      return { json: { data: { id: 'm1', url: 'http://host/file/media/m1' } } };
+    }
     const file = (await form()).get('file') as File;
     seen.push(`${url.search} ${file.name} ${file.type} ${await file.text()}`);
     return { json: [{ src: `http://host/file/${encodeURIComponent(file.name)}` }] };
@@ -57,7 +75,9 @@ function upload(token: string, ...args: readonly string[]) {
   return run(process.execPath, [cli, ...args], { cwd: folder, env: environment(token) });
 }
 
-function refusal(...args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+function refusal(
+  ...args: readonly string[]
+): Promise<{ code: number; stdout: string; stderr: string }> {
   return upload('right', ...args).catch((error) => error);
 }
 
@@ -66,7 +86,10 @@ describe('stowage-upload', () => {
     const { stdout, stderr } = await upload('right', 'a.jpg', join(folder, 'a.jpg'));
     expect(stdout).toBe('http://host/file/a.jpg\n'.repeat(2));
     expect(stderr).toBe('2 of 2\n');
-    expect(seen).toEqual(['?returnFormat=full a.jpg image/jpeg aaa', '?returnFormat=full a.jpg image/jpeg aaa']);
+    expect(seen).toEqual([
+      '?returnFormat=full a.jpg image/jpeg aaa',
+      '?returnFormat=full a.jpg image/jpeg aaa',
+    ]);
   });
 
   it('goes on after a file that fails, and ends with 1', async () => {
@@ -94,7 +117,10 @@ describe('stowage-upload', () => {
   });
 
   it('uploads standard input', async () => {
-    const child = spawn(process.execPath, [cli, '--name', 'in.png', '-'], { cwd: folder, env: environment('right') });
+    const child = spawn(process.execPath, [cli, '--name', 'in.png', '-'], {
+      cwd: folder,
+      env: environment('right'),
+    });
     child.stdin.end('from a pipe');
     expect(await text(child.stdout)).toBe('http://host/file/in.png\n');
     expect(seen).toEqual(['?returnFormat=full in.png image/png from a pipe']);
@@ -109,7 +135,11 @@ describe('stowage-upload', () => {
     watcher.close();
     child.kill('SIGINT');
     const [errors, [code]] = await Promise.all([text(child.stderr), once(child, 'exit')]);
-    expect({ errors, code, left: readdirSync(temporary) }).toEqual({ errors: '-: interrupted\n', code: 1, left: [] });
+    expect({ errors, code, left: readdirSync(temporary) }).toEqual({
+      errors: '-: interrupted\n',
+      code: 1,
+      left: [],
+    });
   });
 
   it.each([
@@ -131,25 +161,48 @@ describe('stowage-upload', () => {
       .split('\n')
       .map((line) => JSON.parse(line));
     expect(failed).toEqual({ file: 'missing.jpg', error: 'There is no such file.' });
-    expect(done).toEqual({ file: 'a.jpg', name: 'a.jpg', type: 'image/jpeg', url: 'http://host/file/a.jpg' });
+    expect(done).toEqual({
+      file: 'a.jpg',
+      name: 'a.jpg',
+      type: 'image/jpeg',
+      url: 'http://host/file/a.jpg',
+    });
     const refused = await upload('wrong', '--json', 'a.jpg').catch((error) => error);
-    expect(JSON.parse(refused.stdout)).toMatchObject({ file: 'a.jpg', status: 401, retryable: false });
+    expect(JSON.parse(refused.stdout)).toMatchObject({
+      file: 'a.jpg',
+      status: 401,
+      retryable: false,
+    });
   });
 
   it('goes through the Media API when asked, with a type that it can take', async () => {
     expect((await upload('right', '--media', 'a.jpg')).stdout).toBe('http://host/file/media/m1\n');
     writeFileSync(join(folder, 'odd.xyz'), 'x');
-    expect(await refusal('--media', 'odd.xyz')).toMatchObject({ code: 1, stderr: expect.stringContaining('--type image/jpeg') });
-    expect((await upload('right', '--media', '--type', 'image/png', 'odd.xyz')).stdout).toBe('http://host/file/media/m1\n');
+    expect(await refusal('--media', 'odd.xyz')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('--type image/jpeg'),
+    });
+    expect((await upload('right', '--media', '--type', 'image/png', 'odd.xyz')).stdout).toBe(
+      'http://host/file/media/m1\n',
+    );
   });
 
   it.each([
-    [['--naming', 'orign', 'a.jpg'], /^--naming must be default, index, origin, short, not "orign"\.\n$/],
+    [
+      ['--naming', 'orign', 'a.jpg'],
+      /^--naming must be default, index, origin, short, not "orign"\.\n$/,
+    ],
     [['--format', 'markdown', 'a.jpg'], /^--format must be url, md, html, bbcode/],
-    [['--channel', 'telegram', 'a.jpg'], /has no channel telegram that currently takes files\. It has s3\/main\.\n$/],
+    [
+      ['--channel', 'telegram', 'a.jpg'],
+      /has no channel telegram that currently takes files\. It has s3\/main\.\n$/,
+    ],
     [['--channel-name', 'nope', 'a.jpg'], /has no channel nope /],
     [['--channel', 's3', '--channel-name', 'nope', 'a.jpg'], /has no channel s3\/nope /],
-    [['--url', '127.0.0.1:8080', 'a.jpg'], /^--url must start with http:\/\/ or https:\/\/.*not "127\.0\.0\.1:8080"\.\n$/],
+    [
+      ['--url', '127.0.0.1:8080', 'a.jpg'],
+      /^--url must start with http:\/\/ or https:\/\/.*not "127\.0\.0\.1:8080"\.\n$/,
+    ],
     [['--url', 'localhost:8080', 'a.jpg'], /^--url must start with http/],
     [['--name', 'b.jpg', 'a.jpg', 'a.jpg'], /^--name goes with one file only\.\n$/],
     [['--resume', 'id', 'a.jpg', 'a.jpg'], /^--resume goes with one file only\.\n$/],
@@ -166,8 +219,19 @@ describe('stowage-upload', () => {
   });
 
   it('takes a channel that is there', async () => {
-    await upload('right', '--channel', 's3', '--channel-name', 'main', '--naming', 'short', 'a.jpg');
-    expect(seen).toEqual(['?returnFormat=full&uploadNameType=short&uploadChannel=s3&channelName=main a.jpg image/jpeg aaa']);
+    await upload(
+      'right',
+      '--channel',
+      's3',
+      '--channel-name',
+      'main',
+      '--naming',
+      'short',
+      'a.jpg',
+    );
+    expect(seen).toEqual([
+      '?returnFormat=full&uploadNameType=short&uploadChannel=s3&channelName=main a.jpg image/jpeg aaa',
+    ]);
   });
 
   it('says what is wrong with server and token', async () => {
@@ -177,12 +241,15 @@ describe('stowage-upload', () => {
     });
     await expect(upload('wrong', 'a.jpg')).rejects.toMatchObject({
       code: 1,
-      stderr: 'a.jpg: Unauthorized: give a token that may upload (--token or STOWAGE_CLIENT_TOKEN).\n',
+      stderr:
+        'a.jpg: Unauthorized: give a token that may upload (--token or STOWAGE_CLIENT_TOKEN).\n',
     });
   });
 
   it('shows how it is used, and its version', async () => {
-    const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+    const { version } = JSON.parse(
+      readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+    );
     expect((await upload('right', '--version')).stdout).toBe(`${version}\n`);
     expect((await upload('right', '--help')).stdout).toContain('Usage: stowage-upload');
   });

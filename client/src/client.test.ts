@@ -24,7 +24,9 @@ describe('upload in one piece', () => {
       channelName: 'm',
     });
     expect(answer).toEqual({ src: 'http://host/file/a.txt' });
-    expect(seen?.url.search).toBe('?returnFormat=full&uploadFolder=x%2Fy&uploadNameType=origin&uploadChannel=s3&channelName=m');
+    expect(seen?.url.search).toBe(
+      '?returnFormat=full&uploadFolder=x%2Fy&uploadNameType=origin&uploadChannel=s3&channelName=m',
+    );
     expect(seen?.headers.authorization).toBe('Bearer t');
     const file = form?.get('file') as File;
     expect([file.name, file.type, await file.text()]).toEqual(['ä "b".txt', 'text/plain', 'hello']);
@@ -39,7 +41,10 @@ describe('upload in one piece', () => {
   });
 
   it('waits when it is told to, and goes on', async () => {
-    const { handler, seen } = inTurn({ status: 429, text: 'slow', headers: { 'retry-after': '0' } }, stored);
+    const { handler, seen } = inTurn(
+      { status: 429, text: 'slow', headers: { 'retry-after': '0' } },
+      stored,
+    );
     const { client } = await clientOf(handler);
     await client.upload(new Blob(['x']), { name: 'a' });
     expect(seen).toHaveLength(2);
@@ -78,9 +83,14 @@ describe('progress', () => {
       return stored;
     });
     const steps: [number, boolean][] = [];
-    await client.upload(new Blob([randomBytes(size)]), { name: 'a', onProgress: (sent) => steps.push([sent, answered]) });
+    await client.upload(new Blob([randomBytes(size)]), {
+      name: 'a',
+      onProgress: (sent) => steps.push([sent, answered]),
+    });
     expect(steps.length).toBeGreaterThan(3);
-    expect(steps.map(([sent]) => sent)).toEqual(steps.map(([sent]) => sent).toSorted((a, b) => a - b));
+    expect(steps.map(([sent]) => sent)).toEqual(
+      steps.map(([sent]) => sent).toSorted((a, b) => a - b),
+    );
     expect(steps.at(-1)).toEqual([size, true]);
     expect(steps.filter(([sent]) => sent === size)).toHaveLength(1);
   });
@@ -89,14 +99,23 @@ describe('progress', () => {
     const { client } = await clientOf(inTurn(stored).handler);
     const abort = new AbortController();
     const onProgress = () => abort.abort(new Error('enough'));
-    const upload = client.upload(new Blob([randomBytes(8_000_000)]), { name: 'a', signal: abort.signal, onProgress });
+    const upload = client.upload(new Blob([randomBytes(8_000_000)]), {
+      name: 'a',
+      signal: abort.signal,
+      onProgress,
+    });
     await expect(upload).rejects.toThrow('enough');
   });
 
   it('takes no step back when the request is repeated, and reports an empty file', async () => {
-    const { client } = await clientOf(inTurn({ status: 503, text: 'later', headers: { 'retry-after': '0' } }, stored).handler);
+    const { client } = await clientOf(
+      inTurn({ status: 503, text: 'later', headers: { 'retry-after': '0' } }, stored).handler,
+    );
     const steps: number[] = [];
-    await client.upload(new Blob([randomBytes(500_000)]), { name: 'a', onProgress: (sent) => steps.push(sent) });
+    await client.upload(new Blob([randomBytes(500_000)]), {
+      name: 'a',
+      onProgress: (sent) => steps.push(sent),
+    });
     expect(steps).toEqual(steps.toSorted((a, b) => a - b));
     steps.length = 0;
     await client.upload(new Blob([]), { name: 'a', onProgress: (sent) => steps.push(sent) });
@@ -113,8 +132,12 @@ function partsServer(breaks: readonly number[] = []) {
   let most = 0;
   const handler: Handler = async ({ url, form, method }) => {
     const query = url.searchParams;
-    if (url.pathname === '/upload/status') return { json: { uploadId: 'u1', totalChunks: 4, uploadedChunks: [...parts.keys()] } };
-    if (query.get('cleanup')) return { json: { success: true } };
+    if (url.pathname === '/upload/status') {
+      return { json: { uploadId: 'u1', totalChunks: 4, uploadedChunks: [...parts.keys()] } };
+    }
+    if (query.get('cleanup')) {
+      return { json: { success: true } };
+    }
     const fields = await form();
     if (query.get('initChunked')) {
       calls.push(`init ${fields.get('totalChunks')} ${fields.get('originalFileName')}`);
@@ -129,7 +152,9 @@ function partsServer(breaks: readonly number[] = []) {
     const bytes = Buffer.from(await (fields.get('file') as File).arrayBuffer());
     under--;
     calls.push(`${method} part ${index}`);
-    if (left.delete(index)) return { status: 503, text: 'later', headers: { 'retry-after': '0' } };
+    if (left.delete(index)) {
+      return { status: 503, text: 'later', headers: { 'retry-after': '0' } };
+    }
     parts.set(index, bytes);
     return { json: { success: true } };
   };
@@ -145,7 +170,11 @@ describe('upload in parts', () => {
     const server = partsServer([1, 3]);
     const { client } = await clientOf(server.handler);
     const progress: number[] = [];
-    const answer = await client.upload(new Blob([bytes]), { ...options, parallel: 2, onProgress: (done) => progress.push(done) });
+    const answer = await client.upload(new Blob([bytes]), {
+      ...options,
+      parallel: 2,
+      onProgress: (done) => progress.push(done),
+    });
     expect(answer.src).toBe('http://host/file/a.txt');
     expect(server.whole()).toEqual(bytes);
     expect(server.mostAtOnce()).toBeLessThanOrEqual(2);
@@ -158,16 +187,22 @@ describe('upload in parts', () => {
   it('sends only what is missing when it resumes', async () => {
     const server = partsServer();
     const { client } = await clientOf(server.handler);
-    for (const index of [0, 2]) server.parts.set(index, bytes.subarray(index * 1000, (index + 1) * 1000));
+    for (const index of [0, 2]) {
+      server.parts.set(index, bytes.subarray(index * 1000, (index + 1) * 1000));
+    }
     await client.upload(new Blob([bytes]), { ...options, resume: 'u1' });
     expect(server.calls.toSorted()).toEqual(['POST part 1', 'POST part 3', 'merge f']);
     expect(server.whole()).toEqual(bytes);
-    await expect(client.upload(new Blob([bytes]), { ...options, partBytes: 500, resume: 'u1' })).rejects.toThrow(/another size/);
+    await expect(
+      client.upload(new Blob([bytes]), { ...options, partBytes: 500, resume: 'u1' }),
+    ).rejects.toThrow(/another size/);
   });
 
   it('only takes the answer when it is merged already', async () => {
     const result = { src: 'http://host/file/done' };
-    const { client } = await clientOf(() => ({ json: { totalChunks: 4, uploadedChunks: [], result } }));
+    const { client } = await clientOf(() => ({
+      json: { totalChunks: 4, uploadedChunks: [], result },
+    }));
     expect(await client.upload(new Blob([bytes]), { ...options, resume: 'u1' })).toEqual(result);
   });
 
@@ -188,7 +223,10 @@ describe('upload in parts', () => {
 
   it('gives up after the tries it has', async () => {
     const { client } = await clientOf(partsServer([2]).handler, { attempts: 1 });
-    await expect(client.upload(new Blob([bytes]), options)).rejects.toMatchObject({ status: 503, message: 'later' });
+    await expect(client.upload(new Blob([bytes]), options)).rejects.toMatchObject({
+      status: 503,
+      message: 'later',
+    });
   });
 });
 

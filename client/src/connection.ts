@@ -22,7 +22,10 @@ export class StowageError extends Error {
   /** What the Media API adds to some codes, such as `max_size`. */
   readonly details: Readonly<Record<string, unknown>> | undefined;
   readonly retryAfterMs: number | undefined;
-  /** Whether the same request may succeed later: as stated by the server, otherwise judged by the status. */
+  /**
+   * Whether the same request may succeed later: as stated by the server, otherwise judged by the
+   * status.
+   */
   readonly retryable: boolean;
 
   constructor(message: string, options: StowageErrorOptions) {
@@ -31,7 +34,8 @@ export class StowageError extends Error {
     this.code = options.code;
     this.details = options.details;
     this.retryAfterMs = options.retryAfterMs;
-    this.retryable = options.retryable ?? ([0, 408, 425, 429].includes(options.status) || options.status >= 500);
+    this.retryable =
+      options.retryable ?? ([0, 408, 425, 429].includes(options.status) || options.status >= 500);
   }
 }
 
@@ -57,11 +61,17 @@ export interface Call {
   /** Repeating it does no harm. Otherwise it is only repeated when the server asked to wait. */
   readonly repeatable?: boolean;
   readonly signal?: AbortSignal | undefined;
-  /** Called with the number of bytes of the body that were sent; starts again from 0 when the call is repeated. */
+  /**
+   * Called with the number of bytes of the body that were sent; starts again from 0 when the call
+   * is repeated.
+   */
   readonly onSent?: ((bytes: number) => void) | undefined;
 }
 
-/** Sends a call, repeats it where that helps, and returns the parsed JSON (undefined when there is none). */
+/**
+ * Sends a call, repeats it where that helps, and returns the parsed JSON (undefined when there is
+ * none).
+ */
 export type Connection = (call: Call) => Promise<unknown>;
 
 export function createConnection(options: ClientOptions): Connection {
@@ -76,7 +86,9 @@ export function createConnection(options: ClientOptions): Connection {
       try {
         return await sendOnce(options, call);
       } catch (error) {
-        if (attempt >= attempts || !(error instanceof StowageError) || !mayRepeat(error, call)) throw error;
+        if (attempt >= attempts || !(error instanceof StowageError) || !mayRepeat(error, call)) {
+          throw error;
+        }
         await pause(error.retryAfterMs ?? 2 ** attempt * 100 * (0.5 + Math.random()), call.signal);
       }
     }
@@ -97,19 +109,30 @@ async function sendOnce(options: ClientOptions, call: Call): Promise<unknown> {
   let response: Response;
   let text: string;
   try {
-    response = await send({ url: address(options.baseUrl, call), method, headers, body, signal, onSent }, options.fetch);
+    response = await send(
+      { url: address(options.baseUrl, call), method, headers, body, signal, onSent },
+      options.fetch,
+    );
     text = await response.text();
   } catch (cause) {
     signal?.throwIfAborted();
     throw new StowageError('The server cannot be reached.', { status: 0, cause });
   }
-  if (!response.ok) throw refusal(response, text);
+  if (!response.ok) {
+    throw refusal(response, text);
+  }
   return parse(text);
 }
 
 function address(baseUrl: string | URL, { path, query = {} }: Call): URL {
-  const url = path.startsWith('/') ? new URL(`${new URL(baseUrl).pathname.replace(/\/$/, '')}${path}`, baseUrl) : new URL(path);
-  for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
+  const url = path.startsWith('/')
+    ? new URL(`${new URL(baseUrl).pathname.replace(/\/$/, '')}${path}`, baseUrl)
+    : new URL(path);
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) {
+      url.searchParams.set(name, String(value));
+    }
+  }
   return url;
 }
 
@@ -131,15 +154,19 @@ interface ErrorBody extends ErrorFields {
 
 function refusal(response: Response, text: string): StowageError {
   const body = (parse(text) ?? {}) as ErrorBody;
-  const { message, ...error } = typeof body.error === 'object' ? body.error : { ...body, message: body.error ?? body.message };
+  const { message, ...error } =
+    typeof body.error === 'object' ? body.error : { ...body, message: body.error ?? body.message };
   const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
-  return new StowageError(message ?? (text.slice(0, 500) || `The server returned ${response.status}.`), {
-    status: response.status,
-    code: error.code,
-    details: error.details,
-    retryable: typeof error.retryable === 'boolean' ? error.retryable : undefined,
-    retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : undefined,
-  });
+  return new StowageError(
+    message ?? (text.slice(0, 500) || `The server returned ${response.status}.`),
+    {
+      status: response.status,
+      code: error.code,
+      details: error.details,
+      retryable: typeof error.retryable === 'boolean' ? error.retryable : undefined,
+      retryAfterMs: Number.isFinite(seconds) ? seconds * 1000 : undefined,
+    },
+  );
 }
 
 function parse(text: string): unknown {
@@ -162,6 +189,8 @@ function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
     };
     const timer = setTimeout(done, ms);
     signal?.addEventListener('abort', abort, { once: true });
-    if (signal?.aborted) abort();
+    if (signal?.aborted) {
+      abort();
+    }
   });
 }

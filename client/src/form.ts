@@ -5,15 +5,23 @@ export interface Form {
 }
 
 export type FormFields = Readonly<
-  Record<string, string | number | { readonly file: Blob; readonly name: string; readonly type?: string }>
+  Record<
+    string,
+    string | number | { readonly file: Blob; readonly name: string; readonly type?: string }
+  >
 >;
 
-/** Ours instead of `FormData`, because Node's fetch ends the process with an unhandled rejection when a request with a `FormData` body is aborted. */
+/**
+ * Ours instead of `FormData`, because Node's fetch ends the process with an unhandled rejection
+ * when a request with a `FormData` body is aborted.
+ */
 export function encodeForm(fields: FormFields): Form {
   const boundary = `stowage-${randomId()}`;
   const parts = Object.entries(fields).flatMap(([name, value]): readonly (string | Blob)[] => {
     const head = `--${boundary}\r\nContent-Disposition: form-data; name="${quote(name)}"`;
-    if (typeof value !== 'object') return [`${head}\r\n\r\n${value}\r\n`];
+    if (typeof value !== 'object') {
+      return [`${head}\r\n\r\n${value}\r\n`];
+    }
     const type = value.type || value.file.type || 'application/octet-stream';
     return [
       `${head}; filename="${quote(value.name)}"\r\nContent-Type: ${type.replace(/[\r\n]/g, '')}\r\n\r\n`,
@@ -21,7 +29,10 @@ export function encodeForm(fields: FormFields): Form {
       '\r\n',
     ];
   });
-  return { body: new Blob([...parts, `--${boundary}--\r\n`]), contentType: `multipart/form-data; boundary=${boundary}` };
+  return {
+    body: new Blob([...parts, `--${boundary}--\r\n`]),
+    contentType: `multipart/form-data; boundary=${boundary}`,
+  };
 }
 
 /** As browsers do it (HTML, multipart/form-data encoding). */
@@ -31,5 +42,7 @@ function quote(text: string): string {
 
 /** Not `crypto.randomUUID`, which browsers keep from pages that came by plain HTTP. */
 export function randomId(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
+    byte.toString(16).padStart(2, '0'),
+  ).join('');
 }

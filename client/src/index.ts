@@ -24,21 +24,34 @@ export type { SendOptions } from './upload-media.ts';
 
 export interface Client extends MediaCalls {
   /**
-   * Upload API: stores the file and returns its link. Files above `chunkedAboveBytes` are sent in parts, several at once; each part is retried on its own.
-   * Throws `StowageError`, or the reason of `signal`; after a failure in parts, call it with `resume` and the id that `onStart` got to send only what is missing.
+   * Upload API: stores the file and returns its link. Files above `chunkedAboveBytes` are sent in
+   * parts, several at once; each part is retried on its own. Throws `StowageError`, or the reason
+   * of `signal`; after a failure in parts, call it with `resume` and the id that `onStart` got to
+   * send only what is missing.
    */
   upload(file: Blob, options: UploadOptions & PartsOptions): Promise<Uploaded>;
   /** Cancels an upload in parts; the server deletes the parts that arrived. */
   cancelUpload(uploadId: string): Promise<void>;
   /** Channels that can be uploaded to, by the type that `upload` takes as `channel`. */
-  channels(): Promise<Readonly<Record<string, readonly { readonly name: string; readonly type: string }[]>>>;
-  /** Media API: presign, send, complete. Every step is retried after transient failures, without creating a second media object. */
+  channels(): Promise<
+    Readonly<Record<string, readonly { readonly name: string; readonly type: string }[]>>
+  >;
+  /**
+   * Media API: presign, send, complete. Every step is retried after transient failures, without
+   * creating a second media object.
+   */
   uploadMedia(file: Blob, options: SendOptions): Promise<Media>;
-  /** Sends a file to an address that `presignMedia` returned, also on another machine: it needs no token. `completeMedia` comes next. */
+  /**
+   * Sends a file to an address that `presignMedia` returned, also on another machine: it needs no
+   * token. `completeMedia` comes next.
+   */
   sendPresigned(presigned: Presigned, file: Blob, options: SendOptions): Promise<void>;
 }
 
-/** Talks to one Stowage server. Files are `Blob`s: from a browser's input, or `await openAsBlob(path)` of `node:fs`, which is read as it is sent. */
+/**
+ * Talks to one Stowage server. Files are `Blob`s: from a browser's input, or `await
+ * openAsBlob(path)` of `node:fs`, which is read as it is sent.
+ */
 export function createClient(options: ClientOptions): Client {
   const connection = createConnection(options);
   const media = mediaCalls(connection);
@@ -50,8 +63,11 @@ export function createClient(options: ClientOptions): Client {
         : uploadFile(connection, file, rest),
     cancelUpload: (uploadId) => cancelUpload(connection, uploadId),
     channels: async () =>
-      (await connection({ path: '/api/channels', repeatable: true })) as Awaited<ReturnType<Client['channels']>>,
+      (await connection({ path: '/api/channels', repeatable: true })) as Awaited<
+        ReturnType<Client['channels']>
+      >,
     uploadMedia: (file, rest) => uploadMedia({ media, connection }, file, rest),
-    sendPresigned: (presigned, file, rest) => sendPresigned(connection, presigned, { ...rest, file }),
+    sendPresigned: (presigned, file, rest) =>
+      sendPresigned(connection, presigned, { ...rest, file }),
   };
 }

@@ -13,17 +13,32 @@ describe('Media API', () => {
     const { client, baseUrl } = await clientOf(async (seen) => {
       if (seen.url.pathname === '/api/v1/media/upload') {
         keys.add(seen.headers['idempotency-key']);
-        if (presigns++ === 0) return { hangUp: true };
+        if (presigns++ === 0) {
+          return { hangUp: true };
+        }
         const upload_method =
-          method === 'PUT' ? { method, headers: { 'Content-Type': type } } : { method, field_name: 'picture' };
-        return { ...envelope({ media_id: 'm1', upload_url: `${baseUrl}/relay/m1?sig=s`, upload_method }), status: 201 };
+          method === 'PUT'
+            ? { method, headers: { 'Content-Type': type } }
+            : { method, field_name: 'picture' };
+        return {
+          ...envelope({ media_id: 'm1', upload_url: `${baseUrl}/relay/m1?sig=s`, upload_method }),
+          status: 201,
+        };
       }
       if (seen.url.pathname === '/relay/m1') {
         expect(seen.headers.authorization).toBeUndefined();
-        body = method === 'PUT' ? (await seen.bytes()).toString() : await ((await seen.form()).get('picture') as File).text();
+        body =
+          method === 'PUT'
+            ? (await seen.bytes()).toString()
+            : await ((await seen.form()).get('picture') as File).text();
         return { json: {} };
       }
-      return envelope({ id: 'm1', status: 'ready', url: 'http://host/file/x', path: seen.url.pathname });
+      return envelope({
+        id: 'm1',
+        status: 'ready',
+        url: 'http://host/file/x',
+        path: seen.url.pathname,
+      });
     });
     const media = await client.uploadMedia(new Blob(['pixels']), { name: 'p', type });
     expect(keys.size).toBe(1);
@@ -38,9 +53,17 @@ describe('Media API', () => {
     const calls: string[] = [];
     const { client, baseUrl } = await clientOf(async ({ method, url, headers, bytes }) => {
       const body = (await bytes()).toString();
-      calls.push(`${method} ${url.pathname}${url.search} ${headers.authorization ? 'token' : 'anonymous'} ${body}`);
-      const presigned = { media_id: 'm1', upload_url: `${baseUrl}/relay/m1?sig=s`, upload_method: { method: 'PUT' } };
-      return envelope(url.pathname.endsWith('/media/upload') ? presigned : { id: 'm1', media: [], total: 0 });
+      calls.push(
+        `${method} ${url.pathname}${url.search} ${headers.authorization ? 'token' : 'anonymous'} ${body}`,
+      );
+      const presigned = {
+        media_id: 'm1',
+        upload_url: `${baseUrl}/relay/m1?sig=s`,
+        upload_method: { method: 'PUT' },
+      };
+      return envelope(
+        url.pathname.endsWith('/media/upload') ? presigned : { id: 'm1', media: [], total: 0 },
+      );
     });
     const presigned = await client.presignMedia({ name: 'a.png', type: 'image/png', size: 1 });
     const steps: number[] = [];
@@ -66,23 +89,38 @@ describe('Media API', () => {
   });
 
   it('has the fields of the OpenAPI document', () => {
-    const openapi = JSON.parse(readFileSync(new URL('../../docs/openapi.json', import.meta.url), 'utf8'));
+    const openapi = JSON.parse(
+      readFileSync(new URL('../../docs/openapi.json', import.meta.url), 'utf8'),
+    );
     const known = openapi.components.schemas.Media.properties as Readonly<Record<string, unknown>>;
     expect(Object.keys(mediaFields).toSorted()).toEqual(Object.keys(known).toSorted());
   });
 
   it.each([true, false])('believes the server about a repetition: %j', async (retryable) => {
     const error = { message: 'No.', code: 'x', retryable };
-    const { handler, seen } = inTurn({ status: retryable ? 422 : 500, json: { data: null, error, meta: {} } });
+    const { handler, seen } = inTurn({
+      status: retryable ? 422 : 500,
+      json: { data: null, error, meta: {} },
+    });
     const { client } = await clientOf(handler, { token: 't', attempts: 2 });
     await expect(client.getMedia('m1')).rejects.toMatchObject({ retryable });
     expect(seen).toHaveLength(retryable ? 2 : 1);
   });
 
   it('throws code, message and details of the envelope', async () => {
-    const error = { message: 'Too big.', code: 'too_large', retryable: false, details: { max_size: 5 } };
-    const { client } = await clientOf(() => ({ status: 413, json: { data: null, error, meta: {} } }));
-    await expect(client.uploadMedia(new Blob(['x']), { name: 'a', type: 'image/png' })).rejects.toMatchObject({
+    const error = {
+      message: 'Too big.',
+      code: 'too_large',
+      retryable: false,
+      details: { max_size: 5 },
+    };
+    const { client } = await clientOf(() => ({
+      status: 413,
+      json: { data: null, error, meta: {} },
+    }));
+    await expect(
+      client.uploadMedia(new Blob(['x']), { name: 'a', type: 'image/png' }),
+    ).rejects.toMatchObject({
       code: 'too_large',
       details: { max_size: 5 },
       message: 'Too big.',

@@ -4,7 +4,10 @@ import { randomId } from './form.ts';
 export type MediaStatus = 'uploading' | 'ready' | 'failed';
 export type MediaType = 'image' | 'video' | 'audio' | 'document' | 'other';
 
-/** A media object as the API returns it, with the names of its OpenAPI document. Some values have two names there. */
+/**
+ * A media object as the API returns it, with the names of its OpenAPI document. Some values have
+ * two names there.
+ */
 export interface Media {
   readonly id: string;
   readonly media_id: string;
@@ -104,13 +107,19 @@ interface Cancellable {
 
 /** The Media API, call by call. */
 export interface MediaCalls {
-  /** Gets an upload URL for one file. Retried after transient failures, without creating a second media object. */
+  /**
+   * Gets an upload URL for one file. Retried after transient failures, without creating a second
+   * media object.
+   */
   presignMedia(options: PresignOptions): Promise<Presigned>;
   /** Verifies and publishes what was uploaded. May be repeated. */
   completeMedia(id: string, options?: Cancellable): Promise<Media>;
   getMedia(id: string, options?: Cancellable): Promise<Media>;
   listMedia(options?: ListOptions): Promise<MediaPage>;
-  /** The server fetches a public URL. A video is `uploading` at first: poll `getMedia` until it is not. */
+  /**
+   * The server fetches a public URL. A video is `uploading` at first: poll `getMedia` until it is
+   * not.
+   */
   importMedia(url: string, options?: ImportOptions): Promise<Media>;
   /** Deletes a media object, or cancels its upload. */
   deleteMedia(id: string, options?: Cancellable): Promise<DeletedMedia>;
@@ -123,12 +132,25 @@ export function mediaCalls(connection: Connection): MediaCalls {
   const at = (id: string) => `${base}/${encodeURIComponent(id)}`;
   return {
     presignMedia: ({ name, type, size, signal }) =>
-      call(posting(`${base}/upload`, { filename: name, content_type: type, size, direct: true }, signal)),
-    completeMedia: (id, { signal } = {}) => call({ method: 'POST', path: `${at(id)}/complete`, repeatable: true, signal }),
+      call(
+        posting(
+          `${base}/upload`,
+          { filename: name, content_type: type, size, direct: true },
+          signal,
+        ),
+      ),
+    completeMedia: (id, { signal } = {}) =>
+      call({ method: 'POST', path: `${at(id)}/complete`, repeatable: true, signal }),
     getMedia: (id, { signal } = {}) => call({ path: at(id), repeatable: true, signal }),
     listMedia: ({ signal, ...query } = {}) => call({ path: base, query, repeatable: true, signal }),
     importMedia: (url, { name, signal } = {}) =>
-      call(posting(`${base}/upload-from-url`, { url, ...(name !== undefined && { filename: name }) }, signal)),
+      call(
+        posting(
+          `${base}/upload-from-url`,
+          { url, ...(name !== undefined && { filename: name }) },
+          signal,
+        ),
+      ),
     deleteMedia: (id, { signal } = {}) => call({ method: 'DELETE', path: at(id), signal }),
   };
 }
@@ -141,6 +163,8 @@ function posting(path: string, body: object, signal: AbortSignal | undefined): C
 
 async function dataOf<T>(connection: Connection, call: Call): Promise<T> {
   const answer = (await connection(call)) as { readonly data?: T } | undefined;
-  if (answer?.data == null) throw new TypeError('The response is not one of the Media API.');
+  if (answer?.data == null) {
+    throw new TypeError('The response is not one of the Media API.');
+  }
   return answer.data;
 }

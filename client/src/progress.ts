@@ -1,4 +1,6 @@
-/** Called with the bytes that were sent so far, which only grow, and at the end with all of them. */
+/**
+ * Called with the bytes that were sent so far, which only grow, and at the end with all of them.
+ */
 export type OnProgress = (doneBytes: number, totalBytes: number) => void;
 
 export interface Progress {
@@ -6,11 +8,16 @@ export interface Progress {
   done(): void;
 }
 
-/** A repeated request begins anew and is no step back; all bytes are reported only once the server has responded. */
+/**
+ * A repeated request begins anew and is no step back; all bytes are reported only once the server
+ * has responded.
+ */
 export function progressOf(totalBytes: number, onProgress: OnProgress | undefined): Progress {
   let reported = -1;
   const report = (bytes: number) => {
-    if (bytes <= reported) return;
+    if (bytes <= reported) {
+      return;
+    }
     reported = bytes;
     onProgress?.(bytes, totalBytes);
   };

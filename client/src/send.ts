@@ -8,7 +8,10 @@ export interface Outgoing {
   readonly onSent: ((bytes: number) => void) | undefined;
 }
 
-/** What is used of the browser's class; written here because its types would bring the whole browser along. */
+/**
+ * What is used of the browser's class; written here because its types would bring the whole browser
+ * along.
+ */
 interface BrowserRequest {
   readonly upload: { onprogress: (event: { readonly loaded: number }) => void };
   readonly status: number;
@@ -25,16 +28,29 @@ interface BrowserRequest {
 }
 declare const XMLHttpRequest: (new () => BrowserRequest) | undefined;
 
-/** By `fetch`; a browser's `fetch` reports no progress, so there `XMLHttpRequest` sends the file when `onSent` is given. */
+/**
+ * By `fetch`; a browser's `fetch` reports no progress, so there `XMLHttpRequest` sends the file
+ * when `onSent` is given.
+ */
 export function send(request: Outgoing, ownFetch: typeof fetch | undefined): Promise<Response> {
   const { url, method, headers, body, signal, onSent } = request;
-  if (onSent && !ownFetch && typeof XMLHttpRequest === 'function') return sendByBrowser(new XMLHttpRequest(), request);
+  if (onSent && !ownFetch && typeof XMLHttpRequest === 'function') {
+    return sendByBrowser(new XMLHttpRequest(), request);
+  }
   const counted = onSent && body instanceof Blob ? counting(body, onSent) : body;
-  const init = { method, headers, ...(counted !== undefined && { body: counted }), ...(signal && { signal }) };
+  const init = {
+    method,
+    headers,
+    ...(counted !== undefined && { body: counted }),
+    ...(signal && { signal }),
+  };
   return (ownFetch ?? fetch)(url, init);
 }
 
-/** The same Blob, but reading it is counted. Node's `fetch` reads it by `stream()`; what reads it another way only counts nothing. */
+/**
+ * The same Blob, but reading it is counted. Node's `fetch` reads it by `stream()`; what reads it
+ * another way only counts nothing.
+ */
 function counting(body: Blob, onSent: (bytes: number) => void): Blob {
   const stream = () => {
     const pieces = piecesOf(body);
@@ -42,9 +58,13 @@ function counting(body: Blob, onSent: (bytes: number) => void): Blob {
     return new ReadableStream<Uint8Array>({
       async pull(controller) {
         // The piece before is out when the next one is asked for.
-        if (bytes > 0) onSent(bytes);
+        if (bytes > 0) {
+          onSent(bytes);
+        }
         const { value, done } = await pieces.next();
-        if (done) return controller.close();
+        if (done) {
+          return controller.close();
+        }
         bytes += value.length;
         controller.enqueue(value);
       },
@@ -59,26 +79,41 @@ const pieceBytes = 64 * 1024;
 async function* piecesOf(body: Blob): AsyncGenerator<Uint8Array, void, void> {
   const reader = body.stream().getReader();
   try {
-    for (let { value } = await reader.read(); value !== undefined; { value } = await reader.read())
-      for (let at = 0; at < value.length; at += pieceBytes) yield value.subarray(at, at + pieceBytes);
+    for (
+      let { value } = await reader.read();
+      value !== undefined;
+      { value } = await reader.read()
+    ) {
+      for (let at = 0; at < value.length; at += pieceBytes) {
+        yield value.subarray(at, at + pieceBytes);
+      }
+    }
   } finally {
     await reader.cancel();
   }
 }
 
-function sendByBrowser(request: BrowserRequest, { url, method, headers, body, signal, onSent }: Outgoing): Promise<Response> {
+function sendByBrowser(
+  request: BrowserRequest,
+  { url, method, headers, body, signal, onSent }: Outgoing,
+): Promise<Response> {
   return new Promise((resolve, reject) => {
     const abort = () => request.abort();
     request.open(method, url);
-    for (const [name, value] of Object.entries(headers)) request.setRequestHeader(name, value);
+    for (const [name, value] of Object.entries(headers)) {
+      request.setRequestHeader(name, value);
+    }
     request.upload.onprogress = ({ loaded }) => onSent?.(loaded);
     request.onload = () => resolve(responseOf(request));
     request.onerror = () => reject(new TypeError('The request failed.'));
     request.onabort = () => reject(signal?.reason);
     request.onloadend = () => signal?.removeEventListener('abort', abort);
     signal?.addEventListener('abort', abort);
-    if (signal?.aborted) reject(signal.reason);
-    else request.send(body);
+    if (signal?.aborted) {
+      reject(signal.reason);
+    } else {
+      request.send(body);
+    }
   });
 }
 

@@ -26,11 +26,22 @@ export interface Uploaded {
 }
 
 /** The file in one request. Not repeated after a cut connection: the server may have stored it. */
-export async function uploadFile(connection: Connection, file: Blob, options: UploadOptions): Promise<Uploaded> {
+export async function uploadFile(
+  connection: Connection,
+  file: Blob,
+  options: UploadOptions,
+): Promise<Uploaded> {
   const { name, type, signal } = options;
   const form = encodeForm({ file: { file, name, ...(type && { type }) } });
   const { onSent, done } = progressOf(file.size, options.onProgress);
-  const answer = await connection({ method: 'POST', path: '/upload', query: placing(options), form, signal, onSent });
+  const answer = await connection({
+    method: 'POST',
+    path: '/upload',
+    query: placing(options),
+    form,
+    signal,
+    onSent,
+  });
   done();
   return firstOf(answer);
 }
@@ -49,6 +60,8 @@ export function placing(options: UploadOptions): Record<string, string | undefin
 /** The Upload API returns a list of one. */
 export function firstOf(answer: unknown): Uploaded {
   const [first] = Array.isArray(answer) ? (answer as readonly Uploaded[]) : [];
-  if (typeof first?.src !== 'string') throw new TypeError('The response is not one of the Upload API.');
+  if (typeof first?.src !== 'string') {
+    throw new TypeError('The response is not one of the Upload API.');
+  }
   return first;
 }

@@ -37,34 +37,74 @@ export async function uploadInParts(
     originalFileType: options.type || file.type || 'application/octet-stream',
     totalChunks: total,
   };
-  const { uploadId, stored, result } = await (options.resume === undefined ? start : look)(connection, form, options);
+  const { uploadId, stored, result } = await (options.resume === undefined ? start : look)(
+    connection,
+    form,
+    options,
+  );
   options.onStart?.(uploadId);
-  if (result !== undefined) return result;
+  if (result !== undefined) {
+    return result;
+  }
   let storedBytes = 0;
   const note = (index: number) => {
     storedBytes += partAt(file, index, partBytes).size;
     options.onProgress?.(storedBytes, file.size);
   };
-  for (const index of stored) note(index);
-  const missing = Array.from({ length: total }, (_, index) => index).filter((index) => !stored.has(index));
+  for (const index of stored) {
+    note(index);
+  }
+  const missing = Array.from({ length: total }, (_, index) => index).filter(
+    (index) => !stored.has(index),
+  );
   await inParallel(missing, options, async (index, signal) => {
-    const fields = { ...form, uploadId, chunkIndex: index, file: { file: partAt(file, index, partBytes), name: 'part' } };
-    await connection({ ...post({ ...channelOf(options), chunked: true }, fields), repeatable: true, signal });
+    const fields = {
+      ...form,
+      uploadId,
+      chunkIndex: index,
+      file: { file: partAt(file, index, partBytes), name: 'part' },
+    };
+    await connection({
+      ...post({ ...channelOf(options), chunked: true }, fields),
+      repeatable: true,
+      signal,
+    });
     note(index);
   });
   const query = { ...placing(options), chunked: true, merge: true };
-  return firstOf(await connection({ ...post(query, { ...form, uploadId }), repeatable: true, signal: options.signal }));
+  return firstOf(
+    await connection({
+      ...post(query, { ...form, uploadId }),
+      repeatable: true,
+      signal: options.signal,
+    }),
+  );
 }
 
 export async function cancelUpload(connection: Connection, uploadId: string): Promise<void> {
-  await connection({ method: 'POST', path: '/upload', query: { cleanup: true, uploadId }, repeatable: true });
+  await connection({
+    method: 'POST',
+    path: '/upload',
+    query: { cleanup: true, uploadId },
+    repeatable: true,
+  });
 }
 
-async function start(connection: Connection, form: FormFields, options: UploadOptions): Promise<Session> {
+async function start(
+  connection: Connection,
+  form: FormFields,
+  options: UploadOptions,
+): Promise<Session> {
   const query = { ...placing(options), initChunked: true };
-  const answer = await connection({ ...post(query, form), repeatable: true, signal: options.signal });
+  const answer = await connection({
+    ...post(query, form),
+    repeatable: true,
+    signal: options.signal,
+  });
   const { uploadId } = answer as { readonly uploadId?: unknown };
-  if (typeof uploadId !== 'string') throw new TypeError('The server did not start a chunked upload.');
+  if (typeof uploadId !== 'string') {
+    throw new TypeError('The server did not start a chunked upload.');
+  }
   return { uploadId, stored: new Set() };
 }
 
@@ -80,7 +120,12 @@ async function look(
   form: FormFields,
   { resume = '', signal }: PartsOptions & UploadOptions,
 ): Promise<Session> {
-  const answer = await connection({ path: '/upload/status', query: { uploadId: resume }, repeatable: true, signal });
+  const answer = await connection({
+    path: '/upload/status',
+    query: { uploadId: resume },
+    repeatable: true,
+    signal,
+  });
   const { totalChunks, uploadedChunks, result } = answer as StatusAnswer;
   if (totalChunks !== form.totalChunks || !Array.isArray(uploadedChunks)) {
     throw new TypeError('The upload to resume is of another file, or has parts of another size.');
@@ -112,11 +157,15 @@ async function inParallel(
   const either = signal === undefined ? failure.signal : AbortSignal.any([failure.signal, signal]);
   const queue = [...indexes];
   const worker = async () => {
-    for (let index = queue.shift(); index !== undefined; index = queue.shift()) await work(index, either);
+    for (let index = queue.shift(); index !== undefined; index = queue.shift()) {
+      await work(index, either);
+    }
   };
   const stop = (error: unknown) => {
     failure.abort(error);
     throw error;
   };
-  await Promise.all(Array.from({ length: Math.min(parallel, indexes.length) }, () => worker().catch(stop)));
+  await Promise.all(
+    Array.from({ length: Math.min(parallel, indexes.length) }, () => worker().catch(stop)),
+  );
 }

@@ -32,9 +32,19 @@ export async function sendPresigned(
 ): Promise<void> {
   const { method, field_name, headers } = upload_method;
   const blob = file.slice(0, file.size, type);
-  const content = method === 'POST' ? { form: encodeForm({ [field_name ?? 'file']: { file: blob, name } }) } : { body: blob };
+  const content =
+    method === 'POST'
+      ? { form: encodeForm({ [field_name ?? 'file']: { file: blob, name } }) }
+      : { body: blob };
   const { onSent, done } = progressOf(file.size, onProgress);
-  const sending = { ...content, headers: { ...headers }, anonymous: true, repeatable: true, signal, onSent };
+  const sending = {
+    ...content,
+    headers: { ...headers },
+    anonymous: true,
+    repeatable: true,
+    signal,
+    onSent,
+  };
   await connection({ method, path: upload_url, ...sending });
   done();
 }

@@ -4,7 +4,9 @@ import { type Handler, type Reply, type Seen, startFakeServer } from './fake-ser
 
 const running: { close(): void }[] = [];
 afterEach(() => {
-  for (const server of running.splice(0)) server.close();
+  for (const server of running.splice(0)) {
+    server.close();
+  }
 });
 
 /** A client of a server that answers what the handler says; the server ends with the test. */

@@ -39,8 +39,11 @@ export async function startFakeServer(handler: Handler) {
     };
     Promise.resolve(handler(seen)).then(
       ({ status = 200, json, text, headers, hangUp }) => {
-        if (hangUp) request.socket.destroy();
-        else response.writeHead(status, headers).end(text ?? JSON.stringify(json));
+        if (hangUp) {
+          request.socket.destroy();
+        } else {
+          response.writeHead(status, headers).end(text ?? JSON.stringify(json));
+        }
       },
       (error: unknown) => response.writeHead(500).end(String(error)),
     );

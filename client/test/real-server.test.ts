@@ -27,11 +27,17 @@ beforeAll(async () => {
     STOWAGE_ADMIN_TOKEN: token,
     STOWAGE_AUTH_CODE: 'code',
   };
-  const child = spawn(process.execPath, [launcher, 'serve'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [launcher, 'serve'], {
+    cwd: folder,
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   server = child;
   for await (const line of createInterface(child.stdout)) {
     baseUrl = /Stowage is ready at (http:\/\/\S+)/.exec(line)?.[1] ?? '';
-    if (baseUrl !== '') break;
+    if (baseUrl !== '') {
+      break;
+    }
   }
   child.stdout.resume();
   client = createClient({ baseUrl, token });
@@ -58,14 +64,24 @@ describe('against a running server', () => {
     const path = join(folder, 'file.bin');
     await writeFile(path, bytes);
     for (const each of [client, createClient({ baseUrl, authCode: 'code' })]) {
-      const { src } = await each.upload(await openAsBlob(path), { name: 'ä "x".bin', folder: 'a/b', naming: 'short' });
+      const { src } = await each.upload(await openAsBlob(path), {
+        name: 'ä "x".bin',
+        folder: 'a/b',
+        naming: 'short',
+      });
       expect(new URL(src).pathname).toMatch(/^\/file\/a\/b\/\w{8}\.bin$/);
       expect((await read(src)).equals(bytes)).toBe(true);
     }
   });
 
   it('uploads in parts, breaks off and resumes', async () => {
-    const options = { name: 'large.bin', folder: 'parts', partBytes: 500_000, chunkedAboveBytes: 0, parallel: 2 };
+    const options = {
+      name: 'large.bin',
+      folder: 'parts',
+      partBytes: 500_000,
+      chunkedAboveBytes: 0,
+      parallel: 2,
+    };
     const abort = new AbortController();
     let id = '';
     let done = 0;
@@ -77,7 +93,9 @@ describe('against a running server', () => {
       },
       onProgress: (stored) => {
         done = stored;
-        if (stored > 1_500_000) abort.abort(new Error('enough'));
+        if (stored > 1_500_000) {
+          abort.abort(new Error('enough'));
+        }
       },
     });
     await expect(broken).rejects.toThrow('enough');
@@ -94,15 +112,27 @@ describe('against a running server', () => {
   it('forgets an upload that is cancelled', async () => {
     let id = '';
     const abort = new AbortController();
-    const options = { name: 'x.bin', partBytes: 500_000, chunkedAboveBytes: 0, parallel: 1, signal: abort.signal };
+    const options = {
+      name: 'x.bin',
+      partBytes: 500_000,
+      chunkedAboveBytes: 0,
+      parallel: 1,
+      signal: abort.signal,
+    };
     const onStart = (uploadId: string) => {
       id = uploadId;
     };
     await expect(
-      client.upload(new Blob([bytes]), { ...options, onStart, onProgress: () => abort.abort(new Error('no')) }),
+      client.upload(new Blob([bytes]), {
+        ...options,
+        onStart,
+        onProgress: () => abort.abort(new Error('no')),
+      }),
     ).rejects.toThrow('no');
     await client.cancelUpload(id);
-    await expect(client.upload(new Blob([bytes]), { name: 'x.bin', partBytes: 500_000, resume: id })).rejects.toMatchObject({
+    await expect(
+      client.upload(new Blob([bytes]), { name: 'x.bin', partBytes: 500_000, resume: id }),
+    ).rejects.toMatchObject({
       retryable: false,
     });
   });
@@ -110,7 +140,12 @@ describe('against a running server', () => {
   it('uploads through the Media API and deletes', async () => {
     const file = await openAsBlob(photo, { type: 'image/png' });
     const media = await client.uploadMedia(file, { name: 'pixel.png' });
-    expect(media).toMatchObject({ status: 'ready', content_type: 'image/png', width: 1, height: 1 });
+    expect(media).toMatchObject({
+      status: 'ready',
+      content_type: 'image/png',
+      width: 1,
+      height: 1,
+    });
     expect((await read(String(media.url))).equals(await readFile(photo))).toBe(true);
     await client.deleteMedia(media.id);
     expect((await fetch(String(media.url))).status).toBe(404);
@@ -118,12 +153,18 @@ describe('against a running server', () => {
 
   it('says what is wrong', async () => {
     const stranger = createClient({ baseUrl, token: 'wrong' });
-    await expect(stranger.upload(new Blob(['x']), { name: 'x' })).rejects.toMatchObject({ status: 401 });
-    await expect(stranger.uploadMedia(new Blob(['x']), { name: 'x.png', type: 'image/png' })).rejects.toMatchObject({
+    await expect(stranger.upload(new Blob(['x']), { name: 'x' })).rejects.toMatchObject({
+      status: 401,
+    });
+    await expect(
+      stranger.uploadMedia(new Blob(['x']), { name: 'x.png', type: 'image/png' }),
+    ).rejects.toMatchObject({
       status: 401,
       code: 'unauthorized',
     });
-    await expect(client.uploadMedia(new Blob(['x']), { name: 'x.exe', type: 'application/x-msdownload' })).rejects.toMatchObject({
+    await expect(
+      client.uploadMedia(new Blob(['x']), { name: 'x.exe', type: 'application/x-msdownload' }),
+    ).rejects.toMatchObject({
       retryable: false,
     });
   });

@@ -4,7 +4,9 @@ import { completeLockfile, type Lockfile, unchecked, withoutUnchecked } from './
 
 describe('package-lock.json', () => {
   it('names the packages of every platform, else `npm ci` refuses it (mend it with: npm run lockfile)', async () => {
-    const lockfile = JSON.parse(await readFile(new URL('../../package-lock.json', import.meta.url), 'utf8')) as Lockfile;
+    const lockfile = JSON.parse(
+      await readFile(new URL('../../package-lock.json', import.meta.url), 'utf8'),
+    ) as Lockfile;
     expect(completeLockfile(lockfile).added).toEqual([]);
     // Only what the registry at hand did not serve when it was written.
     const lacking = unchecked(lockfile);
@@ -27,7 +29,8 @@ describe('what has no checksum', () => {
     },
   };
 
-  it('is named', () => expect(unchecked(lockfile)).toEqual(['@x/b-win32-x64', 'c-darwin-arm64', 'needed']));
+  it('is named', () =>
+    expect(unchecked(lockfile)).toEqual(['@x/b-win32-x64', 'c-darwin-arm64', 'needed']));
 
   it('is looked up anew when it is optional', () => {
     expect(Object.keys(withoutUnchecked(lockfile).packages)).toEqual([
@@ -66,6 +69,8 @@ describe('completeLockfile', () => {
   });
 
   it('does not guess', () => {
-    expect(() => completeLockfile({ packages: { a: { optionalDependencies: { strange: '1.0.0' } } } })).toThrow('strange');
+    expect(() =>
+      completeLockfile({ packages: { a: { optionalDependencies: { strange: '1.0.0' } } } }),
+    ).toThrow('strange');
   });
 });

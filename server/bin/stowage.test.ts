@@ -31,7 +31,9 @@ const root = mkdtempSync(join(tmpdir(), 'stowage-launcher-'));
 const launcher = join(root, 'server/bin/stowage.js');
 
 beforeAll(() => {
-  for (const folder of ['server/bin', 'server/src', 'node_modules/.bin']) mkdirSync(join(root, folder), { recursive: true });
+  for (const folder of ['server/bin', 'server/src', 'node_modules/.bin']) {
+    mkdirSync(join(root, folder), { recursive: true });
+  }
   cpSync(fileURLToPath(new URL('./stowage.js', import.meta.url)), launcher);
   writeFileSync(join(root, 'server/package.json'), '{"type": "module"}');
   writeFileSync(join(root, 'server/src/main.ts'), MAIN);
@@ -41,12 +43,19 @@ afterAll(() => rmSync(root, { recursive: true }));
 
 describe('the launcher', () => {
   it('runs main.ts with its arguments on a new Node', () => {
-    const { stdout, status } = spawnSync(process.execPath, [launcher, 'token', 'list'], { encoding: 'utf8' });
-    expect({ stdout, status }).toEqual({ stdout: expect.stringMatching(/^main token list 2\d\n$/), status: 7 });
+    const { stdout, status } = spawnSync(process.execPath, [launcher, 'token', 'list'], {
+      encoding: 'utf8',
+    });
+    expect({ stdout, status }).toEqual({
+      stdout: expect.stringMatching(/^main token list 2\d\n$/),
+      status: 7,
+    });
   });
 
   it('starts a server with a small heap, as the same process', async () => {
-    const child = spawn(process.execPath, [launcher, 'serve', 'shape'], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, [launcher, 'serve', 'shape'], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     const shape = JSON.parse(await text(child.stdout));
     expect(shape).toEqual({
       pid: child.pid,
@@ -55,11 +64,16 @@ describe('the launcher', () => {
     });
   });
 
-  it.skipIf(!old)('says in one sentence what an old Node lacks (skipped where there is no Node before 24)', () => {
-    const { stderr, status } = spawnSync(old ?? '', [launcher], { encoding: 'utf8' });
-    expect(status).toBe(1);
-    expect(stderr).toMatch(/^Stowage needs Node 24 or newer and this is Node \d+\.\d+\.\d+: [^\n]*`npm start`[^\n]*\n$/);
-  });
+  it.skipIf(!old)(
+    'says in one sentence what an old Node lacks (skipped where there is no Node before 24)',
+    () => {
+      const { stderr, status } = spawnSync(old ?? '', [launcher], { encoding: 'utf8' });
+      expect(status).toBe(1);
+      expect(stderr).toMatch(
+        /^Stowage needs Node 24 or newer and this is Node \d+\.\d+\.\d+: [^\n]*`npm start`[^\n]*\n$/,
+      );
+    },
+  );
 
   it.skipIf(!old).each(['.bin', `node-${process.platform}-${process.arch}/bin`])(
     'hands over to the Node in node_modules/%s, with arguments, signals and exit code (skipped where there is no Node before 24)',
@@ -67,7 +81,9 @@ describe('the launcher', () => {
       const folder = join(root, 'node_modules', place);
       mkdirSync(folder, { recursive: true });
       symlinkSync(process.execPath, join(folder, 'node'));
-      const child = spawn(old ?? '', [launcher, 'wait', 'a b'], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const child = spawn(old ?? '', [launcher, 'wait', 'a b'], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
       child.stdout.once('data', () => child.kill('SIGTERM'));
       const [output, [code]] = await Promise.all([text(child.stdout), once(child, 'exit')]);
       rmSync(folder, { recursive: true });

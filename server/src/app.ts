@@ -19,7 +19,11 @@ import { createMaintenance } from './core/library/maintenance.ts';
 import { createSharedClock } from './core/library/shared-clock.ts';
 import type { MetadataStore } from './core/metadata.ts';
 import { createScrubber } from './core/scrub/scrubber.ts';
-import { type ChannelPool, createChannelPool, defaultFallbackOrder } from './core/storage/channel-pool.ts';
+import {
+  type ChannelPool,
+  createChannelPool,
+  defaultFallbackOrder,
+} from './core/storage/channel-pool.ts';
 import { storageJobs } from './core/storage/cleanup-jobs.ts';
 import { createIntake } from './core/storage/intake.ts';
 import { createDigestService } from './core/streams/digests.ts';
@@ -27,7 +31,10 @@ import { createChunkedUploads } from './core/uploads/chunked/chunked-upload.ts';
 import { KeptChunks } from './core/uploads/chunked/kept-chunks.ts';
 import { createDirectUploads } from './core/uploads/direct-upload.ts';
 import { createOpenUploads } from './core/uploads/open-uploads.ts';
-import { createPresignedUploads, uploadGraceMs } from './core/uploads/presigned/presigned-upload.ts';
+import {
+  createPresignedUploads,
+  uploadGraceMs,
+} from './core/uploads/presigned/presigned-upload.ts';
 import { prepareDataFolder } from './data-folder.ts';
 import type { HttpSettings } from './http/deps.ts';
 import { supportedTypes } from './http/media/media-types.ts';
@@ -55,11 +62,16 @@ export interface App {
   stop(): Promise<void>;
 }
 
-/** The wiring place: nothing else constructs things. Opens the database, migrates it and connects the channels; listens to nothing yet. */
+/**
+ * The wiring place: nothing else constructs things. Opens the database, migrates it and connects
+ * the channels; listens to nothing yet.
+ */
 export async function createApp(config: Config, log: Logger): Promise<App> {
   const spoolFolder = join(config.dataDir, 'spool');
   await prepareDataFolder(config.dataDir, ['spool']);
-  for (const warning of inspectPrivacy(config.dataDir).warnings) log.warn(warning);
+  for (const warning of inspectPrivacy(config.dataDir).warnings) {
+    log.warn(warning);
+  }
   const secretKey = await loadSecretKey(config);
   const metadata = await openMetadata({
     dataDir: config.dataDir,
@@ -71,7 +83,9 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
   });
   try {
     await whenItAnswers(() => metadata.migrate(), { config, log });
-    if (config.databaseUrl !== undefined) await checkSecretKey(secretKey, metadata.settings);
+    if (config.databaseUrl !== undefined) {
+      await checkSecretKey(secretKey, metadata.settings);
+    }
     return await assemble({ config, log, metadata, secretKey, spoolFolder });
   } catch (error) {
     await metadata.close();
@@ -100,7 +114,9 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     fallbackOrder: config.routing.fallbackOrder ?? defaultFallbackOrder,
     loadBalance: config.routing.loadBalance,
     routes: { image, video, document },
-    ...(config.routing.defaultChannel !== undefined && { defaultChannel: config.routing.defaultChannel }),
+    ...(config.routing.defaultChannel !== undefined && {
+      defaultChannel: config.routing.defaultChannel,
+    }),
   });
   metrics.collect(collectedFrom({ config, metadata, pool }));
   const digests = createDigestService();
@@ -114,9 +130,25 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
   });
   const intake = createIntake({ metadata, digests, spoolFolder, now });
   const files = createFiles({ metadata, pool, intake, access, now });
-  const openUploads = createOpenUploads({ uploads: metadata.uploads, access, max: config.media.maxOpenUploads });
+  const openUploads = createOpenUploads({
+    uploads: metadata.uploads,
+    access,
+    max: config.media.maxOpenUploads,
+  });
   const presigned = createPresignedUploads({
-    ...{ metadata, pool, intake, files, access, openUploads, prober, digests, now, log, supportedTypes },
+    ...{
+      metadata,
+      pool,
+      intake,
+      files,
+      access,
+      openUploads,
+      prober,
+      digests,
+      now,
+      log,
+      supportedTypes,
+    },
     urlTtlSeconds: config.media.urlTtlSeconds,
     strictSize: config.media.strictSize,
   });
@@ -124,7 +156,10 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     ...{ metadata, pool, intake, files, access, openUploads, spoolFolder, now },
     maxChunks: config.uploads.maxChunks,
     maxUploadBytes: config.limits.maxUploadBytes,
-    kept: new KeptChunks({ folder: join(config.dataDir, 'kept-chunks'), maxBytes: config.uploads.keptChunkBytes }),
+    kept: new KeptChunks({
+      folder: join(config.dataDir, 'kept-chunks'),
+      maxBytes: config.uploads.keptChunkBytes,
+    }),
     ttlMs: config.uploads.chunkedTtlHours * hourMs,
   });
   const direct = createDirectUploads({
@@ -132,7 +167,19 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     maxUploadBytes: config.limits.maxUploadBytes,
   });
   const imports = createImports({
-    ...{ metadata, pool, intake, files, presigned, access, openUploads, prober, supportedTypes, now, log },
+    ...{
+      metadata,
+      pool,
+      intake,
+      files,
+      presigned,
+      access,
+      openUploads,
+      prober,
+      supportedTypes,
+      now,
+      log,
+    },
     fetch: createSafeFetch({ ...config.fetch, userAgent: 'Stowage (media import)' }),
     maxImageBytes: config.fetch.maxImageBytes,
     maxVideoBytes: config.fetch.maxVideoBytes,
@@ -154,14 +201,46 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     chunked: chunked.removeExpired,
     direct: direct.removeExpired,
   };
-  const maintenance = createMaintenance({ metadata, pool, removeExpired, alsoSweep: chunked.sweepKept, now, log });
-  const scrubber = createScrubber({ metadata, pool, spoolFolder, now, log, ...config.scrub, onLook: metrics.scrubbed });
+  const maintenance = createMaintenance({
+    metadata,
+    pool,
+    removeExpired,
+    alsoSweep: chunked.sweepKept,
+    now,
+    log,
+  });
+  const scrubber = createScrubber({
+    metadata,
+    pool,
+    spoolFolder,
+    now,
+    log,
+    ...config.scrub,
+    onLook: metrics.scrubbed,
+  });
 
   let ready = true;
   const isReady = (): boolean => ready;
   const http = createHttpServer({
-    ...{ access, files, intake, presigned, imports, chunked, direct, pool, metadata, prober, rateLimiter, now, log, metrics },
-    signer: createUrlSigner(new Uint8Array(hkdfSync('sha256', secretKey, '', 'stowage relay urls', 32))),
+    ...{
+      access,
+      files,
+      intake,
+      presigned,
+      imports,
+      chunked,
+      direct,
+      pool,
+      metadata,
+      prober,
+      rateLimiter,
+      now,
+      log,
+      metrics,
+    },
+    signer: createUrlSigner(
+      new Uint8Array(hkdfSync('sha256', secretKey, '', 'stowage relay urls', 32)),
+    ),
     settings: httpSettings(config, spoolFolder),
     isReady,
     readiness: createReadiness({ isReady, metadata }),
@@ -175,7 +254,9 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     async start() {
       await maintenance.reclaim();
       // One process has this database: the process that had claimed a job is gone.
-      if (config.databaseUrl === undefined) await metadata.jobs.giveBack(now());
+      if (config.databaseUrl === undefined) {
+        await metadata.jobs.giveBack(now());
+      }
       jobs.start();
       maintenance.start();
       scrubber.start();
@@ -199,7 +280,8 @@ const idleCheckMs = 100;
 
 async function closeGracefully(http: FastifyInstance, graceMs: number): Promise<void> {
   const cut = setTimeout(() => http.server.closeAllConnections(), graceMs);
-  // Connections that were busy at first fall idle one by one: they would keep the server waiting for their next request.
+  // Connections that were busy at first fall idle one by one: they would keep the server waiting
+  // for their next request.
   const closeIdle = setInterval(() => http.server.closeIdleConnections(), idleCheckMs);
   try {
     await http.close();
@@ -215,7 +297,11 @@ function httpSettings(config: Config, spoolFolder: string): HttpSettings {
     trustProxy: config.trustProxy,
     corsOrigins: config.cors.origins,
     maxUploadBytes: limits.maxUploadBytes,
-    maxBytesOf: { image: media.maxImageBytes, video: media.maxVideoBytes, document: media.maxDocumentBytes },
+    maxBytesOf: {
+      image: media.maxImageBytes,
+      video: media.maxVideoBytes,
+      document: media.maxDocumentBytes,
+    },
     urlTtlSeconds: media.urlTtlSeconds,
     requireSize: media.requireSize,
     showUrls: media.showUrls,

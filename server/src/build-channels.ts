@@ -25,36 +25,61 @@ const bytesPerGB = 2 ** 30;
 const defaultConcurrency = 32;
 const failuresUntilOpen = 5;
 
-/** The configured channels, with the ids under which their files are known, each behind its guard. */
+/**
+ * The configured channels, with the ids under which their files are known, each behind its guard.
+ */
 export async function buildChannels(context: BuildContext): Promise<readonly ConfiguredChannel[]> {
   const { config, metadata, log, now } = context;
-  const entries = config.channels.map(({ id, ...entry }) => ({ ...entry, ...(id !== undefined && { id }) }));
+  const entries = config.channels.map(({ id, ...entry }) => ({
+    ...entry,
+    ...(id !== undefined && { id }),
+  }));
   const identified = await identifyChannels(entries, metadata.channels, now());
-  for (const left of await findLeftChannels(identified, metadata))
-    log.warn({ type: left.type, channel: left.name }, `Channel ${left.type}/${left.name}: ${leftChannelAdvice(left)}`);
+  for (const left of await findLeftChannels(identified, metadata)) {
+    log.warn(
+      { type: left.type, channel: left.name },
+      `Channel ${left.type}/${left.name}: ${leftChannelAdvice(left)}`,
+    );
+  }
   return Promise.all(identified.map((entry) => buildChannel(entry, context)));
 }
 
-async function buildChannel(entry: ChannelConfig & { readonly id: string }, context: BuildContext): Promise<ConfiguredChannel> {
+async function buildChannel(
+  entry: ChannelConfig & { readonly id: string },
+  context: BuildContext,
+): Promise<ConfiguredChannel> {
   const driver = findDriver(entry.type);
-  if (driver === undefined) throw fail('internal_error', { message: `There is no driver for channels of type ${entry.type}.` });
+  if (driver === undefined) {
+    throw fail('internal_error', {
+      message: `There is no driver for channels of type ${entry.type}.`,
+    });
+  }
   const { config, metadata } = context;
   const channel = await driver.create(entry.settings, { dataDir: config.dataDir });
   const { id, type, name, enabled, weight, quota } = entry;
-  if (config.databaseUrl !== undefined) await checkPlace({ id, name, channel }, metadata.settings);
+  if (config.databaseUrl !== undefined) {
+    await checkPlace({ id, name, channel }, metadata.settings);
+  }
   return {
     ...{ id, type, name, enabled, weight },
     group: driver.group,
     label: driver.label,
-    ...(quota && { quota: { limitBytes: quota.limitGB * bytesPerGB, thresholdPercent: quota.threshold } }),
+    ...(quota && {
+      quota: { limitBytes: quota.limitGB * bytesPerGB, thresholdPercent: quota.threshold },
+    }),
     channel: channel.remote ? guarded(channel, entry, context) : observed(channel, entry, context),
   };
 }
 
-function guarded(channel: Channel, entry: ChannelConfig, { metrics, log, now }: BuildContext): Channel {
+function guarded(
+  channel: Channel,
+  entry: ChannelConfig,
+  { metrics, log, now }: BuildContext,
+): Channel {
   const { maxOperations, pace } = entry;
   const labels = { type: entry.type, channel: entry.name };
-  const limits = pace === undefined ? channel.limits : { ...channel.limits, pace: withoutUndefined(pace) };
+  const limits =
+    pace === undefined ? channel.limits : { ...channel.limits, pace: withoutUndefined(pace) };
   const breaker = createCircuitBreaker({
     threshold: failuresUntilOpen,
     openMs: minuteMs / 2,
@@ -71,13 +96,18 @@ function guarded(channel: Channel, entry: ChannelConfig, { metrics, log, now }: 
       idleTimeoutMs: 2 * minuteMs,
       maxConcurrent: maxOperations ?? defaultConcurrency,
       breaker,
-      observe: (operation, outcome, durationMs) => metrics.channelOperation({ ...labels, operation, outcome, durationMs }),
+      observe: (operation, outcome, durationMs) =>
+        metrics.channelOperation({ ...labels, operation, outcome, durationMs }),
     },
   );
 }
 
 /** A local disk needs no guard, but its operations are seen. */
-function observed(channel: Channel, { type, name }: ChannelConfig, { metrics }: BuildContext): Channel {
+function observed(
+  channel: Channel,
+  { type, name }: ChannelConfig,
+  { metrics }: BuildContext,
+): Channel {
   const timed = async <T>(operation: string, work: () => Promise<T>): Promise<T> => {
     const startedAt = performance.now();
     let outcome = 'ok';
@@ -87,7 +117,13 @@ function observed(channel: Channel, { type, name }: ChannelConfig, { metrics }: 
       outcome = isStowageError(error) ? error.code : 'error';
       throw error;
     } finally {
-      metrics.channelOperation({ type, channel: name, operation, outcome, durationMs: performance.now() - startedAt });
+      metrics.channelOperation({
+        type,
+        channel: name,
+        operation,
+        outcome,
+        durationMs: performance.now() - startedAt,
+      });
     }
   };
   return {
@@ -98,7 +134,10 @@ function observed(channel: Channel, { type, name }: ChannelConfig, { metrics }: 
   };
 }
 
-function withoutUndefined(pace: { readonly perSecond?: number | undefined; readonly perMinute?: number | undefined }) {
+function withoutUndefined(pace: {
+  readonly perSecond?: number | undefined;
+  readonly perMinute?: number | undefined;
+}) {
   return {
     ...(pace.perSecond !== undefined && { perSecond: pace.perSecond }),
     ...(pace.perMinute !== undefined && { perMinute: pace.perMinute }),

@@ -21,7 +21,9 @@ export function collectedFrom({ config, metadata, pool }: Sources): Collected {
       return { pending, failing };
     },
     openUploads: async () => {
-      const pages = uploadKinds.map((kind) => uploads.list({ kinds: [kind], states: ['open'], limit: 0, offset: 0 }));
+      const pages = uploadKinds.map((kind) =>
+        uploads.list({ kinds: [kind], states: ['open'], limit: 0, offset: 0 }),
+      );
       const totals = (await Promise.all(pages)).map(({ total }, at) => [uploadKinds[at], total]);
       return Object.fromEntries(totals);
     },

@@ -33,7 +33,9 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true }));
 
 function load(env: Record<string, string>, file?: unknown) {
-  if (file !== undefined) write('stowage.config.json', typeof file === 'string' ? file : JSON.stringify(file));
+  if (file !== undefined) {
+    write('stowage.config.json', typeof file === 'string' ? file : JSON.stringify(file));
+  }
   return loadConfig({ env, cwd: folder, drivers });
 }
 
@@ -44,7 +46,9 @@ function write(name: string, text: string): string {
 
 function good(...args: Parameters<typeof load>) {
   const loaded = load(...args);
-  if ('problems' in loaded) throw new Error(loaded.problems.join('\n'));
+  if ('problems' in loaded) {
+    throw new Error(loaded.problems.join('\n'));
+  }
   return loaded.config;
 }
 
@@ -56,9 +60,19 @@ function problems(...args: Parameters<typeof load>): readonly string[] {
 describe('loadConfig', () => {
   it('needs nothing: local disk on the loopback address', () => {
     const config = good({});
-    expect(config).toMatchObject({ host: '127.0.0.1', port: 8080, dataDir: join(folder, 'data'), sqliteDurability: 'full' });
-    expect(config).toMatchObject({ limits: { maxUploadBytes: 10 * 2 ** 30 }, rateLimit: { perMinute: 60, perHour: 1000 } });
-    expect(config.channels).toEqual([{ type: 'local', name: 'local', enabled: true, weight: 1, settings: {} }]);
+    expect(config).toMatchObject({
+      host: '127.0.0.1',
+      port: 8080,
+      dataDir: join(folder, 'data'),
+      sqliteDurability: 'full',
+    });
+    expect(config).toMatchObject({
+      limits: { maxUploadBytes: 10 * 2 ** 30 },
+      rateLimit: { perMinute: 60, perHour: 1000 },
+    });
+    expect(config.channels).toEqual([
+      { type: 'local', name: 'local', enabled: true, weight: 1, settings: {} },
+    ]);
     expect(config).not.toHaveProperty('adminToken');
     expect(config).not.toHaveProperty('configFile');
   });
@@ -104,16 +118,31 @@ describe('loadConfig', () => {
   });
 
   it('lets the environment win over the file, and takes an empty variable for none', () => {
-    const file = { port: 1000, dataDir: '/srv/stowage', media: { maxImageBytes: '1MiB', showUrls: false } };
-    const config = good({ PORT: '2000', STOWAGE_DATA_DIR: '', STOWAGE_MEDIA_MAX_IMAGE_BYTES: '2MiB' }, file);
-    expect(config).toMatchObject({ port: 2000, dataDir: '/srv/stowage', media: { maxImageBytes: 2 ** 21, showUrls: false } });
+    const file = {
+      port: 1000,
+      dataDir: '/srv/stowage',
+      media: { maxImageBytes: '1MiB', showUrls: false },
+    };
+    const config = good(
+      { PORT: '2000', STOWAGE_DATA_DIR: '', STOWAGE_MEDIA_MAX_IMAGE_BYTES: '2MiB' },
+      file,
+    );
+    expect(config).toMatchObject({
+      port: 2000,
+      dataDir: '/srv/stowage',
+      media: { maxImageBytes: 2 ** 21, showUrls: false },
+    });
     expect(config.configFile).toBe(join(folder, 'stowage.config.json'));
   });
 
   it('takes STOWAGE_PORT for PORT, unless a container platform put an address there', () => {
     expect(good({ STOWAGE_PORT: '9000', PORT: '8000', STOWAGE_CLIENT_URL: 'x' }).port).toBe(9000);
     expect(
-      good({ STOWAGE_PORT: 'tcp://10.0.0.1:80', STOWAGE_SERVICE_HOST: '10.0.0.1', STOWAGE_PORT_80_TCP_ADDR: '10.0.0.1' }).port,
+      good({
+        STOWAGE_PORT: 'tcp://10.0.0.1:80',
+        STOWAGE_SERVICE_HOST: '10.0.0.1',
+        STOWAGE_PORT_80_TCP_ADDR: '10.0.0.1',
+      }).port,
     ).toBe(8080);
   });
 
@@ -162,7 +191,10 @@ describe('loadConfig', () => {
   it.each([
     ['{', 'is not valid JSON: see line 1, column 2 (it ends too early).'],
     ['[]', 'must hold one JSON object.'],
-    ['{\n  "port": 1,\n  "adminToken": "canary-7f3a9c",\n}', 'line 4, column 1 (the comma before it is one too many).'],
+    [
+      '{\n  "port": 1,\n  "adminToken": "canary-7f3a9c",\n}',
+      'line 4, column 1 (the comma before it is one too many).',
+    ],
     ['', 'line 1, column 1 (it ends too early).'],
   ])('refuses a file that holds %j', (text, sentence) => {
     expect(problems({}, text)).toEqual([expect.stringContaining(sentence)]);
@@ -174,16 +206,21 @@ describe('loadConfig', () => {
     write('etc/other.json', '{"dataDir": "library", "adminTokenFile": "token.txt"}');
     write('etc/token.txt', 'a-token-of-20-characters');
     const config = good({ STOWAGE_CONFIG: 'etc/other.json' });
-    expect(config).toMatchObject({ dataDir: join(folder, 'etc/library'), adminToken: 'a-token-of-20-characters' });
-    expect(good({ STOWAGE_CONFIG: 'etc/other.json', STOWAGE_DATA_DIR: 'here' }).dataDir).toBe(join(folder, 'here'));
+    expect(config).toMatchObject({
+      dataDir: join(folder, 'etc/library'),
+      adminToken: 'a-token-of-20-characters',
+    });
+    expect(good({ STOWAGE_CONFIG: 'etc/other.json', STOWAGE_DATA_DIR: 'here' }).dataDir).toBe(
+      join(folder, 'here'),
+    );
     write('etc/other.json', '{}');
     expect(good({ STOWAGE_CONFIG: 'etc/other.json' }).dataDir).toBe(join(folder, 'data'));
   });
 
   it('says in the environment, too, which channel is wrong', () =>
-    expect(problems({ STOWAGE_CHANNELS: '[{"type": "local"}, {"type": "s3", "bucket": "abc"}]' })).toEqual([
-      'STOWAGE_CHANNELS[1] (s3): secretAccessKey is required: Secret key.',
-    ]));
+    expect(
+      problems({ STOWAGE_CHANNELS: '[{"type": "local"}, {"type": "s3", "bucket": "abc"}]' }),
+    ).toEqual(['STOWAGE_CHANNELS[1] (s3): secretAccessKey is required: Secret key.']));
 
   it('says where the channels of the environment are no JSON', () =>
     expect(problems({ STOWAGE_CHANNELS: '[{"type": "local"},]' })).toEqual([
@@ -191,7 +228,9 @@ describe('loadConfig', () => {
     ]));
 
   it('wants the file that STOWAGE_CONFIG names', () => {
-    expect(problems({ STOWAGE_CONFIG: 'other.json' })).toEqual([expect.stringContaining('cannot be read (ENOENT)')]);
+    expect(problems({ STOWAGE_CONFIG: 'other.json' })).toEqual([
+      expect.stringContaining('cannot be read (ENOENT)'),
+    ]);
     write('other.json', '{"port": 4000}');
     expect(good({ STOWAGE_CONFIG: 'other.json' }).port).toBe(4000);
   });
@@ -203,12 +242,19 @@ describe('secrets', () => {
     expect(good({ STOWAGE_ADMIN_TOKEN_FILE: 'token' }).adminToken).toBe(CANARY);
     expect(good({}, { adminTokenFile: 'token' }).adminToken).toBe(CANARY);
     const channels = [{ type: 's3', bucket: 'b', secretAccessKeyFile: 'token' }];
-    expect(good({}, { channels }).channels[0]?.settings).toEqual({ bucket: 'b', secretAccessKey: CANARY });
+    expect(good({}, { channels }).channels[0]?.settings).toEqual({
+      bucket: 'b',
+      secretAccessKey: CANARY,
+    });
   });
 
   it('are refused when given twice, missing or empty', () => {
     write('empty', '\n');
-    const env = { STOWAGE_ADMIN_TOKEN: CANARY, STOWAGE_ADMIN_TOKEN_FILE: 'empty', STOWAGE_AUTH_CODE_FILE: 'nowhere' };
+    const env = {
+      STOWAGE_ADMIN_TOKEN: CANARY,
+      STOWAGE_ADMIN_TOKEN_FILE: 'empty',
+      STOWAGE_AUTH_CODE_FILE: 'nowhere',
+    };
     expect(problems(env, { secretKey: CANARY + CANARY, secretKeyFile: 'empty' })).toEqual([
       '"secretKey" in stowage.config.json and "secretKeyFile" are both set: keep one of them.',
       'STOWAGE_ADMIN_TOKEN_FILE names an empty file.',
@@ -219,23 +265,42 @@ describe('secrets', () => {
 
   it('never show in problems', () => {
     const channels = [
-      { type: 's3', bucket: 1, secretAccessKey: { deep: CANARY }, sessionToken: [CANARY], secretAccessKeyFile: CANARY },
+      {
+        type: 's3',
+        bucket: 1,
+        secretAccessKey: { deep: CANARY },
+        sessionToken: [CANARY],
+        secretAccessKeyFile: CANARY,
+      },
       { type: 's3', unknown: CANARY },
     ];
-    const env = { STOWAGE_ADMIN_TOKEN: `a ${CANARY}`, DATABASE_URL: `mysql://${CANARY}`, REDIS_URL: CANARY, STOWAGE_X: CANARY };
+    const env = {
+      STOWAGE_ADMIN_TOKEN: `a ${CANARY}`,
+      DATABASE_URL: `mysql://${CANARY}`,
+      REDIS_URL: CANARY,
+      STOWAGE_X: CANARY,
+    };
     const found = [
       ...problems(env, { authCode: { x: CANARY }, x: CANARY, channels }),
       ...problems({}, `{"adminToken": "${CANARY}" "x"}`),
     ];
     expect(found.length).toBeGreaterThan(8);
     expect(found.join('\n')).not.toContain(CANARY);
-    expect(problems({ STOWAGE_CHANNELS: `[{"type":"s3","secretAccessKey":"${CANARY}",}]` }).join()).not.toContain(CANARY);
+    expect(
+      problems({ STOWAGE_CHANNELS: `[{"type":"s3","secretAccessKey":"${CANARY}",}]` }).join(),
+    ).not.toContain(CANARY);
   });
 
   it('never show in a redacted configuration', () => {
-    const channels = [{ type: 's3', bucket: 'shown', secretAccessKey: CANARY, sessionToken: CANARY }];
+    const channels = [
+      { type: 's3', bucket: 'shown', secretAccessKey: CANARY, sessionToken: CANARY },
+    ];
     const config = good(
-      { STOWAGE_ADMIN_TOKEN: CANARY, STOWAGE_AUTH_CODE: CANARY, DATABASE_URL: `postgres://u:${CANARY}@h/d` },
+      {
+        STOWAGE_ADMIN_TOKEN: CANARY,
+        STOWAGE_AUTH_CODE: CANARY,
+        DATABASE_URL: `postgres://u:${CANARY}@h/d`,
+      },
       { channels },
     );
     const text = JSON.stringify(redact(config, drivers));
@@ -291,7 +356,11 @@ describe('channels', () => {
       [{ ...s3, weight: 'heavy' }],
       'channels[0] (s3) in stowage.config.json: weight is not valid (expected number, received string)',
     ],
-    ['no type', [{ name: 'x' }], 'channels[0] in stowage.config.json: type is required: one of local, s3.'],
+    [
+      'no type',
+      [{ name: 'x' }],
+      'channels[0] in stowage.config.json: type is required: one of local, s3.',
+    ],
   ])('refuses %s', (_, channels, sentence) => {
     expect(problems({}, { channels })).toEqual([expect.stringContaining(sentence)]);
   });
@@ -307,20 +376,29 @@ describe('channels', () => {
 });
 
 describe('publicBindProblem', () => {
-  it.each(['127.0.0.1', '127.9.9.9', 'localhost', '::1'])('lets %s start without credentials', (HOST) => {
-    expect(publicBindProblem(good({ HOST }), false)).toBeUndefined();
-  });
+  it.each(['127.0.0.1', '127.9.9.9', 'localhost', '::1'])(
+    'lets %s start without credentials',
+    (HOST) => {
+      expect(publicBindProblem(good({ HOST }), false)).toBeUndefined();
+    },
+  );
 
-  it.each(['0.0.0.0', '::', '192.168.1.2', 'example.org', '::ffff:10.0.0.1'])('refuses %s without credentials', (HOST) => {
-    expect(publicBindProblem(good({ HOST }), false)).toContain('STOWAGE_ADMIN_TOKEN');
-    expect(publicBindProblem(good({ HOST }), true)).toBeUndefined();
-    expect(publicBindProblem(good({ HOST, STOWAGE_ADMIN_TOKEN: CANARY }), false)).toBeUndefined();
-    expect(publicBindProblem(good({ HOST, STOWAGE_AUTH_CODE: CANARY }), false)).toBeUndefined();
-  });
+  it.each(['0.0.0.0', '::', '192.168.1.2', 'example.org', '::ffff:10.0.0.1'])(
+    'refuses %s without credentials',
+    (HOST) => {
+      expect(publicBindProblem(good({ HOST }), false)).toContain('STOWAGE_ADMIN_TOKEN');
+      expect(publicBindProblem(good({ HOST }), true)).toBeUndefined();
+      expect(publicBindProblem(good({ HOST, STOWAGE_ADMIN_TOKEN: CANARY }), false)).toBeUndefined();
+      expect(publicBindProblem(good({ HOST, STOWAGE_AUTH_CODE: CANARY }), false)).toBeUndefined();
+    },
+  );
 
   it('refuses a public address with a code that can be guessed, whatever other credentials there are', () => {
-    const short = (HOST: string, code: string) => good({ HOST, STOWAGE_AUTH_CODE: code, STOWAGE_ADMIN_TOKEN: CANARY });
-    expect(publicBindProblem(short('0.0.0.0', '1'), true)).toMatch(/STOWAGE_AUTH_CODE.*12 characters/);
+    const short = (HOST: string, code: string) =>
+      good({ HOST, STOWAGE_AUTH_CODE: code, STOWAGE_ADMIN_TOKEN: CANARY });
+    expect(publicBindProblem(short('0.0.0.0', '1'), true)).toMatch(
+      /STOWAGE_AUTH_CODE.*12 characters/,
+    );
     expect(publicBindProblem(short('::', 'x'.repeat(11)), true)).toMatch(/STOWAGE_AUTH_CODE/);
     expect(publicBindProblem(short('::', 'x'.repeat(12)), true)).toBeUndefined();
     expect(publicBindProblem(short('127.0.0.1', '1'), true)).toBeUndefined();

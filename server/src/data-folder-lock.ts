@@ -14,8 +14,9 @@ export interface FolderLock {
 const busy = 5;
 
 /**
- * Keeps a second server off the folder. The system holds the lock (on a file of SQLite's, which knows how on every platform): it ends with the process,
- * however that ends, and is seen from other containers of the machine. Throws `conflict` with the process that has it.
+ * Keeps a second server off the folder. The system holds the lock (on a file of SQLite's, which
+ * knows how on every platform): it ends with the process, however that ends, and is seen from other
+ * containers of the machine. Throws `conflict` with the process that has it.
  */
 export function lockDataFolder(dataDir: string, log: Log): FolderLock {
   const note = join(dataDir, 'stowage.pid');
@@ -27,9 +28,14 @@ export function lockDataFolder(dataDir: string, log: Log): FolderLock {
     db.exec('pragma journal_mode = memory; begin exclusive');
   } catch (error) {
     db?.close();
-    if ((error as { errcode?: number }).errcode === busy) throw fail('conflict', { message: inUse(dataDir, note), cause: error });
+    if ((error as { errcode?: number }).errcode === busy) {
+      throw fail('conflict', { message: inUse(dataDir, note), cause: error });
+    }
     // No room, or a file system without locks: a lock that cannot be had is no reason not to serve.
-    log.warn({ err: error }, 'Could not lock the data folder; make sure that no other Stowage uses it');
+    log.warn(
+      { err: error },
+      'Could not lock the data folder; make sure that no other Stowage uses it',
+    );
     return { release: () => undefined };
   }
   try {

@@ -8,18 +8,27 @@ import { inspectPrivacy } from './private-files.ts';
 export const unfinishedRestoreFile = 'RESTORE-UNFINISHED';
 
 /**
- * Makes the data folder, for this user only, and `folders` in it where there is room: they are made again when they are needed. Throws `service_unavailable` with what is in the way, for the person who starts the server.
+ * Makes the data folder, for this user only, and `folders` in it where there is room: they are made
+ * again when they are needed. Throws `service_unavailable` with what is in the way, for the person
+ * who starts the server.
  */
-export async function prepareDataFolder(dataDir: string, folders: readonly string[] = []): Promise<void> {
+export async function prepareDataFolder(
+  dataDir: string,
+  folders: readonly string[] = [],
+): Promise<void> {
   try {
     makeFolder(dataDir);
     // Before the rest: making a folder on a read-only file system fails as if nothing were there.
     await access(dataDir, constants.R_OK | constants.W_OK | constants.X_OK);
     await assertRestored(dataDir);
     assertPrivate(dataDir);
-    for (const folder of folders) makeIfRoom(join(dataDir, folder));
+    for (const folder of folders) {
+      makeIfRoom(join(dataDir, folder));
+    }
   } catch (cause) {
-    if (isStowageError(cause)) throw cause;
+    if (isStowageError(cause)) {
+      throw cause;
+    }
     const { message } = cause as Error;
     throw fail('service_unavailable', {
       message: `The data folder ${dataDir} cannot be used: ${message}. Make it writable for this user, or choose another one by STOWAGE_DATA_DIR.`,
@@ -30,7 +39,9 @@ export async function prepareDataFolder(dataDir: string, folders: readonly strin
 
 function assertPrivate(dataDir: string): void {
   const { refusals } = inspectPrivacy(dataDir);
-  if (refusals.length > 0) throw fail('service_unavailable', { message: refusals.join('\n') });
+  if (refusals.length > 0) {
+    throw fail('service_unavailable', { message: refusals.join('\n') });
+  }
 }
 
 async function assertRestored(dataDir: string): Promise<void> {
@@ -38,7 +49,9 @@ async function assertRestored(dataDir: string): Promise<void> {
     () => true,
     () => false,
   );
-  if (!isUnfinished) return;
+  if (!isUnfinished) {
+    return;
+  }
   throw fail('service_unavailable', {
     message: `A restore into the data folder ${dataDir} did not finish. Run \`stowage restore\` with the same backup again, or empty the folder.`,
   });
@@ -48,6 +61,8 @@ function makeIfRoom(path: string): void {
   try {
     makeFolder(path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') {
+      throw error;
+    }
   }
 }

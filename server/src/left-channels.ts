@@ -1,17 +1,25 @@
 import type { ChannelConfig } from './config/channels.ts';
 import type { ChannelRecord, MetadataStore } from './core/metadata.ts';
 
-/** Channels that hold files but are configured no longer: what lies on them alone cannot be read. */
+/**
+ * Channels that hold files but are configured no longer: what lies on them alone cannot be read.
+ */
 export async function findLeftChannels(
   configured: readonly Pick<ChannelConfig, 'id' | 'type' | 'name'>[],
   { channels, replicas }: Pick<MetadataStore, 'channels' | 'replicas'>,
 ): Promise<readonly ChannelRecord[]> {
   const isConfigured = (record: ChannelRecord): boolean =>
-    configured.some(({ id, type, name }) => (id === undefined ? type === record.type && name === record.name : id === record.id));
+    configured.some(({ id, type, name }) =>
+      id === undefined ? type === record.type && name === record.name : id === record.id,
+    );
   const left: ChannelRecord[] = [];
   for (const record of await channels.list()) {
-    if (isConfigured(record)) continue;
-    if ((await replicas.page({ channelIds: [record.id], limit: 1 })).length > 0) left.push(record);
+    if (isConfigured(record)) {
+      continue;
+    }
+    if ((await replicas.page({ channelIds: [record.id], limit: 1 })).length > 0) {
+      left.push(record);
+    }
   }
   return left;
 }

@@ -6,7 +6,9 @@ let room: number;
 const open = () =>
   createLogDestination((bytes, start) => {
     const taken = bytes.subarray(start, start + room);
-    if (taken.length === 0) throw Object.assign(new Error('no room'), { code: 'ENOSPC' });
+    if (taken.length === 0) {
+      throw Object.assign(new Error('no room'), { code: 'ENOSPC' });
+    }
     room -= taken.length;
     written += String(Buffer.from(taken));
     return taken.length;
@@ -30,7 +32,9 @@ it('writes each line at once', () => {
 it('finishes a broken line, then those that waited, in order', async () => {
   const { write } = open();
   room = 25;
-  for (const n of [1, 2, 3]) write(line(n));
+  for (const n of [1, 2, 3]) {
+    write(line(n));
+  }
   expect(written).toBe(line(1) + line(2).slice(0, 5));
   await vi.advanceTimersByTimeAsync(1000);
   room = Number.POSITIVE_INFINITY;
@@ -42,7 +46,9 @@ it('finishes a broken line, then those that waited, in order', async () => {
 it('loses what does not fit 1 MiB, and says how much', async () => {
   const { write } = open();
   room = 0;
-  for (let n = 0; n < 1100; n++) write(line(n, 1024));
+  for (let n = 0; n < 1100; n++) {
+    write(line(n, 1024));
+  }
   room = Number.POSITIVE_INFINITY;
   await vi.advanceTimersByTimeAsync(600);
   const lines = written.trimEnd().split('\n');

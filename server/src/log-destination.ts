@@ -15,8 +15,9 @@ export function stdoutDestination(): DestinationStream {
 }
 
 /**
- * Lines go out at once. A full disk, or a reader that does not keep up, never holds up the server: up to 1 MiB waits for better times, what is more is lost,
- * and the number of lost lines is logged as soon as there is room.
+ * Lines go out at once. A full disk, or a reader that does not keep up, never holds up the server:
+ * up to 1 MiB waits for better times, what is more is lost, and the number of lost lines is logged
+ * as soon as there is room.
  */
 export function createLogDestination(write: Write): DestinationStream & { flush(): void } {
   const queue: Uint8Array[] = [];
@@ -24,7 +25,9 @@ export function createLogDestination(write: Write): DestinationStream & { flush(
   let lostLines = 0;
   let isWaiting = false;
   const flushSoon = (): void => {
-    if (!isWaiting) setTimeout(flush, pauseMs).unref();
+    if (!isWaiting) {
+      setTimeout(flush, pauseMs).unref();
+    }
     isWaiting = true;
   };
 
@@ -39,13 +42,17 @@ export function createLogDestination(write: Write): DestinationStream & { flush(
       const waiting = queue.shift() ?? new Uint8Array();
       queuedBytes -= waiting.length;
       const rest = unwritten(waiting, write);
-      if (rest === undefined) continue;
+      if (rest === undefined) {
+        continue;
+      }
       queue.unshift(rest);
       queuedBytes += rest.length;
       flushSoon();
       return;
     }
-    if (lostLines === 0) return;
+    if (lostLines === 0) {
+      return;
+    }
     const lost = {
       level: 'warn',
       time: new Date().toISOString(),
@@ -60,10 +67,15 @@ export function createLogDestination(write: Write): DestinationStream & { flush(
     write(line) {
       const bytes = Buffer.from(line);
       const rest = queue.length > 0 ? bytes : unwritten(bytes, write);
-      if (rest === undefined) return;
+      if (rest === undefined) {
+        return;
+      }
       // Half a line is finished later in any case.
-      if (rest === bytes && queuedBytes + bytes.length > maxQueuedBytes) lostLines++;
-      else keep(rest);
+      if (rest === bytes && queuedBytes + bytes.length > maxQueuedBytes) {
+        lostLines++;
+      } else {
+        keep(rest);
+      }
     },
     flush,
   };
@@ -73,7 +85,9 @@ export function createLogDestination(write: Write): DestinationStream & { flush(
 function unwritten(bytes: Uint8Array, write: Write): Uint8Array | undefined {
   let at = 0;
   try {
-    while (at < bytes.length) at += write(bytes, at);
+    while (at < bytes.length) {
+      at += write(bytes, at);
+    }
     return undefined;
   } catch {
     return at === 0 ? bytes : bytes.subarray(at);

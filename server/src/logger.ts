@@ -3,7 +3,10 @@ import type { Config } from './config.ts';
 import { stdoutDestination } from './log-destination.ts';
 
 /** JSON lines on standard output (or readable text), with whatever might hold a secret redacted. */
-export function createLogger({ level, format }: Config['log'], destination: DestinationStream = stdoutDestination()): Logger {
+export function createLogger(
+  { level, format }: Config['log'],
+  destination: DestinationStream = stdoutDestination(),
+): Logger {
   const options: LoggerOptions = {
     level,
     base: null,
@@ -15,10 +18,21 @@ export function createLogger({ level, format }: Config['log'], destination: Dest
   return pino(options, destination);
 }
 
-const secretNames = new Set(['authorization', 'token', 'authcode', 'password', 'secret', 'cookie', 'headers']);
+const secretNames = new Set([
+  'authorization',
+  'token',
+  'authcode',
+  'password',
+  'secret',
+  'cookie',
+  'headers',
+]);
 const depth = 3;
 
-/** The same object when there is nothing to hide, as in nearly every line: pino's own `redact` takes longer than the rest of the line. */
+/**
+ * The same object when there is nothing to hide, as in nearly every line: pino's own `redact` takes
+ * longer than the rest of the line.
+ */
 function withoutSecretFields(fields: object, left = depth): Record<string, unknown> {
   let copy: Record<string, unknown> | undefined;
   for (const [name, value] of Object.entries(fields)) {
@@ -27,7 +41,9 @@ function withoutSecretFields(fields: object, left = depth): Record<string, unkno
       : isPlain(value) && left > 0
         ? withoutSecretFields(value, left - 1)
         : value;
-    if (shown === value) continue;
+    if (shown === value) {
+      continue;
+    }
     copy ??= { ...fields };
     copy[name] = shown;
   }
@@ -38,9 +54,14 @@ function isPlain(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !(value instanceof Error);
 }
 
-/** Errors of libraries carry requests, configurations and more: only what shows where it happened is logged. */
+/**
+ * Errors of libraries carry requests, configurations and more: only what shows where it happened is
+ * logged.
+ */
 function describeError(error: unknown): unknown {
-  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof Error)) {
+    return String(error);
+  }
   const { name, message, stack, cause } = error;
   const { code } = error as { code?: unknown };
   return {
@@ -61,12 +82,19 @@ function withoutSecrets(text: string): string {
 
 /** Quoted unless it is plain: a user agent may hold blanks, or bytes that a terminal obeys. */
 function readableValue(value: unknown): string {
-  if (typeof value !== 'object' && /^[\x21-\x7e\u00a1-\uffff]*$/.test(String(value))) return String(value);
-  return JSON.stringify(value).replaceAll(/[\x7f-\x9f]/g, (bad) => `\\u00${bad.charCodeAt(0).toString(16)}`);
+  if (typeof value !== 'object' && /^[\x21-\x7e\u00a1-\uffff]*$/.test(String(value))) {
+    return String(value);
+  }
+  return JSON.stringify(value).replaceAll(
+    /[\x7f-\x9f]/g,
+    (bad) => `\\u00${bad.charCodeAt(0).toString(16)}`,
+  );
 }
 
 function readable(line: string): string {
   const { time, level, msg, ...fields } = JSON.parse(line) as Record<string, unknown>;
   const rest = Object.entries(fields).map(([key, value]) => `${key}=${readableValue(value)}`);
-  return `${String(time)} ${String(level).toUpperCase().padEnd(5)} ${String(msg ?? '')} ${rest.join(' ')}`.trimEnd().concat('\n');
+  return `${String(time)} ${String(level).toUpperCase().padEnd(5)} ${String(msg ?? '')} ${rest.join(' ')}`
+    .trimEnd()
+    .concat('\n');
 }

@@ -6,7 +6,9 @@ import packageJson from '../package.json' with { type: 'json' };
 const main = fileURLToPath(new URL('./main.ts', import.meta.url));
 
 function run(...args: readonly string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
+    encoding: 'utf8',
+  });
   return { status, stdout, stderr };
 }
 
@@ -17,8 +19,19 @@ it.each(['version', '--version'])('%s says which it is', (name) => {
 it.each(['help', '--help', '-h'])('%s lists the commands', (name) => {
   const { status, stdout } = run(name);
   expect(status).toBe(0);
-  for (const command of ['serve', 'token', 'migrate', 'backup', 'restore', 'scrub', 'doctor', 'health', 'version'])
+  for (const command of [
+    'serve',
+    'token',
+    'migrate',
+    'backup',
+    'restore',
+    'scrub',
+    'doctor',
+    'health',
+    'version',
+  ]) {
     expect(stdout).toMatch(new RegExp(`^  ${command} `, 'm'));
+  }
 });
 
 it('a command that there is not is an error, and so is the name of something inherited', () => {

@@ -1,12 +1,20 @@
 import packageJson from '../package.json' with { type: 'json' };
 import { readArguments } from './commands/read-arguments.ts';
 
-/** One subcommand: its arguments, and the exit code it resolves with. `serve` resolves when the server has stopped. */
+/**
+ * One subcommand: its arguments, and the exit code it resolves with. `serve` resolves when the
+ * server has stopped.
+ */
 type Command = (args: readonly string[]) => Promise<number>;
 
 const version: Command = async (args) => {
-  const given = readArguments(args, { usage: 'Usage: stowage version\n\nPrints the version.\n', options: {} });
-  if (typeof given === 'number') return given;
+  const given = readArguments(args, {
+    usage: 'Usage: stowage version\n\nPrints the version.\n',
+    options: {},
+  });
+  if (typeof given === 'number') {
+    return given;
+  }
   process.stdout.write(`${packageJson.version}\n`);
   return 0;
 };
@@ -44,7 +52,9 @@ const [name = 'serve', ...args] = process.argv.slice(2);
 const command = Object.hasOwn(commands, name) ? commands[name] : undefined;
 if (command === undefined) {
   const isHelp = ['help', '--help', '-h'].includes(name);
-  (isHelp ? process.stdout : process.stderr).write(isHelp ? usage : `There is no command "${name}".\n\n${usage}`);
+  (isHelp ? process.stdout : process.stderr).write(
+    isHelp ? usage : `There is no command "${name}".\n\n${usage}`,
+  );
   process.exitCode = isHelp ? 0 : 2;
 } else {
   process.exitCode = await command(args);

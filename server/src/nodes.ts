@@ -4,13 +4,20 @@ import type { Channel } from './core/channel.ts';
 import { fail } from './core/errors.ts';
 import type { SettingStore } from './core/metadata.ts';
 
-/** Why a node must not share a database as it is configured; empty on SQLite, which one process has for itself. */
+/**
+ * Why a node must not share a database as it is configured; empty on SQLite, which one process has
+ * for itself.
+ */
 export function sharingProblems({ databaseUrl, secretKey, channels }: Config): readonly string[] {
-  if (databaseUrl === undefined) return [];
+  if (databaseUrl === undefined) {
+    return [];
+  }
   const unshared = channels.filter(({ type, settings }) => type === 'local' && !isShared(settings));
   return [
     ...(secretKey === undefined
-      ? ['With PostgreSQL the secret key must be set: STOWAGE_SECRET_KEY, at least 32 characters, the same on every node.']
+      ? [
+          'With PostgreSQL the secret key must be set: STOWAGE_SECRET_KEY, at least 32 characters, the same on every node.',
+        ]
       : []),
     ...unshared.map(
       ({ name }) =>
@@ -26,10 +33,15 @@ function isShared(settings: unknown): boolean {
 
 const keySetting = 'secretKey.fingerprint';
 
-/** Refuses a key that is not the one of the other nodes: they would not know each other's signatures. */
+/**
+ * Refuses a key that is not the one of the other nodes: they would not know each other's
+ * signatures.
+ */
 export async function checkSecretKey(key: Uint8Array, settings: SettingStore): Promise<void> {
   const known = await settings.setIfAbsent(keySetting, fingerprint(key));
-  if (known === fingerprint(key)) return;
+  if (known === fingerprint(key)) {
+    return;
+  }
   throw fail('conflict', {
     message:
       'STOWAGE_SECRET_KEY is not the key that this database is used with. Set the same key on every node. To change it, stop all nodes, set the new key ' +
@@ -53,11 +65,18 @@ export interface PlacedChannel {
 }
 
 /** Refuses a channel that stores somewhere else than it did, or does on other nodes. */
-export async function checkPlace({ id, name, channel }: PlacedChannel, settings: SettingStore): Promise<void> {
-  if (channel.place === undefined) return;
+export async function checkPlace(
+  { id, name, channel }: PlacedChannel,
+  settings: SettingStore,
+): Promise<void> {
+  if (channel.place === undefined) {
+    return;
+  }
   const place = await channel.place();
   const known = await settings.setIfAbsent(`channel.place.${id}`, place.id);
-  if (known === place.id) return;
+  if (known === place.id) {
+    return;
+  }
   throw fail('conflict', {
     message:
       `The folder of the channel "${name}" is not the one that the other nodes use: ${place.where} holds another name than the database knows. ` +

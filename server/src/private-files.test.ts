@@ -1,4 +1,12 @@
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -35,10 +43,16 @@ describe('the data folder', () => {
   ])('of mode %o is %s', async (mode, verdict) => {
     chmodSync(folder, mode);
     const { refusals, warnings } = inspectPrivacy(folder);
-    expect([refusals.length, warnings.length]).toEqual([verdict === 'refused' ? 1 : 0, verdict === 'warned of' ? 1 : 0]);
+    expect([refusals.length, warnings.length]).toEqual([
+      verdict === 'refused' ? 1 : 0,
+      verdict === 'warned of' ? 1 : 0,
+    ]);
     const started = prepareDataFolder(folder);
-    if (verdict === 'refused') await expect(started).rejects.toThrow(/changed by every user .*chmod 700 \//);
-    else await started;
+    if (verdict === 'refused') {
+      await expect(started).rejects.toThrow(/changed by every user .*chmod 700 \//);
+    } else {
+      await started;
+    }
   });
 
   it('is fine when it is not there', () => {
@@ -66,8 +80,13 @@ describe.each(['stowage.db', 'stowage.db-wal', 'secret.key'])('%s', (name) => {
   ])('of mode %o is %s', (mode, verdict) => {
     const path = put(name, mode);
     const { refusals, warnings } = inspectPrivacy(folder);
-    expect([refusals.length, warnings.length]).toEqual([verdict === 'refused' ? 1 : 0, verdict === 'warned of' ? 1 : 0]);
-    for (const text of [...refusals, ...warnings]) expect(text).toContain(`chmod 600 ${path}`);
+    expect([refusals.length, warnings.length]).toEqual([
+      verdict === 'refused' ? 1 : 0,
+      verdict === 'warned of' ? 1 : 0,
+    ]);
+    for (const text of [...refusals, ...warnings]) {
+      expect(text).toContain(`chmod 600 ${path}`);
+    }
   });
 
   it('that is a link is left to those who open it', () => {

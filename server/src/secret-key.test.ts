@@ -13,7 +13,8 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dataDir, { recursive: true }));
 
-const load = (secretKey?: string) => loadSecretKey({ dataDir, ...(secretKey !== undefined && { secretKey }) });
+const load = (secretKey?: string) =>
+  loadSecretKey({ dataDir, ...(secretKey !== undefined && { secretKey }) });
 
 describe('the key file', () => {
   it('is made once, for this user only, also by several at once', async () => {
@@ -41,7 +42,10 @@ describe('the key file', () => {
     ['a link to nothing', () => symlink('nothing', path), /is a symbolic link/],
   ])('is refused when it is %s', async (_, make, sentence) => {
     await make();
-    await expect(load()).rejects.toMatchObject({ code: 'service_unavailable', message: expect.stringMatching(sentence) });
+    await expect(load()).rejects.toMatchObject({
+      code: 'service_unavailable',
+      message: expect.stringMatching(sentence),
+    });
     await expect(load()).rejects.toThrow(/backup|STOWAGE_SECRET_KEY/);
     // A configured key needs no file.
     expect(await load('y'.repeat(32))).toEqual(Buffer.from('y'.repeat(32)));

@@ -12,11 +12,17 @@ const minKeyBytes = 32;
 const maxKeyBytes = 64 * 1024;
 
 /**
- * The configured key, or the one of the 0600 key file in the data folder, which is made at the first start. Throws `service_unavailable` for a file that could not be a key:
- * signatures made with an empty one can be forged by everyone.
+ * The configured key, or the one of the 0600 key file in the data folder, which is made at the
+ * first start. Throws `service_unavailable` for a file that could not be a key: signatures made
+ * with an empty one can be forged by everyone.
  */
-export async function loadSecretKey({ secretKey, dataDir }: Pick<Config, 'secretKey' | 'dataDir'>): Promise<Buffer> {
-  if (secretKey !== undefined) return Buffer.from(secretKey, 'utf8');
+export async function loadSecretKey({
+  secretKey,
+  dataDir,
+}: Pick<Config, 'secretKey' | 'dataDir'>): Promise<Buffer> {
+  if (secretKey !== undefined) {
+    return Buffer.from(secretKey, 'utf8');
+  }
   const path = join(dataDir, 'secret.key');
   makeFolder(dataDir);
   return (await readKeyFile(path)) ?? writeOnce(path, randomBytes(newKeyBytes));
@@ -27,10 +33,15 @@ async function readKeyFile(path: string): Promise<Buffer | undefined> {
   let file: FileHandle;
   try {
     // Not waiting: a named pipe would never answer.
-    file = await open(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+    file = await open(
+      path,
+      constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0),
+    );
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'ENOENT') return undefined;
+    if (code === 'ENOENT') {
+      return undefined;
+    }
     throw unusable(path, code === 'ELOOP' ? 'is a symbolic link' : `cannot be read: ${message}`);
   }
   try {
@@ -42,9 +53,15 @@ async function readKeyFile(path: string): Promise<Buffer | undefined> {
 
 async function readKey(file: FileHandle, path: string): Promise<Buffer> {
   const found = await file.stat();
-  if (!found.isFile()) throw unusable(path, 'is no regular file');
-  if (found.size < minKeyBytes) throw unusable(path, `has ${found.size} bytes, of which a key needs at least ${minKeyBytes}`);
-  if (found.size > maxKeyBytes) throw unusable(path, `has ${found.size} bytes, which is no key`);
+  if (!found.isFile()) {
+    throw unusable(path, 'is no regular file');
+  }
+  if (found.size < minKeyBytes) {
+    throw unusable(path, `has ${found.size} bytes, of which a key needs at least ${minKeyBytes}`);
+  }
+  if (found.size > maxKeyBytes) {
+    throw unusable(path, `has ${found.size} bytes, which is no key`);
+  }
   return file.readFile();
 }
 

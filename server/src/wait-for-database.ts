@@ -4,7 +4,10 @@ import type { Config } from './config.ts';
 import { isStowageError } from './core/errors.ts';
 import type { Log } from './core/log.ts';
 
-/** The server responds with an error that waiting does not mend: wrong credentials, no such database. */
+/**
+ * The server responds with an error that waiting does not mend: wrong credentials, no such
+ * database.
+ */
 const refusals = new Set(['28P01', '28000', '3D000']);
 const pauseMs = 1_000;
 const everyMs = 10_000;
@@ -15,16 +18,25 @@ export interface WaitOptions {
 }
 
 /** Several programs start at once, in any order: PostgreSQL may be a little later than Stowage. */
-export async function whenItAnswers<T>(ask: () => Promise<T>, { config, log }: WaitOptions): Promise<T> {
-  const until = performance.now() + (config.databaseUrl === undefined ? 0 : config.databaseWaitSeconds * 1000);
+export async function whenItAnswers<T>(
+  ask: () => Promise<T>,
+  { config, log }: WaitOptions,
+): Promise<T> {
+  const until =
+    performance.now() + (config.databaseUrl === undefined ? 0 : config.databaseWaitSeconds * 1000);
   for (let saidAt = Number.NEGATIVE_INFINITY; ; ) {
     try {
       return await ask();
     } catch (error) {
-      if (!isWorthWaiting(error) || performance.now() > until) throw error;
+      if (!isWorthWaiting(error) || performance.now() > until) {
+        throw error;
+      }
       if (performance.now() - saidAt >= everyMs) {
         saidAt = performance.now();
-        log.warn({ problem: explainError(error), seconds: config.databaseWaitSeconds }, 'Waiting for the database');
+        log.warn(
+          { problem: explainError(error), seconds: config.databaseWaitSeconds },
+          'Waiting for the database',
+        );
       }
       await delay(pauseMs);
     }
@@ -32,7 +44,9 @@ export async function whenItAnswers<T>(ask: () => Promise<T>, { config, log }: W
 }
 
 function isWorthWaiting(error: unknown): boolean {
-  if (!isStowageError(error, 'service_unavailable')) return false;
+  if (!isStowageError(error, 'service_unavailable')) {
+    return false;
+  }
   const { code } = (error.cause ?? {}) as { readonly code?: unknown };
   return !refusals.has(String(code));
 }

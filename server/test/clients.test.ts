@@ -15,7 +15,10 @@ const code = 'an-upload-code';
 
 let app: Stowage;
 let folder = '';
-/** docs/clients.md as somebody reads it who has this server, with a token that is right and with one that is not. */
+/**
+ * docs/clients.md as somebody reads it who has this server, with a token that is right and with one
+ * that is not.
+ */
 let right: Document;
 let wrong: Document;
 
@@ -39,11 +42,19 @@ interface Ran {
   readonly stderr: string;
 }
 
-function run(program: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ran> {
+function run(
+  program: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Ran> {
   const PATH = [env.PATH, process.env.PATH].join(delimiter);
   return new Promise((resolve) => {
-    execFile(program, args, { cwd: folder, env: { HOME: folder, ...env, PATH }, timeout: 60_000 }, (error, stdout, stderr) =>
-      resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
+    execFile(
+      program,
+      args,
+      { cwd: folder, env: { HOME: folder, ...env, PATH }, timeout: 60_000 },
+      (error, stdout, stderr) =>
+        resolve({ code: error === null ? 0 : Number(error.code ?? -1), stdout, stderr }),
     );
   });
 }
@@ -72,11 +83,14 @@ async function sendForm({
   path,
 }: FormUpload): Promise<{ status: number; text: string; link: string }> {
   const form = new FormData();
-  for (const [name, value] of Object.entries(fields)) form.set(name, value);
+  for (const [name, value] of Object.entries(fields)) {
+    form.set(name, value);
+  }
   form.set(field, new Blob([photo], { type: 'image/jpeg' }), 'photo.jpg');
   const response = await fetch(address, { method: 'POST', headers, body: form });
   const text = await response.text();
-  const step = (value: unknown, key: string | number): unknown => (value as Record<string | number, unknown>)[key];
+  const step = (value: unknown, key: string | number): unknown =>
+    (value as Record<string | number, unknown>)[key];
   const link = response.ok ? String(path.reduce(step, JSON.parse(text))) : '';
   return { status: response.status, text, link };
 }
@@ -89,7 +103,11 @@ async function expectUpload(upload: (document: Document) => FormUpload): Promise
 describe('what all clients need', () => {
   it('is in the table', () =>
     expectUpload((document) => {
-      const { Address: address = '', Header: header = '', 'Field of the file': field = '' } = document.settings('Clients');
+      const {
+        Address: address = '',
+        Header: header = '',
+        'Field of the file': field = '',
+      } = document.settings('Clients');
       const [name = '', value = ''] = header.split(': ');
       return { address, field, headers: { [name]: value }, path: [0, 'src'] };
     }));
@@ -97,9 +115,19 @@ describe('what all clients need', () => {
   it('can be the upload code in the address or in a header', async () => {
     const address = /`(http\S+authCode=\S+)`/.exec(right.section('Clients'))?.[1] ?? '';
     await expectLink((await sendForm({ address, field: 'file', path: [0, 'src'] })).link);
-    const [, name = '', value = ''] = /header `(authCode): (\S+)`/.exec(right.section('Clients')) ?? [];
+    const [, name = '', value = ''] =
+      /header `(authCode): (\S+)`/.exec(right.section('Clients')) ?? [];
     const plain = address.replace(/&authCode.*/, '');
-    await expectLink((await sendForm({ address: plain, headers: { [name]: value }, field: 'file', path: [0, 'src'] })).link);
+    await expectLink(
+      (
+        await sendForm({
+          address: plain,
+          headers: { [name]: value },
+          field: 'file',
+          path: [0, 'src'],
+        })
+      ).link,
+    );
   });
 });
 
@@ -119,12 +147,16 @@ describe('PicGo-Core and PicList-Core', () => {
         overrides: { sharp: '0.35.5' },
       });
     } catch (error) {
-      if (!isOffline(error)) throw error;
+      if (!isOffline(error)) {
+        throw error;
+      }
       offline = true;
     }
   }, 300_000);
   beforeEach(({ skip }) => {
-    if (offline) skip('PicGo and PicList are not tried: the npm registry cannot be reached');
+    if (offline) {
+      skip('PicGo and PicList are not tried: the npm registry cannot be reached');
+    }
   });
 
   /** A folder with configuration and plugin, as `picgo install` leaves it. */
@@ -133,7 +165,10 @@ describe('PicGo-Core and PicList-Core', () => {
     const config = join(home, 'config.json');
     await writeFile(config, document.block('PicGo', 'json'));
     const plugin = 'picgo-plugin-web-uploader';
-    await writeFile(join(home, 'package.json'), JSON.stringify({ dependencies: { [plugin]: '1.1.1' } }));
+    await writeFile(
+      join(home, 'package.json'),
+      JSON.stringify({ dependencies: { [plugin]: '1.1.1' } }),
+    );
     await mkdir(join(home, 'node_modules'));
     await symlink(join(packages, 'node_modules', plugin), join(home, 'node_modules', plugin));
     return config;
@@ -142,7 +177,13 @@ describe('PicGo-Core and PicList-Core', () => {
   it.each(['picgo1', 'picgo3', 'piclist'])('%s uploads, and ends', async (name) => {
     const command = join(packages, 'node_modules', name, 'bin/picgo');
     const upload = async (document: Document): Promise<Ran> =>
-      run(process.execPath, [command, '-c', await configured(name, document), 'upload', 'photo.jpg']);
+      run(process.execPath, [
+        command,
+        '-c',
+        await configured(name, document),
+        'upload',
+        'photo.jpg',
+      ]);
     const [done, refused] = await Promise.all([upload(right), upload(wrong)]);
     await expectLink(done.stdout);
     expect(done.code).toBe(0);
@@ -150,13 +191,18 @@ describe('PicGo-Core and PicList-Core', () => {
   });
 
   it('have the settings that the table gives for the app', () => {
-    const fields = Object.entries(right.settings('PicGo')).map(([label, value]) => [label.replace(/ \(.*/, ''), value]);
+    const fields = Object.entries(right.settings('PicGo')).map(([label, value]) => [
+      label.replace(/ \(.*/, ''),
+      value,
+    ]);
     const config = JSON.parse(right.block('PicGo', 'json')).picBed['web-uploader'];
     expect(Object.fromEntries(fields)).toEqual({
       API地址: config.url,
       POST参数名: config.paramName,
       JSON路径: config.jsonPath,
-      自定义请求头: JSON.stringify({ Authorization: JSON.parse(config.customHeader).Authorization }).replace('":"', '": "'),
+      自定义请求头: JSON.stringify({
+        Authorization: JSON.parse(config.customHeader).Authorization,
+      }).replace('":"', '": "'),
       自定义Body: 'leave empty',
     });
   });
@@ -165,7 +211,9 @@ describe('PicGo-Core and PicList-Core', () => {
 describe('settings of programs with windows', () => {
   it('PicList, Advanced Custom', () =>
     expectUpload((document) => {
-      const { endpoint, formDataKey, headers, body, resDataPath, method } = JSON.parse(document.block('PicList', 'json'));
+      const { endpoint, formDataKey, headers, body, resDataPath, method } = JSON.parse(
+        document.block('PicList', 'json'),
+      );
       expect(method).toBe('POST');
       const [address, field, path] = [endpoint, formDataKey, resDataPath.split('.')];
       return { address, field, path, headers: JSON.parse(headers), fields: JSON.parse(body) };
@@ -174,10 +222,17 @@ describe('settings of programs with windows', () => {
   it('Obsidian, Image Uploader', async () => {
     const upload = (document: Document): FormUpload => {
       const settings = document.settings('Obsidian');
-      const [[field = '', value] = [], ...more] = Object.entries(JSON.parse(settings['Upload Body'] ?? ''));
+      const [[field = '', value] = [], ...more] = Object.entries(
+        JSON.parse(settings['Upload Body'] ?? ''),
+      );
       expect([value, more]).toEqual(['$FILE', []]);
       const path = (settings['Image Url Path'] ?? '').split('.');
-      return { address: settings['Api Endpoint'] ?? '', field, path, headers: JSON.parse(settings['Upload Header'] ?? '') };
+      return {
+        address: settings['Api Endpoint'] ?? '',
+        field,
+        path,
+        headers: JSON.parse(settings['Upload Header'] ?? ''),
+      };
     };
     await expectUpload(upload);
     const preflight = {
@@ -187,27 +242,47 @@ describe('settings of programs with windows', () => {
     };
     const answer = await fetch(upload(right).address, { method: 'OPTIONS', headers: preflight });
     expect(answer.headers.get('access-control-allow-origin')).toBe('*');
-    expect(answer.headers.get('access-control-allow-headers')?.toLowerCase()).toContain('authorization');
+    expect(answer.headers.get('access-control-allow-headers')?.toLowerCase()).toContain(
+      'authorization',
+    );
   });
 
   it('ShareX, stowage.sxcu', () =>
     expectUpload((document) => {
       const sxcu = JSON.parse(document.block('ShareX', 'json'));
-      expect(sxcu).toMatchObject({ RequestMethod: 'POST', Body: 'MultipartFormData', ErrorMessage: '{response}' });
+      expect(sxcu).toMatchObject({
+        RequestMethod: 'POST',
+        Body: 'MultipartFormData',
+        ErrorMessage: '{response}',
+      });
       const address = `${sxcu.RequestURL}?${new URLSearchParams(sxcu.Parameters)}`;
       const [, index, key = ''] = /^\{json:\[(\d+)\]\.(\w+)\}$/.exec(sxcu.URL) ?? [];
-      return { address, field: sxcu.FileFormName, headers: sxcu.Headers, path: [Number(index), key] };
+      return {
+        address,
+        field: sxcu.FileFormName,
+        headers: sxcu.Headers,
+        path: [Number(index), key],
+      };
     }));
 
   it('uPic', () =>
     expectUpload((document) => {
       const settings = Object.fromEntries(
-        Object.entries(document.settings('uPic')).map(([label, value]) => [label.replace(/ \(.*/, ''), value]),
+        Object.entries(document.settings('uPic')).map(([label, value]) => [
+          label.replace(/ \(.*/, ''),
+          value,
+        ]),
       );
       expect(settings.Method).toBe('POST');
-      const [, name = '', value = ''] = /header `(\w+)` with the value `(.*?)`/.exec(document.section('uPic')) ?? [];
+      const [, name = '', value = ''] =
+        /header `(\w+)` with the value `(.*?)`/.exec(document.section('uPic')) ?? [];
       const path = JSON.parse(settings['URL path'] ?? '');
-      return { address: settings['API URL'] ?? '', field: settings['File field'] ?? '', headers: { [name]: value }, path };
+      return {
+        address: settings['API URL'] ?? '',
+        field: settings['File field'] ?? '',
+        headers: { [name]: value },
+        path,
+      };
     }));
 
   it('Shortcuts', () =>
@@ -235,21 +310,32 @@ describe.skipIf(!isPresent('curl'))('scripts (skipped without curl)', () => {
   it('curl', async () => {
     const done = await run('sh', ['-c', right.block('curl', 'sh')]);
     await expectLink(JSON.parse(done.stdout)[0].src);
-    expect(await run('sh', ['-c', wrong.block('curl', 'sh')])).toMatchObject({ code: 22, stdout: 'Unauthorized' });
+    expect(await run('sh', ['-c', wrong.block('curl', 'sh')])).toMatchObject({
+      code: 22,
+      stdout: 'Unauthorized',
+    });
   });
 
   it('Typora prints a link for each file, whatever it is called', async () => {
     const names = ['a b;c,d.jpg', '图 片.jpg'];
-    for (const name of names) await writeFile(join(folder, name), photo);
+    for (const name of names) {
+      await writeFile(join(folder, name), photo);
+    }
     const PATH = await withPrograms({ 'stowage-link': right.block('Typora', 'sh') });
     const { code: status, stdout } = await run('stowage-link', names, { PATH });
     expect(status).toBe(0);
     const links = stdout.trim().split('\n');
     expect(links).toHaveLength(2);
-    for (const link of links) await expectLink(link);
+    for (const link of links) {
+      await expectLink(link);
+    }
     expect(decodeURIComponent(stdout)).toContain('图');
     const refusing = await withPrograms({ 'stowage-link': wrong.block('Typora', 'sh') });
-    const refused = { code: 1, stdout: '', stderr: expect.stringContaining('photo.jpg: Unauthorized') };
+    const refused = {
+      code: 1,
+      stdout: '',
+      stderr: expect.stringContaining('photo.jpg: Unauthorized'),
+    };
     expect(await run('stowage-link', ['photo.jpg'], { PATH: refusing })).toMatchObject(refused);
   });
 
@@ -262,26 +348,35 @@ describe.skipIf(!isPresent('curl'))('scripts (skipped without curl)', () => {
       xclip: '#!/bin/sh\ncat > clipboard\n',
     };
     const PATH = await withPrograms(programs);
-    expect(await run('shot', [], { PATH, SHOT: 'picture.png' })).toMatchObject({ code: 0, stderr: '' });
+    expect(await run('shot', [], { PATH, SHOT: 'picture.png' })).toMatchObject({
+      code: 0,
+      stderr: '',
+    });
     await expectLink(readFileSync(join(folder, 'clipboard'), 'utf8'), picture);
     await rm(join(folder, 'clipboard'));
     await writeFile(join(folder, 'aborted'), 'screenshot aborted\n');
-    for (const SHOT of ['/dev/null', 'aborted'])
+    for (const SHOT of ['/dev/null', 'aborted']) {
       expect(await run('shot', [], { PATH, SHOT })).toMatchObject({ code: 0, stderr: '' });
+    }
     expect(() => readFileSync(join(folder, 'clipboard'))).toThrow('ENOENT');
   });
 });
 
 it('JavaScript', async () => {
-  const script = (document: Document) => run(process.execPath, ['--input-type=module', '-e', document.block('JavaScript', 'js')]);
+  const script = (document: Document) =>
+    run(process.execPath, ['--input-type=module', '-e', document.block('JavaScript', 'js')]);
   await expectLink((await script(right)).stdout);
-  expect(await script(wrong)).toMatchObject({ code: 1, stderr: expect.stringContaining('401 Unauthorized') });
+  expect(await script(wrong)).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('401 Unauthorized'),
+  });
 });
 
 const requests = '/usr/lib/python3/dist-packages/requests/__init__.py';
 
 it.skipIf(!isPresent(requests))('Python (skipped without python3-requests of Debian)', async () => {
-  const script = (document: Document) => run('/usr/bin/python3', ['-c', document.block('Python', 'python')]);
+  const script = (document: Document) =>
+    run('/usr/bin/python3', ['-c', document.block('Python', 'python')]);
   await expectLink((await script(right)).stdout);
   expect((await script(wrong)).stderr).toContain('HTTPError: 401 Client Error: Unauthorized');
 });
@@ -289,5 +384,7 @@ it.skipIf(!isPresent(requests))('Python (skipped without python3-requests of Deb
 it('the log says why each was refused', () => {
   const warnings = app.log.filter((line) => line.includes('"msg":"Upload refused"'));
   expect(warnings.length).toBeGreaterThan(5);
-  for (const warning of warnings) expect(JSON.parse(warning)).toMatchObject({ level: 'warn', reason: expect.any(String) });
+  for (const warning of warnings) {
+    expect(JSON.parse(warning)).toMatchObject({ level: 'warn', reason: expect.any(String) });
+  }
 });

@@ -12,7 +12,9 @@ const read = (name: string) => readFileSync(new URL(`../../${name}`, import.meta
 /** `matchesGlob` passes over hidden files, Docker does not. */
 const visible = (path: string) => path.replaceAll(/(^|\/)\./g, '$1_');
 
-/** As Docker reads .dockerignore: the last pattern that fits a path, or a folder above it, decides. */
+/**
+ * As Docker reads .dockerignore: the last pattern that fits a path, or a folder above it, decides.
+ */
 function isIgnored(path: string): boolean {
   const folders = path.split('/').map((_, index, parts) => parts.slice(0, index + 1).join('/'));
   const patterns = read('.dockerignore')
@@ -26,7 +28,10 @@ function isIgnored(path: string): boolean {
 
 describe('the image', () => {
   const tsc = fileURLToPath(new URL('../../node_modules/.bin/tsc', import.meta.url));
-  const listed = execFileSync(tsc, ['--listFilesOnly', '-p', 'server/tsconfig.build.json'], { cwd: root, encoding: 'utf8' });
+  const listed = execFileSync(tsc, ['--listFilesOnly', '-p', 'server/tsconfig.build.json'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
   const sources = listed
     .split('\n')
     .map((path) => relative(root, path))
@@ -71,13 +76,17 @@ describe('compose.yaml', () => {
   it('needs no variable, so that `logs`, `ps` and `down` work in any shell', () => {
     const variables = compose.match(/\$\{[^}]*\}/g) ?? [];
     expect(variables.length).toBeGreaterThan(0);
-    for (const variable of variables) expect(variable).toMatch(/^\$\{\w+:-[^}]*\}$/);
+    for (const variable of variables) {
+      expect(variable).toMatch(/^\$\{\w+:-[^}]*\}$/);
+    }
   });
 
   it('keeps its token in a file, is open to this machine only, and has limits', () => {
     expect(compose).toMatch(/^ {6}STOWAGE_ADMIN_TOKEN_FILE: \/run\/secrets\/admin-token$/m);
     expect(compose).not.toMatch(/STOWAGE_ADMIN_TOKEN:/);
-    for (const port of compose.match(/^ {6}- ".*:\d+"$/gm) ?? ['']) expect(port).toContain('"127.0.0.1:');
+    for (const port of compose.match(/^ {6}- ".*:\d+"$/gm) ?? ['']) {
+      expect(port).toContain('"127.0.0.1:');
+    }
     expect(compose).toMatch(/^ {4}mem_limit: \d+m$/m);
     expect(compose).toMatch(/^ {4}pids_limit: \d+$/m);
   });

@@ -11,15 +11,26 @@ import { createFiles, type Files } from '../src/core/library/files.ts';
 import { createMaintenance, type Maintenance } from '../src/core/library/maintenance.ts';
 import { silentLog } from '../src/core/log.ts';
 import type { MetadataStore, StoredFile } from '../src/core/metadata.ts';
-import { type ChannelPool, type ConfiguredChannel, createChannelPool } from '../src/core/storage/channel-pool.ts';
+import {
+  type ChannelPool,
+  type ConfiguredChannel,
+  createChannelPool,
+} from '../src/core/storage/channel-pool.ts';
 import { storageJobs } from '../src/core/storage/cleanup-jobs.ts';
 import { createIntake, type Intake } from '../src/core/storage/intake.ts';
 import { createDigestService } from '../src/core/streams/digests.ts';
 import { readAll } from '../src/core/streams/peek.ts';
 import { createDirectUploads, type DirectUploads } from '../src/core/uploads/direct-upload.ts';
 import { createOpenUploads } from '../src/core/uploads/open-uploads.ts';
-import type { PresignRequest, ReceiveRequest } from '../src/core/uploads/presigned/presigned-types.ts';
-import { createPresignedUploads, type PresignedUploads, uploadGraceMs } from '../src/core/uploads/presigned/presigned-upload.ts';
+import type {
+  PresignRequest,
+  ReceiveRequest,
+} from '../src/core/uploads/presigned/presigned-types.ts';
+import {
+  createPresignedUploads,
+  type PresignedUploads,
+  uploadGraceMs,
+} from '../src/core/uploads/presigned/presigned-upload.ts';
 import { createProber } from '../src/images/prober.ts';
 import { openMetadata } from '../src/metadata/index.ts';
 
@@ -52,7 +63,16 @@ export function watchedChannel(inner: Channel = createMemoryChannel()): WatchedC
 const nameOf = (ref: unknown): string => (typeof ref === 'string' ? ref : JSON.stringify(ref));
 
 export function configured(channel: Channel, name = 'main', group = 'memory'): ConfiguredChannel {
-  return { id: name, type: 'memory', group, label: 'Memory', name, enabled: true, weight: 1, channel };
+  return {
+    id: name,
+    type: 'memory',
+    group,
+    label: 'Memory',
+    name,
+    enabled: true,
+    weight: 1,
+    channel,
+  };
 }
 
 /** The services of one process. */
@@ -104,14 +124,21 @@ export const never: AbortSignal = new AbortController().signal;
 export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const dataDir = await mkdtemp(join(tmpdir(), 'stowage-core-'));
   const { databaseUrl } = options;
-  const metadata = await openMetadata({ dataDir, durability: 'normal', ...(databaseUrl !== undefined && { databaseUrl }) });
+  const metadata = await openMetadata({
+    dataDir,
+    durability: 'normal',
+    ...(databaseUrl !== undefined && { databaseUrl }),
+  });
   await metadata.migrate();
   const digests = createDigestService();
   const channels = options.channels ?? [configured(watchedChannel())];
   const { maxOpenUploads = 1000, strictSize = false } = options;
   let at = Date.UTC(2026, 10, 1);
   const access = createTestAccess(metadata, () => at);
-  const { record } = await access.createToken({ name: 'test', permissions: ['upload', 'list', 'delete'] });
+  const { record } = await access.createToken({
+    name: 'test',
+    permissions: ['upload', 'list', 'delete'],
+  });
 
   return {
     dataDir,
@@ -134,7 +161,11 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       const nodeAccess = createTestAccess(store, now);
       const intake = createIntake({ metadata: store, digests, spoolFolder: dataDir, now });
       const files = createFiles({ metadata: store, pool, intake, access: nodeAccess, now });
-      const openUploads = createOpenUploads({ uploads: store.uploads, access: nodeAccess, max: maxOpenUploads });
+      const openUploads = createOpenUploads({
+        uploads: store.uploads,
+        access: nodeAccess,
+        max: maxOpenUploads,
+      });
       const presigned = createPresignedUploads({
         ...{
           metadata: store,
@@ -148,7 +179,11 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
           now,
           log: silentLog,
         },
-        ...{ urlTtlSeconds, strictSize, supportedTypes: ['image/png', 'image/jpeg', 'application/pdf'] },
+        ...{
+          urlTtlSeconds,
+          strictSize,
+          supportedTypes: ['image/png', 'image/jpeg', 'application/pdf'],
+        },
       });
       const direct = createDirectUploads({
         metadata: store,
@@ -168,11 +203,23 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       };
       return {
         ...{ metadata: store, pool, intake, files, presigned, direct, access: nodeAccess },
-        jobs: createJobRunner({ jobs: store.jobs, handlers: storageJobs(pool, store.files), now, log: silentLog }),
-        maintenance: createMaintenance({ metadata: store, pool, removeExpired, now, log: silentLog }),
+        jobs: createJobRunner({
+          jobs: store.jobs,
+          handlers: storageJobs(pool, store.files),
+          now,
+          log: silentLog,
+        }),
+        maintenance: createMaintenance({
+          metadata: store,
+          pool,
+          removeExpired,
+          now,
+          log: silentLog,
+        }),
       };
     },
-    read: async (node, stored) => readAll((await node.files.open(stored, { signal: never })).stream),
+    read: async (node, stored) =>
+      readAll((await node.files.open(stored, { signal: never })).stream),
     async stop() {
       await digests.close();
       await metadata.close();
@@ -182,19 +229,35 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
 }
 
 function createTestAccess({ tokens }: MetadataStore, now: () => number): Access {
-  return createAccess({ tokens, authCode: 'code', allowAnonymousUploads: false, brake: createAuthThrottle(now), now });
+  return createAccess({
+    tokens,
+    authCode: 'code',
+    allowAnonymousUploads: false,
+    brake: createAuthThrottle(now),
+    now,
+  });
 }
 
 /** A PDF by its first and last bytes, different for every text. */
 export function pdf(text: string, size = 0): Buffer {
   const body = Buffer.from(`%PDF-1.7\n${text}\n`);
   const end = Buffer.from('\n%%EOF\n');
-  return Buffer.concat([body, Buffer.alloc(Math.max(0, size - body.length - end.length), text), end]);
+  return Buffer.concat([
+    body,
+    Buffer.alloc(Math.max(0, size - body.length - end.length), text),
+    end,
+  ]);
 }
 
 export function presignRequest(fields: Partial<PresignRequest> = {}): PresignRequest {
   return {
-    ...{ filename: 'paper.pdf', contentType: 'application/pdf', category: 'document', size: null, maxBytes: 1_000_000 },
+    ...{
+      filename: 'paper.pdf',
+      contentType: 'application/pdf',
+      category: 'document',
+      size: null,
+      maxBytes: 1_000_000,
+    },
     ...{ sha256: null, width: null, height: null, durationSeconds: null, ip: null, direct: false },
     ...fields,
   };
@@ -204,15 +267,31 @@ export async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes;
 }
 
-export function transfer(id: string, source: ByteSource | Uint8Array, startedAt: number): ReceiveRequest {
+export function transfer(
+  id: string,
+  source: ByteSource | Uint8Array,
+  startedAt: number,
+): ReceiveRequest {
   return {
-    ...{ id, contentType: 'application/pdf', size: undefined, expected: {}, startedAt, signal: never },
+    ...{
+      id,
+      contentType: 'application/pdf',
+      size: undefined,
+      expected: {},
+      startedAt,
+      signal: never,
+    },
     source: source instanceof Uint8Array ? once(source) : source,
   };
 }
 
 /** A body whose bytes come when the test says so. */
-export function slowBody(): { source: ByteSource; push(bytes: Uint8Array): void; end(): void; left: Promise<void> } {
+export function slowBody(): {
+  source: ByteSource;
+  push(bytes: Uint8Array): void;
+  end(): void;
+  left: Promise<void>;
+} {
   const queue: (Uint8Array | undefined)[] = [];
   const left = Promise.withResolvers<void>();
   let wake = (): void => {};
@@ -223,9 +302,13 @@ export function slowBody(): { source: ByteSource; push(bytes: Uint8Array): void;
   async function* read(): AsyncGenerator<Uint8Array> {
     try {
       for (;;) {
-        while (queue.length === 0) await new Promise<void>((resolve) => (wake = resolve));
+        while (queue.length === 0) {
+          await new Promise<void>((resolve) => (wake = resolve));
+        }
         const item = queue.shift();
-        if (item === undefined) return;
+        if (item === undefined) {
+          return;
+        }
         yield item;
       }
     } finally {

@@ -13,18 +13,28 @@ export interface Document {
   settings(title: string): Readonly<Record<string, string>>;
 }
 
-/** `path` starts at the root of the repository. In what comes back, the words that readers are told to replace are replaced. */
-export function openDocument(path: string, replacements: Readonly<Record<string, string>> = {}): Document {
+/**
+ * `path` starts at the root of the repository. In what comes back, the words that readers are told
+ * to replace are replaced.
+ */
+export function openDocument(
+  path: string,
+  replacements: Readonly<Record<string, string>> = {},
+): Document {
   const raw = readFileSync(new URL(path, root), 'utf8');
-  const text = Object.entries(replacements).reduce((whole, [word, value]) => whole.replaceAll(word, value), raw);
+  const text = Object.entries(replacements).reduce(
+    (whole, [word, value]) => whole.replaceAll(word, value),
+    raw,
+  );
   const section = (title: string): string => sectionOf(text, title);
   return {
     text,
     section,
     block(title, language) {
       const [first, ...more] = blocksOf(section(title), language);
-      if (first === undefined || more.length > 0)
+      if (first === undefined || more.length > 0) {
         throw new Error(`"${title}" has ${more.length + (first ? 1 : 0)} blocks of ${language}`);
+      }
       return first;
     },
     settings: (title) => Object.fromEntries(tableOf(section(title))),
@@ -32,15 +42,23 @@ export function openDocument(path: string, replacements: Readonly<Record<string,
 }
 
 function blocksOf(text: string, language: string): readonly string[] {
-  return [...text.matchAll(/^```(\S*)\n(.*?)^```/gms)].flatMap(([, name, body]) => (name === language ? [body ?? ''] : []));
+  return [...text.matchAll(/^```(\S*)\n(.*?)^```/gms)].flatMap(([, name, body]) =>
+    name === language ? [body ?? ''] : [],
+  );
 }
 
 function sectionOf(text: string, title: string): string {
   const lines = text.split('\n');
   const levels = headingLevels(lines);
-  const start = lines.findIndex((line, at) => levels[at] !== undefined && line.replace(/^#+ /, '') === title);
-  if (start < 0) throw new Error(`There is no heading "${title}"`);
-  const end = levels.findIndex((level, at) => at > start && level !== undefined && level <= (levels[start] ?? 0));
+  const start = lines.findIndex(
+    (line, at) => levels[at] !== undefined && line.replace(/^#+ /, '') === title,
+  );
+  if (start < 0) {
+    throw new Error(`There is no heading "${title}"`);
+  }
+  const end = levels.findIndex(
+    (level, at) => at > start && level !== undefined && level <= (levels[start] ?? 0),
+  );
   return lines.slice(start + 1, end < 0 ? undefined : end).join('\n');
 }
 
@@ -48,7 +66,9 @@ function sectionOf(text: string, title: string): string {
 function headingLevels(lines: readonly string[]): readonly (number | undefined)[] {
   let fenced = false;
   return lines.map((line) => {
-    if (line.startsWith('```')) fenced = !fenced;
+    if (line.startsWith('```')) {
+      fenced = !fenced;
+    }
     return fenced ? undefined : /^(#+) /.exec(line)?.[1]?.length;
   });
 }

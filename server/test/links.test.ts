@@ -4,7 +4,9 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const pages = globSync(['*.md', 'docs/**/*.md', 'client/*.md', 'server/*.md', 'bench/**/*.md'], { cwd: root });
+const pages = globSync(['*.md', 'docs/**/*.md', 'client/*.md', 'server/*.md', 'bench/**/*.md'], {
+  cwd: root,
+});
 
 /** Without fenced blocks, where brackets mean something else. */
 function proseOf(path: string): string {
@@ -30,14 +32,24 @@ describe('links within the documents', () => {
     const dead = links.filter((link) => {
       const [file = '', anchor] = link.split('#', 2);
       const target = file === '' ? path : resolve(dirname(path), file);
-      if (!existsSync(target) || relative(root, target).startsWith('..')) return true;
-      return anchor !== undefined && (statSync(target).isDirectory() || !anchorsOf(target).includes(anchor));
+      if (!existsSync(target) || relative(root, target).startsWith('..')) {
+        return true;
+      }
+      return (
+        anchor !== undefined &&
+        (statSync(target).isDirectory() || !anchorsOf(target).includes(anchor))
+      );
     });
     expect(dead).toEqual([]);
   });
 
   it('are checked in the pages that people read first', () =>
     expect(pages).toEqual(
-      expect.arrayContaining(['README.md', 'docs/clients.md', 'docs/operations.md', 'docs/configuration.md']),
+      expect.arrayContaining([
+        'README.md',
+        'docs/clients.md',
+        'docs/operations.md',
+        'docs/configuration.md',
+      ]),
     ));
 });

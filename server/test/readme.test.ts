@@ -45,12 +45,25 @@ beforeAll(async () => {
   await writeFile(join(folder, '.curlrc'), 'fail-with-body\nsilent\nshow-error\n');
   // As in a checkout, `npx` finds the commands.
   await symlink(packages, join(folder, 'node_modules'));
-  const env = { PATH: process.env.PATH, PORT: '0', STOWAGE_DATA_DIR: join(folder, 'data'), STOWAGE_ADMIN_TOKEN: TOKEN };
-  server = spawn(process.execPath, [launcher, 'serve'], { cwd: folder, env, stdio: ['ignore', 'pipe', 'inherit'] });
-  if (server.stdout === null) throw new Error('no output');
+  const env = {
+    PATH: process.env.PATH,
+    PORT: '0',
+    STOWAGE_DATA_DIR: join(folder, 'data'),
+    STOWAGE_ADMIN_TOKEN: TOKEN,
+  };
+  server = spawn(process.execPath, [launcher, 'serve'], {
+    cwd: folder,
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  if (server.stdout === null) {
+    throw new Error('no output');
+  }
   for await (const line of createInterface(server.stdout)) {
     base = /Stowage is ready at (http:\/\/[^\s"]+)/.exec(line)?.[1] ?? '';
-    if (base !== '') break;
+    if (base !== '') {
+      break;
+    }
   }
   server.stdout.resume();
 });
@@ -70,40 +83,62 @@ describe.skipIf(missing).each([
   ['README.md', 'large', largePhoto(5_000_000), 9],
   ['docs/apis/upload-api.md', 'small', photo, 5],
   ['docs/apis/media-api.md', 'small', photo, 6],
-])('the commands in %s, in their order, with a %s photo (skipped without curl, jq and bash)', (name, _, bytes, count) => {
-  const blocks = commandsIn(name);
-  /** What the commands before have set. */
-  let variables: Readonly<Record<string, string>> = {};
+])(
+  'the commands in %s, in their order, with a %s photo (skipped without curl, jq and bash)',
+  (name, _, bytes, count) => {
+    const blocks = commandsIn(name);
+    /** What the commands before have set. */
+    let variables: Readonly<Record<string, string>> = {};
 
-  beforeAll(async () => {
-    variables = { BASE: base, TOKEN };
-    await writeFile(join(folder, 'photo.jpg'), bytes);
-  });
+    beforeAll(async () => {
+      variables = { BASE: base, TOKEN };
+      await writeFile(join(folder, 'photo.jpg'), bytes);
+    });
 
-  it('are there', () => {
-    if (name === 'README.md') expect(blocks).toEqual(expect.arrayContaining(elsewhere));
-    expect(blocks.filter((block) => /\bcurl\b/.test(block)).length).toBeGreaterThanOrEqual(count);
-  });
+    it('are there', () => {
+      if (name === 'README.md') {
+        expect(blocks).toEqual(expect.arrayContaining(elsewhere));
+      }
+      expect(blocks.filter((block) => /\bcurl\b/.test(block)).length).toBeGreaterThanOrEqual(count);
+    });
 
-  it.each(blocks.filter((block) => !elsewhere.includes(block)))('%s', async (block) => {
-    const env = { PATH: process.env.PATH, CURL_HOME: folder, STOWAGE_DATA_DIR: join(folder, 'data'), ...variables };
-    const script = `set -a\n${block}\nenv -0 > .environment`;
-    const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', script], { cwd: folder, env });
-    expect(stdout).not.toMatch(/"error":\s*[^n\s]/);
-    variables = await environment();
-    expect(Object.entries(variables).filter(([, value]) => ['', 'null'].includes(value))).toEqual([]);
-  });
+    it.each(blocks.filter((block) => !elsewhere.includes(block)))('%s', async (block) => {
+      const env = {
+        PATH: process.env.PATH,
+        CURL_HOME: folder,
+        STOWAGE_DATA_DIR: join(folder, 'data'),
+        ...variables,
+      };
+      const script = `set -a\n${block}\nenv -0 > .environment`;
+      const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', script], {
+        cwd: folder,
+        env,
+      });
+      expect(stdout).not.toMatch(/"error":\s*[^n\s]/);
+      variables = await environment();
+      expect(Object.entries(variables).filter(([, value]) => ['', 'null'].includes(value))).toEqual(
+        [],
+      );
+    });
 
-  it.runIf(name === 'README.md')('bring the file back as it was', async () => {
-    expect((await readFile(join(folder, 'copy.jpg'))).equals(bytes)).toBe(true);
-    expect((await readFile(join(folder, 'start.bin'))).equals(bytes.subarray(0, 1024))).toBe(true);
-  });
-});
+    it.runIf(name === 'README.md')('bring the file back as it was', async () => {
+      expect((await readFile(join(folder, 'copy.jpg'))).equals(bytes)).toBe(true);
+      expect((await readFile(join(folder, 'start.bin'))).equals(bytes.subarray(0, 1024))).toBe(
+        true,
+      );
+    });
+  },
+);
 
 /** Variables that the last block left, without those of every shell. */
 async function environment(): Promise<Readonly<Record<string, string>>> {
-  const entries = (await readFile(join(folder, '.environment'), 'utf8')).split('\0').map((line) => line.split(/=(.*)/s, 2));
+  const entries = (await readFile(join(folder, '.environment'), 'utf8'))
+    .split('\0')
+    .map((line) => line.split(/=(.*)/s, 2));
   return Object.fromEntries(
-    entries.filter(([name]) => /^[A-Z_]+$/.test(name ?? '') && !['SHLVL', 'PWD', '_', 'OLDPWD'].includes(name ?? '')),
+    entries.filter(
+      ([name]) =>
+        /^[A-Z_]+$/.test(name ?? '') && !['SHLVL', 'PWD', '_', 'OLDPWD'].includes(name ?? ''),
+    ),
   );
 }

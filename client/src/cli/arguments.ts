@@ -63,9 +63,13 @@ export function readArguments() {
   };
 }
 
-export type Arguments = Omit<ReturnType<typeof readArguments>, 'format'> & { readonly format: Format };
+export type Arguments = Omit<ReturnType<typeof readArguments>, 'format'> & {
+  readonly format: Format;
+};
 
-function parse<const Options extends NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>['options']>>(options: Options) {
+function parse<
+  const Options extends NonNullable<NonNullable<Parameters<typeof parseArgs>[0]>['options']>,
+>(options: Options) {
   try {
     return parseArgs({ allowPositionals: true, options });
   } catch (error) {
@@ -73,27 +77,48 @@ function parse<const Options extends NonNullable<NonNullable<Parameters<typeof p
   }
 }
 
-function oneOf<Known extends string>(option: string, known: readonly Known[], value: string | undefined): Known | undefined {
+function oneOf<Known extends string>(
+  option: string,
+  known: readonly Known[],
+  value: string | undefined,
+): Known | undefined {
   const found = known.find((each) => each === value);
-  if (value !== undefined && found === undefined) throw new UsageError(`${option} must be ${known.join(', ')}, not "${value}".`);
+  if (value !== undefined && found === undefined) {
+    throw new UsageError(`${option} must be ${known.join(', ')}, not "${value}".`);
+  }
   return found;
 }
 
 /** What contradicts itself, before anything is sent. */
 export function checkArguments({ url, paths, name, media, ...rest }: Arguments): void {
   if (!/^https?:\/\/[^/]/i.test(url)) {
-    throw new UsageError(`--url must start with http:// or https://, such as http://127.0.0.1:8080, not "${url}".`);
+    throw new UsageError(
+      `--url must start with http:// or https://, such as http://127.0.0.1:8080, not "${url}".`,
+    );
   }
-  if (paths.includes('-') && name === undefined)
+  if (paths.includes('-') && name === undefined) {
     throw new UsageError('Standard input has no name: add one, such as --name photo.jpg.');
-  const unfit = (['folder', 'naming', 'channel', 'channel-name', 'resume'] as const).find((option) => rest[option] !== undefined);
-  if (media && unfit !== undefined) throw new UsageError(`--${unfit} does not go with --media.`);
+  }
+  const unfit = (['folder', 'naming', 'channel', 'channel-name', 'resume'] as const).find(
+    (option) => rest[option] !== undefined,
+  );
+  if (media && unfit !== undefined) {
+    throw new UsageError(`--${unfit} does not go with --media.`);
+  }
 }
 
 /** The same once the folders are opened up. */
 export function checkCount(count: number, { name, resume }: Arguments): void {
-  if (count === 0) throw new UsageError('There are no files in it.');
-  if (count === 1) return;
-  if (name !== undefined) throw new UsageError('--name goes with one file only.');
-  if (resume !== undefined) throw new UsageError('--resume goes with one file only.');
+  if (count === 0) {
+    throw new UsageError('There are no files in it.');
+  }
+  if (count === 1) {
+    return;
+  }
+  if (name !== undefined) {
+    throw new UsageError('--name goes with one file only.');
+  }
+  if (resume !== undefined) {
+    throw new UsageError('--resume goes with one file only.');
+  }
 }

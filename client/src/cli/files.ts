@@ -10,7 +10,10 @@ export interface Found {
   readonly folder?: string;
 }
 
-/** The files of the arguments, in order; folders are opened up when that is wanted. Throws for a folder otherwise. */
+/**
+ * The files of the arguments, in order; folders are opened up when that is wanted. Throws for a
+ * folder otherwise.
+ */
 export async function filesOf(
   paths: readonly string[],
   { recursive }: { readonly recursive: boolean },
@@ -24,7 +27,9 @@ export async function filesOf(
 
 async function filesIn(root: string): Promise<readonly Found[]> {
   const entries = await readdir(root, { withFileTypes: true, recursive: true });
-  const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  const files = entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
   return files.sort().map((path) => {
     const folder = posix.dirname(relative(root, path).split(sep).join('/'));
     return { path, ...(folder !== '.' && { folder }) };
@@ -44,25 +49,37 @@ export interface OpenOptions {
   readonly signal: AbortSignal;
 }
 
-/** Opens a file for sending; standard input goes through a temporary file, because an upload has to know its size. */
+/**
+ * Opens a file for sending; standard input goes through a temporary file, because an upload has to
+ * know its size.
+ */
 export async function openFile(path: string, wanted: OpenOptions): Promise<Opened> {
   const name = wanted.name ?? basename(path);
   const type = wanted.type ?? typeOf(name);
-  if (path === '-') return { ...(await openInput(type, wanted.signal)), name, type };
+  if (path === '-') {
+    return { ...(await openInput(type, wanted.signal)), name, type };
+  }
   // Node makes a Blob of a folder, too, and fails only when it is read.
   const found = await stat(path).catch((cause) => {
     throw cause.code === 'ENOENT' ? new Error('There is no such file.', { cause }) : cause;
   });
-  if (found.isDirectory()) throw new Error('This is a folder: add --recursive, or name its files, such as folder/*.');
+  if (found.isDirectory()) {
+    throw new Error('This is a folder: add --recursive, or name its files, such as folder/*.');
+  }
   return { file: await openAsBlob(path, { type }), name, type, close: async () => {} };
 }
 
-async function openInput(type: string, signal: AbortSignal): Promise<{ readonly file: Blob; close(): Promise<void> }> {
+async function openInput(
+  type: string,
+  signal: AbortSignal,
+): Promise<{ readonly file: Blob; close(): Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'stowage-upload-'));
   const close = () => rm(folder, { recursive: true, force: true });
   try {
     const path = join(folder, 'input');
-    await pipeline(process.stdin, createWriteStream(path, { flags: 'wx', mode: 0o600 }), { signal });
+    await pipeline(process.stdin, createWriteStream(path, { flags: 'wx', mode: 0o600 }), {
+      signal,
+    });
     return { file: await openAsBlob(path, { type }), close };
   } catch (error) {
     await close();
@@ -71,7 +88,10 @@ async function openInput(type: string, signal: AbortSignal): Promise<{ readonly 
   }
 }
 
-/** By extension. The server detects the type from the bytes, but uses a harmless declared type where they show nothing. */
+/**
+ * By extension. The server detects the type from the bytes, but uses a harmless declared type where
+ * they show nothing.
+ */
 const types: Readonly<Record<string, string>> = {
   jpg: 'image/jpeg',
   jpeg: 'image/jpeg',

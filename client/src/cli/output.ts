@@ -9,19 +9,26 @@ export function formatLink(
   { name, type }: { readonly name: string; readonly type: string },
 ): string {
   const isImage = type.startsWith('image/');
-  if (format === 'md')
+  if (format === 'md') {
     return `${isImage ? '!' : ''}[${name.replaceAll(/[\\[\]]/g, '\\$&')}](${url.replaceAll('(', '%28').replaceAll(')', '%29')})`;
+  }
   if (format === 'html') {
     return isImage
       ? `<img src="${escapeHtml(url)}" alt="${escapeHtml(name)}">`
       : `<a href="${escapeHtml(url)}">${escapeHtml(name)}</a>`;
   }
-  if (format === 'bbcode') return isImage ? `[img]${url}[/img]` : `[url=${url}]${name}[/url]`;
+  if (format === 'bbcode') {
+    return isImage ? `[img]${url}[/img]` : `[url=${url}]${name}[/url]`;
+  }
   return url;
 }
 
 function escapeHtml(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
 }
 
 export interface Reporter {
@@ -36,7 +43,10 @@ export interface Reporter {
 
 const pauseMs = 1000;
 
-/** On a terminal one line that changes; in a log or pipe, where many files are uploaded, a line with their count now and then. */
+/**
+ * On a terminal one line that changes; in a log or pipe, where many files are uploaded, a line with
+ * their count now and then.
+ */
 export function createReporter(
   count: number,
   { isTTY, write }: { readonly isTTY: boolean; readonly write: (text: string) => void },
@@ -46,7 +56,9 @@ export function createReporter(
   let isLineOpen = false;
   let reportedAt = Date.now();
   const clear = () => {
-    if (isLineOpen) write('\r\u001b[K');
+    if (isLineOpen) {
+      write('\r\u001b[K');
+    }
     isLineOpen = false;
   };
   const show = (text: string) => {
@@ -56,10 +68,14 @@ export function createReporter(
   return {
     begin(name) {
       title = count > 1 ? `${++index} of ${count}: ${name}` : name;
-      if (isTTY) show(title);
+      if (isTTY) {
+        show(title);
+      }
     },
     progress(done, total) {
-      if (isTTY) show(`${title} ${Math.floor((done / Math.max(total, 1)) * 100)} %`);
+      if (isTTY) {
+        show(`${title} ${Math.floor((done / Math.max(total, 1)) * 100)} %`);
+      }
     },
     note(sentence) {
       clear();
@@ -67,7 +83,9 @@ export function createReporter(
     },
     end() {
       clear();
-      if (isTTY || count === 1 || (index < count && Date.now() - reportedAt < pauseMs)) return;
+      if (isTTY || count === 1 || (index < count && Date.now() - reportedAt < pauseMs)) {
+        return;
+      }
       reportedAt = Date.now();
       write(`${index} of ${count}\n`);
     },

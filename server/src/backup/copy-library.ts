@@ -11,7 +11,11 @@ import { fileOf, type LocalChannel, localChannelsOf } from './local-channels.ts'
 import { databaseFile, type ObjectProblem, objectsFolder } from './manifest.ts';
 
 export interface Copying {
-  readonly options: { readonly config: Config; readonly metadata: MetadataStore; readonly signal: AbortSignal };
+  readonly options: {
+    readonly config: Config;
+    readonly metadata: MetadataStore;
+    readonly signal: AbortSignal;
+  };
   readonly partial: string;
   readonly earlier: string | undefined;
   readonly hold: Hold;
@@ -29,8 +33,9 @@ export interface Found {
 const maxRounds = 3;
 
 /**
- * Copies until nothing is missing but what the library has lost. Where an object went away in spite of the hold, its file is gone as well: then a newer snapshot does without
- * it, and needs little more than what is copied already.
+ * Copies until nothing is missing but what the library has lost. Where an object went away in spite
+ * of the hold, its file is gone as well: then a newer snapshot does without it, and needs little
+ * more than what is copied already.
  */
 export async function copyLibrary(copying: Copying): Promise<Found> {
   const { options, partial, hold } = copying;
@@ -44,15 +49,24 @@ export async function copyLibrary(copying: Copying): Promise<Found> {
     try {
       const found = await copyObjects(copying, snapshot, locals);
       const stale = round < maxRounds && (await isAnyDeleted(found.missingBlobs, options.metadata));
-      if (!stale) return found;
+      if (!stale) {
+        return found;
+      }
     } finally {
       await snapshot.close();
     }
   }
 }
 
-async function isAnyDeleted(blobIds: ReadonlySet<string>, { replicas }: MetadataStore): Promise<boolean> {
-  for (const id of blobIds) if ((await replicas.ofBlob(id)).length === 0) return true;
+async function isAnyDeleted(
+  blobIds: ReadonlySet<string>,
+  { replicas }: MetadataStore,
+): Promise<boolean> {
+  for (const id of blobIds) {
+    if ((await replicas.ofBlob(id)).length === 0) {
+      return true;
+    }
+  }
   return false;
 }
 
@@ -63,7 +77,13 @@ async function copyObjects(
 ) {
   const ids = locals.map(({ id }) => id);
   const folders = createFolderMaker();
-  const counts: Record<CopyOutcome, number> = { copied: 0, linked: 0, kept: 0, missing: 0, damaged: 0 };
+  const counts: Record<CopyOutcome, number> = {
+    copied: 0,
+    linked: 0,
+    kept: 0,
+    missing: 0,
+    damaged: 0,
+  };
   const sums = new Map(ids.map((id) => [id, { objects: 0, bytes: 0 }]));
   const problems: ObjectProblem[] = [];
   const missingBlobs = new Set<string>();
@@ -73,22 +93,35 @@ async function copyObjects(
     hold.assertHeld();
     const root = locals.find(({ id }) => id === channelId)?.root ?? '';
     const from = fileOf(root, segment);
-    if (from === undefined) return;
+    if (from === undefined) {
+      return;
+    }
     const path = join(objectsFolder, channelId, relative(root, from));
     const to = join(partial, path);
     await folders.make(dirname(to));
-    const outcome = await backUpObject({ from, to, segment, earlier: earlier && join(earlier, path) });
+    const outcome = await backUpObject({
+      from,
+      to,
+      segment,
+      earlier: earlier && join(earlier, path),
+    });
     counts[outcome]++;
     if (outcome === 'missing' || outcome === 'damaged') {
       // An upload may have removed it at any time; the merge or the next attempt finds out.
-      if (blobId === undefined) return;
+      if (blobId === undefined) {
+        return;
+      }
       problems.push({ channelId, path: relative(root, from), problem: outcome });
-      if (outcome === 'missing') missingBlobs.add(blobId);
+      if (outcome === 'missing') {
+        missingBlobs.add(blobId);
+      }
       return;
     }
     const sum = sums.get(channelId);
     // A finished upload names the objects of its file again.
-    if (sum === undefined || (outcome === 'kept' && blobId === undefined)) return;
+    if (sum === undefined || (outcome === 'kept' && blobId === undefined)) {
+      return;
+    }
     sum.objects++;
     sum.bytes += segment.size;
   };

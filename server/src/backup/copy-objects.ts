@@ -16,26 +16,47 @@ export interface ObjectCopy {
 const wantedOf = ({ size, hash }: Segment): Content => ({ bytes: size, blake3: hash });
 
 /**
- * Brings an object into a backup: a name more for the copy of an earlier backup where the file system can, otherwise a copy that is compared with its hash. An
- * object that is there already is kept. Nothing is left of one that is not what it should be.
+ * Brings an object into a backup: a name more for the copy of an earlier backup where the file
+ * system can, otherwise a copy that is compared with its hash. An object that is there already is
+ * kept. Nothing is left of one that is not what it should be.
  */
-export async function backUpObject({ from, to, earlier, segment }: ObjectCopy): Promise<CopyOutcome> {
-  if ((await sizeOf(to)) !== undefined) return 'kept';
-  if (earlier !== undefined && (await linkSame(earlier, to, segment.size))) return 'linked';
+export async function backUpObject({
+  from,
+  to,
+  earlier,
+  segment,
+}: ObjectCopy): Promise<CopyOutcome> {
+  if ((await sizeOf(to)) !== undefined) {
+    return 'kept';
+  }
+  if (earlier !== undefined && (await linkSame(earlier, to, segment.size))) {
+    return 'linked';
+  }
   return copyObject(from, to, segment);
 }
 
-/** Copies an object out of a backup. What a restore that was interrupted left in its place is kept when it is right. */
-export async function restoreObject({ from, to, segment }: Omit<ObjectCopy, 'earlier'>): Promise<CopyOutcome> {
+/**
+ * Copies an object out of a backup. What a restore that was interrupted left in its place is kept
+ * when it is right.
+ */
+export async function restoreObject({
+  from,
+  to,
+  segment,
+}: Omit<ObjectCopy, 'earlier'>): Promise<CopyOutcome> {
   if ((await sizeOf(to)) !== undefined) {
-    if (isSame(await contentOf(to), wantedOf(segment))) return 'kept';
+    if (isSame(await contentOf(to), wantedOf(segment))) {
+      return 'kept';
+    }
     await unlink(to);
   }
   return copyObject(from, to, segment);
 }
 
 async function linkSame(from: string, to: string, sizeBytes: number): Promise<boolean> {
-  if ((await sizeOf(from)) !== sizeBytes) return false;
+  if ((await sizeOf(from)) !== sizeBytes) {
+    return false;
+  }
   // Some file systems have no hard links, others a highest number of them.
   return link(from, to).then(
     () => true,
@@ -48,7 +69,9 @@ async function copyObject(from: string, to: string, segment: Segment): Promise<C
   try {
     return isSame(await copyFile(from, to, wanted), wanted) ? 'copied' : 'damaged';
   } catch (error) {
-    if (isMissing(error) && (await sizeOf(dirname(to))) !== undefined) return 'missing';
+    if (isMissing(error) && (await sizeOf(dirname(to))) !== undefined) {
+      return 'missing';
+    }
     throw error;
   }
 }

@@ -12,15 +12,24 @@ export interface Content {
   readonly blake3: string;
 }
 
-/** Copies a file durably to a new one; returns size and hash of what was copied. `wanted`: a copy of anything else is removed again. */
+/**
+ * Copies a file durably to a new one; returns size and hash of what was copied. `wanted`: a copy of
+ * anything else is removed again.
+ */
 export async function copyFile(from: string, to: string, wanted?: Content): Promise<Content> {
   const source = await openFile(from);
   try {
-    const target = await open(to, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, privateFile);
+    const target = await open(
+      to,
+      constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL,
+      privateFile,
+    );
     let content: Content;
     try {
       content = await read(source, async (chunk) => {
-        for (let at = 0; at < chunk.length; ) at += (await target.write(chunk, at)).bytesWritten;
+        for (let at = 0; at < chunk.length; ) {
+          at += (await target.write(chunk, at)).bytesWritten;
+        }
       });
       await target.sync();
     } catch (error) {
@@ -29,7 +38,9 @@ export async function copyFile(from: string, to: string, wanted?: Content): Prom
     } finally {
       await target.close();
     }
-    if (wanted !== undefined && !isSame(content, wanted)) await unlink(to);
+    if (wanted !== undefined && !isSame(content, wanted)) {
+      await unlink(to);
+    }
     return content;
   } finally {
     await source.close();
@@ -52,7 +63,9 @@ export function isSame(a: Content, b: Content): boolean {
 /** What is no plain file (a FIFO put in its place must not block the open) counts as missing. */
 async function openFile(path: string): Promise<FileHandle> {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-  if ((await file.stat()).isFile()) return file;
+  if ((await file.stat()).isFile()) {
+    return file;
+  }
   await file.close();
   throw Object.assign(new Error(`${path} is not a file.`), { code: 'ENOENT' });
 }
@@ -64,7 +77,9 @@ async function read(file: FileHandle, onChunk: (chunk: Buffer) => Promise<void>)
   let bytes = 0;
   for (;;) {
     const { bytesRead } = await file.read(buffer, 0, buffer.length);
-    if (bytesRead === 0) return { bytes, blake3: hasher.digest() };
+    if (bytesRead === 0) {
+      return { bytes, blake3: hasher.digest() };
+    }
     const chunk = buffer.subarray(0, bytesRead);
     hasher.update(chunk);
     await onChunk(chunk);
@@ -115,7 +130,9 @@ export function createFolderMaker(): { make(path: string): Promise<void>; sync()
       await making;
     },
     async sync() {
-      for (const path of new Set([...made.keys()].flatMap((each) => [each, dirname(each), dirname(dirname(each))]))) {
+      for (const path of new Set(
+        [...made.keys()].flatMap((each) => [each, dirname(each), dirname(dirname(each))]),
+      )) {
         await syncFolder(path);
       }
     },
@@ -123,14 +140,19 @@ export function createFolderMaker(): { make(path: string): Promise<void>; sync()
 }
 
 /** Runs `work` for every item, several at a time; the first failure ends all. */
-export async function forEachOf<T>(items: AsyncIterable<T> | Iterable<T>, work: (item: T) => Promise<void>): Promise<void> {
+export async function forEachOf<T>(
+  items: AsyncIterable<T> | Iterable<T>,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
   const atOnce = 8;
   const iterator = toIterator(items);
   let failed = false;
   const run = async (): Promise<void> => {
     while (!failed) {
       const { done, value } = await iterator.next();
-      if (done === true) return;
+      if (done === true) {
+        return;
+      }
       await work(value).catch((error: unknown) => {
         failed = true;
         throw error;
@@ -139,7 +161,9 @@ export async function forEachOf<T>(items: AsyncIterable<T> | Iterable<T>, work: 
   };
   const results = await Promise.allSettled(Array.from({ length: atOnce }, run));
   const failure = results.find((result) => result.status === 'rejected');
-  if (failure !== undefined) throw failure.reason;
+  if (failure !== undefined) {
+    throw failure.reason;
+  }
 }
 
 async function* toIterator<T>(items: AsyncIterable<T> | Iterable<T>): AsyncGenerator<T> {
@@ -151,7 +175,9 @@ export async function realPathOf(path: string): Promise<string> {
   try {
     return await realpath(path);
   } catch (error) {
-    if (!isMissing(error) || dirname(path) === path) throw error;
+    if (!isMissing(error) || dirname(path) === path) {
+      throw error;
+    }
     return join(await realPathOf(dirname(path)), basename(path));
   }
 }
@@ -165,5 +191,7 @@ export async function sizeOf(path: string): Promise<number | undefined> {
 }
 
 export function isMissing(error: unknown): boolean {
-  return ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes((error as NodeJS.ErrnoException).code ?? '');
+  return ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes(
+    (error as NodeJS.ErrnoException).code ?? '',
+  );
 }

@@ -18,17 +18,21 @@ export interface Hold {
 /** Keeps running servers from removing objects. Throws `conflict` while another backup does. */
 export async function holdDeletions(leases: LeaseStore): Promise<Hold> {
   const lease = await takeLease(leases, { name: backupLease, now: Date.now, firstMs });
-  if (lease === undefined)
+  if (lease === undefined) {
     throw fail('conflict', {
-      message: 'Another backup of this library is being made, or was killed: then its claim ends within 15 minutes.',
+      message:
+        'Another backup of this library is being made, or was killed: then its claim ends within 15 minutes.',
     });
+  }
   return {
     keep: lease.keep,
     assertHeld() {
-      if (!lease.isHeld())
+      if (!lease.isHeld()) {
         throw fail('service_unavailable', {
-          message: 'The database was away for too long to hold deletions back: start the backup again.',
+          message:
+            'The database was away for too long to hold deletions back: start the backup again.',
         });
+      }
     },
     release: lease.release,
   };

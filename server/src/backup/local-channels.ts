@@ -11,9 +11,17 @@ export interface LocalChannel {
   readonly root: string;
 }
 
-/** The local channels of a library. A channel that was met for the first time is known from now on. */
-export async function localChannelsOf(config: Config, channels: ChannelStore): Promise<readonly LocalChannel[]> {
-  const entries = config.channels.map(({ id, ...entry }) => ({ ...entry, ...(id !== undefined && { id }) }));
+/**
+ * The local channels of a library. A channel that was met for the first time is known from now on.
+ */
+export async function localChannelsOf(
+  config: Config,
+  channels: ChannelStore,
+): Promise<readonly LocalChannel[]> {
+  const entries = config.channels.map(({ id, ...entry }) => ({
+    ...entry,
+    ...(id !== undefined && { id }),
+  }));
   const identified = await identifyChannels(entries, channels, Date.now());
   return identified
     .filter(({ type }) => type === 'local')
@@ -21,14 +29,21 @@ export async function localChannelsOf(config: Config, channels: ChannelStore): P
 }
 
 /** The configured channel that becomes the one of a backup: by its id, otherwise by its name. */
-export function localChannelFor({ id, name }: Pick<ChannelRecord, 'id' | 'name'>, config: Config): LocalChannel | undefined {
+export function localChannelFor(
+  { id, name }: Pick<ChannelRecord, 'id' | 'name'>,
+  config: Config,
+): LocalChannel | undefined {
   const local = config.channels.filter(({ type }) => type === 'local');
   const found =
-    local.find((channel) => channel.id === id) ?? local.find((channel) => channel.id === undefined && channel.name === name);
+    local.find((channel) => channel.id === id) ??
+    local.find((channel) => channel.id === undefined && channel.name === name);
   return found && { id, name: found.name, root: localRoot(found.settings, config.dataDir) };
 }
 
-/** Where the object of a segment lies below `root`; undefined when its ref is none of a local channel. */
+/**
+ * Where the object of a segment lies below `root`; undefined when its ref is none of a local
+ * channel.
+ */
 export function fileOf(root: string, { ref }: Pick<Segment, 'ref'>): string | undefined {
   const path = objectPath(ref);
   return path === undefined ? undefined : join(root, path);

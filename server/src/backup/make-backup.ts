@@ -42,14 +42,18 @@ export interface BackupResult {
 }
 
 /**
- * Makes one complete backup in a folder of its own below `target`, while servers run: a snapshot of the database first, then every object that it names. The folder has its
- * name only when all of it is on the disk. Throws a `StowageError` whose sentence is for the operator; then nothing is left but backups of before.
+ * Makes one complete backup in a folder of its own below `target`, while servers run: a snapshot of
+ * the database first, then every object that it names. The folder has its name only when all of it
+ * is on the disk. Throws a `StowageError` whose sentence is for the operator; then nothing is left
+ * but backups of before.
  */
 export async function makeBackup(options: BackupOptions): Promise<BackupResult> {
   const target = resolve(options.target);
   await assertOutside(target, options.config);
   await mkdir(target, { recursive: true, mode: 0o700 });
-  const library = String(await options.metadata.settings.setIfAbsent('library.id', uuidv7(Date.now())));
+  const library = String(
+    await options.metadata.settings.setIfAbsent('library.id', uuidv7(Date.now())),
+  );
   const earlier = await earlierBackup(target, library);
   const createdAt = new Date();
   const name = createdAt.toISOString().replaceAll(/[:.]/g, '-');
@@ -58,7 +62,12 @@ export async function makeBackup(options: BackupOptions): Promise<BackupResult> 
   try {
     await removePartial(target);
     await mkdir(partial, { mode: 0o700 });
-    const found = await copyLibrary({ options, partial, earlier: options.full ? undefined : earlier, hold });
+    const found = await copyLibrary({
+      options,
+      partial,
+      earlier: options.full ? undefined : earlier,
+      hold,
+    });
     const manifest = await describe({ options, partial, library, createdAt, found });
     await writeManifest(partial, manifest);
     hold.assertHeld();
@@ -77,10 +86,14 @@ export async function makeBackup(options: BackupOptions): Promise<BackupResult> 
 /** Whatever links lead there. */
 async function assertOutside(target: string, { dataDir, channels }: Config): Promise<void> {
   const real = await realPathOf(target);
-  const folders = channels.filter(({ type }) => type === 'local').map(({ settings }) => localRoot(settings, dataDir));
+  const folders = channels
+    .filter(({ type }) => type === 'local')
+    .map(({ settings }) => localRoot(settings, dataDir));
   for (const folder of [dataDir, ...folders]) {
     const path = relative(await realPathOf(folder), real);
-    if (path === '..' || path.startsWith(`..${sep}`) || isAbsolute(path)) continue;
+    if (path === '..' || path.startsWith(`..${sep}`) || isAbsolute(path)) {
+      continue;
+    }
     throw fail('bad_request', {
       message: `The backup must not lie in the ${folder === dataDir ? 'data folder' : 'folder of a local channel'} ${folder}, or it is lost together with it.`,
     });
@@ -89,16 +102,23 @@ async function assertOutside(target: string, { dataDir, channels }: Config): Pro
 
 async function earlierBackup(target: string, library: string): Promise<string | undefined> {
   const newest = (await listBackups(target)).at(-1);
-  if (newest === undefined) return undefined;
-  if ((await readManifest(newest)).library !== library)
-    throw fail('bad_request', { message: `${target} holds backups of another library: choose a folder of its own.` });
+  if (newest === undefined) {
+    return undefined;
+  }
+  if ((await readManifest(newest)).library !== library) {
+    throw fail('bad_request', {
+      message: `${target} holds backups of another library: choose a folder of its own.`,
+    });
+  }
   return newest;
 }
 
 /** What a backup that was killed left: none of this library is being made but this one. */
 async function removePartial(target: string): Promise<void> {
   const partial = (await readdir(target)).filter((name) => name.startsWith(partialPrefix));
-  for (const name of partial) await rm(join(target, name), { recursive: true, force: true });
+  for (const name of partial) {
+    await rm(join(target, name), { recursive: true, force: true });
+  }
 }
 
 interface Describing {
@@ -109,7 +129,13 @@ interface Describing {
   readonly found: Found;
 }
 
-async function describe({ options, partial, library, createdAt, found }: Describing): Promise<Manifest> {
+async function describe({
+  options,
+  partial,
+  library,
+  createdAt,
+  found,
+}: Describing): Promise<Manifest> {
   const { config } = options;
   const snapshot = openSnapshot(join(partial, databaseFile));
   try {
@@ -118,14 +144,23 @@ async function describe({ options, partial, library, createdAt, found }: Describ
     const all = [...known, ...unknown.map((channel) => ({ ...channel, type: 'local' }))];
     const channels = all.map(async ({ id, type, name }) => ({
       ...{ id, type, name, isIncluded: found.sums.has(id) },
-      ...{ blobs: (await snapshot.files.usage(id)).blobs, ...(found.sums.get(id) ?? { objects: 0, bytes: 0 }) },
+      ...{
+        blobs: (await snapshot.files.usage(id)).blobs,
+        ...(found.sums.get(id) ?? { objects: 0, bytes: 0 }),
+      },
     }));
     return {
-      ...{ format: 'stowage-backup', formatVersion: 1, stowageVersion: packageJson.version, library },
+      ...{
+        format: 'stowage-backup',
+        formatVersion: 1,
+        stowageVersion: packageJson.version,
+        library,
+      },
       createdAt: createdAt.toISOString(),
       database: await describeFile(partial, databaseFile),
       secretKey: await keep(join(config.dataDir, keyFile), partial, keyFile),
-      config: config.configFile === undefined ? null : await keep(config.configFile, partial, configFile),
+      config:
+        config.configFile === undefined ? null : await keep(config.configFile, partial, configFile),
       environment: [...options.environment],
       channels: await Promise.all(channels),
       problems: [...found.problems],
@@ -141,7 +176,9 @@ async function keep(from: string, folder: string, name: string): Promise<NamedFi
     await writeDurably(join(folder, name), await readFile(from));
     return await describeFile(folder, name);
   } catch (error) {
-    if (isMissing(error)) return null;
+    if (isMissing(error)) {
+      return null;
+    }
     throw error;
   }
 }

@@ -23,7 +23,8 @@ const objectProblem = z.object({
 });
 
 /**
- * What a backup holds. Written last: without it there is no backup. The hash of every object stands in the database, whose own hash stands here.
+ * What a backup holds. Written last: without it there is no backup. The hash of every object stands
+ * in the database, whose own hash stands here.
  */
 const manifest = z.object({
   format: z.literal('stowage-backup'),
@@ -59,7 +60,10 @@ export type NamedFile = Readonly<z.infer<typeof namedFile>>;
 export type ObjectProblem = Readonly<z.infer<typeof objectProblem>>;
 
 export function writeManifest(folder: string, content: Manifest): Promise<void> {
-  return writeDurably(join(folder, manifestFile), Buffer.from(`${JSON.stringify(content, null, 2)}\n`));
+  return writeDurably(
+    join(folder, manifestFile),
+    Buffer.from(`${JSON.stringify(content, null, 2)}\n`),
+  );
 }
 
 export async function readManifest(folder: string): Promise<Manifest> {
@@ -67,14 +71,19 @@ export async function readManifest(folder: string): Promise<Manifest> {
   try {
     return manifest.parse(JSON.parse(await readFile(path, 'utf8')));
   } catch (cause) {
-    throw fail('bad_request', { message: `${path} is not the manifest of a backup that this version can read.`, cause });
+    throw fail('bad_request', {
+      message: `${path} is not the manifest of a backup that this version can read.`,
+      cause,
+    });
   }
 }
 
 /** The complete backups in a folder, oldest first: their names are times. */
 export async function listBackups(target: string): Promise<readonly string[]> {
   const entries = await readdir(target, { withFileTypes: true });
-  const names = entries.filter((entry) => entry.isDirectory() && /^\d{4}-\d{2}-\d{2}T/.test(entry.name)).map(({ name }) => name);
+  const names = entries
+    .filter((entry) => entry.isDirectory() && /^\d{4}-\d{2}-\d{2}T/.test(entry.name))
+    .map(({ name }) => name);
   return names.sort().map((name) => join(target, name));
 }
 
@@ -84,6 +93,8 @@ export async function findBackup(source: string): Promise<string> {
     throw fail('bad_request', { message: `${source} cannot be read: ${cause.message}.`, cause });
   });
   const newest = names.includes(manifestFile) ? source : (await listBackups(source)).at(-1);
-  if (newest === undefined) throw fail('bad_request', { message: `There is no complete backup in ${source}.` });
+  if (newest === undefined) {
+    throw fail('bad_request', { message: `There is no complete backup in ${source}.` });
+  }
   return newest;
 }

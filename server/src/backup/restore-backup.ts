@@ -7,7 +7,16 @@ import { type NamedObject, objectsOfFiles, objectsOfUploads } from '../core/scru
 import { unfinishedRestoreFile } from '../data-folder.ts';
 import { openSnapshot } from '../metadata/sqlite-snapshot.ts';
 import { restoreObject } from './copy-objects.ts';
-import { contentOf, copyFile, createFolderMaker, forEachOf, isMissing, isSame, syncFolder, writeDurably } from './files.ts';
+import {
+  contentOf,
+  copyFile,
+  createFolderMaker,
+  forEachOf,
+  isMissing,
+  isSame,
+  syncFolder,
+  writeDurably,
+} from './files.ts';
 import { fileOf, type LocalChannel, localChannelFor } from './local-channels.ts';
 import {
   databaseFile,
@@ -37,15 +46,21 @@ export interface RestoreResult {
 }
 
 /**
- * Brings a backup into an empty data folder. The database comes last: until then the folder has a mark that no server starts on, and a restore of the same backup that is
- * started again resumes. Throws a `StowageError` whose sentence is for the operator.
+ * Brings a backup into an empty data folder. The database comes last: until then the folder has a
+ * mark that no server starts on, and a restore of the same backup that is started again resumes.
+ * Throws a `StowageError` whose sentence is for the operator.
  */
-export async function restoreBackup({ config, source, signal }: RestoreOptions): Promise<RestoreResult> {
-  if (config.databaseUrl !== undefined)
+export async function restoreBackup({
+  config,
+  source,
+  signal,
+}: RestoreOptions): Promise<RestoreResult> {
+  if (config.databaseUrl !== undefined) {
     throw fail('bad_request', {
       message:
         'A backup holds a SQLite database, but DATABASE_URL names a PostgreSQL server: unset it, or restore that by pg_restore.',
     });
+  }
   const folder = await findBackup(source);
   const manifest = await readManifest(folder);
   await assertWhole(folder, manifest.database);
@@ -54,8 +69,9 @@ export async function restoreBackup({ config, source, signal }: RestoreOptions):
   const draft = join(config.dataDir, `${databaseFile}.restored`);
   await restoreFile(folder, manifest.database, draft);
   const copied = await restoreObjects({ folder, draft, locals, signal });
-  if (manifest.secretKey !== null && config.secretKey === undefined)
+  if (manifest.secretKey !== null && config.secretKey === undefined) {
     await restoreFile(folder, manifest.secretKey, join(config.dataDir, keyFile));
+  }
   await rename(draft, join(config.dataDir, databaseFile));
   await syncFolder(config.dataDir);
   await rm(join(config.dataDir, unfinishedRestoreFile));
@@ -68,25 +84,40 @@ function localChannels({ channels }: Manifest, config: Config): readonly LocalCh
     .filter(({ isIncluded }) => isIncluded)
     .map((channel) => {
       const local = localChannelFor(channel, config);
-      if (local !== undefined) return local;
+      if (local !== undefined) {
+        return local;
+      }
       throw fail('bad_request', {
         message: `The backup holds objects of the local channel "${channel.name}", which is not configured: add it first, so that it is known where they belong.`,
       });
     });
 }
 
-/** Marks the folders as being restored; refuses them when they hold anything but an unfinished restore of the same backup. */
-async function claimFolder(dataDir: string, backup: string, locals: readonly LocalChannel[]): Promise<void> {
+/**
+ * Marks the folders as being restored; refuses them when they hold anything but an unfinished
+ * restore of the same backup.
+ */
+async function claimFolder(
+  dataDir: string,
+  backup: string,
+  locals: readonly LocalChannel[],
+): Promise<void> {
   await mkdir(dataDir, { recursive: true, mode: 0o700 });
   const mark = join(dataDir, unfinishedRestoreFile);
-  const unfinished = await readFile(mark, 'utf8').catch((error) => (isMissing(error) ? undefined : Promise.reject(error)));
+  const unfinished = await readFile(mark, 'utf8').catch((error) =>
+    isMissing(error) ? undefined : Promise.reject(error),
+  );
   if (unfinished !== undefined) {
-    if (unfinished === basename(backup)) return;
+    if (unfinished === basename(backup)) {
+      return;
+    }
     throw fail('conflict', {
       message: `${dataDir} holds an unfinished restore of ${unfinished}: finish that one, or empty the folder first.`,
     });
   }
-  for (const path of [dataDir, ...locals.map(({ root }) => root)]) await assertEmpty(path);
+  for (const path of [dataDir, ...locals.map(({ root }) => root)]) {
+    await assertEmpty(path);
+  }
   await writeDurably(mark, Buffer.from(basename(backup)));
 }
 
@@ -94,8 +125,12 @@ async function claimFolder(dataDir: string, backup: string, locals: readonly Loc
 const ofTheFileSystem = new Set(['lost+found']);
 
 async function assertEmpty(path: string): Promise<void> {
-  const names = await readdir(path).catch((error) => (isMissing(error) ? [] : Promise.reject(error)));
-  if (names.every((name) => ofTheFileSystem.has(name))) return;
+  const names = await readdir(path).catch((error) =>
+    isMissing(error) ? [] : Promise.reject(error),
+  );
+  if (names.every((name) => ofTheFileSystem.has(name))) {
+    return;
+  }
   throw fail('conflict', {
     message: `${path} is not empty: a backup is restored into an empty folder only, and nothing is overwritten.`,
   });
@@ -104,7 +139,9 @@ async function assertEmpty(path: string): Promise<void> {
 /** Copies one of the named files; refuses one that does not match the manifest. */
 async function restoreFile(folder: string, named: NamedFile, to: string): Promise<void> {
   await rm(to, { force: true });
-  if (!isSame(await copyFile(join(folder, named.file), to, named), named)) throw notAsNamed(folder, named);
+  if (!isSame(await copyFile(join(folder, named.file), to, named), named)) {
+    throw notAsNamed(folder, named);
+  }
 }
 
 /** Before anything is written. */
@@ -112,7 +149,9 @@ async function assertWhole(folder: string, named: NamedFile): Promise<void> {
   const content = await contentOf(join(folder, named.file)).catch((error) =>
     isMissing(error) ? undefined : Promise.reject(error),
   );
-  if (content === undefined || !isSame(content, named)) throw notAsNamed(folder, named);
+  if (content === undefined || !isSame(content, named)) {
+    throw notAsNamed(folder, named);
+  }
 }
 
 function notAsNamed(folder: string, named: NamedFile): StowageError {
@@ -128,7 +167,12 @@ interface Restoring {
   readonly signal: AbortSignal;
 }
 
-async function restoreObjects({ folder, draft, locals, signal }: Restoring): Promise<Omit<RestoreResult, 'folder' | 'manifest'>> {
+async function restoreObjects({
+  folder,
+  draft,
+  locals,
+  signal,
+}: Restoring): Promise<Omit<RestoreResult, 'folder' | 'manifest'>> {
   const ids = locals.map(({ id }) => id);
   const folders = createFolderMaker();
   const problems: ObjectProblem[] = [];
@@ -138,16 +182,26 @@ async function restoreObjects({ folder, draft, locals, signal }: Restoring): Pro
     signal.throwIfAborted();
     const root = locals.find(({ id }) => id === channelId)?.root ?? '';
     const to = fileOf(root, segment);
-    if (to === undefined) return;
+    if (to === undefined) {
+      return;
+    }
     const path = relative(root, to);
     await folders.make(dirname(to));
-    const outcome = await restoreObject({ from: join(folder, objectsFolder, channelId, path), to, segment });
+    const outcome = await restoreObject({
+      from: join(folder, objectsFolder, channelId, path),
+      to,
+      segment,
+    });
     if (outcome === 'missing' || outcome === 'damaged') {
-      if (blobId !== undefined || outcome === 'damaged') problems.push({ channelId, path, problem: outcome });
+      if (blobId !== undefined || outcome === 'damaged') {
+        problems.push({ channelId, path, problem: outcome });
+      }
       return;
     }
     // A finished upload names the objects of its file again.
-    if (outcome === 'kept' && blobId === undefined) return;
+    if (outcome === 'kept' && blobId === undefined) {
+      return;
+    }
     objects++;
     bytes += segment.size;
   };

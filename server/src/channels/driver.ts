@@ -1,7 +1,10 @@
 import { z } from 'zod';
 import type { Channel } from '../core/channel.ts';
 
-/** The values of the Upload API's `uploadChannel` (plus ours): the groups that channels are chosen from. */
+/**
+ * The values of the Upload API's `uploadChannel` (plus ours): the groups that channels are chosen
+ * from.
+ */
 export type ChannelGroup =
   | 'local'
   | 'memory'
@@ -13,12 +16,17 @@ export type ChannelGroup =
   | 'webdav'
   | 'cloudflare_images';
 
-/** The code of a channel type. One folder per driver; `index.ts` there exports one or more of these, the registry lists them. */
+/**
+ * The code of a channel type. One folder per driver; `index.ts` there exports one or more of these,
+ * the registry lists them.
+ */
 export interface Driver<Settings = unknown> {
   /** `type` in the configuration, lower case. */
   readonly type: string;
   readonly group: ChannelGroup;
-  /** Value of `Channel` in file metadata of the Upload API, such as `TelegramNew` or `CloudflareR2`. */
+  /**
+   * Value of `Channel` in file metadata of the Upload API, such as `TelegramNew` or `CloudflareR2`.
+   */
   readonly label: string;
   /** Strict object; every member has a `.describe()` sentence, secrets are made with `secret()`. */
   readonly settings: z.ZodType<Settings>;
@@ -32,10 +40,16 @@ export interface DriverContext {
 
 /** Keeps a driver's settings type for its factory while the registry holds drivers of all kinds. */
 export function defineDriver<Settings>(driver: Driver<Settings>): Driver {
-  return { ...driver, create: (settings, context) => driver.create(driver.settings.parse(settings), context) };
+  return {
+    ...driver,
+    create: (settings, context) => driver.create(driver.settings.parse(settings), context),
+  };
 }
 
-/** A setting that must never be shown; in the configuration file `nameFile` may give a path to read it from. */
+/**
+ * A setting that must never be shown; in the configuration file `nameFile` may give a path to read
+ * it from.
+ */
 export function secret(description: string): z.ZodString {
   return z.string().min(1).meta({ secret: true, description });
 }

@@ -4,7 +4,15 @@ import type { Driver } from './driver.ts';
 import { huggingfaceDriver } from './huggingface/index.ts';
 import { localDriver } from './local/index.ts';
 import { memoryDriver } from './memory/index.ts';
-import { b2Driver, cfr2Driver, minioDriver, r2Driver, s3Driver, spacesDriver, wasabiDriver } from './s3/index.ts';
+import {
+  b2Driver,
+  cfr2Driver,
+  minioDriver,
+  r2Driver,
+  s3Driver,
+  spacesDriver,
+  wasabiDriver,
+} from './s3/index.ts';
 import { telegramDriver } from './telegram/index.ts';
 import { webdavDriver } from './webdav/index.ts';
 

@@ -12,15 +12,30 @@ interface FirstStart {
 }
 
 /**
- * Makes the admin token of a first start and resolves with what to print: on a terminal the token, otherwise (a log, a journal, a pipe) the path of a file
- * that only this user can read. Nothing when another node has made one meanwhile. Throws, with no token left behind, when the file cannot be written.
+ * Makes the admin token of a first start and resolves with what to print: on a terminal the token,
+ * otherwise (a log, a journal, a pipe) the path of a file that only this user can read. Nothing
+ * when another node has made one meanwhile. Throws, with no token left behind, when the file cannot
+ * be written.
  */
-export async function makeAdminToken({ metadata: { tokens }, dataDir, address }: FirstStart): Promise<string> {
-  const access = createAccess({ tokens, allowAnonymousUploads: false, brake: createAuthThrottle(Date.now), now: Date.now });
+export async function makeAdminToken({
+  metadata: { tokens },
+  dataDir,
+  address,
+}: FirstStart): Promise<string> {
+  const access = createAccess({
+    tokens,
+    allowAnonymousUploads: false,
+    brake: createAuthThrottle(Date.now),
+    now: Date.now,
+  });
   const created = await access.createFirstToken({ name: 'admin', permissions: allPermissions });
-  if (created === undefined) return '';
+  if (created === undefined) {
+    return '';
+  }
   const { token, record } = created;
-  if (process.stdout.isTTY) return greeting(token, address);
+  if (process.stdout.isTTY) {
+    return greeting(token, address);
+  }
   const path = join(dataDir, 'admin-token');
   try {
     await writePrivately(path, token);

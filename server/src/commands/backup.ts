@@ -23,26 +23,38 @@ export async function backup(args: readonly string[]): Promise<number> {
     options: { full: { type: 'boolean', default: false } },
     words: { min: 1, max: 1, missing: 'Name one folder for the backup.' },
   });
-  if (typeof given === 'number') return given;
+  if (typeof given === 'number') {
+    return given;
+  }
   const [target = ''] = given.positionals;
   const { full } = given.values;
   const config = loadConfigOrExplain();
-  if (config === undefined) return 1;
+  if (config === undefined) {
+    return 1;
+  }
   const problem = whyNoBackup(config);
-  if (problem !== undefined) return explain(`${problem}\n`, 1);
+  if (problem !== undefined) {
+    return explain(`${problem}\n`, 1);
+  }
   return withMetadata(config, async (metadata) => {
     const environment = Object.keys(process.env)
       .filter((name) => /^(STOWAGE_|DATABASE_URL$|REDIS_URL$|HOST$|PORT$)/.test(name))
       .sort();
-    const result = await untilStopped((signal) => orExplain(makeBackup({ config, metadata, environment, signal, target, full })));
-    if (result === undefined) return 1;
+    const result = await untilStopped((signal) =>
+      orExplain(makeBackup({ config, metadata, environment, signal, target, full })),
+    );
+    if (result === undefined) {
+      return 1;
+    }
     report(result, config);
     return result.manifest.problems.length === 0 ? 0 : 3;
   });
 }
 
 function whyNoBackup({ databaseUrl }: Config): string | undefined {
-  if (databaseUrl === undefined) return undefined;
+  if (databaseUrl === undefined) {
+    return undefined;
+  }
   return 'The metadata is in PostgreSQL, which this command does not copy: use pg_dump, and back up the channels as docs/backup.md says.';
 }
 
@@ -55,14 +67,20 @@ function report({ folder, manifest, copied, linked }: BackupResult, config: Conf
   ${keyLine(manifest, config)}
   ${manifest.config === null ? 'no configuration file: note the environment variables' : 'the configuration file is in it'}
 `);
-  for (const { type, name, blobs } of manifest.channels.filter(({ isIncluded, blobs: count }) => !isIncluded && count > 0)) {
+  for (const { type, name, blobs } of manifest.channels.filter(
+    ({ isIncluded, blobs: count }) => !isIncluded && count > 0,
+  )) {
     say(`  not in it: the bytes of ${blobs} files on ${type}/${name}, which stay there\n`);
   }
-  for (const { path, problem } of manifest.problems) explain(`  lost before this backup: ${path} is ${problem}\n`, 3);
+  for (const { path, problem } of manifest.problems) {
+    explain(`  lost before this backup: ${path} is ${problem}\n`, 3);
+  }
 }
 
 function keyLine({ secretKey }: Manifest, config: Config): string {
-  if (secretKey !== null) return 'secret.key is in it: keep the backup as private as the data folder';
+  if (secretKey !== null) {
+    return 'secret.key is in it: keep the backup as private as the data folder';
+  }
   return config.secretKey === undefined
     ? 'there is no secret.key yet'
     : 'the secret key is not in it: keep STOWAGE_SECRET_KEY elsewhere';

@@ -14,16 +14,24 @@ const proxy = 'reverse proxy';
 export function checkAccess(config: Config, report: Report): void {
   const problem = publicBindProblem(config, true);
   const warning = authCodeWarning(config);
-  if (problem !== undefined) report.fail('upload code', problem);
-  else if (warning !== undefined) report.note('upload code', warning);
+  if (problem !== undefined) {
+    report.fail('upload code', problem);
+  } else if (warning !== undefined) {
+    report.note('upload code', warning);
+  }
   describeTrust(config, report);
 }
 
 function describeTrust({ trustProxy }: Config, report: Report): void {
-  if (trustProxy === true) report.note(proxy, trustTexts.all);
-  else if (trustProxy === false) report.pass(proxy, trustTexts.none);
-  else if (typeof trustProxy === 'number') report.pass(proxy, `the nearest ${trustProxy} may name the caller`);
-  else report.pass(proxy, `${trustProxy.join(', ')} may name the caller`);
+  if (trustProxy === true) {
+    report.note(proxy, trustTexts.all);
+  } else if (trustProxy === false) {
+    report.pass(proxy, trustTexts.none);
+  } else if (typeof trustProxy === 'number') {
+    report.pass(proxy, `the nearest ${trustProxy} may name the caller`);
+  } else {
+    report.pass(proxy, `${trustProxy.join(', ')} may name the caller`);
+  }
 }
 
 const trustTexts = {
@@ -32,7 +40,13 @@ const trustTexts = {
 };
 
 /** The headers that contradict it. */
-export async function checkSightings({ trustProxy }: Config, metadata: MetadataStore, report: Report): Promise<void> {
+export async function checkSightings(
+  { trustProxy }: Config,
+  metadata: MetadataStore,
+  report: Report,
+): Promise<void> {
   const seen = await lastSighting(metadata, trustProxy);
-  if (seen !== undefined) report.note(proxy, `seen at ${new Date(seen.at).toISOString()}: ${proxyAdvice(seen)}`);
+  if (seen !== undefined) {
+    report.note(proxy, `seen at ${new Date(seen.at).toISOString()}: ${proxyAdvice(seen)}`);
+  }
 }

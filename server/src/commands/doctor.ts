@@ -30,22 +30,45 @@ Exit code: 0 when all is well, 1 when anything failed.
 
 /** Tries everything for real and prints the results, a line each; 1 when anything failed. */
 export async function doctor(args: readonly string[]): Promise<number> {
-  const given = readArguments(args, { usage, options: { fix: { type: 'boolean', default: false } } });
-  if (typeof given === 'number') return given;
+  const given = readArguments(args, {
+    usage,
+    options: { fix: { type: 'boolean', default: false } },
+  });
+  if (typeof given === 'number') {
+    return given;
+  }
   const config = loadConfigOrExplain();
-  if (config === undefined) return 1;
+  if (config === undefined) {
+    return 1;
+  }
   const report = createReport();
   report.pass('configuration', config.configFile ?? 'environment only');
   report.pass('runtime', `Node ${process.versions.node}`);
   const hasFolder = await checkDataFolder(config, report);
-  for (const problem of sharingProblems(config)) report.fail('nodes', problem);
-  for (const warning of inspectPrivacy(config.dataDir).warnings) report.note('data folder', warning);
+  for (const problem of sharingProblems(config)) {
+    report.fail('nodes', problem);
+  }
+  for (const warning of inspectPrivacy(config.dataDir).warnings) {
+    report.note('data folder', warning);
+  }
   checkAccess(config, report);
   const ids = await checkDatabase(config, report);
   for (const entry of config.channels) {
-    const check = { entry, config, report, fix: given.values.fix, id: entry.id ?? ids.get(channelTitle(entry)) };
-    if (hasFolder || entry.type !== 'local') await checkChannel(check);
-    else report.note(`channel ${channelTitle(entry)}`, 'not tried: the data folder does not exist yet');
+    const check = {
+      entry,
+      config,
+      report,
+      fix: given.values.fix,
+      id: entry.id ?? ids.get(channelTitle(entry)),
+    };
+    if (hasFolder || entry.type !== 'local') {
+      await checkChannel(check);
+    } else {
+      report.note(
+        `channel ${channelTitle(entry)}`,
+        'not tried: the data folder does not exist yet',
+      );
+    }
   }
   return report.failed() ? 1 : 0;
 }
@@ -55,7 +78,10 @@ interface Report {
   /** Something to know that is no failure. */
   note(what: string, detail: string): void;
   fail(what: string, detail: string): void;
-  run<T extends { toString(): string }>(what: string, work: () => Promise<T>): Promise<T | undefined>;
+  run<T extends { toString(): string }>(
+    what: string,
+    work: () => Promise<T>,
+  ): Promise<T | undefined>;
   /** As `run`, but prints failures only. */
   try<T>(what: string, work: () => Promise<T>): Promise<T | undefined>;
   failed(): boolean;
@@ -63,7 +89,8 @@ interface Report {
 
 function createReport(): Report {
   let failures = 0;
-  const say = (mark: string, what: string, detail: string): void => void process.stdout.write(`${mark} ${what}: ${detail}\n`);
+  const say = (mark: string, what: string, detail: string): void =>
+    void process.stdout.write(`${mark} ${what}: ${detail}\n`);
   const report: Report = {
     pass: (what, detail) => say('ok  ', what, detail),
     note: (what, detail) => say('note', what, detail),
@@ -73,7 +100,9 @@ function createReport(): Report {
     },
     async run(what, work) {
       const result = await report.try(what, work);
-      if (result !== undefined) report.pass(what, String(result));
+      if (result !== undefined) {
+        report.pass(what, String(result));
+      }
       return result;
     },
     async try(what, work) {
@@ -110,18 +139,27 @@ async function checkDatabase(config: Config, report: Report): Promise<ReadonlyMa
     return new Map();
   }
   const found = await report.run('database', () => lookAtDatabase(config));
-  if (found === undefined) return new Map();
+  if (found === undefined) {
+    return new Map();
+  }
   const { store, pending } = found;
   try {
     if (pending.length > 0) {
-      const count = pending.length === 1 ? '1 migration waits' : `${pending.length} migrations wait`;
-      report.note('database', `${count} (${pending.join(', ')}): the next start of the server runs them, or \`stowage migrate\``);
+      const count =
+        pending.length === 1 ? '1 migration waits' : `${pending.length} migrations wait`;
+      report.note(
+        'database',
+        `${count} (${pending.join(', ')}): the next start of the server runs them, or \`stowage migrate\``,
+      );
       return new Map();
     }
     await checkSightings(config, store, report);
-    for (const left of await findLeftChannels(config.channels, store))
+    for (const left of await findLeftChannels(config.channels, store)) {
       report.fail(`channel ${channelTitle(left)}`, leftChannelAdvice(left));
-    return new Map((await store.channels.list()).map(({ id, type, name }) => [channelTitle({ type, name }), id]));
+    }
+    return new Map(
+      (await store.channels.list()).map(({ id, type, name }) => [channelTitle({ type, name }), id]),
+    );
   } finally {
     await store.close();
   }
@@ -138,7 +176,12 @@ async function lookAtDatabase(config: Config): Promise<Database> {
   try {
     const pending = await store.pendingMigrations();
     await store.check();
-    return { store, pending, toString: () => (config.databaseUrl === undefined ? 'SQLite in the data folder' : 'PostgreSQL') };
+    return {
+      store,
+      pending,
+      toString: () =>
+        config.databaseUrl === undefined ? 'SQLite in the data folder' : 'PostgreSQL',
+    };
   } catch (error) {
     await store.close();
     throw error;
@@ -163,11 +206,17 @@ interface ChannelCheck {
 /** As the server would use it, but without its patience: a failure is reported at once. */
 async function checkChannel({ entry, id, config, report, fix }: ChannelCheck): Promise<void> {
   const title = `channel ${channelTitle(entry)}${id === undefined ? '' : ` (id ${id})`}`;
-  const opened = await report.try(title, async () => findDriver(entry.type)?.create(entry.settings, { dataDir: config.dataDir }));
-  if (opened === undefined) return;
+  const opened = await report.try(title, async () =>
+    findDriver(entry.type)?.create(entry.settings, { dataDir: config.dataDir }),
+  );
+  if (opened === undefined) {
+    return;
+  }
   try {
     const works = await report.run(title, () => roundTrip(opened));
-    if (works !== undefined && isS3(opened)) await checkCors(opened, { title, origins: config.cors.origins, report, fix });
+    if (works !== undefined && isS3(opened)) {
+      await checkCors(opened, { title, origins: config.cors.origins, report, fix });
+    }
   } finally {
     await opened.close?.();
   }
@@ -179,7 +228,9 @@ async function roundTrip(channel: Channel): Promise<string> {
     ({ step, durationMs, error, notice }) =>
       `${step} ${error === undefined ? `${durationMs} ms` : `failed: ${error}`}${notice === undefined ? '' : ` (${notice})`}`,
   );
-  if (steps.some((step) => !step.ok)) throw new Error(said.join(', '));
+  if (steps.some((step) => !step.ok)) {
+    throw new Error(said.join(', '));
+  }
   return said.join(', ');
 }
 
@@ -194,13 +245,25 @@ interface CorsCheck {
   readonly fix: boolean;
 }
 
-/** Pages upload straight to the bucket, which has to allow their origins. Programs need none of this: no failure. */
-async function checkCors(channel: S3Channel, { title, origins, report, fix }: CorsCheck): Promise<void> {
+/**
+ * Pages upload straight to the bucket, which has to allow their origins. Programs need none of
+ * this: no failure.
+ */
+async function checkCors(
+  channel: S3Channel,
+  { title, origins, report, fix }: CorsCheck,
+): Promise<void> {
   try {
-    const found = await channel.ensureCors(origins, { signal: AbortSignal.timeout(channelTimeoutMs), mayWrite: fix });
+    const found = await channel.ensureCors(origins, {
+      signal: AbortSignal.timeout(channelTimeoutMs),
+      mayWrite: fix,
+    });
     const allowed = `uploads from ${origins.join(', ')} are allowed`;
-    if ('message' in found) report.note(`${title} CORS`, `${found.message} Browsers need ${JSON.stringify(found.rule)}`);
-    else report.pass(`${title} CORS`, found.state === 'changed' ? `${allowed} as of now` : allowed);
+    if ('message' in found) {
+      report.note(`${title} CORS`, `${found.message} Browsers need ${JSON.stringify(found.rule)}`);
+    } else {
+      report.pass(`${title} CORS`, found.state === 'changed' ? `${allowed} as of now` : allowed);
+    }
   } catch (error) {
     report.note(`${title} CORS`, error instanceof Error ? error.message : String(error));
   }

@@ -19,34 +19,56 @@ export interface EnvironmentTokenOptions {
 const ttlMs = 15 * minuteMs;
 
 /**
- * Keeps STOWAGE_ADMIN_TOKEN in step with what is configured. A single server replaces its old token at once. Of several nodes, some may have a new one
- * while others still have the old: each keeps its own alive, and one that no node has any more expires.
+ * Keeps STOWAGE_ADMIN_TOKEN in step with what is configured. A single server replaces its old token
+ * at once. Of several nodes, some may have a new one while others still have the old: each keeps
+ * its own alive, and one that no node has any more expires.
  */
-export async function holdEnvironmentToken(options: EnvironmentTokenOptions): Promise<EnvironmentToken> {
+export async function holdEnvironmentToken(
+  options: EnvironmentTokenOptions,
+): Promise<EnvironmentToken> {
   const { config, tokens, log } = options;
   const isShared = config.databaseUrl !== undefined;
   await dropOld(options, isShared);
-  if (config.adminToken === undefined) return { stop: () => undefined };
-  const hold = (): Promise<void> => tokens.put(recordOf(config.adminToken ?? '', options, isShared));
+  if (config.adminToken === undefined) {
+    return { stop: () => undefined };
+  }
+  const hold = (): Promise<void> =>
+    tokens.put(recordOf(config.adminToken ?? '', options, isShared));
   await hold();
-  if (!isShared) return { stop: () => undefined };
+  if (!isShared) {
+    return { stop: () => undefined };
+  }
   const renewing = setInterval(() => {
-    hold().catch((error: unknown) => log.warn({ err: error }, 'Could not renew STOWAGE_ADMIN_TOKEN; will retry'));
+    hold().catch((error: unknown) =>
+      log.warn({ err: error }, 'Could not renew STOWAGE_ADMIN_TOKEN; will retry'),
+    );
   }, minuteMs).unref();
   return { stop: () => clearInterval(renewing) };
 }
 
 function recordOf(token: string, { now }: EnvironmentTokenOptions, isShared: boolean) {
   const options = { name: 'STOWAGE_ADMIN_TOKEN', permissions: allPermissions };
-  if (!isShared) return tokenRecord(token, { ...options, id: environmentTokenId }, now());
+  if (!isShared) {
+    return tokenRecord(token, { ...options, id: environmentTokenId }, now());
+  }
   const { hash } = tokenRecord(token, { ...options, id: '' }, now());
   const id = `${environmentTokenId}-${hash.slice(0, 12)}`;
   return tokenRecord(token, { ...options, id, expiresAt: now() + ttlMs, autoDelete: true }, now());
 }
 
-/** The row that one server alone keeps: no longer wanted, or left by the time before there were several. */
-async function dropOld({ config, tokens, now }: EnvironmentTokenOptions, isShared: boolean): Promise<void> {
-  if (!isShared && config.adminToken === undefined) await tokens.remove(environmentTokenId);
+/**
+ * The row that one server alone keeps: no longer wanted, or left by the time before there were
+ * several.
+ */
+async function dropOld(
+  { config, tokens, now }: EnvironmentTokenOptions,
+  isShared: boolean,
+): Promise<void> {
+  if (!isShared && config.adminToken === undefined) {
+    await tokens.remove(environmentTokenId);
+  }
   const alone = isShared ? await tokens.get(environmentTokenId) : undefined;
-  if (alone?.expiresAt === null) await tokens.update(alone.id, { expiresAt: now() + ttlMs, autoDelete: true });
+  if (alone?.expiresAt === null) {
+    await tokens.update(alone.id, { expiresAt: now() + ttlMs, autoDelete: true });
+  }
 }

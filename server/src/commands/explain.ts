@@ -1,12 +1,21 @@
-/** An error for the person at the terminal: what happened, and in brackets the cause when it adds something. */
+/**
+ * An error for the person at the terminal: what happened, and in brackets the cause when it adds
+ * something.
+ */
 export function explainError(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof Error)) {
+    return String(error);
+  }
   const reason = reasonOf(error.cause);
-  return reason === '' || error.message.includes(reason) ? error.message : `${error.message} (${reason})`;
+  return reason === '' || error.message.includes(reason)
+    ? error.message
+    : `${error.message} (${reason})`;
 }
 
 /** A connection that was tried at several addresses fails with a list and no text of its own. */
 function reasonOf(cause: unknown): string {
-  if (cause instanceof AggregateError && cause.message === '') return [...new Set(cause.errors.map(reasonOf))].join(', ');
+  if (cause instanceof AggregateError && cause.message === '') {
+    return [...new Set(cause.errors.map(reasonOf))].join(', ');
+  }
   return cause instanceof Error ? cause.message : '';
 }

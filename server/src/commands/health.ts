@@ -11,16 +11,27 @@ Asks the server with these settings whether it lives. Exit code: 0 when it does,
 /** Below the time-out of a container's health check, so that its sentence is still printed. */
 const timeoutMs = 4000;
 
-/** Asks the server with these settings whether it lives: 0 when it does. For health checks of containers, which know the settings but not the address. */
+/**
+ * Asks the server with these settings whether it lives: 0 when it does. For health checks of
+ * containers, which know the settings but not the address.
+ */
 export async function health(args: readonly string[]): Promise<number> {
   const given = readArguments(args, { usage, options: {} });
-  if (typeof given === 'number') return given;
+  if (typeof given === 'number') {
+    return given;
+  }
   const config = loadConfigOrExplain();
-  if (config === undefined) return 1;
-  if (config.port === 0) return explain('PORT is 0, so the server took a free port that only it knows.');
+  if (config === undefined) {
+    return 1;
+  }
+  if (config.port === 0) {
+    return explain('PORT is 0, so the server took a free port that only it knows.');
+  }
   const url = `${ownAddress(config, config.port)}/healthz`;
   const problem = await problemOf(url);
-  if (problem !== undefined) return explain(`${url} ${problem}`);
+  if (problem !== undefined) {
+    return explain(`${url} ${problem}`);
+  }
   process.stdout.write(`${url} is well\n`);
   return 0;
 }
@@ -34,7 +45,9 @@ function problemOf(url: string): Promise<string | undefined> {
     });
     request.on('error', (error) => {
       resolve(
-        error.name === 'AbortError' ? `did not answer within ${timeoutMs / 1000} s.` : `cannot be reached: ${error.message}`,
+        error.name === 'AbortError'
+          ? `did not answer within ${timeoutMs / 1000} s.`
+          : `cannot be reached: ${error.message}`,
       );
     });
   });

@@ -1,7 +1,10 @@
 import { isStowageError } from '../core/errors.ts';
 import { explainError } from './explain.ts';
 
-/** Runs `work` until it is done or the person at the terminal stops it: then it may tidy up. A second signal ends the process. */
+/**
+ * Runs `work` until it is done or the person at the terminal stops it: then it may tidy up. A
+ * second signal ends the process.
+ */
 export async function untilStopped<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const stop = new AbortController();
   const onSignal = (signal: NodeJS.Signals): void => {
@@ -17,12 +20,17 @@ export async function untilStopped<T>(work: (signal: AbortSignal) => Promise<T>)
   }
 }
 
-/** Undefined, and a sentence on standard error, when it failed for a reason that the operator can do something about. */
+/**
+ * Undefined, and a sentence on standard error, when it failed for a reason that the operator can do
+ * something about.
+ */
 export async function orExplain<T>(work: Promise<T>): Promise<T | undefined> {
   try {
     return await work;
   } catch (error) {
-    if (!isStowageError(error) && !isSystemError(error) && !isStop(error)) throw error;
+    if (!isStowageError(error) && !isSystemError(error) && !isStop(error)) {
+      throw error;
+    }
     process.stderr.write(`${explainError(error)}\n`);
     return undefined;
   }

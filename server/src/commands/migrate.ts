@@ -13,17 +13,28 @@ Brings the database up to date.
 `;
 
 export async function migrate(args: readonly string[]): Promise<number> {
-  const given = readArguments(args, { usage, options: { 'accept-secret-key': { type: 'boolean', default: false } } });
-  if (typeof given === 'number') return given;
+  const given = readArguments(args, {
+    usage,
+    options: { 'accept-secret-key': { type: 'boolean', default: false } },
+  });
+  if (typeof given === 'number') {
+    return given;
+  }
   const config = loadConfigOrExplain();
-  if (config === undefined) return 1;
+  if (config === undefined) {
+    return 1;
+  }
   return withDatabase(config, async (metadata) => {
     const ran = await metadata.migrate();
     if (given.values['accept-secret-key']) {
-      if (config.secretKey === undefined) throw fail('conflict', { message: 'STOWAGE_SECRET_KEY is not set.' });
+      if (config.secretKey === undefined) {
+        throw fail('conflict', { message: 'STOWAGE_SECRET_KEY is not set.' });
+      }
       await acceptSecretKey(config.secretKey, metadata.settings);
     }
-    process.stdout.write(ran.length === 0 ? 'The database is up to date.\n' : `Migrated: ${ran.join(', ')}\n`);
+    process.stdout.write(
+      ran.length === 0 ? 'The database is up to date.\n' : `Migrated: ${ran.join(', ')}\n`,
+    );
     return 0;
   });
 }

@@ -21,11 +21,15 @@ export interface Opened {
 export async function openApp(config: Config, log: Logger): Promise<Opened | undefined> {
   const undo: (() => unknown)[] = [];
   const close = async (): Promise<void> => {
-    for (const step of undo.splice(0).reverse()) await step();
+    for (const step of undo.splice(0).reverse()) {
+      await step();
+    }
   };
   try {
     const [problem] = sharingProblems(config);
-    if (problem !== undefined) throw fail('conflict', { message: problem });
+    if (problem !== undefined) {
+      throw fail('conflict', { message: problem });
+    }
     await prepareDataFolder(config.dataDir);
     undo.push(lockDataFolder(config.dataDir, log).release);
     const app = await createApp(config, log);
@@ -37,7 +41,9 @@ export async function openApp(config: Config, log: Logger): Promise<Opened | und
     return { app, isFirstStart: (await tokens.list()).length === 0, close };
   } catch (error) {
     await close();
-    if (!isStowageError(error)) throw error;
+    if (!isStowageError(error)) {
+      throw error;
+    }
     process.stderr.write(`Stowage cannot start: ${explainError(error)}\n`);
     return undefined;
   }

@@ -5,14 +5,19 @@ export function listeningAddress({ host }: Pick<Config, 'host'>, port: number): 
   return `http://${urlHost(host)}:${port}`;
 }
 
-/** Address at which this machine reaches the server: where it listens on all of its addresses, the loopback one. */
+/**
+ * Address at which this machine reaches the server: where it listens on all of its addresses, the
+ * loopback one.
+ */
 export function ownAddress({ host }: Pick<Config, 'host'>, port: number): string {
   return `http://${urlHost(loopbackOf(host))}:${port}`;
 }
 
 function loopbackOf(host: string): string {
   const bare = host.replace(/^\[|\]$/g, '');
-  if (/^[0.]+$/.test(bare)) return '127.0.0.1';
+  if (/^[0.]+$/.test(bare)) {
+    return '127.0.0.1';
+  }
   return /^[0:]+$/.test(bare) ? '::1' : host;
 }
 

@@ -1,7 +1,9 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 
 type Options = NonNullable<ParseArgsConfig['options']>;
-type Parsed<O extends Options> = ReturnType<typeof parseArgs<{ options: O; allowPositionals: true }>>;
+type Parsed<O extends Options> = ReturnType<
+  typeof parseArgs<{ options: O; allowPositionals: true }>
+>;
 
 export interface ArgumentRules<O extends Options> {
   /** Printed on request, and after an error. */
@@ -12,8 +14,8 @@ export interface ArgumentRules<O extends Options> {
 }
 
 /**
- * The command's options; or its exit code when there is nothing to do, after printing why: 0 for `--help`, 2 for options and
- * words that it does not know. No command does anything before this.
+ * The command's options; or its exit code when there is nothing to do, after printing why: 0 for
+ * `--help`, 2 for options and words that it does not know. No command does anything before this.
  */
 export function readArguments<const O extends Options>(
   args: readonly string[],
@@ -26,8 +28,12 @@ export function readArguments<const O extends Options>(
   try {
     const parsed = parseArgs({ args: [...args], options, allowPositionals: true }) as Parsed<O>;
     const { positionals } = parsed;
-    if (positionals.length > words.max) throw new Error(`Unexpected argument "${positionals[words.max]}".`);
-    if (positionals.length < words.min) throw new Error(words.missing);
+    if (positionals.length > words.max) {
+      throw new Error(`Unexpected argument "${positionals[words.max]}".`);
+    }
+    if (positionals.length < words.min) {
+      throw new Error(words.missing);
+    }
     return parsed;
   } catch (error) {
     return refuseArguments((error as Error).message, usage);

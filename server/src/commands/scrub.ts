@@ -41,12 +41,19 @@ interface Options {
 
 export async function scrub(args: readonly string[]): Promise<number> {
   const options = readOptions(args);
-  if (typeof options === 'number') return options;
+  if (typeof options === 'number') {
+    return options;
+  }
   const config = loadConfigOrExplain();
-  if (config === undefined) return 1;
+  if (config === undefined) {
+    return 1;
+  }
   return withMetadata(
     config,
-    async (metadata) => (await untilStopped((signal) => orExplain(scrubLibrary({ config, metadata, options, signal })))) ?? 1,
+    async (metadata) =>
+      (await untilStopped((signal) =>
+        orExplain(scrubLibrary({ config, metadata, options, signal })),
+      )) ?? 1,
   );
 }
 
@@ -60,10 +67,14 @@ function readOptions(args: readonly string[]): Options | number {
       'older-than': { type: 'string', default: '24h' },
     },
   });
-  if (typeof given === 'number') return given;
+  if (typeof given === 'number') {
+    return given;
+  }
   const { quick, remote } = given.values;
   const olderThanMs = readAge(given.values['older-than']);
-  if (olderThanMs !== undefined) return { quick, remote, removeOrphans: given.values['remove-orphans'], olderThanMs };
+  if (olderThanMs !== undefined) {
+    return { quick, remote, removeOrphans: given.values['remove-orphans'], olderThanMs };
+  }
   return refuseArguments(
     `--older-than must be a time such as 36h or 7d, at least 1h, not "${given.values['older-than']}".`,
     usage,
@@ -106,18 +117,35 @@ async function scrubLibrary(job: Job): Promise<number> {
 
 async function openChannels(config: Config, metadata: MetadataStore): Promise<ChannelPool> {
   const metrics = createMetrics({ version: '' });
-  const channels = await buildChannels({ config, metadata, metrics, log: silentLog, now: Date.now });
-  return createChannelPool({ channels, usage: metadata.files.usage, fallbackOrder: [], loadBalance: false, routes: {} });
+  const channels = await buildChannels({
+    config,
+    metadata,
+    metrics,
+    log: silentLog,
+    now: Date.now,
+  });
+  return createChannelPool({
+    channels,
+    usage: metadata.files.usage,
+    fallbackOrder: [],
+    loadBalance: false,
+    routes: {},
+  });
 }
 
-async function scrubAll({ config, metadata, options, signal }: Job, pool: ChannelPool): Promise<boolean> {
+async function scrubAll(
+  { config, metadata, options, signal }: Job,
+  pool: ChannelPool,
+): Promise<boolean> {
   const counts = { ok: 0, damaged: 0, missing: 0, unknown: 0, repaired: 0 };
   let bytes = 0;
   const looks: Promise<void>[] = [];
   const onLook = (look: Look): void => {
     counts[look.isRepaired ? 'repaired' : look.verdict]++;
     bytes += look.bytes;
-    if (look.verdict !== 'ok') looks.push(printLook(look, metadata));
+    if (look.verdict !== 'ok') {
+      looks.push(printLook(look, metadata));
+    }
   };
   await prepareDataFolder(config.dataDir, ['spool']);
   const channelIds = scrubbedChannels(pool, options.remote);
@@ -132,7 +160,9 @@ async function scrubAll({ config, metadata, options, signal }: Job, pool: Channe
     signal.throwIfAborted();
     after = await scrubPage({ metadata, pool, channelIds, signal, onLook, ...how }, after);
     await Promise.all(looks.splice(0));
-    if (after === undefined) break;
+    if (after === undefined) {
+      break;
+    }
   }
   const { ok, damaged, missing, unknown, repaired } = counts;
   const total = ok + damaged + missing + unknown + repaired;
@@ -142,13 +172,21 @@ async function scrubAll({ config, metadata, options, signal }: Job, pool: Channe
   return damaged + missing + unknown === 0;
 }
 
-async function printLook({ replica, channel, verdict, isRepaired, error }: Look, { replicas }: MetadataStore): Promise<void> {
+async function printLook(
+  { replica, channel, verdict, isRepaired, error }: Look,
+  { replicas }: MetadataStore,
+): Promise<void> {
   const word = isRepaired ? 'repaired' : verdict === 'unknown' ? 'not readable now' : verdict;
   const why = error === undefined ? '' : ` (${explainError(error)})`;
-  for (const path of await replicas.pathsOf(replica.blobId)) process.stdout.write(`${word}: ${path} on ${channel}${why}\n`);
+  for (const path of await replicas.pathsOf(replica.blobId)) {
+    process.stdout.write(`${word}: ${path} on ${channel}${why}\n`);
+  }
 }
 
-async function listOrphans({ metadata, options, signal }: Job, pool: ChannelPool): Promise<boolean> {
+async function listOrphans(
+  { metadata, options, signal }: Job,
+  pool: ChannelPool,
+): Promise<boolean> {
   const channels = pool.all().filter(({ channel }) => channel.list !== undefined);
   let count = 0;
   let bytes = 0;
@@ -158,16 +196,19 @@ async function listOrphans({ metadata, options, signal }: Job, pool: ChannelPool
     storedBefore: Date.now() - options.olderThanMs,
   })) {
     signal.throwIfAborted();
-    if (options.removeOrphans) await channel.channel.delete(ref, { signal });
+    if (options.removeOrphans) {
+      await channel.channel.delete(ref, { signal });
+    }
     process.stdout.write(
       `${options.removeOrphans ? 'removed orphan' : 'orphan'}: ${JSON.stringify(ref)} on ${channel.name}, ${sizeText(size)}\n`,
     );
     count++;
     bytes += size;
   }
-  if (count > 0)
+  if (count > 0) {
     process.stdout.write(
       `${count} objects that belong to no file (${sizeText(bytes)})${options.removeOrphans ? ', removed' : ''}\n`,
     );
+  }
   return count === 0 || options.removeOrphans;
 }

@@ -20,13 +20,19 @@ Starts the server. Settings come from the environment and stowage.config.json, s
 
 export async function serve(args: readonly string[]): Promise<number> {
   const given = readArguments(args, { usage, options: {} });
-  if (typeof given === 'number') return given;
+  if (typeof given === 'number') {
+    return given;
+  }
   const config = loadConfigOrExplain();
-  if (config === undefined) return 1;
+  if (config === undefined) {
+    return 1;
+  }
   const log = createLogger(config.log);
   const stopEarly = endOnSignal();
   const opened = await openApp(config, log);
-  if (opened === undefined) return 1;
+  if (opened === undefined) {
+    return 1;
+  }
   const { app, isFirstStart, close } = opened;
   const problem = publicBindProblem(config, !isFirstStart);
   if (problem !== undefined) {
@@ -48,8 +54,11 @@ export async function serve(args: readonly string[]): Promise<number> {
   stopEarly();
   const { port } = app.http.server.address() as AddressInfo;
   const warning = authCodeWarning(config);
-  if (warning !== undefined) log.warn(warning);
-  // Made only now, because a token that a failed start stored would never be shown; and before the line that programs wait for.
+  if (warning !== undefined) {
+    log.warn(warning);
+  }
+  // Made only now, because a token that a failed start stored would never be shown; and before the
+  // line that programs wait for.
   const notice = isFirstStart ? await adminTokenNotice(app, config, port) : '';
   if (notice === undefined) {
     await close();
@@ -67,27 +76,48 @@ export async function serve(args: readonly string[]): Promise<number> {
 
 function whyNotListening(error: unknown): string {
   const { code, message } = error as NodeJS.ErrnoException;
-  if (code === 'EADDRINUSE') return 'another program has that port. Stop it, or choose another port, such as PORT=8081.';
-  if (code === 'EACCES') return 'this user may not have that port. Choose one above 1023, such as PORT=8080.';
-  if (code === 'EADDRNOTAVAIL') return 'this machine has no such address. Check HOST.';
+  if (code === 'EADDRINUSE') {
+    return 'another program has that port. Stop it, or choose another port, such as PORT=8081.';
+  }
+  if (code === 'EACCES') {
+    return 'this user may not have that port. Choose one above 1023, such as PORT=8080.';
+  }
+  if (code === 'EADDRNOTAVAIL') {
+    return 'this machine has no such address. Check HOST.';
+  }
   return message;
 }
 
-async function adminTokenNotice({ metadata }: App, config: Config, port: number): Promise<string | undefined> {
+async function adminTokenNotice(
+  { metadata }: App,
+  config: Config,
+  port: number,
+): Promise<string | undefined> {
   try {
-    return await makeAdminToken({ metadata, dataDir: config.dataDir, address: ownAddress(config, port) });
+    return await makeAdminToken({
+      metadata,
+      dataDir: config.dataDir,
+      address: ownAddress(config, port),
+    });
   } catch (error) {
-    process.stderr.write(`The admin token cannot be written to the data folder: ${(error as Error).message}\n`);
+    process.stderr.write(
+      `The admin token cannot be written to the data folder: ${(error as Error).message}\n`,
+    );
     return undefined;
   }
 }
 
-/** Programs wait for this line: it is the first one of a server that is ready, and its address is the one it listens on. */
+/**
+ * Programs wait for this line: it is the first one of a server that is ready, and its address is
+ * the one it listens on.
+ */
 function logReady(config: Config, port: number, log: Logger): void {
   const address = listeningAddress(config, port);
   const open = config.publicUrl ?? ownAddress(config, port);
   say(`Stowage is ready at ${address}\n`);
-  if (open !== address) say(`Open ${open}\n`);
+  if (open !== address) {
+    say(`Open ${open}\n`);
+  }
   log.info(
     {
       version: packageJson.version,
@@ -101,7 +131,10 @@ function logReady(config: Config, port: number, log: Logger): void {
   );
 }
 
-/** A start may wait for its database; the first process of a container ends only by what it listens to. */
+/**
+ * A start may wait for its database; the first process of a container ends only by what it listens
+ * to.
+ */
 function endOnSignal(): () => void {
   const onInterrupt = (): never => process.exit(130);
   const onTerminate = (): never => process.exit(143);

@@ -9,14 +9,22 @@ import { explainError } from './explain.ts';
 import { metadataOptions } from './metadata-options.ts';
 
 /**
- * Runs a command on the database as it is and closes it; 1 and a sentence on standard error when there is none, when it needs a migration, or when it cannot be used.
+ * Runs a command on the database as it is and closes it; 1 and a sentence on standard error when
+ * there is none, when it needs a migration, or when it cannot be used.
  */
-export function withMetadata(config: Config, work: (metadata: MetadataStore) => Promise<number>): Promise<number> {
+export function withMetadata(
+  config: Config,
+  work: (metadata: MetadataStore) => Promise<number>,
+): Promise<number> {
   const problem = whyNoLibrary(config);
-  if (problem !== undefined) return Promise.resolve(explain(problem));
+  if (problem !== undefined) {
+    return Promise.resolve(explain(problem));
+  }
   return withDatabase(config, async (metadata) => {
     const pending = await metadata.pendingMigrations();
-    if (pending.length === 0) return work(metadata);
+    if (pending.length === 0) {
+      return work(metadata);
+    }
     return explain(
       `The database was made by an older version (missing: ${pending.join(', ')}). Start this version's server once, or run \`stowage migrate\`.`,
     );
@@ -27,19 +35,26 @@ export function withMetadata(config: Config, work: (metadata: MetadataStore) => 
 export function whyNoLibrary({ databaseUrl, dataDir }: Config): string | undefined {
   const isNoFolder = statSync(dataDir, { throwIfNoEntry: false })?.isDirectory() === false;
   // Opening it gives a better error for a folder that is none.
-  if (databaseUrl !== undefined || isNoFolder || existsSync(join(dataDir, 'stowage.db'))) return undefined;
+  if (databaseUrl !== undefined || isNoFolder || existsSync(join(dataDir, 'stowage.db'))) {
+    return undefined;
+  }
   return `There is no Stowage data in ${dataDir}. Start the server once, run this in the folder where it starts, or name its data folder by STOWAGE_DATA_DIR.`;
 }
 
 /** As `withMetadata`, on a database that may be empty or old. */
-export async function withDatabase(config: Config, work: (metadata: MetadataStore) => Promise<number>): Promise<number> {
+export async function withDatabase(
+  config: Config,
+  work: (metadata: MetadataStore) => Promise<number>,
+): Promise<number> {
   let metadata: MetadataStore | undefined;
   try {
     await prepareDataFolder(config.dataDir);
     metadata = await openMetadata(metadataOptions(config));
     return await work(metadata);
   } catch (error) {
-    if (!isStowageError(error)) throw error;
+    if (!isStowageError(error)) {
+      throw error;
+    }
     return explain(explainError(error));
   } finally {
     await metadata?.close();

@@ -6,18 +6,22 @@ describe.each(drivers)('settings of type $type', ({ settings, type }) => {
   const shape = shapeOf(settings);
 
   it('leave the common settings alone', () => {
-    expect(Object.keys(shape).filter((key) => Object.hasOwn(commonSettings.shape, key))).toEqual([]);
+    expect(Object.keys(shape).filter((key) => Object.hasOwn(commonSettings.shape, key))).toEqual(
+      [],
+    );
   });
 
   it('are described, each with a sentence', () => {
     expect(Object.keys(shape).length).toBeGreaterThan(0);
-    for (const [key, member] of Object.entries(shape)) expect(metaOf(member).description, `${type}.${key}`).toMatch(/\.$/);
+    for (const [key, member] of Object.entries(shape)) {
+      expect(metaOf(member).description, `${type}.${key}`).toMatch(/\.$/);
+    }
   });
 
   it('say in words what a pattern asks for', () => {
     for (const [key, member] of Object.entries(shape)) {
-      const patterns = (member.safeParse('\u0000 no such thing').error?.issues ?? []).filter(({ message }) =>
-        /pattern/.test(message),
+      const patterns = (member.safeParse('\u0000 no such thing').error?.issues ?? []).filter(
+        ({ message }) => /pattern/.test(message),
       );
       expect(patterns, `${type}.${key}`).toEqual([]);
     }

@@ -9,20 +9,40 @@ const rate = z.number().positive();
 /** What every channel has besides the settings of its type. */
 export const commonSettings = z.strictObject({
   type: z.string().describe('Type of the channel, see below.'),
-  name: name.optional().describe('Name by which callers choose it (`channelName`); unique within the type. Default: the type.'),
+  name: name
+    .optional()
+    .describe(
+      'Name by which callers choose it (`channelName`); unique within the type. Default: the type.',
+    ),
   id: z
     .string()
-    .regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, dots, dashes and underscores')
+    .regex(
+      /^[A-Za-z0-9._-]{1,64}$/,
+      'must be 1 to 64 letters, digits, dots, dashes and underscores',
+    )
     .optional()
     .describe(
       'Id under which its files are known. Default: assigned when a channel of this type and name is first seen. To rename a channel, set this to its existing id.',
     ),
-  enabled: z.boolean().default(true).describe('Whether new files go there. Stored files are served and deleted either way.'),
-  weight: z.number().positive().max(1e6).default(1).describe('Share of the uploads when `routing.loadBalance` is on.'),
+  enabled: z
+    .boolean()
+    .default(true)
+    .describe('Whether new files go there. Stored files are served and deleted either way.'),
+  weight: z
+    .number()
+    .positive()
+    .max(1e6)
+    .default(1)
+    .describe('Share of the uploads when `routing.loadBalance` is on.'),
   quota: z
-    .strictObject({ limitGB: z.number().positive(), threshold: z.number().positive().max(100).default(95) })
+    .strictObject({
+      limitGB: z.number().positive(),
+      threshold: z.number().positive().max(100).default(95),
+    })
     .optional()
-    .describe('`{ "limitGB": 100, "threshold": 95 }`: no new files once so many percent of the limit are used.'),
+    .describe(
+      '`{ "limitGB": 100, "threshold": 95 }`: no new files once so many percent of the limit are used.',
+    ),
   maxOperations: z
     .int()
     .min(1)
@@ -32,7 +52,9 @@ export const commonSettings = z.strictObject({
   pace: z
     .strictObject({ perSecond: rate.optional(), perMinute: rate.optional() })
     .optional()
-    .describe('`{ "perSecond": 5, "perMinute": 100 }`: maximum number of operations. Default: the limits of the type.'),
+    .describe(
+      '`{ "perSecond": 5, "perMinute": 100 }`: maximum number of operations. Default: the limits of the type.',
+    ),
 });
 
 type Common = z.output<typeof commonSettings>;
@@ -40,7 +62,10 @@ type Common = z.output<typeof commonSettings>;
 /** A validated channel of the configuration. */
 export interface ChannelConfig extends Readonly<Omit<Common, 'name'>> {
   readonly name: string;
-  /** Settings of the type as they were written, secrets read from their files: `Driver.create` parses them. */
+  /**
+   * Settings of the type as they were written, secrets read from their files: `Driver.create`
+   * parses them.
+   */
   readonly settings: Readonly<Record<string, unknown>>;
 }
 
@@ -60,17 +85,26 @@ export function readChannels(
   entries: readonly Readonly<Record<string, unknown>>[] | undefined,
   context: ChannelSource,
 ): readonly ChannelConfig[] {
-  const channels = (entries ?? implicit).flatMap((entry, index) => readChannel(entry, index, context) ?? []);
+  const channels = (entries ?? implicit).flatMap(
+    (entry, index) => readChannel(entry, index, context) ?? [],
+  );
   reportRepeated(channels, ({ type, name: own }) => `the name "${own}" of type "${type}"`, context);
   reportRepeated(channels, ({ id }) => id && `the id "${id}"`, context);
-  if (entries?.length === 0)
-    context.report(`${context.source} is empty: give at least one channel, or leave it out to store in the data folder.`);
-  else if (channels.length > 0 && !channels.some(({ enabled }) => enabled))
+  if (entries?.length === 0) {
+    context.report(
+      `${context.source} is empty: give at least one channel, or leave it out to store in the data folder.`,
+    );
+  } else if (channels.length > 0 && !channels.some(({ enabled }) => enabled)) {
     context.report(`${context.source}: every channel is disabled.`);
+  }
   return channels;
 }
 
-function readChannel(entry: Readonly<Record<string, unknown>>, index: number, context: ChannelSource): ChannelConfig | undefined {
+function readChannel(
+  entry: Readonly<Record<string, unknown>>,
+  index: number,
+  context: ChannelSource,
+): ChannelConfig | undefined {
   const type = typeof entry.type === 'string' ? ` (${entry.type})` : '';
   const place = context.source.replace(/^"?(\w+)"?/, (_, name) => `${name}[${index}]${type}`);
   const report = (problem: string) => context.report(`${place}: ${problem}`);
@@ -83,28 +117,44 @@ function readChannel(entry: Readonly<Record<string, unknown>>, index: number, co
   const shape = driver === undefined ? {} : shapeOf(driver.settings);
   const settings = readSecretFiles(own, { shape, cwd: context.cwd, report });
   const common = commonSettings.safeParse(
-    Object.fromEntries(Object.entries(entry).filter(([key]) => Object.hasOwn(commonSettings.shape, key))),
+    Object.fromEntries(
+      Object.entries(entry).filter(([key]) => Object.hasOwn(commonSettings.shape, key)),
+    ),
   );
-  if (!common.success)
-    explain(common.error, { shape: {}, input: entry, report: (problem) => problem.startsWith('type ') || report(problem) });
+  if (!common.success) {
+    explain(common.error, {
+      shape: {},
+      input: entry,
+      report: (problem) => problem.startsWith('type ') || report(problem),
+    });
+  }
   const checked = driver?.settings.safeParse(settings);
-  if (checked?.success === false) explain(checked.error, { shape, input: settings, report });
-  if (!common.success || !checked?.success) return undefined;
+  if (checked?.success === false) {
+    explain(checked.error, { shape, input: settings, report });
+  }
+  if (!common.success || !checked?.success) {
+    return undefined;
+  }
   return { ...common.data, name: common.data.name ?? common.data.type, settings };
 }
 
 /** Schemas pass over such a key in silence. */
 function hasProto(value: unknown): boolean {
   return (
-    typeof value === 'object' && value !== null && (Object.hasOwn(value, '__proto__') || Object.values(value).some(hasProto))
+    typeof value === 'object' &&
+    value !== null &&
+    (Object.hasOwn(value, '__proto__') || Object.values(value).some(hasProto))
   );
 }
 
 function findDriver(type: unknown, drivers: readonly Driver[], report: Report): Driver | undefined {
   const driver = drivers.find((candidate) => candidate.type === type);
   const types = drivers.map((candidate) => candidate.type);
-  if (typeof type !== 'string') report(`type is required: one of ${types.join(', ')}.`);
-  else if (driver === undefined) report(`type must be one of ${types.join(', ')}.${didYouMean(type, types)}`);
+  if (typeof type !== 'string') {
+    report(`type is required: one of ${types.join(', ')}.`);
+  } else if (driver === undefined) {
+    report(`type must be one of ${types.join(', ')}.${didYouMean(type, types)}`);
+  }
   return driver;
 }
 
@@ -121,24 +171,35 @@ function readSecretFiles(
   const keys = new Set(own.map(([key]) => key));
   for (const [key, value] of own) {
     const base = key.endsWith('File') ? key.slice(0, -'File'.length) : '';
-    if (!Object.hasOwn(shape, base) || !isSecret(shape[base])) settings.push([key, value]);
-    else if (keys.has(base)) report(`${base} and ${key} are both set: keep one of them.`);
-    else if (typeof value !== 'string' || value === '') report(`${key} must be the path of a file.`);
-    else settings.push([base, readSecret({ path: value, cwd, source: key }, report)]);
+    if (!Object.hasOwn(shape, base) || !isSecret(shape[base])) {
+      settings.push([key, value]);
+    } else if (keys.has(base)) {
+      report(`${base} and ${key} are both set: keep one of them.`);
+    } else if (typeof value !== 'string' || value === '') {
+      report(`${key} must be the path of a file.`);
+    } else {
+      settings.push([base, readSecret({ path: value, cwd, source: key }, report)]);
+    }
   }
   return Object.fromEntries(settings);
 }
 
 /** Turns what zod found into sentences that name the key and never quote a value. */
-function explain(error: z.ZodError, { shape, input, report }: SettingsContext & { input: object }): void {
+function explain(
+  error: z.ZodError,
+  { shape, input, report }: SettingsContext & { input: object },
+): void {
   for (const issue of error.issues) {
     const [key = '', ...deeper] = issue.path.map(String);
     const schema = shape[key];
     const path = [key, ...deeper].filter(Boolean).join('.');
     if (issue.code === 'unrecognized_keys') {
       const known = [...Object.keys(shape), ...Object.keys(commonSettings.shape)];
-      for (const unknown of issue.keys)
-        report(`${[...issue.path, unknown].join('.')} is not a setting.${didYouMean(unknown, known)}`);
+      for (const unknown of issue.keys) {
+        report(
+          `${[...issue.path, unknown].join('.')} is not a setting.${didYouMean(unknown, known)}`,
+        );
+      }
     } else if (key !== '' && deeper.length === 0 && !Object.hasOwn(input, key)) {
       report(`${key} is required: ${descriptionOf(schema) ?? 'see docs/configuration.md.'}`);
     } else {
@@ -152,8 +213,12 @@ function explain(error: z.ZodError, { shape, input, report }: SettingsContext & 
 
 /** Drivers begin what they say of a pattern with "must"; what zod says of a secret may quote it. */
 function faultOf({ message }: z.core.$ZodIssue, schema: z.ZodType | undefined): string {
-  if (message.startsWith('must ')) return message;
-  return isSecret(schema) ? 'is not valid' : `is not valid (${message.replace(/^Invalid (?:input|string): /, '')})`;
+  if (message.startsWith('must ')) {
+    return message;
+  }
+  return isSecret(schema)
+    ? 'is not valid'
+    : `is not valid (${message.replace(/^Invalid (?:input|string): /, '')})`;
 }
 
 function descriptionOf(schema: z.ZodType | undefined): string | undefined {
@@ -168,15 +233,25 @@ function reportRepeated(
   const seen = new Map<string, number>();
   for (const channel of channels) {
     const key = keyOf(channel);
-    if (key) seen.set(key, (seen.get(key) ?? 0) + 1);
+    if (key) {
+      seen.set(key, (seen.get(key) ?? 0) + 1);
+    }
   }
-  for (const [key, times] of seen) if (times > 1) report(`${source}: ${key} is used ${times} times, it must be unique.`);
+  for (const [key, times] of seen) {
+    if (times > 1) {
+      report(`${source}: ${key} is used ${times} times, it must be unique.`);
+    }
+  }
 }
 
 /** The members of a driver's settings; empty when they are not an object. */
 export function shapeOf(schema: z.ZodType): Readonly<Record<string, z.ZodType>> {
-  if (schema instanceof z.ZodObject) return schema.shape as Record<string, z.ZodType>;
-  if (schema instanceof z.ZodPipe) return shapeOf((schema.in instanceof z.ZodTransform ? schema.out : schema.in) as z.ZodType);
+  if (schema instanceof z.ZodObject) {
+    return schema.shape as Record<string, z.ZodType>;
+  }
+  if (schema instanceof z.ZodPipe) {
+    return shapeOf((schema.in instanceof z.ZodTransform ? schema.out : schema.in) as z.ZodType);
+  }
   return {};
 }
 
@@ -187,7 +262,10 @@ interface SchemaMeta {
 
 /** The description of a schema, also when it was made optional afterwards. */
 export function metaOf(schema: z.ZodType): SchemaMeta {
-  const wrapped = schema instanceof z.ZodOptional || schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault;
+  const wrapped =
+    schema instanceof z.ZodOptional ||
+    schema instanceof z.ZodDefault ||
+    schema instanceof z.ZodPrefault;
   const inner = wrapped ? metaOf(schema.unwrap() as z.ZodType) : {};
   return { ...inner, ...(schema.meta() as SchemaMeta | undefined) };
 }

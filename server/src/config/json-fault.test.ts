@@ -22,11 +22,18 @@ describe('where a text stops being JSON', () => {
 
   it('is nowhere in JSON, and somewhere in all else', () => {
     fc.assert(
-      fc.property(fc.jsonValue(), fc.nat(4), (value, indent) => jsonFault(JSON.stringify(value, null, indent)) === undefined),
+      fc.property(
+        fc.jsonValue(),
+        fc.nat(4),
+        (value, indent) => jsonFault(JSON.stringify(value, null, indent)) === undefined,
+      ),
     );
-    const pieces = fc.array(fc.constantFrom('{', '}', '[', ']', ',', ':', '"a"', '1', 'null', ' ', '\n', '"', '-'), {
-      maxLength: 8,
-    });
+    const pieces = fc.array(
+      fc.constantFrom('{', '}', '[', ']', ',', ':', '"a"', '1', 'null', ' ', '\n', '"', '-'),
+      {
+        maxLength: 8,
+      },
+    );
     fc.assert(
       fc.property(pieces, (parts) => {
         const text = parts.join('');

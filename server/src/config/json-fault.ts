@@ -1,7 +1,12 @@
-/** Where a text stops being JSON, without quoting it: `line 5, column 3 (a comma too many?)`. Undefined when it is JSON. */
+/**
+ * Where a text stops being JSON, without quoting it: `line 5, column 3 (a comma too many?)`.
+ * Undefined when it is JSON.
+ */
 export function jsonFault(text: string): string | undefined {
   const at = faultOffset(text);
-  if (at === undefined) return undefined;
+  if (at === undefined) {
+    return undefined;
+  }
   const before = text.slice(0, at);
   const line = before.split('\n').length;
   const column = at - before.lastIndexOf('\n');
@@ -10,10 +15,18 @@ export function jsonFault(text: string): string | undefined {
 }
 
 function hintFor(text: string, at: number): string {
-  if (at >= text.length) return 'it ends too early';
-  if (/^\/[/*]/.test(text.slice(at, at + 2))) return 'JSON has no comments';
-  if (text[at] === "'") return 'JSON has only double quotes';
-  if (/[}\]]/.test(text[at] ?? '') && /,\s*$/.test(text.slice(0, at))) return 'the comma before it is one too many';
+  if (at >= text.length) {
+    return 'it ends too early';
+  }
+  if (/^\/[/*]/.test(text.slice(at, at + 2))) {
+    return 'JSON has no comments';
+  }
+  if (text[at] === "'") {
+    return 'JSON has only double quotes';
+  }
+  if (/[}\]]/.test(text[at] ?? '') && /,\s*$/.test(text.slice(0, at))) {
+    return 'the comma before it is one too many';
+  }
   return /["{[\w]\s*$/.test(text.slice(0, at)) && text[at] === '"' ? 'is a comma missing?' : '';
 }
 
@@ -42,18 +55,25 @@ function faultOffset(text: string): number | undefined {
 function readDocument(text: string): number {
   let at = 0;
   const blanks = (): void => {
-    while (/[ \t\r\n]/.test(text[at] ?? '')) at++;
+    while (/[ \t\r\n]/.test(text[at] ?? '')) {
+      at++;
+    }
   };
   const expect = (character: string): void => {
     blanks();
-    if (text[at] !== character) throw new Fault(at);
+    if (text[at] !== character) {
+      throw new Fault(at);
+    }
     at++;
   };
   const readScalar = (first?: string): void => {
     blanks();
     scalar.lastIndex = at;
-    const [found] = (first === undefined || text[at] === first ? scalar.exec(text) : undefined) ?? [];
-    if (found === undefined) throw new Fault(at);
+    const [found] =
+      (first === undefined || text[at] === first ? scalar.exec(text) : undefined) ?? [];
+    if (found === undefined) {
+      throw new Fault(at);
+    }
     at += found.length;
   };
   const readList = (end: string, readItem: () => void): void => {
@@ -66,7 +86,9 @@ function readDocument(text: string): number {
     for (;;) {
       readItem();
       blanks();
-      if (text[at] === end) break;
+      if (text[at] === end) {
+        break;
+      }
       expect(',');
     }
     at++;
@@ -78,16 +100,22 @@ function readDocument(text: string): number {
   };
   const readValue = (): void => {
     blanks();
-    if (text[at] === '{') readList('}', readMember);
-    else if (text[at] === '[') readList(']', readValue);
-    else readScalar();
+    if (text[at] === '{') {
+      readList('}', readMember);
+    } else if (text[at] === '[') {
+      readList(']', readValue);
+    } else {
+      readScalar();
+    }
   };
   try {
     readValue();
     blanks();
     return at;
   } catch (error) {
-    if (error instanceof Fault) return error.at;
+    if (error instanceof Fault) {
+      return error.at;
+    }
     throw error;
   }
 }

@@ -1,4 +1,6 @@
-/** ` Did you mean "port"?` when one of the names is close to what was written, otherwise nothing. */
+/**
+ * ` Did you mean "port"?` when one of the names is close to what was written, otherwise nothing.
+ */
 export function didYouMean(written: string, names: readonly string[]): string {
   const wanted = simple(written);
   const [best] = names

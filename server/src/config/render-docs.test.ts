@@ -38,10 +38,18 @@ it('begins with an example that loads and does what is said of it', () => {
 
 it('gives environment variables that load as well', () => {
   const [line = ''] = /^As environment variables: .*$/m.exec(page) ?? [];
-  const pairs = [...line.matchAll(/`(\w+)=(.*?)`/g)].map(([, name = '', value = '']) => [name, value.replace(/^'|'$/g, '')]);
-  const env = { ...Object.fromEntries(pairs), STOWAGE_ADMIN_TOKEN_FILE: join(folder, 'secrets/admin-token') };
+  const pairs = [...line.matchAll(/`(\w+)=(.*?)`/g)].map(([, name = '', value = '']) => [
+    name,
+    value.replace(/^'|'$/g, ''),
+  ]);
+  const env = {
+    ...Object.fromEntries(pairs),
+    STOWAGE_ADMIN_TOKEN_FILE: join(folder, 'secrets/admin-token'),
+  };
   expect(pairs).toHaveLength(4);
-  expect(loadConfig({ env, cwd: folder, drivers })).toMatchObject({ config: { channels: [{ type: 'local', name: 'local' }] } });
+  expect(loadConfig({ env, cwd: folder, drivers })).toMatchObject({
+    config: { channels: [{ type: 'local', name: 'local' }] },
+  });
 });
 
 it('has each setting once, with a type, and each type of channel but the one for tests', () => {
@@ -51,15 +59,25 @@ it('has each setting once, with a type, and each type of channel but the one for
     expect(own, key).toHaveLength(1);
     expect(own[0]?.split(' | ')[2], key).toMatch(/^\S/);
   }
-  for (const { type } of drivers) expect(page.includes(`\`${type}\``), type).toBe(type !== 'memory');
+  for (const { type } of drivers) {
+    expect(page.includes(`\`${type}\``), type).toBe(type !== 'memory');
+  }
 });
 
 it('has the settings that S3 types share only once', () =>
-  expect(page.split('\n').filter((line) => line.startsWith('| `secretAccessKey` |'))).toHaveLength(1));
+  expect(page.split('\n').filter((line) => line.startsWith('| `secretAccessKey` |'))).toHaveLength(
+    1,
+  ));
 
 it('promises a meaning of 0 only where 0 is taken', () => {
-  const settings = settingsOf(schema).filter(({ description }) => /\b0 (?:for|keeps|means|takes|turns)\b/.test(description));
+  const settings = settingsOf(schema).filter(({ description }) =>
+    /\b0 (?:for|keeps|means|takes|turns)\b/.test(description),
+  );
   expect(settings.length).toBeGreaterThan(4);
-  for (const { names, key } of settings)
-    expect(loadConfig({ env: { [names[0] ?? '']: '0' }, cwd: folder, drivers }), key).toHaveProperty('config');
+  for (const { names, key } of settings) {
+    expect(
+      loadConfig({ env: { [names[0] ?? '']: '0' }, cwd: folder, drivers }),
+      key,
+    ).toHaveProperty('config');
+  }
 });

@@ -58,7 +58,10 @@ As environment variables: \`STOWAGE_PUBLIC_URL=https://files.example\`, \`STOWAG
 - A public \`HOST\` is refused until there are credentials: \`STOWAGE_ADMIN_TOKEN\`, an upload code of at least 12 characters or a token made before.
 `;
 
-/** Headings of the page, each with the settings, or groups of settings, that belong together for who looks for them. */
+/**
+ * Headings of the page, each with the settings, or groups of settings, that belong together for who
+ * looks for them.
+ */
 const TASKS: Readonly<Record<string, readonly string[]>> = {
   'Address and proxy': [
     'host',
@@ -111,10 +114,21 @@ kind of storage.
 
 /** `docs/configuration.md`. */
 export function renderConfiguration(drivers: readonly Driver[]): string {
-  const shown = drivers.filter(({ type }) => type !== HIDDEN).map(({ type, settings }) => ({ type, shape: shapeOf(settings) }));
+  const shown = drivers
+    .filter(({ type }) => type !== HIDDEN)
+    .map(({ type, settings }) => ({ type, shape: shapeOf(settings) }));
   const [family, others] = [shown.filter(isFamily), shown.filter((driver) => !isFamily(driver))];
-  const channels = others.map(({ type, shape }) => `### Type \`${type}\`\n\n${channelTable(shape)}`);
-  return [INTRO, ...taskTables(), CHANNELS.trimEnd(), channelTable(commonSettings.shape), ...channels, familyTables(family)]
+  const channels = others.map(
+    ({ type, shape }) => `### Type \`${type}\`\n\n${channelTable(shape)}`,
+  );
+  return [
+    INTRO,
+    ...taskTables(),
+    CHANNELS.trimEnd(),
+    channelTable(commonSettings.shape),
+    ...channels,
+    familyTables(family),
+  ]
     .join('\n\n')
     .replace(/\n{3,}/g, '\n\n');
 }
@@ -125,8 +139,14 @@ function taskTables(): readonly string[] {
     title,
     members: names.flatMap((name) => settings.filter(({ path }) => path[0] === name)),
   }));
-  const left = settings.filter((setting) => !tasks.some(({ members }) => members.includes(setting)));
-  if (left.length > 0) throw new Error(`No heading of the page has the settings ${left.map(({ key }) => key).join(', ')}.`);
+  const left = settings.filter(
+    (setting) => !tasks.some(({ members }) => members.includes(setting)),
+  );
+  if (left.length > 0) {
+    throw new Error(
+      `No heading of the page has the settings ${left.map(({ key }) => key).join(', ')}.`,
+    );
+  }
   return tasks.map(({ title, members }) => `## ${title}\n\n${settingTable(members)}`);
 }
 
@@ -141,12 +161,18 @@ function isFamily({ shape }: ShownDriver): boolean {
 
 /** What all types have, then what each has besides; types of one meaning share a row. */
 function familyTables(family: readonly ShownDriver[]): string {
-  const rows = family.flatMap(({ type, shape }) => channelRows(shape).map((cells) => ({ type, cells })));
-  const byText = Object.values(Object.groupBy(rows, ({ cells }) => cells.join('\n'))).map((same = []) => ({
-    types: same.map(({ type }) => type),
-    cells: same[0]?.cells ?? [],
-  }));
-  const ofAll = byText.filter(({ types }) => types.length === family.length).map(({ cells }) => cells);
+  const rows = family.flatMap(({ type, shape }) =>
+    channelRows(shape).map((cells) => ({ type, cells })),
+  );
+  const byText = Object.values(Object.groupBy(rows, ({ cells }) => cells.join('\n'))).map(
+    (same = []) => ({
+      types: same.map(({ type }) => type),
+      cells: same[0]?.cells ?? [],
+    }),
+  );
+  const ofAll = byText
+    .filter(({ types }) => types.length === family.length)
+    .map(({ cells }) => cells);
   const ofSome = byText
     .filter(({ types }) => types.length < family.length)
     .map(({ types, cells }) => [types.map((type) => `\`${type}\``).join(', '), ...cells])
@@ -180,7 +206,11 @@ function channelRows(shape: Readonly<Record<string, z.ZodType>>): readonly (read
   return Object.entries(shape).map(([key, member]) => {
     const byDefault = member.safeParse(undefined);
     const presence = byDefault.success ? show(byDefault.data) : 'required';
-    return [`\`${key}\``, presence, `${metaOf(member).description ?? ''}${isSecret(member) ? ' **Secret.**' : ''}`];
+    return [
+      `\`${key}\``,
+      presence,
+      `${metaOf(member).description ?? ''}${isSecret(member) ? ' **Secret.**' : ''}`,
+    ];
   });
 }
 
@@ -191,7 +221,9 @@ function table(head: readonly string[], rows: readonly (readonly string[])[]): s
 }
 
 function show(value: unknown): string {
-  if (value === undefined || value === '') return '';
+  if (value === undefined || value === '') {
+    return '';
+  }
   return `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
 }
 

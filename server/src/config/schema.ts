@@ -1,6 +1,18 @@
 import { z } from 'zod';
 import { optional, setting } from './setting.ts';
-import { choice, flag, httpUrl, list, network, objects, size, sizeOrZero, text, trustProxy, whole } from './setting-types.ts';
+import {
+  choice,
+  flag,
+  httpUrl,
+  list,
+  network,
+  objects,
+  size,
+  sizeOrZero,
+  text,
+  trustProxy,
+  whole,
+} from './setting-types.ts';
 
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
@@ -8,7 +20,11 @@ const DAY_SECONDS = 86_400;
 
 const host = text(/^\S+$/, 'a text without spaces', 'host');
 const origin = text(/^\S+$/, 'an origin such as https://blog.example, or *', 'origin');
-const channelName = text(/\S/, 'the name of a channel, or a group such as telegram, s3 or cfr2', 'channel');
+const channelName = text(
+  /\S/,
+  'the name of a channel, or a group such as telegram, s3 or cfr2',
+  'channel',
+);
 const adminToken = text(
   /^[\x21-\x7e]{20,}$/,
   'at least 20 printable characters without spaces, such as `openssl rand -hex 24` prints',
@@ -22,17 +38,23 @@ export const schema = z.strictObject({
     env: 'HOST',
     description: 'Address to listen on. A public one needs credentials first.',
   }),
-  port: setting(whole(0, 65_535), { default: 8080, env: 'PORT', description: 'Port to listen on; 0 takes a free one.' }),
+  port: setting(whole(0, 65_535), {
+    default: 8080,
+    env: 'PORT',
+    description: 'Port to listen on; 0 takes a free one.',
+  }),
   dataDir: setting(text(/\S/, 'the path of a folder', 'folder'), {
     default: './data',
-    description: 'Folder of the embedded database, local files, keys and temporary files. On a local disk.',
+    description:
+      'Folder of the embedded database, local files, keys and temporary files. On a local disk.',
   }),
   publicUrl: optional(httpUrl(), {
     description:
       'Public address of this server, used in absolute links. If unset, it is taken from each request, which is wrong behind most proxies.',
   }),
   urlPrefix: optional(httpUrl(), {
-    description: 'When set, responses of the Upload API carry `publicUrl`: this prefix, a slash and the path of the file.',
+    description:
+      'When set, responses of the Upload API carry `publicUrl`: this prefix, a slash and the path of the file.',
   }),
   trustProxy: setting(trustProxy(), {
     default: false as boolean | number | readonly string[],
@@ -57,7 +79,8 @@ export const schema = z.strictObject({
 
   adminToken: optional(adminToken, {
     secret: true,
-    description: 'A token with every permission, for automation. Otherwise one is made at the first start and shown once.',
+    description:
+      'A token with every permission, for automation. Otherwise one is made at the first start and shown once.',
   }),
   authCode: optional(text(/^[\x20-\x7e]+$/, 'printable characters'), {
     secret: true,
@@ -68,24 +91,37 @@ export const schema = z.strictObject({
     default: false,
     description: 'Allows uploads through the Upload API without credentials.',
   }),
-  secretKey: optional(text(/^[\x20-\x7e]{32,}$/, 'at least 32 printable characters', 'text of 32 or more characters'), {
-    secret: true,
-    description:
-      'Signs upload URLs. Without it, a key file is made in the data folder. Required with PostgreSQL: the same key on every node. Nothing is encrypted with it yet.',
-  }),
+  secretKey: optional(
+    text(/^[\x20-\x7e]{32,}$/, 'at least 32 printable characters', 'text of 32 or more characters'),
+    {
+      secret: true,
+      description:
+        'Signs upload URLs. Without it, a key file is made in the data folder. Required with PostgreSQL: the same key on every node. Nothing is encrypted with it yet.',
+    },
+  ),
 
-  databaseUrl: optional(text(/^postgres(ql)?:\/\/\S+$/, 'an address like postgres://user:password@host:5432/name', 'URL'), {
-    secret: true,
-    env: 'DATABASE_URL',
-    description: 'PostgreSQL (14 or newer) for the metadata. Otherwise SQLite in the data folder.',
-  }),
+  databaseUrl: optional(
+    text(
+      /^postgres(ql)?:\/\/\S+$/,
+      'an address like postgres://user:password@host:5432/name',
+      'URL',
+    ),
+    {
+      secret: true,
+      env: 'DATABASE_URL',
+      description:
+        'PostgreSQL (14 or newer) for the metadata. Otherwise SQLite in the data folder.',
+    },
+  ),
   databasePoolSize: setting(whole(1, 1000), {
     default: 10,
-    description: 'Maximum number of connections from one node to PostgreSQL; up to 5 more are for limits and probes.',
+    description:
+      'Maximum number of connections from one node to PostgreSQL; up to 5 more are for limits and probes.',
   }),
   databaseWaitSeconds: setting(whole(0, 3600), {
     default: 60,
-    description: 'Seconds that a start waits for PostgreSQL to respond. Until then nothing listens.',
+    description:
+      'Seconds that a start waits for PostgreSQL to respond. Until then nothing listens.',
   }),
   sqliteDurability: setting(choice('full', 'normal'), {
     default: 'full',
@@ -100,20 +136,41 @@ export const schema = z.strictObject({
   }),
 
   limits: z.strictObject({
-    maxUploadBytes: setting(size(), { default: 10 * GIB, description: 'Largest file of the Upload API.' }),
+    maxUploadBytes: setting(size(), {
+      default: 10 * GIB,
+      description: 'Largest file of the Upload API.',
+    }),
   }),
 
   media: z.strictObject({
-    maxImageBytes: setting(size(), { default: 20 * MIB, description: 'Largest image of the Media API.' }),
-    maxVideoBytes: setting(size(), { default: 500 * MIB, description: 'Largest video of the Media API.' }),
-    maxDocumentBytes: setting(size(), { default: 20 * MIB, description: 'Largest document of the Media API.' }),
+    maxImageBytes: setting(size(), {
+      default: 20 * MIB,
+      description: 'Largest image of the Media API.',
+    }),
+    maxVideoBytes: setting(size(), {
+      default: 500 * MIB,
+      description: 'Largest video of the Media API.',
+    }),
+    maxDocumentBytes: setting(size(), {
+      default: 20 * MIB,
+      description: 'Largest document of the Media API.',
+    }),
     urlTtlSeconds: setting(whole(1, 7 * DAY_SECONDS), {
       default: 3600,
       description: 'How long an upload URL is valid, in seconds.',
     }),
-    requireSize: setting(flag(), { default: true, description: 'Whether `size` must be sent when asking for an upload URL.' }),
-    strictSize: setting(flag(), { default: false, description: 'Whether a file of another size than declared is refused.' }),
-    showUrls: setting(flag(), { default: true, description: 'Whether media objects carry the address of their file.' }),
+    requireSize: setting(flag(), {
+      default: true,
+      description: 'Whether `size` must be sent when asking for an upload URL.',
+    }),
+    strictSize: setting(flag(), {
+      default: false,
+      description: 'Whether a file of another size than declared is refused.',
+    }),
+    showUrls: setting(flag(), {
+      default: true,
+      description: 'Whether media objects carry the address of their file.',
+    }),
     maxOpenUploads: setting(whole(1), {
       default: 1000,
       description:
@@ -122,8 +179,14 @@ export const schema = z.strictObject({
   }),
 
   rateLimit: z.strictObject({
-    perMinute: setting(whole(0), { default: 60, description: 'Media API requests of one token in a minute; 0 for no limit.' }),
-    perHour: setting(whole(0), { default: 1000, description: 'Media API requests of one token in an hour; 0 for no limit.' }),
+    perMinute: setting(whole(0), {
+      default: 60,
+      description: 'Media API requests of one token in a minute; 0 for no limit.',
+    }),
+    perHour: setting(whole(0), {
+      default: 1000,
+      description: 'Media API requests of one token in an hour; 0 for no limit.',
+    }),
   }),
 
   uploads: z.strictObject({
@@ -136,7 +199,10 @@ export const schema = z.strictObject({
       description:
         'Disk space for chunks that their channel did not take. A merge stores them again before it reports them as missing. 0 keeps none.',
     }),
-    maxChunks: setting(whole(1, 1_000_000), { default: 10_000, description: 'Maximum number of chunks of one upload.' }),
+    maxChunks: setting(whole(1, 1_000_000), {
+      default: 10_000,
+      description: 'Maximum number of chunks of one upload.',
+    }),
     idleTimeoutSeconds: setting(whole(1, DAY_SECONDS), {
       default: 120,
       description:
@@ -147,9 +213,13 @@ export const schema = z.strictObject({
   scrub: z.strictObject({
     bytesPerSecond: setting(sizeOrZero(), {
       default: 4 * MIB,
-      description: 'How fast stored files are read in the background to compare them with their hashes; 0 turns it off.',
+      description:
+        'How fast stored files are read in the background to compare them with their hashes; 0 turns it off.',
     }),
-    everyDays: setting(whole(1, 3650), { default: 30, description: 'Days from the start of one such round to the next.' }),
+    everyDays: setting(whole(1, 3650), {
+      default: 30,
+      description: 'Days from the start of one such round to the next.',
+    }),
     remote: setting(flag(), {
       default: false,
       description: 'Whether remote channels are read as well, which costs their traffic.',
@@ -167,17 +237,33 @@ export const schema = z.strictObject({
     }),
     loadBalance: setting(flag(), {
       default: false,
-      description: 'Spreads uploads over the channels of a type by their `weight`, instead of taking the first.',
+      description:
+        'Spreads uploads over the channels of a type by their `weight`, instead of taking the first.',
     }),
-    imageChannel: optional(channelName, { description: 'Channel of Media API images. Default: the default channel.' }),
-    videoChannel: optional(channelName, { description: 'Channel of Media API videos. Default: the default channel.' }),
-    documentChannel: optional(channelName, { description: 'Channel of Media API documents. Default: the default channel.' }),
+    imageChannel: optional(channelName, {
+      description: 'Channel of Media API images. Default: the default channel.',
+    }),
+    videoChannel: optional(channelName, {
+      description: 'Channel of Media API videos. Default: the default channel.',
+    }),
+    documentChannel: optional(channelName, {
+      description: 'Channel of Media API documents. Default: the default channel.',
+    }),
   }),
 
   fetch: z.strictObject({
-    maxImageBytes: setting(size(), { default: 25 * MIB, description: 'Largest image imported from a URL.' }),
-    maxVideoBytes: setting(size(), { default: 500 * MIB, description: 'Largest video imported from a URL.' }),
-    allowHttp: setting(flag(), { default: true, description: 'Whether plain `http://` addresses are fetched.' }),
+    maxImageBytes: setting(size(), {
+      default: 25 * MIB,
+      description: 'Largest image imported from a URL.',
+    }),
+    maxVideoBytes: setting(size(), {
+      default: 500 * MIB,
+      description: 'Largest video imported from a URL.',
+    }),
+    allowHttp: setting(flag(), {
+      default: true,
+      description: 'Whether plain `http://` addresses are fetched.',
+    }),
     allowedPrivateHosts: setting(list(host, 'host names or addresses'), {
       default: [],
       description: 'Hosts that may be fetched although they are not on the public internet.',
@@ -192,7 +278,8 @@ export const schema = z.strictObject({
   cors: z.strictObject({
     origins: setting(list(origin, 'origins such as https://blog.example, or *'), {
       default: ['*'],
-      description: 'Origins whose pages may call the APIs from a browser. Credentials in cookies never cross origins.',
+      description:
+        'Origins whose pages may call the APIs from a browser. Credentials in cookies never cross origins.',
     }),
   }),
 
@@ -201,7 +288,10 @@ export const schema = z.strictObject({
       default: 'info',
       description: 'Minimum level to log.',
     }),
-    format: setting(choice('json', 'text'), { default: 'json', description: 'One JSON object or one readable line per entry.' }),
+    format: setting(choice('json', 'text'), {
+      default: 'json',
+      description: 'One JSON object or one readable line per entry.',
+    }),
   }),
 
   metrics: z.strictObject({
@@ -225,7 +315,8 @@ export const schema = z.strictObject({
 
   channels: optional(objects('a list of channels, each an object with a type'), {
     secret: true,
-    description: 'Where files are stored, see below. Without it: one channel of type `local` in the data folder.',
+    description:
+      'Where files are stored, see below. Without it: one channel of type `local` in the data folder.',
   }),
 });
 

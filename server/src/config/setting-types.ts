@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { own } from '../core/own.ts';
 
 /**
- * How one setting is read. The schema takes what JSON gives and what an environment variable gives (text);
- * `expected` completes the sentence "NAME must be ...".
+ * How one setting is read. The schema takes what JSON gives and what an environment variable gives
+ * (text); `expected` completes the sentence "NAME must be ...".
  */
 export interface Kind<T> {
   readonly schema: z.ZodType<T>;
@@ -25,9 +25,14 @@ const UNITS: Readonly<Record<string, number>> = {
   tib: 2 ** 40,
 };
 
-/** `"10GiB"`, `"1.5 MB"`, `"4096"` or a number -> bytes; anything else comes back as it is, for the schema to refuse. */
+/**
+ * `"10GiB"`, `"1.5 MB"`, `"4096"` or a number -> bytes; anything else comes back as it is, for the
+ * schema to refuse.
+ */
 function parseSize(value: unknown): unknown {
-  if (typeof value !== 'string') return value;
+  if (typeof value !== 'string') {
+    return value;
+  }
   const [, number, unit = 'b'] = /^(\d+(?:\.\d+)?)\s*([a-z]+)?$/i.exec(value.trim()) ?? [];
   const factor = own(UNITS, unit.toLowerCase());
   return number === undefined || factor === undefined ? value : Math.round(Number(number) * factor);
@@ -53,7 +58,9 @@ function parseFlag(value: unknown): unknown {
 }
 
 function parseList(value: unknown): unknown {
-  if (typeof value !== 'string') return value;
+  if (typeof value !== 'string') {
+    return value;
+  }
   return value
     .split(',')
     .map((item) => item.trim())
@@ -83,7 +90,11 @@ export function sizeOrZero(): Kind<number> {
 }
 
 export function flag(): Kind<boolean> {
-  return { schema: z.preprocess(parseFlag, z.boolean()), expected: 'true or false', type: 'boolean' };
+  return {
+    schema: z.preprocess(parseFlag, z.boolean()),
+    expected: 'true or false',
+    type: 'boolean',
+  };
 }
 
 export function text(pattern: RegExp, expected: string, type = 'text'): Kind<string> {
@@ -116,15 +127,25 @@ export function network(): Kind<string> {
   };
 }
 
-/** An absolute address without query, fragment or password; comes back without a slash at the end. */
+/**
+ * An absolute address without query, fragment or password; comes back without a slash at the end.
+ */
 export function httpUrl(): Kind<string> {
   const schema = z.string().refine(isHttpUrl).overwrite(withoutSlash);
-  return { schema, expected: 'an http:// or https:// address without query, fragment or password', type: 'URL' };
+  return {
+    schema,
+    expected: 'an http:// or https:// address without query, fragment or password',
+    type: 'URL',
+  };
 }
 
 function isHttpUrl(value: string): boolean {
   const url = URL.parse(value);
-  return url !== null && /^https?:$/.test(url.protocol) && `${url.search}${url.hash}${url.username}${url.password}` === '';
+  return (
+    url !== null &&
+    /^https?:$/.test(url.protocol) &&
+    `${url.search}${url.hash}${url.username}${url.password}` === ''
+  );
 }
 
 function withoutSlash(value: string): string {
@@ -135,11 +156,17 @@ const PROXY_NAMES = new Set(['loopback', 'linklocal', 'uniquelocal']);
 const PROXY_HEADERS = new Set(['x-forwarded-for', 'x-real-ip']);
 
 function isNetwork(value: string): boolean {
-  if (PROXY_NAMES.has(value)) return true;
+  if (PROXY_NAMES.has(value)) {
+    return true;
+  }
   const [address = '', bits, ...rest] = value.split('/');
   const family = isIP(address);
-  if (family === 0 || rest.length > 0) return false;
-  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+  if (family === 0 || rest.length > 0) {
+    return false;
+  }
+  return (
+    bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128))
+  );
 }
 
 /** Networks, and at most one of the headers that name the caller, in lower case. */
@@ -150,14 +177,24 @@ function isProxyList(items: readonly string[]): boolean {
 
 function parseProxyList(value: unknown): unknown {
   const items = parseList(value);
-  return Array.isArray(items) ? items.map((item) => (typeof item === 'string' ? item.toLowerCase() : item)) : items;
+  return Array.isArray(items)
+    ? items.map((item) => (typeof item === 'string' ? item.toLowerCase() : item))
+    : items;
 }
 
-/** Which proxies may name the caller: none, all, so many hops, or these networks, perhaps by one certain header. */
+/**
+ * Which proxies may name the caller: none, all, so many hops, or these networks, perhaps by one
+ * certain header.
+ */
 export function trustProxy(): Kind<boolean | number | readonly string[]> {
   const parse = (value: unknown) =>
-    [parseNumber, parseFlag].map((read) => read(value)).find((read) => read !== value) ?? parseProxyList(value);
-  const schema = z.union([z.boolean(), z.int().min(1).max(32), z.array(z.string()).refine(isProxyList)]);
+    [parseNumber, parseFlag].map((read) => read(value)).find((read) => read !== value) ??
+    parseProxyList(value);
+  const schema = z.union([
+    z.boolean(),
+    z.int().min(1).max(32),
+    z.array(z.string()).refine(isProxyList),
+  ]);
   return {
     schema: z.preprocess(parse, schema),
     expected:
@@ -174,7 +211,9 @@ loopback.addAddress('::1', 'ipv6');
 export function isLoopback(host: string): boolean {
   const bare = host.replace(/^\[|\]$/g, '');
   const family = isIP(bare);
-  return family === 0 ? bare.toLowerCase() === 'localhost' : loopback.check(bare, family === 4 ? 'ipv4' : 'ipv6');
+  return family === 0
+    ? bare.toLowerCase() === 'localhost'
+    : loopback.check(bare, family === 4 ? 'ipv4' : 'ipv6');
 }
 
 /** A list of objects: JSON in the environment. */
@@ -187,7 +226,9 @@ export function objects(expected: string): Kind<readonly Readonly<Record<string,
 }
 
 function parseJson(value: unknown): unknown {
-  if (typeof value !== 'string') return value;
+  if (typeof value !== 'string') {
+    return value;
+  }
   try {
     return JSON.parse(value);
   } catch {

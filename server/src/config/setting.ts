@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import type { Kind } from './setting-types.ts';
 
-/** What is known of a setting besides its type. Everything here ends up in `docs/configuration.md`. */
+/**
+ * What is known of a setting besides its type. Everything here ends up in `docs/configuration.md`.
+ */
 export interface About {
   readonly description: string;
   /** Never shown; may come from a file, named by `<ENV>_FILE` or `<key>File`. */
@@ -21,12 +23,16 @@ const registry = z.registry<SettingMeta>();
 
 /** A setting with a default value. */
 export function setting<T>(kind: Kind<T>, about: About & { readonly default: NoInfer<T> }) {
-  return z.prefault(kind.schema, about.default).register(registry, { ...about, expected: kind.expected, type: kind.type });
+  return z
+    .prefault(kind.schema, about.default)
+    .register(registry, { ...about, expected: kind.expected, type: kind.type });
 }
 
 /** A setting that may be absent. */
 export function optional<T>(kind: Kind<T>, about: About) {
-  return kind.schema.optional().register(registry, { ...about, expected: kind.expected, type: kind.type });
+  return kind.schema
+    .optional()
+    .register(registry, { ...about, expected: kind.expected, type: kind.type });
 }
 
 /** One leaf of the schema. */
@@ -44,13 +50,17 @@ export interface Setting extends SettingMeta {
 export function settingsOf(schema: z.ZodObject, path: readonly string[] = []): readonly Setting[] {
   return Object.entries(schema.shape).flatMap(([name, member]) => {
     const here = [...path, name];
-    return member instanceof z.ZodObject ? settingsOf(member, here) : [leafOf(member as z.ZodType, here)];
+    return member instanceof z.ZodObject
+      ? settingsOf(member, here)
+      : [leafOf(member as z.ZodType, here)];
   });
 }
 
 function leafOf(schema: z.ZodType, path: readonly string[]): Setting {
   const meta = registry.get(schema);
-  if (meta === undefined) throw new Error(`The setting ${path.join('.')} has no description.`);
+  if (meta === undefined) {
+    throw new Error(`The setting ${path.join('.')} has no description.`);
+  }
   const derived = `STOWAGE_${path
     .join('_')
     .replace(/([a-z0-9])([A-Z])/g, '$1_$2')

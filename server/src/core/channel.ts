@@ -3,66 +3,83 @@ import type { ByteRange, ByteSource, Json } from './bytes.ts';
 /**
  * A storage instance: a plain object made by a driver's factory from validated settings.
  *
- * Every method throws `StowageError` with a code of the channel family (`errors.ts`): `not_found`, `channel_unavailable` (worth a
- * retry: network, 5xx, time-out), `channel_rate_limited` (with `retryAfterMs`), `channel_refused` (the remote will never take this),
- * `channel_unauthorized`, `channel_full`, `too_large`. An aborted `signal` makes a method reject soon and leave nothing behind.
+ * Every method throws `StowageError` with a code of the channel family (`errors.ts`): `not_found`,
+ * `channel_unavailable` (worth a retry: network, 5xx, time-out), `channel_rate_limited` (with
+ * `retryAfterMs`), `channel_refused` (the remote will never take this), `channel_unauthorized`,
+ * `channel_full`, `too_large`. An aborted `signal` makes a method reject soon and leave nothing
+ * behind.
  *
- * **An optional method is an ability.** Retries, pacing, time-outs, splitting into segments, fallback and orphan removal are core's
- * business (`channel-guard.ts`, `store-objects.ts`): a driver does one call and reports honestly.
+ * **An optional method is an ability.** Retries, pacing, time-outs, splitting into segments,
+ * fallback and orphan removal are core's business (`channel-guard.ts`, `store-objects.ts`): a
+ * driver does one call and reports honestly.
  */
 export interface Channel {
   readonly limits: ChannelLimits;
 
   /**
-   * True when `put` crosses a network, so that core keeps a replayable copy (`spool.ts`) of what it streams and can try again
-   * or fall back. A local disk is not remote: its failures are not cured by a retry.
+   * True when `put` crosses a network, so that core keeps a replayable copy (`spool.ts`) of what it
+   * streams and can try again or fall back. A local disk is not remote: its failures are not cured
+   * by a retry.
    */
   readonly remote: boolean;
 
   /**
-   * Stores the bytes. Resolves only when `get(ref)` would return exactly them; rejects leaving nothing readable behind.
-   * `source` is read once, from the start. An error thrown by `source` (caller hung up, too large) is passed on as it is.
+   * Stores the bytes. Resolves only when `get(ref)` would return exactly them; rejects leaving
+   * nothing readable behind. `source` is read once, from the start. An error thrown by `source`
+   * (caller hung up, too large) is passed on as it is.
    */
   put(source: ByteSource, options: PutOptions): Promise<PutResult>;
 
   /**
-   * Exactly the bytes of `ref`, or of the range (always inside the object). Rejects with `not_found` before the first byte when the object is
-   * gone. Breaking off the iteration, or aborting, stops the remote read.
+   * Exactly the bytes of `ref`, or of the range (always inside the object). Rejects with
+   * `not_found` before the first byte when the object is gone. Breaking off the iteration, or
+   * aborting, stops the remote read.
    */
   get(ref: Ref, options: GetOptions): Promise<GetResult>;
 
   /** Idempotent: resolves when the object is gone, also when it never was there. */
   delete(ref: Ref, options: CallOptions): Promise<void>;
 
-  /** Proves the settings and credentials with a real round trip that stores nothing. Throws what is wrong, in the remote's own words. */
+  /**
+   * Proves the settings and credentials with a real round trip that stores nothing. Throws what is
+   * wrong, in the remote's own words.
+   */
   check(options: CallOptions): Promise<void>;
 
-  /** What the owner should change in the settings, as found out since the start; undefined when nothing. Shown by the channel test. */
+  /**
+   * What the owner should change in the settings, as found out since the start; undefined when
+   * nothing. Shown by the channel test.
+   */
   notice?(): string | undefined;
 
   /**
-   * The ref that `put` with this key will answer, for stores that address by key. Core writes it down before the bytes go out, so that
-   * a crash in between leaves no orphan.
+   * The ref that `put` with this key will answer, for stores that address by key. Core writes it
+   * down before the bytes go out, so that a crash in between leaves no orphan.
    */
   locate?(key: string): Ref;
 
   /**
-   * For stores that can find by themselves which objects are not confirmed yet (local disk): core calls `settle` once the row that
-   * promises `ref` is committed, and at start asks `unsettled` for what a crash left over, to delete what no row promises.
+   * For stores that can find by themselves which objects are not confirmed yet (local disk): core
+   * calls `settle` once the row that promises `ref` is committed, and at start asks `unsettled` for
+   * what a crash left over, to delete what no row promises.
    */
   settle?(ref: Ref): Promise<void>;
   unsettled?(): AsyncIterable<{ readonly ref: Ref; readonly key: string }>;
 
   /**
-   * Bytes that `get` would return, without opening the object: for stores that tell it in no time (local disk), so that a loss shows before the first byte of an
-   * answer. Rejects with `not_found`.
+   * Bytes that `get` would return, without opening the object: for stores that tell it in no time
+   * (local disk), so that a loss shows before the first byte of an answer. Rejects with
+   * `not_found`.
    */
   size?(ref: Ref): Promise<number>;
 
   /** Every object of the store that `settle` has confirmed, to find those that no row knows. */
   list?(): AsyncIterable<ListedObject>;
 
-  /** For storage that several nodes must reach in the same place: returns an id that is kept in that place and made at the first call. */
+  /**
+   * For storage that several nodes must reach in the same place: returns an id that is kept in that
+   * place and made at the first call.
+   */
   place?(): Promise<Place>;
 
   readonly multipart?: Multipart;
@@ -82,13 +99,19 @@ export interface ListedObject {
   readonly storedAt: number;
 }
 
-/** What the driver wrote to find the bytes again; stored verbatim, meaningful to that driver only, free of secrets. */
+/**
+ * What the driver wrote to find the bytes again; stored verbatim, meaningful to that driver only,
+ * free of secrets.
+ */
 export type Ref = Json;
 
 export interface ChannelLimits {
   /** Largest single `put`, in bytes; absent means unlimited. */
   readonly maxBytes?: number;
-  /** Present when larger files are stored as segments: sizes in bytes of one `put`. `best` is what core cuts. */
+  /**
+   * Present when larger files are stored as segments: sizes in bytes of one `put`. `best` is what
+   * core cuts.
+   */
   readonly segment?: { readonly min: number; readonly best: number; readonly max: number };
   /** `put` needs `size` and `sha256`: core computes them while it spools the body. */
   readonly needsSha256?: true;
@@ -102,8 +125,8 @@ export interface CallOptions {
 
 export interface PutOptions extends CallOptions {
   /**
-   * Unique, safe name chosen by core: segments of `[A-Za-z0-9._-]` joined by `/`, at most 200 characters, never reused.
-   * A driver may store under it, below a prefix of its own.
+   * Unique, safe name chosen by core: segments of `[A-Za-z0-9._-]` joined by `/`, at most 200
+   * characters, never reused. A driver may store under it, below a prefix of its own.
    */
   readonly key: string;
   readonly contentType: string;
@@ -116,8 +139,8 @@ export interface PutOptions extends CallOptions {
   /** Upload API `serverCompress`: the store may recompress a picture (Telegram). Default false. */
   readonly compress?: boolean;
   /**
-   * A sign of life: drivers that take more from `source` than they have sent call it whenever bytes have gone out, so that a slow line is not
-   * taken for a silent backend.
+   * A sign of life: drivers that take more from `source` than they have sent call it whenever bytes
+   * have gone out, so that a slow line is not taken for a silent backend.
    */
   readonly onProgress?: () => void;
 }
@@ -126,8 +149,13 @@ export interface PutResult {
   readonly ref: Ref;
   /** Bytes that `get` will return. */
   readonly size: number;
-  /** Only where `compress` allowed it: the store keeps another picture than was sent, of this size in pixels. */
-  readonly recompressed?: { readonly width?: number | undefined; readonly height?: number | undefined } | undefined;
+  /**
+   * Only where `compress` allowed it: the store keeps another picture than was sent, of this size
+   * in pixels.
+   */
+  readonly recompressed?:
+    | { readonly width?: number | undefined; readonly height?: number | undefined }
+    | undefined;
 }
 
 export interface GetOptions extends CallOptions {
@@ -148,13 +176,24 @@ export interface Place {
   readonly where: string;
 }
 
-/** Native multipart: parts in any order, in parallel, repeatable; nothing readable until `finish`. */
+/**
+ * Native multipart: parts in any order, in parallel, repeatable; nothing readable until `finish`.
+ */
 export interface Multipart {
   /** Bytes; `maxParts` is a count. Every part but the last has at least `minPart`. */
-  readonly limits: { readonly minPart: number; readonly maxPart: number; readonly maxParts: number };
+  readonly limits: {
+    readonly minPart: number;
+    readonly maxPart: number;
+    readonly maxParts: number;
+  };
   start(options: PutOptions): Promise<Json>;
   /** `number` counts from 1; sending a number again replaces it. `size` is exact. */
-  part(state: Json, number: number, source: ByteSource, options: CallOptions & { readonly size: number }): Promise<Json>;
+  part(
+    state: Json,
+    number: number,
+    source: ByteSource,
+    options: CallOptions & { readonly size: number },
+  ): Promise<Json>;
   /** For stores that take parts straight from a client: where it sends one, by PUT. */
   presignPart?(
     state: Json,
@@ -175,23 +214,36 @@ export interface PresignedPart {
   readonly url: string;
   /** Every header the client must send. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The part that `finish` takes, from the headers of the store's answer. Throws `bad_request` when they are not such. */
+  /**
+   * The part that `finish` takes, from the headers of the store's answer. Throws `bad_request` when
+   * they are not such.
+   */
   partOf(answer: Headers): Json;
 }
 
 /** Uploads that go from the client straight to the store. */
 export interface Presign {
-  /** True when only clients that ask for it are sent to the store, because it does not take what every client sends. Others use the relay. */
+  /**
+   * True when only clients that ask for it are sent to the store, because it does not take what
+   * every client sends. Others use the relay.
+   */
   readonly onRequest?: boolean;
-  /** False when the store does not take such a file (type or size), by whatever way. Absent: it takes all. */
+  /**
+   * False when the store does not take such a file (type or size), by whatever way. Absent: it
+   * takes all.
+   */
   accepts?(file: Pick<PresignOptions, 'contentType' | 'size'>): boolean;
-  /** Undefined when this store does not take such a file (type or size); core then takes another channel. */
+  /**
+   * Undefined when this store does not take such a file (type or size); core then takes another
+   * channel.
+   */
   start(options: PresignOptions): Promise<PresignedUpload | undefined>;
   /** What arrived so far, or undefined. */
   head(state: Json, options: CallOptions): Promise<PresignedArrival | undefined>;
   /**
-   * Takes what arrived out of reach of the upload address, which may still work: afterwards it is stored under `key`. Fails with `conflict` when the
-   * arrival is no longer the one that was looked at. Absent where an address works once only.
+   * Takes what arrived out of reach of the upload address, which may still work: afterwards it is
+   * stored under `key`. Fails with `conflict` when the arrival is no longer the one that was looked
+   * at. Absent where an address works once only.
    */
   finish?(
     arrival: PresignedArrival,
@@ -217,7 +269,10 @@ export interface PresignedUpload {
   readonly headers: Readonly<Record<string, string>>;
   /** Multipart field name (POST). */
   readonly fieldName?: string;
-  /** When the address stops working, where the store sets that itself; otherwise it lives as long as was asked for. */
+  /**
+   * When the address stops working, where the store sets that itself; otherwise it lives as long as
+   * was asked for.
+   */
   readonly expiresAt?: number;
   /** Whatever `head` and `abort` need; free of secrets. */
   readonly state: Json;
@@ -233,15 +288,23 @@ export interface PresignedArrival extends PutResult {
   readonly height?: number;
 }
 
-/** Hugging Face: the client hashes the file, uploads to LFS storage itself, then a commit makes it readable. */
+/**
+ * Hugging Face: the client hashes the file, uploads to LFS storage itself, then a commit makes it
+ * readable.
+ */
 export interface DirectUpload {
   /** `owner/name`, shown to the client. */
   readonly repo: string;
   readonly isPrivate: boolean;
   start(options: DirectStart): Promise<DirectPlan>;
-  /** Finishes the store's own multipart upload for browsers that cannot; `target` is the address the store gave. */
+  /**
+   * Finishes the store's own multipart upload for browsers that cannot; `target` is the address the
+   * store gave.
+   */
   completeMultipart(target: string, body: Json, options: CallOptions): Promise<Json>;
-  /** Checks at the store that exactly these bytes arrived, then makes them readable. Safe to repeat. */
+  /**
+   * Checks at the store that exactly these bytes arrived, then makes them readable. Safe to repeat.
+   */
   commit(state: Json, options: CallOptions): Promise<PutResult & { readonly url: string }>;
 }
 
@@ -261,7 +324,10 @@ export interface DirectPlan {
   /** The store has the bytes: nothing to upload, commit at once. */
   readonly alreadyExists: boolean;
   /** Where and how to upload; `header` values are strings. Absent when nothing needs uploading. */
-  readonly uploadAction?: { readonly href: string; readonly header: Readonly<Record<string, string>> };
+  readonly uploadAction?: {
+    readonly href: string;
+    readonly header: Readonly<Record<string, string>>;
+  };
   /** For `commit`; kept by the server, free of secrets. */
   readonly state: Json;
 }

@@ -1,6 +1,7 @@
 /**
- * The one table of error codes. `status` is the HTTP status, `retryable` whether the same request may succeed later,
- * `message` is for people, in the words of the one who gets it. Each API renders these in its own dialect (`http/`).
+ * The one table of error codes. `status` is the HTTP status, `retryable` whether the same request
+ * may succeed later, `message` is for people, in the words of the one who gets it. Each API renders
+ * these in its own dialect (`http/`).
  */
 const codes = {
   // requests
@@ -72,14 +73,20 @@ export interface ErrorDetails {
   /** Overrides the table's status, for the few codes whose status depends on where they arise. */
   readonly status?: number;
   readonly retryAfterMs?: number;
-  /** Of `channel_unavailable`: the backend is up and answered. Only this try failed, and another one goes differently. */
+  /**
+   * Of `channel_unavailable`: the backend is up and answered. Only this try failed, and another one
+   * goes differently.
+   */
   readonly answered?: boolean;
   readonly cause?: unknown;
   /** Shown to the caller as `details`. */
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
-/** The only error that crosses module borders; anything else is a bug and is shown as `internal_error`. */
+/**
+ * The only error that crosses module borders; anything else is a bug and is shown as
+ * `internal_error`.
+ */
 export class StowageError extends Error {
   override readonly name = 'StowageError';
   readonly code: ErrorCode;
@@ -91,7 +98,10 @@ export class StowageError extends Error {
 
   constructor(code: ErrorCode, options: ErrorDetails = {}) {
     const [status, retryable, message] = codes[code];
-    super(options.message ?? message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(
+      options.message ?? message,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
     this.code = code;
     this.status = options.status ?? status;
     this.retryable = retryable;

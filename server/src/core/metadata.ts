@@ -4,11 +4,14 @@ import type { Ref } from './channel.ts';
 /**
  * The one place for everything Stowage knows about files, uploads, tokens and pending work.
  *
- * Every method is one transaction. It resolves only when the change survives `kill -9` (and, with SQLite's default `full` durability or PostgreSQL,
- * power loss). Times are milliseconds since the epoch, ids are UUIDs (v7) made by core unless stated otherwise.
- * Rejects with `service_unavailable` when the database cannot be reached. A change is never half done, but a rejected one may have been made, if the
- * connection or the disk failed at its very end. So a caller must not undo it: whatever would undo it must be a job that the change itself clears.
- * Every method refuses text with U+0000 or a lone surrogate with `bad_request`; JSON may hold both. An id that is taken is a `conflict`.
+ * Every method is one transaction. It resolves only when the change survives `kill -9` (and, with
+ * SQLite's default `full` durability or PostgreSQL, power loss). Times are milliseconds since the
+ * epoch, ids are UUIDs (v7) made by core unless stated otherwise. Rejects with
+ * `service_unavailable` when the database cannot be reached. A change is never half done, but a
+ * rejected one may have been made, if the connection or the disk failed at its very end. So a
+ * caller must not undo it: whatever would undo it must be a job that the change itself clears.
+ * Every method refuses text with U+0000 or a lone surrogate with `bad_request`; JSON may hold both.
+ * An id that is taken is a `conflict`.
  */
 export interface MetadataStore {
   readonly files: FileStore;
@@ -20,19 +23,33 @@ export interface MetadataStore {
   readonly settings: SettingStore;
   readonly replicas: ReplicaStore;
   readonly leases: LeaseStore;
-  /** Brings the schema up to date; safe when several nodes start at once. Returns the names of the migrations it ran. */
+  /**
+   * Brings the schema up to date; safe when several nodes start at once. Returns the names of the
+   * migrations it ran.
+   */
   migrate(): Promise<readonly string[]>;
-  /** What `migrate` would run. Changes nothing; rejects as it does for a database that newer code wrote. */
+  /**
+   * What `migrate` would run. Changes nothing; rejects as it does for a database that newer code
+   * wrote.
+   */
   pendingMigrations(): Promise<readonly string[]>;
   /**
-   * Resolves when all that was read so far is as durable as a change. A change whose write to the disk failed, or is still under way, can be read
-   * already. A step that promises something because of what it read, such as the repeated result of an earlier step, waits for this. Costs nothing
-   * when nothing is under way. `anew` asks the disk in any case, for promises that something is *not* there, which a dying disk may be wrong about.
+   * Resolves when all that was read so far is as durable as a change. A change whose write to the
+   * disk failed, or is still under way, can be read already. A step that promises something because
+   * of what it read, such as the repeated result of an earlier step, waits for this. Costs nothing
+   * when nothing is under way. `anew` asks the disk in any case, for promises that something is
+   * *not* there, which a dying disk may be wrong about.
    */
   settled(options?: { readonly anew?: boolean }): Promise<void>;
-  /** A quick look, beside all queries under way, at whether the database responds and can be written. Changes nothing. */
+  /**
+   * A quick look, beside all queries under way, at whether the database responds and can be
+   * written. Changes nothing.
+   */
   check(): Promise<void>;
-  /** The time of the database, where several nodes share it. Absent: the clock of this process is the only one. */
+  /**
+   * The time of the database, where several nodes share it. Absent: the clock of this process is
+   * the only one.
+   */
   time?(): Promise<number>;
   close(): Promise<void>;
 }
@@ -48,7 +65,10 @@ export interface Segment {
 export interface Blob {
   readonly id: string;
   readonly size: number;
-  /** Hex BLAKE3 of all bytes; for a blob merged from parts the BLAKE3 over the parts' hashes, then `-` and their number (as S3 does). */
+  /**
+   * Hex BLAKE3 of all bytes; for a blob merged from parts the BLAKE3 over the parts' hashes, then
+   * `-` and their number (as S3 does).
+   */
   readonly hash: string;
   readonly sha256: string | null;
   readonly createdAt: number;
@@ -60,8 +80,9 @@ export interface Replica {
   readonly channelId: string;
   readonly segments: readonly Segment[];
   /**
-   * `missing`: not found when it was looked at last; reads still try it, after the others. `damaged`: other bytes than were stored; never read again
-   * until a later look finds them right or a repair replaces them.
+   * `missing`: not found when it was looked at last; reads still try it, after the others.
+   * `damaged`: other bytes than were stored; never read again until a later look finds them right
+   * or a repair replaces them.
    */
   readonly state: 'ok' | 'missing' | 'damaged';
 }
@@ -90,8 +111,9 @@ export interface FileRecord {
   readonly uploader: string | null;
   readonly ip: string | null;
   /**
-   * The path was made up by the server: it is this file's for all time, and no other's once this one is gone, so that caches may hold it for ever.
-   * A path that a caller chose is free again after a deletion.
+   * The path was made up by the server: it is this file's for all time, and no other's once this
+   * one is gone, so that caches may hold it for ever. A path that a caller chose is free again
+   * after a deletion.
    */
   readonly givenOnce: boolean;
   readonly createdAt: number;
@@ -111,7 +133,10 @@ export interface FileQuery {
   readonly category?: Category;
   readonly limit: number;
   readonly offset: number;
-  /** Only files behind this one; then `offset` does not count. Costs the same however far it is, and no file is missed or shown twice meanwhile. */
+  /**
+   * Only files behind this one; then `offset` does not count. Costs the same however far it is, and
+   * no file is missed or shown twice meanwhile.
+   */
   readonly after?: FilePosition;
 }
 
@@ -123,34 +148,53 @@ export interface NewFile {
   readonly blob: Blob;
   readonly replica: Replica;
   /**
-   * The path to try at the `attempt`th time (0, 1, 2, ...); the first one that is free and not spent is claimed atomically. Undefined ends the search with `conflict`.
-   * Called inside the transaction: pure and quick.
+   * The path to try at the `attempt`th time (0, 1, 2, ...); the first one that is free and not
+   * spent is claimed atomically. Undefined ends the search with `conflict`. Called inside the
+   * transaction: pure and quick.
    */
   readonly path: (attempt: number) => string | undefined;
   /** Jobs that are void once the file is there (clean-up written before the bytes were). */
   readonly clearsJobs?: readonly string[];
   /** New work that the change brings. */
   readonly addsJobs?: readonly NewJob[];
-  /** The upload this file comes from: becomes `done` with this `result` in the same transaction, if its version still is `version`. */
+  /**
+   * The upload this file comes from: becomes `done` with this `result` in the same transaction, if
+   * its version still is `version`.
+   */
   readonly upload?: { readonly id: string; readonly version: number; readonly result: Json };
 }
 
 export interface FileStore {
-  /** Undefined when `upload` was given and is no longer at that version (another request changed or finished it): nothing is written. */
+  /**
+   * Undefined when `upload` was given and is no longer at that version (another request changed or
+   * finished it): nothing is written.
+   */
   add(input: NewFile): Promise<StoredFile | undefined>;
   get(id: string): Promise<StoredFile | undefined>;
   getByPath(path: string): Promise<StoredFile | undefined>;
   /** Newest first. `total` counts all that match. */
-  list(query: FileQuery): Promise<{ readonly items: readonly FileRecord[]; readonly total: number }>;
+  list(
+    query: FileQuery,
+  ): Promise<{ readonly items: readonly FileRecord[]; readonly total: number }>;
   /**
-   * Removes the file; a path that is given once is spent from then on. When no other file points to its blob, the blob and its replicas too, adding for every segment the job that
-   * `cleanup` makes. False when there was no such file.
+   * Removes the file; a path that is given once is spent from then on. When no other file points to
+   * its blob, the blob and its replicas too, adding for every segment the job that `cleanup` makes.
+   * False when there was no such file.
    */
   remove(id: string, cleanup: (channelId: string, segment: Segment) => NewJob): Promise<boolean>;
-  /** Whether a blob, a received upload or a stored upload part with this storage id (a blob id or a part id) exists. */
+  /**
+   * Whether a blob, a received upload or a stored upload part with this storage id (a blob id or a
+   * part id) exists.
+   */
   knowsStorageId(id: string): Promise<boolean>;
-  /** Whether a file has the bytes with this SHA-256 (lower-case hex), as far as their SHA-256 is known; with `by`, one of that uploader on that channel. */
-  holdsSha256(sha256: string, by?: { readonly uploader: string; readonly channelId: string }): Promise<boolean>;
+  /**
+   * Whether a file has the bytes with this SHA-256 (lower-case hex), as far as their SHA-256 is
+   * known; with `by`, one of that uploader on that channel.
+   */
+  holdsSha256(
+    sha256: string,
+    by?: { readonly uploader: string; readonly channelId: string },
+  ): Promise<boolean>;
   /** Bytes and number of blobs on a channel, from counters kept with every change (no scan). */
   usage(channelId: string): Promise<{ readonly bytes: number; readonly blobs: number }>;
 }
@@ -158,8 +202,9 @@ export interface FileStore {
 export type UploadKind = 'presigned' | 'chunked' | 'direct' | 'import';
 
 /**
- * An unfinished intake. `open` takes bytes, `failed` may be taken up again, `done` has produced a file, `aborted` takes nothing any more.
- * Done uploads stay until `expiresAt`, so that a repeated last step gets the same answer.
+ * An unfinished intake. `open` takes bytes, `failed` may be taken up again, `done` has produced a
+ * file, `aborted` takes nothing any more. Done uploads stay until `expiresAt`, so that a repeated
+ * last step gets the same answer.
  */
 export interface Upload {
   readonly id: string;
@@ -167,7 +212,10 @@ export interface Upload {
   readonly state: 'open' | 'failed' | 'done' | 'aborted';
   /** Grows by one with every change of this row. */
   readonly version: number;
-  /** Who may continue it: a token id, or `authCode:...`/`anonymous` as `core/access/access.ts` names callers. */
+  /**
+   * Who may continue it: a token id, or `authCode:...`/`anonymous` as `core/access/access.ts` names
+   * callers.
+   */
   readonly owner: string;
   readonly channelId: string;
   /** What the kind needs to know, written and read by its core module only. */
@@ -186,7 +234,10 @@ export interface Upload {
 
 /** What may change in an upload. Absent keeps the value. */
 export type UploadPatch = Partial<
-  Pick<Upload, 'state' | 'channelId' | 'details' | 'storageId' | 'result' | 'expiresAt' | 'expectedBytes'>
+  Pick<
+    Upload,
+    'state' | 'channelId' | 'details' | 'storageId' | 'result' | 'expiresAt' | 'expectedBytes'
+  >
 >;
 
 /** One part of a chunked upload. */
@@ -216,14 +267,17 @@ export interface OpenUploadLimit {
 export interface PartOptions {
   /** Void once the part is written. */
   readonly clearsJobs?: readonly string[];
-  /** Fails with `too_large` when all stored parts would have more bytes together: nothing is written. */
+  /**
+   * Fails with `too_large` when all stored parts would have more bytes together: nothing is
+   * written.
+   */
   readonly maxBytes?: number;
 }
 
 export interface UploadStore {
   /**
-   * False when the owner has as many open uploads, of all kinds together, as `limit` allows: nothing is written. Exact, however many begin at once on
-   * however many nodes.
+   * False when the owner has as many open uploads, of all kinds together, as `limit` allows:
+   * nothing is written. Exact, however many begin at once on however many nodes.
    */
   add(upload: Upload, limit?: OpenUploadLimit): Promise<boolean>;
   get(id: string): Promise<Upload | undefined>;
@@ -236,7 +290,10 @@ export interface UploadStore {
     readonly limit: number;
     readonly offset: number;
   }): Promise<{ readonly items: readonly Upload[]; readonly total: number }>;
-  /** Compare and swap: applies the patch if the version is still `version` and returns the new row; otherwise undefined, and nothing is written. */
+  /**
+   * Compare and swap: applies the patch if the version is still `version` and returns the new row;
+   * otherwise undefined, and nothing is written.
+   */
   update(
     id: string,
     version: number,
@@ -244,27 +301,39 @@ export interface UploadStore {
     jobs?: { readonly adds?: readonly NewJob[]; readonly clears?: readonly string[] },
   ): Promise<Upload | undefined>;
   /**
-   * Writes a part, replacing the one with its index, while the upload is `open`; `expiresAt` of the upload is moved to `extendTo` when
-   * that is later. Returns the part that was replaced (its bytes are the caller's to remove), null when there was none,
-   * undefined when the upload is not open: nothing written. A `pending` part never replaces a `stored` one (returns null, nothing is written), and
-   * a part is stored only over its own `pending` row, a stored row or none (else undefined, nothing written). A row with the same `storageId` is
-   * replaced without being returned: its bytes are the ones to keep. Replacing a `stored` part of another attempt bumps the upload's version in the same transaction
-   * (so that a merge that has read the old one starts over); nothing else here does.
+   * Writes a part, replacing the one with its index, while the upload is `open`; `expiresAt` of the
+   * upload is moved to `extendTo` when that is later. Returns the part that was replaced (its bytes
+   * are the caller's to remove), null when there was none, undefined when the upload is not open:
+   * nothing written. A `pending` part never replaces a `stored` one (returns null, nothing is
+   * written), and a part is stored only over its own `pending` row, a stored row or none (else
+   * undefined, nothing written). A row with the same `storageId` is replaced without being
+   * returned: its bytes are the ones to keep. Replacing a `stored` part of another attempt bumps
+   * the upload's version in the same transaction (so that a merge that has read the old one starts
+   * over); nothing else here does.
    */
-  putPart(part: UploadPart, extendTo: number, options?: PartOptions): Promise<UploadPart | null | undefined>;
+  putPart(
+    part: UploadPart,
+    extendTo: number,
+    options?: PartOptions,
+  ): Promise<UploadPart | null | undefined>;
   /** Bytes of the stored parts, that of this index left out. */
   receivedBytes(uploadId: string, exceptIndex: number): Promise<number>;
   /** Ascending by index. */
   parts(uploadId: string): Promise<readonly UploadPart[]>;
-  /** Removes the pending row of an attempt that failed; nothing when it has been replaced meanwhile. */
+  /**
+   * Removes the pending row of an attempt that failed; nothing when it has been replaced meanwhile.
+   */
   dropPendingPart(uploadId: string, storageId: string): Promise<void>;
-  /** Removes the upload and its parts if its version still is `version`, adding `jobs` in the same transaction. False when it was not. */
+  /**
+   * Removes the upload and its parts if its version still is `version`, adding `jobs` in the same
+   * transaction. False when it was not.
+   */
   remove(id: string, version: number, jobs: readonly NewJob[]): Promise<boolean>;
   /** Uploads of any state with `expiresAt` before `now`, oldest first. */
   expired(now: number, limit: number): Promise<readonly Upload[]>;
   /**
-   * Bytes that open uploads have brought, or will bring, to a channel without being files yet. Those of which nothing has come count only while they expire after
-   * `expiringAfter`.
+   * Bytes that open uploads have brought, or will bring, to a channel without being files yet.
+   * Those of which nothing has come count only while they expire after `expiringAfter`.
    */
   reservedBytes(channelId: string, expiringAfter: number): Promise<number>;
   /** Open uploads of an owner, of all kinds. */
@@ -294,7 +363,10 @@ export interface TokenStore {
   add(token: TokenRecord): Promise<void>;
   /** Adds it when there is none at all. Of several callers at once, one gets true. */
   addFirst(token: TokenRecord): Promise<boolean>;
-  /** Writes it over the row of its id. Where its hash is known already, that row gets its `expiresAt` and nothing else changes. */
+  /**
+   * Writes it over the row of its id. Where its hash is known already, that row gets its
+   * `expiresAt` and nothing else changes.
+   */
   put(token: TokenRecord): Promise<void>;
   get(id: string): Promise<TokenRecord | undefined>;
   findByHash(hash: string): Promise<TokenRecord | undefined>;
@@ -302,7 +374,9 @@ export interface TokenStore {
   list(): Promise<readonly TokenRecord[]>;
   update(
     id: string,
-    patch: Partial<Pick<TokenRecord, 'name' | 'permissions' | 'expiresAt' | 'autoDelete' | 'updatedAt'>>,
+    patch: Partial<
+      Pick<TokenRecord, 'name' | 'permissions' | 'expiresAt' | 'autoDelete' | 'updatedAt'>
+    >,
   ): Promise<TokenRecord | undefined>;
   remove(id: string): Promise<boolean>;
   /** Notes the last use; may be lost in a crash. */
@@ -348,7 +422,10 @@ export type JobLease = Pick<ClaimedJob, 'id' | 'lease'>;
 
 export interface JobStore {
   add(jobs: readonly NewJob[]): Promise<void>;
-  /** Takes up to `limit` due jobs for `leaseMs`; no two callers get the same job while its lease lasts. */
+  /**
+   * Takes up to `limit` due jobs for `leaseMs`; no two callers get the same job while its lease
+   * lasts.
+   */
   claim(options: {
     readonly now: number;
     readonly leaseMs: number;
@@ -361,7 +438,10 @@ export interface JobStore {
   finish(lease: JobLease): Promise<void>;
   /** Gives a job back, to run at `runAt`; nothing when its lease was lost. */
   postpone(lease: JobLease, runAt: number, error: string): Promise<void>;
-  /** Makes every claimed job due at `now`: for the one process of a database, at its start. Returns how many. */
+  /**
+   * Makes every claimed job due at `now`: for the one process of a database, at its start. Returns
+   * how many.
+   */
   giveBack(now: number): Promise<number>;
   /** Removes jobs that have become void, whether they are claimed or not. */
   done(ids: readonly string[]): Promise<void>;
@@ -374,7 +454,10 @@ export interface JobStore {
 }
 
 export interface IdempotencyStore {
-  /** Claims the key, or returns what is known of it. A claim older than `claimMs` without an answer may be claimed again. */
+  /**
+   * Claims the key, or returns what is known of it. A claim older than `claimMs` without an answer
+   * may be claimed again.
+   */
   begin(entry: {
     readonly owner: string;
     readonly key: string;
@@ -401,7 +484,10 @@ export interface SettingStore {
   setIfAbsent(name: string, value: Json): Promise<Json>;
 }
 
-/** A replica with the time at which its bytes were last read and compared; null when they never were. */
+/**
+ * A replica with the time at which its bytes were last read and compared; null when they never
+ * were.
+ */
 export interface CheckedReplica extends Replica {
   readonly verifiedAt: number | null;
 }
@@ -426,8 +512,9 @@ export interface ReplicaStore {
   /** Records what was found. Returns how many of the replicas are still there. */
   mark(findings: readonly ReplicaFinding[]): Promise<number>;
   /**
-   * Puts new objects in the place of those of `old` and calls the replica `ok`, adding and clearing jobs in the same transaction. False when the row is
-   * gone or has other objects by now: nothing is written.
+   * Puts new objects in the place of those of `old` and calls the replica `ok`, adding and clearing
+   * jobs in the same transaction. False when the row is gone or has other objects by now: nothing
+   * is written.
    */
   replace(
     old: Replica,
@@ -444,10 +531,18 @@ export interface ReplicaStore {
   countBroken(): Promise<number>;
 }
 
-/** What one process at a time may do, or what all keep off while one does it. Ends by itself: a process that dies holds nothing for long. */
+/**
+ * What one process at a time may do, or what all keep off while one does it. Ends by itself: a
+ * process that dies holds nothing for long.
+ */
 export interface LeaseStore {
   /** True when `owner` has the lease until `until`: it was free or expired, or was its own. */
-  take(lease: { readonly name: string; readonly owner: string; readonly now: number; readonly until: number }): Promise<boolean>;
+  take(lease: {
+    readonly name: string;
+    readonly owner: string;
+    readonly now: number;
+    readonly until: number;
+  }): Promise<boolean>;
   /** Nothing happens when another owner has it. */
   release(name: string, owner: string): Promise<void>;
   isHeld(name: string, now: number): Promise<boolean>;

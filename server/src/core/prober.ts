@@ -16,8 +16,9 @@ export interface RandomAccess {
 
 export interface Prober {
   /**
-   * Reads headers (and the tail) only. Throws `invalid_media` when the content is corrupt or truncated, `unprocessable` when it is over the caps on
-   * pixels or frames. Types it does not know have no facts.
+   * Reads headers (and the tail) only. Throws `invalid_media` when the content is corrupt or
+   * truncated, `unprocessable` when it is over the caps on pixels or frames. Types it does not know
+   * have no facts.
    */
   inspect(content: RandomAccess, contentType: string): Promise<MediaFacts>;
   /** A quick look at the first bytes; never throws. */

@@ -6,7 +6,9 @@ describe('uuidv7', () => {
     const id = uuidv7(Date.now() + 1000);
     expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
     expect(isUuid(id)).toBe(true);
-    expect(Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16)).toBeGreaterThanOrEqual(Date.now());
+    expect(Number.parseInt(id.replaceAll('-', '').slice(0, 12), 16)).toBeGreaterThanOrEqual(
+      Date.now(),
+    );
   });
 
   it('ascends within a ms, and when the clock is set back', () => {

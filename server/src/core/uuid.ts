@@ -7,11 +7,12 @@ let lastMs = 0;
 let counter = 0;
 
 /**
- * A new UUID version 7 (RFC 9562): 48 bits of `now` in ms, a counter that keeps the order within a ms, 62 bits from the CSPRNG.
- * The ids of one process ascend, also when its clock is set back.
+ * A new UUID version 7 (RFC 9562): 48 bits of `now` in ms, a counter that keeps the order within a
+ * ms, 62 bits from the CSPRNG. The ids of one process ascend, also when its clock is set back.
  */
 export function uuidv7(now: number = Date.now()): string {
-  // One call for hundreds of ids: a call to the generator costs more than the rest of this function.
+  // One call for hundreds of ids: a call to the generator costs more than the rest of this
+  // function.
   if (used + 10 > POOL_BYTES) {
     randomFillSync(pool);
     used = 0;

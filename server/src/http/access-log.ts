@@ -13,7 +13,9 @@ interface Begun {
   readonly bytesWritten: number;
 }
 
-/** One line and one sample for every request when it is over, those included whose client went away. */
+/**
+ * One line and one sample for every request when it is over, those included whose client went away.
+ */
 export function logRequests(app: FastifyInstance, deps: HttpDeps): void {
   app.addHook('onRequest', (request, reply, done) => {
     const { bytesRead, bytesWritten } = request.raw.socket;
@@ -23,7 +25,12 @@ export function logRequests(app: FastifyInstance, deps: HttpDeps): void {
   });
 }
 
-function logRequest(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply, begun: Begun): void {
+function logRequest(
+  deps: HttpDeps,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  begun: Begun,
+): void {
   const { raw, method } = request;
   const { caller, upload, file } = notesOf(raw);
   // The route, without which every address would be a label of its own.
@@ -52,16 +59,27 @@ function logRequest(deps: HttpDeps, request: FastifyRequest, reply: FastifyReply
   );
 }
 
-/** Of a body that came whole its length; of one that was cut, or came in chunks, what the connection brought since the head. */
+/**
+ * Of a body that came whole its length; of one that was cut, or came in chunks, what the connection
+ * brought since the head.
+ */
 function receivedBytes({ raw }: FastifyRequest, begun: Begun): number {
   const announced = Number(raw.headers['content-length'] ?? Number.NaN);
-  if (raw.complete && Number.isFinite(announced)) return announced;
-  return raw.headers['transfer-encoding'] === undefined && Number.isNaN(announced) ? 0 : raw.socket.bytesRead - begun.bytesRead;
+  if (raw.complete && Number.isFinite(announced)) {
+    return announced;
+  }
+  return raw.headers['transfer-encoding'] === undefined && Number.isNaN(announced)
+    ? 0
+    : raw.socket.bytesRead - begun.bytesRead;
 }
 
 function callerFields(caller: RequestNotes['caller']): object {
-  if (caller === undefined) return {};
-  if (caller.token === undefined) return { caller: caller.owner };
+  if (caller === undefined) {
+    return {};
+  }
+  if (caller.token === undefined) {
+    return { caller: caller.owner };
+  }
   return { caller: caller.token.name, tokenId: caller.token.id };
 }
 

@@ -29,36 +29,64 @@ export interface Api {
   readonly routes: readonly Route[];
 }
 
-/** The API as a plugin of the server, with its own words for errors and for addresses that are not there. */
+/**
+ * The API as a plugin of the server, with its own words for errors and for addresses that are not
+ * there.
+ */
 export function serveApi(api: Api, deps: HttpDeps): FastifyPluginAsync {
   return async (app) => {
-    if (api.cors !== undefined) addCors(app, api.cors(deps.settings));
+    if (api.cors !== undefined) {
+      addCors(app, api.cors(deps.settings));
+    }
     const { headers } = api;
-    if (headers !== undefined) app.addHook('onRequest', async (_request, reply) => void reply.headers(headers));
-    app.setErrorHandler((thrown, request, reply) => sendError(thrown, api.dialect, { request, reply, deps }));
-    for (const [path, routes] of byPath(api)) routePath(app, path, handlersOf(routes, api, deps));
-    for (const prefix of api.prefixes) app.register(answerUnknown, { prefix });
+    if (headers !== undefined) {
+      app.addHook('onRequest', async (_request, reply) => void reply.headers(headers));
+    }
+    app.setErrorHandler((thrown, request, reply) =>
+      sendError(thrown, api.dialect, { request, reply, deps }),
+    );
+    for (const [path, routes] of byPath(api)) {
+      routePath(app, path, handlersOf(routes, api, deps));
+    }
+    for (const prefix of api.prefixes) {
+      app.register(answerUnknown, { prefix });
+    }
   };
 }
 
 async function answerUnknown(app: FastifyInstance): Promise<void> {
   app.setNotFoundHandler((request, reply) => {
-    if (request.method === 'OPTIONS') return reply.code(204).send();
+    if (request.method === 'OPTIONS') {
+      return reply.code(204).send();
+    }
     throw noSuchRoute(request);
   });
 }
 
-export function noSuchRoute({ method, url }: { readonly method: string; readonly url: string }): StowageError {
+export function noSuchRoute({
+  method,
+  url,
+}: {
+  readonly method: string;
+  readonly url: string;
+}): StowageError {
   const [path = ''] = url.split('?', 1);
   const named = path.length > 100 ? `${path.slice(0, 100)}...` : path;
-  return fail('not_found', { message: `No route for ${method} ${named}. The API is described at /docs.` });
+  return fail('not_found', {
+    message: `No route for ${method} ${named}. The API is described at /docs.`,
+  });
 }
 
 /** Whose address this is: the API with the longest prefix of it; undefined for no one's. */
 export function ownerOf(url: string, apis: readonly Api[]): Api | undefined {
   const [path = ''] = url.split('?', 1);
   const length = ({ prefixes }: Api) =>
-    Math.max(0, ...prefixes.filter((prefix) => `${path}/`.startsWith(`${prefix}/`)).map((prefix) => prefix.length));
+    Math.max(
+      0,
+      ...prefixes
+        .filter((prefix) => `${path}/`.startsWith(`${prefix}/`))
+        .map((prefix) => prefix.length),
+    );
   return apis.filter((api) => length(api) > 0).sort((one, other) => length(other) - length(one))[0];
 }
 
@@ -71,12 +99,18 @@ export function undecodable(url: string, { routes }: Api): StowageError {
 function byPath({ routes, alsoAt = () => [] }: Api): ReadonlyMap<string, readonly Route[]> {
   const found = new Map<string, Route[]>();
   for (const route of routes) {
-    for (const path of [route.path, ...alsoAt(route.path)]) found.set(path, [...(found.get(path) ?? []), route]);
+    for (const path of [route.path, ...alsoAt(route.path)]) {
+      found.set(path, [...(found.get(path) ?? []), route]);
+    }
   }
   return found;
 }
 
-function handlersOf(routes: readonly Route[], api: Api, deps: HttpDeps): Parameters<typeof routePath>[2] {
+function handlersOf(
+  routes: readonly Route[],
+  api: Api,
+  deps: HttpDeps,
+): Parameters<typeof routePath>[2] {
   const methods = routes.flatMap((route) =>
     [route.method].flat().map((method) => [method, handlerOf(route, api, deps)] as const),
   );
@@ -85,7 +119,9 @@ function handlersOf(routes: readonly Route[], api: Api, deps: HttpDeps): Paramet
 
 function handlerOf(route: Route, { authenticate }: Api, deps: HttpDeps): Handler {
   const handle = inDialect(route);
-  if (isWithoutCaller(route)) return (request, reply) => handle({ request, reply, deps } as CallerContext);
+  if (isWithoutCaller(route)) {
+    return (request, reply) => handle({ request, reply, deps } as CallerContext);
+  }
   const { permission, before } = route;
   return async (request, reply) => {
     const context = { request, reply, deps };
@@ -96,12 +132,16 @@ function handlerOf(route: Route, { authenticate }: Api, deps: HttpDeps): Handler
 }
 
 function isWithoutCaller(route: Route): route is RouteWithoutCaller {
-  return route.permission === 'public' || route.permission === 'signed' || route.permission === 'local';
+  return (
+    route.permission === 'public' || route.permission === 'signed' || route.permission === 'local'
+  );
 }
 
 /** Credentials are refused as the API refuses them, before this. */
 function inDialect({ handler, dialect }: Route): (context: CallerContext) => unknown {
-  if (dialect === undefined) return handler;
+  if (dialect === undefined) {
+    return handler;
+  }
   return async (context) => {
     try {
       return await handler(context);

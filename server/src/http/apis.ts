@@ -8,4 +8,12 @@ import { relayApi } from './relay/index.ts';
 import { uploadApi } from './upload/index.ts';
 
 /** Everything the server serves, and everything the document describes. */
-export const apis: readonly Api[] = [mediaApi, relayApi, uploadApi, filesApi, manageApi, operationsApi, openapiApi(() => apis)];
+export const apis: readonly Api[] = [
+  mediaApi,
+  relayApi,
+  uploadApi,
+  filesApi,
+  manageApi,
+  operationsApi,
+  openapiApi(() => apis),
+];

@@ -19,19 +19,26 @@ export const tooManyGuesses = {
 
 type AuthDeps = Pick<HttpDeps, 'access' | 'settings'>;
 
-/** Media API and management: `Authorization: Bearer` (the scheme in any case), or the bare token. */
+/**
+ * Media API and management: `Authorization: Bearer` (the scheme in any case), or the bare token.
+ */
 export function authenticateToken(
   request: IncomingMessage,
   permission: Permission | 'any',
   { access, settings }: AuthDeps,
 ): Promise<Caller> {
   const token = tokenOf(request);
-  if (token === undefined) return Promise.reject(fail('unauthorized', { message: noKey }));
+  if (token === undefined) {
+    return Promise.reject(fail('unauthorized', { message: noKey }));
+  }
   const credentials = { token, address: clientAddress(request, settings.trustProxy) };
   return noted(request, access.authenticate(credentials, permission));
 }
 
-/** Upload API 1.3: a token, otherwise `authCode` from the query, the Referer's query, the header or the cookie. */
+/**
+ * Upload API 1.3: a token, otherwise `authCode` from the query, the Referer's query, the header or
+ * the cookie.
+ */
 export function authenticateUpload(
   request: IncomingMessage,
   permission: Permission | 'any',
@@ -46,12 +53,18 @@ export function authenticateUpload(
 }
 
 /** For an API whose callers have tokens. */
-export function byToken({ request, deps }: Context, permission: Permission | 'any'): Promise<Caller> {
+export function byToken(
+  { request, deps }: Context,
+  permission: Permission | 'any',
+): Promise<Caller> {
   return authenticateToken(request.raw, permission, deps);
 }
 
 /** For one that takes the upload code as well. */
-export function byTokenOrCode({ request, deps }: Context, permission: Permission | 'any'): Promise<Caller> {
+export function byTokenOrCode(
+  { request, deps }: Context,
+  permission: Permission | 'any',
+): Promise<Caller> {
   return authenticateUpload(request.raw, permission, deps);
 }
 
@@ -76,10 +89,15 @@ function authCodesOf(request: IncomingMessage, settings: OriginSettings): readon
   ].filter((code) => code !== undefined && code !== null && code !== '') as string[];
 }
 
-/** A cookie goes along with whatever a foreign page makes the browser send; programs other than browsers send no Origin. */
+/**
+ * A cookie goes along with whatever a foreign page makes the browser send; programs other than
+ * browsers send no Origin.
+ */
 function isOwnPage(request: IncomingMessage, settings: OriginSettings): boolean {
   const { origin, 'sec-fetch-site': site } = request.headers;
-  if (site === 'cross-site') return false;
+  if (site === 'cross-site') {
+    return false;
+  }
   return origin === undefined || origin === new URL(requestOrigin(request, settings)).origin;
 }
 
@@ -90,7 +108,9 @@ function codeInQuery(url: string | undefined): string | null {
 
 function codeInCookie(cookie: string | undefined): string | undefined {
   const found = /(?:^|;)\s*authCode=([^;]*)/.exec(cookie ?? '')?.[1];
-  if (found === undefined) return undefined;
+  if (found === undefined) {
+    return undefined;
+  }
   try {
     return decodeURIComponent(found);
   } catch {

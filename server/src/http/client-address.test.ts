@@ -2,7 +2,12 @@ import { IncomingMessage } from 'node:http';
 import { Socket } from 'node:net';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { clientAddress, requestOrigin, type TrustProxy, unbelievedHeader } from './client-address.ts';
+import {
+  clientAddress,
+  requestOrigin,
+  type TrustProxy,
+  unbelievedHeader,
+} from './client-address.ts';
 
 function requestFrom(remoteAddress: string, headers: Record<string, string> = {}): IncomingMessage {
   const socket = Object.defineProperties(new Socket(), {
@@ -34,28 +39,88 @@ describe('clientAddress', () => {
     expect(clientAddress(requestFrom('::ffff:127.0.0.1', chain), trustProxy)).toBe(address),
   );
 
-  it.each<[name: string, trustProxy: TrustProxy, forwarded: string | undefined, real: string | undefined, address: string]>([
+  it.each<
+    [
+      name: string,
+      trustProxy: TrustProxy,
+      forwarded: string | undefined,
+      real: string | undefined,
+      address: string,
+    ]
+  >([
     ['X-Real-IP alone', ['uniquelocal'], undefined, '198.51.100.7', '198.51.100.7'],
     ['both, which agree', ['uniquelocal'], '198.51.100.7', '198.51.100.7', '198.51.100.7'],
     ['both, which agree in other spellings', 1, '[2001:db8::1]:99', '2001:DB8::1', '2001:db8::1'],
-    ['what the caller wrote in front', ['uniquelocal'], '203.0.113.1, 198.51.100.7', '198.51.100.7', '198.51.100.7'],
-    ['X-Real-IP naming a trusted hop on the way', 2, '198.51.100.7, 10.0.0.2', '10.0.0.2', '198.51.100.7'],
+    [
+      'what the caller wrote in front',
+      ['uniquelocal'],
+      '203.0.113.1, 198.51.100.7',
+      '198.51.100.7',
+      '198.51.100.7',
+    ],
+    [
+      'X-Real-IP naming a trusted hop on the way',
+      2,
+      '198.51.100.7, 10.0.0.2',
+      '10.0.0.2',
+      '198.51.100.7',
+    ],
     ['X-Forwarded-For of the caller', ['uniquelocal'], '203.0.113.1', '198.51.100.7', '10.0.0.1'],
-    ['X-Forwarded-For of the caller that names the proxy', ['uniquelocal'], '10.0.0.1', '198.51.100.7', '10.0.0.1'],
+    [
+      'X-Forwarded-For of the caller that names the proxy',
+      ['uniquelocal'],
+      '10.0.0.1',
+      '198.51.100.7',
+      '10.0.0.1',
+    ],
     ['X-Real-IP of the caller', 1, '198.51.100.7', '203.0.113.1', '10.0.0.1'],
-    ['X-Real-IP of the caller beside its own', 1, '198.51.100.7', '203.0.113.1, 198.51.100.7', '10.0.0.1'],
+    [
+      'X-Real-IP of the caller beside its own',
+      1,
+      '198.51.100.7',
+      '203.0.113.1, 198.51.100.7',
+      '10.0.0.1',
+    ],
     ['no address in one of them', 1, '198.51.100.7', 'unknown', '10.0.0.1'],
     ['no address in the other', 1, 'unknown', '198.51.100.7', '10.0.0.1'],
-    ['all hops believed, the farthest made up', true, '203.0.113.1, 198.51.100.7', '198.51.100.7', '10.0.0.1'],
+    [
+      'all hops believed, the farthest made up',
+      true,
+      '203.0.113.1, 198.51.100.7',
+      '198.51.100.7',
+      '10.0.0.1',
+    ],
     ['all hops believed, agreeing', true, '198.51.100.7', '198.51.100.7', '198.51.100.7'],
-    ['X-Real-IP named', ['uniquelocal', 'x-real-ip'], '203.0.113.1', '198.51.100.7', '198.51.100.7'],
-    ['X-Forwarded-For named', ['uniquelocal', 'x-forwarded-for'], '198.51.100.7', '203.0.113.1', '198.51.100.7'],
-    ['only the other one than the named', ['uniquelocal', 'x-real-ip'], '203.0.113.1', undefined, '10.0.0.1'],
+    [
+      'X-Real-IP named',
+      ['uniquelocal', 'x-real-ip'],
+      '203.0.113.1',
+      '198.51.100.7',
+      '198.51.100.7',
+    ],
+    [
+      'X-Forwarded-For named',
+      ['uniquelocal', 'x-forwarded-for'],
+      '198.51.100.7',
+      '203.0.113.1',
+      '198.51.100.7',
+    ],
+    [
+      'only the other one than the named',
+      ['uniquelocal', 'x-real-ip'],
+      '203.0.113.1',
+      undefined,
+      '10.0.0.1',
+    ],
   ])('with %s', (_, trustProxy, forwarded, real, address) => {
-    const headers = { ...(forwarded && { 'x-forwarded-for': forwarded }), ...(real && { 'x-real-ip': real }) };
+    const headers = {
+      ...(forwarded && { 'x-forwarded-for': forwarded }),
+      ...(real && { 'x-real-ip': real }),
+    };
     expect(clientAddress(requestFrom('10.0.0.1', headers), trustProxy)).toBe(address);
-    if (trustProxy !== true && typeof trustProxy !== 'number')
+    if (trustProxy !== true && typeof trustProxy !== 'number') {
       expect(clientAddress(requestFrom('8.8.8.8', headers), trustProxy)).toBe('8.8.8.8');
+    }
   });
 
   it('believes no header of a caller that is not trusted', () => {
@@ -69,7 +134,10 @@ describe('clientAddress', () => {
       'via',
       'x-host',
     ];
-    const headers = fc.dictionary(fc.constantFrom(...names), fc.oneof(fc.ipV4(), fc.ipV6(), fc.string()));
+    const headers = fc.dictionary(
+      fc.constantFrom(...names),
+      fc.oneof(fc.ipV4(), fc.ipV6(), fc.string()),
+    );
     const trust = fc.constantFrom<TrustProxy>(false, ['10.0.0.0/8', 'loopback'], []);
     fc.assert(
       fc.property(headers, trust, (forged, trustProxy) => {
@@ -81,7 +149,9 @@ describe('clientAddress', () => {
   it('always is an address, whatever a proxy sends', () => {
     fc.assert(
       fc.property(fc.string(), (list) => {
-        expect(clientAddress(requestFrom('10.0.0.1', { 'x-forwarded-for': list }), true)).toMatch(/^[0-9a-f.:]+$/);
+        expect(clientAddress(requestFrom('10.0.0.1', { 'x-forwarded-for': list }), true)).toMatch(
+          /^[0-9a-f.:]+$/,
+        );
       }),
     );
   });
@@ -90,9 +160,21 @@ describe('clientAddress', () => {
 describe('unbelievedHeader', () => {
   it.each<[Record<string, string>, TrustProxy, ReturnType<typeof unbelievedHeader>]>([
     [{}, false, undefined],
-    [{ 'x-forwarded-for': '1.2.3.4' }, false, { header: 'x-forwarded-for', peer: '10.0.0.1', reason: 'untrusted' }],
-    [{ 'cf-connecting-ip': '1.2.3.4' }, ['loopback'], { header: 'cf-connecting-ip', peer: '10.0.0.1', reason: 'untrusted' }],
-    [{ forwarded: 'for=1.2.3.4' }, false, { header: 'forwarded', peer: '10.0.0.1', reason: 'untrusted' }],
+    [
+      { 'x-forwarded-for': '1.2.3.4' },
+      false,
+      { header: 'x-forwarded-for', peer: '10.0.0.1', reason: 'untrusted' },
+    ],
+    [
+      { 'cf-connecting-ip': '1.2.3.4' },
+      ['loopback'],
+      { header: 'cf-connecting-ip', peer: '10.0.0.1', reason: 'untrusted' },
+    ],
+    [
+      { forwarded: 'for=1.2.3.4' },
+      false,
+      { header: 'forwarded', peer: '10.0.0.1', reason: 'untrusted' },
+    ],
     [{ 'x-forwarded-for': '1.2.3.4' }, ['uniquelocal'], undefined],
     [{ 'x-forwarded-for': '1.2.3.4', 'x-real-ip': '1.2.3.4' }, 1, undefined],
     [
@@ -100,36 +182,72 @@ describe('unbelievedHeader', () => {
       1,
       { header: 'x-forwarded-for', peer: '10.0.0.1', reason: 'contradiction' },
     ],
-    [{ 'x-forwarded-for': '1.2.3.4', 'x-real-ip': '5.6.7.8' }, ['uniquelocal', 'x-real-ip'], undefined],
+    [
+      { 'x-forwarded-for': '1.2.3.4', 'x-real-ip': '5.6.7.8' },
+      ['uniquelocal', 'x-real-ip'],
+      undefined,
+    ],
   ])('%j, trusting %j', (headers, trustProxy, found) =>
     expect(unbelievedHeader(requestFrom('10.0.0.1', headers), trustProxy)).toEqual(found),
   );
 });
 
 describe('requestOrigin', () => {
-  const forged = { host: 'gate.example:8443', 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https' };
+  const forged = {
+    host: 'gate.example:8443',
+    'x-forwarded-host': 'evil.example',
+    'x-forwarded-proto': 'https',
+  };
 
   it('is the public URL when there is one', () => {
-    expect(requestOrigin(requestFrom('8.8.8.8', forged), { publicUrl: 'https://img.example/base/', trustProxy: true })).toBe(
-      'https://img.example/base',
-    );
+    expect(
+      requestOrigin(requestFrom('8.8.8.8', forged), {
+        publicUrl: 'https://img.example/base/',
+        trustProxy: true,
+      }),
+    ).toBe('https://img.example/base');
   });
 
   it('is the Host header, or what a trusted proxy says', () => {
-    expect(requestOrigin(requestFrom('8.8.8.8', forged), { trustProxy: false })).toBe('http://gate.example:8443');
-    expect(requestOrigin(requestFrom('8.8.8.8', forged), { trustProxy: ['loopback'] })).toBe('http://gate.example:8443');
-    expect(requestOrigin(requestFrom('127.0.0.1', forged), { trustProxy: ['loopback'] })).toBe('https://evil.example');
-    const listed = { ...forged, 'x-forwarded-host': 'a.example, b.example', 'x-forwarded-proto': 'https,http' };
-    expect(requestOrigin(requestFrom('127.0.0.1', listed), { trustProxy: 1 })).toBe('https://a.example');
-    expect(requestOrigin(requestFrom('127.0.0.1', { host: 'H.example' }), { trustProxy: true })).toBe('http://h.example');
+    expect(requestOrigin(requestFrom('8.8.8.8', forged), { trustProxy: false })).toBe(
+      'http://gate.example:8443',
+    );
+    expect(requestOrigin(requestFrom('8.8.8.8', forged), { trustProxy: ['loopback'] })).toBe(
+      'http://gate.example:8443',
+    );
+    expect(requestOrigin(requestFrom('127.0.0.1', forged), { trustProxy: ['loopback'] })).toBe(
+      'https://evil.example',
+    );
+    const listed = {
+      ...forged,
+      'x-forwarded-host': 'a.example, b.example',
+      'x-forwarded-proto': 'https,http',
+    };
+    expect(requestOrigin(requestFrom('127.0.0.1', listed), { trustProxy: 1 })).toBe(
+      'https://a.example',
+    );
+    expect(
+      requestOrigin(requestFrom('127.0.0.1', { host: 'H.example' }), { trustProxy: true }),
+    ).toBe('http://h.example');
   });
 
-  it.each(['', 'a b', 'a/b', 'user@evil', 'a:port', 'a#b', '[::1', 'x'.repeat(300), '<script>', 'a\\b', '-a'])(
-    'does not repeat %j',
-    (host) => {
-      expect(requestOrigin(requestFrom('8.8.8.8', { host }), { trustProxy: false })).toBe('http://192.0.2.1:8080');
-    },
-  );
+  it.each([
+    '',
+    'a b',
+    'a/b',
+    'user@evil',
+    'a:port',
+    'a#b',
+    '[::1',
+    'x'.repeat(300),
+    '<script>',
+    'a\\b',
+    '-a',
+  ])('does not repeat %j', (host) => {
+    expect(requestOrigin(requestFrom('8.8.8.8', { host }), { trustProxy: false })).toBe(
+      'http://192.0.2.1:8080',
+    );
+  });
 
   it('is always an origin', () => {
     fc.assert(

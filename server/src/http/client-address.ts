@@ -2,15 +2,18 @@ import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP } from 'node:net';
 
 /**
- * Which proxies may name the caller: none, all, so many hops before us, or these addresses and networks (`10.0.0.0/8`, `loopback`). A list may also name the one
- * header that they write, `x-forwarded-for` or `x-real-ip`: then the other one counts for nothing.
+ * Which proxies may name the caller: none, all, so many hops before us, or these addresses and
+ * networks (`10.0.0.0/8`, `loopback`). A list may also name the one header that they write,
+ * `x-forwarded-for` or `x-real-ip`: then the other one counts for nothing.
  */
 export type TrustProxy = boolean | number | readonly string[];
 
 /**
- * The address of the caller: the peer's, unless it is a trusted proxy; then X-Forwarded-For, read from the nearest hop outwards up to the
- * first address that is not trusted, or X-Real-IP. When a proxy sends both, one of them may be what its caller made up: unless X-Real-IP is one of the hops that
- * were read, neither is believed. No other header counts. IPv4 is written plainly also on IPv6 sockets.
+ * The address of the caller: the peer's, unless it is a trusted proxy; then X-Forwarded-For, read
+ * from the nearest hop outwards up to the first address that is not trusted, or X-Real-IP. When a
+ * proxy sends both, one of them may be what its caller made up: unless X-Real-IP is one of the hops
+ * that were read, neither is believed. No other header counts. IPv4 is written plainly also on IPv6
+ * sockets.
  */
 export function clientAddress(request: IncomingMessage, trustProxy: TrustProxy): string {
   const path = readPath(request, trustProxy);
@@ -28,7 +31,9 @@ function readPath(request: IncomingMessage, trustProxy: TrustProxy): readonly st
   const isTrusted = trustOf(trustProxy);
   const path = [peerAddress(request)];
   for (const [hop, next] of forwardedFor(request, trustProxy).entries()) {
-    if (!isTrusted(path[hop] ?? '', hop) || next === undefined) break;
+    if (!isTrusted(path[hop] ?? '', hop) || next === undefined) {
+      break;
+    }
     path.push(next);
   }
   return path;
@@ -37,12 +42,24 @@ function readPath(request: IncomingMessage, trustProxy: TrustProxy): readonly st
 const callerHeaders = ['x-forwarded-for', 'x-real-ip'] as const;
 
 function headerOf(trustProxy: TrustProxy): (typeof callerHeaders)[number] | undefined {
-  return Array.isArray(trustProxy) ? callerHeaders.find((name) => trustProxy.includes(name)) : undefined;
+  return Array.isArray(trustProxy)
+    ? callerHeaders.find((name) => trustProxy.includes(name))
+    : undefined;
 }
 
-function isContradicted({ headers }: IncomingMessage, path: readonly string[], trustProxy: TrustProxy): boolean {
-  if (headerOf(trustProxy) !== undefined || callerHeaders.some((name) => headers[name] === undefined)) return false;
-  // Where every hop is believed, the farthest one is whatever the caller wrote, unless the proxy confirms it.
+function isContradicted(
+  { headers }: IncomingMessage,
+  path: readonly string[],
+  trustProxy: TrustProxy,
+): boolean {
+  if (
+    headerOf(trustProxy) !== undefined ||
+    callerHeaders.some((name) => headers[name] === undefined)
+  ) {
+    return false;
+  }
+  // Where every hop is believed, the farthest one is whatever the caller wrote, unless the proxy
+  // confirms it.
   const named = trustProxy === true ? path.slice(-1) : path.slice(1);
   return !named.includes(plainAddress(String(headers['x-real-ip']).trim()) ?? '');
 }
@@ -51,26 +68,48 @@ function isContradicted({ headers }: IncomingMessage, path: readonly string[], t
 export interface UnbelievedHeader {
   readonly header: string;
   readonly peer: string;
-  /** `contradiction`: the peer is trusted, but its headers name two callers. `absent`: it looks like a proxy that names no caller. */
+  /**
+   * `contradiction`: the peer is trusted, but its headers name two callers. `absent`: it looks like
+   * a proxy that names no caller.
+   */
   readonly reason: 'untrusted' | 'contradiction' | 'absent';
 }
 
-const proxyHeaders = [...callerHeaders, 'forwarded', 'cf-connecting-ip', 'true-client-ip', 'x-forwarded-proto'];
+const proxyHeaders = [
+  ...callerHeaders,
+  'forwarded',
+  'cf-connecting-ip',
+  'true-client-ip',
+  'x-forwarded-proto',
+];
 
-export function unbelievedHeader(request: IncomingMessage, trustProxy: TrustProxy): UnbelievedHeader | undefined {
+export function unbelievedHeader(
+  request: IncomingMessage,
+  trustProxy: TrustProxy,
+): UnbelievedHeader | undefined {
   const header = proxyHeaders.find((name) => request.headers[name] !== undefined);
   const peer = peerAddress(request);
-  if (header === undefined) return isOldHttp(request) ? { header: 'x-forwarded-for', peer, reason: 'absent' } : undefined;
-  if (!isTrustedPeer(peer, trustProxy)) return { header, peer, reason: 'untrusted' };
+  if (header === undefined) {
+    return isOldHttp(request) ? { header: 'x-forwarded-for', peer, reason: 'absent' } : undefined;
+  }
+  if (!isTrustedPeer(peer, trustProxy)) {
+    return { header, peer, reason: 'untrusted' };
+  }
   const contradicted = isContradicted(request, readPath(request, trustProxy), trustProxy);
   return contradicted ? { header, peer, reason: 'contradiction' } : undefined;
 }
 
 export function cameThroughProxy(request: IncomingMessage): boolean {
-  return isOldHttp(request) || [...proxyHeaders, 'via'].some((name) => request.headers[name] !== undefined);
+  return (
+    isOldHttp(request) ||
+    [...proxyHeaders, 'via'].some((name) => request.headers[name] !== undefined)
+  );
 }
 
-/** An nginx with `proxy_pass` alone sends no header that gives it away, but HTTP/1.0, which hardly any program speaks by itself. */
+/**
+ * An nginx with `proxy_pass` alone sends no header that gives it away, but HTTP/1.0, which hardly
+ * any program speaks by itself.
+ */
 function isOldHttp({ httpVersion }: IncomingMessage): boolean {
   return httpVersion === '1.0';
 }
@@ -82,12 +121,18 @@ export interface OriginSettings {
 }
 
 /**
- * Where the caller reaches this server, as `https://host[:port]` (or `publicUrl`, which may have a path), without a trailing slash. Without
- * `publicUrl` it is the Host header, or X-Forwarded-Host and -Proto from a trusted proxy. A malformed host counts as none: then
- * it is the address of the socket.
+ * Where the caller reaches this server, as `https://host[:port]` (or `publicUrl`, which may have a
+ * path), without a trailing slash. Without `publicUrl` it is the Host header, or X-Forwarded-Host
+ * and -Proto from a trusted proxy. A malformed host counts as none: then it is the address of the
+ * socket.
  */
-export function requestOrigin(request: IncomingMessage, { publicUrl, trustProxy }: OriginSettings): string {
-  if (publicUrl !== undefined) return publicUrl.replace(/\/+$/, '');
+export function requestOrigin(
+  request: IncomingMessage,
+  { publicUrl, trustProxy }: OriginSettings,
+): string {
+  if (publicUrl !== undefined) {
+    return publicUrl.replace(/\/+$/, '');
+  }
   const { socket, headers } = request;
   const behindProxy = isTrustedPeer(peerAddress(request), trustProxy);
   const forwarded = (name: string) =>
@@ -97,13 +142,19 @@ export function requestOrigin(request: IncomingMessage, { publicUrl, trustProxy 
           ?.trim()
       : undefined;
   const scheme =
-    /^https?$/i.exec(forwarded('x-forwarded-proto') ?? '')?.[0].toLowerCase() ?? ('encrypted' in socket ? 'https' : 'http');
-  const host = [forwarded('x-forwarded-host'), headers.host].find((candidate) => candidate !== undefined && isHost(candidate));
+    /^https?$/i.exec(forwarded('x-forwarded-proto') ?? '')?.[0].toLowerCase() ??
+    ('encrypted' in socket ? 'https' : 'http');
+  const host = [forwarded('x-forwarded-host'), headers.host].find(
+    (candidate) => candidate !== undefined && isHost(candidate),
+  );
   return `${scheme}://${host?.toLowerCase() ?? socketHost(request)}`;
 }
 
 function isHost(host: string): boolean {
-  return host.length <= 261 && /^(?:[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i.test(host);
+  return (
+    host.length <= 261 &&
+    /^(?:[a-z0-9_]([a-z0-9_.-]*[a-z0-9_.])?|\[[0-9a-f:.]+\])(?::\d{1,5})?$/i.test(host)
+  );
 }
 
 function socketHost({ socket }: IncomingMessage): string {
@@ -111,11 +162,20 @@ function socketHost({ socket }: IncomingMessage): string {
   return `${isIP(address) === 6 ? `[${address}]` : address}:${socket.localPort ?? 0}`;
 }
 
-/** The addresses that the hops before us claim, nearest first. What is no address ends the list: nothing beyond it can be believed. */
-function forwardedFor({ headers }: IncomingMessage, trustProxy: TrustProxy): readonly (string | undefined)[] {
+/**
+ * The addresses that the hops before us claim, nearest first. What is no address ends the list:
+ * nothing beyond it can be believed.
+ */
+function forwardedFor(
+  { headers }: IncomingMessage,
+  trustProxy: TrustProxy,
+): readonly (string | undefined)[] {
   const named = headerOf(trustProxy);
-  const list = named === undefined ? (headers['x-forwarded-for'] ?? headers['x-real-ip']) : headers[named];
-  if (list === undefined) return [];
+  const list =
+    named === undefined ? (headers['x-forwarded-for'] ?? headers['x-real-ip']) : headers[named];
+  if (list === undefined) {
+    return [];
+  }
   const hops = String(list).split(',').slice(-MAX_HOPS).reverse();
   return hops.map((hop) => plainAddress(hop.trim()));
 }
@@ -124,7 +184,10 @@ const MAX_HOPS = 32;
 
 /** Without port, brackets, zone, and IPv4-in-IPv6 form; undefined when it is no address. */
 function plainAddress(text: string): string | undefined {
-  const bare = /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1] ?? /^(\d+\.\d+\.\d+\.\d+):\d+$/.exec(text)?.[1] ?? text;
+  const bare =
+    /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1] ??
+    /^(\d+\.\d+\.\d+\.\d+):\d+$/.exec(text)?.[1] ??
+    text;
   const address = bare.replace(/%.*$/, '').toLowerCase();
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/.exec(address)?.[1] ?? address;
   return isIP(mapped) === 0 ? undefined : mapped;
@@ -140,8 +203,12 @@ type Trust = (address: string, hop: number) => boolean;
 const networkTrusts = new WeakMap<readonly string[], Trust>();
 
 function trustOf(trustProxy: TrustProxy): Trust {
-  if (typeof trustProxy === 'boolean') return () => trustProxy;
-  if (typeof trustProxy === 'number') return (_, hop) => hop < trustProxy;
+  if (typeof trustProxy === 'boolean') {
+    return () => trustProxy;
+  }
+  if (typeof trustProxy === 'number') {
+    return (_, hop) => hop < trustProxy;
+  }
   const trust = networkTrusts.get(trustProxy) ?? trustNetworks(trustProxy);
   networkTrusts.set(trustProxy, trust);
   return trust;
@@ -159,7 +226,11 @@ function trustNetworks(networks: readonly string[]): Trust {
   for (const network of addresses.flatMap((name) => namedNetworks.get(name) ?? [name])) {
     const [address = '', bits] = network.split('/');
     const family = familyOf(address);
-    blocks.addSubnet(address, bits === undefined ? (family === 'ipv4' ? 32 : 128) : Number(bits), family);
+    blocks.addSubnet(
+      address,
+      bits === undefined ? (family === 'ipv4' ? 32 : 128) : Number(bits),
+      family,
+    );
   }
   return (address) => isIP(address) !== 0 && blocks.check(address, familyOf(address));
 }

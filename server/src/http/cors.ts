@@ -9,7 +9,10 @@ export interface CorsRules {
   readonly exposed?: string;
 }
 
-/** CORS on every answer of a plugin, preflights included. No credentials mode: cookies never cross origins. */
+/**
+ * CORS on every answer of a plugin, preflights included. No credentials mode: cookies never cross
+ * origins.
+ */
 export function addCors(app: FastifyInstance, rules: CorsRules): void {
   app.addHook('onRequest', (request, reply, done) => {
     setCors(request, reply, rules);
@@ -21,22 +24,41 @@ export function setCors(request: FastifyRequest, reply: FastifyReply, rules: Cor
   const { origins, methods, headers, exposed } = rules;
   const { origin } = request.headers;
   const anyOrigin = origins.includes('*');
-  if (!anyOrigin) reply.header('vary', 'Origin');
-  if (!anyOrigin && (origin === undefined || !origins.includes(origin))) return;
+  if (!anyOrigin) {
+    reply.header('vary', 'Origin');
+  }
+  if (!anyOrigin && (origin === undefined || !origins.includes(origin))) {
+    return;
+  }
   reply
     .header('access-control-allow-origin', anyOrigin ? '*' : origin)
     .header('access-control-allow-methods', methods)
-    .header('access-control-allow-headers', request.method === 'OPTIONS' ? withAsked(headers, request) : headers)
+    .header(
+      'access-control-allow-headers',
+      request.method === 'OPTIONS' ? withAsked(headers, request) : headers,
+    )
     .header('access-control-max-age', '86400');
-  if (exposed !== undefined) reply.header('access-control-expose-headers', exposed);
+  if (exposed !== undefined) {
+    reply.header('access-control-expose-headers', exposed);
+  }
 }
 
 const maxAsked = 100;
 
-/** Upload widgets send headers of their own (`X-Requested-With`, `Cache-Control`): they do nothing here, so they may come. */
+/**
+ * Upload widgets send headers of their own (`X-Requested-With`, `Cache-Control`): they do nothing
+ * here, so they may come.
+ */
 function withAsked(headers: string, request: FastifyRequest): string {
   const known = headers.toLowerCase().split(', ');
-  const asked = String(request.headers['access-control-request-headers'] ?? '').split(',', maxAsked);
-  const more = asked.map((name) => name.trim()).filter((name) => /^[\w!#$%&'*+.^`|~-]+$/.test(name));
-  return [headers, ...new Set(more.filter((name) => !known.includes(name.toLowerCase())))].join(', ');
+  const asked = String(request.headers['access-control-request-headers'] ?? '').split(
+    ',',
+    maxAsked,
+  );
+  const more = asked
+    .map((name) => name.trim())
+    .filter((name) => /^[\w!#$%&'*+.^`|~-]+$/.test(name));
+  return [headers, ...new Set(more.filter((name) => !known.includes(name.toLowerCase())))].join(
+    ', ',
+  );
 }

@@ -46,10 +46,24 @@ export function sendError(thrown: unknown, dialect: Dialect, context: Context): 
 }
 
 /** The same for answers that leave the framework. */
-export function render(thrown: unknown, dialect: Dialect, { request, deps: { log, now } }: Context): Rendered {
+export function render(
+  thrown: unknown,
+  dialect: Dialect,
+  { request, deps: { log, now } }: Context,
+): Rendered {
   const error = toError(thrown);
-  if (isFault(error)) log.error({ requestId: request.id, code: error.code, err: error.cause ?? error }, 'Request failed');
-  const facts = { requestId: request.id, at: now(), route: request.routeOptions.url, headers: request.headers };
+  if (isFault(error)) {
+    log.error(
+      { requestId: request.id, code: error.code, err: error.cause ?? error },
+      'Request failed',
+    );
+  }
+  const facts = {
+    requestId: request.id,
+    at: now(),
+    route: request.routeOptions.url,
+    headers: request.headers,
+  };
   dialect.trace?.(error, facts, log);
   return renderError(error, dialect, facts);
 }

@@ -1,8 +1,8 @@
 import { type ErrorCode, type ErrorDetails, fail, type StowageError } from '../core/errors.ts';
 
 /**
- * A failure as a route lists it: a code of the one table, alone or with what is said differently there, or an error as it is thrown. `as` tells several failures
- * of one code apart.
+ * A failure as a route lists it: a code of the one table, alone or with what is said differently
+ * there, or an error as it is thrown. `as` tells several failures of one code apart.
  */
 export type Failure = ErrorCode | SaidDifferently | Thrown;
 
@@ -16,10 +16,17 @@ interface Thrown {
   readonly as?: string;
 }
 
-/** `throw failed(noSuchMedia)`: what a route says in words of its own stands once, for the throw and for the document. */
+/**
+ * `throw failed(noSuchMedia)`: what a route says in words of its own stands once, for the throw and
+ * for the document.
+ */
 export function failed(failure: Failure, more: ErrorDetails = {}): StowageError {
-  if (typeof failure === 'string') return fail(failure, more);
-  if ('error' in failure) return failure.error();
+  if (typeof failure === 'string') {
+    return fail(failure, more);
+  }
+  if ('error' in failure) {
+    return failure.error();
+  }
   const { code, as: _, ...details } = failure;
   return fail(code, { ...details, ...more });
 }

@@ -19,7 +19,10 @@ describe('normalizeRequest', () => {
     ['//api//v1//media?u=http://x//y', '/api/v1/media?u=http://x//y'],
     ['http://other.example/api/v1//media', '/api/v1/media'],
     ['//api//manage//delete//file/a', '/api/manage/delete//file/a'],
-    ['/api/manage/delete/http://own.example/file/a', '/api/manage/delete/http://own.example/file/a'],
+    [
+      '/api/manage/delete/http://own.example/file/a',
+      '/api/manage/delete/http://own.example/file/a',
+    ],
     ['http://other.example/file/a.jpg', '/file/a.jpg'],
     ['HTTPS://other.example:8443//upload?x=1', '/upload?x=1'],
     ['http://other.example', '/'],

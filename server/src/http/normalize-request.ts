@@ -1,12 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 
 /**
- * The target that everything behind works with, so that no route sees two spellings of one address (RFC 9112 3.2.2, RFC 3986 6.2.2):
- * absolute-form loses its origin, which takes the place of `Host`; slashes in a row become one; percent-encoded letters, digits and `-._~` of
- * the path are decoded; a fragment goes. A Content-Type that is none counts as absent, as many clients send `undefined` or `jpg`.
+ * The target that everything behind works with, so that no route sees two spellings of one address
+ * (RFC 9112 3.2.2, RFC 3986 6.2.2): absolute-form loses its origin, which takes the place of
+ * `Host`; slashes in a row become one; percent-encoded letters, digits and `-._~` of the path are
+ * decoded; a fragment goes. A Content-Type that is none counts as absent, as many clients send
+ * `undefined` or `jpg`.
  */
 export function normalizeRequest(request: IncomingMessage): string {
-  if (!isContentType(request.headers['content-type'])) delete request.headers['content-type'];
+  if (!isContentType(request.headers['content-type'])) {
+    delete request.headers['content-type'];
+  }
   const target = request.url ?? '/';
   return isNormal(target) ? target : normalize(target, request);
 }
@@ -17,15 +21,23 @@ function isNormal(target: string): boolean {
 }
 
 function normalize(target: string, request: IncomingMessage): string {
-  const [, origin, authority = '', rest = ''] = /^(https?:\/\/([^/?#]*))?([^#]*)/is.exec(target) ?? [];
-  if (origin !== undefined && authority !== '') request.headers.host = authority.slice(authority.lastIndexOf('@') + 1);
+  const [, origin, authority = '', rest = ''] =
+    /^(https?:\/\/([^/?#]*))?([^#]*)/is.exec(target) ?? [];
+  if (origin !== undefined && authority !== '') {
+    request.headers.host = authority.slice(authority.lastIndexOf('@') + 1);
+  }
   const [, path = '', query = ''] = /^([^?]*)(.*)$/s.exec(rest) ?? [];
   // `*` of OPTIONS stays what it is.
-  if (origin === undefined && !path.startsWith('/')) return target;
+  if (origin === undefined && !path.startsWith('/')) {
+    return target;
+  }
   return decodeUnreserved(singleSlashes(`/${path}`)) + query;
 }
 
-/** Clients put paths behind base addresses that end in a slash. What stands behind a route that takes links stays as it is: `//file/a` is a link. */
+/**
+ * Clients put paths behind base addresses that end in a slash. What stands behind a route that
+ * takes links stays as it is: `//file/a` is a link.
+ */
 function singleSlashes(path: string): string {
   const [, route = path, link = ''] = /^(\/+api\/+manage\/+\w+\/)(.*)$/s.exec(path) ?? [];
   return route.replaceAll(/\/{2,}/g, '/') + link;

@@ -2,7 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { toJson } from '../core/bytes.ts';
 import type { MetadataStore } from '../core/metadata.ts';
-import { isTrustedPeer, type TrustProxy, type UnbelievedHeader, unbelievedHeader } from './client-address.ts';
+import {
+  isTrustedPeer,
+  type TrustProxy,
+  type UnbelievedHeader,
+  unbelievedHeader,
+} from './client-address.ts';
 import type { HttpDeps } from './deps.ts';
 
 const settingName = 'unbelieved_proxy_header';
@@ -14,21 +19,39 @@ const sighting = z.object({
 });
 
 /**
- * Watches for a proxy that is not trusted or names no caller: then all its callers count as one. Reported once a process, in the log and, for headers, for
- * `doctor`; only once, because any caller can send such a request.
+ * Watches for a proxy that is not trusted or names no caller: then all its callers count as one.
+ * Reported once a process, in the log and, for headers, for `doctor`; only once, because any caller
+ * can send such a request.
  */
-export function createProxyWatch({ settings: { trustProxy }, log, metadata, now }: HttpDeps): (request: IncomingMessage) => void {
+export function createProxyWatch({
+  settings: { trustProxy },
+  log,
+  metadata,
+  now,
+}: HttpDeps): (request: IncomingMessage) => void {
   let warned = false;
   let warnedOfAbsence = false;
   return (request) => {
     const found = warned ? undefined : unbelievedHeader(request, trustProxy);
-    if (found === undefined) return;
+    if (found === undefined) {
+      return;
+    }
     const isAbsent = found.reason === 'absent';
-    if (isAbsent && warnedOfAbsence) return;
-    if (isAbsent) warnedOfAbsence = true;
-    else warned = true;
-    log.warn({ header: found.header, peer: found.peer, setting: 'STOWAGE_TRUST_PROXY' }, proxyAdvice(found));
-    if (isAbsent) return;
+    if (isAbsent && warnedOfAbsence) {
+      return;
+    }
+    if (isAbsent) {
+      warnedOfAbsence = true;
+    } else {
+      warned = true;
+    }
+    log.warn(
+      { header: found.header, peer: found.peer, setting: 'STOWAGE_TRUST_PROXY' },
+      proxyAdvice(found),
+    );
+    if (isAbsent) {
+      return;
+    }
     metadata.settings.set(settingName, toJson({ ...found, at: now() })).catch(() => undefined);
   };
 }
@@ -39,22 +62,26 @@ export async function lastSighting(
   trustProxy: TrustProxy,
 ): Promise<z.infer<typeof sighting> | undefined> {
   const { data } = sighting.safeParse(await settings.get(settingName));
-  if (data === undefined) return undefined;
+  if (data === undefined) {
+    return undefined;
+  }
   const isTrusted = isTrustedPeer(data.peer, trustProxy);
   return (data.reason === 'untrusted') === isTrusted ? undefined : data;
 }
 
 export function proxyAdvice({ header, peer, reason }: UnbelievedHeader): string {
-  if (reason === 'contradiction')
+  if (reason === 'contradiction') {
     return (
       `The proxy ${peer} sends X-Forwarded-For and X-Real-IP that name two callers: neither counts, and all its callers count as one. ` +
       `Let it overwrite both, or name the header that it writes: STOWAGE_TRUST_PROXY=${peer},x-real-ip`
     );
-  if (reason === 'absent')
+  }
+  if (reason === 'absent') {
     return (
       `A request from ${peer} came over HTTP/1.0 and names no caller, as an nginx sends it that has only proxy_pass. If that is your reverse proxy, let it set Host, ` +
       `X-Forwarded-For and X-Forwarded-Proto (docs/operations.md): without them links name this machine, and all callers of the proxy count as one. If it is not, all is well.`
     );
+  }
   return (
     `A request from ${peer} brought the header ${header}, which does not count, because trustProxy does not name that address. If it is your reverse proxy, ` +
     `set STOWAGE_TRUST_PROXY=${peer}: without it all callers of the proxy count as one. If it is not, the caller made the header up, and all is well.`

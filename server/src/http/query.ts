@@ -4,7 +4,11 @@ import type { Fields } from './body/urlencoded-form.ts';
 export function queryOf(url: string): Fields {
   const fields: Record<string, string> = Object.create(null);
   const at = url.indexOf('?');
-  if (at < 0) return fields;
-  for (const [name, value] of new URLSearchParams(url.slice(at))) fields[name] ??= value;
+  if (at < 0) {
+    return fields;
+  }
+  for (const [name, value] of new URLSearchParams(url.slice(at))) {
+    fields[name] ??= value;
+  }
   return fields;
 }

@@ -5,22 +5,30 @@ import { failed } from './failure.ts';
 export const partOfFile = {
   code: 'bad_request',
   as: 'part',
-  message: 'A part of a file cannot be stored by Content-Range. Send the whole file, or its chunks.',
+  message:
+    'A part of a file cannot be stored by Content-Range. Send the whole file, or its chunks.',
 } as const;
 
 /**
- * Refuses a head that is ambiguous, or that asks for what we do not do: proxies in front may have read it otherwise (RFC 9112 3.2), and a success would be
- * none. Throws `bad_request`.
+ * Refuses a head that is ambiguous, or that asks for what we do not do: proxies in front may have
+ * read it otherwise (RFC 9112 3.2), and a success would be none. Throws `bad_request`.
  */
 export function refuseAmbiguity(request: IncomingMessage): void {
   const { headers, rawHeaders, httpVersion } = request;
-  if (headers.host === undefined && httpVersion === '1.1') throw fail('bad_request', { message: 'The header Host is missing.' });
+  if (headers.host === undefined && httpVersion === '1.1') {
+    throw fail('bad_request', { message: 'The header Host is missing.' });
+  }
   refuseRepeated(rawHeaders);
   const { expect, 'content-range': contentRange } = headers;
   if (expect !== undefined && httpVersion === '1.1' && !isContinue.test(expect)) {
-    throw fail('bad_request', { status: 417, message: 'Only "Expect: 100-continue" is known here.' });
+    throw fail('bad_request', {
+      status: 417,
+      message: 'Only "Expect: 100-continue" is known here.',
+    });
   }
-  if (contentRange !== undefined) refusePart(request, contentRange);
+  if (contentRange !== undefined) {
+    refusePart(request, contentRange);
+  }
 }
 
 const isContinue = /(?:^|\W)100-continue(?:$|\W)/i;
@@ -34,9 +42,13 @@ function refuseRepeated(rawHeaders: readonly string[]): void {
   let seen: Map<string, string> | undefined;
   for (let at = 0; at < rawHeaders.length; at += 2) {
     const rawName = rawHeaders[at] ?? '';
-    if (!lengths.has(rawName.length)) continue;
+    if (!lengths.has(rawName.length)) {
+      continue;
+    }
     const name = rawName.toLowerCase();
-    if (!single.has(name)) continue;
+    if (!single.has(name)) {
+      continue;
+    }
     const value = rawHeaders[at + 1] ?? '';
     seen ??= new Map();
     const before = seen.get(name);
@@ -48,9 +60,18 @@ function refuseRepeated(rawHeaders: readonly string[]): void {
   }
 }
 
-/** RFC 9110 14.5: a part stored as a file of its own would be a wrong success. A chunk of a chunked upload may name its range. */
+/**
+ * RFC 9110 14.5: a part stored as a file of its own would be a wrong success. A chunk of a chunked
+ * upload may name its range.
+ */
 function refusePart({ method = '', url = '' }: IncomingMessage, contentRange: string): void {
-  if (!['POST', 'PUT', 'PATCH'].includes(method) || isWhole(contentRange) || /[?&]chunked=true(?:&|$)/.test(url)) return;
+  if (
+    !['POST', 'PUT', 'PATCH'].includes(method) ||
+    isWhole(contentRange) ||
+    /[?&]chunked=true(?:&|$)/.test(url)
+  ) {
+    return;
+  }
   throw failed(partOfFile);
 }
 

@@ -9,7 +9,10 @@ export interface RequestNotes {
   readonly caller?: Caller;
   /** The request makes a file when it succeeds. */
   readonly upload?: UploadKind;
-  /** Path in the library of the file that it made, or several with blanks between them (paths hold none). */
+  /**
+   * Path in the library of the file that it made, or several with blanks between them (paths hold
+   * none).
+   */
   readonly file?: string;
 }
 

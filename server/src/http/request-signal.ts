@@ -7,17 +7,23 @@ const signals = new WeakMap<IncomingMessage, AbortSignal>();
 /** Aborted (with `client_closed`) when the caller's connection is gone before the answer is out. */
 export function requestSignal(request: IncomingMessage): AbortSignal {
   const known = signals.get(request);
-  if (known !== undefined) return known;
+  if (known !== undefined) {
+    return known;
+  }
   const controller = new AbortController();
   signals.set(request, controller.signal);
-  // 'close' of the request also comes after a body that was read to its end; only the socket shows that the caller is gone.
+  // 'close' of the request also comes after a body that was read to its end; only the socket shows
+  // that the caller is gone.
   const abort = (): void => controller.abort(fail('client_closed'));
-  if (request.socket.destroyed) abort();
-  else {
+  if (request.socket.destroyed) {
+    abort();
+  } else {
     const { socket } = request;
     socket.once('close', abort);
     request.once('close', () => {
-      if (request.complete) socket.off('close', abort);
+      if (request.complete) {
+        socket.off('close', abort);
+      }
     });
     // A request whose body was read before this has closed already.
     whenAnswered(request, () => socket.off('close', abort));

@@ -24,11 +24,17 @@ export type Lazy<T> = () => T;
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
-/** Everything about a route: the server serves it from this, and the document describes it from this. */
+/**
+ * Everything about a route: the server serves it from this, and the document describes it from
+ * this.
+ */
 export type Route = RouteWithCaller | RouteWithoutCaller;
 
 export interface RouteWithCaller extends Described {
-  /** What the credentials must allow; `any`: whatever they allow. They are looked at before the handler runs. */
+  /**
+   * What the credentials must allow; `any`: whatever they allow. They are looked at before the
+   * handler runs.
+   */
   readonly permission: Permission | 'any';
   readonly handler: (context: CallerContext) => unknown;
   /** What is answered before the credentials are looked at: throws, or does nothing. */
@@ -37,8 +43,8 @@ export interface RouteWithCaller extends Described {
 
 export interface RouteWithoutCaller extends Described {
   /**
-   * `public`: everybody may. `signed`: whoever has the address, whose signature the handler verifies. `local`: this machine, or a token that may manage, at which the
-   * handler looks.
+   * `public`: everybody may. `signed`: whoever has the address, whose signature the handler
+   * verifies. `local`: this machine, or a token that may manage, at which the handler looks.
    */
   readonly permission: 'public' | 'signed' | 'local';
   readonly handler: (context: Context) => unknown;
@@ -47,7 +53,9 @@ export interface RouteWithoutCaller extends Described {
 interface Described {
   /** `operationId` of the document, and so the name in generated clients. */
   readonly id: string;
-  /** Of several the first stands in the document; its description says that the others do the same. */
+  /**
+   * Of several the first stands in the document; its description says that the others do the same.
+   */
   readonly method: Method | readonly Method[];
   /** The whole path. `:name` is a segment, `*` at the end is the rest, slashes included. */
   readonly path: string;
@@ -101,6 +109,9 @@ export function route(definition: Route): Route {
 }
 
 /** Contents of one media type, with examples by name. */
-export function json(schema: RouteContent['schema'], examples?: RouteContent['examples']): RouteContents {
+export function json(
+  schema: RouteContent['schema'],
+  examples?: RouteContent['examples'],
+): RouteContents {
   return { 'application/json': { schema, ...(examples && { examples }) } };
 }

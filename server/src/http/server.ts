@@ -19,7 +19,9 @@ import { refuseAmbiguity } from './refuse-ambiguity.ts';
 
 const maxParamLength = 4096;
 
-/** The HTTP server with every API on it; bodies are left to the routes, which read them as streams. */
+/**
+ * The HTTP server with every API on it; bodies are left to the routes, which read them as streams.
+ */
 export function createHttpServer(deps: HttpDeps): FastifyInstance {
   const anyRoute: CorsRules = {
     origins: deps.settings.corsOrigins,
@@ -56,12 +58,16 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     watchProxies(request.raw);
     reply.header('x-request-id', request.id);
     // On the way down a connection serves the request that it brings, and no other one.
-    if (!deps.isReady()) reply.raw.shouldKeepAlive = false;
+    if (!deps.isReady()) {
+      reply.raw.shouldKeepAlive = false;
+    }
     done();
   });
   // Every 503, in whichever dialect, carries the time to retry.
   app.addHook('onSend', (_request, reply, payload, done) => {
-    if (reply.statusCode === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', 1);
+    if (reply.statusCode === 503 && !reply.hasHeader('retry-after')) {
+      reply.header('retry-after', 1);
+    }
     done(null, payload);
   });
   // Behind the hooks that add CORS.
@@ -71,25 +77,41 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   });
   app.addHook('onResponse', (request, reply, done) => {
     // The rest of a body is not waited for when its sender has fallen silent.
-    if (reply.statusCode === 408) request.raw.socket.destroySoon();
+    if (reply.statusCode === 408) {
+      request.raw.socket.destroySoon();
+    }
     drain(request.raw).then(() => done());
     endTurn(request.raw);
   });
   logRequests(app, deps);
-  app.setErrorHandler((error, request, reply) => sendError(error, mediaApi.dialect, { request, reply, deps }));
+  app.setErrorHandler((error, request, reply) =>
+    sendError(error, mediaApi.dialect, { request, reply, deps }),
+  );
   app.setNotFoundHandler((request, reply) => {
-    // A person who opens the address of the server in a browser, with or without a query, gets its description.
-    if (/^\/(?:\?|$)/.test(request.url) && (request.method === 'GET' || request.method === 'HEAD')) return reply.redirect('docs');
+    // A person who opens the address of the server in a browser, with or without a query, gets its
+    // description.
+    if (
+      /^\/(?:\?|$)/.test(request.url) &&
+      (request.method === 'GET' || request.method === 'HEAD')
+    ) {
+      return reply.redirect('docs');
+    }
     // A page must be able to read that it asked for the wrong address.
     setCors(request, reply, anyRoute);
-    if (request.method === 'OPTIONS') return reply.code(204).send();
+    if (request.method === 'OPTIONS') {
+      return reply.code(204).send();
+    }
     throw noSuchRoute(request);
   });
 
   function renderBroken(target: string): Rendered {
     const { dialect } = ownerOf(target, apis) ?? mediaApi;
     const facts = { requestId: requestId(), at: deps.now(), route: undefined, headers: {} };
-    return renderError(fail('bad_request', { message: 'The request is not valid HTTP.' }), dialect, facts);
+    return renderError(
+      fail('bad_request', { message: 'The request is not valid HTTP.' }),
+      dialect,
+      facts,
+    );
   }
 
   function sendUndecodable(request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -97,7 +119,9 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     return sendError(undecodable(request.url, api), api.dialect, { request, reply, deps });
   }
 
-  for (const api of apis) app.register(serveApi(api, deps));
+  for (const api of apis) {
+    app.register(serveApi(api, deps));
+  }
   return app;
 }
 

@@ -5,7 +5,13 @@ import { createUrlSigner, type UrlClaims } from './signed-url.ts';
 
 const key = randomBytes(32);
 const signer = createUrlSigner(key);
-const claims: UrlClaims = { id: 'm1', purpose: 'relay', expiresAt: 1_700_000_000_000, maxBytes: 1000, contentType: 'image/png' };
+const claims: UrlClaims = {
+  id: 'm1',
+  purpose: 'relay',
+  expiresAt: 1_700_000_000_000,
+  maxBytes: 1000,
+  contentType: 'image/png',
+};
 
 const anyClaims: fc.Arbitrary<UrlClaims> = fc.record(
   {
@@ -47,15 +53,21 @@ describe('createUrlSigner', () => {
     const token = signer.sign(claims);
     const alphabet = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ '];
     const refused = (changed: string) =>
-      expect(() => signer.verify(changed, 'relay')).toThrow(expect.objectContaining({ code: 'invalid_signature', status: 403 }));
+      expect(() => signer.verify(changed, 'relay')).toThrow(
+        expect.objectContaining({ code: 'invalid_signature', status: 403 }),
+      );
     for (let at = 0; at < token.length; at++) {
       refused(token.slice(0, at));
       for (const character of alphabet) {
-        if (character !== token[at]) refused(token.slice(0, at) + character + token.slice(at + 1));
+        if (character !== token[at]) {
+          refused(token.slice(0, at) + character + token.slice(at + 1));
+        }
         refused(token.slice(0, at) + character + token.slice(at));
       }
     }
-    for (const character of alphabet) refused(token + character);
+    for (const character of alphabet) {
+      refused(token + character);
+    }
   });
 
   it('refuses any other text', () => {
@@ -66,12 +78,17 @@ describe('createUrlSigner', () => {
           fc.string().map((text) => `v1.${text}.${text}`),
         ),
         (text) => {
-          expect(() => signer.verify(text, 'relay')).toThrow(expect.objectContaining({ code: 'invalid_signature' }));
+          expect(() => signer.verify(text, 'relay')).toThrow(
+            expect.objectContaining({ code: 'invalid_signature' }),
+          );
         },
       ),
     );
-    expect(() => signer.verify('x'.repeat(1_000_000), 'relay')).toThrow(expect.objectContaining({ code: 'invalid_signature' }));
+    expect(() => signer.verify('x'.repeat(1_000_000), 'relay')).toThrow(
+      expect.objectContaining({ code: 'invalid_signature' }),
+    );
   });
 
-  it('refuses a short key', () => expect(() => createUrlSigner(randomBytes(16))).toThrow(RangeError));
+  it('refuses a short key', () =>
+    expect(() => createUrlSigner(randomBytes(16))).toThrow(RangeError));
 });

@@ -7,16 +7,25 @@ export interface UrlClaims {
   readonly id: string;
   /** What may be done; a token for one purpose is void for any other. */
   readonly purpose: string;
-  /** Milliseconds since the epoch. Looking at the clock is the caller's business: a transfer that began in time may finish. */
+  /**
+   * Milliseconds since the epoch. Looking at the clock is the caller's business: a transfer that
+   * began in time may finish.
+   */
   readonly expiresAt: number;
   readonly maxBytes?: number;
   readonly contentType?: string;
 }
 
 export interface UrlSigner {
-  /** Characters of `A-Za-z0-9_.-` only, so it fits a path segment or a query. Keep it secret: it grants what it states. */
+  /**
+   * Characters of `A-Za-z0-9_.-` only, so it fits a path segment or a query. Keep it secret: it
+   * grants what it states.
+   */
   sign(claims: UrlClaims): string;
-  /** The claims, as signed for this purpose. Throws `invalid_signature` for anything else, whatever is wrong with it. */
+  /**
+   * The claims, as signed for this purpose. Throws `invalid_signature` for anything else, whatever
+   * is wrong with it.
+   */
   verify(token: string, purpose: string): UrlClaims;
 }
 
@@ -25,23 +34,32 @@ const MAX_TOKEN_LENGTH = 8192;
 
 /** `key`: at least 32 secret bytes, the same on every node. HMAC-SHA256. */
 export function createUrlSigner(key: Uint8Array): UrlSigner {
-  if (key.length < 32) throw new RangeError('The signing key needs at least 32 bytes.');
-  const mac = (payload: string) => createHmac('sha256', key).update(`stowage-url.${VERSION}.${payload}`).digest();
+  if (key.length < 32) {
+    throw new RangeError('The signing key needs at least 32 bytes.');
+  }
+  const mac = (payload: string) =>
+    createHmac('sha256', key).update(`stowage-url.${VERSION}.${payload}`).digest();
 
   return {
     sign({ id, purpose, expiresAt, maxBytes = null, contentType = null }: Nullable) {
-      const payload = Buffer.from(JSON.stringify([purpose, id, expiresAt, maxBytes, contentType])).toString('base64url');
+      const payload = Buffer.from(
+        JSON.stringify([purpose, id, expiresAt, maxBytes, contentType]),
+      ).toString('base64url');
       return `${VERSION}.${payload}.${mac(payload).toString('base64url')}`;
     },
 
     verify(token, purpose) {
-      const [version, payload = '', signature = '', ...rest] = token.length > MAX_TOKEN_LENGTH ? [] : token.split('.');
+      const [version, payload = '', signature = '', ...rest] =
+        token.length > MAX_TOKEN_LENGTH ? [] : token.split('.');
       const given = Buffer.from(signature, 'base64url');
       const expected = mac(payload);
       const isSigned = given.length === expected.length && timingSafeEqual(given, expected);
       // One token has one spelling: base64 decoders overlook foreign characters and spare bits.
-      const isCanonical = version === VERSION && rest.length === 0 && signature === expected.toString('base64url');
-      if (!isSigned || !isCanonical) throw fail('invalid_signature');
+      const isCanonical =
+        version === VERSION && rest.length === 0 && signature === expected.toString('base64url');
+      if (!isSigned || !isCanonical) {
+        throw fail('invalid_signature');
+      }
       return claimsOf(payload, purpose);
     },
   };
@@ -52,11 +70,27 @@ interface Nullable extends Omit<UrlClaims, 'maxBytes' | 'contentType'> {
   readonly contentType?: string | null;
 }
 
-type Signed = readonly [purpose: string, id: string, expiresAt: number, maxBytes: number | null, contentType: string | null];
+type Signed = readonly [
+  purpose: string,
+  id: string,
+  expiresAt: number,
+  maxBytes: number | null,
+  contentType: string | null,
+];
 
 /** Of a payload that we signed ourselves, so its shape is known. */
 function claimsOf(payload: string, wantedPurpose: string): UrlClaims {
-  const [purpose, id, expiresAt, maxBytes, contentType]: Signed = JSON.parse(Buffer.from(payload, 'base64url').toString());
-  if (purpose !== wantedPurpose) throw fail('invalid_signature');
-  return { id, purpose, expiresAt, ...(maxBytes !== null && { maxBytes }), ...(contentType !== null && { contentType }) };
+  const [purpose, id, expiresAt, maxBytes, contentType]: Signed = JSON.parse(
+    Buffer.from(payload, 'base64url').toString(),
+  );
+  if (purpose !== wantedPurpose) {
+    throw fail('invalid_signature');
+  }
+  return {
+    id,
+    purpose,
+    expiresAt,
+    ...(maxBytes !== null && { maxBytes }),
+    ...(contentType !== null && { contentType }),
+  };
 }

@@ -1,22 +1,39 @@
 import { fail, StowageError } from '../core/errors.ts';
 
-/** Whatever was thrown, as one of our errors: the framework's 4xx keep their meaning, anything unknown is ours to answer for. */
+/**
+ * Whatever was thrown, as one of our errors: the framework's 4xx keep their meaning, anything
+ * unknown is ours to answer for.
+ */
 export function toError(error: unknown): StowageError {
-  if (error instanceof StowageError) return error;
+  if (error instanceof StowageError) {
+    return error;
+  }
   // The deadline of a call to a storage backend has passed.
-  if ((error as Error | null)?.name === 'TimeoutError') return fail('channel_unavailable', { cause: error });
+  if ((error as Error | null)?.name === 'TimeoutError') {
+    return fail('channel_unavailable', { cause: error });
+  }
   const status = (error as { statusCode?: unknown } | null)?.statusCode;
-  if (typeof status === 'number' && status >= 400 && status < 500) return fail('bad_request', { status, cause: error });
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    return fail('bad_request', { status, cause: error });
+  }
   return fail('internal_error', { cause: error });
 }
 
-/** The value of `Retry-After` in every dialect: whole seconds, at least one. Every 503 has one, so that clients retry by themselves. */
+/**
+ * The value of `Retry-After` in every dialect: whole seconds, at least one. Every 503 has one, so
+ * that clients retry by themselves.
+ */
 export function retryAfterSeconds({ retryAfterMs, status }: StowageError): number | undefined {
-  if (retryAfterMs !== undefined) return Math.max(1, Math.ceil(retryAfterMs / 1000));
+  if (retryAfterMs !== undefined) {
+    return Math.max(1, Math.ceil(retryAfterMs / 1000));
+  }
   return status === 503 ? 1 : undefined;
 }
 
-/** Whether the owner has to know: some statuses from 500 on only mean that a caller asked for something that does not exist. */
+/**
+ * Whether the owner has to know: some statuses from 500 on only mean that a caller asked for
+ * something that does not exist.
+ */
 export function isFault({ code, status }: StowageError): boolean {
   return status >= 500 && code !== 'chunks_missing' && code !== 'not_implemented';
 }

@@ -13,13 +13,21 @@ const maxPrefetchBytes = 64 * 1024;
 
 /** Undefined when no box begins here: the end, or something else. */
 export function* nextBox(at: number, end: number): Walk<Box | undefined> {
-  if (at + 8 > end) return undefined;
+  if (at + 8 > end) {
+    return undefined;
+  }
   const header = yield* takeIfThere(at, 8);
-  if (header === undefined) return undefined;
+  if (header === undefined) {
+    return undefined;
+  }
   const type = header.toString('latin1', 4, 8);
   const bytes = header.readUInt32BE(0);
-  if (bytes === 0) return { type, start: at + 8, end };
-  if (bytes !== 1) return bytes < 8 ? undefined : { type, start: at + 8, end: at + bytes };
+  if (bytes === 0) {
+    return { type, start: at + 8, end };
+  }
+  if (bytes !== 1) {
+    return bytes < 8 ? undefined : { type, start: at + 8, end: at + bytes };
+  }
   const large = yield* takeIfThere(at + 8, 8);
   const largeBytes = large === undefined ? 0 : Number(large.readBigUInt64BE(0));
   return largeBytes < 16 ? undefined : { type, start: at + 16, end: at + largeBytes };
@@ -31,7 +39,9 @@ export function* childrenOf(parent: Box, skip = 0): Walk<readonly Box[]> {
   let at = parent.start + skip;
   while (children.length < maxChildren) {
     const child = yield* nextBox(at, parent.end);
-    if (child === undefined || child.end > parent.end) break;
+    if (child === undefined || child.end > parent.end) {
+      break;
+    }
     children.push(child);
     at = child.end;
   }
@@ -46,7 +56,9 @@ export function find(boxes: readonly Box[], type: string): Box | undefined {
 export function* descend(from: Box, ...path: readonly string[]): Walk<Box | undefined> {
   let box: Box | undefined = from;
   for (const type of path) {
-    if (box === undefined) return undefined;
+    if (box === undefined) {
+      return undefined;
+    }
     box = find(yield* childrenOf(box), type);
   }
   return box;

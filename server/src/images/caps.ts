@@ -19,7 +19,9 @@ export interface Size {
 
 /** Throws `unprocessable` when a picture is larger than the caps. */
 export function checkPixels({ width, height }: Size, { maxPixels }: Caps): void {
-  if (width * height <= maxPixels) return;
+  if (width * height <= maxPixels) {
+    return;
+  }
   throw fail('unprocessable', {
     message: `The picture has too many pixels (${width} x ${height}).`,
     details: { width, height, max_pixels: maxPixels },
@@ -27,7 +29,10 @@ export function checkPixels({ width, height }: Size, { maxPixels }: Caps): void 
 }
 
 export function tooManyFrames({ maxFrames }: Caps): StowageError {
-  return fail('unprocessable', { message: `The picture has more than ${maxFrames} frames.`, details: { max_frames: maxFrames } });
+  return fail('unprocessable', {
+    message: `The picture has more than ${maxFrames} frames.`,
+    details: { max_frames: maxFrames },
+  });
 }
 
 export function turned({ width, height }: Size): Size {

@@ -10,7 +10,9 @@ const farBytes = 6 * 1024 * 1024;
 
 export function* walkGif(): Walk<Size> {
   const header = yield* take(0, 10);
-  if (!/^GIF8[79]a$/.test(header.toString('latin1', 0, 6))) throw corrupt('The GIF has no header.');
+  if (!/^GIF8[79]a$/.test(header.toString('latin1', 0, 6))) {
+    throw corrupt('The GIF has no header.');
+  }
   return { width: header.readUInt16LE(6), height: header.readUInt16LE(8) };
 }
 
@@ -18,11 +20,19 @@ export function* walkGif(): Walk<Size> {
 export function* walkWholeGif(fileBytes: number, caps: Caps): Walk<Size> {
   const size = yield* walkGif();
   const start = 13 + tableBytes((yield* take(10, 3))[0]);
-  if (start > fileBytes) throw corrupt('The GIF is truncated.');
-  if (yield* reachesEnd(start, caps, walkBytes)) return size;
-  if (yield* hasEnd(fileBytes)) return size;
+  if (start > fileBytes) {
+    throw corrupt('The GIF is truncated.');
+  }
+  if (yield* reachesEnd(start, caps, walkBytes)) {
+    return size;
+  }
+  if (yield* hasEnd(fileBytes)) {
+    return size;
+  }
   // Something large stands behind it.
-  if (yield* reachesEnd(start, caps, () => farBytes)) return size;
+  if (yield* reachesEnd(start, caps, () => farBytes)) {
+    return size;
+  }
   throw corrupt('The GIF is truncated.');
 }
 
@@ -32,13 +42,20 @@ function* reachesEnd(start: number, caps: Caps, reach: (frames: number) => numbe
   let frames = 0;
   while (at < start + reach(frames)) {
     const block = (yield* takeIfThere(at, 1))?.[0];
-    if (block === 0x3b) return true;
-    if (block === 0x21) at = yield* skipSubBlocks(at + 2, start + reach(frames));
-    else if (block === 0x2c) {
-      if (++frames > caps.maxFrames) throw tooManyFrames(caps);
+    if (block === 0x3b) {
+      return true;
+    }
+    if (block === 0x21) {
+      at = yield* skipSubBlocks(at + 2, start + reach(frames));
+    } else if (block === 0x2c) {
+      if (++frames > caps.maxFrames) {
+        throw tooManyFrames(caps);
+      }
       const flags = (yield* takeIfThere(at + 9, 1))?.[0];
       at = yield* skipSubBlocks(at + 11 + tableBytes(flags), start + reach(frames));
-    } else break;
+    } else {
+      break;
+    }
   }
   return false;
 }
@@ -57,14 +74,21 @@ function* skipSubBlocks(start: number, until: number): Walk<number> {
   let at = start;
   while (at < until) {
     const bytes = (yield* takeIfThere(at, 1))?.[0];
-    if (bytes === undefined) return until;
+    if (bytes === undefined) {
+      return until;
+    }
     at += 1 + bytes;
-    if (bytes === 0) break;
+    if (bytes === 0) {
+      break;
+    }
   }
   return at;
 }
 
-/** Some encoders leave the trailer out, and some tools append to it: either a last block is closed or a trailer follows one. */
+/**
+ * Some encoders leave the trailer out, and some tools append to it: either a last block is closed
+ * or a trailer follows one.
+ */
 function* hasEnd(fileBytes: number): Walk<boolean> {
   const start = Math.max(0, fileBytes - tailBytes);
   const tail = yield* take(start, fileBytes - start);

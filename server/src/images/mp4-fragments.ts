@@ -15,31 +15,45 @@ export function* spanOf(fragments: readonly Box[], movie: Movie): Walk<Span | un
     yield* prefetch(moof);
     for (const box of yield* childrenOf(moof)) {
       const span = box.type === 'traf' ? yield* trackSpan(box, movie) : undefined;
-      if (span !== undefined) spans.push(span);
+      if (span !== undefined) {
+        spans.push(span);
+      }
     }
   }
-  if (spans.length === 0) return undefined;
-  return { start: Math.min(...spans.map(({ start }) => start)), end: Math.max(...spans.map(({ end }) => end)) };
+  if (spans.length === 0) {
+    return undefined;
+  }
+  return {
+    start: Math.min(...spans.map(({ start }) => start)),
+    end: Math.max(...spans.map(({ end }) => end)),
+  };
 }
 
 function* trackSpan(traf: Box, { tracks, sampleTicks }: Movie): Walk<Span | undefined> {
   const boxes = yield* childrenOf(traf);
   const header = find(boxes, 'tfhd');
   const time = find(boxes, 'tfdt');
-  if (header === undefined || time === undefined) return undefined;
+  if (header === undefined || time === undefined) {
+    return undefined;
+  }
   const { id, ticks } = yield* walkFragmentHeader(header);
   const timescale = tracks.find((track) => track.id === id)?.timescale ?? 0;
-  if (timescale === 0) return undefined;
+  if (timescale === 0) {
+    return undefined;
+  }
   const start = yield* baseTime(time);
   let end = start;
-  for (const run of boxes.filter(({ type }) => type === 'trun')) end += yield* runTicks(run, ticks ?? sampleTicks.get(id) ?? 0);
+  for (const run of boxes.filter(({ type }) => type === 'trun')) {
+    end += yield* runTicks(run, ticks ?? sampleTicks.get(id) ?? 0);
+  }
   return { start: start / timescale, end: end / timescale };
 }
 
 function* walkFragmentHeader(box: Box): Walk<{ id: number; ticks: number | undefined }> {
   const bytes = (yield* payload(box, 8)) ?? Buffer.alloc(8);
   const flags = bytes.readUIntBE(1, 3);
-  // default-sample-duration comes after base-data-offset and sample-description-index, as far as these are there.
+  // default-sample-duration comes after base-data-offset and sample-description-index, as far as
+  // these are there.
   const at = 8 + (flags & 0x01 ? 8 : 0) + (flags & 0x02 ? 4 : 0);
   const ticks = flags & 0x08 ? (yield* payload(box, at + 4))?.readUInt32BE(at) : undefined;
   return { id: bytes.readUInt32BE(4), ticks };
@@ -48,17 +62,25 @@ function* walkFragmentHeader(box: Box): Walk<{ id: number; ticks: number | undef
 function* baseTime(box: Box): Walk<number> {
   const isLong = (yield* payload(box, 1))?.[0] === 1;
   const bytes = yield* payload(box, isLong ? 12 : 8);
-  return bytes === undefined ? 0 : isLong ? Number(bytes.readBigUInt64BE(4)) : bytes.readUInt32BE(4);
+  return bytes === undefined
+    ? 0
+    : isLong
+      ? Number(bytes.readBigUInt64BE(4))
+      : bytes.readUInt32BE(4);
 }
 
 const maxSamples = 20_000;
 
 function* runTicks(box: Box, defaultTicks: number): Walk<number> {
   const header = yield* payload(box, 8);
-  if (header === undefined) return 0;
+  if (header === undefined) {
+    return 0;
+  }
   const flags = header.readUIntBE(1, 3);
   const samples = Math.min(header.readUInt32BE(4), maxSamples);
-  if (!(flags & 0x100)) return samples * defaultTicks;
+  if (!(flags & 0x100)) {
+    return samples * defaultTicks;
+  }
   const sampleBytes = 4 * [0x100, 0x200, 0x400, 0x800].filter((flag) => flags & flag).length;
   let at = box.start + 8 + (flags & 0x01 ? 4 : 0) + (flags & 0x04 ? 4 : 0);
   let ticks = 0;
@@ -69,16 +91,23 @@ function* runTicks(box: Box, defaultTicks: number): Walk<number> {
 }
 
 /**
- * The fragment that the index at the end of the file (mfra) names as the last of its first track; undefined when there is no such index.
+ * The fragment that the index at the end of the file (mfra) names as the last of its first track;
+ * undefined when there is no such index.
  */
 export function* lastIndexedFragment(fileBytes: number): Walk<Box | undefined> {
   const tail = yield* takeIfThere(fileBytes - 16, 16);
-  if (tail === undefined || tail.toString('latin1', 4, 8) !== 'mfro') return undefined;
+  if (tail === undefined || tail.toString('latin1', 4, 8) !== 'mfro') {
+    return undefined;
+  }
   const index = yield* nextBox(fileBytes - tail.readUInt32BE(12), fileBytes);
-  if (index?.type !== 'mfra') return undefined;
+  if (index?.type !== 'mfra') {
+    return undefined;
+  }
   const offsets: number[] = [];
   for (const box of yield* childrenOf(index)) {
-    if (box.type === 'tfra') offsets.push(yield* lastOffset(box));
+    if (box.type === 'tfra') {
+      offsets.push(yield* lastOffset(box));
+    }
   }
   const fragment = yield* nextBox(Math.max(0, ...offsets), fileBytes);
   return fragment?.type === 'moof' ? fragment : undefined;
@@ -86,13 +115,17 @@ export function* lastIndexedFragment(fileBytes: number): Walk<Box | undefined> {
 
 function* lastOffset(box: Box): Walk<number> {
   const header = yield* payload(box, 16);
-  if (header === undefined) return 0;
+  if (header === undefined) {
+    return 0;
+  }
   const count = header.readUInt32BE(12);
   const wide = header[0] === 1 ? 8 : 4;
   const lengths = header.readUInt32BE(8);
   const entryBytes = 2 * wide + 3 + (lengths & 3) + ((lengths >> 2) & 3) + ((lengths >> 4) & 3);
   const at = box.start + 16 + (count - 1) * entryBytes;
-  if (count === 0 || at + entryBytes > box.end) return 0;
+  if (count === 0 || at + entryBytes > box.end) {
+    return 0;
+  }
   const entry = yield* take(at + wide, wide);
   return wide === 8 ? Number(entry.readBigUInt64BE(0)) : entry.readUInt32BE(0);
 }
@@ -102,11 +135,15 @@ export function* indexedSeconds(box: Box): Walk<number> {
   const isLong = (yield* payload(box, 1))?.[0] === 1;
   const at = isLong ? 28 : 20;
   const header = yield* payload(box, at + 4);
-  if (header === undefined) return 0;
+  if (header === undefined) {
+    return 0;
+  }
   const timescale = header.readUInt32BE(8);
   const count = header.readUInt16BE(at + 2);
   const references =
-    timescale > 0 && box.start + at + 4 + 12 * count <= box.end ? yield* references12(box.start + at + 4, count) : 0;
+    timescale > 0 && box.start + at + 4 + 12 * count <= box.end
+      ? yield* references12(box.start + at + 4, count)
+      : 0;
   return references / timescale || 0;
 }
 

@@ -1,5 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { ascii, box, counted, fullBox, repeated, sparse, u16, u32, u64 } from '../../test/fixtures/image-kit.ts';
+import {
+  ascii,
+  box,
+  counted,
+  fullBox,
+  repeated,
+  sparse,
+  u16,
+  u32,
+  u64,
+} from '../../test/fixtures/image-kit.ts';
 import { fixtureBytes, fixtures } from '../../test/fixtures/index.ts';
 import { createProber } from './prober.ts';
 
@@ -14,18 +24,44 @@ interface TrackOptions {
   readonly coded?: readonly [number, number];
 }
 
-function track({ kind = 'vide', width = 640, height = 360, turned = false, coded = [0, 0] }: TrackOptions): Buffer {
+function track({
+  kind = 'vide',
+  width = 640,
+  height = 360,
+  turned = false,
+  coded = [0, 0],
+}: TrackOptions): Buffer {
   const one = 0x10000;
   const [a, b, c, d] = turned ? [0, one, one, 0] : [one, 0, 0, one];
   const matrix = [a, b, 0, c, d, 0, 0, 0, 0x4000_0000].map((value) => u32(value ?? 0));
-  const tkhd = fullBox('tkhd', 0, Buffer.alloc(8), u32(1), Buffer.alloc(24), ...matrix, u16(width), u16(0), u16(height), u16(0));
+  const tkhd = fullBox(
+    'tkhd',
+    0,
+    Buffer.alloc(8),
+    u32(1),
+    Buffer.alloc(24),
+    ...matrix,
+    u16(width),
+    u16(0),
+    u16(height),
+    u16(0),
+  );
   const entry = box('avc1', Buffer.alloc(24), u16(coded[0]), u16(coded[1]), Buffer.alloc(50));
-  const sampleTable = box('stbl', fullBox('stsd', 0, u32(1), entry), fullBox('stsz', 0, Buffer.alloc(100_000)));
+  const sampleTable = box(
+    'stbl',
+    fullBox('stsd', 0, u32(1), entry),
+    fullBox('stsz', 0, Buffer.alloc(100_000)),
+  );
   const mdhd = fullBox('mdhd', 0, Buffer.alloc(8), u32(1000), u32(0), u32(0));
   return box(
     'trak',
     tkhd,
-    box('mdia', mdhd, fullBox('hdlr', 0, u32(0), ascii(kind), Buffer.alloc(13)), box('minf', sampleTable)),
+    box(
+      'mdia',
+      mdhd,
+      fullBox('hdlr', 0, u32(0), ascii(kind), Buffer.alloc(13)),
+      box('minf', sampleTable),
+    ),
   );
 }
 
@@ -62,7 +98,9 @@ describe('MP4', () => {
 
   it('is shown as its matrix says, in the size of its header or else of its samples', async () => {
     const sizeOf = async (options: TrackOptions) => {
-      const { width, height } = await inspect(Buffer.concat([ftyp, box('moov', mvhd(1000), track(options))]));
+      const { width, height } = await inspect(
+        Buffer.concat([ftyp, box('moov', mvhd(1000), track(options))]),
+      );
       return [width, height];
     };
     expect(await sizeOf({ turned: true })).toEqual([360, 640]);
@@ -73,8 +111,13 @@ describe('MP4', () => {
 
   it('reads times of 64 bits, and none that are unknown', async () => {
     const long = fullBox('mvhd', 1, Buffer.alloc(16), u32(600), u64(3_600_000), Buffer.alloc(80));
-    expect((await inspect(Buffer.concat([ftyp, box('moov', long, track({}))]))).durationSeconds).toBe(6000);
-    expect((await inspect(Buffer.concat([ftyp, box('moov', mvhd(0xffff_ffff), track({}))]))).durationSeconds).toBeNull();
+    expect(
+      (await inspect(Buffer.concat([ftyp, box('moov', long, track({}))]))).durationSeconds,
+    ).toBe(6000);
+    expect(
+      (await inspect(Buffer.concat([ftyp, box('moov', mvhd(0xffff_ffff), track({}))])))
+        .durationSeconds,
+    ).toBeNull();
   });
 
   it.each([
@@ -88,8 +131,15 @@ describe('MP4', () => {
   });
 
   it('may have junk at its end', async () => {
-    for (const junk of [Buffer.alloc(4), Buffer.alloc(3000), Buffer.alloc(3000, 0xee), ascii('PK\x03\x04 and so on')]) {
-      expect(await inspect(Buffer.concat([ftyp, box('mdat', Buffer.alloc(99)), moov, junk]))).toEqual(facts);
+    for (const junk of [
+      Buffer.alloc(4),
+      Buffer.alloc(3000),
+      Buffer.alloc(3000, 0xee),
+      ascii('PK\x03\x04 and so on'),
+    ]) {
+      expect(
+        await inspect(Buffer.concat([ftyp, box('mdat', Buffer.alloc(99)), moov, junk])),
+      ).toEqual(facts);
     }
   });
 
@@ -102,7 +152,9 @@ describe('MP4', () => {
     ]) {
       const { content, count } = counted(bytes);
       const started = performance.now();
-      await prober.inspect(content, 'video/mp4').catch((error) => expect(error.code).toMatch(/invalid_media|unprocessable/));
+      await prober
+        .inspect(content, 'video/mp4')
+        .catch((error) => expect(error.code).toMatch(/invalid_media|unprocessable/));
       expect(performance.now() - started).toBeLessThan(2000);
       expect(count.bytes).toBeLessThan(8 * 1024 * 1024);
     }
@@ -115,37 +167,70 @@ describe('fragmented MP4', () => {
       box(
         'moof',
         fullBox('mfhd', 0, u32(1)),
-        box('traf', box('tfhd', u32(0x08), u32(1), u32(ticks)), fullBox('tfdt', 1, u64(start)), fullBox('trun', 0, u32(samples))),
+        box(
+          'traf',
+          box('tfhd', u32(0x08), u32(1), u32(ticks)),
+          fullBox('tfdt', 1, u64(start)),
+          fullBox('trun', 0, u32(samples)),
+        ),
       ),
       box('mdat', Buffer.alloc(2000)),
     ]);
-  const extension = (...more: readonly Uint8Array[]) => box('mvex', ...more, fullBox('trex', 0, u32(1), Buffer.alloc(16)));
-  const movie = (...more: readonly Uint8Array[]) => Buffer.concat([ftyp, box('moov', mvhd(0), track({}), extension(...more))]);
+  const extension = (...more: readonly Uint8Array[]) =>
+    box('mvex', ...more, fullBox('trex', 0, u32(1), Buffer.alloc(16)));
+  const movie = (...more: readonly Uint8Array[]) =>
+    Buffer.concat([ftyp, box('moov', mvhd(0), track({}), extension(...more))]);
   const secondsOf = async (bytes: Uint8Array) => (await inspect(bytes)).durationSeconds;
 
   it('tells its duration in its header, an index or its last fragment', async () => {
-    expect(await secondsOf(Buffer.concat([movie(fullBox('mehd', 0, u32(7000))), fragment(0, 20)]))).toBe(7);
+    expect(
+      await secondsOf(Buffer.concat([movie(fullBox('mehd', 0, u32(7000))), fragment(0, 20)])),
+    ).toBe(7);
     expect(await secondsOf(Buffer.concat([movie(), fragment(0, 20), fragment(2000, 5)]))).toBe(2.5);
     const references = [2000, 500].flatMap((ticks) => [u32(100), u32(ticks), u32(0)]);
-    const sidx = fullBox('sidx', 0, u32(1), u32(1000), u32(0), u32(0), u16(0), u16(2), ...references);
-    expect(await secondsOf(Buffer.concat([movie(), sidx, fragment(0, 20), fragment(2000, 5)]))).toBe(2.5);
+    const sidx = fullBox(
+      'sidx',
+      0,
+      u32(1),
+      u32(1000),
+      u32(0),
+      u32(0),
+      u16(0),
+      u16(2),
+      ...references,
+    );
+    expect(
+      await secondsOf(Buffer.concat([movie(), sidx, fragment(0, 20), fragment(2000, 5)])),
+    ).toBe(2.5);
   });
 
   it('may begin in the movie box, or late, as live recordings do', async () => {
     const own = Buffer.concat([ftyp, box('moov', mvhd(2000), track({}), extension())]);
     expect(await secondsOf(Buffer.concat([own, fragment(2000, 5)]))).toBe(2.5);
-    expect(await secondsOf(Buffer.concat([movie(), fragment(900_000, 20), fragment(902_000, 20)]))).toBe(4);
+    expect(
+      await secondsOf(Buffer.concat([movie(), fragment(900_000, 20), fragment(902_000, 20)])),
+    ).toBe(4);
   });
 
   it('adds up samples of different lengths', async () => {
-    const run = box('trun', u32(0x300), u32(3), ...[10, 20, 30].flatMap((ticks) => [u32(ticks), u32(999)]));
-    const moof = box('moof', box('traf', box('tfhd', u32(0), u32(1)), fullBox('tfdt', 0, u32(1000)), run));
+    const run = box(
+      'trun',
+      u32(0x300),
+      u32(3),
+      ...[10, 20, 30].flatMap((ticks) => [u32(ticks), u32(999)]),
+    );
+    const moof = box(
+      'moof',
+      box('traf', box('tfhd', u32(0), u32(1)), fullBox('tfdt', 0, u32(1000)), run),
+    );
     expect(await secondsOf(Buffer.concat([movie(), moof, box('mdat')]))).toBeCloseTo(0.06, 6);
   });
 
   it('takes the index at the end of a long one, and else does not read it through', async () => {
     const head = movie();
-    const fragments = Buffer.concat(Array.from({ length: 300 }, (_, index) => fragment(2000 * index, 20)));
+    const fragments = Buffer.concat(
+      Array.from({ length: 300 }, (_, index) => fragment(2000 * index, 20)),
+    );
     const last = head.length + fragments.length - fragment(0, 0).length;
     const tfra = fullBox('tfra', 1, u32(1), u32(0), u32(1), u64(0), u64(last), Buffer.of(1, 1, 1));
     const mfra = box('mfra', tfra, fullBox('mfro', 0, u32(tfra.length + 24)));
@@ -161,6 +246,8 @@ describe('fragmented MP4', () => {
     const bytes = Buffer.concat([movie(), fragment(0, 20), fragment(2000, 5)]);
     await expect(inspect(bytes.subarray(0, -1))).rejects.toMatchObject({ code: 'invalid_media' });
     const real = fixtureBytes(fixtures.clipFragmented);
-    await expect(inspect(real.subarray(0, real.length - 400))).rejects.toMatchObject({ code: 'invalid_media' });
+    await expect(inspect(real.subarray(0, real.length - 400))).rejects.toMatchObject({
+      code: 'invalid_media',
+    });
   });
 });

@@ -14,15 +14,23 @@ export function* walkMp4(fileBytes: number): Walk<MediaFacts> {
   const movie = yield* walkMovie(moov);
   const seconds = yield* walkRest(moov.end, fileBytes, movie);
   const { width, height } = movie.size ?? { width: null, height: null };
-  return { width, height, durationSeconds: movie.wholeSeconds ?? longest([movie.seconds, seconds]) };
+  return {
+    width,
+    height,
+    durationSeconds: movie.wholeSeconds ?? longest([movie.seconds, seconds]),
+  };
 }
 
 function* findMovie(fileBytes: number): Walk<Box> {
   let at = 0;
   for (;;) {
     const box = yield* nextWhole(at, fileBytes);
-    if (box === undefined) break;
-    if (box.type === 'moov') return box;
+    if (box === undefined) {
+      break;
+    }
+    if (box.type === 'moov') {
+      return box;
+    }
     at = box.end;
   }
   throw corrupt('The video is corrupt or truncated: it has no moov.');
@@ -30,11 +38,15 @@ function* findMovie(fileBytes: number): Walk<Box> {
 
 function* nextWhole(at: number, fileBytes: number): Walk<Box | undefined> {
   const box = yield* nextBox(at, fileBytes);
-  if (box !== undefined && box.end > fileBytes && bodies.has(box.type)) throw corrupt('The video is truncated.');
+  if (box !== undefined && box.end > fileBytes && bodies.has(box.type)) {
+    throw corrupt('The video is truncated.');
+  }
   return box;
 }
 
-/** Checks what follows the movie box, up to a limit, and returns how long the fragments in it last. */
+/**
+ * Checks what follows the movie box, up to a limit, and returns how long the fragments in it last.
+ */
 function* walkRest(start: number, fileBytes: number, movie: Movie): Walk<number | null> {
   const last = movie.fragmented ? yield* lastIndexedFragment(fileBytes) : undefined;
   const fragments: Box[] = [];
@@ -42,10 +54,18 @@ function* walkRest(start: number, fileBytes: number, movie: Movie): Walk<number 
   let at = start;
   for (let count = 0; count < maxRestBoxes; count++) {
     const box = yield* nextWhole(at, fileBytes);
-    if (box === undefined) return indexed || (yield* secondsOf(fragments, movie));
-    if (box.type === 'moof') fragments.push(box);
-    if (fragments.length > 0 && last !== undefined) return yield* secondsOf([...fragments, last], movie);
-    if (box.type === 'sidx') indexed += yield* indexedSeconds(box);
+    if (box === undefined) {
+      return indexed || (yield* secondsOf(fragments, movie));
+    }
+    if (box.type === 'moof') {
+      fragments.push(box);
+    }
+    if (fragments.length > 0 && last !== undefined) {
+      return yield* secondsOf([...fragments, last], movie);
+    }
+    if (box.type === 'sidx') {
+      indexed += yield* indexedSeconds(box);
+    }
     at = box.end;
   }
   return indexed || null;
@@ -53,9 +73,13 @@ function* walkRest(start: number, fileBytes: number, movie: Movie): Walk<number 
 
 function* secondsOf(fragments: readonly Box[], movie: Movie): Walk<number | null> {
   // Tracks may take turns, a fragment each.
-  const outermost = fragments.length > 8 ? [...fragments.slice(0, 4), ...fragments.slice(-4)] : fragments;
+  const outermost =
+    fragments.length > 8 ? [...fragments.slice(0, 4), ...fragments.slice(-4)] : fragments;
   const span = yield* spanOf(outermost, movie);
-  if (span === undefined) return null;
-  // A recording of something live does not begin at zero; fragments that follow samples of the movie box do not either.
+  if (span === undefined) {
+    return null;
+  }
+  // A recording of something live does not begin at zero; fragments that follow samples of the
+  // movie box do not either.
   return movie.seconds === null ? span.end - span.start : span.end;
 }

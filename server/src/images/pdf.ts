@@ -6,23 +6,34 @@ const tailBytes = 16 * 1024;
 const windowBytes = 1024 * 1024;
 /** Further from the end nothing is looked for. */
 const maxWindows = 20;
-/** Every reader begins at the catalogue, which a trailer names by this entry. Trailers are plain, also those of compressed cross-references. */
+/**
+ * Every reader begins at the catalogue, which a trailer names by this entry. Trailers are plain,
+ * also those of compressed cross-references.
+ */
 const root = '/Root';
 /** What tools cut off or change at the end of a file without telling. */
 const slackBytes = 1024;
 
 /**
- * Takes what readers open. They look for the header behind whatever stands in front, and rebuild broken cross-references from the objects, so that
- * a file may lack `%%EOF` or have anything behind it. Without any trailer it has been cut off.
+ * Takes what readers open. They look for the header behind whatever stands in front, and rebuild
+ * broken cross-references from the objects, so that a file may lack `%%EOF` or have anything behind
+ * it. Without any trailer it has been cut off.
  */
 export function* walkPdf(fileBytes: number): Walk<undefined> {
   yield* checkHead(fileBytes);
   const tail = Math.max(0, fileBytes - tailBytes);
-  if (isWhole(yield* take(tail, fileBytes - tail))) return undefined;
+  if (isWhole(yield* take(tail, fileBytes - tail))) {
+    return undefined;
+  }
   for (let end = tail, windows = 0; end > 0; end -= windowBytes, windows++) {
     // A word may lie across the border.
-    const wanted = [Math.max(0, end - windowBytes), Math.min(fileBytes, end + root.length)] as const;
-    if (windows >= maxWindows || (yield* holdsRoot(...wanted))) return undefined;
+    const wanted = [
+      Math.max(0, end - windowBytes),
+      Math.min(fileBytes, end + root.length),
+    ] as const;
+    if (windows >= maxWindows || (yield* holdsRoot(...wanted))) {
+      return undefined;
+    }
   }
   throw corrupt('The PDF is truncated: it has no trailer.');
 }
@@ -39,7 +50,9 @@ function* holdsRoot(start: number, end: number): Walk<boolean> {
 function* checkHead(fileBytes: number): Walk<void> {
   for (const bytes of [nearBytes, farBytes]) {
     const head = yield* take(0, Math.min(bytes, fileBytes));
-    if (head.includes('PDF-')) return checkLength(head, fileBytes);
+    if (head.includes('PDF-')) {
+      return checkLength(head, fileBytes);
+    }
   }
   throw corrupt('The PDF has no header.');
 }
@@ -48,5 +61,7 @@ function* checkHead(fileBytes: number): Walk<void> {
 function checkLength(head: Buffer, fileBytes: number): void {
   const dictionary = /\/Linearized\b[^>]*>/.exec(head.toString('latin1', 0, nearBytes))?.[0] ?? '';
   const told = Number(/\/L\s+(\d+)/.exec(dictionary)?.[1] ?? 0);
-  if (fileBytes + slackBytes < told) throw corrupt('The PDF is truncated: it is shorter than it says.');
+  if (fileBytes + slackBytes < told) {
+    throw corrupt('The PDF is truncated: it is shorter than it says.');
+  }
 }

@@ -56,12 +56,17 @@ describe('JPEG', () => {
     const block = exif(6);
     block.writeUInt32BE(0xffff_fff0, 4);
     const segment = jpegSegment(0xe1, Buffer.concat([ascii('Exif\0\0'), block]));
-    expect((await inspect(jpeg([segment], scanBytes(100)), 'image/jpeg')).facts).toMatchObject({ width: 60, height: 40 });
+    expect((await inspect(jpeg([segment], scanBytes(100)), 'image/jpeg')).facts).toMatchObject({
+      width: 60,
+      height: 40,
+    });
   });
 
   it('may have fill bytes and garbage between its segments', async () => {
     const garbage = Buffer.concat([Buffer.alloc(300, 7), Buffer.of(0xff, 0xff, 0xff)]);
-    expect((await inspect(jpeg([app1(6), garbage, app1(1)], scanBytes(9)), 'image/jpeg')).facts.width).toBe(40);
+    expect(
+      (await inspect(jpeg([app1(6), garbage, app1(1)], scanBytes(9)), 'image/jpeg')).facts.width,
+    ).toBe(40);
   });
 
   it('may have megabytes of profiles and depth maps in front', async () => {
@@ -72,7 +77,11 @@ describe('JPEG', () => {
   });
 
   it('may have a video appended, as phones do', async () => {
-    const bytes = Buffer.concat([jpeg([], scanBytes(50_000)), box('ftyp', ascii('mp42')), box('mdat', noise(300_000))]);
+    const bytes = Buffer.concat([
+      jpeg([], scanBytes(50_000)),
+      box('ftyp', ascii('mp42')),
+      box('mdat', noise(300_000)),
+    ]);
     expect((await inspect(bytes, 'image/jpeg')).facts.width).toBe(60);
     const still = Buffer.concat([jpeg([], scanBytes(50_000)), Buffer.alloc(200_000)]);
     expect((await inspect(still, 'image/jpeg')).facts.width).toBe(60);
@@ -83,7 +92,10 @@ describe('JPEG', () => {
     ['a long one, in its scan', jpeg([], scanBytes(300_000), Buffer.alloc(0))],
     ['after its frame header', jpeg([], scanBytes(0), Buffer.alloc(0)).subarray(0, -10)],
     ['before its frame header', Buffer.concat([Buffer.of(0xff, 0xd8), app1(6)])],
-    ['a thumbnail ends, not the picture', jpeg([jpegSegment(0xe1, jpeg([], scanBytes(9)))], scanBytes(500), Buffer.alloc(0))],
+    [
+      'a thumbnail ends, not the picture',
+      jpeg([jpegSegment(0xe1, jpeg([], scanBytes(9)))], scanBytes(500), Buffer.alloc(0)),
+    ],
   ])('is refused when cut off: %s', async (_, bytes) => {
     expect((await errorOf(bytes, 'image/jpeg')).code).toBe('invalid_media');
   });
@@ -118,7 +130,10 @@ describe('PNG', () => {
     const bytes = png(300, 200, pngChunk('eXIf', exif(6)), pngChunk('IDAT', Buffer.alloc(9)));
     expect((await inspect(bytes, 'image/png')).facts).toMatchObject({ width: 200, height: 300 });
     expect(prober.fromHead(bytes, 'image/png')).toMatchObject({ width: 200, height: 300 });
-    expect(prober.fromHead(bytes.subarray(0, 33), 'image/png')).toMatchObject({ width: 300, height: 200 });
+    expect(prober.fromHead(bytes.subarray(0, 33), 'image/png')).toMatchObject({
+      width: 300,
+      height: 200,
+    });
   });
 
   it('has a cap on pixels, checked before anything else', async () => {
@@ -127,7 +142,10 @@ describe('PNG', () => {
       [0x7fff_ffff, 0x7fff_ffff],
       [16_384, 16_384],
     ] as const) {
-      const { code, count } = await errorOf(png(width, height, pngChunk('IDAT', Buffer.alloc(2_000_000))), 'image/png');
+      const { code, count } = await errorOf(
+        png(width, height, pngChunk('IDAT', Buffer.alloc(2_000_000))),
+        'image/png',
+      );
       expect(code).toBe('unprocessable');
       expect(count.bytes).toBeLessThanOrEqual(16_384);
     }
@@ -135,25 +153,37 @@ describe('PNG', () => {
   });
 
   it('has a cap on frames', async () => {
-    const animation = (frames: number) => png(9, 9, pngChunk('acTL', Buffer.concat([u32(frames), u32(0)])));
+    const animation = (frames: number) =>
+      png(9, 9, pngChunk('acTL', Buffer.concat([u32(frames), u32(0)])));
     expect((await errorOf(animation(100_000), 'image/apng')).code).toBe('unprocessable');
     expect((await errorOf(animation(100), 'image/apng')).code).toBe('none');
   });
 
   it('is never inflated: a bomb in its text costs nothing', async () => {
-    const bomb = pngChunk('zTXt', Buffer.concat([ascii('Comment\0\0'), Buffer.alloc(5_000_000, 0x78)]));
-    const { facts, count } = await inspect(png(10, 10, bomb, pngChunk('IDAT', Buffer.alloc(9))), 'image/png');
+    const bomb = pngChunk(
+      'zTXt',
+      Buffer.concat([ascii('Comment\0\0'), Buffer.alloc(5_000_000, 0x78)]),
+    );
+    const { facts, count } = await inspect(
+      png(10, 10, bomb, pngChunk('IDAT', Buffer.alloc(9))),
+      'image/png',
+    );
     expect(facts.width).toBe(10);
     expect(count.bytes).toBeLessThan(32_768);
   });
 
   it('may have junk appended, and is refused without its end', async () => {
     const whole = png(10, 10, pngChunk('IDAT', noise(200_000)));
-    for (const bytes of [30_000, 100_000, 5_000_000])
+    for (const bytes of [30_000, 100_000, 5_000_000]) {
       expect((await errorOf(Buffer.concat([whole, noise(bytes)]), 'image/png')).code).toBe('none');
+    }
     const small = repeated(pngChunk('IDAT', Buffer.alloc(100)), 9000);
-    expect((await errorOf(Buffer.concat([png(10, 10, small), noise(3_000_000)]), 'image/png')).code).toBe('none');
-    expect((await errorOf(png(10, 10, small).subarray(0, -12), 'image/png')).code).toBe('invalid_media');
+    expect(
+      (await errorOf(Buffer.concat([png(10, 10, small), noise(3_000_000)]), 'image/png')).code,
+    ).toBe('none');
+    expect((await errorOf(png(10, 10, small).subarray(0, -12), 'image/png')).code).toBe(
+      'invalid_media',
+    );
     expect((await errorOf(whole.subarray(0, -12), 'image/png')).code).toBe('invalid_media');
     expect((await errorOf(png(0, 10), 'image/png')).code).toBe('invalid_media');
   });
@@ -163,8 +193,14 @@ describe('GIF', () => {
   const start = Buffer.concat([ascii('GIF89a'), Buffer.of(64, 0, 32, 0, 0, 0, 0)]);
   const control = Buffer.of(0x21, 0xf9, 4, 0, 1, 0, 0, 0);
   const frame = (data: Uint8Array) =>
-    Buffer.concat([control, Buffer.of(0x2c, 0, 0, 0, 0, 1, 0, 1, 0, 0, 2), subBlocks(data), Buffer.of(0)]);
-  const gif = (...frames: readonly Uint8Array[]) => Buffer.concat([start, ...frames, Buffer.of(0x3b)]);
+    Buffer.concat([
+      control,
+      Buffer.of(0x2c, 0, 0, 0, 0, 1, 0, 1, 0, 0, 2),
+      subBlocks(data),
+      Buffer.of(0),
+    ]);
+  const gif = (...frames: readonly Uint8Array[]) =>
+    Buffer.concat([start, ...frames, Buffer.of(0x3b)]);
   const many = (count: number, bytes: number) => repeated(frame(noise(bytes)), count);
 
   it('with 100,000 frames is refused without being read through', async () => {
@@ -183,9 +219,15 @@ describe('GIF', () => {
   it('may lack its trailer or have something after it', async () => {
     const bytes = gif(many(3, 30_000));
     expect((await errorOf(bytes.subarray(0, -1), 'image/gif')).code).toBe('none');
-    expect((await errorOf(Buffer.concat([bytes, Buffer.alloc(500, 1)]), 'image/gif')).code).toBe('none');
-    expect((await errorOf(Buffer.concat([gif(many(3, 30)), noise(100_000)]), 'image/gif')).code).toBe('none');
-    expect((await errorOf(Buffer.concat([bytes, Buffer.alloc(100_000, 1)]), 'image/gif')).code).toBe('none');
+    expect((await errorOf(Buffer.concat([bytes, Buffer.alloc(500, 1)]), 'image/gif')).code).toBe(
+      'none',
+    );
+    expect(
+      (await errorOf(Buffer.concat([gif(many(3, 30)), noise(100_000)]), 'image/gif')).code,
+    ).toBe('none');
+    expect(
+      (await errorOf(Buffer.concat([bytes, Buffer.alloc(100_000, 1)]), 'image/gif')).code,
+    ).toBe('none');
   });
 
   it('is refused when cut off in a frame', async () => {
@@ -209,21 +251,35 @@ describe('WebP', () => {
     return Buffer.concat([ascii('RIFF'), u32le(body.length), body]);
   };
   const canvas = (width: number, height: number, flags = 2) =>
-    chunk('VP8X', Buffer.concat([Buffer.of(flags, 0, 0, 0), u32le(width - 1).subarray(0, 3), u32le(height - 1).subarray(0, 3)]));
+    chunk(
+      'VP8X',
+      Buffer.concat([
+        Buffer.of(flags, 0, 0, 0),
+        u32le(width - 1).subarray(0, 3),
+        u32le(height - 1).subarray(0, 3),
+      ]),
+    );
 
   it('tells the size of a lossless picture', async () => {
     const bits = (300 - 1) | ((200 - 1) << 14);
-    const bytes = webp(chunk('VP8L', Buffer.concat([Buffer.of(0x2f), u32le(bits), Buffer.alloc(20)])));
+    const bytes = webp(
+      chunk('VP8L', Buffer.concat([Buffer.of(0x2f), u32le(bits), Buffer.alloc(20)])),
+    );
     expect((await inspect(bytes, 'image/webp')).facts).toMatchObject({ width: 300, height: 200 });
   });
 
   it('has caps on pixels and frames', async () => {
-    expect((await errorOf(webp(canvas(16_777_216, 16_777_216)), 'image/webp')).code).toBe('unprocessable');
+    expect((await errorOf(webp(canvas(16_777_216, 16_777_216)), 'image/webp')).code).toBe(
+      'unprocessable',
+    );
     const frames = (count: number) => repeated(chunk('ANMF', Buffer.alloc(40)), count);
     const { code, count } = await errorOf(webp(canvas(60, 40), frames(100_000)), 'image/webp');
     expect(code).toBe('unprocessable');
     expect(count.bytes).toBeLessThan(1024 * 1024);
-    expect((await inspect(webp(canvas(60, 40), frames(300)), 'image/webp')).facts).toMatchObject({ width: 60, height: 40 });
+    expect((await inspect(webp(canvas(60, 40), frames(300)), 'image/webp')).facts).toMatchObject({
+      width: 60,
+      height: 40,
+    });
   });
 
   it('reads no more of large frames than their headers', async () => {
@@ -270,12 +326,17 @@ describe('HEIC and AVIF', () => {
   it('tells the size of the primary picture, as shown', async () => {
     const clap = box('clap', u32(380), u32(1), u32(290), u32(1), Buffer.alloc(16));
     const turn = (steps: number) => box('irot', Buffer.of(steps));
-    const sizeOf = async (bytes: Buffer) => Object.values((await inspect(bytes, 'image/heic')).facts).slice(0, 2);
+    const sizeOf = async (bytes: Buffer) =>
+      Object.values((await inspect(bytes, 'image/heic')).facts).slice(0, 2);
     expect(await sizeOf(heic([thumbnail, ispe(400, 300)], [2]))).toEqual([400, 300]);
     expect(await sizeOf(heic([thumbnail, ispe(400, 300), turn(1)], [2, 3]))).toEqual([300, 400]);
     expect(await sizeOf(heic([thumbnail, ispe(400, 300), turn(2)], [2, 3]))).toEqual([400, 300]);
-    expect(await sizeOf(heic([thumbnail, ispe(400, 300), clap, turn(3)], [2, 3, 4]))).toEqual([290, 380]);
-    expect(prober.fromHead(heic([thumbnail, ispe(400, 300), turn(1)], [2, 3]), 'image/heic')).toMatchObject({
+    expect(await sizeOf(heic([thumbnail, ispe(400, 300), clap, turn(3)], [2, 3, 4]))).toEqual([
+      290, 380,
+    ]);
+    expect(
+      prober.fromHead(heic([thumbnail, ispe(400, 300), turn(1)], [2, 3]), 'image/heic'),
+    ).toMatchObject({
       width: 300,
       height: 400,
     });
@@ -287,22 +348,40 @@ describe('HEIC and AVIF', () => {
     expect(await code(heic([thumbnail], [9]))).toBe('invalid_media');
     expect(await code(heic([thumbnail, ispe(0, 0)], [2]))).toBe('invalid_media');
     expect(await code(heic([thumbnail, ispe(40, 40)], [2], 8))).toBe('invalid_media');
-    expect(await code(heic([thumbnail, ispe(40, 40)], [2]).subarray(0, -100))).toBe('invalid_media');
+    expect(await code(heic([thumbnail, ispe(40, 40)], [2]).subarray(0, -100))).toBe(
+      'invalid_media',
+    );
   });
 });
 
 describe('BMP and TIFF', () => {
   it('tell their sizes', async () => {
-    const bmp = Buffer.concat([ascii('BM'), Buffer.alloc(12), u32le(40), u32le(30), u32le(-20 >>> 0), Buffer.alloc(30)]);
+    const bmp = Buffer.concat([
+      ascii('BM'),
+      Buffer.alloc(12),
+      u32le(40),
+      u32le(30),
+      u32le(-20 >>> 0),
+      Buffer.alloc(30),
+    ]);
     expect((await inspect(bmp, 'image/bmp')).facts).toMatchObject({ width: 30, height: 20 });
     const tags = [entry(0x100, 4, 640), entry(0x101, 4, 480), entry(0x112, 3, 8 << 16)];
-    const tiff = Buffer.concat([ascii('MM'), u16(42), u32(500_000), Buffer.alloc(499_992), u16(tags.length), ...tags, u32(0)]);
+    const tiff = Buffer.concat([
+      ascii('MM'),
+      u16(42),
+      u32(500_000),
+      Buffer.alloc(499_992),
+      u16(tags.length),
+      ...tags,
+      u32(0),
+    ]);
     const { facts, count } = await inspect(tiff, 'image/tiff');
     expect(facts).toMatchObject({ width: 480, height: 640 });
     expect(count.bytes).toBeLessThan(32_768);
   });
 
-  const entry = (tag: number, type: number, value: number) => Buffer.concat([u16(tag), u16(type), u32(1), u32(value)]);
+  const entry = (tag: number, type: number, value: number) =>
+    Buffer.concat([u16(tag), u16(type), u32(1), u32(value)]);
 });
 
 describe('PDF', () => {
@@ -326,28 +405,39 @@ describe('PDF', () => {
       Buffer.concat([noise(30_000), pdf]),
       pdf.subarray(0, end),
       pdf.subarray(0, startxref),
-    ])
+    ]) {
       expect((await errorOf(bytes, 'application/pdf')).code).toBe('none');
+    }
   });
 
   it('finds a trailer that lies across the windows it looks through', async () => {
     const around = 16 * 1024 + 1024 * 1024;
     for (const shift of [0, 1, 2, 3, 4, 5, 6]) {
-      const bytes = Buffer.concat([ascii('%PDF-1.4\n'), noise(70_000), ascii('/Root'), Buffer.alloc(around - shift, 'x')]);
+      const bytes = Buffer.concat([
+        ascii('%PDF-1.4\n'),
+        noise(70_000),
+        ascii('/Root'),
+        Buffer.alloc(around - shift, 'x'),
+      ]);
       expect((await errorOf(bytes, 'application/pdf')).code, `${shift}`).toBe('none');
     }
   });
 
   it('is refused without a trailer or a header, or when it is shorter than it says', async () => {
-    const linearized = ascii('%PDF-1.4\n1 0 obj\n<</Linearized 1 /L 90000 /N 1>>\nendobj\ntrailer <</Root 2 0 R>>\n');
+    const linearized = ascii(
+      '%PDF-1.4\n1 0 obj\n<</Linearized 1 /L 90000 /N 1>>\nendobj\ntrailer <</Root 2 0 R>>\n',
+    );
     for (const bytes of [
       pdf.subarray(0, pdf.lastIndexOf('trailer')),
       pdf.subarray(9),
       Buffer.concat([pdf.subarray(0, 200), noise(5_000_000)]),
       Buffer.concat([linearized, noise(50_000)]),
-    ])
+    ]) {
       expect((await errorOf(bytes, 'application/pdf')).code).toBe('invalid_media');
-    expect((await errorOf(Buffer.concat([linearized, noise(90_000)]), 'application/pdf')).code).toBe('none');
+    }
+    expect(
+      (await errorOf(Buffer.concat([linearized, noise(90_000)]), 'application/pdf')).code,
+    ).toBe('none');
   });
 
   it('is not read through', async () => {
@@ -373,7 +463,8 @@ function u32le(value: number): Buffer {
 
 function subBlocks(data: Uint8Array): Buffer {
   const blocks: Uint8Array[] = [];
-  for (let at = 0; at < data.length; at += 255)
+  for (let at = 0; at < data.length; at += 255) {
     blocks.push(Buffer.of(Math.min(255, data.length - at)), data.subarray(at, at + 255));
+  }
   return Buffer.concat(blocks);
 }

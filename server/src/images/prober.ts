@@ -8,8 +8,12 @@ export function createProber(caps: Caps = defaultCaps, budget: Budget = defaultB
   return {
     async inspect(content, contentType) {
       const format = formats.get(contentType);
-      if (format === undefined) return noFacts;
-      const facts = tidy(await walkStored(format.whole(content.size, caps), content, format.budget ?? budget));
+      if (format === undefined) {
+        return noFacts;
+      }
+      const facts = tidy(
+        await walkStored(format.whole(content.size, caps), content, format.budget ?? budget),
+      );
       checkPixels({ width: facts.width ?? 0, height: facts.height ?? 0 }, caps);
       return facts;
     },
@@ -28,6 +32,12 @@ export function createProber(caps: Caps = defaultCaps, budget: Budget = defaultB
 
 /** A zero means unknown: some formats may leave a size open. */
 function tidy(facts: Partial<MediaFacts> | undefined): MediaFacts {
-  if (!facts?.width || !facts.height) return { ...noFacts, durationSeconds: facts?.durationSeconds ?? null };
-  return { width: facts.width, height: facts.height, durationSeconds: facts.durationSeconds ?? null };
+  if (!facts?.width || !facts.height) {
+    return { ...noFacts, durationSeconds: facts?.durationSeconds ?? null };
+  }
+  return {
+    width: facts.width,
+    height: facts.height,
+    durationSeconds: facts.durationSeconds ?? null,
+  };
 }

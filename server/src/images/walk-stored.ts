@@ -22,17 +22,28 @@ interface Window {
   readonly bytes: Buffer;
 }
 
-/** Runs a walk over stored bytes. Throws what the walk throws, and `unprocessable` when the budget is used up. */
-export async function walkStored<T>(walk: Walk<T>, content: RandomAccess, budget: Budget = defaultBudget): Promise<T> {
+/**
+ * Runs a walk over stored bytes. Throws what the walk throws, and `unprocessable` when the budget
+ * is used up.
+ */
+export async function walkStored<T>(
+  walk: Walk<T>,
+  content: RandomAccess,
+  budget: Budget = defaultBudget,
+): Promise<T> {
   const windows = createWindows(content, budget);
   let asks = 0;
   let step = walk.next();
   while (!step.done) {
-    if (++asks > budget.maxAsks) throw tooLong();
+    if (++asks > budget.maxAsks) {
+      throw tooLong();
+    }
     const { start, bytes } = step.value;
     // No await for what is at hand: a walk makes thousands of small asks.
     step = walk.next(
-      start + bytes > content.size ? undefined : (windows.atHand(start, bytes) ?? (await windows.read(start, bytes))),
+      start + bytes > content.size
+        ? undefined
+        : (windows.atHand(start, bytes) ?? (await windows.read(start, bytes))),
     );
   }
   return step.value;
@@ -46,16 +57,21 @@ function createWindows(content: RandomAccess, { maxBytes, maxReads }: Budget) {
   function atHand(start: number, bytes: number): Buffer | undefined {
     for (const window of windows) {
       const at = start - window.start;
-      if (at >= 0 && at + bytes <= window.bytes.length) return window.bytes.subarray(at, at + bytes);
+      if (at >= 0 && at + bytes <= window.bytes.length) {
+        return window.bytes.subarray(at, at + bytes);
+      }
     }
     return undefined;
   }
 
   /** Reads on with windows that double; a jump begins with a small one. */
   function windowBytes(start: number): number {
-    if (reads === 0) return start === 0 ? headBytes : leastBytes;
+    if (reads === 0) {
+      return start === 0 ? headBytes : leastBytes;
+    }
     const last = windows[0];
-    const isNear = last !== undefined && start >= last.start && start - last.start <= 2 * last.bytes.length;
+    const isNear =
+      last !== undefined && start >= last.start && start - last.start <= 2 * last.bytes.length;
     return isNear ? Math.min(mostBytes, 2 * last.bytes.length) : leastBytes;
   }
 
@@ -63,9 +79,15 @@ function createWindows(content: RandomAccess, { maxBytes, maxReads }: Budget) {
     const end = Math.min(content.size, start + Math.max(bytes, windowBytes(start)));
     reads++;
     readBytes += end - start;
-    if (reads > maxReads || readBytes > maxBytes) throw tooLong();
+    if (reads > maxReads || readBytes > maxBytes) {
+      throw tooLong();
+    }
     const { buffer, byteOffset, byteLength } = await content.read(start, end);
-    if (byteLength < end - start) throw fail('channel_unavailable', { message: 'The storage backend sent less than it holds.' });
+    if (byteLength < end - start) {
+      throw fail('channel_unavailable', {
+        message: 'The storage backend sent less than it holds.',
+      });
+    }
     windows.unshift({ start, bytes: Buffer.from(buffer, byteOffset, byteLength) });
     windows.length = Math.min(windows.length, maxWindows);
     return atHand(start, bytes) ?? Buffer.alloc(0);

@@ -21,8 +21,12 @@ export function* walkWebp(): Walk<Size> {
 export function* walkWholeWebp(fileBytes: number, caps: Caps): Walk<Size> {
   const { size, bytes, animated } = yield* walkHeader();
   // Some encoders leave the padding of the last chunk out.
-  if (bytes > fileBytes + 1) throw corrupt('The WebP is truncated.');
-  if (animated) yield* countFrames(caps);
+  if (bytes > fileBytes + 1) {
+    throw corrupt('The WebP is truncated.');
+  }
+  if (animated) {
+    yield* countFrames(caps);
+  }
   return size;
 }
 
@@ -44,7 +48,9 @@ function* takeHeader(): Walk<Buffer> {
 }
 
 function sizeOf(chunk: string, header: Buffer): Size {
-  if (chunk === 'VP8X') return { width: header.readUIntLE(24, 3) + 1, height: header.readUIntLE(27, 3) + 1 };
+  if (chunk === 'VP8X') {
+    return { width: header.readUIntLE(24, 3) + 1, height: header.readUIntLE(27, 3) + 1 };
+  }
   if (chunk === 'VP8L' && header[20] === 0x2f) {
     const bits = header.readUInt32LE(21);
     return { width: (bits & 0x3fff) + 1, height: ((bits >>> 14) & 0x3fff) + 1 };
@@ -61,10 +67,16 @@ function* countFrames(caps: Caps): Walk<void> {
   let at = 30;
   while (at < maxWalkBytes && large < maxLargeFrames) {
     const header = yield* takeIfThere(at, 8);
-    if (header === undefined) return;
+    if (header === undefined) {
+      return;
+    }
     const bytes = header.readUInt32LE(4);
-    if (bytes > largeFrameBytes) large++;
-    if (header.toString('latin1', 0, 4) === 'ANMF' && ++frames > caps.maxFrames) throw tooManyFrames(caps);
+    if (bytes > largeFrameBytes) {
+      large++;
+    }
+    if (header.toString('latin1', 0, 4) === 'ANMF' && ++frames > caps.maxFrames) {
+      throw tooManyFrames(caps);
+    }
     at += 8 + bytes + (bytes % 2);
   }
 }

@@ -4,8 +4,8 @@ import { dirname } from 'node:path';
 import { replaceFile } from '../core/disk/replace-file.ts';
 
 /**
- * Space and inodes that lie beside the database and are released when the disk is full to the last byte, so that what makes room again
- * (deletions, their jobs, a start) can still be written.
+ * Space and inodes that lie beside the database and are released when the disk is full to the last
+ * byte, so that what makes room again (deletions, their jobs, a start) can still be written.
  */
 export interface Ballast {
   /** Frees it. False when there is none. */
@@ -23,7 +23,10 @@ const lookMs = 250;
 
 const found = (name: string) => lstatSync(name, { throwIfNoEntry: false });
 
-/** For the database at `path`. Random bytes: a file system that compresses must not make nothing of them. */
+/**
+ * For the database at `path`. Random bytes: a file system that compresses must not make nothing of
+ * them.
+ */
 export function createBallast(path: string): Ballast {
   const names = Array.from({ length: files }, (_, index) => `${path}-ballast${index + 1}`);
   let isGivenUp = false;
@@ -40,10 +43,14 @@ export function createBallast(path: string): Ballast {
   const make = (): boolean => {
     const disk = statfsSync(dirname(path));
     const size = sizeOn(disk);
-    if (disk.bavail * disk.bsize < 2 * files * size) return false;
+    if (disk.bavail * disk.bsize < 2 * files * size) {
+      return false;
+    }
     try {
       const content = randomBytes(size);
-      for (const name of names) replaceFile(name, content, { flush: true });
+      for (const name of names) {
+        replaceFile(name, content, { flush: true });
+      }
       return true;
     } catch {
       remove();
@@ -52,7 +59,9 @@ export function createBallast(path: string): Ballast {
   };
   const remove = (): boolean => {
     const there = names.filter((name) => found(name)?.isDirectory() === false);
-    for (const name of there) rmSync(name, { force: true });
+    for (const name of there) {
+      rmSync(name, { force: true });
+    }
     return there.length > 0;
   };
   let isAbsent = !isWhole() && !make();
@@ -63,7 +72,9 @@ export function createBallast(path: string): Ballast {
       return remove();
     },
     isMissing() {
-      if (!(isGivenUp || isAbsent) || performance.now() - lookedAt < lookMs) return isGivenUp;
+      if (!(isGivenUp || isAbsent) || performance.now() - lookedAt < lookMs) {
+        return isGivenUp;
+      }
       lookedAt = performance.now();
       isAbsent = !make();
       isGivenUp &&= isAbsent;

@@ -8,7 +8,9 @@ export function channelStore({ flavor: { db }, engine }: Context): ChannelStore 
   const find = statement((of: { type: string; name: string }) =>
     db.selectFrom('channels').selectAll().where('type', '=', of.type).where('name', '=', of.name),
   );
-  const list = statement(() => db.selectFrom('channels').selectAll().orderBy('created_at').orderBy('id'));
+  const list = statement(() =>
+    db.selectFrom('channels').selectAll().orderBy('created_at').orderBy('id'),
+  );
   const add = statement((row: ChannelRow) =>
     db
       .insertInto('channels')
@@ -19,7 +21,14 @@ export function channelStore({ flavor: { db }, engine }: Context): ChannelStore 
   return {
     ensure(record) {
       return engine.transact(function* () {
-        yield* run(add({ id: record.id, type: record.type, name: record.name, created_at: record.createdAt }));
+        yield* run(
+          add({
+            id: record.id,
+            type: record.type,
+            name: record.name,
+            created_at: record.createdAt,
+          }),
+        );
         const row = yield* first(find({ type: record.type, name: record.name }));
         return row ? toChannel(row) : record;
       }, essential);

@@ -2,7 +2,10 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { siblingModule } from '../core/sibling-module.ts';
 
-/** As SQLite defines them: `passive` lets no query wait, `restart` and `truncate` need a moment without writers. */
+/**
+ * As SQLite defines them: `passive` lets no query wait, `restart` and `truncate` need a moment
+ * without writers.
+ */
 export type CheckpointMode = 'passive' | 'full' | 'restart' | 'truncate';
 
 export interface CheckpointReply {
@@ -16,7 +19,10 @@ export interface CheckpointThread {
   close(): Promise<void>;
 }
 
-/** A thread with a connection of its own, started at the first checkpoint. Requests are served in order. */
+/**
+ * A thread with a connection of its own, started at the first checkpoint. Requests are served in
+ * order.
+ */
 export function checkpointThread(path: string): CheckpointThread {
   let worker: Worker | undefined;
   let last: Promise<unknown> = Promise.resolve();
@@ -40,7 +46,9 @@ export function checkpointThread(path: string): CheckpointThread {
     },
     async close() {
       await last;
-      if (!worker) return;
+      if (!worker) {
+        return;
+      }
       const ended = once(worker, 'exit');
       worker.ref();
       worker.postMessage('close');
@@ -50,7 +58,9 @@ export function checkpointThread(path: string): CheckpointThread {
 }
 
 function start(path: string, onEnd: () => void): Worker {
-  const worker = new Worker(siblingModule(import.meta.url, 'checkpoint-worker'), { workerData: { path } });
+  const worker = new Worker(siblingModule(import.meta.url, 'checkpoint-worker'), {
+    workerData: { path },
+  });
   worker.once('exit', onEnd);
   // Without a listener an error would end the process; `ask` hears of it.
   worker.on('error', onEnd);

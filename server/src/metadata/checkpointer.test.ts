@@ -7,7 +7,13 @@ import { type CheckpointLimits, checkpointer } from './checkpointer.ts';
 import { connectSqlite, type SqliteConnection } from './sqlite-connection.ts';
 import { openLog, type SqliteLog } from './sqlite-log.ts';
 
-const limits: CheckpointLimits = { lookMs: 5, wantedBytes: 100_000, wantedCommits: 5, tooLargeBytes: 400_000, pauseMs: 100 };
+const limits: CheckpointLimits = {
+  lookMs: 5,
+  wantedBytes: 100_000,
+  wantedCommits: 5,
+  tooLargeBytes: 400_000,
+  pauseMs: 100,
+};
 
 describe('checkpointer', () => {
   let folder: string;
@@ -51,7 +57,9 @@ describe('checkpointer', () => {
 
   it('empties a log that became too large, holding writers back meanwhile', async () => {
     const checkpoints = checkpointer({ path, file, limits });
-    for (let commit = 0; commit < 60; commit++) insert();
+    for (let commit = 0; commit < 60; commit++) {
+      insert();
+    }
     expect(await file.sizeBytes()).toBeGreaterThan(limits.tooLargeBytes);
     checkpoints.noteCommit();
     await expect.poll(() => file.sizeBytes()).toBe(0);
@@ -85,7 +93,9 @@ describe('checkpointer', () => {
 
   it('lets no write begin after a failed sync until all is in the database file', async () => {
     const checkpoints = checkpointer({ path, file, limits });
-    for (let commit = 0; commit < 3; commit++) insert();
+    for (let commit = 0; commit < 3; commit++) {
+      insert();
+    }
     const error = new Error('EIO');
     await expect(checkpoints.repair(error)).rejects.toBe(error);
     const reader = new DatabaseSync(path);

@@ -13,7 +13,10 @@ export interface CheckpointerOptions {
 export interface CheckpointLimits {
   /** The log is looked at this often while there are writes. */
   readonly lookMs: number;
-  /** Worth a checkpoint: a log of this size, and so many commits since the last one (its space is used again without shrinking). */
+  /**
+   * Worth a checkpoint: a log of this size, and so many commits since the last one (its space is
+   * used again without shrinking).
+   */
   readonly wantedBytes: number;
   readonly wantedCommits: number;
   /** From here on writers wait for the log to be emptied. */
@@ -32,17 +35,34 @@ const defaults: CheckpointLimits = {
 
 export interface Checkpointer {
   noteCommit(): void;
-  /** Resolves when writers may continue. Rejects with `service_unavailable` while what was committed may not be on the disk. */
+  /**
+   * Resolves when writers may continue. Rejects with `service_unavailable` while what was committed
+   * may not be on the disk.
+   */
   ready(): Promise<void>;
-  /** After a sync that failed: lets no further write begin until all is safe in the database file. Rejects with `error`. */
+  /**
+   * After a sync that failed: lets no further write begin until all is safe in the database file.
+   * Rejects with `error`.
+   */
   repair(error: unknown): Promise<never>;
-  /** For a full disk: moves all to the database file and cuts the log. False when the log was empty already, or cannot be. */
+  /**
+   * For a full disk: moves all to the database file and cuts the log. False when the log was empty
+   * already, or cannot be.
+   */
   shrink(): Promise<boolean>;
   close(): Promise<void>;
 }
 
-/** Moves what was committed from the log to the database file, in another thread, so that the log stays small. */
-export function checkpointer({ path, file, log, limits = defaults }: CheckpointerOptions): Checkpointer {
+/**
+ * Moves what was committed from the log to the database file, in another thread, so that the log
+ * stays small.
+ */
+export function checkpointer({
+  path,
+  file,
+  log,
+  limits = defaults,
+}: CheckpointerOptions): Checkpointer {
   const thread = checkpointThread(path);
   let timer: NodeJS.Timeout | undefined;
   let commits = 0;
@@ -55,13 +75,21 @@ export function checkpointer({ path, file, log, limits = defaults }: Checkpointe
     const seen = commits;
     try {
       const sizeBytes = await file.sizeBytes();
-      if (sizeBytes > limits.tooLargeBytes && Date.now() >= quietUntil) await empty();
-      else if (sizeBytes > limits.wantedBytes && commits - commitsAtLast >= limits.wantedCommits) await checkpoint('passive');
+      if (sizeBytes > limits.tooLargeBytes && Date.now() >= quietUntil) {
+        await empty();
+      } else if (
+        sizeBytes > limits.wantedBytes &&
+        commits - commitsAtLast >= limits.wantedCommits
+      ) {
+        await checkpoint('passive');
+      }
     } catch (error) {
       log?.(`A checkpoint of the database failed: ${error}`);
     }
     timer = undefined;
-    if (commits !== seen) arm();
+    if (commits !== seen) {
+      arm();
+    }
   }
 
   /** Most of it is moved while writers continue; they wait only for the rest. */
@@ -71,13 +99,17 @@ export function checkpointer({ path, file, log, limits = defaults }: Checkpointe
     held = rest;
     const isComplete = await rest;
     held = undefined;
-    if (!isComplete) quietUntil = Date.now() + limits.pauseMs;
+    if (!isComplete) {
+      quietUntil = Date.now() + limits.pauseMs;
+    }
   }
 
   async function checkpoint(mode: CheckpointMode): Promise<boolean> {
     commitsAtLast = commits;
     const { isComplete, error } = await thread.run(mode);
-    if (error !== undefined) log?.(`A checkpoint of the database failed: ${error}`);
+    if (error !== undefined) {
+      log?.(`A checkpoint of the database failed: ${error}`);
+    }
     return isComplete;
   }
 
@@ -91,9 +123,13 @@ export function checkpointer({ path, file, log, limits = defaults }: Checkpointe
       arm();
     },
     async ready() {
-      if (held) await held;
+      if (held) {
+        await held;
+      }
       if (isSuspect && !(await checkpoint('full'))) {
-        throw fail('service_unavailable', { message: 'The database cannot be written to disk at the moment.' });
+        throw fail('service_unavailable', {
+          message: 'The database cannot be written to disk at the moment.',
+        });
       }
       isSuspect = false;
     },

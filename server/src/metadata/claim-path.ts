@@ -10,7 +10,10 @@ const maxAttempts = 100_000;
 const firstWindow = 16;
 const largestWindow = 1024;
 
-/** Writes the file under the first of its paths that is neither taken nor spent. Throws `conflict` when there is none. */
+/**
+ * Writes the file under the first of its paths that is neither taken nor spent. Throws `conflict`
+ * when there is none.
+ */
 export function pathClaim({ db, isIn, lockKey }: Flavor): (input: NewFile) => Work<FileRecord> {
   const insert = statement((row: FileRow) =>
     db
@@ -45,14 +48,20 @@ export function pathClaim({ db, isIn, lockKey }: Flavor): (input: NewFile) => Wo
       .where(isIn('path', of.paths))
       .unionAll(db.selectFrom('spent_paths').select('path').where(isIn('path', of.paths))),
   );
-  const spent = statement((of: { path: string }) => db.selectFrom('spent_paths').select('path').where('path', '=', of.path));
+  const spent = statement((of: { path: string }) =>
+    db.selectFrom('spent_paths').select('path').where('path', '=', of.path),
+  );
   const unclaim = statement((of: { id: string }) => db.deleteFrom('files').where('id', '=', of.id));
 
   function* claim(input: NewFile, path: string): Work<FileRecord | undefined> {
     const file = named(input, path);
-    if ((yield* run(insert(fileRow(file)))) === 0) return undefined;
+    if ((yield* run(insert(fileRow(file)))) === 0) {
+      return undefined;
+    }
     // Only now: the insert may have waited for a removal that spent the path.
-    if ((yield* first(spent({ path }))) === undefined) return file;
+    if ((yield* first(spent({ path }))) === undefined) {
+      return file;
+    }
     yield* run(unclaim({ id: file.id }));
     return undefined;
   }
@@ -62,7 +71,9 @@ export function pathClaim({ db, isIn, lockKey }: Flavor): (input: NewFile) => Wo
     const used = new Set((yield* all(taken({ paths }))).map((row) => row.path));
     for (const path of paths) {
       const file = used.has(path) ? undefined : yield* claim(input, path);
-      if (file) return file;
+      if (file) {
+        return file;
+      }
     }
     return undefined;
   }
@@ -71,15 +82,27 @@ export function pathClaim({ db, isIn, lockKey }: Flavor): (input: NewFile) => Wo
     const wanted = candidates(input, 0, 1);
     for (const path of wanted) {
       const file = yield* claim(input, path);
-      if (file) return file;
+      if (file) {
+        return file;
+      }
       // Other uploads that want this name wait here, instead of for every candidate in turn.
-      if (lockKey) yield* run(dynamic(lockKey(path)));
+      if (lockKey) {
+        yield* run(dynamic(lockKey(path)));
+      }
     }
-    for (let at = 1, window = firstWindow; at < maxAttempts; at += window, window = Math.min(2 * window, largestWindow)) {
+    for (
+      let at = 1, window = firstWindow;
+      at < maxAttempts;
+      at += window, window = Math.min(2 * window, largestWindow)
+    ) {
       const paths = candidates(input, at, window);
       const file = yield* claimFrom(input, paths);
-      if (file) return file;
-      if (paths.length < window) break;
+      if (file) {
+        return file;
+      }
+      if (paths.length < window) {
+        break;
+      }
     }
     throw fail('conflict', { message: 'Every name for this file is taken.' });
   };
@@ -89,7 +112,9 @@ function candidates({ path }: NewFile, from: number, count: number): readonly st
   const paths: string[] = [];
   for (let attempt = from; attempt < from + count; attempt++) {
     const next = path(attempt);
-    if (next === undefined) break;
+    if (next === undefined) {
+      break;
+    }
     paths.push(next);
   }
   return paths;

@@ -12,14 +12,19 @@ export interface Change {
 
 /** Sums kept with every change, so that rows are never counted. */
 export interface Counters {
-  /** Last step of a transaction: from here on, others may wait for it. In the order of the names, or two may wait for each other. */
+  /**
+   * Last step of a transaction: from here on, others may wait for it. In the order of the names, or
+   * two may wait for each other.
+   */
   add(changes: readonly Change[]): Work<void>;
   read(names: readonly string[]): Query<{ readonly items: number; readonly bytes: number }>;
 }
 
 export const channelCounter = (channelId: string): string => `channel:${channelId}`;
 export const categoryCounter = (category: Category): string => `files:${category}`;
-export const allCategoryCounters = (['image', 'video', 'audio', 'document', 'other'] as const).map(categoryCounter);
+export const allCategoryCounters = (['image', 'video', 'audio', 'document', 'other'] as const).map(
+  categoryCounter,
+);
 
 export function counters({ db, isIn, counterShards }: Flavor): Counters {
   const insert = statement((row: CounterRow) =>
@@ -47,7 +52,9 @@ export function counters({ db, isIn, counterShards }: Flavor): Counters {
     *add(changes) {
       const shard = Math.floor(Math.random() * counterShards);
       const inOrder = changes.toSorted((a, b) => (a.name < b.name ? -1 : 1));
-      for (const change of inOrder) yield* run(insert({ ...change, shard }));
+      for (const change of inOrder) {
+        yield* run(insert({ ...change, shard }));
+      }
     },
     read: (names) => read({ names }),
   };

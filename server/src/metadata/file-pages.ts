@@ -19,8 +19,8 @@ type After = { limit: number; createdAt: number; id: string };
 type Files<Row> = SelectQueryBuilder<Schema, 'files', Row>;
 
 /**
- * Pages by position cost the same wherever they are. Pages by offset skip over the index alone, from the nearer end: the first file is found there, then the page
- * begins at it.
+ * Pages by position cost the same wherever they are. Pages by offset skip over the index alone,
+ * from the nearer end: the first file is found there, then the page begins at it.
  */
 export function filePages({ db }: Flavor): (query: FileQuery, total: number) => FilePage {
   const files = () => db.selectFrom('files');
@@ -31,10 +31,16 @@ export function filePages({ db }: Flavor): (query: FileQuery, total: number) => 
   return ({ category, limit, offset, after }, total) => {
     const of = category === undefined ? all : some;
     const filter = { category: category ?? 'other' } as const;
-    if (after !== undefined) return { query: of.after({ ...filter, ...after, limit }), isReversed: false };
-    if (offset <= shallow) return { query: of.near({ ...filter, limit, offset }), isReversed: false };
+    if (after !== undefined) {
+      return { query: of.after({ ...filter, ...after, limit }), isReversed: false };
+    }
+    if (offset <= shallow) {
+      return { query: of.near({ ...filter, limit, offset }), isReversed: false };
+    }
     const behind = total - offset - limit;
-    if (offset <= behind) return { query: of.deep({ ...filter, limit, offset }), isReversed: false };
+    if (offset <= behind) {
+      return { query: of.deep({ ...filter, limit, offset }), isReversed: false };
+    }
     const rest = { limit: Math.max(0, limit + Math.min(0, behind)), offset: Math.max(0, behind) };
     return { query: of.fromEnd({ ...filter, ...rest }), isReversed: true };
   };
@@ -54,11 +60,16 @@ function pagesOf(from: (of: Filter) => Files<object>) {
     return ordered(from(of).selectAll().where(isIn), direction).limit(of.limit);
   };
   return {
-    near: statement((of: Filter & Skip) => ordered(from(of).selectAll(), 'desc').limit(of.limit).offset(of.offset)),
+    near: statement((of: Filter & Skip) =>
+      ordered(from(of).selectAll(), 'desc').limit(of.limit).offset(of.offset),
+    ),
     deep: statement((of: Filter & Skip) => beginning(of, 'desc')),
     fromEnd: statement((of: Filter & Skip) => beginning(of, 'asc')),
     after: statement((of: Filter & After) =>
-      ordered(from(of).selectAll().where(sql<SqlBool>`${position} < (${of.createdAt}, ${of.id})`), 'desc').limit(of.limit),
+      ordered(
+        from(of).selectAll().where(sql<SqlBool>`${position} < (${of.createdAt}, ${of.id})`),
+        'desc',
+      ).limit(of.limit),
     ),
   };
 }

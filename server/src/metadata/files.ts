@@ -3,7 +3,13 @@ import type { Category, FileStore } from '../core/metadata.ts';
 import { blobQueries } from './blobs.ts';
 import { pathClaim } from './claim-path.ts';
 import type { Context } from './context.ts';
-import { allCategoryCounters, type Change, categoryCounter, channelCounter, counters } from './counters.ts';
+import {
+  allCategoryCounters,
+  type Change,
+  categoryCounter,
+  channelCounter,
+  counters,
+} from './counters.ts';
 import { filePages } from './file-pages.ts';
 import type { JobQueries } from './job-queries.ts';
 import { toFile, toJson } from './rows.ts';
@@ -26,7 +32,10 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
       .where('version', '=', of.version),
   );
   const remove = statement((of: Of) =>
-    db.deleteFrom('files').where('id', '=', of.id).returning(['blob_id', 'category', 'path', 'given_once']),
+    db
+      .deleteFrom('files')
+      .where('id', '=', of.id)
+      .returning(['blob_id', 'category', 'path', 'given_once']),
   );
   const spend = statement((of: { path: string; at: number }) =>
     db
@@ -42,7 +51,11 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
       .where('id', '=', of.id)
       .unionAll(db.selectFrom('uploads').select('id').where('storage_id', '=', of.id))
       .unionAll(
-        db.selectFrom('upload_parts').select('upload_id as id').where('storage_id', '=', of.id).where('state', '=', 'stored'),
+        db
+          .selectFrom('upload_parts')
+          .select('upload_id as id')
+          .where('storage_id', '=', of.id)
+          .where('state', '=', 'stored'),
       ),
   );
 
@@ -67,14 +80,23 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
       return engine.transact(function* () {
         if (upload) {
           const { id, version, result } = upload;
-          if ((yield* run(finishUpload({ id, version, result: toJson(result) }))) === 0) return undefined;
+          if ((yield* run(finishUpload({ id, version, result: toJson(result) }))) === 0) {
+            return undefined;
+          }
         }
         const { blob, replicas, isNew } = yield* blobs.add(input.blob, input.replica);
         const file = yield* claimPath({ ...input, blob });
         yield* jobs.clear(input.clearsJobs);
         yield* jobs.add(input.addsJobs);
-        const onChannel = { name: channelCounter(input.replica.channelId), items: 1, bytes: blob.size };
-        yield* sums.add([inLibrary(categoryOf(file.contentType), 1), ...(isNew ? [onChannel] : [])]);
+        const onChannel = {
+          name: channelCounter(input.replica.channelId),
+          items: 1,
+          bytes: blob.size,
+        };
+        yield* sums.add([
+          inLibrary(categoryOf(file.contentType), 1),
+          ...(isNew ? [onChannel] : []),
+        ]);
         return { file, blob, replicas };
       });
     },
@@ -88,7 +110,8 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
     },
 
     async list(query) {
-      const counter = query.category === undefined ? allCategoryCounters : [categoryCounter(query.category)];
+      const counter =
+        query.category === undefined ? allCategoryCounters : [categoryCounter(query.category)];
       const [sum] = await engine.read(sums.read(counter));
       const total = sum?.items ?? 0;
       const page = pages(query, total);
@@ -99,11 +122,23 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
     remove(id, cleanup) {
       return engine.transact(function* () {
         const file = yield* first(remove({ id }));
-        if (!file) return false;
-        if (file.given_once === 1) yield* run(spend({ path: file.path, at: Date.now() }));
+        if (!file) {
+          return false;
+        }
+        if (file.given_once === 1) {
+          yield* run(spend({ path: file.path, at: Date.now() }));
+        }
         const { size, replicas } = yield* blobs.removeUnused(file.blob_id);
-        yield* jobs.add(replicas.flatMap(({ channelId, segments }) => segments.map((segment) => cleanup(channelId, segment))));
-        const onChannels = replicas.map(({ channelId }) => ({ name: channelCounter(channelId), items: -1, bytes: -size }));
+        yield* jobs.add(
+          replicas.flatMap(({ channelId, segments }) =>
+            segments.map((segment) => cleanup(channelId, segment)),
+          ),
+        );
+        const onChannels = replicas.map(({ channelId }) => ({
+          name: channelCounter(channelId),
+          items: -1,
+          bytes: -size,
+        }));
         yield* sums.add([inLibrary(file.category, -1), ...onChannels]);
         return true;
       }, essential);

@@ -16,7 +16,10 @@ import {
 } from 'kysely';
 import type { Schema } from './schema.ts';
 
-/** All that differs between the two databases in what is asked of them. How it is asked is an `Engine`'s business. */
+/**
+ * All that differs between the two databases in what is asked of them. How it is asked is an
+ * `Engine`'s business.
+ */
 export interface Flavor {
   /** Builds and compiles queries; runs none. */
   readonly db: Kysely<Schema>;
@@ -24,11 +27,16 @@ export interface Flavor {
   readonly text: RawBuilder<string>;
   /** Rows a counter is spread over. */
   readonly counterShards: number;
-  /** For tables that are read by their whole key: SQLite then keeps the rows in the key's own index. */
+  /**
+   * For tables that are read by their whole key: SQLite then keeps the rows in the key's own index.
+   */
   byKey<Table extends CreateTableBuilder<string, string>>(table: Table): Table;
   /** `column in (list)`, one statement for lists of any length. */
   isIn(column: string, list: readonly string[]): RawBuilder<SqlBool>;
-  /** Makes the rows read wait for, and keep out, other writers until the transaction ends. SQLite has one writer anyway. */
+  /**
+   * Makes the rows read wait for, and keep out, other writers until the transaction ends. SQLite
+   * has one writer anyway.
+   */
   lock: Lock;
   /** As `lock`, but passes over rows that another transaction has locked. */
   lockFree: Lock;
@@ -77,6 +85,7 @@ export function postgresFlavor(): Flavor {
     isIn: (column, list) => sql`${sql.ref(column)} = any(${list}::text[])`,
     lock: (query) => query.forUpdate(),
     lockFree: (query) => query.forUpdate().skipLocked(),
-    lockKey: (key) => db.selectNoFrom(sql`pg_advisory_xact_lock(hashtextextended(${key}, 0))`.as('locked')),
+    lockKey: (key) =>
+      db.selectNoFrom(sql`pg_advisory_xact_lock(hashtextextended(${key}, 0))`.as('locked')),
   };
 }

@@ -9,7 +9,11 @@ export function idempotencyStore({ flavor, engine }: Context): IdempotencyStore 
   type Claim = Entry & { requestHash: string; now: number; staleBefore: number; expiresAt: number };
 
   const find = statement((of: Entry) =>
-    db.selectFrom('idempotency').select(['request_hash', 'response']).where('owner', '=', of.owner).where('key', '=', of.key),
+    db
+      .selectFrom('idempotency')
+      .select(['request_hash', 'response'])
+      .where('owner', '=', of.owner)
+      .where('key', '=', of.key),
   );
   const claim = statement((of: Claim) => {
     const row = { request_hash: of.requestHash, claimed_at: of.now, expires_at: of.expiresAt };
@@ -23,7 +27,10 @@ export function idempotencyStore({ flavor, engine }: Context): IdempotencyStore 
           .where((old) =>
             old.or([
               old('idempotency.expires_at', '<', of.now),
-              old.and([old('idempotency.response', 'is', null), old('idempotency.claimed_at', '<', of.staleBefore)]),
+              old.and([
+                old('idempotency.response', 'is', null),
+                old('idempotency.claimed_at', '<', of.staleBefore),
+              ]),
             ]),
           ),
       );
@@ -36,19 +43,36 @@ export function idempotencyStore({ flavor, engine }: Context): IdempotencyStore 
       .where('key', '=', of.key),
   );
   const release = statement((of: Entry) =>
-    db.deleteFrom('idempotency').where('owner', '=', of.owner).where('key', '=', of.key).where('response', 'is', null),
+    db
+      .deleteFrom('idempotency')
+      .where('owner', '=', of.owner)
+      .where('key', '=', of.key)
+      .where('response', 'is', null),
   );
-  const removeExpired = statement((of: { now: number }) => db.deleteFrom('idempotency').where('expires_at', '<', of.now));
+  const removeExpired = statement((of: { now: number }) =>
+    db.deleteFrom('idempotency').where('expires_at', '<', of.now),
+  );
 
   return {
     begin({ owner, key, requestHash, now, claimMs, expiresAt }) {
       return engine.transact(function* () {
-        const claimed = yield* run(claim({ owner, key, requestHash, now, staleBefore: now - claimMs, expiresAt }));
-        // A row that it leaves alone is locked all the same, so it cannot be released in the meantime.
+        const claimed = yield* run(
+          claim({ owner, key, requestHash, now, staleBefore: now - claimMs, expiresAt }),
+        );
+        // A row that it leaves alone is locked all the same, so it cannot be released in the
+        // meantime.
         const known = claimed > 0 ? undefined : yield* first(find({ owner, key }));
-        if (!known) return { state: 'claimed' };
-        if (known.response === null) return { state: 'in_flight', requestHash: known.request_hash };
-        return { state: 'done', requestHash: known.request_hash, response: fromJson(known.response) };
+        if (!known) {
+          return { state: 'claimed' };
+        }
+        if (known.response === null) {
+          return { state: 'in_flight', requestHash: known.request_hash };
+        }
+        return {
+          state: 'done',
+          requestHash: known.request_hash,
+          response: fromJson(known.response),
+        };
       });
     },
 

@@ -14,13 +14,25 @@ export interface MetadataOptions {
   readonly log?: (message: string) => void;
 }
 
-/** Opens the store and leaves its schema alone: call `migrate()` next. Throws `service_unavailable` when the database cannot be opened. */
+/**
+ * Opens the store and leaves its schema alone: call `migrate()` next. Throws `service_unavailable`
+ * when the database cannot be opened.
+ */
 export async function openMetadata(options: MetadataOptions): Promise<MetadataStore> {
   const { databaseUrl, dataDir, durability, ballast = false, log } = options;
   if (databaseUrl !== undefined) {
     const { openPostgres } = await import('./postgres.ts');
-    return openPostgres({ url: databaseUrl, poolSize: options.poolSize ?? 10, ...(log && { log }) });
+    return openPostgres({
+      url: databaseUrl,
+      poolSize: options.poolSize ?? 10,
+      ...(log && { log }),
+    });
   }
   const { openSqlite } = await import('./sqlite.ts');
-  return openSqlite({ path: join(dataDir, 'stowage.db'), durability, ballast, ...(log && { log }) });
+  return openSqlite({
+    path: join(dataDir, 'stowage.db'),
+    durability,
+    ballast,
+    ...(log && { log }),
+  });
 }

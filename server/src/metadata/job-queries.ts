@@ -31,18 +31,28 @@ export function jobQueries({ db, isIn }: Flavor): JobQueries {
       },
     ]),
   );
-  const clear = statement((of: { ids: readonly string[] }) => db.deleteFrom('jobs').where(isIn('id', of.ids)));
+  const clear = statement((of: { ids: readonly string[] }) =>
+    db.deleteFrom('jobs').where(isIn('id', of.ids)),
+  );
 
   return {
     *add(jobs = []) {
       const rows = jobs.map(jobRow);
-      if (rows.length === 1) for (const row of rows) yield* run(addOne({ ...row }));
-      else
-        for (let at = 0; at < rows.length; at += rowsPerInsert) yield* run(dynamic(insert(rows.slice(at, at + rowsPerInsert))));
+      if (rows.length === 1) {
+        for (const row of rows) {
+          yield* run(addOne({ ...row }));
+        }
+      } else {
+        for (let at = 0; at < rows.length; at += rowsPerInsert) {
+          yield* run(dynamic(insert(rows.slice(at, at + rowsPerInsert))));
+        }
+      }
     },
 
     *clear(ids = []) {
-      if (ids.length > 0) yield* run(clear({ ids }));
+      if (ids.length > 0) {
+        yield* run(clear({ ids }));
+      }
     },
   };
 }

@@ -18,16 +18,20 @@ export function jobStore({ flavor, engine }: Context, queries: JobQueries): JobS
         .orderBy('id')
         .limit(of.limit),
     );
-  const claim = statement((of: { now: number; until: number; kinds: readonly string[]; limit: number; lease: string }) =>
-    db
-      .with('due', () => due(of))
-      .updateTable('jobs')
-      .set((row) => ({ run_at: of.until, attempts: row('attempts', '+', 1), lease: of.lease }))
-      .where('id', 'in', (row) => row.selectFrom('due').select('due.id'))
-      .returningAll(),
+  const claim = statement(
+    (of: { now: number; until: number; kinds: readonly string[]; limit: number; lease: string }) =>
+      db
+        .with('due', () => due(of))
+        .updateTable('jobs')
+        .set((row) => ({ run_at: of.until, attempts: row('attempts', '+', 1), lease: of.lease }))
+        .where('id', 'in', (row) => row.selectFrom('due').select('due.id'))
+        .returningAll(),
   );
   const retry = statement((of: { id: string; runAt: number; error: string }) =>
-    db.updateTable('jobs').set({ run_at: of.runAt, last_error: of.error, lease: null }).where('id', '=', of.id),
+    db
+      .updateTable('jobs')
+      .set({ run_at: of.runAt, last_error: of.error, lease: null })
+      .where('id', '=', of.id),
   );
   const postpone = statement((of: JobLease & { runAt: number; error: string }) =>
     db
@@ -36,22 +40,30 @@ export function jobStore({ flavor, engine }: Context, queries: JobQueries): JobS
       .where('id', '=', of.id)
       .where('lease', '=', of.lease),
   );
-  const finish = statement((of: JobLease) => db.deleteFrom('jobs').where('id', '=', of.id).where('lease', '=', of.lease));
+  const finish = statement((of: JobLease) =>
+    db.deleteFrom('jobs').where('id', '=', of.id).where('lease', '=', of.lease),
+  );
   // Every claim has a lease of its own, so that the two lists together name no other pair.
-  const renew = statement((of: { ids: readonly string[]; leases: readonly string[]; until: number }) =>
-    db
-      .updateTable('jobs')
-      .set({ run_at: of.until })
-      .where(isIn('id', of.ids))
-      .where(isIn('lease', of.leases))
-      .returning(['id', 'lease']),
+  const renew = statement(
+    (of: { ids: readonly string[]; leases: readonly string[]; until: number }) =>
+      db
+        .updateTable('jobs')
+        .set({ run_at: of.until })
+        .where(isIn('id', of.ids))
+        .where(isIn('lease', of.leases))
+        .returning(['id', 'lease']),
   );
   const giveBack = statement((of: { now: number }) =>
     db.updateTable('jobs').set({ run_at: of.now, lease: null }).where('lease', 'is not', null),
   );
   // Ids are UUIDs of version 7: in order of age.
   const list = statement((of: { limit: number; minAttempts: number }) =>
-    db.selectFrom('jobs').selectAll().where('attempts', '>=', of.minAttempts).orderBy('id').limit(of.limit),
+    db
+      .selectFrom('jobs')
+      .selectAll()
+      .where('attempts', '>=', of.minAttempts)
+      .orderBy('id')
+      .limit(of.limit),
   );
   const count = statement((of: { minAttempts: number }) =>
     db
@@ -67,12 +79,19 @@ export function jobStore({ flavor, engine }: Context, queries: JobQueries): JobS
 
     async claim({ now, leaseMs, limit, kinds }) {
       const lease = randomUUID();
-      const { rows } = await engine.write(claim({ now, until: now + leaseMs, kinds, limit, lease }), essential);
+      const { rows } = await engine.write(
+        claim({ now, until: now + leaseMs, kinds, limit, lease }),
+        essential,
+      );
       return rows.map((row) => ({ ...toJob(row), lease })).sort((a, b) => (a.id < b.id ? -1 : 1));
     },
 
     async renew(leases, until) {
-      const wanted = { ids: leases.map(({ id }) => id), leases: leases.map(({ lease }) => lease), until };
+      const wanted = {
+        ids: leases.map(({ id }) => id),
+        leases: leases.map(({ lease }) => lease),
+        until,
+      };
       const { rows } = await engine.write(renew(wanted), essential);
       const kept = new Map(rows.map(({ id, lease }) => [id, lease]));
       return leases.filter(({ id, lease }) => kept.get(id) === lease).map(({ id }) => id);

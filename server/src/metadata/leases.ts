@@ -12,14 +12,20 @@ export function leaseStore({ flavor: { db }, engine }: Context): LeaseStore {
         conflict
           .column('name')
           .doUpdateSet({ owner: of.owner, held_until: of.until })
-          .where((row) => row.or([row('leases.owner', '=', of.owner), row('leases.held_until', '<=', of.now)])),
+          .where((row) =>
+            row.or([row('leases.owner', '=', of.owner), row('leases.held_until', '<=', of.now)]),
+          ),
       ),
   );
   const release = statement((of: { name: string; owner: string }) =>
     db.deleteFrom('leases').where('name', '=', of.name).where('owner', '=', of.owner),
   );
   const held = statement((of: { name: string; now: number }) =>
-    db.selectFrom('leases').select('name').where('name', '=', of.name).where('held_until', '>', of.now),
+    db
+      .selectFrom('leases')
+      .select('name')
+      .where('name', '=', of.name)
+      .where('held_until', '>', of.now),
   );
 
   return {

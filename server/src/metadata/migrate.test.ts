@@ -7,19 +7,28 @@ import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { newFile, newJob } from '../../test/conformance/metadata/fixtures.ts';
-import { type PostgresService, postgresMissing, startPostgres } from '../../test/services/postgres.ts';
+import {
+  type PostgresService,
+  postgresMissing,
+  startPostgres,
+} from '../../test/services/postgres.ts';
 import { openMetadata } from './index.ts';
 
 const writer = join(import.meta.dirname, '../../test/conformance/metadata/writer.ts');
 
 /** What each of four processes ran that started at once. */
 async function migrateAtOnce(...args: string[]): Promise<string[][]> {
-  const processes = [1, 2, 3, 4].map(() => promisify(execFile)(process.execPath, [writer, 'migrate', ...args]));
+  const processes = [1, 2, 3, 4].map(() =>
+    promisify(execFile)(process.execPath, [writer, 'migrate', ...args]),
+  );
   return (await Promise.all(processes)).map(({ stdout }) => JSON.parse(stdout));
 }
 
 const newer = "insert into schema_migrations values ('9999-from-the-future', 1)";
-const refusal = { code: 'internal_error', message: expect.stringMatching(/newer version.*9999-from-the-future/) };
+const refusal = {
+  code: 'internal_error',
+  message: expect.stringMatching(/newer version.*9999-from-the-future/),
+};
 
 describe('migrations', () => {
   let dataDir: string;
@@ -40,12 +49,17 @@ describe('migrations', () => {
     await store.files.add(kept);
     const db = new DatabaseSync(join(dataDir, 'stowage.db'));
     // As an older version wrote them: without a word about it.
-    const columns = 'folder, filename, blob_id, content_type, category, size, tags, list_type, label, created_at, updated_at';
-    db.exec(`insert into files (id, path, ${columns}) select 'old', 'old.png', ${columns} from files`);
+    const columns =
+      'folder, filename, blob_id, content_type, category, size, tags, list_type, label, created_at, updated_at';
+    db.exec(
+      `insert into files (id, path, ${columns}) select 'old', 'old.png', ${columns} from files`,
+    );
     db.close();
     expect((await store.files.getByPath('old.png'))?.file.givenOnce).toBe(true);
     await store.files.remove('old', (channelId) => newJob({ payload: { channelId } }));
-    await expect(store.files.add(newFile({ path: 'old.png' }))).rejects.toMatchObject({ code: 'conflict' });
+    await expect(store.files.add(newFile({ path: 'old.png' }))).rejects.toMatchObject({
+      code: 'conflict',
+    });
     await store.close();
   });
 

@@ -5,20 +5,28 @@ import type { Migration } from './migrations/index.ts';
 import { all, dynamic, run, type Work } from './work.ts';
 
 /**
- * Runs what is missing, in one transaction with the rows that record it; returns the names. Nodes that start at once take turns.
- * Throws `internal_error` for a database written by newer code, and leaves it as it is.
+ * Runs what is missing, in one transaction with the rows that record it; returns the names. Nodes
+ * that start at once take turns. Throws `internal_error` for a database written by newer code, and
+ * leaves it as it is.
  */
-export function migration(flavor: Flavor, migrations: readonly Migration[]): () => Work<readonly string[]> {
+export function migration(
+  flavor: Flavor,
+  migrations: readonly Migration[],
+): () => Work<readonly string[]> {
   const { db, lockKey } = flavor;
   return function* () {
-    if (lockKey) yield* run(dynamic(lockKey('stowage migrations')));
+    if (lockKey) {
+      yield* run(dynamic(lockKey('stowage migrations')));
+    }
     yield* run(dynamic(historyTable(flavor)));
     const rows = yield* all(dynamic(db.selectFrom('schema_migrations').select('name')));
     const done = new Set(rows.map(({ name }) => name));
     refuseUnknown(done, migrations);
     const missing = migrations.filter(({ name }) => !done.has(name));
     for (const { name, steps } of missing) {
-      for (const step of steps(flavor)) yield* run(dynamic(step));
+      for (const step of steps(flavor)) {
+        yield* run(dynamic(step));
+      }
       yield* run(dynamic(db.insertInto('schema_migrations').values({ name, ran_at: Date.now() })));
     }
     return missing.map(({ name }) => name);
@@ -30,10 +38,14 @@ export async function pendingMigrations(
   { engine, flavor }: Context,
   migrations: readonly Migration[],
 ): Promise<readonly string[]> {
-  const rows = await engine.read(dynamic(flavor.db.selectFrom('schema_migrations').select('name'))).catch((error: unknown) => {
-    if (/no such table|relation .* does not exist/.test((error as Error).message)) return [];
-    throw error;
-  });
+  const rows = await engine
+    .read(dynamic(flavor.db.selectFrom('schema_migrations').select('name')))
+    .catch((error: unknown) => {
+      if (/no such table|relation .* does not exist/.test((error as Error).message)) {
+        return [];
+      }
+      throw error;
+    });
   const done = new Set(rows.map(({ name }) => name));
   refuseUnknown(done, migrations);
   return migrations.map(({ name }) => name).filter((name) => !done.has(name));
@@ -50,7 +62,9 @@ function historyTable({ db, text }: Flavor) {
 function refuseUnknown(done: ReadonlySet<string>, migrations: readonly Migration[]): void {
   const known = new Set(migrations.map(({ name }) => name));
   const unknown = [...done].filter((name) => !known.has(name));
-  if (unknown.length === 0) return;
+  if (unknown.length === 0) {
+    return;
+  }
   throw fail('internal_error', {
     message: `This database was written by a newer version of Stowage (it has ${unknown.join(', ')}). Start that version or a newer one.`,
   });

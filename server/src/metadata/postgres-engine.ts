@@ -11,7 +11,10 @@ const maxReconnects = 2;
 /** The connection broke after the statement that commits was sent: it may have been carried out. */
 class OutcomeUnknown extends Error {}
 
-/** From here on nothing is begun any more, and what runs has a second left: a frozen server must not hold up callers for long. */
+/**
+ * From here on nothing is begun any more, and what runs has a second left: a frozen server must not
+ * hold up callers for long.
+ */
 const callMs = 9_000;
 const leastMs = 1_000;
 /** Longer than any migration. */
@@ -30,8 +33,13 @@ export function postgresEngine({ pool, probe }: PostgresEngineOptions): Engine {
   const pending = new Set<Promise<unknown>>();
   let isClosed = false;
 
-  async function call<T>(use: (session: Session) => Promise<T>, { patient = false }: TransactOptions = {}): Promise<T> {
-    if (isClosed) throw fail('service_unavailable', { message: 'The database is closed.' });
+  async function call<T>(
+    use: (session: Session) => Promise<T>,
+    { patient = false }: TransactOptions = {},
+  ): Promise<T> {
+    if (isClosed) {
+      throw fail('service_unavailable', { message: 'The database is closed.' });
+    }
     const until = performance.now() + (patient ? patientMs : callMs);
     const attempt = () => withClient(pool, (client) => use({ client, until }));
     const running = inTurn(places, () => retry(attempt, until));
@@ -44,13 +52,16 @@ export function postgresEngine({ pool, probe }: PostgresEngineOptions): Engine {
   }
 
   return {
-    transact: (work, options = {}) => call((session) => transaction(session, work, options), options),
+    transact: (work, options = {}) =>
+      call((session) => transaction(session, work, options), options),
     write: (query) => call((session) => committing(send(session, query))),
     read: async (query) => (await call((session) => send(session, query))).rows,
     // Others see a transaction only once it is on the disk.
     settled: async () => undefined,
     async check() {
-      if (isClosed) throw fail('service_unavailable', { message: 'The database is closed.' });
+      if (isClosed) {
+        throw fail('service_unavailable', { message: 'The database is closed.' });
+      }
       await checkWritable(probe);
     },
     async time() {
@@ -61,7 +72,9 @@ export function postgresEngine({ pool, probe }: PostgresEngineOptions): Engine {
       return row?.at ?? Number.NaN;
     },
     async close() {
-      if (isClosed) return;
+      if (isClosed) {
+        return;
+      }
       isClosed = true;
       await Promise.allSettled(pending);
       await Promise.all([pool.end(), probe.end()]);
@@ -105,15 +118,22 @@ async function isIdle(client: PoolClient): Promise<boolean> {
   }
 }
 
-async function askProbe<Row extends QueryResultRow>(probe: Pool, sql: string): Promise<readonly Row[]> {
-  const { rows } = await probe.query<Row>(sql).catch((error: unknown) => Promise.reject(postgresError(error)));
+async function askProbe<Row extends QueryResultRow>(
+  probe: Pool,
+  sql: string,
+): Promise<readonly Row[]> {
+  const { rows } = await probe
+    .query<Row>(sql)
+    .catch((error: unknown) => Promise.reject(postgresError(error)));
   return rows;
 }
 
 async function checkWritable(probe: Pool): Promise<void> {
   const sql = "select current_setting('transaction_read_only') = 'off' as writable";
   const [row] = await askProbe<{ readonly writable: boolean }>(probe, sql);
-  if (row?.writable !== true) throw fail('service_unavailable', { message: 'The database is read-only.' });
+  if (row?.writable !== true) {
+    throw fail('service_unavailable', { message: 'The database is read-only.' });
+  }
 }
 
 /** A connection, and the time (of `performance.now`) by which an answer is wanted. */
@@ -122,9 +142,15 @@ interface Session {
   readonly until: number;
 }
 
-async function transaction<T>(session: Session, work: () => Work<T>, { patient = false }: TransactOptions): Promise<T> {
+async function transaction<T>(
+  session: Session,
+  work: () => Work<T>,
+  { patient = false }: TransactOptions,
+): Promise<T> {
   await ask(session, { text: 'begin isolation level read committed' });
-  if (patient) await ask(session, { text: 'set local statement_timeout = 0; set local lock_timeout = 0' });
+  if (patient) {
+    await ask(session, { text: 'set local statement_timeout = 0; set local lock_timeout = 0' });
+  }
   const value = await drive(session, work());
   await committing(ask(session, { text: 'commit' }));
   return value;
@@ -132,7 +158,9 @@ async function transaction<T>(session: Session, work: () => Work<T>, { patient =
 
 async function drive<T>(session: Session, work: Work<T>): Promise<T> {
   let step = work.next(undefined as never as Answer);
-  while (!step.done) step = work.next(await send(session, step.value));
+  while (!step.done) {
+    step = work.next(await send(session, step.value));
+  }
   return step.value;
 }
 
@@ -154,19 +182,30 @@ async function committing<T>(answer: Promise<T>): Promise<T> {
   try {
     return await answer;
   } catch (error) {
-    throw isConnectionLost(error) ? new OutcomeUnknown('The connection to the database broke.', { cause: error }) : error;
+    throw isConnectionLost(error)
+      ? new OutcomeUnknown('The connection to the database broke.', { cause: error })
+      : error;
   }
 }
 
-/** Runs anew what another transaction or a broken connection usedNonces, unless it may have been committed. */
+/**
+ * Runs anew what another transaction or a broken connection usedNonces, unless it may have been
+ * committed.
+ */
 async function retry<T>(attempt: () => Promise<T>, until: number): Promise<T> {
   for (let run = 1, reconnects = 0; ; run++) {
     try {
       return await attempt();
     } catch (error) {
-      if (error instanceof OutcomeUnknown) throw postgresError(error.cause);
-      const again = isConnectionLost(error) ? reconnects++ < maxReconnects : isConflict(error) && run < maxRuns;
-      if (!again || performance.now() > until) throw postgresError(error);
+      if (error instanceof OutcomeUnknown) {
+        throw postgresError(error.cause);
+      }
+      const again = isConnectionLost(error)
+        ? reconnects++ < maxReconnects
+        : isConflict(error) && run < maxRuns;
+      if (!again || performance.now() > until) {
+        throw postgresError(error);
+      }
       await delay(Math.random() * 10 * run);
     }
   }

@@ -4,7 +4,10 @@ import { fail, isStowageError } from '../core/errors.ts';
 const conflicts = new Set(['40001', '40P01', '23503']);
 const uniqueViolation = '23505';
 const diskFull = '53100';
-/** A plan made before a newer node changed the table; a statement that a pooler in between has forgotten. */
+/**
+ * A plan made before a newer node changed the table; a statement that a pooler in between has
+ * forgotten.
+ */
 const stalePlans = new Set(['0A000', '26000']);
 /** Connection, resources, shut-down, access, time-outs, internal errors, a standby. */
 const unavailable = /^(08|28|53|57|58|XX)|^(55P03|25006|25P03|3D000)$/;
@@ -23,14 +26,19 @@ const driverSays = new Set([
 const poolSays = 'timeout exceeded when trying to connect';
 
 function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+    ? error.code
+    : '';
 }
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : '';
 }
 
-/** The transaction ran into another one and may well pass when run anew. A foreign key fails when a blob is removed just as it gets a new file. */
+/**
+ * The transaction ran into another one and may well pass when run anew. A foreign key fails when a
+ * blob is removed just as it gets a new file.
+ */
 export function isConflict(error: unknown): boolean {
   return conflicts.has(codeOf(error));
 }
@@ -38,18 +46,38 @@ export function isConflict(error: unknown): boolean {
 /** The connection is of no further use, but another one may be. */
 export function isConnectionLost(error: unknown): boolean {
   const code = codeOf(error);
-  if (isStowageError(error)) return false;
-  return /^(08|57P0)/.test(code) || stalePlans.has(code) || network.test(code) || driverSays.has(messageOf(error));
+  if (isStowageError(error)) {
+    return false;
+  }
+  return (
+    /^(08|57P0)/.test(code) ||
+    stalePlans.has(code) ||
+    network.test(code) ||
+    driverSays.has(messageOf(error))
+  );
 }
 
 /** The error that the contract names. Anything else is a bug and passes through unchanged. */
 export function postgresError(error: unknown): unknown {
-  if (isStowageError(error)) return error;
+  if (isStowageError(error)) {
+    return error;
+  }
   const code = codeOf(error);
-  if (code === diskFull) return fail('disk_full', { message: 'The database has no space left.', cause: error });
-  if (code === uniqueViolation) return fail('conflict', { message: 'Already exists.', cause: error });
-  const isUnavailable = isConnectionLost(error) || isConflict(error) || unavailable.test(code) || messageOf(error) === poolSays;
+  if (code === diskFull) {
+    return fail('disk_full', { message: 'The database has no space left.', cause: error });
+  }
+  if (code === uniqueViolation) {
+    return fail('conflict', { message: 'Already exists.', cause: error });
+  }
+  const isUnavailable =
+    isConnectionLost(error) ||
+    isConflict(error) ||
+    unavailable.test(code) ||
+    messageOf(error) === poolSays;
   return isUnavailable
-    ? fail('service_unavailable', { message: 'The database is not available at the moment.', cause: error })
+    ? fail('service_unavailable', {
+        message: 'The database is not available at the moment.',
+        cause: error,
+      })
     : error;
 }

@@ -1,7 +1,11 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newFile, newToken, times } from '../../test/conformance/metadata/fixtures.ts';
-import { type PostgresService, postgresMissing, startPostgres } from '../../test/services/postgres.ts';
+import {
+  type PostgresService,
+  postgresMissing,
+  startPostgres,
+} from '../../test/services/postgres.ts';
 import { isStowageError } from '../core/errors.ts';
 import type { MetadataStore } from '../core/metadata.ts';
 import { openPostgres } from './postgres.ts';
@@ -65,7 +69,9 @@ describe.skipIf(postgresMissing)(`faults of PostgreSQL ${postgresMissing ?? ''}`
     isOver = true;
     await Promise.all(callers);
     expect([...codes]).toEqual(['service_unavailable']);
-    for (const id of promised) expect((await store.files.get(id))?.replicas).toHaveLength(1);
+    for (const id of promised) {
+      expect((await store.files.get(id))?.replicas).toHaveLength(1);
+    }
     const { total } = await store.files.list({ limit: 1, offset: 0 });
     expect(await store.files.usage('channel-a')).toEqual({ bytes: total * 1000, blobs: total });
   });
@@ -73,7 +79,10 @@ describe.skipIf(postgresMissing)(`faults of PostgreSQL ${postgresMissing ?? ''}`
   it('carries on when its connections are cut', async () => {
     const client = new pg.Client(service.url);
     await client.connect();
-    const cut = () => client.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'stowage'");
+    const cut = () =>
+      client.query(
+        "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'stowage'",
+      );
     for (const _ of times(5, () => 0)) {
       const calls = times(20, () =>
         store.tokens.add(newToken()).then(
@@ -82,7 +91,9 @@ describe.skipIf(postgresMissing)(`faults of PostgreSQL ${postgresMissing ?? ''}`
         ),
       );
       await cut();
-      for (const result of await Promise.all(calls)) expect([true, 'service_unavailable']).toContain(result);
+      for (const result of await Promise.all(calls)) {
+        expect([true, 'service_unavailable']).toContain(result);
+      }
       await store.tokens.list();
     }
     await client.end();
@@ -95,14 +106,19 @@ describe.skipIf(postgresMissing)(`faults of PostgreSQL ${postgresMissing ?? ''}`
     const client = new pg.Client(service.url);
     await client.connect();
     await client.query('alter table tokens add column later text');
-    expect(await Promise.all(times(20, () => store.tokens.get(token.id)))).toEqual(times(20, () => token));
+    expect(await Promise.all(times(20, () => store.tokens.get(token.id)))).toEqual(
+      times(20, () => token),
+    );
     await client.query('alter table tokens drop column later');
     await client.end();
   });
 
   it('is unavailable where there is no server, or no such database', async () => {
     const { port } = new URL(service.url);
-    for (const url of [`postgres://app@127.0.0.1:1/postgres`, `postgres://app@127.0.0.1:${port}/nowhere`]) {
+    for (const url of [
+      `postgres://app@127.0.0.1:1/postgres`,
+      `postgres://app@127.0.0.1:${port}/nowhere`,
+    ]) {
       const nowhere = openPostgres({ url, poolSize: 1 });
       await expect(nowhere.migrate()).rejects.toMatchObject(unavailable);
       await nowhere.close();

@@ -1,6 +1,10 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { metadataConformance } from '../../test/conformance/metadata.ts';
-import { type PostgresService, postgresMissing, startPostgres } from '../../test/services/postgres.ts';
+import {
+  type PostgresService,
+  postgresMissing,
+  startPostgres,
+} from '../../test/services/postgres.ts';
 import type { MetadataStore } from '../core/metadata.ts';
 import { openPostgres } from './postgres.ts';
 
@@ -12,7 +16,9 @@ describe.skipIf(postgresMissing)(`with a server ${postgresMissing ?? ''}`, () =>
   afterAll(() => service?.stop());
 
   metadataConformance('PostgreSQL', async () => {
-    if (!service) throw new Error('PostgreSQL is not running');
+    if (!service) {
+      throw new Error('PostgreSQL is not running');
+    }
     const url = await service.createDatabase();
     const stores: MetadataStore[] = [];
     const reopen = async () => {

@@ -26,7 +26,10 @@ export function openPostgres({ url, poolSize, log }: PostgresOptions): MetadataS
     lock_timeout: 8_000,
     statement_timeout: 10_000,
     idle_in_transaction_session_timeout: 10_000,
-    types: { getTypeParser: (oid, format) => (oid === types.builtins.INT8 ? toSafeInteger : types.getTypeParser(oid, format)) },
+    types: {
+      getTypeParser: (oid, format) =>
+        oid === types.builtins.INT8 ? toSafeInteger : types.getTypeParser(oid, format),
+    },
   });
   const probe = new Pool({
     ...shared,
@@ -35,7 +38,8 @@ export function openPostgres({ url, poolSize, log }: PostgresOptions): MetadataS
     statement_timeout: probeMs,
     query_timeout: probeMs,
   });
-  // Without listeners the end of a connection, idle or between two statements, would be the end of the process.
+  // Without listeners the end of a connection, idle or between two statements, would be the end of
+  // the process.
   for (const each of [pool, probe]) {
     each.on('error', (error) => log?.(`A database connection broke: ${error.message}`));
     each.on('connect', (client) => client.on('error', () => undefined));
@@ -45,6 +49,8 @@ export function openPostgres({ url, poolSize, log }: PostgresOptions): MetadataS
 
 function toSafeInteger(text: string): number {
   const value = Number(text);
-  if (!Number.isSafeInteger(value)) throw new RangeError(`The database holds ${text}, more than a number can.`);
+  if (!Number.isSafeInteger(value)) {
+    throw new RangeError(`The database holds ${text}, more than a number can.`);
+  }
   return value;
 }

@@ -45,7 +45,9 @@ describe('query plans', () => {
   });
 
   const plan = ({ sql, parameters }: Query) =>
-    connection.execute({ sql: `explain query plan ${sql}`, parameters }).rows.map((row) => (row as { detail: string }).detail);
+    connection
+      .execute({ sql: `explain query plan ${sql}`, parameters })
+      .rows.map((row) => (row as { detail: string }).detail);
 
   it('reads no table from start to end, and sorts nothing', async () => {
     const file = newFile();
@@ -53,13 +55,20 @@ describe('query plans', () => {
     await store.uploads.add(upload);
     await store.uploads.add(newUpload(), { max: 1, network: { name: 'x', max: 1 } });
     await store.files.add({ ...file, clearsJobs: ['x'], addsJobs: [newJob()] });
-    await store.files.add({ ...file, file: { ...file.file, id: 'x' }, path: (attempt) => `${file.path(0)}${attempt || ''}` });
+    await store.files.add({
+      ...file,
+      file: { ...file.file, id: 'x' },
+      path: (attempt) => `${file.path(0)}${attempt || ''}`,
+    });
     await store.files.get(file.file.id);
     await store.files.getByPath('x');
     await store.files.list({ limit: 1, offset: 0 });
     await store.files.list({ category: 'image', limit: 1, offset: 0 });
     for (const category of [undefined, 'image'] as const) {
-      const deep = filePages(sqliteFlavor())({ limit: 1, offset: 5_000, ...(category && { category }) }, 100_000).query;
+      const deep = filePages(sqliteFlavor())(
+        { limit: 1, offset: 5_000, ...(category && { category }) },
+        100_000,
+      ).query;
       seen.set(deep.sql, deep);
       for (const more of [{ offset: 5_000 }, { offset: 0, after: { createdAt: 1, id: 'x' } }]) {
         await store.files.list({ limit: 1, ...more, ...(category && { category }) });
@@ -73,7 +82,14 @@ describe('query plans', () => {
     await store.replicas.page({ channelIds: [channelId], after: { blobId, channelId }, limit: 1 });
     const [replica] = await store.replicas.ofBlob(blobId);
     await store.replicas.mark([{ blobId, channelId, state: 'damaged', verifiedAt: 1 }]);
-    if (replica) await store.replicas.replace(replica, { segments, verifiedAt: 1, addsJobs: [], clearsJobs: [] });
+    if (replica) {
+      await store.replicas.replace(replica, {
+        segments,
+        verifiedAt: 1,
+        addsJobs: [],
+        clearsJobs: [],
+      });
+    }
     await store.replicas.pathsOf(blobId);
     await store.replicas.countBroken();
     await store.leases.take({ name: 'x', owner: 'x', now: 0, until: 1 });
@@ -88,19 +104,37 @@ describe('query plans', () => {
     await store.uploads.receivedBytes('x', 1);
     await store.uploads.parts('x');
     await store.uploads.dropPendingPart('x', 'x');
-    await store.uploads.list({ kinds: ['import'], states: ['open'], owner: 'x', limit: 1, offset: 0 });
+    await store.uploads.list({
+      kinds: ['import'],
+      states: ['open'],
+      owner: 'x',
+      limit: 1,
+      offset: 0,
+    });
     await store.uploads.remove(upload.id, 2, []);
     await store.tokens.findByHash('x');
     await store.jobs.claim({ now: 1, leaseMs: 1, limit: 1, kinds: ['x'] });
     await store.jobs.done(['x']);
-    await store.idempotency.begin({ owner: 'x', key: 'x', requestHash: '', now: 1, claimMs: 1, expiresAt: 1 });
+    await store.idempotency.begin({
+      owner: 'x',
+      key: 'x',
+      requestHash: '',
+      now: 1,
+      claimMs: 1,
+      expiresAt: 1,
+    });
     await store.idempotency.removeExpired(1);
 
-    const details = [...seen.values()].flatMap((query) => plan(query).map((detail) => ({ detail, sql: query.sql })));
-    // A page of the newest walks its index, and a deep one skips over it alone; uploads of one owner are few, and so are broken replicas, which have an index to themselves.
-    const fine = /SCAN (json_each|due|files USING (COVERING )?INDEX files_newest|replicas USING INDEX replicas_broken)/;
+    const details = [...seen.values()].flatMap((query) =>
+      plan(query).map((detail) => ({ detail, sql: query.sql })),
+    );
+    // A page of the newest walks its index, and a deep one skips over it alone; uploads of one
+    // owner are few, and so are broken replicas, which have an index to themselves.
+    const fine =
+      /SCAN (json_each|due|files USING (COVERING )?INDEX files_newest|replicas USING INDEX replicas_broken)/;
     const slow = details.filter(
-      ({ detail, sql }) => /SCAN|USE TEMP B-TREE/.test(detail) && !fine.test(detail) && !isUploadList(sql),
+      ({ detail, sql }) =>
+        /SCAN|USE TEMP B-TREE/.test(detail) && !fine.test(detail) && !isUploadList(sql),
     );
     expect(details.length).toBeGreaterThan(40);
     expect(slow).toEqual([]);

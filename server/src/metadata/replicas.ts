@@ -13,7 +13,9 @@ export function replicaStore({ flavor, engine }: Context, jobs: JobQueries): Rep
       .selectFrom('replicas')
       .selectAll()
       .where('blob_id', '>=', of.blobId)
-      .where((row) => row.or([row('blob_id', '>', of.blobId), row('channel_id', '>', of.channelId)]))
+      .where((row) =>
+        row.or([row('blob_id', '>', of.blobId), row('channel_id', '>', of.channelId)]),
+      )
       .where(isIn('channel_id', of.channelIds))
       .orderBy('blob_id')
       .orderBy('channel_id')
@@ -29,7 +31,13 @@ export function replicaStore({ flavor, engine }: Context, jobs: JobQueries): Rep
       .where('blob_id', '=', of.blobId)
       .where('channel_id', '=', of.channelId),
   );
-  type Replacement = { blobId: string; channelId: string; old: string; segments: string; verifiedAt: number };
+  type Replacement = {
+    blobId: string;
+    channelId: string;
+    old: string;
+    segments: string;
+    verifiedAt: number;
+  };
   const replace = statement((of: Replacement) =>
     db
       .updateTable('replicas')
@@ -38,7 +46,9 @@ export function replicaStore({ flavor, engine }: Context, jobs: JobQueries): Rep
       .where('channel_id', '=', of.channelId)
       .where('segments', '=', of.old),
   );
-  const paths = statement((of: { id: string }) => db.selectFrom('files').select('path').where('blob_id', '=', of.id));
+  const paths = statement((of: { id: string }) =>
+    db.selectFrom('files').select('path').where('blob_id', '=', of.id),
+  );
   // Literally as in the index, which SQLite takes for no other condition.
   const broken = statement(() =>
     db
@@ -68,8 +78,16 @@ export function replicaStore({ flavor, engine }: Context, jobs: JobQueries): Rep
 
     replace({ blobId, channelId, segments: old }, { segments, verifiedAt, addsJobs, clearsJobs }) {
       return engine.transact(function* () {
-        const values = { blobId, channelId, old: toJson(old), segments: toJson(segments), verifiedAt };
-        if ((yield* run(replace(values))) === 0) return false;
+        const values = {
+          blobId,
+          channelId,
+          old: toJson(old),
+          segments: toJson(segments),
+          verifiedAt,
+        };
+        if ((yield* run(replace(values))) === 0) {
+          return false;
+        }
         yield* jobs.add(addsJobs);
         yield* jobs.clear(clearsJobs);
         return true;

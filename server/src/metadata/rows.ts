@@ -13,7 +13,16 @@ import type {
   Upload,
   UploadPart,
 } from '../core/metadata.ts';
-import type { BlobRow, ChannelRow, FileRow, JobRow, ReplicaRow, TokenRow, UploadPartRow, UploadRow } from './schema.ts';
+import type {
+  BlobRow,
+  ChannelRow,
+  FileRow,
+  JobRow,
+  ReplicaRow,
+  TokenRow,
+  UploadPartRow,
+  UploadRow,
+} from './schema.ts';
 
 export function toJson(value: unknown): string {
   return JSON.stringify(value ?? null);
@@ -71,19 +80,42 @@ export function fileRow(file: FileRecord): FileRow {
 }
 
 export function toBlob(row: BlobRow): Blob {
-  return { id: row.id, size: row.size, hash: row.hash, sha256: row.sha256, createdAt: row.created_at };
+  return {
+    id: row.id,
+    size: row.size,
+    hash: row.hash,
+    sha256: row.sha256,
+    createdAt: row.created_at,
+  };
 }
 
 export function blobRow(blob: Blob): BlobRow {
-  return { id: blob.id, size: blob.size, hash: blob.hash, sha256: blob.sha256, created_at: blob.createdAt };
+  return {
+    id: blob.id,
+    size: blob.size,
+    hash: blob.hash,
+    sha256: blob.sha256,
+    created_at: blob.createdAt,
+  };
 }
 
 export function toReplica(row: ReplicaRow): Replica {
-  return { blobId: row.blob_id, channelId: row.channel_id, segments: fromJson<Segment[]>(row.segments), state: row.state };
+  return {
+    blobId: row.blob_id,
+    channelId: row.channel_id,
+    segments: fromJson<Segment[]>(row.segments),
+    state: row.state,
+  };
 }
 
 export function replicaRow({ blobId, channelId, segments, state }: Replica): ReplicaRow {
-  return { blob_id: blobId, channel_id: channelId, segments: toJson(segments), state, verified_at: null };
+  return {
+    blob_id: blobId,
+    channel_id: channelId,
+    segments: toJson(segments),
+    state,
+    verified_at: null,
+  };
 }
 
 export function toUpload(row: UploadRow): Upload {

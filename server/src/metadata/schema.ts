@@ -1,6 +1,17 @@
-import type { Blob, Category, ListType, Replica, Upload, UploadKind, UploadPart } from '../core/metadata.ts';
+import type {
+  Blob,
+  Category,
+  ListType,
+  Replica,
+  Upload,
+  UploadKind,
+  UploadPart,
+} from '../core/metadata.ts';
 
-/** The tables as the newest migration leaves them. Columns named in a comment hold JSON text, exactly as it was given. */
+/**
+ * The tables as the newest migration leaves them. Columns named in a comment hold JSON text,
+ * exactly as it was given.
+ */
 export interface Schema {
   files: FileRow;
   spent_paths: SpentPathRow;
@@ -73,7 +84,10 @@ export interface ChannelRow {
   created_at: number;
 }
 
-/** Several rows a name on PostgreSQL (the sum counts), so that concurrent commits do not queue up for one row. */
+/**
+ * Several rows a name on PostgreSQL (the sum counts), so that concurrent commits do not queue up
+ * for one row.
+ */
 export interface CounterRow {
   name: string;
   shard: number;

@@ -5,7 +5,9 @@ import type { SettingRow } from './schema.ts';
 import { first, run, statement } from './work.ts';
 
 export function settingStore({ flavor: { db }, engine }: Context): SettingStore {
-  const get = statement((of: { name: string }) => db.selectFrom('settings').select('value').where('name', '=', of.name));
+  const get = statement((of: { name: string }) =>
+    db.selectFrom('settings').select('value').where('name', '=', of.name),
+  );
   const set = statement((row: SettingRow) =>
     db
       .insertInto('settings')

@@ -18,13 +18,18 @@ export function readSqlite(path: string): SqliteConnection {
   return connectionTo(new DatabaseSync(path, { readOnly: true }));
 }
 
-/** Opens (and makes) the file in WAL mode. `synchronous=NORMAL` leaves syncing the log to `sqlite-log.ts`. */
+/**
+ * Opens (and makes) the file in WAL mode. `synchronous=NORMAL` leaves syncing the log to
+ * `sqlite-log.ts`.
+ */
 export function connectSqlite(path: string): SqliteConnection {
   const db = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 1000 });
   // The busy time-out of 1 s serves these lines alone, when several processes start at once.
   db.exec('pragma journal_mode = wal; pragma synchronous = normal; pragma wal_autocheckpoint = 0;');
   // No mmap: a read error would be a SIGBUS then, instead of an answer.
-  db.exec('pragma busy_timeout = 0; pragma cache_size = -32768; pragma temp_store = memory; pragma trusted_schema = off;');
+  db.exec(
+    'pragma busy_timeout = 0; pragma cache_size = -32768; pragma temp_store = memory; pragma trusted_schema = off;',
+  );
   return connectionTo(db);
 }
 
@@ -34,8 +39,12 @@ function connectionTo(db: DatabaseSync): SqliteConnection {
   return {
     execute({ sql, parameters }) {
       const { statement, hasRows } = prepared.get(sql) ?? prepare(db, prepared, sql);
-      const values = parameters.map((value) => (typeof value === 'object' && value !== null ? JSON.stringify(value) : value));
-      if (!hasRows) return { rows: [], changes: Number(statement.run(...values).changes) };
+      const values = parameters.map((value) =>
+        typeof value === 'object' && value !== null ? JSON.stringify(value) : value,
+      );
+      if (!hasRows) {
+        return { rows: [], changes: Number(statement.run(...values).changes) };
+      }
       const rows = statement.all(...values);
       return { rows, changes: rows.length };
     },
@@ -60,7 +69,9 @@ interface Prepared {
 function prepare(db: DatabaseSync, prepared: Map<string, Prepared>, sql: string): Prepared {
   const statement = db.prepare(sql);
   const entry = { statement, hasRows: statement.columns().length > 0 };
-  if (prepared.size >= maxPrepared) prepared.clear();
+  if (prepared.size >= maxPrepared) {
+    prepared.clear();
+  }
   prepared.set(sql, entry);
   return entry;
 }

@@ -27,12 +27,16 @@ describe('durability on SQLite', () => {
   it('loses nothing it promised to kill -9', async () => {
     const promised: string[] = [];
     for (const lines of [1, 37, 400, 900]) {
-      const child = spawn(process.execPath, [writer, 'write', folder], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const child = spawn(process.execPath, [writer, 'write', folder], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
       const end = once(child, 'exit');
       let left = lines;
       for await (const line of createInterface(child.stdout)) {
         promised.push(line);
-        if (--left === 0) child.kill('SIGKILL');
+        if (--left === 0) {
+          child.kill('SIGKILL');
+        }
       }
       await end;
     }
@@ -54,7 +58,9 @@ describe('durability on SQLite', () => {
     const sync: Sync = async (fd) => {
       const index = ++started;
       mkdirSync(join(folder, `copy-${index}`));
-      for (const end of ['', '-wal']) copyFileSync(path + end, copy(index) + end);
+      for (const end of ['', '-wal']) {
+        copyFileSync(path + end, copy(index) + end);
+      }
       await realSync(fd);
       synced = index;
     };
@@ -80,7 +86,9 @@ describe('durability on SQLite', () => {
     };
     const saved = new Map([...new Set(promises.map(({ by }) => by))].map((by) => [by, idsIn(by)]));
     expect(promises).toHaveLength(100);
-    for (const { id, by } of promises) expect(saved.get(by)?.has(id)).toBe(true);
+    for (const { id, by } of promises) {
+      expect(saved.get(by)?.has(id)).toBe(true);
+    }
   });
 
   it('shares a sync between all that come at once', async () => {
@@ -114,11 +122,14 @@ describe('durability on SQLite', () => {
 
   it('promises nothing after a failed sync, and recovers', async () => {
     let isBroken = false;
-    const sync: Sync = (fd) => (isBroken ? Promise.reject(new Error('EIO: i/o error, fdatasync')) : realSync(fd));
+    const sync: Sync = (fd) =>
+      isBroken ? Promise.reject(new Error('EIO: i/o error, fdatasync')) : realSync(fd);
     const store = openSqlite({ path, durability: 'full', sync });
     await store.migrate();
     isBroken = true;
-    await expect(store.tokens.add(newToken())).rejects.toMatchObject({ code: 'service_unavailable' });
+    await expect(store.tokens.add(newToken())).rejects.toMatchObject({
+      code: 'service_unavailable',
+    });
     await expect(store.check()).rejects.toMatchObject({ code: 'service_unavailable' });
     isBroken = false;
     const token = newToken();
@@ -129,7 +140,8 @@ describe('durability on SQLite', () => {
 
   it('lets nobody promise what can be read, but is not on the disk', async () => {
     let isBroken = false;
-    const sync: Sync = (fd) => (isBroken ? Promise.reject(new Error('EIO: i/o error, fdatasync')) : realSync(fd));
+    const sync: Sync = (fd) =>
+      isBroken ? Promise.reject(new Error('EIO: i/o error, fdatasync')) : realSync(fd);
     const store = openSqlite({ path, durability: 'full', sync });
     await store.migrate();
     await store.settled();
@@ -142,7 +154,9 @@ describe('durability on SQLite', () => {
     await store.settled();
     isBroken = true;
     await store.settled();
-    await expect(store.settled({ anew: true })).rejects.toMatchObject({ code: 'service_unavailable' });
+    await expect(store.settled({ anew: true })).rejects.toMatchObject({
+      code: 'service_unavailable',
+    });
     isBroken = false;
     await store.close();
   });
@@ -167,7 +181,9 @@ describe('durability on SQLite', () => {
     await expect.poll(() => store.tokens.get(token.id)).toBeDefined();
     let isSettled = false;
     const settling = store.settled().then(() => (isSettled = true));
-    for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+    for (let turn = 0; turn < 20; turn++) {
+      await new Promise(setImmediate);
+    }
     expect(isSettled).toBe(false);
     open.resolve();
     await Promise.all([settling, adding]);
@@ -180,9 +196,13 @@ describe('durability on SQLite', () => {
     const taken = newFile();
     await store.files.add(taken);
     const results = await Promise.allSettled(
-      times(30, (index) => store.files.add(index % 3 === 0 ? newFile({ path: taken.path(0) ?? '' }) : newFile())),
+      times(30, (index) =>
+        store.files.add(index % 3 === 0 ? newFile({ path: taken.path(0) ?? '' }) : newFile()),
+      ),
     );
-    expect(results.map(({ status }) => status)).toEqual(times(30, (index) => (index % 3 === 0 ? 'rejected' : 'fulfilled')));
+    expect(results.map(({ status }) => status)).toEqual(
+      times(30, (index) => (index % 3 === 0 ? 'rejected' : 'fulfilled')),
+    );
     expect((await store.files.list({ limit: 1, offset: 0 })).total).toBe(21);
     await store.close();
   });
@@ -194,7 +214,9 @@ describe('durability on SQLite', () => {
     other.exec('begin immediate');
     const added = store.tokens.add(newToken());
     let turns = 0;
-    for (const until = Date.now() + 100; Date.now() < until; turns++) await new Promise(setImmediate);
+    for (const until = Date.now() + 100; Date.now() < until; turns++) {
+      await new Promise(setImmediate);
+    }
     expect(turns).toBeGreaterThan(10);
     expect(await store.tokens.list()).toEqual([]);
     other.exec('commit');
@@ -216,13 +238,21 @@ describe('durability on SQLite', () => {
       await store.migrate();
       const filler = join(mount, 'filler');
       writeFileSync(filler, Buffer.alloc(1 << 20));
-      const results = await Promise.allSettled(times(3000, () => newFile()).map((input) => store.files.add(input)));
+      const results = await Promise.allSettled(
+        times(3000, () => newFile()).map((input) => store.files.add(input)),
+      );
       const failed = results.filter((result) => result.status === 'rejected');
       expect(failed.length).toBeGreaterThan(0);
-      for (const { reason } of failed) expect(reason).toMatchObject({ code: 'disk_full' });
-      const kept = results.flatMap((result) => (result.status === 'fulfilled' && result.value ? [result.value] : []));
+      for (const { reason } of failed) {
+        expect(reason).toMatchObject({ code: 'disk_full' });
+      }
+      const kept = results.flatMap((result) =>
+        result.status === 'fulfilled' && result.value ? [result.value] : [],
+      );
       expect((await store.files.list({ limit: 1, offset: 0 })).total).toBe(kept.length);
-      for (const stored of kept) expect(await store.files.get(stored.file.id)).toEqual(stored);
+      for (const stored of kept) {
+        expect(await store.files.get(stored.file.id)).toEqual(stored);
+      }
       await rm(filler);
       await store.files.add(newFile());
       await store.close();
@@ -238,7 +268,9 @@ describe('durability on SQLite', () => {
     await store.tokens.add(token);
     expect(await store.tokens.get(token.id)).toEqual(token);
     const other = new DatabaseSync(path);
-    other.exec("alter table tokens rename column name to former; alter table tokens add column name text not null default 'new'");
+    other.exec(
+      "alter table tokens rename column name to former; alter table tokens add column name text not null default 'new'",
+    );
     other.close();
     expect(await store.tokens.get(token.id)).toEqual({ ...token, name: 'new' });
     await store.close();
@@ -247,15 +279,25 @@ describe('durability on SQLite', () => {
   it('keeps its files to itself, and leaves one when closed', async () => {
     const store = openSqlite({ path: join(folder, 'new', 'stowage.db'), durability: 'full' });
     await store.migrate();
-    const modes = readdirSync(join(folder, 'new')).map((name) => [name, statSync(join(folder, 'new', name)).mode & 0o777]);
-    expect(modes).toEqual(['stowage.db', 'stowage.db-shm', 'stowage.db-wal'].map((name) => [name, 0o600]));
+    const modes = readdirSync(join(folder, 'new')).map((name) => [
+      name,
+      statSync(join(folder, 'new', name)).mode & 0o777,
+    ]);
+    expect(modes).toEqual(
+      ['stowage.db', 'stowage.db-shm', 'stowage.db-wal'].map((name) => [name, 0o600]),
+    );
     await store.close();
     expect(readdirSync(join(folder, 'new'))).toEqual(['stowage.db']);
   });
 
   it('says what is wrong when the file cannot be opened', () => {
-    writeFileSync(path, 'this is no database, but it is long enough to be taken for one'.repeat(100));
-    expect(() => openSqlite({ path, durability: 'full' })).toThrow(expect.objectContaining({ code: 'service_unavailable' }));
+    writeFileSync(
+      path,
+      'this is no database, but it is long enough to be taken for one'.repeat(100),
+    );
+    expect(() => openSqlite({ path, durability: 'full' })).toThrow(
+      expect.objectContaining({ code: 'service_unavailable' }),
+    );
     expect(() => openSqlite({ path: join(path, 'x.db'), durability: 'full' })).toThrow(
       expect.objectContaining({ code: 'service_unavailable' }),
     );

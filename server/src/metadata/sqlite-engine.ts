@@ -25,7 +25,10 @@ interface Outcome {
 
 export interface SqliteEngineOptions {
   readonly connection: SqliteConnection;
-  /** Called before every commit; waits while writers must keep out. Rejects when nothing can be promised. */
+  /**
+   * Called before every commit; waits while writers must keep out. Rejects when nothing can be
+   * promised.
+   */
   readonly ready: () => Promise<void>;
   readonly onCommit: () => void;
   /** Resolves when all commits before it are durable. */
@@ -43,14 +46,24 @@ export interface Room {
 }
 
 /**
- * Transactions that come in together (or while the disk is busy) are committed as one and share one sync. When one of them fails, which is rare, all are
- * run anew, each behind a savepoint.
+ * Transactions that come in together (or while the disk is busy) are committed as one and share one
+ * sync. When one of them fails, which is rare, all are run anew, each behind a savepoint.
  */
-export function sqliteEngine({ connection, ready, onCommit, sync, room, close }: SqliteEngineOptions): Engine {
+export function sqliteEngine({
+  connection,
+  ready,
+  onCommit,
+  sync,
+  room,
+  close,
+}: SqliteEngineOptions): Engine {
   const queue: Task[] = [];
   let draining: Promise<void> | undefined;
   let isClosed = false;
-  /** The last write failed, and not for want of room: only another one shows whether the disk is well again. */
+  /**
+   * The last write failed, and not for want of room: only another one shows whether the disk is
+   * well again.
+   */
   let isUnwell = false;
   let commits = 0;
   /** Of these commits it is known that they are on the disk. */
@@ -59,7 +72,9 @@ export function sqliteEngine({ connection, ready, onCommit, sync, room, close }:
   async function drain(): Promise<void> {
     // Other writes of this turn of the event loop join the group.
     for (await nextTurn(); queue.length > 0; await nextTurn()) {
-      if (room?.isShort()) refuseOthers(fail('disk_full', { message: 'The database has no space left.' }));
+      if (room?.isShort()) {
+        refuseOthers(fail('disk_full', { message: 'The database has no space left.' }));
+      }
       await settle(await commitNext());
     }
     draining = undefined;
@@ -71,8 +86,13 @@ export function sqliteEngine({ connection, ready, onCommit, sync, room, close }:
     } catch (error) {
       isUnwell = !isFull(error);
       const hasRoom = isFull(error) && ((await room?.make()) ?? false);
-      if (hasRoom) refuseOthers(sqliteError(error));
-      else for (const task of queue.splice(0)) task.reject(sqliteError(error));
+      if (hasRoom) {
+        refuseOthers(sqliteError(error));
+      } else {
+        for (const task of queue.splice(0)) {
+          task.reject(sqliteError(error));
+        }
+      }
       return [];
     }
   }
@@ -80,14 +100,19 @@ export function sqliteEngine({ connection, ready, onCommit, sync, room, close }:
   /** The room that is left is for what is essential. */
   function refuseOthers(error: unknown): void {
     for (const task of queue.splice(0)) {
-      if (task.essential) queue.push(task);
-      else task.reject(error);
+      if (task.essential) {
+        queue.push(task);
+      } else {
+        task.reject(error);
+      }
     }
   }
 
   function begin(): void {
     // Left over only when even the rollback failed.
-    if (connection.inTransaction) connection.exec('rollback');
+    if (connection.inTransaction) {
+      connection.exec('rollback');
+    }
     connection.exec('begin immediate');
   }
 
@@ -107,7 +132,9 @@ export function sqliteEngine({ connection, ready, onCommit, sync, room, close }:
     try {
       for (const task of taken) {
         outcomes.push(runTask(connection, task));
-        if (performance.now() > until) break;
+        if (performance.now() > until) {
+          break;
+        }
       }
       connection.exec('commit');
       commits++;
@@ -115,21 +142,36 @@ export function sqliteEngine({ connection, ready, onCommit, sync, room, close }:
       queue.splice(0, outcomes.length);
       return outcomes;
     } catch (error) {
-      if (connection.inTransaction) connection.exec('rollback');
-      if (runTask === run && !spoilsTransaction(error)) return undefined;
+      if (connection.inTransaction) {
+        connection.exec('rollback');
+      }
+      if (runTask === run && !spoilsTransaction(error)) {
+        return undefined;
+      }
       throw error;
     }
   }
 
   async function settle(outcomes: readonly Outcome[]): Promise<void> {
-    const [lazy, durable] = [outcomes.filter(({ task }) => task.lazy), outcomes.filter(({ task }) => !task.lazy)];
-    for (const outcome of lazy) answer(outcome);
-    if (durable.length === 0) return;
+    const [lazy, durable] = [
+      outcomes.filter(({ task }) => task.lazy),
+      outcomes.filter(({ task }) => !task.lazy),
+    ];
+    for (const outcome of lazy) {
+      answer(outcome);
+    }
+    if (durable.length === 0) {
+      return;
+    }
     try {
       await syncCommits();
-      for (const outcome of durable) answer(outcome);
+      for (const outcome of durable) {
+        answer(outcome);
+      }
     } catch (error) {
-      for (const { task } of durable) task.reject(error);
+      for (const { task } of durable) {
+        task.reject(error);
+      }
     }
   }
 
@@ -141,12 +183,20 @@ export function sqliteEngine({ connection, ready, onCommit, sync, room, close }:
       durableCommits = Math.max(durableCommits, upTo);
     } catch (cause) {
       isUnwell = true;
-      throw fail('service_unavailable', { message: 'The database could not be written to disk.', cause });
+      throw fail('service_unavailable', {
+        message: 'The database could not be written to disk.',
+        cause,
+      });
     }
   }
 
-  function transact<T>(work: () => Work<T>, { lazy = false, essential = false }: TransactOptions = {}): Promise<T> {
-    if (isClosed) return Promise.reject(fail('service_unavailable', { message: 'The database is closed.' }));
+  function transact<T>(
+    work: () => Work<T>,
+    { lazy = false, essential = false }: TransactOptions = {},
+  ): Promise<T> {
+    if (isClosed) {
+      return Promise.reject(fail('service_unavailable', { message: 'The database is closed.' }));
+    }
     return new Promise<T>((resolve, reject) => {
       queue.push({ work, lazy, essential, resolve, reject });
       draining ??= drain();
@@ -158,7 +208,9 @@ export function sqliteEngine({ connection, ready, onCommit, sync, room, close }:
     try {
       return once();
     } catch (error) {
-      if (!isBusy(error)) throw sqliteError(error);
+      if (!isBusy(error)) {
+        throw sqliteError(error);
+      }
       return retryBusy(once).catch((again: unknown) => Promise.reject(sqliteError(again)));
     }
   }
@@ -172,17 +224,26 @@ export function sqliteEngine({ connection, ready, onCommit, sync, room, close }:
       }, options),
     read,
     async settled({ anew = false } = {}) {
-      if (durableCommits === commits && !anew) return;
+      if (durableCommits === commits && !anew) {
+        return;
+      }
       await ready();
       await syncCommits();
     },
     async check() {
-      if (isClosed) throw fail('service_unavailable', { message: 'The database is closed.' });
-      if (isUnwell) await transact(writeSomething, { essential: true });
-      else await read({ sql: 'select count(*) from sqlite_schema', parameters: [] });
+      if (isClosed) {
+        throw fail('service_unavailable', { message: 'The database is closed.' });
+      }
+      if (isUnwell) {
+        await transact(writeSomething, { essential: true });
+      } else {
+        await read({ sql: 'select count(*) from sqlite_schema', parameters: [] });
+      }
     },
     async close() {
-      if (isClosed) return;
+      if (isClosed) {
+        return;
+      }
       isClosed = true;
       await draining;
       await close();
@@ -204,7 +265,9 @@ function runGuarded(connection: SqliteConnection, task: Task): Outcome {
     connection.exec('release task');
     return { task, value };
   } catch (error) {
-    if (spoilsTransaction(error) || !connection.inTransaction) throw error;
+    if (spoilsTransaction(error) || !connection.inTransaction) {
+      throw error;
+    }
     connection.exec('rollback to task');
     connection.exec('release task');
     return { task, error: sqliteError(error) };
@@ -218,13 +281,18 @@ function* writeSomething(): Work<void> {
 
 function drive<T>(connection: SqliteConnection, work: Work<T>): T {
   let step = work.next(undefined as never as Answer);
-  while (!step.done) step = work.next(connection.execute(step.value));
+  while (!step.done) {
+    step = work.next(connection.execute(step.value));
+  }
   return step.value;
 }
 
 function answer({ task, value, error }: Outcome): void {
-  if (error === undefined) task.resolve(value as never);
-  else task.reject(error);
+  if (error === undefined) {
+    task.resolve(value as never);
+  } else {
+    task.reject(error);
+  }
 }
 
 /** Another process (the CLI) may hold the lock: waits for it without holding up the event loop. */
@@ -234,7 +302,9 @@ async function retryBusy<T>(attempt: () => T | Promise<T>): Promise<T> {
     try {
       return await attempt();
     } catch (error) {
-      if (!isBusy(error) || Date.now() > until) throw error;
+      if (!isBusy(error) || Date.now() > until) {
+        throw error;
+      }
       await delay(waitMs);
     }
   }

@@ -5,13 +5,18 @@ const busy = 5;
 const locked = 6;
 const full = 13;
 const constraint = 19;
-/** The database, or what it stands on, has a problem that no other statement would be spared: NOMEM, READONLY, INTERRUPT, IOERR, CORRUPT, ... */
+/**
+ * The database, or what it stands on, has a problem that no other statement would be spared: NOMEM,
+ * READONLY, INTERRUPT, IOERR, CORRUPT, ...
+ */
 const unusable = new Set([busy, locked, 7, 8, 9, 10, 11, 14, 15, 26]);
 /** PRIMARYKEY, UNIQUE, ROWID */
 const duplicates = new Set([1555, 2067, 2579]);
 
 function resultCode(error: unknown): number | undefined {
-  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number' ? error.errcode : undefined;
+  return error instanceof Error && 'errcode' in error && typeof error.errcode === 'number'
+    ? error.errcode
+    : undefined;
 }
 
 function primaryCode(error: unknown): number {
@@ -33,11 +38,18 @@ export function spoilsTransaction(error: unknown): boolean {
 
 /** The error that the contract names. Anything else is a bug and passes through unchanged. */
 export function sqliteError(error: unknown): unknown {
-  if (isStowageError(error)) return error;
+  if (isStowageError(error)) {
+    return error;
+  }
   const code = primaryCode(error);
-  if (isFull(error)) return fail('disk_full', { message: 'The database has no space left.', cause: error });
+  if (isFull(error)) {
+    return fail('disk_full', { message: 'The database has no space left.', cause: error });
+  }
   if (unusable.has(code) || isClosed(error)) {
-    return fail('service_unavailable', { message: 'The database is not available at the moment.', cause: error });
+    return fail('service_unavailable', {
+      message: 'The database is not available at the moment.',
+      cause: error,
+    });
   }
   if (code === constraint && duplicates.has(resultCode(error) ?? 0)) {
     return fail('conflict', { message: 'Already exists.', cause: error });

@@ -2,7 +2,10 @@ import { closeSync, fdatasync, fstat, fsyncSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 
-/** The write-ahead log as a file of its own: SQLite writes it, we decide when it is on the disk (docs/decisions/002-sqlite-group-commit.md). */
+/**
+ * The write-ahead log as a file of its own: SQLite writes it, we decide when it is on the disk
+ * (docs/decisions/002-sqlite-group-commit.md).
+ */
 export interface SqliteLog {
   /** Resolves when everything committed before the call is on the disk. */
   sync(): Promise<void>;
@@ -12,7 +15,10 @@ export interface SqliteLog {
 
 export type Sync = (fd: number) => Promise<void>;
 
-/** `path` is that of the database, with a connection that has read from it: so the log exists, and stays the same file while that is open. */
+/**
+ * `path` is that of the database, with a connection that has read from it: so the log exists, and
+ * stays the same file while that is open.
+ */
 export function openLog(path: string, sync: Sync = promisify(fdatasync)): SqliteLog {
   const fd = openSync(`${path}-wal`, 'r+');
   // Both files may be new; their names must survive, too.
@@ -30,13 +36,17 @@ function syncIfReadable(path: string): void {
   try {
     syncFolder(path);
   } catch (error) {
-    if (!['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    if (!['EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) {
+      throw error;
+    }
   }
 }
 
 function syncFolder(path: string): void {
   // Windows knows no such thing.
-  if (process.platform === 'win32') return;
+  if (process.platform === 'win32') {
+    return;
+  }
   const fd = openSync(path, 'r');
   try {
     fsyncSync(fd);

@@ -11,8 +11,8 @@ import type { Engine } from './work.ts';
 const busyMs = 10_000;
 
 /**
- * Writes the database at `from`, as it is at this moment, to the new file `to`, while others read and write it. Blocks until it is done. Leases
- * are left out: they belong to processes of now.
+ * Writes the database at `from`, as it is at this moment, to the new file `to`, while others read
+ * and write it. Blocks until it is done. Leases are left out: they belong to processes of now.
  */
 export function snapshotSqlite(from: string, to: string): void {
   try {
@@ -33,10 +33,16 @@ function withDatabase(path: string, work: (db: DatabaseSync) => void): void {
   }
 }
 
-/** A store over a snapshot, for reading only. Throws `service_unavailable` when the file is no database. */
+/**
+ * A store over a snapshot, for reading only. Throws `service_unavailable` when the file is no
+ * database.
+ */
 export function openSnapshot(path: string): MetadataStore {
   const connection = readSqlite(path);
-  const refuse = () => Promise.reject(fail('service_unavailable', { message: 'A snapshot of the database is only read.' }));
+  const refuse = () =>
+    Promise.reject(
+      fail('service_unavailable', { message: 'A snapshot of the database is only read.' }),
+    );
   const engine: Engine = {
     transact: refuse,
     write: refuse,

@@ -25,7 +25,13 @@ export interface SqliteOptions {
 }
 
 /** Throws `service_unavailable` when the file cannot be opened. */
-export function openSqlite({ path: given, durability, ballast: wantsBallast = false, log, sync }: SqliteOptions): MetadataStore {
+export function openSqlite({
+  path: given,
+  durability,
+  ballast: wantsBallast = false,
+  log,
+  sync,
+}: SqliteOptions): MetadataStore {
   const path = resolve(given);
   const ballast = wantsBallast ? ballastOf(path) : undefined;
   const connection = openInRoom(path, ballast);
@@ -80,7 +86,9 @@ function openInRoom(path: string, ballast: Ballast | undefined): SqliteConnectio
   try {
     return open(path);
   } catch (error) {
-    if (!ballast?.giveUp()) throw error;
+    if (!ballast?.giveUp()) {
+      throw error;
+    }
     return open(path);
   }
 }
@@ -99,5 +107,8 @@ function open(path: string): SqliteConnection {
 }
 
 function cannotOpen(path: string, cause: unknown): StowageError {
-  return fail('service_unavailable', { message: `The database ${path} cannot be opened: ${(cause as Error).message}`, cause });
+  return fail('service_unavailable', {
+    message: `The database ${path} cannot be opened: ${(cause as Error).message}`,
+    cause,
+  });
 }

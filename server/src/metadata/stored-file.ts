@@ -38,7 +38,9 @@ export function storedFileQueries({ db }: Flavor) {
 
     fold(rows: readonly StoredRow[]): StoredFile | undefined {
       const [row] = rows;
-      if (!row) return undefined;
+      if (!row) {
+        return undefined;
+      }
       const blob = {
         id: row.blob_id,
         size: row.blob_size,
@@ -46,7 +48,11 @@ export function storedFileQueries({ db }: Flavor) {
         sha256: row.blob_sha256,
         createdAt: row.blob_created_at,
       };
-      return { file: toFile(row), blob, replicas: rows.flatMap((each) => (isReplica(each) ? [toReplica(each)] : [])) };
+      return {
+        file: toFile(row),
+        blob,
+        replicas: rows.flatMap((each) => (isReplica(each) ? [toReplica(each)] : [])),
+      };
     },
   };
 }

@@ -7,9 +7,15 @@ import { dynamic, essential, first, run, statement, type Work } from './work.ts'
 type TokenPatch = Parameters<TokenStore['update']>[1];
 
 export function tokenStore({ flavor: { db, lockKey }, engine }: Context): TokenStore {
-  const get = statement((of: { id: string }) => db.selectFrom('tokens').selectAll().where('id', '=', of.id));
-  const findByHash = statement((of: { hash: string }) => db.selectFrom('tokens').selectAll().where('hash', '=', of.hash));
-  const list = statement(() => db.selectFrom('tokens').selectAll().orderBy('created_at').orderBy('id'));
+  const get = statement((of: { id: string }) =>
+    db.selectFrom('tokens').selectAll().where('id', '=', of.id),
+  );
+  const findByHash = statement((of: { hash: string }) =>
+    db.selectFrom('tokens').selectAll().where('hash', '=', of.hash),
+  );
+  const list = statement(() =>
+    db.selectFrom('tokens').selectAll().orderBy('created_at').orderBy('id'),
+  );
   const remove = statement((of: { id: string }) => db.deleteFrom('tokens').where('id', '=', of.id));
   const removeExpired = statement((of: { now: number }) =>
     db.deleteFrom('tokens').where('auto_delete', '=', 1).where('expires_at', '<', of.now),
@@ -20,7 +26,9 @@ export function tokenStore({ flavor: { db, lockKey }, engine }: Context): TokenS
       .updateTable('tokens')
       .set({ last_used_at: of.at })
       .where('id', '=', of.id)
-      .where((when) => when.or([when('last_used_at', 'is', null), when('last_used_at', '<', of.at)])),
+      .where((when) =>
+        when.or([when('last_used_at', 'is', null), when('last_used_at', '<', of.at)]),
+      ),
   );
 
   const any = statement(() => db.selectFrom('tokens').select('id').limit(1));
@@ -31,14 +39,18 @@ export function tokenStore({ flavor: { db, lockKey }, engine }: Context): TokenS
   const replace = ({ id: _, created_at: __, ...row }: TokenRow, token: TokenRecord) =>
     insert(token).onConflict((conflict) => conflict.column('id').doUpdateSet(row));
   function* inTurn(): Work<void> {
-    if (lockKey) yield* run(dynamic(lockKey('stowage tokens')));
+    if (lockKey) {
+      yield* run(dynamic(lockKey('stowage tokens')));
+    }
   }
 
   return {
     addFirst(token) {
       return engine.transact(function* () {
         yield* inTurn();
-        if ((yield* first(any({}))) !== undefined) return false;
+        if ((yield* first(any({}))) !== undefined) {
+          return false;
+        }
         yield* run(dynamic(insert(token)));
         return true;
       }, essential);
@@ -48,7 +60,9 @@ export function tokenStore({ flavor: { db, lockKey }, engine }: Context): TokenS
       await engine.transact(function* () {
         yield* inTurn();
         const { hash, expiresAt } = token;
-        if ((yield* run(renew({ hash, expiresAt }))) === 0) yield* run(dynamic(replace(tokenRow(token), token)));
+        if ((yield* run(renew({ hash, expiresAt }))) === 0) {
+          yield* run(dynamic(replace(tokenRow(token), token)));
+        }
       }, essential);
     },
 

@@ -15,21 +15,40 @@ export function partStore(
 
   const openUpload = statement((of: { id: string }) =>
     lock(
-      db.selectFrom('uploads').select(['id', 'expires_at', 'received_bytes']).where('id', '=', of.id).where('state', '=', 'open'),
+      db
+        .selectFrom('uploads')
+        .select(['id', 'expires_at', 'received_bytes'])
+        .where('id', '=', of.id)
+        .where('state', '=', 'open'),
     ),
   );
-  const received = statement((of: { id: string }) => db.selectFrom('uploads').select('received_bytes').where('id', '=', of.id));
-  const change = statement((of: { id: string; expiresAt: number; versions: number; bytes: number }) =>
-    db
-      .updateTable('uploads')
-      .set((row) => ({ expires_at: of.expiresAt, version: row('version', '+', of.versions), received_bytes: of.bytes }))
-      .where('id', '=', of.id),
+  const received = statement((of: { id: string }) =>
+    db.selectFrom('uploads').select('received_bytes').where('id', '=', of.id),
+  );
+  const change = statement(
+    (of: { id: string; expiresAt: number; versions: number; bytes: number }) =>
+      db
+        .updateTable('uploads')
+        .set((row) => ({
+          expires_at: of.expiresAt,
+          version: row('version', '+', of.versions),
+          received_bytes: of.bytes,
+        }))
+        .where('id', '=', of.id),
   );
   const find = statement((of: Key) =>
-    db.selectFrom('upload_parts').selectAll().where('upload_id', '=', of.uploadId).where('part_index', '=', of.index),
+    db
+      .selectFrom('upload_parts')
+      .selectAll()
+      .where('upload_id', '=', of.uploadId)
+      .where('part_index', '=', of.index),
   );
   const list = statement((of: { uploadId: string }) =>
-    db.selectFrom('upload_parts').selectAll().where('upload_id', '=', of.uploadId).orderBy('part_index'),
+    db
+      .selectFrom('upload_parts')
+      .selectAll()
+      .where('upload_id', '=', of.uploadId)
+      .orderBy('part_index'),
   );
   const put = statement((row: UploadPartRow) => {
     const values = {
@@ -60,8 +79,11 @@ export function partStore(
     const expiresAt = Math.max(upload.expires_at, extendTo);
     // A merge that has read a stored part must notice that it is gone.
     const versions = replaced?.state === 'stored' ? 1 : 0;
-    const isSame = versions === 0 && expiresAt === upload.expires_at && bytes === upload.received_bytes;
-    if (!isSame) yield* run(change({ id: upload.id, expiresAt, versions, bytes }));
+    const isSame =
+      versions === 0 && expiresAt === upload.expires_at && bytes === upload.received_bytes;
+    if (!isSame) {
+      yield* run(change({ id: upload.id, expiresAt, versions, bytes }));
+    }
   }
 
   return {
@@ -69,10 +91,14 @@ export function partStore(
       const { uploadId, index } = part;
       return engine.transact(function* () {
         const upload = yield* first(openUpload({ id: uploadId }));
-        if (!upload) return undefined;
+        if (!upload) {
+          return undefined;
+        }
         const row = yield* first(find({ uploadId, index }));
         const old = row ? toPart(row) : null;
-        if (old && !mayReplace(part, old)) return part.state === 'pending' ? null : undefined;
+        if (old && !mayReplace(part, old)) {
+          return part.state === 'pending' ? null : undefined;
+        }
         const bytes = sumWith(part, { old, sum: upload.received_bytes, maxBytes });
         yield* run(put(partRow(part)));
         yield* jobs.clear(clearsJobs);
@@ -116,7 +142,9 @@ interface Sum {
 
 function sumWith(part: UploadPart, { old, sum, maxBytes }: Sum): number {
   const bytes = sum - storedBytes(old) + storedBytes(part);
-  if (part.state === 'stored' && bytes > maxBytes) throw fail('too_large', { details: { maxBytes } });
+  if (part.state === 'stored' && bytes > maxBytes) {
+    throw fail('too_large', { details: { maxBytes } });
+  }
   return bytes;
 }
 
@@ -125,6 +153,8 @@ function storedBytes(part: Pick<UploadPart, 'state' | 'size'> | null): number {
 }
 
 function mayReplace(part: UploadPart, old: UploadPart): boolean {
-  if (old.state === 'stored') return part.state === 'stored';
+  if (old.state === 'stored') {
+    return part.state === 'stored';
+  }
   return part.state === 'pending' || part.storageId === old.storageId;
 }

@@ -4,8 +4,13 @@ import { type Query, statement } from './work.ts';
 
 type Change = Partial<UploadRow>;
 
-/** The compare and swap of an upload's row, answering the new row. One statement for every set of columns that ever is changed together. */
-export function uploadUpdate({ db }: Flavor): (id: string, version: number, change: Change) => Query<UploadRow> {
+/**
+ * The compare and swap of an upload's row, answering the new row. One statement for every set of
+ * columns that ever is changed together.
+ */
+export function uploadUpdate({
+  db,
+}: Flavor): (id: string, version: number, change: Change) => Query<UploadRow> {
   type Slots = Record<string, never> & { id: string; version: number };
   const prepare = (columns: readonly string[]) =>
     statement((of: Slots) =>

@@ -29,13 +29,21 @@ export function uploadStore(context: Context, jobs: JobQueries): UploadStore {
       received_bytes: row.received_bytes,
     }),
   );
-  const get = statement((of: { id: string }) => db.selectFrom('uploads').selectAll().where('id', '=', of.id));
+  const get = statement((of: { id: string }) =>
+    db.selectFrom('uploads').selectAll().where('id', '=', of.id),
+  );
   const update = uploadUpdate(flavor);
   const remove = statement((of: { id: string; version: number }) =>
     db.deleteFrom('uploads').where('id', '=', of.id).where('version', '=', of.version),
   );
   const expired = statement((of: { now: number; limit: number }) =>
-    db.selectFrom('uploads').selectAll().where('expires_at', '<', of.now).orderBy('expires_at').orderBy('id').limit(of.limit),
+    db
+      .selectFrom('uploads')
+      .selectAll()
+      .where('expires_at', '<', of.now)
+      .orderBy('expires_at')
+      .orderBy('id')
+      .limit(of.limit),
   );
   const open = () =>
     db
@@ -49,26 +57,48 @@ export function uploadStore(context: Context, jobs: JobQueries): UploadStore {
     open().where('network', '=', of.network).where('owner', '=', of.owner),
   );
 
-  /** Whether one more upload would be too many. Others who ask wait until the transaction has ended. */
+  /**
+   * Whether one more upload would be too many. Others who ask wait until the transaction has ended.
+   */
   function* isFull(owner: string, { max, network }: OpenUploadLimit): Work<boolean> {
-    if (lockKey !== undefined) yield* run(dynamic(lockKey(`open uploads of ${owner}`)));
-    if (((yield* first(countOpen({ owner })))?.count ?? 0) >= max) return true;
-    if (network === undefined) return false;
-    return ((yield* first(countOfNetwork({ owner, network: network.name })))?.count ?? 0) >= network.max;
+    if (lockKey !== undefined) {
+      yield* run(dynamic(lockKey(`open uploads of ${owner}`)));
+    }
+    if (((yield* first(countOpen({ owner })))?.count ?? 0) >= max) {
+      return true;
+    }
+    if (network === undefined) {
+      return false;
+    }
+    return (
+      ((yield* first(countOfNetwork({ owner, network: network.name })))?.count ?? 0) >= network.max
+    );
   }
 
   const reserved = statement((of: { channelId: string; expiringAfter: number }) =>
     db
       .selectFrom('uploads')
-      .select((row) => [row.fn.sum<number>('expected_bytes').as('expected'), row.fn.sum<number>('received_bytes').as('received')])
+      .select((row) => [
+        row.fn.sum<number>('expected_bytes').as('expected'),
+        row.fn.sum<number>('received_bytes').as('received'),
+      ])
       .where('channel_id', '=', of.channelId)
       .where('state', '=', 'open')
       .where((row) =>
-        row.or([row('storage_id', 'is not', null), row('received_bytes', '>', 0), row('expires_at', '>', of.expiringAfter)]),
+        row.or([
+          row('storage_id', 'is not', null),
+          row('received_bytes', '>', 0),
+          row('expires_at', '>', of.expiringAfter),
+        ]),
       ),
   );
 
-  const matching = ({ kinds, states, owner, category }: Omit<Parameters<UploadStore['list']>[0], 'limit' | 'offset'>) => {
+  const matching = ({
+    kinds,
+    states,
+    owner,
+    category,
+  }: Omit<Parameters<UploadStore['list']>[0], 'limit' | 'offset'>) => {
     const query = db.selectFrom('uploads').where(isIn('kind', kinds)).where(isIn('state', states));
     const owned = owner === undefined ? query : query.where('owner', '=', owner);
     return category === undefined ? owned : owned.where('category', '=', category);
@@ -77,7 +107,9 @@ export function uploadStore(context: Context, jobs: JobQueries): UploadStore {
   return {
     async add(upload, limit) {
       const row = uploadRow(upload, limit?.network?.name);
-      if (limit === undefined) return (await engine.write(insert(row))).changes > 0;
+      if (limit === undefined) {
+        return (await engine.write(insert(row))).changes > 0;
+      }
       return engine.transact(function* () {
         return !(yield* isFull(upload.owner, limit)) && (yield* run(insert(row))) > 0;
       });
@@ -89,16 +121,26 @@ export function uploadStore(context: Context, jobs: JobQueries): UploadStore {
     },
 
     async list({ limit, offset, ...filter }) {
-      const page = matching(filter).selectAll().orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit).offset(offset);
+      const page = matching(filter)
+        .selectAll()
+        .orderBy('created_at', 'desc')
+        .orderBy('id', 'desc')
+        .limit(limit)
+        .offset(offset);
       const count = matching(filter).select((row) => row.fn.countAll<number>().as('count'));
-      const [rows, [total]] = await Promise.all([engine.read(dynamic(page)), engine.read(dynamic(count))]);
+      const [rows, [total]] = await Promise.all([
+        engine.read(dynamic(page)),
+        engine.read(dynamic(count)),
+      ]);
       return { items: rows.map(toUpload), total: total?.count ?? 0 };
     },
 
     update(id, version, patch, { adds, clears } = {}) {
       return engine.transact(function* () {
         const row = yield* first(update(id, version, patchRow(patch)));
-        if (!row) return undefined;
+        if (!row) {
+          return undefined;
+        }
         yield* jobs.add(adds);
         yield* jobs.clear(clears);
         return toUpload(row);
@@ -107,7 +149,9 @@ export function uploadStore(context: Context, jobs: JobQueries): UploadStore {
 
     remove(id, version, added) {
       return engine.transact(function* () {
-        if ((yield* run(remove({ id, version }))) === 0) return false;
+        if ((yield* run(remove({ id, version }))) === 0) {
+          return false;
+        }
         yield* jobs.add(added);
         return true;
       }, essential);

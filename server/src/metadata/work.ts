@@ -19,15 +19,19 @@ export interface Answer {
 }
 
 /**
- * A transaction, written once for both databases: it hands out one query after the other and gets the results back. SQLite runs it from
- * start to end without leaving the event loop, PostgreSQL awaits each answer. It may be run anew, so it must have no effects of its own.
+ * A transaction, written once for both databases: it hands out one query after the other and gets
+ * the results back. SQLite runs it from start to end without leaving the event loop, PostgreSQL
+ * awaits each answer. It may be run anew, so it must have no effects of its own.
  */
 export type Work<T> = Generator<Query, T, Answer>;
 
 export interface TransactOptions {
   /** Resolves before the change is durable. */
   readonly lazy?: boolean;
-  /** Makes room, or is needed to start: on a full disk it may use the reserve that all else is refused (`ballast.ts`). */
+  /**
+   * Makes room, or is needed to start: on a full disk it may use the reserve that all else is
+   * refused (`ballast.ts`).
+   */
   readonly essential?: boolean;
   /** Takes as long as it takes: a migration. */
   readonly patient?: boolean;
@@ -39,12 +43,18 @@ export interface Engine {
   /** Runs the work as one transaction. */
   transact<T>(work: () => Work<T>, options?: TransactOptions): Promise<T>;
   /** One statement as a transaction of its own. */
-  write<Row>(query: Query<Row>, options?: TransactOptions): Promise<{ readonly rows: readonly Row[]; readonly changes: number }>;
+  write<Row>(
+    query: Query<Row>,
+    options?: TransactOptions,
+  ): Promise<{ readonly rows: readonly Row[]; readonly changes: number }>;
   /** One statement that changes nothing. */
   read<Row>(query: Query<Row>): Promise<readonly Row[]>;
   /** As `MetadataStore.settled`. */
   settled(options?: { readonly anew?: boolean }): Promise<void>;
-  /** Rejects with `service_unavailable` when nothing could be written now. Changes nothing, and waits for no other query. */
+  /**
+   * Rejects with `service_unavailable` when nothing could be written now. Changes nothing, and
+   * waits for no other query.
+   */
   check(): Promise<void>;
   /** As `MetadataStore.time`. */
   time?(): Promise<number>;
@@ -68,8 +78,8 @@ const slotName = Symbol('slot');
 type Values = Readonly<Record<string, Value | readonly string[]>>;
 
 /**
- * A query that is built and compiled once, at its first use: `build` gets stand-ins for the values, by name.
- * Compiling costs more than running it.
+ * A query that is built and compiled once, at its first use: `build` gets stand-ins for the values,
+ * by name. Compiling costs more than running it.
  */
 export function statement<Slots extends object, Row>(
   build: (slots: Slots) => Compilable<Row>,
@@ -77,7 +87,12 @@ export function statement<Slots extends object, Row>(
   let compiled: { sql: string; name: string; parameters: readonly unknown[] } | undefined;
   return (values) => {
     compiled ??= compile(build);
-    return { ...compiled, parameters: compiled.parameters.map((parameter) => fill(parameter, values as unknown as Values)) };
+    return {
+      ...compiled,
+      parameters: compiled.parameters.map((parameter) =>
+        fill(parameter, values as unknown as Values),
+      ),
+    };
   };
 }
 
@@ -90,19 +105,31 @@ export function dynamic<Row>(query: Compilable<Row>): Query<Row> {
 function compile<Slots extends object, Row>(build: (slots: Slots) => Compilable<Row>) {
   const slots = new Proxy({} as Slots, { get: (_, name) => ({ [slotName]: name }) });
   const { sql, parameters } = build(slots).compile();
-  return { sql, parameters, name: `stowage_${createHash('sha256').update(sql).digest('hex').slice(0, 16)}` };
+  return {
+    sql,
+    parameters,
+    name: `stowage_${createHash('sha256').update(sql).digest('hex').slice(0, 16)}`,
+  };
 }
 
 function fill(parameter: unknown, values: Values): Value | readonly string[] {
   const isSlot = typeof parameter === 'object' && parameter !== null && slotName in parameter;
   const value = isSlot ? values[parameter[slotName] as string] : (parameter as Value);
-  if (value === undefined) throw new TypeError(`No value for ${isSlot ? String(parameter[slotName]) : 'a parameter'}`);
-  if (typeof value === 'string') assertText(value);
-  else if (typeof value === 'object') value?.forEach(assertText);
+  if (value === undefined) {
+    throw new TypeError(`No value for ${isSlot ? String(parameter[slotName]) : 'a parameter'}`);
+  }
+  if (typeof value === 'string') {
+    assertText(value);
+  } else if (typeof value === 'object') {
+    value?.forEach(assertText);
+  }
   return value;
 }
 
-/** PostgreSQL stores no U+0000, and neither database a lone surrogate: refused in both, rather than changed. JSON escapes both, so it may hold them. */
+/**
+ * PostgreSQL stores no U+0000, and neither database a lone surrogate: refused in both, rather than
+ * changed. JSON escapes both, so it may hold them.
+ */
 function assertText(text: string): void {
   if (text.includes('\0') || !text.isWellFormed()) {
     throw fail('bad_request', { message: 'Text must not contain U+0000 or a lone surrogate.' });

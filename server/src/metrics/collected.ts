@@ -9,7 +9,10 @@ export interface ChannelUse {
   readonly limitBytes: number | undefined;
 }
 
-/** Figures that other parts keep. Each is asked for at every scrape; one that fails, or takes long, is left out of that scrape. */
+/**
+ * Figures that other parts keep. Each is asked for at every scrape; one that fails, or takes long,
+ * is left out of that scrape.
+ */
 export interface Collected {
   jobs(): Promise<{ readonly pending: number; readonly failing: number }>;
   openUploads(): Promise<Readonly<Record<string, number>>>;
@@ -25,7 +28,12 @@ type Sample = readonly [value: number, labels?: Readonly<Record<string, string>>
 const patienceMs = 1_000;
 
 export function addCollected(registry: Registry, from: Collected): void {
-  const gauge = (name: string, help: string, labelNames: readonly string[], read: () => Promise<readonly Sample[]>): void => {
+  const gauge = (
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    read: () => Promise<readonly Sample[]>,
+  ): void => {
     new Gauge({
       name,
       help,
@@ -34,19 +42,26 @@ export function addCollected(registry: Registry, from: Collected): void {
       // Without the database all else must be seen all the more.
       async collect() {
         this.reset();
-        if (labelNames.length === 0) this.remove();
-        for (const [value, labels = {}] of (await soon(read())) ?? []) this.set(labels, value);
+        if (labelNames.length === 0) {
+          this.remove();
+        }
+        for (const [value, labels = {}] of (await soon(read())) ?? []) {
+          this.set(labels, value);
+        }
       },
     });
   };
   const jobs = shared(from.jobs);
   const channels = shared(from.channels);
   const disk = shared(from.dataDisk);
-  const ofChannel = (pick: (use: ChannelUse) => number | undefined) => async (): Promise<readonly Sample[]> =>
-    (await channels()).flatMap((use) => {
-      const value = pick(use);
-      return value === undefined ? [] : [[value, { type: use.type, channel: use.channel }] as const];
-    });
+  const ofChannel =
+    (pick: (use: ChannelUse) => number | undefined) => async (): Promise<readonly Sample[]> =>
+      (await channels()).flatMap((use) => {
+        const value = pick(use);
+        return value === undefined
+          ? []
+          : [[value, { type: use.type, channel: use.channel }] as const];
+      });
   const channelLabels = ['type', 'channel'];
 
   gauge(
@@ -55,10 +70,15 @@ export function addCollected(registry: Registry, from: Collected): void {
     [],
     async () => [[(await jobs()).pending]],
   );
-  gauge('stowage_jobs_failing', 'Pending jobs that have failed at least once.', [], async () => [[(await jobs()).failing]]);
-  gauge('stowage_replicas_broken', 'Stored copies that were damaged or missing when they were looked at last.', [], async () => [
-    [await from.brokenReplicas()],
+  gauge('stowage_jobs_failing', 'Pending jobs that have failed at least once.', [], async () => [
+    [(await jobs()).failing],
   ]);
+  gauge(
+    'stowage_replicas_broken',
+    'Stored copies that were damaged or missing when they were looked at last.',
+    [],
+    async () => [[await from.brokenReplicas()]],
+  );
   gauge('stowage_uploads_open', 'Unfinished uploads.', ['kind'], async () =>
     Object.entries(await from.openUploads()).map(([kind, count]) => [count, { kind }] as const),
   );
@@ -80,18 +100,28 @@ export function addCollected(registry: Registry, from: Collected): void {
     channelLabels,
     ofChannel(({ limitBytes }) => limitBytes),
   );
-  gauge('stowage_data_disk_free_bytes', 'Free space where the data folder lies.', [], async () => [[(await disk()).freeBytes]]);
-  gauge('stowage_data_disk_size_bytes', 'Size of the disk where the data folder lies.', [], async () => [
-    [(await disk()).sizeBytes],
+  gauge('stowage_data_disk_free_bytes', 'Free space where the data folder lies.', [], async () => [
+    [(await disk()).freeBytes],
   ]);
+  gauge(
+    'stowage_data_disk_size_bytes',
+    'Size of the disk where the data folder lies.',
+    [],
+    async () => [[(await disk()).sizeBytes]],
+  );
   gauge('stowage_database_up', '1 when the database answers within a second.', [], async () => [
     [(await soon(from.pingDatabase().then(() => true))) ? 1 : 0],
   ]);
-  gauge('stowage_database_ping_seconds', 'Time the database took to answer the last look, in seconds.', [], async () => {
-    const startedAt = performance.now();
-    await from.pingDatabase();
-    return [[(performance.now() - startedAt) / 1000]];
-  });
+  gauge(
+    'stowage_database_ping_seconds',
+    'Time the database took to answer the last look, in seconds.',
+    [],
+    async () => {
+      const startedAt = performance.now();
+      await from.pingDatabase();
+      return [[(performance.now() - startedAt) / 1000]];
+    },
+  );
 }
 
 /** One question for all gauges of one look. */
@@ -107,5 +137,7 @@ function shared<T>(ask: () => Promise<T>): () => Promise<T> {
 async function soon<T>(work: Promise<T>): Promise<T | undefined> {
   const late = Promise.withResolvers<undefined>();
   const timer = setTimeout(late.resolve, patienceMs, undefined);
-  return Promise.race([work.catch(() => undefined), late.promise]).finally(() => clearTimeout(timer));
+  return Promise.race([work.catch(() => undefined), late.promise]).finally(() =>
+    clearTimeout(timer),
+  );
 }

@@ -21,12 +21,22 @@ export interface ChannelLabels {
 export interface Metrics {
   request(sample: RequestSample): void;
   channelOperation(
-    sample: ChannelLabels & { readonly operation: string; readonly outcome: string; readonly durationMs: number },
+    sample: ChannelLabels & {
+      readonly operation: string;
+      readonly outcome: string;
+      readonly durationMs: number;
+    },
   ): void;
   /** 0 closed, 1 half open, 2 open. */
   circuit(labels: ChannelLabels, state: 'closed' | 'half_open' | 'open'): void;
   /** A stored copy was read and compared. */
-  scrubbed(sample: ChannelLabels & { readonly verdict: string; readonly isRepaired: boolean; readonly bytes: number }): void;
+  scrubbed(
+    sample: ChannelLabels & {
+      readonly verdict: string;
+      readonly isRepaired: boolean;
+      readonly bytes: number;
+    },
+  ): void;
   /** What is asked for at each look. */
   collect(collected: Collected): void;
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
@@ -34,7 +44,15 @@ export interface Metrics {
 
 const seconds = [0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 600];
 /** Node knows thirty more, and callers choose: each would be a series of its own for ever. */
-const usualMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']);
+const usualMethods: ReadonlySet<string> = new Set([
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'PATCH',
+  'DELETE',
+  'OPTIONS',
+]);
 const circuitValues = { closed: 0, half_open: 1, open: 2 } as const;
 
 /** Prometheus metrics of this process, in a registry of their own. */
@@ -73,8 +91,16 @@ function httpMetrics(registers: Registry[]): Pick<Metrics, 'request'> {
     labelNames: ['status'],
     registers,
   });
-  const received = new Counter({ name: 'stowage_http_received_bytes_total', help: 'Bytes of request bodies.', registers });
-  const sent = new Counter({ name: 'stowage_http_sent_bytes_total', help: 'Bytes of responses, headers included.', registers });
+  const received = new Counter({
+    name: 'stowage_http_received_bytes_total',
+    help: 'Bytes of request bodies.',
+    registers,
+  });
+  const sent = new Counter({
+    name: 'stowage_http_sent_bytes_total',
+    help: 'Bytes of responses, headers included.',
+    registers,
+  });
   const uploads = new Counter({
     name: 'stowage_uploads_total',
     help: 'Files that came in, or did not, by the way they came: ok, refused (4xx), aborted by the client, failed (5xx).',
@@ -84,20 +110,30 @@ function httpMetrics(registers: Registry[]): Pick<Metrics, 'request'> {
   return {
     request({ method, route, status, durationMs, bytesIn, bytesOut, upload }) {
       durations.observe(
-        { method: usualMethods.has(method) ? method : 'OTHER', route, status: `${Math.floor(status / 100)}xx` },
+        {
+          method: usualMethods.has(method) ? method : 'OTHER',
+          route,
+          status: `${Math.floor(status / 100)}xx`,
+        },
         durationMs / 1000,
       );
       responses.inc({ status: String(status) });
       received.inc(Math.max(0, bytesIn));
       sent.inc(Math.max(0, bytesOut));
-      if (upload !== undefined) uploads.inc({ api: upload, result: resultOf(status) });
+      if (upload !== undefined) {
+        uploads.inc({ api: upload, result: resultOf(status) });
+      }
     },
   };
 }
 
 function resultOf(status: number): string {
-  if (status === 499) return 'aborted';
-  if (status >= 500) return 'failed';
+  if (status === 499) {
+    return 'aborted';
+  }
+  if (status >= 500) {
+    return 'failed';
+  }
   return status >= 400 ? 'refused' : 'ok';
 }
 
@@ -124,7 +160,9 @@ function channelMetrics(registers: Registry[]): Pick<Metrics, 'channelOperation'
   return {
     channelOperation({ type, channel, operation, outcome, durationMs }) {
       operations.observe({ type, channel, operation }, durationMs / 1000);
-      if (outcome !== 'ok') failures.inc({ type, channel, operation, code: outcome });
+      if (outcome !== 'ok') {
+        failures.inc({ type, channel, operation, code: outcome });
+      }
     },
     circuit: ({ type, channel }, state) => circuits.set({ type, channel }, circuitValues[state]),
   };
@@ -153,7 +191,9 @@ function scrubMetrics(registers: Registry[]): Pick<Metrics, 'scrubbed'> {
     scrubbed({ type, channel, verdict, isRepaired, bytes }) {
       replicas.inc({ type, channel, verdict });
       bytesRead.inc({ type, channel }, bytes);
-      if (isRepaired) repairs.inc({ type, channel });
+      if (isRepaired) {
+        repairs.inc({ type, channel });
+      }
     },
   };
 }

@@ -2,7 +2,14 @@ import { describe, expect, it } from 'vitest';
 import type { Collected } from './collected.ts';
 import { createMetrics, type RequestSample } from './index.ts';
 
-const sample: RequestSample = { method: 'POST', route: '/upload', status: 200, durationMs: 30, bytesIn: 1000, bytesOut: 200 };
+const sample: RequestSample = {
+  method: 'POST',
+  route: '/upload',
+  status: 200,
+  durationMs: 30,
+  bytesIn: 1000,
+  bytesOut: 200,
+};
 
 const collected: Collected = {
   jobs: async () => ({ pending: 7, failing: 2 }),
@@ -51,15 +58,33 @@ describe('metrics', () => {
 
   it('counts methods that callers make up, or that no route has, as one', async () => {
     const metrics = createMetrics({ version: '1.2.3' });
-    for (const method of ['PROPFIND', 'M-SEARCH', 'TRACE', '__proto__']) metrics.request({ ...sample, method, route: 'unknown' });
-    const series = (await linesOf(metrics)).filter((line) => line.startsWith('stowage_http_request_duration_seconds_count'));
-    expect(series).toEqual(['stowage_http_request_duration_seconds_count{method="OTHER",route="unknown",status="2xx"} 4']);
+    for (const method of ['PROPFIND', 'M-SEARCH', 'TRACE', '__proto__']) {
+      metrics.request({ ...sample, method, route: 'unknown' });
+    }
+    const series = (await linesOf(metrics)).filter((line) =>
+      line.startsWith('stowage_http_request_duration_seconds_count'),
+    );
+    expect(series).toEqual([
+      'stowage_http_request_duration_seconds_count{method="OTHER",route="unknown",status="2xx"} 4',
+    ]);
   });
 
   it('keeps channels of one name apart by their type', async () => {
     const metrics = metricsWith();
-    metrics.channelOperation({ type: 's3', channel: 'main', operation: 'put', outcome: 'channel_full', durationMs: 5 });
-    metrics.channelOperation({ type: 'local', channel: 'main', operation: 'put', outcome: 'ok', durationMs: 5 });
+    metrics.channelOperation({
+      type: 's3',
+      channel: 'main',
+      operation: 'put',
+      outcome: 'channel_full',
+      durationMs: 5,
+    });
+    metrics.channelOperation({
+      type: 'local',
+      channel: 'main',
+      operation: 'put',
+      outcome: 'ok',
+      durationMs: 5,
+    });
     metrics.circuit({ type: 's3', channel: 'main' }, 'open');
     const lines = await linesOf(metrics);
     expect(lines).toEqual(
@@ -95,7 +120,12 @@ describe('metrics', () => {
     ['fails', () => Promise.reject(new Error('gone'))],
     ['does not answer', () => new Promise(() => undefined)],
   ])('a database that %s takes its own figures away, no others', async (_, gone) => {
-    const metrics = metricsWith({ jobs: gone, openUploads: gone, channels: gone, pingDatabase: gone });
+    const metrics = metricsWith({
+      jobs: gone,
+      openUploads: gone,
+      channels: gone,
+      pingDatabase: gone,
+    });
     metrics.request(sample);
     const lines = await linesOf(metrics);
     expect(lines).toEqual(
@@ -105,6 +135,8 @@ describe('metrics', () => {
         'stowage_http_received_bytes_total 1000',
       ]),
     );
-    expect(lines.filter((line) => /^stowage_(jobs|uploads_open|stored|database_ping)\S* \d/.test(line))).toEqual([]);
+    expect(
+      lines.filter((line) => /^stowage_(jobs|uploads_open|stored|database_ping)\S* \d/.test(line)),
+    ).toEqual([]);
   });
 });

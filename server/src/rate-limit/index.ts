@@ -1,4 +1,9 @@
-import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterPostgres, type RateLimiterRes } from 'rate-limiter-flexible';
+import {
+  type RateLimiterAbstract,
+  RateLimiterMemory,
+  RateLimiterPostgres,
+  type RateLimiterRes,
+} from 'rate-limiter-flexible';
 import { hourMs, minuteMs } from '../core/clock.ts';
 import { fail } from '../core/errors.ts';
 import type { RateLimiter, RateState } from '../core/rate-limiter.ts';
@@ -18,7 +23,8 @@ interface Window {
 
 /** Counts by fixed windows that begin with a caller's first request. */
 export async function createRateLimiter(options: RateLimitOptions): Promise<RateLimiter> {
-  const shared = options.databaseUrl === undefined ? undefined : await openShared(options.databaseUrl);
+  const shared =
+    options.databaseUrl === undefined ? undefined : await openShared(options.databaseUrl);
   const open = shared?.open ?? openMemory;
   const windows = await Promise.all(
     [
@@ -30,7 +36,9 @@ export async function createRateLimiter(options: RateLimitOptions): Promise<Rate
   );
   return {
     async take(key) {
-      if (windows.length === 0) return undefined;
+      if (windows.length === 0) {
+        return undefined;
+      }
       const states = await Promise.all(windows.map((window) => takeFrom(window, key)));
       return states.reduce(tighter);
     },
@@ -49,10 +57,16 @@ type Open = (options: WindowOptions) => Promise<RateLimiterAbstract>;
 const openMemory: Open = async ({ limit, lengthMs, name }) =>
   new RateLimiterMemory({ points: limit, duration: lengthMs / 1000, keyPrefix: name });
 
-async function openShared(databaseUrl: string): Promise<{ readonly open: Open; close(): Promise<void> }> {
+async function openShared(
+  databaseUrl: string,
+): Promise<{ readonly open: Open; close(): Promise<void> }> {
   const { Pool } = await import('pg');
   // A frozen server must not hold up callers for long.
-  const timeouts = { connectionTimeoutMillis: 5_000, statement_timeout: 5_000, query_timeout: 5_000 };
+  const timeouts = {
+    connectionTimeoutMillis: 5_000,
+    statement_timeout: 5_000,
+    query_timeout: 5_000,
+  };
   const pool = new Pool({
     connectionString: databaseUrl,
     max: 4,
@@ -64,13 +78,24 @@ async function openShared(databaseUrl: string): Promise<{ readonly open: Open; c
   pool.on('connect', (client) => client.on('error', () => undefined));
   const openOnce: Open = ({ limit, lengthMs, name }) =>
     new Promise((resolve, reject) => {
-      const options = { storeClient: pool, points: limit, duration: lengthMs / 1000, keyPrefix: name, tableName: 'rate_limits' };
-      const limiter = new RateLimiterPostgres(options, (error?: Error) => (error ? reject(error) : resolve(limiter)));
+      const options = {
+        storeClient: pool,
+        points: limit,
+        duration: lengthMs / 1000,
+        keyPrefix: name,
+        tableName: 'rate_limits',
+      };
+      const limiter = new RateLimiterPostgres(options, (error?: Error) =>
+        error ? reject(error) : resolve(limiter),
+      );
     });
-  // Of nodes that make the table at the same moment, `if not exists` spares only those that come later.
+  // Of nodes that make the table at the same moment, `if not exists` spares only those that come
+  // later.
   const open: Open = (options) =>
     openOnce(options).catch((error: unknown) => {
-      if (!wasMadeMeanwhile(error)) throw error;
+      if (!wasMadeMeanwhile(error)) {
+        throw error;
+      }
       return openOnce(options);
     });
   return { open, close: () => pool.end() };
@@ -86,17 +111,28 @@ async function takeFrom({ limit, limiter }: Window, key: string): Promise<RateSt
     return stateOf(await limiter.consume(key), limit, true);
   } catch (refused) {
     // Over the limit the library throws what it knows, anything else is a failure of the store.
-    if (refused instanceof Error) throw fail('service_unavailable', { cause: refused });
+    if (refused instanceof Error) {
+      throw fail('service_unavailable', { cause: refused });
+    }
     return stateOf(refused as RateLimiterRes, limit, false);
   }
 }
 
 function stateOf(result: RateLimiterRes, limit: number, allowed: boolean): RateState {
-  return { allowed, limit, remaining: Math.max(0, result.remainingPoints), resetAt: Date.now() + result.msBeforeNext };
+  return {
+    allowed,
+    limit,
+    remaining: Math.max(0, result.remainingPoints),
+    resetAt: Date.now() + result.msBeforeNext,
+  };
 }
 
 function tighter(one: RateState, other: RateState): RateState {
-  if (one.allowed !== other.allowed) return one.allowed ? other : one;
-  if (!one.allowed) return one.resetAt > other.resetAt ? one : other;
+  if (one.allowed !== other.allowed) {
+    return one.allowed ? other : one;
+  }
+  if (!one.allowed) {
+    return one.resetAt > other.resetAt ? one : other;
+  }
   return one.remaining <= other.remaining ? one : other;
 }

@@ -20,35 +20,75 @@ describe('who may upload', () => {
   afterAll(() => stowage?.stop());
 
   const good = encodeURIComponent('secret code');
-  const cases: readonly (readonly [string, number, () => [query: string, headers: Record<string, string>]])[] = [
+  const cases: readonly (readonly [
+    string,
+    number,
+    () => [query: string, headers: Record<string, string>],
+  ])[] = [
     ['nothing', 401, () => ['', {}]],
     ['a bearer token', 200, () => ['', { authorization: `Bearer ${token.token}` }]],
-    ['a bearer token, scheme in lower case', 200, () => ['', { authorization: `bearer ${token.token}` }]],
+    [
+      'a bearer token, scheme in lower case',
+      200,
+      () => ['', { authorization: `bearer ${token.token}` }],
+    ],
     ['a bare token', 200, () => ['', { authorization: token.token }]],
     ['a token of another scheme', 401, () => ['', { authorization: `Basic ${token.token}` }]],
     ['a wrong token', 401, () => ['', { authorization: 'Bearer wrong' }]],
     ['a token without the permission', 401, () => ['', reader.headers]],
     ['the code in the query', 200, () => [`?authCode=${good}`, {}]],
-    ['the code in the query of the Referer', 200, () => ['', { referer: `https://any.example/page?a=b&authCode=${good}` }]],
+    [
+      'the code in the query of the Referer',
+      200,
+      () => ['', { referer: `https://any.example/page?a=b&authCode=${good}` }],
+    ],
     ['the code in the header', 200, () => ['', { authCode: 'secret code' }]],
     ['the code in a cookie', 200, () => ['', { cookie: `other=1; authCode=${good}; more=2` }]],
     ['a wrong code', 401, () => ['?authCode=wrong', {}]],
     ['an empty code', 401, () => ['?authCode=', {}]],
     ['the code as a bearer token', 401, () => ['', { authorization: 'Bearer secret code' }]],
-    ['a wrong token and the code', 200, () => [`?authCode=${good}`, { authorization: 'Bearer wrong' }]],
-    ['a token without the permission and the code', 200, () => ['', { ...reader.headers, authCode: 'secret code' }]],
+    [
+      'a wrong token and the code',
+      200,
+      () => [`?authCode=${good}`, { authorization: 'Bearer wrong' }],
+    ],
+    [
+      'a token without the permission and the code',
+      200,
+      () => ['', { ...reader.headers, authCode: 'secret code' }],
+    ],
     ['a token and an empty code', 200, () => ['?authCode=', token.headers]],
     ['a token and a wrong code', 200, () => ['?authCode=wrong', token.headers]],
-    ['an empty code in the query and the right one in the header', 200, () => ['?authCode=', { authCode: 'secret code' }]],
-    ['a wrong code in the query and the right one in the cookie', 200, () => ['?authCode=wrong', { cookie: `authCode=${good}` }]],
+    [
+      'an empty code in the query and the right one in the header',
+      200,
+      () => ['?authCode=', { authCode: 'secret code' }],
+    ],
+    [
+      'a wrong code in the query and the right one in the cookie',
+      200,
+      () => ['?authCode=wrong', { cookie: `authCode=${good}` }],
+    ],
     [
       'the code in a cookie of a foreign page (T22)',
       401,
       () => ['', { cookie: `authCode=${good}`, origin: 'https://evil.example' }],
     ],
-    ['the code in a cookie, cross-site (T22)', 401, () => ['', { cookie: `authCode=${good}`, 'sec-fetch-site': 'cross-site' }]],
-    ['the code in a cookie of our own page', 200, () => ['', { cookie: `authCode=${good}`, origin: stowage.url }]],
-    ['the code in a header of a foreign page', 200, () => ['', { authCode: 'secret code', origin: 'https://blog.example' }]],
+    [
+      'the code in a cookie, cross-site (T22)',
+      401,
+      () => ['', { cookie: `authCode=${good}`, 'sec-fetch-site': 'cross-site' }],
+    ],
+    [
+      'the code in a cookie of our own page',
+      200,
+      () => ['', { cookie: `authCode=${good}`, origin: stowage.url }],
+    ],
+    [
+      'the code in a header of a foreign page',
+      200,
+      () => ['', { authCode: 'secret code', origin: 'https://blog.example' }],
+    ],
     ['a prefix of the code', 401, () => ['?authCode=secret', {}]],
   ];
 
@@ -61,7 +101,9 @@ describe('who may upload', () => {
     });
     expect(response.status).toBe(status);
     const text = await response.text();
-    if (status !== 401) return;
+    if (status !== 401) {
+      return;
+    }
     expect(text).toBe('Unauthorized');
     expect(response.headers.get('content-type')).toMatch(/^text\/plain/);
     expect(response.headers.get('cache-control')).toBe('no-store');
@@ -75,8 +117,9 @@ describe('who may upload', () => {
       ['GET', '/me'],
       ['GET', '/api/manage/apiTokens'],
       ['GET', `/api/manage/delete/x?authCode=${good}`],
-    ] as const)
+    ] as const) {
       expect((await stowage.fetch(path, { method, headers })).status, path).toBe(401);
+    }
     expect((await stowage.fetch('/api/channels', { headers })).status).toBe(200);
   });
 
@@ -86,7 +129,11 @@ describe('who may upload', () => {
     const refused = await exchange(stowage.url, head(''), 'Unauthorized');
     expect(refused).toMatch(/^HTTP\/1\.1 401 /);
     expect(refused).not.toContain('100 Continue');
-    const welcome = await exchange(stowage.url, head(`Authorization: Bearer ${token.token}\r\n`), '\r\n\r\n');
+    const welcome = await exchange(
+      stowage.url,
+      head(`Authorization: Bearer ${token.token}\r\n`),
+      '\r\n\r\n',
+    );
     expect(welcome).toMatch(/^HTTP\/1\.1 100 Continue/);
   });
 
@@ -126,10 +173,17 @@ describe('without an upload code', () => {
   it('nobody uploads without a token (T8)', async () => {
     const stowage = await startStowage();
     try {
-      for (const query of ['', '?authCode=', '?authCode=undefined', '?authCode=null'])
+      for (const query of ['', '?authCode=', '?authCode=undefined', '?authCode=null']) {
         expect(
-          (await stowage.fetch(`/upload${query}`, { method: 'POST', body: fileForm(), headers: { authorization: '' } })).status,
+          (
+            await stowage.fetch(`/upload${query}`, {
+              method: 'POST',
+              body: fileForm(),
+              headers: { authorization: '' },
+            })
+          ).status,
         ).toBe(401);
+      }
     } finally {
       await stowage.stop();
     }
@@ -139,10 +193,26 @@ describe('without an upload code', () => {
     const stowage = await startStowage({ env: { STOWAGE_ALLOW_ANONYMOUS_UPLOADS: 'true' } });
     try {
       const headers = { authorization: '' };
-      const src = await srcOf(stowage.fetch('/upload', { method: 'POST', body: fileForm(), headers }));
-      expect((await stowage.fetch('/upload?authCode=wrong', { method: 'POST', body: fileForm(), headers })).status).toBe(200);
-      for (const path of ['/media', '/me', '/api/manage/apiTokens', `/api/manage/delete/${src.slice(6)}`])
+      const src = await srcOf(
+        stowage.fetch('/upload', { method: 'POST', body: fileForm(), headers }),
+      );
+      expect(
+        (
+          await stowage.fetch('/upload?authCode=wrong', {
+            method: 'POST',
+            body: fileForm(),
+            headers,
+          })
+        ).status,
+      ).toBe(200);
+      for (const path of [
+        '/media',
+        '/me',
+        '/api/manage/apiTokens',
+        `/api/manage/delete/${src.slice(6)}`,
+      ]) {
         expect((await stowage.fetch(path, { headers })).status, path).toBe(401);
+      }
       expect((await stowage.fetch(src)).status).toBe(200);
     } finally {
       await stowage.stop();
@@ -150,8 +220,12 @@ describe('without an upload code', () => {
   });
 
   it('the server does not listen where others could reach it (T8)', async () => {
-    await expect(startStowage({ env: { HOST: '0.0.0.0', STOWAGE_ADMIN_TOKEN: '' } })).rejects.toThrow(/no credentials yet/);
-    await expect(startStowage({ env: { HOST: '::', STOWAGE_ADMIN_TOKEN: '' } })).rejects.toThrow(/no credentials yet/);
+    await expect(
+      startStowage({ env: { HOST: '0.0.0.0', STOWAGE_ADMIN_TOKEN: '' } }),
+    ).rejects.toThrow(/no credentials yet/);
+    await expect(startStowage({ env: { HOST: '::', STOWAGE_ADMIN_TOKEN: '' } })).rejects.toThrow(
+      /no credentials yet/,
+    );
     const allowed = await startStowage({
       env: { HOST: '0.0.0.0', STOWAGE_ADMIN_TOKEN: '', STOWAGE_AUTH_CODE: 'something to say' },
     });
@@ -167,12 +241,18 @@ describe('permissions and routes (T11)', () => {
   beforeAll(async () => {
     // Guesses of one address are slowed down: here every request comes from another.
     stowage = await startStowage({ env: { STOWAGE_TRUST_PROXY: 'loopback' } });
-    for (const permission of permissions) tokens[permission] = await createToken(stowage, [permission]);
+    for (const permission of permissions) {
+      tokens[permission] = await createToken(stowage, [permission]);
+    }
   });
   afterAll(() => stowage?.stop());
 
   // Method, path, who may; bodies are such that nothing happens.
-  const routes: readonly (readonly [method: string, path: string, permission: (typeof permissions)[number] | 'any'])[] = [
+  const routes: readonly (readonly [
+    method: string,
+    path: string,
+    permission: (typeof permissions)[number] | 'any',
+  ])[] = [
     ...['', '/v1', '/api/v1'].flatMap(
       (base) =>
         [
@@ -232,7 +312,11 @@ describe('permissions and routes (T11)', () => {
 
   it.each(routes)('%s %s wants %s', async (method, path, wanted) => {
     expect(await call(method, path, { authorization: '' })).toBe(401);
-    expect(await call(method, path, { authorization: 'Bearer stowage_00000000000000000000000000000000' })).toBe(401);
+    expect(
+      await call(method, path, {
+        authorization: 'Bearer stowage_00000000000000000000000000000000',
+      }),
+    ).toBe(401);
     for (const permission of permissions) {
       const status = await call(method, path, { ...tokens[permission]?.headers });
       const allowed = ![401, 403].includes(status);
@@ -242,14 +326,19 @@ describe('permissions and routes (T11)', () => {
   });
 
   it('leaves out no documented route', async () => {
-    const { paths } = await jsonOf<{ paths: Record<string, Record<string, unknown>> }>(stowage.fetch('/openapi.json'));
-    const known = routes.map(([method, path]) => `${method} ${path.split('?')[0]?.replace(/\/none(\.jpg)?/, '/{}')}`);
+    const { paths } = await jsonOf<{ paths: Record<string, Record<string, unknown>> }>(
+      stowage.fetch('/openapi.json'),
+    );
+    const known = routes.map(
+      ([method, path]) => `${method} ${path.split('?')[0]?.replace(/\/none(\.jpg)?/, '/{}')}`,
+    );
     const documented = Object.entries(paths).flatMap(([path, operations]) =>
       Object.keys(operations)
         .filter((method) => /^(get|post|put|patch|delete)$/.test(method))
         .map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{[^}]*\}/g, '{}')}`),
     );
-    const isOpen = (route: string) => open.some((prefix) => route.split(' ')[1]?.startsWith(prefix));
+    const isOpen = (route: string) =>
+      open.some((prefix) => route.split(' ')[1]?.startsWith(prefix));
     expect(documented.length).toBeGreaterThan(10);
     expect(documented.filter((route) => !isOpen(route) && !known.includes(route))).toEqual([]);
   });
@@ -263,9 +352,11 @@ describe('permissions and routes (T11)', () => {
       '/api/manage/sysConfig/security',
       '/.env',
       '/data/stowage.db',
-    ])
-      for (const method of ['GET', 'POST', 'DELETE'])
+    ]) {
+      for (const method of ['GET', 'POST', 'DELETE']) {
         expect([401, 404, 405], `${method} ${path}`).toContain(await call(method, path, {}));
+      }
+    }
   });
 });
 
@@ -274,7 +365,9 @@ describe('who guesses (T23, T27)', () => {
   let stowage: Stowage;
 
   beforeAll(async () => {
-    stowage = await startStowage({ env: { STOWAGE_AUTH_CODE: code, STOWAGE_TRUST_PROXY: 'loopback' } });
+    stowage = await startStowage({
+      env: { STOWAGE_AUTH_CODE: code, STOWAGE_TRUST_PROXY: 'loopback' },
+    });
   });
   afterAll(() => stowage?.stop());
 
@@ -293,8 +386,16 @@ describe('who guesses (T23, T27)', () => {
     const answers = await Promise.all(attempts.map(attempt));
     return Map.groupBy(answers, ({ status }) => status);
   };
-  const guesses = (count: number, from: (n: number) => string, headers: (n: number) => Record<string, string> = () => ({})) =>
-    Array.from({ length: count }, (_, n) => ({ from: from(n), code: `guess ${n}`, headers: headers(n) }));
+  const guesses = (
+    count: number,
+    from: (n: number) => string,
+    headers: (n: number) => Record<string, string> = () => ({}),
+  ) =>
+    Array.from({ length: count }, (_, n) => ({
+      from: from(n),
+      code: `guess ${n}`,
+      headers: headers(n),
+    }));
   const withinSeconds = async (from: string) => {
     const startedAt = performance.now();
     const { status } = await attempt({ from, code });
@@ -317,10 +418,22 @@ describe('who guesses (T23, T27)', () => {
   });
 
   it.each<[string, (n: number) => Record<string, string>]>([
-    ['the first of several addresses', (n) => ({ 'x-forwarded-for': `203.0.113.${n}, 198.51.100.2` })],
-    ['another X-Real-IP', (n) => ({ 'x-forwarded-for': '198.51.100.3', 'x-real-ip': `203.0.113.${n}` })],
-    ['another X-Forwarded-For', (n) => ({ 'x-forwarded-for': `203.0.113.${n}`, 'x-real-ip': '198.51.100.4' })],
-    ['headers that nobody is asked for', (n) => ({ 'x-forwarded-for': '198.51.100.5', 'cf-connecting-ip': `203.0.113.${n}` })],
+    [
+      'the first of several addresses',
+      (n) => ({ 'x-forwarded-for': `203.0.113.${n}, 198.51.100.2` }),
+    ],
+    [
+      'another X-Real-IP',
+      (n) => ({ 'x-forwarded-for': '198.51.100.3', 'x-real-ip': `203.0.113.${n}` }),
+    ],
+    [
+      'another X-Forwarded-For',
+      (n) => ({ 'x-forwarded-for': `203.0.113.${n}`, 'x-real-ip': '198.51.100.4' }),
+    ],
+    [
+      'headers that nobody is asked for',
+      (n) => ({ 'x-forwarded-for': '198.51.100.5', 'cf-connecting-ip': `203.0.113.${n}` }),
+    ],
   ])('with %s gains nothing', async (_, headers) => {
     const answers = await statuses(guesses(40, () => '', headers));
     expect(answers.get(429)?.length).toBeGreaterThanOrEqual(10);
@@ -330,7 +443,11 @@ describe('who guesses (T23, T27)', () => {
     const attempts = Array.from({ length: 10 }, (_, n) => ({
       from: '198.51.100.6',
       code: `query ${n}`,
-      headers: { referer: `http://any.example/?authCode=r${n}`, authCode: `header ${n}`, cookie: `authCode=c${n}` },
+      headers: {
+        referer: `http://any.example/?authCode=r${n}`,
+        authCode: `header ${n}`,
+        cookie: `authCode=c${n}`,
+      },
     }));
     expect((await statuses(attempts)).get(429)).toHaveLength(2);
   });
@@ -348,7 +465,9 @@ describe('who guesses (T23, T27)', () => {
   });
 
   it('by mistake, with one stale code again and again, is not slowed down', async () => {
-    const answers = await statuses(Array.from({ length: 60 }, () => ({ from: '198.51.100.8', code: 'stale' })));
+    const answers = await statuses(
+      Array.from({ length: 60 }, () => ({ from: '198.51.100.8', code: 'stale' })),
+    );
     expect(answers.get(401)).toHaveLength(60);
     const startedAt = performance.now();
     expect((await attempt({ from: '198.51.100.8', code })).status).toBe(200);
@@ -357,7 +476,10 @@ describe('who guesses (T23, T27)', () => {
 
   it('tokens does not slow codes down, and has to wait', async () => {
     const from = '198.51.100.9';
-    const wrong = Array.from({ length: 40 }, (_, n) => ({ from, headers: { authorization: `Bearer wrong${n}` } }));
+    const wrong = Array.from({ length: 40 }, (_, n) => ({
+      from,
+      headers: { authorization: `Bearer wrong${n}` },
+    }));
     expect((await statuses(wrong)).get(429)).toHaveLength(10);
     const startedAt = performance.now();
     const last = await attempt({ from, headers: { authorization: 'Bearer one more' } });
@@ -366,7 +488,9 @@ describe('who guesses (T23, T27)', () => {
     expect((await attempt({ from, code })).status).toBe(200);
     const { headers } = await createToken(stowage, ['upload']);
     expect((await attempt({ from, headers })).status).toBe(200);
-    expect((await attempt({ from, headers: { authorization: `Bearer ${stowage.adminToken}` } })).status).toBe(200);
+    expect(
+      (await attempt({ from, headers: { authorization: `Bearer ${stowage.adminToken}` } })).status,
+    ).toBe(200);
   });
 
   it('is slowed down more with every guess', async () => {
@@ -393,7 +517,13 @@ describe('forged headers (T4)', () => {
   it('give nothing', async () => {
     const stowage = await startStowage();
     try {
-      const full = await srcOf(stowage.fetch('/upload?returnFormat=full', { method: 'POST', body: fileForm(), headers: forged }));
+      const full = await srcOf(
+        stowage.fetch('/upload?returnFormat=full', {
+          method: 'POST',
+          body: fileForm(),
+          headers: forged,
+        }),
+      );
       expect(full).toMatch(new RegExp(`^${stowage.url}/file/`));
       const odd = await exchange(
         stowage.url,
@@ -417,7 +547,13 @@ describe('forged headers (T4)', () => {
   it('count from a trusted proxy', async () => {
     const stowage = await startStowage({ env: { STOWAGE_TRUST_PROXY: 'loopback' } });
     try {
-      const full = await srcOf(stowage.fetch('/upload?returnFormat=full', { method: 'POST', body: fileForm(), headers: forged }));
+      const full = await srcOf(
+        stowage.fetch('/upload?returnFormat=full', {
+          method: 'POST',
+          body: fileForm(),
+          headers: forged,
+        }),
+      );
       expect(full).toMatch(/^https:\/\/evil\.example\/file\//);
     } finally {
       await stowage.stop();
@@ -433,7 +569,12 @@ describe('an unreadable database (T5)', () => {
       await stowage.kill();
       const files = (await readdir(dataDir)).filter((name) => /\.(db|sqlite)/.test(name));
       expect(files.length).toBeGreaterThan(0);
-      for (const name of files) await writeFile(join(dataDir, name), 'this is no database, whatever its name says'.repeat(100));
+      for (const name of files) {
+        await writeFile(
+          join(dataDir, name),
+          'this is no database, whatever its name says'.repeat(100),
+        );
+      }
       await expect(stowage.start()).rejects.toThrow(/exited with 1/);
     } finally {
       await stowage.stop();
@@ -445,7 +586,9 @@ describe('an unreadable database (T5)', () => {
     let stowage: Stowage;
     beforeAll(async () => {
       postgres = await startPostgres();
-      stowage = await startStowage({ env: { ...nodeEnv(postgres.url), STOWAGE_AUTH_CODE: 'right code' } });
+      stowage = await startStowage({
+        env: { ...nodeEnv(postgres.url), STOWAGE_AUTH_CODE: 'right code' },
+      });
     });
     afterAll(async () => {
       await stowage?.stop();
@@ -456,7 +599,11 @@ describe('an unreadable database (T5)', () => {
       const src = await srcOf(upload(stowage));
       await postgres.crash();
       const asked = async (path: string, headers: Record<string, string>, method = 'POST') => {
-        const response = await stowage.fetch(path, { method, headers, ...(method === 'POST' && { body: fileForm() }) });
+        const response = await stowage.fetch(path, {
+          method,
+          headers,
+          ...(method === 'POST' && { body: fileForm() }),
+        });
         await response.body?.cancel();
         return response.status;
       };

@@ -20,7 +20,12 @@ beforeAll(async () => {
 });
 afterAll(() => stowage?.stop());
 
-const call = async (method: string, body?: unknown, headers: Record<string, string> = {}, query = '') => {
+const call = async (
+  method: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+  query = '',
+) => {
   const response = await stowage.fetch(`${path}${query}`, {
     method,
     headers,
@@ -48,18 +53,28 @@ describe('tokens', () => {
     });
     expect(await mayUpload({ authorization: `Bearer ${shown.token}` })).toBe(true);
     const listed = (await list()).find(({ id }) => id === shown.id);
-    expect(listed).toMatchObject({ ...shown, token: `${shown.token.slice(0, 15)}...`, lastUsedAt: expect.any(String) });
+    expect(listed).toMatchObject({
+      ...shown,
+      token: `${shown.token.slice(0, 15)}...`,
+      lastUsedAt: expect.any(String),
+    });
 
     const files = await readdir(stowage.dataDir, { recursive: true, withFileTypes: true });
-    for (const file of files.filter((entry) => entry.isFile()))
-      expect((await readFile(join(file.parentPath, file.name))).includes(shown.token), file.name).toBe(false);
+    for (const file of files.filter((entry) => entry.isFile())) {
+      expect(
+        (await readFile(join(file.parentPath, file.name))).includes(shown.token),
+        file.name,
+      ).toBe(false);
+    }
     expect(stowage.log.join('\n')).not.toContain(shown.token);
   });
 
   it('may have a prefix', async () => {
     const { token } = await createToken(stowage, ['upload'], { prefix: 'pe_live_' });
     expect(token).toMatch(/^pe_live_[0-9a-f]{32}$/);
-    expect((await call('POST', { name: 'a', permissions: ['upload'], prefix: 'no spaces' })).status).toBe(400);
+    expect(
+      (await call('POST', { name: 'a', permissions: ['upload'], prefix: 'no spaces' })).status,
+    ).toBe(400);
   });
 
   it.each([
@@ -73,17 +88,32 @@ describe('tokens', () => {
     ['PUT', { permissions: [] }, 'tokenId'],
   ])('%s of %j is refused, with the fields that are missing', async (method, body, missing) => {
     const { status, text } = await call(method, body);
-    expect([status, JSON.parse(text)]).toEqual([400, { error: '缺少必要参数', message: `Missing: ${missing}` }]);
+    expect([status, JSON.parse(text)]).toEqual([
+      400,
+      { error: '缺少必要参数', message: `Missing: ${missing}` },
+    ]);
   });
 
   it('are refused without what they are about', async () => {
     const { status, text } = await call('DELETE');
-    expect([status, JSON.parse(text)]).toEqual([400, { error: '缺少Token ID', message: 'Missing: id' }]);
-    for (const permissions of [['everything'], [], [1], ['upload', '__proto__'], ['Upload']])
-      expect((await call('POST', { name: 'a', permissions })).status, JSON.stringify(permissions)).toBe(400);
-    for (const expiresAt of ['tomorrow', {}, 1e99])
-      expect((await call('POST', { name: 'a', permissions: ['list'], expiresAt })).status).toBe(400);
-    for (const body of ['', 'no json', '[]', 'null']) expect((await call('POST', body)).status).toBe(400);
+    expect([status, JSON.parse(text)]).toEqual([
+      400,
+      { error: '缺少Token ID', message: 'Missing: id' },
+    ]);
+    for (const permissions of [['everything'], [], [1], ['upload', '__proto__'], ['Upload']]) {
+      expect(
+        (await call('POST', { name: 'a', permissions })).status,
+        JSON.stringify(permissions),
+      ).toBe(400);
+    }
+    for (const expiresAt of ['tomorrow', {}, 1e99]) {
+      expect((await call('POST', { name: 'a', permissions: ['list'], expiresAt })).status).toBe(
+        400,
+      );
+    }
+    for (const body of ['', 'no json', '[]', 'null']) {
+      expect((await call('POST', body)).status).toBe(400);
+    }
   });
 
   it.each([
@@ -132,15 +162,23 @@ describe('tokens', () => {
     });
     expect(await mayUpload(headers)).toBe(false);
 
-    const short = await createToken(stowage, ['upload'], { expiresAt: new Date(Date.now() - 1).toISOString(), autoDelete: true });
+    const short = await createToken(stowage, ['upload'], {
+      expiresAt: new Date(Date.now() - 1).toISOString(),
+      autoDelete: true,
+    });
     const kept = await createToken(stowage, ['upload'], { expiresAt: Date.now() - 1 });
-    for (const token of [short, kept]) expect(await mayUpload(token.headers)).toBe(false);
+    for (const token of [short, kept]) {
+      expect(await mayUpload(token.headers)).toBe(false);
+    }
     const ids = (await list()).map((token) => token.id);
     expect([ids.includes(short.id), ids.includes(kept.id)]).toEqual([false, true]);
   });
 
   it('survive a restart, and so does their end', async () => {
-    const [living, dead] = [await createToken(stowage, ['upload']), await createToken(stowage, ['upload'])];
+    const [living, dead] = [
+      await createToken(stowage, ['upload']),
+      await createToken(stowage, ['upload']),
+    ];
     await call('DELETE', undefined, {}, `?id=${dead.id}`);
     await stowage.crash();
     expect([await mayUpload(living.headers), await mayUpload(dead.headers)]).toEqual([true, false]);
@@ -156,20 +194,37 @@ describe('nobody gets more than they have (T11)', () => {
       expect((await call('PUT', { tokenId: id, permissions }, headers)).status).toBe(403);
     }
     // Nor by taking over or ending a stronger one.
-    expect((await call('PUT', { tokenId: strong.id, permissions: ['list'] }, headers)).status).toBe(403);
+    expect((await call('PUT', { tokenId: strong.id, permissions: ['list'] }, headers)).status).toBe(
+      403,
+    );
     expect((await call('DELETE', undefined, headers, `?id=${strong.id}`)).status).toBe(403);
     expect(await mayUpload(strong.headers)).toBe(true);
-    expect((await call('POST', { name: 'same', permissions: ['manage', 'list'] }, headers)).status).toBe(200);
+    expect(
+      (await call('POST', { name: 'same', permissions: ['manage', 'list'] }, headers)).status,
+    ).toBe(200);
   });
 
   it('by outliving themselves', async () => {
     const end = Date.now() + dayMs;
     const { id, headers } = await createToken(stowage, ['manage'], { expiresAt: end });
     for (const expiresAt of [undefined, null, end + 1000]) {
-      expect((await call('POST', { name: 'longer', permissions: ['manage'], expiresAt }, headers)).status).toBe(403);
-      expect((await call('PUT', { tokenId: id, permissions: ['manage'], expiresAt }, headers)).status).toBe(403);
+      expect(
+        (await call('POST', { name: 'longer', permissions: ['manage'], expiresAt }, headers))
+          .status,
+      ).toBe(403);
+      expect(
+        (await call('PUT', { tokenId: id, permissions: ['manage'], expiresAt }, headers)).status,
+      ).toBe(403);
     }
-    expect((await call('POST', { name: 'shorter', permissions: ['manage'], expiresAt: end - 1000 }, headers)).status).toBe(200);
+    expect(
+      (
+        await call(
+          'POST',
+          { name: 'shorter', permissions: ['manage'], expiresAt: end - 1000 },
+          headers,
+        )
+      ).status,
+    ).toBe(200);
   });
 
   it('without credentials at all', async () => {
@@ -183,7 +238,10 @@ describe('nobody gets more than they have (T11)', () => {
 describe('deleting files', () => {
   const put = async (name: string, folder = 'deleting') => {
     const query = `?uploadNameType=origin&uploadFolder=${encodeURIComponent(folder)}`;
-    const response = await stowage.fetch(`/upload${query}`, { method: 'POST', body: fileForm({ name }) });
+    const response = await stowage.fetch(`/upload${query}`, {
+      method: 'POST',
+      body: fileForm({ name }),
+    });
     const [{ src }] = await jsonOf<[{ src: string }]>(response);
     return src.slice('/file/'.length);
   };
@@ -195,7 +253,10 @@ describe('deleting files', () => {
 
   it.each(['GET', 'DELETE', 'POST'])('by %s', async (method) => {
     const file = await put('one.txt');
-    expect(await remove(file, method)).toEqual({ status: 200, body: JSON.stringify({ success: true, fileId: file }) });
+    expect(await remove(file, method)).toEqual({
+      status: 200,
+      body: JSON.stringify({ success: true, fileId: file }),
+    });
     expect(await exists(file)).toBe(false);
     // Gone is gone.
     expect((await remove(file, method)).status).toBe(200);
@@ -222,7 +283,10 @@ describe('deleting files', () => {
     }
     const file = await put('kept.txt', 'whole');
     const folder = await remove('whole?folder=true');
-    expect([folder.status, JSON.parse(folder.body)]).toEqual([501, { success: false, error: expect.stringMatching(/folder/i) }]);
+    expect([folder.status, JSON.parse(folder.body)]).toEqual([
+      501,
+      { success: false, error: expect.stringMatching(/folder/i) },
+    ]);
     expect(await exists(file)).toBe(true);
   });
 
@@ -235,7 +299,9 @@ describe('deleting files', () => {
       ['', { referer: `${stowage.url}/?authCode=${token}` }],
       ['', { authCode: token }],
     ] as const) {
-      const answer = await stowage.fetch(`/api/manage/delete/${file}${query}`, { headers: { authorization: '', ...headers } });
+      const answer = await stowage.fetch(`/api/manage/delete/${file}${query}`, {
+        headers: { authorization: '', ...headers },
+      });
       expect(answer.status).toBe(401);
     }
     expect(await exists(file)).toBe(true);
@@ -244,23 +310,35 @@ describe('deleting files', () => {
   it('in batches', async () => {
     const files = await Promise.all(Array.from({ length: 25 }, (_, n) => put(`batch-${n}.txt`)));
     const batch = (body: unknown, method = 'POST') =>
-      stowage.fetch('/api/manage/delete/batch', { method, ...(body !== undefined && { body: JSON.stringify(body) }) });
+      stowage.fetch('/api/manage/delete/batch', {
+        method,
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
     const answer = await batch({ fileIds: [...files, ` /${files[0]}/ `, 'none.txt'] });
     expect(answer.status).toBe(200);
-    const { success, deleted, failed } = await jsonOf<{ success: boolean; deleted: string[]; failed: unknown[] }>(answer);
+    const { success, deleted, failed } = await jsonOf<{
+      success: boolean;
+      deleted: string[];
+      failed: unknown[];
+    }>(answer);
     expect([success, deleted.sort(), failed]).toEqual([
       false,
       [...files].sort(),
       [{ fileId: 'none.txt', error: 'File not found' }],
     ]);
-    for (const file of files) expect(await exists(file)).toBe(false);
+    for (const file of files) {
+      expect(await exists(file)).toBe(false);
+    }
 
     for (const [body, error] of [
       [{}, 'fileIds is required'],
       [{ fileIds: [] }, 'fileIds is required'],
       [{ fileIds: 'a' }, 'fileIds must be an array of strings'],
       [{ fileIds: [1] }, 'fileIds must be an array of strings'],
-      [{ fileIds: Array.from({ length: 501 }, (_, n) => String(n)) }, 'A maximum of 500 files can be deleted at once'],
+      [
+        { fileIds: Array.from({ length: 501 }, (_, n) => String(n)) },
+        'A maximum of 500 files can be deleted at once',
+      ],
     ] as const) {
       const refused = await batch(body);
       expect([refused.status, await refused.json()]).toEqual([400, { success: false, error }]);

@@ -35,8 +35,9 @@ async function ask(method: string, path: string, body?: Buffer): Promise<void> {
 }
 
 /**
- * The 99th percentile of small requests, in ms of which the server's main thread was at work until the answer had come. On a machine of its own that is the
- * time itself; here other programs take most of the time.
+ * The 99th percentile of small requests, in ms of which the server's main thread was at work until
+ * the answer had come. On a machine of its own that is the time itself; here other programs take
+ * most of the time.
  */
 async function p99(): Promise<number> {
   const form = multipartBody([filePart(randomBytes(10_000))]);
@@ -58,7 +59,9 @@ async function p99(): Promise<number> {
 /** Stops by itself when the test ends. */
 async function begin(kind: string): Promise<ChildProcess> {
   const flood = JSON.stringify({ url: server.url, token: server.adminToken, ...files });
-  const program = spawn(process.execPath, [floodProgram, kind, flood], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const program = spawn(process.execPath, [floodProgram, kind, flood], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   await once(program.stdout, 'data');
   return program;
 }
@@ -80,43 +83,55 @@ const kinds = [
 const noticeableMs = 50;
 const rounds = 3;
 
-describe.skipIf(!existsSync('/proc/self/schedstat'))('a flood from one address (skipped where there is no /proc)', () => {
-  it.each(kinds)('%s: others are served in less than twice the time', { timeout: 120_000 }, async (kind) => {
-    const flooded: number[] = [];
-    const program = await begin(kind);
-    try {
-      // Noise of the machine only ever adds to a time.
-      for (let round = 0; round < rounds && Math.min(...flooded) > noticeableMs; round++) flooded.push(await p99());
-    } finally {
-      const exited = once(program, 'exit');
-      program.kill();
-      await exited;
-    }
-    const quiet = Math.min(...flooded) > noticeableMs ? await p99() : 0;
-    expect(Math.min(...flooded)).toBeLessThan(Math.max(noticeableMs, 2 * quiet));
-  });
+describe.skipIf(!existsSync('/proc/self/schedstat'))(
+  'a flood from one address (skipped where there is no /proc)',
+  () => {
+    it.each(kinds)(
+      '%s: others are served in less than twice the time',
+      { timeout: 120_000 },
+      async (kind) => {
+        const flooded: number[] = [];
+        const program = await begin(kind);
+        try {
+          // Noise of the machine only ever adds to a time.
+          for (let round = 0; round < rounds && Math.min(...flooded) > noticeableMs; round++) {
+            flooded.push(await p99());
+          }
+        } finally {
+          const exited = once(program, 'exit');
+          program.kill();
+          await exited;
+        }
+        const quiet = Math.min(...flooded) > noticeableMs ? await p99() : 0;
+        expect(Math.min(...flooded)).toBeLessThan(Math.max(noticeableMs, 2 * quiet));
+      },
+    );
 
-  it('60 forms of 98 fields of 64 KiB: each is stored or asked to come again, and alone it is stored', {
-    timeout: 120_000,
-  }, async () => {
-    const fields = Array.from({ length: 98 }, (_, at) => fieldPart(`field${at}`, 'x'.repeat(64 * 1024)));
-    const form = multipartBody([...fields, filePart('hello')]);
-    const send = () => postMultipart(server, '/upload', form);
-    const answers = await Promise.all(Array.from({ length: 60 }, send));
-    expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThan(0);
-    for (const answer of answers) {
-      const text = await answer.text();
-      if (answer.status !== 200)
-        expect([answer.status, answer.headers.get('retry-after'), text]).toEqual([
-          503,
-          '2',
-          expect.stringMatching(/^Error: The server is reading too many requests/),
-        ]);
-    }
-    expect((await send()).status).toBe(200);
-  });
+    it('60 forms of 98 fields of 64 KiB: each is stored or asked to come again, and alone it is stored', {
+      timeout: 120_000,
+    }, async () => {
+      const fields = Array.from({ length: 98 }, (_, at) =>
+        fieldPart(`field${at}`, 'x'.repeat(64 * 1024)),
+      );
+      const form = multipartBody([...fields, filePart('hello')]);
+      const send = () => postMultipart(server, '/upload', form);
+      const answers = await Promise.all(Array.from({ length: 60 }, send));
+      expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThan(0);
+      for (const answer of answers) {
+        const text = await answer.text();
+        if (answer.status !== 200) {
+          expect([answer.status, answer.headers.get('retry-after'), text]).toEqual([
+            503,
+            '2',
+            expect.stringMatching(/^Error: The server is reading too many requests/),
+          ]);
+        }
+      }
+      expect((await send()).status).toBe(200);
+    });
 
-  it('and all of them together took little memory', async () => {
-    expect((await server.peakRssBytes()) / MiB).toBeLessThan(1.1 * 256);
-  });
-});
+    it('and all of them together took little memory', async () => {
+      expect((await server.peakRssBytes()) / MiB).toBeLessThan(1.1 * 256);
+    });
+  },
+);

@@ -1,7 +1,10 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ListMultipartUploadsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
-import { emulatedAccount, startCloudflareEmulator } from '../emulators/cloudflare-images/emulator.ts';
+import {
+  emulatedAccount,
+  startCloudflareEmulator,
+} from '../emulators/cloudflare-images/emulator.ts';
 import { startDiscordEmulator } from '../emulators/discord/emulator.ts';
 import { startHubEmulator } from '../emulators/huggingface/emulator.ts';
 import { emulatedChat, startTelegramEmulator } from '../emulators/telegram/emulator.ts';
@@ -29,7 +32,14 @@ export async function telegramBackend(
   const emulator = await startTelegramEmulator(options);
   const { token: botToken, url: apiBase } = emulator;
   const backend: Backend = {
-    channel: { type: 'telegram', name: 'telegram', botToken, chatId: String(emulatedChat.id), apiBase, ...settings },
+    channel: {
+      type: 'telegram',
+      name: 'telegram',
+      botToken,
+      chatId: String(emulatedChat.id),
+      apiBase,
+      ...settings,
+    },
     stored: async () => emulator.messages.size,
     secrets: [botToken, botToken.slice(botToken.indexOf(':') + 1)],
     stop: emulator.stop,
@@ -70,7 +80,16 @@ export async function cloudflareBackend() {
   const { accountId, apiToken, deliveryHash, signingKey } = emulatedAccount;
   const { apiBase, deliveryBase } = emulator;
   const backend: Backend = {
-    channel: { type: 'cloudflare_images', name: 'images', accountId, apiToken, deliveryHash, signingKey, apiBase, deliveryBase },
+    channel: {
+      type: 'cloudflare_images',
+      name: 'images',
+      accountId,
+      apiToken,
+      deliveryHash,
+      signingKey,
+      apiBase,
+      deliveryBase,
+    },
     stored: async () => emulator.images.size,
     secrets: [apiToken, signingKey],
     stop: emulator.stop,
@@ -99,17 +118,31 @@ export async function s3Backends(types: readonly ('s3' | 'cfr2')[] = ['s3']) {
   const open = async (type: 's3' | 'cfr2') => {
     const bucket = bucketOf(type);
     await service.createBucket(bucket);
-    const own = type === 's3' ? { region: service.region } : { accountId: '0123456789abcdef0123456789abcdef' };
+    const own =
+      type === 's3'
+        ? { region: service.region }
+        : { accountId: '0123456789abcdef0123456789abcdef' };
     const backend: Backend = {
-      channel: { type, name: type, endpoint: service.endpoint, bucket, accessKeyId, secretAccessKey, ...own },
-      stored: async () => (await objectsIn(client, bucket)).length + (await openMultiparts(client, bucket)).length,
+      channel: {
+        type,
+        name: type,
+        endpoint: service.endpoint,
+        bucket,
+        accessKeyId,
+        secretAccessKey,
+        ...own,
+      },
+      stored: async () =>
+        (await objectsIn(client, bucket)).length + (await openMultiparts(client, bucket)).length,
       secrets: [secretAccessKey],
       stop: async () => undefined,
     };
     return backend;
   };
   const backends: Backend[] = [];
-  for (const type of types) backends.push(await open(type));
+  for (const type of types) {
+    backends.push(await open(type));
+  }
   return {
     service,
     client,
@@ -123,7 +156,12 @@ export async function s3Backends(types: readonly ('s3' | 'cfr2')[] = ['s3']) {
 }
 
 function s3Client({ endpoint, region, accessKeyId, secretAccessKey }: S3Service): S3Client {
-  return new S3Client({ endpoint, region, credentials: { accessKeyId, secretAccessKey }, forcePathStyle: true });
+  return new S3Client({
+    endpoint,
+    region,
+    credentials: { accessKeyId, secretAccessKey },
+    forcePathStyle: true,
+  });
 }
 
 export async function objectsIn(
@@ -144,7 +182,10 @@ export function localBackend(dataDir: () => string): Backend {
   return {
     channel: { type: 'local', name: 'disk' },
     stored: async () => {
-      const entries = await readdir(join(dataDir(), 'objects'), { recursive: true, withFileTypes: true }).catch(() => []);
+      const entries = await readdir(join(dataDir(), 'objects'), {
+        recursive: true,
+        withFileTypes: true,
+      }).catch(() => []);
       return entries.filter((entry) => entry.isFile()).length;
     },
     secrets: [],

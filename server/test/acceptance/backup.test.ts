@@ -25,10 +25,14 @@ beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'stowage-backup-'));
   target = join(home, 'backups');
   app = await startStowage();
-  for (let index = 0; index < 20; index++) await uploadOne(index * 3000);
+  for (let index = 0; index < 20; index++) {
+    await uploadOne(index * 3000);
+  }
   const parts = [randomBytes(300_000), randomBytes(300_000), randomBytes(7)];
   const chunked = await initUpload(app, parts.length, { name: 'merged.bin' });
-  for (const [index, part] of parts.entries()) expect((await putChunk(app, chunked, index, part)).status).toBe(200);
+  for (const [index, part] of parts.entries()) {
+    expect((await putChunk(app, chunked, index, part)).status).toBe(200);
+  }
   ledger.set(await srcOf(mergeUpload(app, chunked)), sha256(Buffer.concat(parts)));
   const { body } = await uploadMedia(mediaClient(app), 'photo.jpg', 'image/jpeg');
   const url = new URL(body.data.url);
@@ -47,7 +51,9 @@ async function uploadOne(size: number, name = 'a.bin'): Promise<string> {
 }
 
 async function deleteOne(src: string): Promise<void> {
-  const response = await app.fetch(`/api/manage/delete/${src.slice('/file/'.length)}`, { method: 'DELETE' });
+  const response = await app.fetch(`/api/manage/delete/${src.slice('/file/'.length)}`, {
+    method: 'DELETE',
+  });
   expect(response.status).toBe(200);
   ledger.delete(src);
 }
@@ -78,7 +84,10 @@ async function read(stowage: Stowage, src: string): Promise<string> {
 }
 
 /** A server on a restored folder. */
-async function withRestored(dataDir: string, check: (restored: Stowage) => Promise<void>): Promise<void> {
+async function withRestored(
+  dataDir: string,
+  check: (restored: Stowage) => Promise<void>,
+): Promise<void> {
   const restored = await startStowage({ dataDir });
   try {
     await check(restored);
@@ -89,8 +98,11 @@ async function withRestored(dataDir: string, check: (restored: Stowage) => Promi
 
 /** Resolves as soon as there is such a path. */
 async function appears(find: () => boolean): Promise<void> {
-  for (const giveUpAt = Date.now() + 20_000; !find(); await nextTurn())
-    if (Date.now() > giveUpAt) throw new Error('It does not appear.');
+  for (const giveUpAt = Date.now() + 20_000; !find(); await nextTurn()) {
+    if (Date.now() > giveUpAt) {
+      throw new Error('It does not appear.');
+    }
+  }
 }
 
 function forgetLease(dataDir: string): void {
@@ -102,7 +114,8 @@ function forgetLease(dataDir: string): void {
 describe('stowage backup and restore', () => {
   it('count every object once, also when an upload still names those of its file', async () => {
     const { stdout } = await runCommand(['backup', join(home, 'once')], { dataDir: app.dataDir });
-    const [, named, copied, linked] = /, (\d+) objects .*: (\d+) copied, (\d+) linked/.exec(stdout) ?? [];
+    const [, named, copied, linked] =
+      /, (\d+) objects .*: (\d+) copied, (\d+) linked/.exec(stdout) ?? [];
     expect(Number(named)).toBe(Number(copied) + Number(linked));
     expect(Number(named)).toBe((await objectsIn(join(home, 'once'))).length);
   });
@@ -123,19 +136,27 @@ describe('stowage backup and restore', () => {
             deletedMeanwhile.add(oldest);
             await deleteOne(oldest);
           }
-        } else await deleteOne(src);
+        } else {
+          await deleteOne(src);
+        }
       }
     });
     const result = await backup();
     done = true;
     await Promise.all(busy);
     expect(result).toMatchObject({ code: 0, stderr: '' });
-    expect(result.stdout).toMatch(/^Backup complete: .*\n.* \d+ objects .*\n.*secret\.key is in it/);
+    expect(result.stdout).toMatch(
+      /^Backup complete: .*\n.* \d+ objects .*\n.*secret\.key is in it/,
+    );
 
     const dataDir = join(home, 'restored');
     expect(await restore(dataDir)).toMatchObject({ code: 0, stderr: '' });
-    expect(await readFile(join(dataDir, 'secret.key'))).toEqual(await readFile(join(app.dataDir, 'secret.key')));
-    for (const name of ['stowage.db', 'secret.key']) expect((await stat(join(dataDir, name))).mode & 0o777).toBe(0o600);
+    expect(await readFile(join(dataDir, 'secret.key'))).toEqual(
+      await readFile(join(app.dataDir, 'secret.key')),
+    );
+    for (const name of ['stowage.db', 'secret.key']) {
+      expect((await stat(join(dataDir, name))).mode & 0o777).toBe(0o600);
+    }
     await withRestored(dataDir, async (restored) => {
       for (const [src, hash] of before) {
         const got = await read(restored, src);
@@ -144,11 +165,15 @@ describe('stowage backup and restore', () => {
       }
       const { items } = (await mediaClient(restored).call('GET', '/media?limit=100')).body.data;
       expect(items.length).toBeGreaterThan(0);
-      for (const { url } of items) expect(await read(restored, new URL(url).pathname)).toMatch(/^[0-9a-f]{64}$/);
+      for (const { url } of items) {
+        expect(await read(restored, new URL(url).pathname)).toMatch(/^[0-9a-f]{64}$/);
+      }
       // An upload that was half done goes on.
       expect(await uploadedChunks(restored, half)).toEqual([1]);
       expect((await putChunk(restored, half, 0, parts[0] ?? Buffer.alloc(0))).status).toBe(200);
-      expect(await read(restored, await srcOf(mergeUpload(restored, half)))).toBe(sha256(Buffer.concat(parts)));
+      expect(await read(restored, await srcOf(mergeUpload(restored, half)))).toBe(
+        sha256(Buffer.concat(parts)),
+      );
     });
   }, 120_000);
 
@@ -160,7 +185,9 @@ describe('stowage backup and restore', () => {
     const second = await newestBackup();
     expect(second).not.toBe(first);
     const inodes = async (folder: string) =>
-      new Set(await Promise.all((await objectsIn(folder)).map(async (path) => (await stat(path)).ino)));
+      new Set(
+        await Promise.all((await objectsIn(folder)).map(async (path) => (await stat(path)).ino)),
+      );
     const [old, now] = [await inodes(first), await inodes(second)];
     expect([...now].filter((inode) => old.has(inode)).length).toBeGreaterThan(5);
     expect([...now].filter((inode) => !old.has(inode)).length).toBeGreaterThan(0);
@@ -172,14 +199,17 @@ describe('stowage backup and restore', () => {
     const dataDir = join(home, 'restored-second');
     expect((await restore(dataDir, second)).code).toBe(0);
     await withRestored(dataDir, async (restored) => {
-      for (const [src, hash] of ledger) expect(await read(restored, src), src).toBe(hash);
+      for (const [src, hash] of ledger) {
+        expect(await read(restored, src), src).toBe(hash);
+      }
     });
   }, 120_000);
 
   it('holds deletions back while a backup is made, and no longer', async () => {
     const src = await uploadOne(5000);
     await eventually(async () => expect((await storedObjects(app)).length).toBeGreaterThan(0));
-    const objects = async () => (await storedObjects(app)).filter((path) => path.startsWith('objects/objects')).length;
+    const objects = async () =>
+      (await storedObjects(app)).filter((path) => path.startsWith('objects/objects')).length;
     await delay(1500);
     const before = await objects();
     const db = new DatabaseSync(join(app.dataDir, 'stowage.db'));
@@ -198,7 +228,9 @@ describe('stowage backup and restore', () => {
     const other = join(home, 'killed');
     const isCopying = (): boolean =>
       existsSync(other) &&
-      readdirSync(other).some((name) => name.startsWith('.partial-') && existsSync(join(other, name, 'objects')));
+      readdirSync(other).some(
+        (name) => name.startsWith('.partial-') && existsSync(join(other, name, 'objects')),
+      );
     const started = startCommand(['backup', other, '--full'], { dataDir: app.dataDir });
     await appears(isCopying);
     started.child.kill('SIGKILL');
@@ -209,7 +241,9 @@ describe('stowage backup and restore', () => {
       stderr: expect.stringMatching(/no complete backup/),
     });
 
-    expect((await runCommand(['backup', other], { dataDir: app.dataDir })).stderr).toMatch(/killed: then its claim ends/);
+    expect((await runCommand(['backup', other], { dataDir: app.dataDir })).stderr).toMatch(
+      /killed: then its claim ends/,
+    );
     forgetLease(app.dataDir);
     expect((await runCommand(['backup', other], { dataDir: app.dataDir })).code).toBe(0);
     expect((await readdir(other)).filter((name) => name.startsWith('.'))).toEqual([]);
@@ -225,11 +259,15 @@ describe('stowage backup and restore', () => {
     await appears(() => existsSync(join(dataDir, 'objects', 'objects')));
     restoring.child.kill('SIGKILL');
     await restoring.result;
-    await expect(startStowage({ dataDir })).rejects.toThrow(/restore into the data folder .* did not finish/);
+    await expect(startStowage({ dataDir })).rejects.toThrow(
+      /restore into the data folder .* did not finish/,
+    );
     expect((await restore(dataDir, target)).stderr).toMatch(/holds an unfinished restore of/);
     expect((await restore(dataDir, other)).code).toBe(0);
     await withRestored(dataDir, async (restored) => {
-      for (const [src, hash] of ledger) expect(await read(restored, src), src).toBe(hash);
+      for (const [src, hash] of ledger) {
+        expect(await read(restored, src), src).toBe(hash);
+      }
     });
     await deleteOne(big);
   }, 120_000);
@@ -238,7 +276,10 @@ describe('stowage backup and restore', () => {
     const full = join(home, 'full');
     await mkdir(full);
     await writeFile(join(full, 'note.txt'), 'mine');
-    expect(await restore(full)).toMatchObject({ code: 1, stderr: expect.stringMatching(/is not empty/) });
+    expect(await restore(full)).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/is not empty/),
+    });
     expect(await readdir(full)).toEqual(['note.txt']);
     expect((await restore(app.dataDir)).stderr).toMatch(/is not empty/);
     const mounted = join(home, 'mounted');
@@ -265,12 +306,18 @@ describe('stowage backup and restore', () => {
     });
     expect(existsSync(none)).toBe(false);
     await writeFile(database, right);
-    const elsewhere = { dataDir: none, env: { STOWAGE_CHANNELS: '[{"type":"local","name":"other"}]' } };
-    expect((await runCommand(['restore', target], elsewhere)).stderr).toMatch(/local channel "local", which is not configured/);
+    const elsewhere = {
+      dataDir: none,
+      env: { STOWAGE_CHANNELS: '[{"type":"local","name":"other"}]' },
+    };
+    expect((await runCommand(['restore', target], elsewhere)).stderr).toMatch(
+      /local channel "local", which is not configured/,
+    );
   }, 120_000);
 
   it('backs up what is there when the library has lost something, and says so', async () => {
-    const stored = async () => (await objectsIn(app.dataDir)).filter((path) => path.includes('/objects/objects/'));
+    const stored = async () =>
+      (await objectsIn(app.dataDir)).filter((path) => path.includes('/objects/objects/'));
     const objectOf = async (src: Promise<string>) => {
       const before = new Set(await stored());
       const added = await src;
@@ -284,10 +331,16 @@ describe('stowage backup and restore', () => {
     const { code, stderr, stdout } = await backup();
     const lines = stderr.trimEnd().split('\n');
     expect([code, lines.length]).toEqual([3, 2]);
-    expect(lines).toContainEqual(expect.stringMatching(/^ {2}lost before this backup: objects.* is damaged$/));
-    expect(lines).toContainEqual(expect.stringMatching(/^ {2}lost before this backup: objects.* is missing$/));
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^ {2}lost before this backup: objects.* is damaged$/),
+    );
+    expect(lines).toContainEqual(
+      expect.stringMatching(/^ {2}lost before this backup: objects.* is missing$/),
+    );
     expect(stdout).toMatch(/^Backup complete/);
-    for (const { src } of [lost, damaged]) await deleteOne(src);
+    for (const { src } of [lost, damaged]) {
+      await deleteOne(src);
+    }
   });
 
   const linkTo = (folder: string): string => {
@@ -297,20 +350,40 @@ describe('stowage backup and restore', () => {
   };
 
   it.each([
-    ['in the data folder', () => ['backup', join(app.dataDir, 'backups')], /must not lie in the data folder/, 1],
-    ['by a link into the data folder', () => ['backup', linkTo(app.dataDir)], /must not lie in the data folder/, 1],
-    ['below a link into it', () => ['backup', join(linkTo(app.dataDir), 'a', 'b')], /must not lie in the data folder/, 1],
+    [
+      'in the data folder',
+      () => ['backup', join(app.dataDir, 'backups')],
+      /must not lie in the data folder/,
+      1,
+    ],
+    [
+      'by a link into the data folder',
+      () => ['backup', linkTo(app.dataDir)],
+      /must not lie in the data folder/,
+      1,
+    ],
+    [
+      'below a link into it',
+      () => ['backup', join(linkTo(app.dataDir), 'a', 'b')],
+      /must not lie in the data folder/,
+      1,
+    ],
     ['without a target', () => ['backup'], /^Name one folder/, 2],
     ['with an unknown option', () => ['backup', target, '--fast'], /Unknown option '--fast'/, 2],
     ['restore without a source', () => ['restore'], /^Name one backup/, 2],
     ['restore from nothing', () => ['restore', join(home, 'nowhere')], /cannot be read/, 1],
   ] as const)('refuses: %s', async (_, args, message, code) => {
-    expect(await runCommand(args(), { dataDir: app.dataDir })).toMatchObject({ code, stderr: expect.stringMatching(message) });
+    expect(await runCommand(args(), { dataDir: app.dataDir })).toMatchObject({
+      code,
+      stderr: expect.stringMatching(message),
+    });
   });
 
   it('refuses a folder without a library, and makes none', async () => {
     const dataDir = join(home, 'empty');
-    expect((await runCommand(['backup', target], { dataDir })).stderr).toMatch(/^There is no Stowage data in/);
+    expect((await runCommand(['backup', target], { dataDir })).stderr).toMatch(
+      /^There is no Stowage data in/,
+    );
     expect(existsSync(dataDir)).toBe(false);
   });
 
@@ -318,7 +391,10 @@ describe('stowage backup and restore', () => {
     const env = { DATABASE_URL: 'postgres://localhost/none' };
     for (const command of ['backup', 'restore']) {
       const result = await runCommand([command, target], { dataDir: app.dataDir, env });
-      expect(result).toMatchObject({ code: 1, stderr: expect.stringMatching(/PostgreSQL.*(pg_dump|pg_restore)/) });
+      expect(result).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/PostgreSQL.*(pg_dump|pg_restore)/),
+      });
     }
   });
 
@@ -337,17 +413,27 @@ describe('stowage backup and restore', () => {
       const made = await runCommand(['backup', join(home, 'two')], { dataDir: other.dataDir, env });
       expect(made).toMatchObject({
         code: 0,
-        stdout: expect.stringMatching(/ 1 objects .*not in it: the bytes of 1 files on memory\/far/s),
+        stdout: expect.stringMatching(
+          / 1 objects .*not in it: the bytes of 1 files on memory\/far/s,
+        ),
       });
 
-      const [dataDir, moved] = [join(home, 'restored-two'), { STOWAGE_CHANNELS: channels('moved') }];
+      const [dataDir, moved] = [
+        join(home, 'restored-two'),
+        { STOWAGE_CHANNELS: channels('moved') },
+      ];
       await mkdir(join(home, 'moved'));
       await writeFile(join(home, 'moved', 'note.txt'), 'mine');
       const refused = await runCommand(['restore', join(home, 'two')], { dataDir, env: moved });
-      expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/moved is not empty/) });
+      expect(refused).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/moved is not empty/),
+      });
       expect(await readdir(dataDir)).toEqual([]);
       await rm(join(home, 'moved', 'note.txt'));
-      expect((await runCommand(['restore', join(home, 'two')], { dataDir, env: moved })).code).toBe(0);
+      expect((await runCommand(['restore', join(home, 'two')], { dataDir, env: moved })).code).toBe(
+        0,
+      );
       await rm(join(home, 'big'), { recursive: true });
       const restored = await startStowage({ dataDir, env: moved });
       try {
@@ -364,7 +450,10 @@ describe('stowage backup and restore', () => {
     const other = await startStowage();
     try {
       const result = await runCommand(['backup', target], { dataDir: other.dataDir });
-      expect(result).toMatchObject({ code: 1, stderr: expect.stringMatching(/holds backups of another library/) });
+      expect(result).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(/holds backups of another library/),
+      });
     } finally {
       await other.stop();
     }
@@ -372,7 +461,11 @@ describe('stowage backup and restore', () => {
 
   it.each(['backup', 'restore'])('%s --help says how and does nothing', async (command) => {
     const result = await runCommand([command, '--help'], { dataDir: join(home, 'untouched') });
-    expect(result).toMatchObject({ code: 0, stderr: '', stdout: expect.stringMatching(/^Usage:\n {2}stowage /) });
+    expect(result).toMatchObject({
+      code: 0,
+      stderr: '',
+      stdout: expect.stringMatching(/^Usage:\n {2}stowage /),
+    });
     expect(existsSync(join(home, 'untouched'))).toBe(false);
   });
 });

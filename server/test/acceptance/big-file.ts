@@ -6,7 +6,10 @@ import { fixture } from './media-client.ts';
 
 const mebibyte = 2 ** 20;
 
-/** `STOWAGE_TEST_BIG=1` runs the files of the specification; without it they are small enough for every day. */
+/**
+ * `STOWAGE_TEST_BIG=1` runs the files of the specification; without it they are small enough for
+ * every day.
+ */
 export const big = process.env.STOWAGE_TEST_BIG === '1';
 
 export interface BigFile {
@@ -15,8 +18,15 @@ export interface BigFile {
   readonly sha256: string;
 }
 
-/** An MP4 of exactly that many bytes: a real clip, then a box that players skip, full of the same noise every time. */
-export async function videoFile(folder: string, sizeBytes: number, name = 'video.mp4'): Promise<BigFile> {
+/**
+ * An MP4 of exactly that many bytes: a real clip, then a box that players skip, full of the same
+ * noise every time.
+ */
+export async function videoFile(
+  folder: string,
+  sizeBytes: number,
+  name = 'video.mp4',
+): Promise<BigFile> {
   const path = join(folder, name);
   const clip = fixture('clip-faststart.mp4');
   const box = Buffer.alloc(16);
@@ -34,8 +44,9 @@ export async function videoFile(folder: string, sizeBytes: number, name = 'video
   try {
     await write(head);
     const zeros = Buffer.alloc(4 * mebibyte);
-    for (let left = sizeBytes - head.length; left > 0; left -= zeros.length)
+    for (let left = sizeBytes - head.length; left > 0; left -= zeros.length) {
       await write(noise.update(zeros.subarray(0, Math.min(left, zeros.length))));
+    }
   } finally {
     await file.close();
   }
@@ -44,7 +55,9 @@ export async function videoFile(folder: string, sizeBytes: number, name = 'video
 
 export async function sha256Of(path: string): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: mebibyte })) hash.update(chunk as Buffer);
+  for await (const chunk of createReadStream(path, { highWaterMark: mebibyte })) {
+    hash.update(chunk as Buffer);
+  }
   return hash.digest('hex');
 }
 

@@ -30,16 +30,26 @@ describe.skipIf(noChromium)('uploads in a real browser', () => {
     outside = createServer((request, response) => {
       const page = pages.get(request.url ?? '');
       const { url = '' } = request;
-      if (page === undefined && url !== '/favicon.ico') (url === '/trapped' ? trapped : calls).push(url);
+      if (page === undefined && url !== '/favicon.ico') {
+        (url === '/trapped' ? trapped : calls).push(url);
+      }
       response.writeHead(200, {
-        'content-type': page === undefined ? 'text/javascript' : url.endsWith('.pdf') ? 'application/pdf' : 'text/html',
+        'content-type':
+          page === undefined
+            ? 'text/javascript'
+            : url.endsWith('.pdf')
+              ? 'application/pdf'
+              : 'text/html',
         'access-control-allow-origin': '*',
       });
       response.end(page ?? '');
     }).listen(0, '127.0.0.1');
     await once(outside, 'listening');
     outsideUrl = `http://127.0.0.1:${(outside.address() as AddressInfo).port}`;
-    browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
+    browser = await chromium.launch({
+      executablePath: '/usr/bin/chromium',
+      args: ['--no-sandbox'],
+    });
   });
   afterAll(async () => {
     await browser?.close();
@@ -57,16 +67,34 @@ describe.skipIf(noChromium)('uploads in a real browser', () => {
   const xml = () =>
     `<?xml version="1.0"?><?xml-stylesheet type="text/xsl" href="${outsideUrl}/called"?><html xmlns="http://www.w3.org/1999/xhtml"><script>${script()}</script></html>`;
   const jpeg = Buffer.from('ffd8ffe000104a46494600010100000100010000', 'hex');
-  const png = Buffer.from('89504e470d0a1a0a0000000d4948445200000001000000010804000000b51c0c02', 'hex');
+  const png = Buffer.from(
+    '89504e470d0a1a0a0000000d4948445200000001000000010804000000b51c0c02',
+    'hex',
+  );
 
   const inXml = (start: string, end: string) =>
     `<?xml version="1.0"?>${start}<x:script xmlns:x="http://www.w3.org/1999/xhtml">${script()}</x:script>${end}`;
   const scriptTypes = [
-    ...['application/javascript', 'application/x-javascript', 'application/ecmascript', 'application/x-ecmascript'],
-    ...['text/javascript', 'text/x-javascript', 'text/ecmascript', 'text/x-ecmascript', 'text/jscript', 'text/livescript'],
+    ...[
+      'application/javascript',
+      'application/x-javascript',
+      'application/ecmascript',
+      'application/x-ecmascript',
+    ],
+    ...[
+      'text/javascript',
+      'text/x-javascript',
+      'text/ecmascript',
+      'text/x-ecmascript',
+      'text/jscript',
+      'text/livescript',
+    ],
     ...[0, 1, 2, 3, 4, 5].map((minor) => `text/javascript1.${minor}`),
   ];
-  /** Chromium's viewer runs scripts of a PDF that it shows, in a sandbox too: here they open a dialog. */
+  /**
+   * Chromium's viewer runs scripts of a PDF that it shows, in a sandbox too: here they open a
+   * dialog.
+   */
   const pdf = () => {
     const objects = [
       `<</Type/Catalog/Pages 2 0 R/OpenAction<</S/JavaScript/JS(app.alert\\("ran"\\);this.submitForm\\("${outsideUrl}/called"\\))>>>>`,
@@ -76,7 +104,11 @@ describe.skipIf(noChromium)('uploads in a real browser', () => {
     return `%PDF-1.7\n${objects.map((object, at) => `${at + 1} 0 obj\n${object}\nendobj\n`).join('')}trailer\n<</Size 4/Root 1 0 R>>\n%%EOF\n`;
   };
 
-  const hostile: readonly (readonly [name: string, type: string, bytes: () => string | Uint8Array])[] = [
+  const hostile: readonly (readonly [
+    name: string,
+    type: string,
+    bytes: () => string | Uint8Array,
+  ])[] = [
     ['page.html', 'text/html', html],
     ['page.txt', 'text/plain', html],
     ['page.png', 'image/png', html],
@@ -88,37 +120,67 @@ describe.skipIf(noChromium)('uploads in a real browser', () => {
     ['script.js', 'text/javascript', script],
     ['gifar.gif', 'image/gif', () => `GIF89a=1;${script()}`],
     ['jpeg-html.jpg', 'text/html', () => Buffer.concat([jpeg, Buffer.from(html())])],
-    ['png.php', 'text/html', () => Buffer.concat([png, Buffer.from(`<?php system('id') ?>${html()}`)])],
+    [
+      'png.php',
+      'text/html',
+      () => Buffer.concat([png, Buffer.from(`<?php system('id') ?>${html()}`)]),
+    ],
     ['utf7.html', 'text/html; charset=utf-7', () => '+ADw-script+AD4-alert(1)+ADw-/script+AD4-'],
     ['utf16.html', 'text/html', () => Buffer.from(`\ufeff${html()}`, 'utf16le')],
     ['feed.rss', 'application/rss+xml', xml],
-    ['page.mht', 'multipart/related', () => `MIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n${html()}`],
-    ['page.pdf', 'application/pdf', () => `%PDF-1.4\n1 0 obj<</OpenAction<</S/JavaScript/JS(app.alert(1))>>>>endobj\n${html()}`],
+    [
+      'page.mht',
+      'multipart/related',
+      () => `MIME-Version: 1.0\r\nContent-Type: text/html\r\n\r\n${html()}`,
+    ],
+    [
+      'page.pdf',
+      'application/pdf',
+      () => `%PDF-1.4\n1 0 obj<</OpenAction<</S/JavaScript/JS(app.alert(1))>>>>endobj\n${html()}`,
+    ],
     ['script.pdf', 'application/pdf', pdf],
     ['junk.pdf', 'application/pdf', () => `<script>${script()}</script>\n${pdf()}`],
     [
       'feed.xml',
       'text/xml',
-      () => `<rss><channel><x:script xmlns:x="http://www.w3.org/1999/xhtml">${script()}</x:script></channel></rss>`,
+      () =>
+        `<rss><channel><x:script xmlns:x="http://www.w3.org/1999/xhtml">${script()}</x:script></channel></rss>`,
     ],
-    ['maths.mml', 'application/mathml+xml', () => inXml('<math xmlns="http://www.w3.org/1998/Math/MathML">', '</math>')],
+    [
+      'maths.mml',
+      'application/mathml+xml',
+      () => inXml('<math xmlns="http://www.w3.org/1998/Math/MathML">', '</math>'),
+    ],
     [
       'style.xslt',
       'application/xslt+xml',
-      () => inXml('<xsl:stylesheet xmlns:xsl="http://www.w3.org/1999/XSL/Transform" version="1.0">', '</xsl:stylesheet>'),
+      () =>
+        inXml(
+          '<xsl:stylesheet xmlns:xsl="http://www.w3.org/1999/XSL/Transform" version="1.0">',
+          '</xsl:stylesheet>',
+        ),
     ],
-    ['film.mpd', 'application/dash+xml', () => inXml('<MPD xmlns="urn:mpeg:dash:schema:mpd:2011">', '</MPD>')],
+    [
+      'film.mpd',
+      'application/dash+xml',
+      () => inXml('<MPD xmlns="urn:mpeg:dash:schema:mpd:2011">', '</MPD>'),
+    ],
     [
       'late.mpd',
       'application/dash+xml',
-      () => inXml(`<MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><!--${' '.repeat(20_000)}-->`, '</MPD>'),
+      () =>
+        inXml(`<MPD xmlns="urn:mpeg:dash:schema:mpd:2011"><!--${' '.repeat(20_000)}-->`, '</MPD>'),
     ],
     [
       'late.ttml',
       'application/ttml+xml',
       () => inXml(`<tt xmlns="http://www.w3.org/ns/ttml"><!--${' '.repeat(20_000)}-->`, '</tt>'),
     ],
-    ['mixed', 'multipart/x-mixed-replace; boundary=b', () => `--b\r\nContent-Type: text/html\r\n\r\n${html()}\r\n--b--\r\n`],
+    [
+      'mixed',
+      'multipart/x-mixed-replace; boundary=b',
+      () => `--b\r\nContent-Type: text/html\r\n\r\n${html()}\r\n--b--\r\n`,
+    ],
     ['app.hta', 'application/hta', html],
     ['late.txt', 'text/plain', () => `${'words '.repeat(5000)}${html()}`],
     ['control.html', 'text/html', () => `\0${html()}`],
@@ -143,7 +205,11 @@ describe.skipIf(noChromium)('uploads in a real browser', () => {
       [`script in noise as ${type}`, type, () => `/*\x01*/${script()}`],
     ]),
     ...scriptTypes.map((type): [string, string, () => string] => [`${type}`, type, script]),
-    ...scriptTypes.map((type): [string, string, () => string] => [`${type} in noise`, type, () => `/*\x01*/${script()}`]),
+    ...scriptTypes.map((type): [string, string, () => string] => [
+      `${type} in noise`,
+      type,
+      () => `/*\x01*/${script()}`,
+    ]),
   ];
 
   it('the trap works: where scripts may run, they call', async () => {
@@ -178,7 +244,9 @@ describe.skipIf(noChromium)('uploads in a real browser', () => {
       const urls: string[] = [];
       for (const [name, type, bytes] of hostile) {
         mark = name;
-        urls.push(`${stowage.url}${encodeURI(await srcOf(upload(stowage, '', { bytes: bytes(), name, type })))}`);
+        urls.push(
+          `${stowage.url}${encodeURI(await srcOf(upload(stowage, '', { bytes: bytes(), name, type })))}`,
+        );
       }
       for (const url of urls) {
         // A download instead of a page rejects, and leaves the page before.
@@ -213,10 +281,15 @@ describe.skipIf(noChromium)('uploads in a real browser', () => {
       await srcOf(upload(stowage, '', { bytes: pixel, name: 'pixel.png', type: 'image/png' })),
       await srcOf(upload(stowage, '', { bytes: svg(), name: 'vector.svg', type: 'image/svg+xml' })),
     ];
-    pages.set('/album', `<!DOCTYPE html>${sources.map((src) => `<img src="${stowage.url}${src}">`).join('')}`);
+    pages.set(
+      '/album',
+      `<!DOCTYPE html>${sources.map((src) => `<img src="${stowage.url}${src}">`).join('')}`,
+    );
     const page = await browser.newPage();
     await page.goto(`${outsideUrl}/album`, { waitUntil: 'load' });
-    expect(await page.evaluate('[...document.images].map((image) => image.naturalWidth)')).toEqual([1, 9]);
+    expect(await page.evaluate('[...document.images].map((image) => image.naturalWidth)')).toEqual([
+      1, 9,
+    ]);
     const opened = await page.goto(`${stowage.url}${sources[0]}`);
     expect(opened?.status()).toBe(200);
     await page.close();

@@ -28,7 +28,10 @@ const addressOf: Readonly<Record<string, string>> = {
   cloudflare_images: 'apiBase',
 };
 
-/** T3: remotes and proxies in between repeat what they were sent, tokens in addresses and headers included. */
+/**
+ * T3: remotes and proxies in between repeat what they were sent, tokens in addresses and headers
+ * included.
+ */
 describe('secrets of channels', () => {
   let folder: string;
   let stowage: Stowage;
@@ -44,7 +47,10 @@ describe('secrets of channels', () => {
     backends.push(await telegramBackend(), await discordBackend(), await cloudflareBackend());
     // its address is not the one that the emulator knows itself by
     backends.push(await huggingfaceBackend({ verify: false }));
-    backends.push(...(s3?.backends ?? []), ...(davMissing('apache') === undefined ? [await webdavBackend()] : []));
+    backends.push(
+      ...(s3?.backends ?? []),
+      ...(davMissing('apache') === undefined ? [await webdavBackend()] : []),
+    );
     const channels = await Promise.all(backends.map(({ channel }) => throughProxy(channel)));
     stowage = await startStowage({ config: { channels } });
     user = curlUser(stowage, folder);
@@ -76,7 +82,9 @@ describe('secrets of channels', () => {
       `file=@${fixturePath('photo.jpg')};type=image/jpeg;filename=${group}.jpg`,
     );
 
-  /** Whatever is asked, the answer tells back what a remote was sent: a secret key of S3 never is. */
+  /**
+   * Whatever is asked, the answer tells back what a remote was sent: a secret key of S3 never is.
+   */
   function failAll(status: number): void {
     for (const { channel, secrets } of backends) {
       const type = String(channel.type);
@@ -88,10 +96,24 @@ describe('secrets of channels', () => {
   }
 
   function bodyOf(type: string, words: string): string {
-    if (type === 's3') return `<Error><Code>InternalError</Code><Message>${words}</Message></Error>`;
-    if (type === 'cloudflare_images')
-      return JSON.stringify({ success: false, errors: [{ code: 1, message: words }], result: null });
-    return JSON.stringify({ ok: false, error_code: 400, description: words, message: words, error: words, code: 50_000 });
+    if (type === 's3') {
+      return `<Error><Code>InternalError</Code><Message>${words}</Message></Error>`;
+    }
+    if (type === 'cloudflare_images') {
+      return JSON.stringify({
+        success: false,
+        errors: [{ code: 1, message: words }],
+        result: null,
+      });
+    }
+    return JSON.stringify({
+      ok: false,
+      error_code: 400,
+      description: words,
+      message: words,
+      error: words,
+      code: 50_000,
+    });
   }
 
   it('are used, so that what follows means something', async () => {
@@ -103,26 +125,42 @@ describe('secrets of channels', () => {
     const sent = [...proxies.values()]
       .flatMap(({ seen }) => seen.map(({ url, headers }) => `${url} ${JSON.stringify(headers)}`))
       .join('\n');
-    const found = backends.flatMap(({ secrets }) => secrets).filter((secret) => sent.includes(secret));
+    const found = backends
+      .flatMap(({ secrets }) => secrets)
+      .filter((secret) => sent.includes(secret));
     expect(found.length).toBeGreaterThanOrEqual(4);
   });
 
-  it.each([400, 401, 500])('are not repeated when remotes answer %i and tell them', { timeout: 120_000 }, async (status) => {
-    failAll(status);
-    for (const group of groups()) {
-      const refused = await upload(group, '&autoRetry=false');
-      expect(refused.status, group).toBeGreaterThanOrEqual(400);
-      const read = await user.call(stored.get(group) ?? '');
-      // addresses of downloads are remembered, and lead past the proxy
-      if (read.status !== 200) expect(read.text, group).not.toMatch(/you sent|127\.0\.0\.1/);
-      const tested = JSON.parse(
-        (await user.call(`/api/manage/channels/${group === 'cloudflare_images' ? 'images' : group}/test`, '-X', 'POST')).text,
-      );
-      expect(tested.success, group).toBe(false);
-    }
-    expect((await upload('telegram')).status).toBe(500);
-    for (const proxy of proxies.values()) proxy.clear();
-  });
+  it.each([400, 401, 500])(
+    'are not repeated when remotes answer %i and tell them',
+    { timeout: 120_000 },
+    async (status) => {
+      failAll(status);
+      for (const group of groups()) {
+        const refused = await upload(group, '&autoRetry=false');
+        expect(refused.status, group).toBeGreaterThanOrEqual(400);
+        const read = await user.call(stored.get(group) ?? '');
+        // addresses of downloads are remembered, and lead past the proxy
+        if (read.status !== 200) {
+          expect(read.text, group).not.toMatch(/you sent|127\.0\.0\.1/);
+        }
+        const tested = JSON.parse(
+          (
+            await user.call(
+              `/api/manage/channels/${group === 'cloudflare_images' ? 'images' : group}/test`,
+              '-X',
+              'POST',
+            )
+          ).text,
+        );
+        expect(tested.success, group).toBe(false);
+      }
+      expect((await upload('telegram')).status).toBe(500);
+      for (const proxy of proxies.values()) {
+        proxy.clear();
+      }
+    },
+  );
 
   it('are not repeated when nobody answers, by jobs neither', { timeout: 60_000 }, async () => {
     await Promise.all([...proxies.values()].map((proxy) => proxy.stop()));
@@ -134,8 +172,12 @@ describe('secrets of channels', () => {
     }
     const { media } = JSON.parse((await user.call('/media?limit=100')).text).data;
     expect(media.length).toBe(groups().length);
-    for (const { id } of media) expect((await user.call(`/media/${id}`, '-X', 'DELETE')).status).toBe(200);
-    await expect.poll(() => stowage.log.filter((line) => line.includes('Job failed')).length).toBeGreaterThanOrEqual(3);
+    for (const { id } of media) {
+      expect((await user.call(`/media/${id}`, '-X', 'DELETE')).status).toBe(200);
+    }
+    await expect
+      .poll(() => stowage.log.filter((line) => line.includes('Job failed')).length)
+      .toBeGreaterThanOrEqual(3);
   });
 
   it('are in no answer, log line, metric or row', async () => {

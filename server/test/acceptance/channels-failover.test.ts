@@ -3,7 +3,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { freePort, type Stowage, startStowage } from './harness.ts';
-import { eventually, fileForm, jsonOf, pseudoRandomBytes, srcOf, storedObjects, upload } from './requests.ts';
+import {
+  eventually,
+  fileForm,
+  jsonOf,
+  pseudoRandomBytes,
+  srcOf,
+  storedObjects,
+  upload,
+} from './requests.ts';
 
 const canary = 'canary-secret-0123456789';
 
@@ -20,7 +28,8 @@ async function deadS3(name: string, more: Readonly<Record<string, unknown>> = {}
   };
 }
 
-const read = async (stowage: Stowage, src: string) => Buffer.from(await (await stowage.fetch(src)).arrayBuffer());
+const read = async (stowage: Stowage, src: string) =>
+  Buffer.from(await (await stowage.fetch(src)).arrayBuffer());
 /** The channel folder that the next upload goes to. */
 async function folderOf(stowage: Stowage, query = ''): Promise<string> {
   const before = new Set(await storedObjects(stowage));
@@ -28,8 +37,12 @@ async function folderOf(stowage: Stowage, query = ''): Promise<string> {
   return (await storedObjects(stowage)).find((path) => !before.has(path))?.split('/')[0] ?? 'none';
 }
 const listed = async (stowage: Stowage, query = '') => {
-  const groups = await jsonOf<Record<string, { name: string; type: string }[]>>(stowage.fetch(`/api/channels${query}`));
-  return Object.entries(groups).flatMap(([group, channels]) => channels.map(({ name, type }) => `${group}/${name}/${type}`));
+  const groups = await jsonOf<Record<string, { name: string; type: string }[]>>(
+    stowage.fetch(`/api/channels${query}`),
+  );
+  return Object.entries(groups).flatMap(([group, channels]) =>
+    channels.map(({ name, type }) => `${group}/${name}/${type}`),
+  );
 };
 
 describe('a broken channel', () => {
@@ -54,8 +67,9 @@ describe('a broken channel', () => {
   });
 
   it('does so as the default channel, and by name', async () => {
-    for (const query of ['', '?channelName=broken', '?uploadChannel=s3&channelName=broken'])
+    for (const query of ['', '?channelName=broken', '?uploadChannel=s3&channelName=broken']) {
       expect(String(await read(stowage, await srcOf(upload(stowage, query))))).toBe('hello');
+    }
   });
 
   it('says its own error when nothing else shall be tried', async () => {
@@ -66,19 +80,30 @@ describe('a broken channel', () => {
   });
 
   it('leaves nothing in the spool', async () => {
-    await eventually(async () => expect((await storedObjects(stowage)).filter((path) => path.startsWith('spool'))).toEqual([]));
+    await eventually(async () =>
+      expect((await storedObjects(stowage)).filter((path) => path.startsWith('spool'))).toEqual([]),
+    );
   });
 
   it('keeps its secrets (T3)', async () => {
     const response = await upload(stowage, '?uploadChannel=s3&autoRetry=false');
     expect(await response.text()).not.toContain(canary);
-    expect(await (await stowage.fetch('/api/channels?includeDisabled=true')).text()).not.toContain(canary);
+    expect(await (await stowage.fetch('/api/channels?includeDisabled=true')).text()).not.toContain(
+      canary,
+    );
     expect(stowage.log.join('\n')).not.toContain(canary);
   });
 
   it('does not take chunked uploads down with it', async () => {
-    const form = new URLSearchParams({ originalFileName: 'a', originalFileType: 'a/b', totalChunks: '1' });
-    const init = await stowage.fetch('/upload?initChunked=true&uploadChannel=s3', { method: 'POST', body: form });
+    const form = new URLSearchParams({
+      originalFileName: 'a',
+      originalFileType: 'a/b',
+      totalChunks: '1',
+    });
+    const init = await stowage.fetch('/upload?initChunked=true&uploadChannel=s3', {
+      method: 'POST',
+      body: form,
+    });
     const { uploadId } = await jsonOf<{ uploadId: string }>(init);
     const chunk = fileForm();
     for (const [name, value] of Object.entries({
@@ -87,20 +112,25 @@ describe('a broken channel', () => {
       totalChunks: '1',
       originalFileName: 'a',
       originalFileType: '',
-    }))
+    })) {
       chunk.append(name, value);
+    }
     const response = await stowage.fetch('/upload?chunked=true', { method: 'POST', body: chunk });
     // A chunk that is not stored is never said to be.
     expect(response.status).toBeGreaterThanOrEqual(500);
     expect(await response.text()).toMatch(/^Error: Failed to upload chunk - /);
-    const status = await jsonOf<{ uploadedChunks: number[] }>(stowage.fetch(`/upload/status?uploadId=${uploadId}`));
+    const status = await jsonOf<{ uploadedChunks: number[] }>(
+      stowage.fetch(`/upload/status?uploadId=${uploadId}`),
+    );
     expect(status.uploadedChunks).toEqual([]);
   });
 });
 
 describe('when every channel fails', () => {
   it('each says why, in a JSON object sent as text with status 500', async () => {
-    const stowage = await startStowage({ config: { channels: [await deadS3('one'), await deadS3('two')] } });
+    const stowage = await startStowage({
+      config: { channels: [await deadS3('one'), await deadS3('two')] },
+    });
     try {
       const response = await upload(stowage, '?uploadChannel=s3');
       expect(response.status).toBe(500);
@@ -145,21 +175,34 @@ describe('when every channel fails', () => {
 describe('several channels', () => {
   let stowage: Stowage | undefined;
   afterEach(() => stowage?.stop());
-  const local = (name: string, more: Readonly<Record<string, unknown>> = {}) => ({ type: 'local', name, path: name, ...more });
+  const local = (name: string, more: Readonly<Record<string, unknown>> = {}) => ({
+    type: 'local',
+    name,
+    path: name,
+    ...more,
+  });
   const start = async (channels: readonly unknown[], routing = {}, dataDir?: string) => {
-    stowage = await startStowage({ config: { channels, routing }, ...(dataDir !== undefined && { dataDir }) });
+    stowage = await startStowage({
+      config: { channels, routing },
+      ...(dataDir !== undefined && { dataDir }),
+    });
     return stowage;
   };
 
   it('are listed by type, and chosen by name; a wrong name means the first', async () => {
     const server = await start([local('one'), local('two'), { type: 'memory', name: 'mem' }]);
-    expect(await listed(server)).toEqual(['local/one/Local', 'local/two/Local', 'memory/mem/Memory']);
+    expect(await listed(server)).toEqual([
+      'local/one/Local',
+      'local/two/Local',
+      'memory/mem/Memory',
+    ]);
     expect(await folderOf(server)).toBe('one');
     expect(await folderOf(server, '?channelName=two')).toBe('two');
     expect(await folderOf(server, '?uploadChannel=local&channelName=two')).toBe('two');
     expect(await folderOf(server, '?uploadChannel=cfr2&channelName=two')).toBe('two');
-    for (const name of ['Two', 'three', 'two '])
+    for (const name of ['Two', 'three', 'two ']) {
       expect(await folderOf(server, `?channelName=${encodeURIComponent(name)}`)).toBe('one');
+    }
     // Of another type: the type counts.
     expect(await folderOf(server, '?uploadChannel=local&channelName=mem')).toBe('one');
     const src = await srcOf(upload(server, '?uploadChannel=memory'));
@@ -174,8 +217,12 @@ describe('several channels', () => {
   });
 
   it('share the load by their weights', async () => {
-    const server = await start([local('one', { weight: 9 }), local('two', { weight: 1 })], { loadBalance: true });
-    await Promise.all(Array.from({ length: 200 }, () => srcOf(upload(server, '?uploadChannel=local'))));
+    const server = await start([local('one', { weight: 9 }), local('two', { weight: 1 })], {
+      loadBalance: true,
+    });
+    await Promise.all(
+      Array.from({ length: 200 }, () => srcOf(upload(server, '?uploadChannel=local'))),
+    );
     const objects = await storedObjects(server);
     const count = (name: string) => objects.filter((path) => path.startsWith(`${name}/`)).length;
     expect(count('one') + count('two')).toBe(200);
@@ -193,13 +240,19 @@ describe('several channels', () => {
       await before.stop();
       const server = await start([local('one', { enabled: false }), local('two')], {}, data);
       expect(await listed(server)).toEqual(['local/two/Local']);
-      expect(await listed(server, '?includeDisabled=true')).toEqual(['local/one/Local', 'local/two/Local']);
-      for (const query of ['', '?channelName=one', '?uploadChannel=local&channelName=one'])
+      expect(await listed(server, '?includeDisabled=true')).toEqual([
+        'local/one/Local',
+        'local/two/Local',
+      ]);
+      for (const query of ['', '?channelName=one', '?uploadChannel=local&channelName=one']) {
         expect(await folderOf(server, query)).toBe('two');
+      }
       expect(String(await read(server, src))).toBe('hello');
       await server.fetch(`/api/manage/delete/${src.slice('/file/'.length)}`, { method: 'DELETE' });
       expect((await server.fetch(src)).status).toBe(404);
-      await eventually(async () => expect((await storedObjects(server)).filter((path) => path.startsWith('one/'))).toEqual([]));
+      await eventually(async () =>
+        expect((await storedObjects(server)).filter((path) => path.startsWith('one/'))).toEqual([]),
+      );
     } finally {
       await rm(data, { recursive: true, force: true });
     }
@@ -213,10 +266,17 @@ describe('several channels', () => {
       await before.stop();
       const without = await start([local('two')], {}, data);
       const missing = await without.fetch(src);
-      expect([missing.status, await missing.text()]).toEqual([503, expect.stringMatching(/^Error: .*no longer configured/)]);
+      expect([missing.status, await missing.text()]).toEqual([
+        503,
+        expect.stringMatching(/^Error: .*no longer configured/),
+      ]);
       await without.stop();
       // Renamed: the id is what counts.
-      const server = await start([local('two'), local('renamed', { id: 'fixed', path: 'one' })], {}, data);
+      const server = await start(
+        [local('two'), local('renamed', { id: 'fixed', path: 'one' })],
+        {},
+        data,
+      );
       expect(String(await read(server, src))).toBe('hello');
     } finally {
       await rm(data, { recursive: true, force: true });
@@ -239,9 +299,12 @@ describe('several channels', () => {
   });
 
   it('fall back in the configured order', async () => {
-    const server = await start([await deadS3('broken'), local('one'), { type: 'memory', name: 'mem' }, local('two')], {
-      fallbackOrder: ['mem', 'two'],
-    });
+    const server = await start(
+      [await deadS3('broken'), local('one'), { type: 'memory', name: 'mem' }, local('two')],
+      {
+        fallbackOrder: ['mem', 'two'],
+      },
+    );
     expect(await folderOf(server, '?uploadChannel=s3')).toBe('none');
     expect(await folderOf(server, '?uploadChannel=memory')).toBe('none');
     expect(await folderOf(server, '?uploadChannel=local')).toBe('one');

@@ -13,12 +13,27 @@ export interface ChunkedUpload {
 export async function initUpload(
   stowage: Stowage,
   total: number,
-  { name = 'video.bin', type = 'application/octet-stream', query = '', headers = {} as Record<string, string> } = {},
+  {
+    name = 'video.bin',
+    type = 'application/octet-stream',
+    query = '',
+    headers = {} as Record<string, string>,
+  } = {},
 ): Promise<ChunkedUpload> {
-  const body = formOf({ originalFileName: name, originalFileType: type, totalChunks: String(total) });
-  const response = await stowage.fetch(`/upload?initChunked=true${query}`, { method: 'POST', body, headers });
+  const body = formOf({
+    originalFileName: name,
+    originalFileType: type,
+    totalChunks: String(total),
+  });
+  const response = await stowage.fetch(`/upload?initChunked=true${query}`, {
+    method: 'POST',
+    body,
+    headers,
+  });
   const text = await response.text();
-  if (response.status !== 200) throw new Error(`${response.status}: ${text}`);
+  if (response.status !== 200) {
+    throw new Error(`${response.status}: ${text}`);
+  }
   return { uploadId: JSON.parse(text).uploadId, name, type, total, headers };
 }
 
@@ -26,14 +41,25 @@ export function fieldsOf({ uploadId, name, type, total }: ChunkedUpload): Record
   return { uploadId, totalChunks: String(total), originalFileName: name, originalFileType: type };
 }
 
-export function formOf(fields: Readonly<Record<string, string>>, chunk?: { bytes: Uint8Array; first?: boolean }): FormData {
+export function formOf(
+  fields: Readonly<Record<string, string>>,
+  chunk?: { bytes: Uint8Array; first?: boolean },
+): FormData {
   const form = new FormData();
   const add = () => {
-    if (chunk !== undefined) form.append('file', new Blob([chunk.bytes as Uint8Array<ArrayBuffer>]), 'blob');
+    if (chunk !== undefined) {
+      form.append('file', new Blob([chunk.bytes as Uint8Array<ArrayBuffer>]), 'blob');
+    }
   };
-  if (chunk?.first === true) add();
-  for (const [name, value] of Object.entries(fields)) form.append(name, value);
-  if (chunk?.first !== true) add();
+  if (chunk?.first === true) {
+    add();
+  }
+  for (const [name, value] of Object.entries(fields)) {
+    form.append(name, value);
+  }
+  if (chunk?.first !== true) {
+    add();
+  }
   return form;
 }
 
@@ -44,8 +70,15 @@ export function putChunk(
   bytes: Uint8Array,
   { query = '', first = false, fields = {} as Record<string, string> } = {},
 ): Promise<Response> {
-  const body = formOf({ ...fieldsOf(upload), chunkIndex: String(chunkIndex), ...fields }, { bytes, first });
-  return stowage.fetch(`/upload?chunked=true${query}`, { method: 'POST', body, headers: upload.headers ?? {} });
+  const body = formOf(
+    { ...fieldsOf(upload), chunkIndex: String(chunkIndex), ...fields },
+    { bytes, first },
+  );
+  return stowage.fetch(`/upload?chunked=true${query}`, {
+    method: 'POST',
+    body,
+    headers: upload.headers ?? {},
+  });
 }
 
 export function mergeUpload(
@@ -54,12 +87,21 @@ export function mergeUpload(
   { query = '', fields = {} as Record<string, string> } = {},
 ): Promise<Response> {
   const body = formOf({ ...fieldsOf(upload), ...fields });
-  return stowage.fetch(`/upload?chunked=true&merge=true${query}`, { method: 'POST', body, headers: upload.headers ?? {} });
+  return stowage.fetch(`/upload?chunked=true&merge=true${query}`, {
+    method: 'POST',
+    body,
+    headers: upload.headers ?? {},
+  });
 }
 
 /** Which parts are in. */
-export async function uploadedChunks(stowage: Stowage, upload: ChunkedUpload): Promise<readonly number[]> {
-  const response = await stowage.fetch(`/upload/status?uploadId=${upload.uploadId}`, { headers: upload.headers ?? {} });
+export async function uploadedChunks(
+  stowage: Stowage,
+  upload: ChunkedUpload,
+): Promise<readonly number[]> {
+  const response = await stowage.fetch(`/upload/status?uploadId=${upload.uploadId}`, {
+    headers: upload.headers ?? {},
+  });
   return ((await response.json()) as { uploadedChunks: number[] }).uploadedChunks;
 }
 

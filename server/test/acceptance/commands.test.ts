@@ -7,7 +7,17 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type Stowage, startStowage } from './harness.ts';
 import { type CommandResult, runCommand } from './stowage-command.ts';
 
-const commands = ['serve', 'token', 'migrate', 'backup', 'restore', 'scrub', 'doctor', 'health', 'version'];
+const commands = [
+  'serve',
+  'token',
+  'migrate',
+  'backup',
+  'restore',
+  'scrub',
+  'doctor',
+  'health',
+  'version',
+];
 
 let home: string;
 let dataDir: string;
@@ -60,17 +70,20 @@ describe('before anything else', () => {
 });
 
 describe('where there is no library', () => {
-  it.each([['token', 'list'], ['token', 'create'], ['token', 'revoke', 'x'], ['scrub'], ['backup', 'to']])(
-    '%s %s says so, and makes none',
-    async (...args) => {
-      const { code, stderr } = await run(args.filter((arg) => arg !== undefined));
-      expect(code).toBe(1);
-      expect(stderr).toBe(
-        `There is no Stowage data in ${dataDir}. Start the server once, run this in the folder where it starts, or name its data folder by STOWAGE_DATA_DIR.\n`,
-      );
-      expect(await readdir(home)).toEqual([]);
-    },
-  );
+  it.each([
+    ['token', 'list'],
+    ['token', 'create'],
+    ['token', 'revoke', 'x'],
+    ['scrub'],
+    ['backup', 'to'],
+  ])('%s %s says so, and makes none', async (...args) => {
+    const { code, stderr } = await run(args.filter((arg) => arg !== undefined));
+    expect(code).toBe(1);
+    expect(stderr).toBe(
+      `There is no Stowage data in ${dataDir}. Start the server once, run this in the folder where it starts, or name its data folder by STOWAGE_DATA_DIR.\n`,
+    );
+    expect(await readdir(home)).toEqual([]);
+  });
 
   it('doctor is content, and leaves it so', async () => {
     const { code, stdout } = await run(['doctor']);
@@ -94,7 +107,9 @@ describe('on the database of an older version', () => {
     expect((await run(['migrate'])).stdout).toMatch(/^Migrated: /);
     // As it would be before the newest migration.
     const database = new DatabaseSync(join(dataDir, 'stowage.db'));
-    database.exec('delete from schema_migrations where name = (select max(name) from schema_migrations)');
+    database.exec(
+      'delete from schema_migrations where name = (select max(name) from schema_migrations)',
+    );
     database.close();
   });
 
@@ -113,12 +128,15 @@ describe('on the database of an older version', () => {
     expect(names()).toEqual(before);
   });
 
-  it.each([['token', 'list'], ['backup', 'to'], ['scrub']])('%s %s asks for it', async (...args) => {
-    const before = names();
-    const { code, stderr } = await run(args.filter((arg) => arg !== undefined));
-    expect([code, stderr]).toEqual([1, expect.stringMatching(/older version.*stowage migrate/)]);
-    expect(names()).toEqual(before);
-  });
+  it.each([['token', 'list'], ['backup', 'to'], ['scrub']])(
+    '%s %s asks for it',
+    async (...args) => {
+      const before = names();
+      const { code, stderr } = await run(args.filter((arg) => arg !== undefined));
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/older version.*stowage migrate/)]);
+      expect(names()).toEqual(before);
+    },
+  );
 });
 
 describe('beside a running server', () => {
@@ -127,7 +145,8 @@ describe('beside a running server', () => {
     app = await startStowage();
   });
   afterAll(() => app?.stop());
-  const on = (...args: string[]): Promise<CommandResult> => runCommand(args, { dataDir: app.dataDir, cwd: home });
+  const on = (...args: string[]): Promise<CommandResult> =>
+    runCommand(args, { dataDir: app.dataDir, cwd: home });
 
   it('doctor names the ids of channels, for renaming them', async () => {
     const { code, stdout } = await on('doctor');
@@ -140,31 +159,49 @@ describe('beside a running server', () => {
   it('doctor and a start name a channel that holds files and is no longer listed, until it is back or renamed', async () => {
     const id = /local\/local \(id (\S+)\)/.exec((await on('doctor')).stdout)?.[1];
     const diagnose = (channel: object) =>
-      runCommand(['doctor'], { dataDir: app.dataDir, cwd: home, env: { STOWAGE_CHANNELS: JSON.stringify([channel]) } });
+      runCommand(['doctor'], {
+        dataDir: app.dataDir,
+        cwd: home,
+        env: { STOWAGE_CHANNELS: JSON.stringify([channel]) },
+      });
     expect((await diagnose({ type: 'local', name: 'disk' })).code).toBe(0);
     const form = new FormData();
     form.set('file', new File(['kept'], 'kept.txt'));
     expect((await app.fetch('/upload', { method: 'POST', body: form })).status).toBe(200);
     expect(await diagnose({ type: 'local', name: 'disk' })).toMatchObject({
       code: 1,
-      stdout: expect.stringMatching(new RegExp(`^FAIL channel local/local: .*links answer 503.*"id": "${id}"`, 'm')),
+      stdout: expect.stringMatching(
+        new RegExp(`^FAIL channel local/local: .*links answer 503.*"id": "${id}"`, 'm'),
+      ),
     });
     expect((await diagnose({ type: 'local', name: 'disk', id })).code).toBe(0);
     await app.terminate();
-    const renamed = await startStowage({ dataDir: app.dataDir, env: { STOWAGE_CHANNELS: '[{"type":"local","name":"disk"}]' } });
+    const renamed = await startStowage({
+      dataDir: app.dataDir,
+      env: { STOWAGE_CHANNELS: '[{"type":"local","name":"disk"}]' },
+    });
     await renamed.stop();
-    expect(renamed.log).toContainEqual(expect.stringMatching(/"warn".*Channel local\/local: It holds files/));
+    expect(renamed.log).toContainEqual(
+      expect.stringMatching(/"warn".*Channel local\/local: It holds files/),
+    );
     await app.start();
   });
 
   it('tokens are made, listed as text and JSON, and revoked by id or name', async () => {
     const made = await on('token', 'create', '--name', 'blog', '--expires', '90d');
     const token = made.stdout.trim();
-    expect((await app.fetch('/api/channels', { headers: { authorization: `Bearer ${token}` } })).status).toBe(200);
+    expect(
+      (await app.fetch('/api/channels', { headers: { authorization: `Bearer ${token}` } })).status,
+    ).toBe(200);
     const { stdout } = await on('token', 'list');
     expect(stdout).toMatch(/^ID +NAME +TOKEN +PERMISSIONS +CREATED +EXPIRES +LAST USED$/m);
-    expect(stdout).toMatch(/ blog +\S+\.\.\. +upload +\d{4}-\d\d-\d\dT\d\d:\d\dZ +\d{4}-\d\d-\d\dT\d\d:\d\dZ /);
-    const listed = JSON.parse((await on('token', 'list', '--json')).stdout) as { id: string; name: string }[];
+    expect(stdout).toMatch(
+      / blog +\S+\.\.\. +upload +\d{4}-\d\d-\d\dT\d\d:\d\dZ +\d{4}-\d\d-\d\dT\d\d:\d\dZ /,
+    );
+    const listed = JSON.parse((await on('token', 'list', '--json')).stdout) as {
+      id: string;
+      name: string;
+    }[];
     expect(listed.find(({ name }) => name === 'blog')).toMatchObject({
       permissions: ['upload'],
       expiresAt: expect.stringMatching(/Z$/),
@@ -174,7 +211,9 @@ describe('beside a running server', () => {
       code: 0,
       stdout: expect.stringMatching(/^Token \S+ \(blog\) is revoked/),
     });
-    expect((await app.fetch('/api/channels', { headers: { authorization: `Bearer ${token}` } })).status).toBe(401);
+    expect(
+      (await app.fetch('/api/channels', { headers: { authorization: `Bearer ${token}` } })).status,
+    ).toBe(401);
     expect(await on('token', 'revoke', 'blog')).toMatchObject({
       code: 1,
       stderr: 'There is no token with the id or name "blog".\n',
@@ -183,8 +222,13 @@ describe('beside a running server', () => {
 
   it('of two tokens with one name none is revoked by it', async () => {
     await on('token', 'create', '--name', 'twin');
-    expect((await on('token', 'create', '--name', 'twin')).stderr).toContain('Another token is named "twin" too');
+    expect((await on('token', 'create', '--name', 'twin')).stderr).toContain(
+      'Another token is named "twin" too',
+    );
     const { code, stderr } = await on('token', 'revoke', 'twin');
-    expect([code, stderr]).toEqual([1, expect.stringMatching(/^2 tokens are named "twin"\. Revoke by id: \S+, \S+\n$/)]);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^2 tokens are named "twin"\. Revoke by id: \S+, \S+\n$/),
+    ]);
   });
 });

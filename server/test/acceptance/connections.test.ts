@@ -28,7 +28,9 @@ beforeAll(async () => {
   largeSrc = await srcOf(upload(server, '', { bytes: large, name: 'large.bin' }));
 });
 afterEach(() => {
-  for (const connection of open.splice(0)) connection.close();
+  for (const connection of open.splice(0)) {
+    connection.close();
+  }
 });
 afterAll(() => server?.stop());
 
@@ -56,7 +58,9 @@ function post(path: string, body: Buffer, ...lines: readonly string[]): Buffer {
 describe('requests sent without waiting for answers', () => {
   it('are answered all, in their order', async () => {
     const connection = await connect();
-    const paths = Array.from({ length: 3000 }, (_, at) => (at % 100 === 7 ? smallSrc : `/healthz?${at}`));
+    const paths = Array.from({ length: 3000 }, (_, at) =>
+      at % 100 === 7 ? smallSrc : `/healthz?${at}`,
+    );
     connection.write(paths.map((path) => get(path)).join(''));
     const answers = await connection.answers(paths.length);
     expect(answers.map(({ status }) => status)).toEqual(paths.map(() => 200));
@@ -69,7 +73,9 @@ describe('requests sent without waiting for answers', () => {
     const forms = files.map((bytes) => multipartBody([filePart(bytes), fieldPart('note', 'x')]));
     connection.write(Buffer.concat(forms.map((form) => post('/upload', form))));
     const answers = await connection.answers(files.length);
-    const sources = answers.map(({ body }) => (JSON.parse(String(body)) as [{ src: string }])[0].src);
+    const sources = answers.map(
+      ({ body }) => (JSON.parse(String(body)) as [{ src: string }])[0].src,
+    );
     connection.write(sources.map((src) => get(src)).join(''));
     const read = await connection.answers(files.length);
     expect(read.map(({ body }) => body)).toEqual(files);
@@ -78,60 +84,82 @@ describe('requests sent without waiting for answers', () => {
   it('open one file at a time', async () => {
     const before = await countDescriptors(server.pid);
     const connections = await Promise.all(Array.from({ length: 5 }, connect));
-    for (const connection of connections) connection.write(get(largeSrc).repeat(500));
-    await eventually(async () => expect((await countDescriptors(server.pid)).others).toBeGreaterThan(before.others));
+    for (const connection of connections) {
+      connection.write(get(largeSrc).repeat(500));
+    }
+    await eventually(async () =>
+      expect((await countDescriptors(server.pid)).others).toBeGreaterThan(before.others),
+    );
     await server.fetch('/healthz');
-    expect((await countDescriptors(server.pid)).others).toBeLessThanOrEqual(before.others + connections.length + 3);
+    expect((await countDescriptors(server.pid)).others).toBeLessThanOrEqual(
+      before.others + connections.length + 3,
+    );
   });
 
   it('hold one answer at a time', async () => {
-    await (await server.fetch('/docs/scalar.js', { headers: { 'accept-encoding': 'identity' } })).arrayBuffer();
+    await (
+      await server.fetch('/docs/scalar.js', { headers: { 'accept-encoding': 'identity' } })
+    ).arrayBuffer();
     const before = await residentBytes(server.pid);
     const connection = await connect();
     connection.write(get('/docs/scalar.js').repeat(100) + get('/openapi.json').repeat(400));
-    for (let times = 0; times < 20; times++) await server.fetch('/healthz');
+    for (let times = 0; times < 20; times++) {
+      await server.fetch('/healthz');
+    }
     await delay(300);
     expect((await residentBytes(server.pid)) - before).toBeLessThan(48 * MiB);
   });
 });
 
 describe('a connection that is used again and again', () => {
-  it.each(['/api/v1/media/upload-from-url', '/upload/huggingface/completeMultipart', '/api/v1/media/x/complete'])(
-    'gathers nothing: %s',
-    async (path) => {
-      const connection = await connect();
-      const body = Buffer.from('{"url":"http://127.0.0.1:1/a.jpg","completionUrl":"http://127.0.0.1:1/","oid":"a","parts":[]}');
-      for (let times = 0; times < 15; times++) {
-        connection.write(post(path, body));
-        await connection.answers(1);
-      }
-      await server.fetch('/healthz');
-      // Node says so at the eleventh listener.
-      expect(server.log.filter((line) => line.includes('MaxListeners'))).toEqual([]);
-    },
-  );
+  it.each([
+    '/api/v1/media/upload-from-url',
+    '/upload/huggingface/completeMultipart',
+    '/api/v1/media/x/complete',
+  ])('gathers nothing: %s', async (path) => {
+    const connection = await connect();
+    const body = Buffer.from(
+      '{"url":"http://127.0.0.1:1/a.jpg","completionUrl":"http://127.0.0.1:1/","oid":"a","parts":[]}',
+    );
+    for (let times = 0; times < 15; times++) {
+      connection.write(post(path, body));
+      await connection.answers(1);
+    }
+    await server.fetch('/healthz');
+    // Node says so at the eleventh listener.
+    expect(server.log.filter((line) => line.includes('MaxListeners'))).toEqual([]);
+  });
 });
 
 describe('a reader', () => {
   it('that takes nothing for the idle time is ended, and what it held is given back', async () => {
     const before = await countDescriptors(server.pid);
     const connections = await Promise.all(Array.from({ length: 20 }, connect));
-    for (const connection of connections) connection.write(get(largeSrc));
-    await eventually(async () => expect((await countDescriptors(server.pid)).others).toBeGreaterThan(before.others + 15));
-    await eventually(async () => expect((await countDescriptors(server.pid)).others).toBeLessThanOrEqual(before.others + 2));
+    for (const connection of connections) {
+      connection.write(get(largeSrc));
+    }
+    await eventually(async () =>
+      expect((await countDescriptors(server.pid)).others).toBeGreaterThan(before.others + 15),
+    );
+    await eventually(async () =>
+      expect((await countDescriptors(server.pid)).others).toBeLessThanOrEqual(before.others + 2),
+    );
     expect((await connections[0]?.toTheEnd())?.answers).toEqual([]);
   });
 
   it('that takes little now and then is served to the end', { timeout: 60_000 }, async () => {
     const connection = await connect();
     connection.write(get(largeSrc));
-    // In the idle time less than what makes the server's socket take new bytes, but more than what makes the client's system ask for more.
+    // In the idle time less than what makes the server's socket take new bytes, but more than what
+    // makes the client's system ask for more.
     let left = large.length;
     for (let step = 0; step < 20; step++) {
       await delay(250);
       for (let bytes = 0; bytes < 150_000; ) {
         const chunk = connection.socket.read() as Buffer | null;
-        if (chunk === null) break;
+        if (chunk === null) {
+          break;
+        }
         bytes += chunk.length;
         left -= chunk.length;
       }
@@ -140,7 +168,9 @@ describe('a reader', () => {
     expect(left).toBeGreaterThan(0);
     for await (const bytes of connection.socket) {
       left -= (bytes as Buffer).length;
-      if (left <= 0) break;
+      if (left <= 0) {
+        break;
+      }
     }
     expect(left).toBeLessThanOrEqual(0);
   });
@@ -168,7 +198,9 @@ describe('an early refusal of a body that is still being sent', () => {
     '%s with %j is read: %i (HTTP/%s, %s)',
     async (path, headers, status, version, line) => {
       const length = ['Content-Length', String(body.length)].join(': ');
-      const own = headers.map((header) => (header === 'AUTH' ? `Authorization: Bearer ${server.adminToken}` : header));
+      const own = headers.map((header) =>
+        header === 'AUTH' ? `Authorization: Bearer ${server.adminToken}` : header,
+      );
       const head = [
         `${path.startsWith('/relay') ? 'PUT' : 'POST'} ${path} HTTP/${version}`,
         'Host: gate.example',
@@ -195,37 +227,85 @@ it.each([
   ['/upload?chunked=true', ['-F', 'file=@-;filename=a.bin'], '401'],
   ['/relay/none?sig=none', ['-X', 'PUT', '--data-binary', '@-'], '403'],
   ['/api/v1/media/upload', ['--json', '@-'], '401'],
-] as const)('curl always shows the early refusal of %s', { timeout: 60_000 }, async (path, how, status) => {
-  for (const version of ['--http1.1', '--http1.0']) {
-    for (let times = 0; times < 10; times++) {
-      const args = ['-sS', version, '-o', '/dev/null', '-w', '%{http_code}', '-H', 'Connection: close', '-H', 'Expect:', ...how];
-      const curl = promisify(execFile)('curl', [...args, server.url + path], { encoding: 'utf8' });
-      curl.child.stdin?.on('error', () => undefined).end(large);
-      expect((await curl).stdout).toBe(status);
+] as const)(
+  'curl always shows the early refusal of %s',
+  { timeout: 60_000 },
+  async (path, how, status) => {
+    for (const version of ['--http1.1', '--http1.0']) {
+      for (let times = 0; times < 10; times++) {
+        const args = [
+          '-sS',
+          version,
+          '-o',
+          '/dev/null',
+          '-w',
+          '%{http_code}',
+          '-H',
+          'Connection: close',
+          '-H',
+          'Expect:',
+          ...how,
+        ];
+        const curl = promisify(execFile)('curl', [...args, server.url + path], {
+          encoding: 'utf8',
+        });
+        curl.child.stdin?.on('error', () => undefined).end(large);
+        expect((await curl).stdout).toBe(status);
+      }
     }
-  }
-});
+  },
+);
 
 describe('a head that', () => {
   const envelope = /^\{"data":null,"error":\{"message":/;
-  const heads: readonly (readonly [what: string, lines: readonly string[], status: number, body: RegExp])[] = [
+  const heads: readonly (readonly [
+    what: string,
+    lines: readonly string[],
+    status: number,
+    body: RegExp,
+  ])[] = [
     ['names no host', ['GET /api/v1/me HTTP/1.1'], 400, envelope],
     ['names no host, at an unknown address', ['GET /nowhere HTTP/1.1'], 400, envelope],
     ['names no host, at the root', ['GET / HTTP/1.1'], 400, envelope],
     ['names no host, at a relay', ['PUT /relay/x HTTP/1.1'], 400, envelope],
     ['names no host, for a file', ['GET /file/a.txt HTTP/1.1'], 400, /^Error: /],
-    ['names no host, for an upload', ['POST /upload HTTP/1.1', 'Content-Length: 0'], 400, /^Error: /],
+    [
+      'names no host, for an upload',
+      ['POST /upload HTTP/1.1', 'Content-Length: 0'],
+      400,
+      /^Error: /,
+    ],
     ['names no host, of the server', ['GET /healthz HTTP/1.1'], 400, /^\{"error":"/],
-    ['names two hosts', ['GET /api/v1/me HTTP/1.1', 'Host: a.example', 'Host: b.example'], 400, envelope],
-    ['names a host twice', ['GET /file/a.txt HTTP/1.1', 'Host: a.example', 'host: a.example'], 400, /^Error: /],
-    ['has an unknown expectation', ['GET /api/v1/me HTTP/1.1', 'Host: a', 'Expect: 200-ok'], 417, envelope],
+    [
+      'names two hosts',
+      ['GET /api/v1/me HTTP/1.1', 'Host: a.example', 'Host: b.example'],
+      400,
+      envelope,
+    ],
+    [
+      'names a host twice',
+      ['GET /file/a.txt HTTP/1.1', 'Host: a.example', 'host: a.example'],
+      400,
+      /^Error: /,
+    ],
+    [
+      'has an unknown expectation',
+      ['GET /api/v1/me HTTP/1.1', 'Host: a', 'Expect: 200-ok'],
+      417,
+      envelope,
+    ],
     [
       'has an unknown expectation, for an upload',
       ['POST /upload HTTP/1.1', 'Host: a', 'Expect: x', 'Content-Length: 0'],
       417,
       /^Error: /,
     ],
-    ['has an unknown expectation, at an unknown address', ['PUT /x HTTP/1.1', 'Host: a', 'Expect: x'], 417, envelope],
+    [
+      'has an unknown expectation, at an unknown address',
+      ['PUT /x HTTP/1.1', 'Host: a', 'Expect: x'],
+      417,
+      envelope,
+    ],
     [
       'names two types',
       [
@@ -259,10 +339,20 @@ describe('a head that', () => {
     ['is too long', ['GET / HTTP/1.1', 'Host: a', `X-Long: ${'x'.repeat(80_000)}`], 431, envelope],
     ['is no head', ['what is this'], 400, envelope],
     // These say one thing.
-    ['brings all of a file by range', ['PUT /relay/x HTTP/1.1', 'Host: a', 'Content-Range: bytes 0-9/10'], 403, envelope],
+    [
+      'brings all of a file by range',
+      ['PUT /relay/x HTTP/1.1', 'Host: a', 'Content-Range: bytes 0-9/10'],
+      403,
+      envelope,
+    ],
     [
       'brings a chunk with its range',
-      ['POST /upload?chunked=true HTTP/1.1', 'Host: a', 'Content-Range: bytes 0-9/100', 'Content-Length: 0'],
+      [
+        'POST /upload?chunked=true HTTP/1.1',
+        'Host: a',
+        'Content-Range: bytes 0-9/100',
+        'Content-Length: 0',
+      ],
       401,
       /^Unauthorized$/,
     ],
@@ -330,17 +420,23 @@ describe('an idle connection', () => {
 
 describe('connections of one address', () => {
   it('beyond the setting are closed, and others are served', async () => {
-    const tries = await Promise.allSettled(Array.from({ length: 60 }, () => openRaw(server.url, '127.0.0.9')));
+    const tries = await Promise.allSettled(
+      Array.from({ length: 60 }, () => openRaw(server.url, '127.0.0.9')),
+    );
     const many = tries.flatMap((tried) => (tried.status === 'fulfilled' ? [tried.value] : []));
     open.push(...many);
-    for (const connection of many) connection.write(get('/healthz'));
+    for (const connection of many) {
+      connection.write(get('/healthz'));
+    }
     const answers = await Promise.all(many.map((connection) => connection.answers(1)));
     expect(answers.flat().length).toBe(50);
     const other = await openRaw(server.url, '127.0.0.8');
     open.push(other);
     other.write(get('/healthz'));
     expect(await other.answers(1)).toHaveLength(1);
-    for (const connection of many) connection.close();
+    for (const connection of many) {
+      connection.close();
+    }
     await eventually(async () => {
       const again = await openRaw(server.url, '127.0.0.9');
       open.push(again);

@@ -3,7 +3,14 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { initUpload, mergeUpload, putChunk } from './chunked-client.ts';
 import { type Stowage, startStowage } from './harness.ts';
-import { filePart, multipartBody, postMultipart, pseudoRandomBytes, srcOf, upload } from './requests.ts';
+import {
+  filePart,
+  multipartBody,
+  postMultipart,
+  pseudoRandomBytes,
+  srcOf,
+  upload,
+} from './requests.ts';
 
 let stowage: Stowage;
 beforeAll(async () => {
@@ -61,9 +68,18 @@ describe.each([
 
   it('and so is the extension that follows from it', async () => {
     for (const mode of ['index', 'short']) {
-      expect(await send({ bytes: 'hello', name: 'photo', type: 'image/jpeg' }, `?uploadNameType=${mode}`)).toMatch(/\.jpg$/);
-      expect(await send({ bytes: noise, name: 'clip', type: 'video/mp4' }, `?uploadNameType=${mode}`)).toMatch(/\.mp4$/);
-      expect(await send({ bytes: 'hello', name: 'a.png', type: '' }, `?uploadNameType=${mode}`)).toMatch(/\.png$/);
+      expect(
+        await send(
+          { bytes: 'hello', name: 'photo', type: 'image/jpeg' },
+          `?uploadNameType=${mode}`,
+        ),
+      ).toMatch(/\.jpg$/);
+      expect(
+        await send({ bytes: noise, name: 'clip', type: 'video/mp4' }, `?uploadNameType=${mode}`),
+      ).toMatch(/\.mp4$/);
+      expect(
+        await send({ bytes: 'hello', name: 'a.png', type: '' }, `?uploadNameType=${mode}`),
+      ).toMatch(/\.png$/);
     }
   });
 
@@ -76,8 +92,12 @@ describe.each([
     ['multipart/x-mixed-replace; boundary=b', 'text/plain'],
     ['application/x-unheard-of', 'text/plain'],
   ])('%s is no such type', async (type, expected) => {
-    expect(await typeOf(await send({ bytes: 'alert(1)', name: 'a', type }))).toMatch(new RegExp(`^${expected}`));
-    expect(await typeOf(await send({ bytes: `\0${'alert(1)'}`, name: 'a', type }))).toBe('application/octet-stream');
+    expect(await typeOf(await send({ bytes: 'alert(1)', name: 'a', type }))).toMatch(
+      new RegExp(`^${expected}`),
+    );
+    expect(await typeOf(await send({ bytes: `\0${'alert(1)'}`, name: 'a', type }))).toBe(
+      'application/octet-stream',
+    );
   });
 });
 
@@ -99,25 +119,48 @@ describe('the charset of a text', () => {
       'text/plain;charset="Shift_JIS"',
       'text/plain; charset=Shift_JIS',
     ],
-    ['Latin-1, declared', latin1, 'text/plain; charset=iso-8859-1', 'text/plain; charset=iso-8859-1'],
+    [
+      'Latin-1, declared',
+      latin1,
+      'text/plain; charset=iso-8859-1',
+      'text/plain; charset=iso-8859-1',
+    ],
     ['Latin-1', latin1, 'text/plain', 'text/plain'],
-    ['UTF-16, declared', Buffer.from('Grüße', 'utf16le'), 'text/plain; charset=utf-16le', 'text/plain; charset=utf-16le'],
+    [
+      'UTF-16, declared',
+      Buffer.from('Grüße', 'utf16le'),
+      'text/plain; charset=utf-16le',
+      'text/plain; charset=utf-16le',
+    ],
     ['UTF-16 with a mark', Buffer.from('\ufeffGrüße', 'utf16le'), 'text/plain', 'text/plain'],
     ['UTF-7', '+ADw-script+AD4-', 'text/plain; charset=utf-7', 'text/plain; charset=utf-8'],
     ['ISO-2022-JP', '\x1b$B\x1b(B', 'text/plain; charset=iso-2022-jp', 'text/plain; charset=utf-8'],
-    ['a page in GBK', Buffer.concat([Buffer.from('<!DOCTYPE html>'), gbk]), 'text/html; charset=gbk', 'text/plain; charset=gbk'],
+    [
+      'a page in GBK',
+      Buffer.concat([Buffer.from('<!DOCTYPE html>'), gbk]),
+      'text/html; charset=gbk',
+      'text/plain; charset=gbk',
+    ],
     ['long', `${long}ü`, 'text/plain', 'text/plain; charset=utf-8'],
-    ['long, Latin-1 at its very end', Buffer.concat([Buffer.from(long), latin1]), 'text/plain', 'text/plain'],
+    [
+      'long, Latin-1 at its very end',
+      Buffer.concat([Buffer.from(long), latin1]),
+      'text/plain',
+      'text/plain',
+    ],
   ])('%s', async (_, bytes, type, expected) => {
     expect(await typeOf(await basic({ bytes, name: 'a.txt', type }))).toBe(expected);
   });
 
   it('is told of chunked uploads as far as their beginning shows it', async () => {
-    const inChunks = (bytes: Uint8Array | string) => chunked({ bytes, name: 'a.txt', type: 'text/plain' });
+    const inChunks = (bytes: Uint8Array | string) =>
+      chunked({ bytes, name: 'a.txt', type: 'text/plain' });
     expect(await typeOf(await inChunks('hello'))).toBe('text/plain; charset=utf-8');
     expect(await typeOf(await inChunks(`Grüße ${long}`))).toBe('text/plain; charset=utf-8');
     expect(await typeOf(await inChunks(latin1))).toBe('text/plain');
-    expect(await typeOf(await inChunks(Buffer.concat([Buffer.from(long), latin1])))).toBe('text/plain');
+    expect(await typeOf(await inChunks(Buffer.concat([Buffer.from(long), latin1])))).toBe(
+      'text/plain',
+    );
   });
 
   it('does not show in the Media API', async () => {
@@ -132,7 +175,11 @@ describe('the charset of a text', () => {
 it.each([
   ['list.m3u8', '#EXTM3U\n#EXT-X-VERSION:3\n', 'application/vnd.apple.mpegurl'],
   ['list.m3u', '#EXTM3U\na.mp3\n', 'audio/x-mpegurl'],
-  ['film.mpd', '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"></MPD>', 'application/dash+xml'],
+  [
+    'film.mpd',
+    '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011"></MPD>',
+    'application/dash+xml',
+  ],
   ['film.vtt', 'WEBVTT\n\n00:01.000 --> 00:02.000\nhi\n', 'text/vtt; charset=utf-8'],
   ['film.srt', '1\n00:00:01,000 --> 00:00:02,000\nhi\n', 'application/x-subrip'],
   ['film.ass', '[Script Info]\nTitle: x\n', 'text/x-ssa; charset=utf-8'],
@@ -140,7 +187,10 @@ it.each([
 ])('%s keeps the type by which players know it', async (name, bytes, expected) => {
   for (const type of ['application/octet-stream', 'text/plain', '']) {
     const headers = await headersOf(await basic({ bytes, name, type }));
-    expect([headers['content-type'], headers['x-content-type-options']]).toEqual([expected, 'nosniff']);
+    expect([headers['content-type'], headers['x-content-type-options']]).toEqual([
+      expected,
+      'nosniff',
+    ]);
   }
 });
 
@@ -156,7 +206,10 @@ it('files from before are served as safely', async () => {
       ['text/plain', 'text/plain'],
       ['text/plain; charset=utf-7', 'text/plain'],
     ] as const) {
-      db.prepare('update files set content_type = ? where path = ?').run(stored, src.slice('/file/'.length));
+      db.prepare('update files set content_type = ? where path = ?').run(
+        stored,
+        src.slice('/file/'.length),
+      );
       const headers = await headersOf(src);
       expect([headers['content-type'], headers['content-security-policy']], stored).toEqual([
         served,

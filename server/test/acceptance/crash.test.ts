@@ -17,7 +17,10 @@ const bytes = randomBytes(3_000_000);
 const sha256 = (data: Uint8Array): string => createHash('sha256').update(data).digest('hex');
 
 async function storedFiles(): Promise<number> {
-  const entries = await readdir(join(app.dataDir, 'objects'), { recursive: true, withFileTypes: true });
+  const entries = await readdir(join(app.dataDir, 'objects'), {
+    recursive: true,
+    withFileTypes: true,
+  });
   return entries.filter((entry) => entry.isFile()).length;
 }
 
@@ -26,10 +29,20 @@ async function listed(): Promise<number> {
 }
 
 /** Begins a request, sends the head and part of the body, and leaves it open. */
-async function sendHalf(path: string, method: string, headers: Record<string, string>, body: Buffer): Promise<ClientRequest> {
-  const request = httpRequest(new URL(path, app.url), { method, headers: { ...headers, 'content-length': String(body.length) } });
+async function sendHalf(
+  path: string,
+  method: string,
+  headers: Record<string, string>,
+  body: Buffer,
+): Promise<ClientRequest> {
+  const request = httpRequest(new URL(path, app.url), {
+    method,
+    headers: { ...headers, 'content-length': String(body.length) },
+  });
   request.on('error', () => undefined);
-  await new Promise<void>((resolve) => request.write(body.subarray(0, body.length / 2), () => resolve()));
+  await new Promise<void>((resolve) =>
+    request.write(body.subarray(0, body.length / 2), () => resolve()),
+  );
   return request;
 }
 
@@ -62,12 +75,19 @@ async function upload(name: string): Promise<string> {
 describe('kill -9', () => {
   it('in the middle of an upload loses nothing that was acknowledged and keeps nothing that was not', async () => {
     const sources = [await upload('one.bin'), await upload('two.bin')];
-    const half = await sendHalf('/upload?uploadNameType=origin', 'POST', formHeaders(), form('half.bin'));
+    const half = await sendHalf(
+      '/upload?uploadNameType=origin',
+      'POST',
+      formHeaders(),
+      form('half.bin'),
+    );
     await expect.poll(storedFiles).toBeGreaterThan(2);
     await app.crash();
     half.destroy();
     for (const src of sources) {
-      expect(sha256(new Uint8Array(await (await fetch(app.url + src)).arrayBuffer()))).toBe(sha256(bytes));
+      expect(sha256(new Uint8Array(await (await fetch(app.url + src)).arrayBuffer()))).toBe(
+        sha256(bytes),
+      );
     }
     expect(await listed()).toBe(2);
     await expect.poll(storedFiles).toBe(2);
@@ -77,7 +97,11 @@ describe('kill -9', () => {
   it('between any two steps of the Media API lets the client go on', async () => {
     const client = mediaClient(app);
     const photo = fixture('photo.jpg');
-    const { body } = await client.presign({ filename: 'photo.jpg', content_type: 'image/jpeg', size: photo.length });
+    const { body } = await client.presign({
+      filename: 'photo.jpg',
+      content_type: 'image/jpeg',
+      size: photo.length,
+    });
     const { upload_url: url, media_id: id } = body.data;
     await app.crash();
     const half = await sendHalf(url, 'PUT', { 'content-type': 'image/jpeg' }, photo);
@@ -91,7 +115,9 @@ describe('kill -9', () => {
     expect(done.status).toBe(200);
     await app.crash();
     expect((await client.complete(id)).body.data).toEqual(done.body.data);
-    expect(sha256(new Uint8Array(await (await fetch(done.body.data.url)).arrayBuffer()))).toBe(sha256(photo));
+    expect(sha256(new Uint8Array(await (await fetch(done.body.data.url)).arrayBuffer()))).toBe(
+      sha256(photo),
+    );
     expect(await storedFiles()).toBe(1);
   });
 
@@ -100,7 +126,10 @@ describe('kill -9', () => {
     for (let round = 0; round < 4; round++) {
       let answered = 0;
       const uploads = Array.from({ length: 24 }, async (_, index) => {
-        const data = Buffer.concat([Buffer.from(`${round}-${index} `), randomBytes(20_000 + index * 1000)]);
+        const data = Buffer.concat([
+          Buffer.from(`${round}-${index} `),
+          randomBytes(20_000 + index * 1000),
+        ]);
         const body = new FormData();
         body.set('file', new Blob([new Uint8Array(data)]), `r${round}-${index}.bin`);
         const response = await app.fetch('/upload', { method: 'POST', body });
@@ -118,7 +147,8 @@ describe('kill -9', () => {
       const response = await fetch(app.url + src);
       expect(sha256(new Uint8Array(await response.arrayBuffer())), src).toBe(hash);
     }
-    // What was committed but not answered may be there, but never more objects than files, and never a file without its object.
+    // What was committed but not answered may be there, but never more objects than files, and
+    // never a file without its object.
     const total = await listed();
     expect(total).toBeGreaterThanOrEqual(acknowledged.size);
     await expect.poll(storedFiles).toBe(total);
@@ -128,7 +158,9 @@ describe('kill -9', () => {
 describe('SIGTERM', () => {
   it('lets running uploads finish, takes no new ones, and exits within the grace time', async () => {
     const data = form('slow.bin');
-    const requests = await Promise.all(Array.from({ length: 20 }, () => sendHalf('/upload', 'POST', formHeaders(), data)));
+    const requests = await Promise.all(
+      Array.from({ length: 20 }, () => sendHalf('/upload', 'POST', formHeaders(), data)),
+    );
     const answers = requests.map(async (request) => {
       const [response] = await once(request, 'response');
       response.resume();
@@ -144,7 +176,9 @@ describe('SIGTERM', () => {
         ),
       )
       .toBe('closed');
-    for (const request of requests) request.end(data.subarray(data.length / 2));
+    for (const request of requests) {
+      request.end(data.subarray(data.length / 2));
+    }
     expect(await Promise.all(answers)).toEqual(Array(20).fill(200));
     expect(await exited).toBe(0);
     await app.start();

@@ -8,11 +8,18 @@ beforeAll(async () => {
 });
 afterAll(() => stowage?.stop());
 
-const put = (name: string) => srcOf(upload(stowage, '?uploadNameType=origin&uploadFolder=ordner', { name }));
+const put = (name: string) =>
+  srcOf(upload(stowage, '?uploadNameType=origin&uploadFolder=ordner', { name }));
 const statusOf = async (src: string) => (await stowage.fetch(src)).status;
 const batch = async (fileIds: readonly string[]) => {
-  const response = await stowage.fetch('/api/manage/delete/batch', { method: 'POST', body: JSON.stringify({ fileIds }) });
-  return { status: response.status, body: await jsonOf<{ success: boolean; deleted: string[]; failed: unknown[] }>(response) };
+  const response = await stowage.fetch('/api/manage/delete/batch', {
+    method: 'POST',
+    body: JSON.stringify({ fileIds }),
+  });
+  return {
+    status: response.status,
+    body: await jsonOf<{ success: boolean; deleted: string[]; failed: unknown[] }>(response),
+  };
 };
 
 const ways: readonly (readonly [string, (path: string) => string])[] = [
@@ -44,7 +51,10 @@ describe.each(ways)('a file named %s', (_, write) => {
     expect(await put('Zoë 一.png')).toBe(src);
     const raw = encodeURI(write('ordner/Zoë_一.png')).replaceAll('%25', '%').replaceAll('?', '%3F');
     const alone = await stowage.fetch(`/api/manage/delete/${raw}`, { method: 'DELETE' });
-    expect([alone.status, await alone.json()]).toEqual([200, { success: true, fileId: 'ordner/Zoë_一.png' }]);
+    expect([alone.status, await alone.json()]).toEqual([
+      200,
+      { success: true, fileId: 'ordner/Zoë_一.png' },
+    ]);
     expect(await statusOf(src)).toBe(404);
   });
 });
@@ -52,35 +62,56 @@ describe.each(ways)('a file named %s', (_, write) => {
 describe('what is not there', () => {
   it('is never said to be deleted', async () => {
     const src = await put('there.txt');
-    expect((await batch([src, 'none.txt', 'https://elsewhere.example/file/ordner/there.txt', '../x'])).body).toEqual({
+    expect(
+      (await batch([src, 'none.txt', 'https://elsewhere.example/file/ordner/there.txt', '../x']))
+        .body,
+    ).toEqual({
       success: false,
       deleted: [src.slice(1)],
-      failed: ['none.txt', 'https://elsewhere.example/file/ordner/there.txt', '../x'].map((fileId) => ({
-        fileId,
-        error: 'File not found',
-      })),
+      failed: ['none.txt', 'https://elsewhere.example/file/ordner/there.txt', '../x'].map(
+        (fileId) => ({
+          fileId,
+          error: 'File not found',
+        }),
+      ),
     });
     const alone = await stowage.fetch('/api/manage/delete/none.txt', { method: 'DELETE' });
-    expect([alone.status, await alone.json()]).toEqual([200, { success: true, fileId: 'none.txt', deleted: false }]);
+    expect([alone.status, await alone.json()]).toEqual([
+      200,
+      { success: true, fileId: 'none.txt', deleted: false },
+    ]);
   });
 
   it('does not make a second name of a deleted file a failure', async () => {
     const src = await put('twice.txt');
-    expect((await batch([src, 'ordner/twice.txt', 'ordner,twice.txt'])).body).toMatchObject({ success: true, failed: [] });
+    expect((await batch([src, 'ordner/twice.txt', 'ordner,twice.txt'])).body).toMatchObject({
+      success: true,
+      failed: [],
+    });
   });
 });
 
 it('takes 500 of the longest ids, by their encoded addresses', async () => {
   const long = `${'图'.repeat(250)}/${'片'.repeat(85)}`;
-  const ids = Array.from({ length: 500 }, (_, n) => `${stowage.url}/file/${encodeURI(`${long}${String(n).padStart(3, '0')}`)}`);
+  const ids = Array.from(
+    { length: 500 },
+    (_, n) => `${stowage.url}/file/${encodeURI(`${long}${String(n).padStart(3, '0')}`)}`,
+  );
   const { status, body } = await batch(ids);
   expect([status, body.failed.length]).toEqual([200, 500]);
 });
 
 it('says that a body is too large, not a file', async () => {
-  const response = await stowage.fetch('/api/manage/apiTokens', { method: 'POST', body: `{"name":"${'x'.repeat(300_000)}"}` });
+  const response = await stowage.fetch('/api/manage/apiTokens', {
+    method: 'POST',
+    body: `{"name":"${'x'.repeat(300_000)}"}`,
+  });
   expect([response.status, await response.json()]).toEqual([
     413,
-    { success: false, error: 'The JSON body is larger than 256 KiB.', details: { maxBytes: 262_144 } },
+    {
+      success: false,
+      error: 'The JSON body is larger than 256 KiB.',
+      details: { maxBytes: 262_144 },
+    },
   ]);
 });

@@ -28,28 +28,48 @@ describe.skipIf(!hasPrlimit())('a server out of descriptors (R6; skipped without
     await app?.stop();
   });
 
-  function send(method: string, path: string, body?: Buffer): Promise<{ readonly status: number; readonly text: string }> {
+  function send(
+    method: string,
+    path: string,
+    body?: Buffer,
+  ): Promise<{ readonly status: number; readonly text: string }> {
     const headers = {
       authorization: `Bearer ${app.adminToken}`,
-      ...(body && { 'content-type': 'multipart/form-data; boundary=frontier', 'content-length': String(body.length) }),
+      ...(body && {
+        'content-type': 'multipart/form-data; boundary=frontier',
+        'content-length': String(body.length),
+      }),
     };
     return new Promise((resolve, reject) => {
-      const request = httpRequest(new URL(path, app.url), { method, headers, agent }, (response: IncomingMessage) => {
-        let text = '';
-        response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-        response.once('end', () => resolve({ status: response.statusCode ?? 0, text })).once('error', reject);
-      });
+      const request = httpRequest(
+        new URL(path, app.url),
+        { method, headers, agent },
+        (response: IncomingMessage) => {
+          let text = '';
+          response.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+          response
+            .once('end', () => resolve({ status: response.statusCode ?? 0, text }))
+            .once('error', reject);
+        },
+      );
       request.once('error', reject).end(body);
     });
   }
   const softLimit = (): string =>
-    execFileSync('prlimit', ['--pid', String(app.pid), '--nofile', '--noheadings', '--output', 'SOFT'], {
-      encoding: 'utf8',
-    }).trim();
-  const limit = (soft: string): void => void execFileSync('prlimit', ['--pid', String(app.pid), `--nofile=${soft}:`]);
+    execFileSync(
+      'prlimit',
+      ['--pid', String(app.pid), '--nofile', '--noheadings', '--output', 'SOFT'],
+      {
+        encoding: 'utf8',
+      },
+    ).trim();
+  const limit = (soft: string): void =>
+    void execFileSync('prlimit', ['--pid', String(app.pid), `--nofile=${soft}:`]);
 
   it('says so with 503, keeps no half file, and recovers by itself', async () => {
-    const src = (JSON.parse((await send('POST', '/upload', form(50_000))).text) as [{ src: string }])[0].src;
+    const src = (
+      JSON.parse((await send('POST', '/upload', form(50_000))).text) as [{ src: string }]
+    )[0].src;
     await send('GET', src);
     const objects = await storedObjects(app);
     const before = softLimit();
@@ -67,7 +87,9 @@ describe.skipIf(!hasPrlimit())('a server out of descriptors (R6; skipped without
     }
     expect((await send('POST', '/upload', form(3_000_000))).status).toBe(200);
     expect((await send('GET', src)).status).toBe(200);
-    await eventually(async () => expect((await storedObjects(app)).length).toBe(objects.length + 1));
+    await eventually(async () =>
+      expect((await storedObjects(app)).length).toBe(objects.length + 1),
+    );
     expect((await mediaClient(app).call('GET', '/media')).body.data.total).toBe(2);
   });
 

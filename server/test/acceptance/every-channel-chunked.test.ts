@@ -33,15 +33,21 @@ const backends = new Map<string, Backend>();
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'stowage-chunked-'));
   video = await videoFile(folder, (total - 1) * chunkBytes + 777_777);
-  for (let index = 0; index < total; index++) await writeFile(chunkPath(index), await bytesOfChunk(index));
+  for (let index = 0; index < total; index++) {
+    await writeFile(chunkPath(index), await bytesOfChunk(index));
+  }
   s3 = s3Missing === undefined ? await s3Backends(['s3', 'cfr2']) : undefined;
   const [s3Backend, r2Backend] = s3?.backends ?? [];
   backends.set(
     'local',
     localBackend(() => stowage.dataDir),
   );
-  if (s3Backend) backends.set('s3', s3Backend);
-  if (r2Backend) backends.set('cfr2', r2Backend);
+  if (s3Backend) {
+    backends.set('s3', s3Backend);
+  }
+  if (r2Backend) {
+    backends.set('cfr2', r2Backend);
+  }
   backends.set('telegram', await telegramBackend());
   backends.set('discord', await discordBackend());
   backends.set('huggingface', await huggingfaceBackend());
@@ -67,10 +73,21 @@ function chunkPath(index: number): string {
 }
 
 function bytesOfChunk(index: number): Promise<Buffer> {
-  return slice(video.path, index * chunkBytes, Math.min((index + 1) * chunkBytes, video.sizeBytes) - 1);
+  return slice(
+    video.path,
+    index * chunkBytes,
+    Math.min((index + 1) * chunkBytes, video.sizeBytes) - 1,
+  );
 }
 
-const common = ['-F', 'originalFileName=video.mp4', '-F', 'originalFileType=video/mp4', '-F', `totalChunks=${total}`];
+const common = [
+  '-F',
+  'originalFileName=video.mp4',
+  '-F',
+  'originalFileType=video/mp4',
+  '-F',
+  `totalChunks=${total}`,
+];
 
 function init(query: string) {
   return user.call(`/upload?initChunked=true&${query}`, ...common);
@@ -78,19 +95,37 @@ function init(query: string) {
 
 async function initialized(query: string): Promise<string> {
   const answer = await init(query);
-  if (answer.status !== 200) throw new Error(`${answer.status}: ${answer.text}`);
+  if (answer.status !== 200) {
+    throw new Error(`${answer.status}: ${answer.text}`);
+  }
   return JSON.parse(answer.text).uploadId;
 }
 
 async function sendChunk(query: string, uploadId: string, index: number): Promise<void> {
-  const fields = ['-F', `uploadId=${uploadId}`, '-F', `chunkIndex=${index}`, '-F', `file=@${chunkPath(index)}`];
+  const fields = [
+    '-F',
+    `uploadId=${uploadId}`,
+    '-F',
+    `chunkIndex=${index}`,
+    '-F',
+    `file=@${chunkPath(index)}`,
+  ];
   const answer = await user.call(`/upload?chunked=true&${query}`, ...common, ...fields);
-  if (answer.status !== 200) throw new Error(`${answer.status}: ${answer.text}`);
+  if (answer.status !== 200) {
+    throw new Error(`${answer.status}: ${answer.text}`);
+  }
 }
 
 async function merge(query: string, uploadId: string): Promise<string> {
-  const answer = await user.call(`/upload?chunked=true&merge=true&${query}`, ...common, '-F', `uploadId=${uploadId}`);
-  if (answer.status !== 200) throw new Error(`${answer.status}: ${answer.text}`);
+  const answer = await user.call(
+    `/upload?chunked=true&merge=true&${query}`,
+    ...common,
+    '-F',
+    `uploadId=${uploadId}`,
+  );
+  if (answer.status !== 200) {
+    throw new Error(`${answer.status}: ${answer.text}`);
+  }
   return JSON.parse(answer.text)[0].src;
 }
 
@@ -108,7 +143,9 @@ async function sendHalfOf(query: string, uploadId: string, index: number): Promi
     uploadId,
     chunkIndex: index,
   };
-  for (const [name, value] of Object.entries(fields)) form.append(name, String(value));
+  for (const [name, value] of Object.entries(fields)) {
+    form.append(name, String(value));
+  }
   form.append('file', new Blob([new Uint8Array(await bytesOfChunk(index))]), 'blob');
   const whole = new Response(form);
   const body = Buffer.from(await whole.arrayBuffer());
@@ -122,7 +159,9 @@ async function sendHalfOf(query: string, uploadId: string, index: number): Promi
     },
   });
   request.on('error', () => undefined);
-  await new Promise<void>((resolve) => request.write(body.subarray(0, body.length / 2), () => resolve()));
+  await new Promise<void>((resolve) =>
+    request.write(body.subarray(0, body.length / 2), () => resolve()),
+  );
 }
 
 describe.each(['local', 's3', 'cfr2', 'telegram', 'discord', 'webdav'])('chunks to %s', (group) => {
@@ -165,7 +204,15 @@ describe.each(['local', 's3', 'cfr2', 'telegram', 'discord', 'webdav'])('chunks 
     const uploadId = await initialized(query);
     await Promise.all([0, 2].map((index) => sendChunk(query, uploadId, index)));
     expect(await backend?.stored()).toBeGreaterThan(0);
-    expect((await user.call(`/upload?cleanup=true&uploadId=${uploadId}&totalChunks=${total}`, '-X', 'POST')).status).toBe(200);
+    expect(
+      (
+        await user.call(
+          `/upload?cleanup=true&uploadId=${uploadId}&totalChunks=${total}`,
+          '-X',
+          'POST',
+        )
+      ).status,
+    ).toBe(200);
     await eventually(async () => expect(await backend?.stored()).toBe(0));
   });
 });
@@ -179,14 +226,19 @@ describe('channels that take no chunks', () => {
     );
   });
 
-  it.each(['huggingface', 'cloudflare_images', 'external'])('%s is refused at once', async (group) => {
-    const { status, text } = await init(`uploadChannel=${group}`);
-    expect(status).toBe(400);
-    expect(text).toMatch(/^Error: /);
-  });
+  it.each(['huggingface', 'cloudflare_images', 'external'])(
+    '%s is refused at once',
+    async (group) => {
+      const { status, text } = await init(`uploadChannel=${group}`);
+      expect(status).toBe(400);
+      expect(text).toMatch(/^Error: /);
+    },
+  );
 });
 
 it('no secret was said or logged on the way', () => {
   const secrets = [...backends.values()].flatMap((backend) => backend.secrets);
-  for (const secret of secrets) expect([...user.heard, ...stowage.log].filter((text) => text.includes(secret))).toEqual([]);
+  for (const secret of secrets) {
+    expect([...user.heard, ...stowage.log].filter((text) => text.includes(secret))).toEqual([]);
+  }
 });

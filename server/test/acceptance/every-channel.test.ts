@@ -29,7 +29,16 @@ const missing: Readonly<Record<string, string | undefined>> = {
   cfr2: s3Missing,
   webdav: davMissing('apache'),
 };
-const groups = ['local', 's3', 'cfr2', 'telegram', 'discord', 'huggingface', 'webdav', 'cloudflare_images'] as const;
+const groups = [
+  'local',
+  's3',
+  'cfr2',
+  'telegram',
+  'discord',
+  'huggingface',
+  'webdav',
+  'cloudflare_images',
+] as const;
 type Group = (typeof groups)[number];
 
 let folder: string;
@@ -52,15 +61,23 @@ beforeAll(async () => {
     'local',
     localBackend(() => stowage.dataDir),
   );
-  if (s3Backend) backends.set('s3', s3Backend);
-  if (r2Backend) backends.set('cfr2', r2Backend);
+  if (s3Backend) {
+    backends.set('s3', s3Backend);
+  }
+  if (r2Backend) {
+    backends.set('cfr2', r2Backend);
+  }
   backends.set('telegram', telegram);
   backends.set('discord', discord);
   backends.set('huggingface', await huggingfaceBackend());
-  if (missing.webdav === undefined) backends.set('webdav', await webdavBackend());
+  if (missing.webdav === undefined) {
+    backends.set('webdav', await webdavBackend());
+  }
   backends.set('cloudflare_images', await cloudflareBackend());
   const second = { ...telegram.channel, name: 'second' };
-  stowage = await startStowage({ config: { channels: [...[...backends.values()].map(({ channel }) => channel), second] } });
+  stowage = await startStowage({
+    config: { channels: [...[...backends.values()].map(({ channel }) => channel), second] },
+  });
   user = curlUser(stowage, folder);
 });
 
@@ -73,17 +90,26 @@ afterAll(async () => {
 
 function backendOf(group: Group): Backend {
   const backend = backends.get(group);
-  if (backend === undefined) throw new Error(`no backend ${group}`);
+  if (backend === undefined) {
+    throw new Error(`no backend ${group}`);
+  }
   return backend;
 }
 
-function upload(group: Group, file: { path: string; type: string; name: string }, query = ''): Promise<string> {
+function upload(
+  group: Group,
+  file: { path: string; type: string; name: string },
+  query = '',
+): Promise<string> {
   return user.upload(`uploadChannel=${group}&autoRetry=false${query}`, file);
 }
 
 /** As an owner deletes: finds the file in the library, then removes it by its id. */
 async function removeFromLibrary(filename: string): Promise<void> {
-  const listed = JSON.parse((await user.call('/media?limit=100')).text).data.media as { id: string; filename: string }[];
+  const listed = JSON.parse((await user.call('/media?limit=100')).text).data.media as {
+    id: string;
+    filename: string;
+  }[];
   const found = listed.filter((media) => media.filename === filename);
   expect(found).toHaveLength(1);
   const answer = await user.call(`/media/${found[0]?.id}`, '-X', 'DELETE');
@@ -112,9 +138,13 @@ describe.each(groups)('%s', (group) => {
       expect(got.headers.get('content-type')).toBe('image/jpeg');
       const head = await user.call(src, '-I');
       expect(head.headers.get('content-length')).toBe(String(bytes.length));
-      for (const header of ['content-type', 'etag', 'accept-ranges', 'content-disposition'])
+      for (const header of ['content-type', 'etag', 'accept-ranges', 'content-disposition']) {
         expect(head.headers.get(header)).toBe(got.headers.get(header));
-      expect(await user.range(src, '100-299')).toEqual({ status: 206, bytes: bytes.subarray(100, 300) });
+      }
+      expect(await user.range(src, '100-299')).toEqual({
+        status: 206,
+        bytes: bytes.subarray(100, 300),
+      });
       expect(await user.range(src, '-50')).toEqual({ status: 206, bytes: bytes.subarray(-50) });
       expect((await user.range(src, `${bytes.length}-`)).status).toBe(416);
 
@@ -124,7 +154,8 @@ describe.each(groups)('%s', (group) => {
     },
   );
 
-  const bigReason = reason ?? (group === 'cloudflare_images' ? 'it takes pictures only' : undefined);
+  const bigReason =
+    reason ?? (group === 'cloudflare_images' ? 'it takes pictures only' : undefined);
   it.skipIf(bigReason)(
     `a video of ${bigBytes >> 20} MiB likewise, ranges across its segments${because(bigReason)}`,
     { timeout: 120_000 },
@@ -141,12 +172,15 @@ describe.each(groups)('%s', (group) => {
       const head = await user.call(src, '-I');
       expect(head.headers.get('content-length')).toBe(String(video.sizeBytes));
       expect(head.headers.get('content-type')).toBe('video/mp4');
-      for (const border of [8, 9, 16, 18, 32].map((count) => count * mebibyte))
+      for (const border of [8, 9, 16, 18, 32].map((count) => count * mebibyte)) {
         expect(await partOf(src, border - 70_000, border + 70_000)).toBe('same');
+      }
       expect(await partOf(src, 8 * mebibyte, 33 * mebibyte)).toBe('same');
       expect(await partOf(src, video.sizeBytes - 1, video.sizeBytes - 1)).toBe('same');
 
-      expect((await user.call(`/api/manage/delete/${src.slice('/file/'.length)}`)).status).toBe(200);
+      expect((await user.call(`/api/manage/delete/${src.slice('/file/'.length)}`)).status).toBe(
+        200,
+      );
       expect((await user.call(src)).status).toBe(404);
       await eventually(async () => expect(await backend.stored()).toBe(before));
     },
@@ -155,18 +189,28 @@ describe.each(groups)('%s', (group) => {
 
 async function partOf(src: string, start: number, end: number): Promise<string> {
   const { status, bytes } = await user.range(src, `${start}-${end}`);
-  if (status !== 206) return `status ${status}`;
+  if (status !== 206) {
+    return `status ${status}`;
+  }
   return bytes.equals(await slice(video.path, start, end)) ? 'same' : `${bytes.length} other bytes`;
 }
 
 describe('Telegram', () => {
   it('recompresses a picture unless serverCompress says no', async () => {
-    const sent = () => telegram.emulator.calls.map(({ method }) => method).filter((method) => method.startsWith('send'));
+    const sent = () =>
+      telegram.emulator.calls
+        .map(({ method }) => method)
+        .filter((method) => method.startsWith('send'));
     const before = sent().length;
-    const plain = await upload('telegram', { ...photo, name: 'plain.jpg' }, '&serverCompress=false');
+    const plain = await upload(
+      'telegram',
+      { ...photo, name: 'plain.jpg' },
+      '&serverCompress=false',
+    );
     const small = await upload('telegram', { ...photo, name: 'small.jpg' });
     expect(sent().slice(before)).toEqual(['sendDocument', 'sendPhoto']);
-    const length = async (src: string) => Number((await user.call(src, '-I')).headers.get('content-length'));
+    const length = async (src: string) =>
+      Number((await user.call(src, '-I')).headers.get('content-length'));
     expect(await length(plain)).toBe(fixture('photo.jpg').length);
     const to = join(folder, 'small.jpg');
     expect((await user.download(small, to)).status).toBe(200);
@@ -175,8 +219,14 @@ describe('Telegram', () => {
 
   it('a channel is chosen by its name', async () => {
     const channels = JSON.parse((await user.call('/api/channels')).text);
-    expect(channels.telegram.map(({ name }: { name: string }) => name)).toEqual(['telegram', 'second']);
-    const src = await user.upload('channelName=second&autoRetry=false', { ...photo, name: 'named.jpg' });
+    expect(channels.telegram.map(({ name }: { name: string }) => name)).toEqual([
+      'telegram',
+      'second',
+    ]);
+    const src = await user.upload('channelName=second&autoRetry=false', {
+      ...photo,
+      name: 'named.jpg',
+    });
     expect((await user.call(src, '-I')).status).toBe(200);
     const answer = await user.call('/metrics');
     expect(answer.text).toMatch(/channel="second",operation="put"/);
@@ -187,16 +237,29 @@ it('Cloudflare Images says that a file which is no picture is at fault', async (
   const path = join(folder, 'no-picture.txt');
   await writeFile(path, 'text');
   const form = ['-F', `file=@${path};type=text/plain`];
-  const { status, text } = await user.call('/upload?uploadChannel=cloudflare_images&autoRetry=false', ...form);
-  expect([status, text]).toEqual([415, expect.stringMatching(/^Error: Cloudflare Images upload failed - \S/)]);
+  const { status, text } = await user.call(
+    '/upload?uploadChannel=cloudflare_images&autoRetry=false',
+    ...form,
+  );
+  expect([status, text]).toEqual([
+    415,
+    expect.stringMatching(/^Error: Cloudflare Images upload failed - \S/),
+  ]);
 });
 
 describe('no secret shows', () => {
   it('in any answer, log line or row', async () => {
     const secrets = [...backends.values()].flatMap((backend) => backend.secrets);
     expect(secrets.length).toBeGreaterThan(5);
-    for (const path of ['/api/channels?includeDisabled=true', '/media?limit=100', '/metrics', '/openapi.json', '/healthz'])
+    for (const path of [
+      '/api/channels?includeDisabled=true',
+      '/media?limit=100',
+      '/metrics',
+      '/openapi.json',
+      '/healthz',
+    ]) {
       await user.call(path);
+    }
     const rows = await readMetadata();
     for (const secret of secrets) {
       expect(user.heard.filter((text) => text.includes(secret))).toEqual([]);

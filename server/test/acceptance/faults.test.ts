@@ -6,7 +6,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Stowage, startStowage } from './harness.ts';
 import { mediaClient } from './media-client.ts';
 import { countDescriptors, residentBytes } from './process-facts.ts';
-import { eventually, exchange, filePart, multipartBody, pseudoRandomBytes, storedObjects, upload } from './requests.ts';
+import {
+  eventually,
+  exchange,
+  filePart,
+  multipartBody,
+  pseudoRandomBytes,
+  storedObjects,
+  upload,
+} from './requests.ts';
 
 /** Threads that begin on the way (checkpoints, hashes) open some for themselves, once. */
 const ownDescriptors = 16;
@@ -18,10 +26,16 @@ function dial({ url }: Stowage): Socket {
   return connect(Number(new URL(url).port), '127.0.0.1').on('error', () => undefined);
 }
 
-async function atOnce(count: number, parallel: number, work: (index: number) => Promise<void>): Promise<void> {
+async function atOnce(
+  count: number,
+  parallel: number,
+  work: (index: number) => Promise<void>,
+): Promise<void> {
   let next = 0;
   const worker = async (): Promise<void> => {
-    while (next < count) await work(next++);
+    while (next < count) {
+      await work(next++);
+    }
   };
   await Promise.all(Array.from({ length: parallel }, worker));
 }
@@ -60,14 +74,20 @@ describe('an upload address whose connection is cut at a random byte (R2)', () =
       let answer = '';
       socket.on('data', (text) => (answer += text.toString('latin1')));
       socket.once('close', () => resolve(answer));
-      socket.write(request.subarray(0, at), () => (hard ? socket.resetAndDestroy() : socket.destroy()));
+      socket.write(request.subarray(0, at), () =>
+        hard ? socket.resetAndDestroy() : socket.destroy(),
+      );
     });
   }
 
   it(`keeps nothing, ${runs} times, and takes the file at the next try`, async () => {
     const client = mediaClient(app);
     const size = 150_000;
-    const presigned = await client.presign({ filename: 'warm.pdf', content_type: 'application/pdf', size });
+    const presigned = await client.presign({
+      filename: 'warm.pdf',
+      content_type: 'application/pdf',
+      size,
+    });
     await client.put(presigned.body.data.upload_url, pdf(size));
     await client.call('DELETE', `/media/${presigned.body.data.media_id}`);
     await eventually(async () => expect(await storedObjects(app)).toEqual([]));
@@ -75,11 +95,17 @@ describe('an upload address whose connection is cut at a random byte (R2)', () =
 
     const open: { readonly id: string; readonly url: string }[] = [];
     await atOnce(runs, 20, async (run) => {
-      const { body } = await client.presign({ filename: `${run}.pdf`, content_type: 'application/pdf', size });
+      const { body } = await client.presign({
+        filename: `${run}.pdf`,
+        content_type: 'application/pdf',
+        size,
+      });
       const { media_id: id, upload_url: url } = body.data;
       open.push({ id, url });
       const request = requestOf(url, pdf(size), run % 3 === 0);
-      expect(await cutAt(request, 1 + randomBelow(request.length - 1), run % 2 === 0)).not.toContain(' 200 ');
+      expect(
+        await cutAt(request, 1 + randomBelow(request.length - 1), run % 2 === 0),
+      ).not.toContain(' 200 ');
     });
 
     expect(await listed(app)).toBe(0);
@@ -97,7 +123,9 @@ describe('an upload address whose connection is cut at a random byte (R2)', () =
       expect((await client.put(url, bytes)).status).toBe(200);
       const { status, body } = await client.complete(id);
       expect(status).toBe(200);
-      expect(sha256(new Uint8Array(await (await fetch(body.data.url)).arrayBuffer()))).toBe(sha256(bytes));
+      expect(sha256(new Uint8Array(await (await fetch(body.data.url)).arrayBuffer()))).toBe(
+        sha256(bytes),
+      );
     });
     expect(await listed(app)).toBe(10);
   });
@@ -118,7 +146,9 @@ describe('slow and silent clients (R14)', () => {
     const tail = 4;
     const answers = Array.from({ length: 50 }, (_, index) => {
       const socket = dial(app);
-      const answer = new Promise<string>((resolve) => socket.once('data', (text) => resolve(text.toString())));
+      const answer = new Promise<string>((resolve) =>
+        socket.once('data', (text) => resolve(text.toString())),
+      );
       const whole = Buffer.concat([Buffer.from(head(body.length)), body]);
       // Half of them are slow in the head, half in the body.
       const from = index % 2 === 0 ? head(body.length).length - tail : whole.length - tail;
@@ -128,18 +158,25 @@ describe('slow and silent clients (R14)', () => {
         if (at === from + tail) {
           clearInterval(timer);
           socket.write(whole.subarray(at));
-        } else socket.write(whole.subarray(at, ++at));
+        } else {
+          socket.write(whole.subarray(at, ++at));
+        }
       }, 1000);
       return answer.finally(() => socket.destroy());
     });
     const took: number[] = [];
     for (let n = 0; n < 30; n++) {
       const startedAt = performance.now();
-      expect((await upload(app, '', { bytes: pseudoRandomBytes(200_000) as never, name: `${n}.bin` })).status).toBe(200);
+      expect(
+        (await upload(app, '', { bytes: pseudoRandomBytes(200_000) as never, name: `${n}.bin` }))
+          .status,
+      ).toBe(200);
       took.push(performance.now() - startedAt);
     }
     expect(took.sort((a, b) => a - b)[15]).toBeLessThan(500);
-    for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+    for (const answer of await Promise.all(answers)) {
+      expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+    }
   });
 
   it('those who fall silent in the body are told so and closed, their bytes are gone', async () => {
@@ -152,7 +189,9 @@ describe('slow and silent clients (R14)', () => {
       ),
     );
     expect(performance.now() - startedAt).toBeLessThan(8000);
-    for (const answer of answers) expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+    for (const answer of answers) {
+      expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+    }
     await eventually(async () => expect(await storedObjects(app)).toEqual(before));
   });
 });
@@ -165,14 +204,29 @@ describe('malformed forms (T13)', () => {
   afterAll(() => app?.stop());
 
   const crlf = '\r\n';
-  const part = (headers: string, body = 'x'): string => `--b${crlf}${headers}${crlf}${crlf}${body}${crlf}`;
+  const part = (headers: string, body = 'x'): string =>
+    `--b${crlf}${headers}${crlf}${crlf}${body}${crlf}`;
   const disposition = 'Content-Disposition: form-data; name="file"; filename="a.txt"';
-  const bodies: Readonly<Record<string, () => { readonly type: string; readonly body: string | Buffer }>> = {
+  const bodies: Readonly<
+    Record<string, () => { readonly type: string; readonly body: string | Buffer }>
+  > = {
     'no boundary': () => ({ type: 'multipart/form-data', body: part(disposition) }),
-    'an empty boundary': () => ({ type: 'multipart/form-data; boundary=', body: part(disposition) }),
-    'another boundary': () => ({ type: 'multipart/form-data; boundary=other', body: `${part(disposition)}--b--` }),
-    'a boundary of 10 KB': () => ({ type: `multipart/form-data; boundary=${'x'.repeat(10_000)}`, body: part(disposition) }),
-    'no end': () => ({ type: 'multipart/form-data; boundary=b', body: part(disposition, 'x'.repeat(200_000)) }),
+    'an empty boundary': () => ({
+      type: 'multipart/form-data; boundary=',
+      body: part(disposition),
+    }),
+    'another boundary': () => ({
+      type: 'multipart/form-data; boundary=other',
+      body: `${part(disposition)}--b--`,
+    }),
+    'a boundary of 10 KB': () => ({
+      type: `multipart/form-data; boundary=${'x'.repeat(10_000)}`,
+      body: part(disposition),
+    }),
+    'no end': () => ({
+      type: 'multipart/form-data; boundary=b',
+      body: part(disposition, 'x'.repeat(200_000)),
+    }),
     'nothing at all': () => ({ type: 'multipart/form-data; boundary=b', body: '' }),
     noise: () => ({ type: 'multipart/form-data; boundary=b', body: pseudoRandomBytes(300_000) }),
     'a header of 1 MB': () => ({
@@ -191,7 +245,10 @@ describe('malformed forms (T13)', () => {
       type: 'multipart/form-data; boundary=b',
       body: `${part('Content-Disposition: form-data; name="a"\r\nContent-Type: multipart/mixed; boundary=c')}--b--`,
     }),
-    'a part without a name': () => ({ type: 'multipart/form-data; boundary=b', body: `${part('X: y')}--b--` }),
+    'a part without a name': () => ({
+      type: 'multipart/form-data; boundary=b',
+      body: `${part('X: y')}--b--`,
+    }),
     'a field of 1 MB': () => ({
       type: 'multipart/form-data; boundary=b',
       body: `${part('Content-Disposition: form-data; name="a"', 'x'.repeat(1e6))}--b--`,
@@ -211,7 +268,10 @@ describe('malformed forms (T13)', () => {
 
   it.each(Object.keys(bodies))('%s: a 4xx that says why, in the words of the API', async (name) => {
     const answer = await send('/upload', name);
-    expect([answer.status >= 400 && answer.status < 500, answer.status]).toEqual([true, answer.status]);
+    expect([answer.status >= 400 && answer.status < 500, answer.status]).toEqual([
+      true,
+      answer.status,
+    ]);
     const text = await answer.text();
     expect(text.length).toBeGreaterThan(10);
     expect(text).not.toMatch(/undefined|\[object|at \S+\.ts/);
@@ -219,18 +279,32 @@ describe('malformed forms (T13)', () => {
 
   it('a barrage of them leaves descriptors, memory and temporary files as they were', async () => {
     const client = mediaClient(app);
-    const { body } = await client.presign({ filename: 'a.jpg', content_type: 'image/jpeg', size: 1000 });
+    const { body } = await client.presign({
+      filename: 'a.jpg',
+      content_type: 'image/jpeg',
+      size: 1000,
+    });
     const { pathname, search } = new URL(body.data.upload_url);
     const names = Object.keys(bodies);
     const barrage = (count: number): Promise<void> =>
       atOnce(count, 12, async (run) => {
-        const path = run % 3 === 0 ? `${pathname}${search}` : run % 3 === 1 ? '/upload' : '/upload?chunked=true';
+        const path =
+          run % 3 === 0
+            ? `${pathname}${search}`
+            : run % 3 === 1
+              ? '/upload'
+              : '/upload?chunked=true';
         const answer = await send(path, names[run % names.length] ?? '').catch(() => undefined);
         await answer?.arrayBuffer().catch(() => undefined);
-        if (answer !== undefined) expect(answer.status).toBeLessThan(500);
+        if (answer !== undefined) {
+          expect(answer.status).toBeLessThan(500);
+        }
       });
     await barrage(120);
-    const before = { descriptors: await countDescriptors(app.pid), resident: await residentBytes(app.pid) };
+    const before = {
+      descriptors: await countDescriptors(app.pid),
+      resident: await residentBytes(app.pid),
+    };
     await barrage(480);
     await eventually(async () => {
       const { sockets, others } = await countDescriptors(app.pid);

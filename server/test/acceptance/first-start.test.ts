@@ -24,7 +24,10 @@ afterEach(async () => {
   await rm(home, { recursive: true, force: true });
 });
 
-/** Starts it as people do, without any credentials, by default without a terminal; ends it as soon as it has told where the token is. */
+/**
+ * Starts it as people do, without any credentials, by default without a terminal; ends it as soon
+ * as it has told where the token is.
+ */
 async function run(
   args: readonly string[],
   env: Readonly<Record<string, string>>,
@@ -37,7 +40,9 @@ async function run(
   });
   const exited = once(child, 'exit');
   child.stdout.on('data', (chunk: Buffer) => {
-    if (/\/upload\r?\n|have the token\.\n/.test(chunk.toString())) child.kill('SIGTERM');
+    if (/\/upload\r?\n|have the token\.\n/.test(chunk.toString())) {
+      child.kill('SIGTERM');
+    }
   });
   const [out, err] = await Promise.all([text(child.stdout), text(child.stderr)]);
   const [code] = (await exited) as [number | null];
@@ -49,7 +54,9 @@ it('hands over the admin token in a private file, of the start that is ready, an
   const file = join(home, 'data', 'admin-token');
   const refused = await run(['serve'], { PORT: String(port) });
   expect(refused.code).toBe(1);
-  expect(refused.err).toContain(`cannot listen on 127.0.0.1:${port}: another program has that port`);
+  expect(refused.err).toContain(
+    `cannot listen on 127.0.0.1:${port}: another program has that port`,
+  );
   await expect(readFile(file)).rejects.toThrow('ENOENT');
 
   // Somebody's file of that name, open to all.
@@ -77,12 +84,22 @@ it('hands over the admin token in a private file, of the start that is ready, an
   });
 });
 
-it.skipIf(!isPresent('script'))('shows the admin token on a terminal (skipped without script)', async () => {
-  const command = `exec ${process.execPath} ${launcher} serve`;
-  const { out } = await run([], { PORT: String(await freePort()) }, ['script', '-qefc', command, '/dev/null']);
-  expect(out).toMatch(/Your admin token, shown this once.*\r?\n\r?\n {2}stowage_[0-9a-f]{32}\r?\n/);
-  await expect(readFile(join(home, 'data', 'admin-token'))).rejects.toThrow('ENOENT');
-});
+it.skipIf(!isPresent('script'))(
+  'shows the admin token on a terminal (skipped without script)',
+  async () => {
+    const command = `exec ${process.execPath} ${launcher} serve`;
+    const { out } = await run([], { PORT: String(await freePort()) }, [
+      'script',
+      '-qefc',
+      command,
+      '/dev/null',
+    ]);
+    expect(out).toMatch(
+      /Your admin token, shown this once.*\r?\n\r?\n {2}stowage_[0-9a-f]{32}\r?\n/,
+    );
+    await expect(readFile(join(home, 'data', 'admin-token'))).rejects.toThrow('ENOENT');
+  },
+);
 
 it('leaves no token behind that it could not hand over', async () => {
   await mkdir(join(home, 'data', 'admin-token', 'full'), { recursive: true });
@@ -90,16 +107,21 @@ it('leaves no token behind that it could not hand over', async () => {
   expect(code).toBe(1);
   expect(err).toMatch(/^The admin token cannot be written to the data folder: .*\n$/);
   await rm(join(home, 'data', 'admin-token'), { recursive: true });
-  expect((await run(['serve'], { PORT: String(await freePort()) })).out).toContain('Your admin token is in');
+  expect((await run(['serve'], { PORT: String(await freePort()) })).out).toContain(
+    'Your admin token is in',
+  );
 });
 
-it.each([['serve'], ['token', 'list'], ['migrate']])('says what is wrong with the data folder: %s', async (...args) => {
-  await writeFile(join(home, 'file'), '');
-  const { code, err } = await run(args, { STOWAGE_DATA_DIR: 'file' });
-  expect(code).toBe(1);
-  expect(err).toContain(`The data folder ${join(home, 'file')} cannot be used`);
-  expect(err).not.toContain('    at ');
-});
+it.each([['serve'], ['token', 'list'], ['migrate']])(
+  'says what is wrong with the data folder: %s',
+  async (...args) => {
+    await writeFile(join(home, 'file'), '');
+    const { code, err } = await run(args, { STOWAGE_DATA_DIR: 'file' });
+    expect(code).toBe(1);
+    expect(err).toContain(`The data folder ${join(home, 'file')} cannot be used`);
+    expect(err).not.toContain('    at ');
+  },
+);
 
 it('says so when no folder can be made there', async () => {
   const { code, err } = await run(['serve'], { STOWAGE_DATA_DIR: '/proc/stowage/data' });
@@ -109,7 +131,10 @@ it('says so when no folder can be made there', async () => {
 
 it('says why there is no database, without its password', async () => {
   const port = await freePort();
-  const env = { ...nodeEnv(`postgres://me:hunter2@127.0.0.1:${port}/x`), STOWAGE_DATABASE_WAIT_SECONDS: '0' };
+  const env = {
+    ...nodeEnv(`postgres://me:hunter2@127.0.0.1:${port}/x`),
+    STOWAGE_DATABASE_WAIT_SECONDS: '0',
+  };
   const { code, err } = await run(['serve'], env);
   expect(code).toBe(1);
   expect(err).toContain(`ECONNREFUSED 127.0.0.1:${port}`);

@@ -3,7 +3,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { initUpload, mergeUpload, putChunk } from './chunked-client.ts';
 import { type Stowage, startStowage } from './harness.ts';
 import { fixture, mediaClient } from './media-client.ts';
-import { eventually, fileForm, pseudoRandomBytes, srcOf, storedObjects, upload } from './requests.ts';
+import {
+  eventually,
+  fileForm,
+  pseudoRandomBytes,
+  srcOf,
+  storedObjects,
+  upload,
+} from './requests.ts';
 import { type SmallDisk, smallDisk } from './small-disk.ts';
 
 const disk: SmallDisk | undefined = smallDisk(32);
@@ -22,8 +29,14 @@ describe.skipIf(disk === undefined)('a full disk (R6; skipped without the right 
 
   async function send(size: number): Promise<number> {
     const bytes = pseudoRandomBytes(size);
-    const answer = await upload(app, '', { bytes, name: 'a.bin', type: 'application/octet-stream' });
-    if (answer.status === 200) kept.set(((await answer.json()) as [{ src: string }])[0].src, sha256(bytes));
+    const answer = await upload(app, '', {
+      bytes,
+      name: 'a.bin',
+      type: 'application/octet-stream',
+    });
+    if (answer.status === 200) {
+      kept.set(((await answer.json()) as [{ src: string }])[0].src, sha256(bytes));
+    }
     return answer.status;
   }
   async function expectKept(): Promise<void> {
@@ -35,7 +48,7 @@ describe.skipIf(disk === undefined)('a full disk (R6; skipped without the right 
   }
 
   it('stops taking files before it is so full that none can be deleted', async () => {
-    while ((await send(3_000_000)) === 200);
+    while ((await send(3_000_000)) === 200) {}
     expect(await send(3_000_000)).toBe(507);
     const client = mediaClient(app);
     const { items } = (await client.call('GET', '/media?limit=3')).body.data;
@@ -54,11 +67,18 @@ describe.skipIf(disk === undefined)('a full disk (R6; skipped without the right 
     expect(await send(20_000_000)).toBe(507);
     expect(await send(100_000)).toBe(507);
     expect(await send(10)).toBe(507);
-    const presigned = await client.presign({ filename: 'photo.jpg', content_type: 'image/jpeg', size: photo.length });
+    const presigned = await client.presign({
+      filename: 'photo.jpg',
+      content_type: 'image/jpeg',
+      size: photo.length,
+    });
     expect([201, 503, 507]).toContain(presigned.status);
     if (presigned.status === 201) {
       const answer = await client.put(presigned.body.data.upload_url, photo);
-      expect([answer.status, ((await answer.json()) as { error: { retryable: boolean } }).error.retryable]).toEqual([507, true]);
+      expect([
+        answer.status,
+        ((await answer.json()) as { error: { retryable: boolean } }).error.retryable,
+      ]).toEqual([507, true]);
     }
     await expectKept();
   });
@@ -76,11 +96,15 @@ describe.skipIf(disk === undefined)('a full disk (R6; skipped without the right 
     await eventually(async () => expect(await send(200_000)).toBe(200));
     const chunks = [pseudoRandomBytes(100_000), pseudoRandomBytes(50_000)];
     const session = await initUpload(app, 2);
-    for (const [at, chunk] of chunks.entries()) expect((await putChunk(app, session, at, chunk)).status).toBe(200);
+    for (const [at, chunk] of chunks.entries()) {
+      expect((await putChunk(app, session, at, chunk)).status).toBe(200);
+    }
     kept.set(await srcOf(mergeUpload(app, session)), sha256(Buffer.concat(chunks)));
-    await app.fetch('/upload', { method: 'POST', body: fileForm({ name: 'x.txt' }) }).then(async (answer) => {
-      kept.set(await srcOf(answer), sha256(Buffer.from('hello')));
-    });
+    await app
+      .fetch('/upload', { method: 'POST', body: fileForm({ name: 'x.txt' }) })
+      .then(async (answer) => {
+        kept.set(await srcOf(answer), sha256(Buffer.from('hello')));
+      });
     for (const [src, hash] of kept) {
       expect(sha256(new Uint8Array(await (await app.fetch(src)).arrayBuffer()))).toBe(hash);
     }

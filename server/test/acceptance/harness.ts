@@ -39,11 +39,20 @@ const launcher = new URL('../../bin/stowage.js', import.meta.url).pathname;
 const adminToken = 'stowage_0123456789abcdef0123456789abcdef';
 const startTimeoutMs = 60_000;
 
-/** Starts a server on a free port of 127.0.0.1 with a fresh data folder, without rate limits unless `env` sets them. */
-export async function startStowage({ env = {}, config, dataDir }: StowageOptions = {}): Promise<Stowage> {
+/**
+ * Starts a server on a free port of 127.0.0.1 with a fresh data folder, without rate limits unless
+ * `env` sets them.
+ */
+export async function startStowage({
+  env = {},
+  config,
+  dataDir,
+}: StowageOptions = {}): Promise<Stowage> {
   const home = await mkdtemp(join(tmpdir(), 'stowage-acceptance-'));
   const data = dataDir ?? join(home, 'data');
-  if (config !== undefined) await writeFile(join(home, 'stowage.config.json'), JSON.stringify(config));
+  if (config !== undefined) {
+    await writeFile(join(home, 'stowage.config.json'), JSON.stringify(config));
+  }
   const port = await freePort();
   const log: string[] = [];
   let child: ChildProcess | undefined;
@@ -67,7 +76,9 @@ export async function startStowage({ env = {}, config, dataDir }: StowageOptions
     await readyLine(started, log);
   };
   const kill = async (): Promise<void> => {
-    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) {
+      return;
+    }
     const exited = once(child, 'exit');
     child.kill('SIGKILL');
     await exited;
@@ -91,8 +102,12 @@ export async function startStowage({ env = {}, config, dataDir }: StowageOptions
     log,
     fetch(path, init = {}) {
       const headers = new Headers(init.headers);
-      if (!headers.has('authorization')) headers.set('authorization', `Bearer ${adminToken}`);
-      if (headers.get('authorization') === '') headers.delete('authorization');
+      if (!headers.has('authorization')) {
+        headers.set('authorization', `Bearer ${adminToken}`);
+      }
+      if (headers.get('authorization') === '') {
+        headers.delete('authorization');
+      }
       return fetch(new URL(path, url), { ...init, headers });
     },
     kill,
@@ -102,7 +117,9 @@ export async function startStowage({ env = {}, config, dataDir }: StowageOptions
       await start();
     },
     async terminate() {
-      if (child === undefined) return null;
+      if (child === undefined) {
+        return null;
+      }
       const exited = once(child, 'exit');
       child.kill('SIGTERM');
       const [code] = await exited;
@@ -122,7 +139,10 @@ export async function startStowage({ env = {}, config, dataDir }: StowageOptions
 
 /** Runs curl as people do; resolves with standard output, rejects with what curl said. */
 export async function curl(...args: readonly string[]): Promise<Buffer> {
-  const { stdout } = await promisify(execFile)('curl', ['-sS', ...args], { encoding: 'buffer', maxBuffer: 2 ** 30 });
+  const { stdout } = await promisify(execFile)('curl', ['-sS', ...args], {
+    encoding: 'buffer',
+    maxBuffer: 2 ** 30,
+  });
   return stdout;
 }
 
@@ -137,13 +157,24 @@ export async function freePort(): Promise<number> {
 
 async function readyLine(child: ChildProcess, log: string[]): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const timer = setTimeout(() => reject(new Error(`The server did not start:\n${log.join('\n')}`)), startTimeoutMs);
+  const timer = setTimeout(
+    () => reject(new Error(`The server did not start:\n${log.join('\n')}`)),
+    startTimeoutMs,
+  );
   const onLine = (line: string): void => {
     log.push(line);
-    if (line.startsWith('Stowage is ready at ')) resolve();
+    if (line.startsWith('Stowage is ready at ')) {
+      resolve();
+    }
   };
-  for (const stream of [child.stdout, child.stderr]) if (stream) createInterface({ input: stream }).on('line', onLine);
-  child.once('exit', (code) => reject(new Error(`The server exited with ${code}:\n${log.join('\n')}`)));
+  for (const stream of [child.stdout, child.stderr]) {
+    if (stream) {
+      createInterface({ input: stream }).on('line', onLine);
+    }
+  }
+  child.once('exit', (code) =>
+    reject(new Error(`The server exited with ${code}:\n${log.join('\n')}`)),
+  );
   try {
     await promise;
   } finally {

@@ -35,8 +35,9 @@ describe('stowage health', () => {
       { HOST: '0.0.0.0', PORT: port },
       { STOWAGE_HOST: '::ffff:127.0.0.1', PORT: port },
       { STOWAGE_CONFIG: file },
-    ])
+    ]) {
       expect(await health(env), JSON.stringify(env)).toMatchObject({ code: 0 });
+    }
   });
 
   it('fails with a sentence when the server is not there, is ill or hangs', async () => {
@@ -45,12 +46,18 @@ describe('stowage health', () => {
       code: 1,
       text: `http://127.0.0.1:${nothing}/healthz cannot be reached: connect ECONNREFUSED 127.0.0.1:${nothing}\n`,
     });
-    expect(await health({ PORT: '0' })).toMatchObject({ code: 1, text: expect.stringContaining('PORT is 0') });
+    expect(await health({ PORT: '0' })).toMatchObject({
+      code: 1,
+      text: expect.stringContaining('PORT is 0'),
+    });
     expect(await answering((_, response) => response.writeHead(503).end())).toMatchObject({
       code: 1,
       text: expect.stringMatching(/returned 503\.\n$/),
     });
-    expect(await answering(() => {})).toMatchObject({ code: 1, text: expect.stringMatching(/did not answer within 4 s\.\n$/) });
+    expect(await answering(() => {})).toMatchObject({
+      code: 1,
+      text: expect.stringMatching(/did not answer within 4 s\.\n$/),
+    });
   });
 
   it('an address to open is said beside the one that is listened on', () => {

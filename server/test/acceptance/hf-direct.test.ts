@@ -39,7 +39,10 @@ interface Ticket {
   readonly needsLfs: boolean;
   readonly alreadyExists: boolean;
   readonly oid: string;
-  readonly uploadAction?: { readonly href: string; readonly header: Readonly<Record<string, string>> };
+  readonly uploadAction?: {
+    readonly href: string;
+    readonly header: Readonly<Record<string, string>>;
+  };
 }
 
 interface LocalFile {
@@ -70,7 +73,16 @@ function sha256(bytes: Uint8Array): string {
 }
 
 function json(path: string, body: unknown, ...args: readonly string[]) {
-  return user.call(path, '-X', 'POST', '-H', 'Content-Type: application/json', '-d', JSON.stringify(body), ...args);
+  return user.call(
+    path,
+    '-X',
+    'POST',
+    '-H',
+    'Content-Type: application/json',
+    '-d',
+    JSON.stringify(body),
+    ...args,
+  );
 }
 
 async function ask(file: LocalFile, extra: object = {}, base = '/upload/huggingface') {
@@ -86,20 +98,33 @@ async function ask(file: LocalFile, extra: object = {}, base = '/upload/huggingf
 
 async function ticketFor(file: LocalFile, extra: object = {}, base?: string): Promise<Ticket> {
   const answer = await ask(file, extra, base);
-  if (answer.status !== 200) throw new Error(`${answer.status}: ${answer.text}`);
+  if (answer.status !== 200) {
+    throw new Error(`${answer.status}: ${answer.text}`);
+  }
   return JSON.parse(answer.text);
 }
 
 /** Step 2 as the Upload API's document has it, with curl and without any credentials of ours. */
 async function send(ticket: Ticket, file: LocalFile): Promise<void> {
   const action = ticket.uploadAction;
-  if (action === undefined) return;
-  if (action.header.chunk_size !== undefined) return sendParts(action, ticket.oid, file);
-  const headers = Object.entries(action.header).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
+  if (action === undefined) {
+    return;
+  }
+  if (action.header.chunk_size !== undefined) {
+    return sendParts(action, ticket.oid, file);
+  }
+  const headers = Object.entries(action.header).flatMap(([name, value]) => [
+    '-H',
+    `${name}: ${value}`,
+  ]);
   await curl('-f', '-T', file.path, ...headers, action.href);
 }
 
-async function sendParts({ href, header }: NonNullable<Ticket['uploadAction']>, oid: string, file: LocalFile): Promise<void> {
+async function sendParts(
+  { href, header }: NonNullable<Ticket['uploadAction']>,
+  oid: string,
+  file: LocalFile,
+): Promise<void> {
   const size = Number(header.chunk_size);
   const numbers = Object.keys(header).filter((name) => /^\d+$/.test(name));
   expect(numbers).toHaveLength(Math.ceil(file.bytes.length / size));
@@ -108,16 +133,25 @@ async function sendParts({ href, header }: NonNullable<Ticket['uploadAction']>, 
     const part = join(folder, `part-${number}`);
     const index = Number(number) - 1;
     await writeFile(part, file.bytes.subarray(index * size, (index + 1) * size));
-    const head = (await curl('-f', '-D', '-', '-o', '/dev/null', '-T', part, header[number] ?? '')).toString();
+    const head = (
+      await curl('-f', '-D', '-', '-o', '/dev/null', '-T', part, header[number] ?? '')
+    ).toString();
     parts.push({ partNumber: Number(number), etag: /etag: (.+)\r\n/i.exec(head)?.[1] });
   }
   const type = 'Content-Type: application/vnd.git-lfs+json';
-  const answer = (await curl('-f', '-X', 'POST', '-H', type, '-d', JSON.stringify({ oid, parts }), href)).toString();
+  const answer = (
+    await curl('-f', '-X', 'POST', '-H', type, '-d', JSON.stringify({ oid, parts }), href)
+  ).toString();
   expect(JSON.parse(answer)).toMatchObject({ success: true });
 }
 
 function commitBody(ticket: Ticket, file: LocalFile) {
-  return { fullId: ticket.fullId, filePath: ticket.filePath, sha256: file.sha256, fileSize: file.bytes.length };
+  return {
+    fullId: ticket.fullId,
+    filePath: ticket.filePath,
+    sha256: file.sha256,
+    fileSize: file.bytes.length,
+  };
 }
 
 async function commit(
@@ -125,8 +159,14 @@ async function commit(
   file: LocalFile,
   base = '/upload/huggingface',
 ): Promise<{ src: string; fullId: string; fileUrl: string }> {
-  const answer = await json(`${base}/commitUpload`, { ...commitBody(ticket, file), fileName: file.name, fileType: file.type });
-  if (answer.status !== 200) throw new Error(`${answer.status}: ${answer.text}`);
+  const answer = await json(`${base}/commitUpload`, {
+    ...commitBody(ticket, file),
+    fileName: file.name,
+    fileType: file.type,
+  });
+  if (answer.status !== 200) {
+    throw new Error(`${answer.status}: ${answer.text}`);
+  }
   return JSON.parse(answer.text);
 }
 
@@ -141,7 +181,9 @@ async function expectReadable(src: string, file: LocalFile): Promise<void> {
 
 function mediaOf(name: string) {
   return async () => {
-    const { media } = JSON.parse((await user.call('/media?limit=100')).text).data as { media: { filename: string }[] };
+    const { media } = JSON.parse((await user.call('/media?limit=100')).text).data as {
+      media: { filename: string }[];
+    };
     return media.filter(({ filename }) => filename === name).length;
   };
 }
@@ -150,12 +192,24 @@ describe('the direct flow by curl', () => {
   it('of a small text: needs no LFS, and nothing is sent in step 2', async () => {
     const file = await localFile(text('a short note'), 'note.txt', 'text/plain');
     const ticket = await ticketFor(file, { uploadFolder: 'notes' });
-    expect(ticket).toMatchObject({ success: true, needsLfs: false, alreadyExists: false, oid: file.sha256, repo: hub.repo });
+    expect(ticket).toMatchObject({
+      success: true,
+      needsLfs: false,
+      alreadyExists: false,
+      oid: file.sha256,
+      repo: hub.repo,
+    });
     expect(ticket.uploadAction).toBeUndefined();
     expect(ticket.fullId).toMatch(/^notes\/\d+_note\.txt$/);
     const done = await commit(ticket, file);
-    expect(done).toMatchObject({ success: true, src: `/file/${ticket.fullId}`, fullId: ticket.fullId });
-    expect(done.fileUrl).toBe(`${hub.emulator.url}/datasets/${hub.repo}/resolve/main/${ticket.filePath}`);
+    expect(done).toMatchObject({
+      success: true,
+      src: `/file/${ticket.fullId}`,
+      fullId: ticket.fullId,
+    });
+    expect(done.fileUrl).toBe(
+      `${hub.emulator.url}/datasets/${hub.repo}/resolve/main/${ticket.filePath}`,
+    );
     await expectReadable(done.src, file);
     expect((await curl('-f', '-L', done.fileUrl)).equals(file.bytes)).toBe(true);
   });
@@ -173,7 +227,9 @@ describe('the direct flow by curl', () => {
     const file = await localFile(await readFile(video.path), 'basic.mp4', 'video/mp4');
     const ticket = await ticketFor(file, { uploadNameType: 'index' });
     expect(ticket).toMatchObject({ needsLfs: true, alreadyExists: false, oid: file.sha256 });
-    expect(Object.values(ticket.uploadAction?.header ?? {}).every((value) => typeof value === 'string')).toBe(true);
+    expect(
+      Object.values(ticket.uploadAction?.header ?? {}).every((value) => typeof value === 'string'),
+    ).toBe(true);
     await send(ticket, file);
     const { src } = await commit(ticket, file);
     expect(src).toMatch(/^\/file\/\d+\.mp4$/);
@@ -181,11 +237,15 @@ describe('the direct flow by curl', () => {
     expect(await mediaOf('basic.mp4')()).toBe(1);
   });
 
-  it('of a multipart file, completed through the rewritten address without credentials', { timeout: 120_000 }, async () => {
+  it('of a multipart file, completed through the rewritten address without credentials', {
+    timeout: 120_000,
+  }, async () => {
     const video = await videoFile(folder, (big ? 200 : 36) * mebibyte + 99, 'parts.mp4');
     const file = await localFile(await readFile(video.path), 'parts.mp4', 'video/mp4');
     const ticket = await ticketFor(file);
-    expect(ticket.uploadAction?.href.startsWith(`${stowage.url}/upload/huggingface/completeMultipart?`)).toBe(true);
+    expect(
+      ticket.uploadAction?.href.startsWith(`${stowage.url}/upload/huggingface/completeMultipart?`),
+    ).toBe(true);
     expect(ticket.uploadAction?.header.chunk_size).toBe(String(chunkBytes));
     await send(ticket, file);
     await expectReadable((await commit(ticket, file)).src, file);
@@ -218,25 +278,44 @@ describe('the direct flow by curl', () => {
     await commit(first, file);
     const { headers } = await createToken(stowage, ['upload']);
     const asStranger = async (path: string, body: object) => {
-      const answer = await stowage.fetch(`/upload/huggingface/${path}`, { method: 'POST', headers, body: JSON.stringify(body) });
+      const answer = await stowage.fetch(`/upload/huggingface/${path}`, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify(body),
+      });
       return { status: answer.status, text: await answer.text() };
     };
     const asked = await asStranger('getUploadUrl', {
-      ...{ fileName: 'copy.txt', fileType: 'text/plain', fileSize: file.bytes.length, sha256: file.sha256 },
+      ...{
+        fileName: 'copy.txt',
+        fileType: 'text/plain',
+        fileSize: file.bytes.length,
+        sha256: file.sha256,
+      },
       fileSample: '',
     });
     expect(asked.status).toBe(200);
     const ticket: Ticket = JSON.parse(asked.text);
-    expect(ticket).toMatchObject({ success: true, needsLfs: true, alreadyExists: false, oid: file.sha256 });
+    expect(ticket).toMatchObject({
+      success: true,
+      needsLfs: true,
+      alreadyExists: false,
+      oid: file.sha256,
+    });
     const refused = await asStranger('commitUpload', commitBody(ticket, file));
     expect(refused.status).toBe(409);
     expect(refused.text).not.toContain('/file/');
-    const wrong = { ...file, path: (await localFile(text('another').repeat(300), 'x', 'text/plain')).path };
+    const wrong = {
+      ...file,
+      path: (await localFile(text('another').repeat(300), 'x', 'text/plain')).path,
+    };
     await expect(send(ticket, wrong)).rejects.toThrow(/400|413/);
     expect((await asStranger('commitUpload', commitBody(ticket, file))).status).toBe(409);
     const forged = new URL(ticket.uploadAction?.href ?? '');
     forged.searchParams.set('sig', 'v1.x.y');
-    expect((await fetch(forged, { method: 'PUT', body: new Uint8Array(file.bytes) })).status).toBe(403);
+    expect((await fetch(forged, { method: 'PUT', body: new Uint8Array(file.bytes) })).status).toBe(
+      403,
+    );
     await send(ticket, file);
     const { src } = JSON.parse((await asStranger('commitUpload', commitBody(ticket, file))).text);
     await expectReadable(src, file);
@@ -272,7 +351,10 @@ describe('what was issued is all that can be committed', () => {
       { fileSize: file.bytes.length + 1 },
     ];
     for (const change of wrong) {
-      const answer = await json('/upload/huggingface/commitUpload', { ...commitBody(ticket, file), ...change });
+      const answer = await json('/upload/huggingface/commitUpload', {
+        ...commitBody(ticket, file),
+        ...change,
+      });
       expect(answer.status, JSON.stringify(change)).toBe(403);
       expect(JSON.parse(answer.text).error).toMatch(/getUploadUrl/);
     }
@@ -285,7 +367,11 @@ describe('what was issued is all that can be committed', () => {
     const file = await localFile(text('theirs').repeat(200), 'theirs.txt', 'text/plain');
     const ticket = await ticketFor(file);
     await send(ticket, file);
-    const made = await json('/api/manage/apiTokens', { name: 'other', owner: 'other', permissions: ['upload'] });
+    const made = await json('/api/manage/apiTokens', {
+      name: 'other',
+      owner: 'other',
+      permissions: ['upload'],
+    });
     const { token } = JSON.parse(made.text);
     const args = [
       '-H',
@@ -364,7 +450,9 @@ describe('what was issued is all that can be committed', () => {
 describe('names', () => {
   it('that collide are counted up, and can be committed; nothing is overwritten', async () => {
     const made = await Promise.all(
-      ['one', 'two', 'three'].map((words) => localFile(text(words).repeat(200), 'same.txt', 'text/plain')),
+      ['one', 'two', 'three'].map((words) =>
+        localFile(text(words).repeat(200), 'same.txt', 'text/plain'),
+      ),
     );
     const wish = { uploadNameType: 'origin', uploadFolder: 'same' };
     const [first, second, third] = made as [LocalFile, LocalFile, LocalFile];
@@ -383,8 +471,9 @@ describe('names', () => {
       ['same', second],
       ['same(1)', first],
       ['same(2)', third],
-    ] as const)
+    ] as const) {
       await expectReadable(`/file/same/${src}.txt`, file);
+    }
   });
 
   it('and folders of attackers stay inside', async () => {
@@ -417,13 +506,21 @@ describe('errors', () => {
       'http://127.0.0.1:1/',
       'https://huggingface.co/api/complete_multipart',
     ]) {
-      const answer = await json(`/upload/huggingface/completeMultipart?target=${encodeURIComponent(target)}`, JSON.parse(bodies));
-      expect([answer.status, JSON.parse(answer.text).error]).toEqual([400, 'Invalid multipart completion target']);
+      const answer = await json(
+        `/upload/huggingface/completeMultipart?target=${encodeURIComponent(target)}`,
+        JSON.parse(bodies),
+      );
+      expect([answer.status, JSON.parse(answer.text).error]).toEqual([
+        400,
+        'Invalid multipart completion target',
+      ]);
     }
     expect(hub.emulator.hubLog).toHaveLength(before);
   });
 
   it('hold no token', () => {
-    for (const secret of hub.secrets) expect([...user.heard, ...stowage.log].filter((said) => said.includes(secret))).toEqual([]);
+    for (const secret of hub.secrets) {
+      expect([...user.heard, ...stowage.log].filter((said) => said.includes(secret))).toEqual([]);
+    }
   });
 });

@@ -47,7 +47,9 @@ export function curlUser(stowage: Stowage, folder: string): CurlUser {
         '-F',
         `file=@${path};type=${type}${name === undefined ? '' : `;filename=${name}`}`,
       );
-      if (answer.status !== 200) throw new Error(`${answer.status}: ${answer.text}`);
+      if (answer.status !== 200) {
+        throw new Error(`${answer.status}: ${answer.text}`);
+      }
       return (JSON.parse(answer.text) as [{ src: string }])[0].src;
     },
     async download(path, to, ...args) {
@@ -81,7 +83,13 @@ function parse(output: string): CurlAnswer {
       continue;
     }
     const headers = new Map(
-      lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()] as const),
+      lines.map(
+        (line) =>
+          [
+            line.slice(0, line.indexOf(':')).toLowerCase(),
+            line.slice(line.indexOf(':') + 1).trim(),
+          ] as const,
+      ),
     );
     return { status, headers, text: body };
   }

@@ -18,7 +18,10 @@ const get = (src: string, headers: Record<string, string> = {}) =>
 const cachingOf = async (src: string) => (await get(src)).headers.get('cache-control');
 
 async function remove(src: string): Promise<void> {
-  const response = await stowage.fetch(`/api/manage/delete${encodeURI(src).slice('/file'.length)}`, { method: 'DELETE' });
+  const response = await stowage.fetch(
+    `/api/manage/delete${encodeURI(src).slice('/file'.length)}`,
+    { method: 'DELETE' },
+  );
   expect(response.status).toBe(200);
   expect((await get(src)).status).toBe(404);
 }
@@ -38,7 +41,11 @@ it.each([
   ['default', () => srcOf(upload(stowage)), forEver],
   ['index', () => srcOf(upload(stowage, '?uploadNameType=index&uploadFolder=a/b')), forEver],
   ['short', () => srcOf(upload(stowage, '?uploadNameType=short')), forEver],
-  ['origin', () => srcOf(upload(stowage, '?uploadNameType=origin', { name: 'origin.txt' })), shortly],
+  [
+    'origin',
+    () => srcOf(upload(stowage, '?uploadNameType=origin', { name: 'origin.txt' })),
+    shortly,
+  ],
   ['chunked default', () => merged('one', ''), forEver],
   ['chunked origin', () => merged('one', '&uploadNameType=origin'), shortly],
   ['Media API', media, forEver],
@@ -52,7 +59,8 @@ it.each([
 });
 
 it('a name that was chosen is free again, and caches learn of the new bytes', async () => {
-  const send = (bytes: string) => srcOf(upload(stowage, '?uploadNameType=origin', { name: 'reuse.txt', bytes }));
+  const send = (bytes: string) =>
+    srcOf(upload(stowage, '?uploadNameType=origin', { name: 'reuse.txt', bytes }));
   const src = await send('first');
   expect(src).toBe('/file/reuse.txt');
   const etag = (await get(src)).headers.get('etag') ?? '';
@@ -67,18 +75,26 @@ it.each([
   ['index', () => srcOf(upload(stowage, '?uploadNameType=index'))],
   ['short', () => srcOf(upload(stowage, '?uploadNameType=short'))],
   ['Media API', media],
-])('an address given by %s never comes back, even when a caller chooses its very name', async (_, make) => {
-  const src = await make();
-  await remove(src);
-  const folder = src.split('/').slice(2, -1).join('/');
-  const name = src.split('/').at(-1) ?? '';
-  const again = await srcOf(upload(stowage, `?uploadNameType=origin&uploadFolder=${folder}`, { name, bytes: 'other' }));
-  expect(again).not.toBe(src);
-  const direct = await initUpload(stowage, 1, { name, query: `&uploadNameType=origin&uploadFolder=${folder}` });
-  await putChunk(stowage, direct, 0, Buffer.from('other'));
-  expect(await srcOf(mergeUpload(stowage, direct))).not.toBe(src);
-  expect((await get(src)).status).toBe(404);
-});
+])(
+  'an address given by %s never comes back, even when a caller chooses its very name',
+  async (_, make) => {
+    const src = await make();
+    await remove(src);
+    const folder = src.split('/').slice(2, -1).join('/');
+    const name = src.split('/').at(-1) ?? '';
+    const again = await srcOf(
+      upload(stowage, `?uploadNameType=origin&uploadFolder=${folder}`, { name, bytes: 'other' }),
+    );
+    expect(again).not.toBe(src);
+    const direct = await initUpload(stowage, 1, {
+      name,
+      query: `&uploadNameType=origin&uploadFolder=${folder}`,
+    });
+    await putChunk(stowage, direct, 0, Buffer.from('other'));
+    expect(await srcOf(mergeUpload(stowage, direct))).not.toBe(src);
+    expect((await get(src)).status).toBe(404);
+  },
+);
 
 it('a copy kept under another spelling of an address is asked for again', async () => {
   const src = await srcOf(upload(stowage, '?uploadFolder=x/y'));

@@ -28,15 +28,27 @@ function u32(value: number): Buffer {
   return bytes;
 }
 
-const box = (type: string, payload: Buffer | string = '') => join(u32(payload.length + 8), type, payload);
+const box = (type: string, payload: Buffer | string = '') =>
+  join(u32(payload.length + 8), type, payload);
 
 async function complete(name: string, contentType: string, bytes: Buffer): Promise<Answer> {
-  const presigned = await client.presign({ filename: name, content_type: contentType, size: bytes.length });
-  expect((await client.put(presigned.body.data.upload_url, bytes, { 'content-type': contentType })).status).toBe(200);
+  const presigned = await client.presign({
+    filename: name,
+    content_type: contentType,
+    size: bytes.length,
+  });
+  expect(
+    (await client.put(presigned.body.data.upload_url, bytes, { 'content-type': contentType }))
+      .status,
+  ).toBe(200);
   return client.complete(presigned.body.data.media_id);
 }
 
-async function expectReady([name, bytes]: Case, declared: string, detected = declared): Promise<Answer['body']['data']> {
+async function expectReady(
+  [name, bytes]: Case,
+  declared: string,
+  detected = declared,
+): Promise<Answer['body']['data']> {
   const { status, body } = await complete(`x.${declared.split('/')[1]}`, declared, bytes);
   expect([status, body.data?.status, body.data?.content_type, body.error?.message], name).toEqual([
     200,
@@ -82,7 +94,14 @@ describe('JPEG', () => {
 
 describe('PNG', () => {
   const png = sample('palette.png');
-  const cgbi = join(png.subarray(0, 8), u32(4), 'CgBI', '\x50\0\x20\x02', u32(0x2bd5b37f), png.subarray(8));
+  const cgbi = join(
+    png.subarray(0, 8),
+    u32(4),
+    'CgBI',
+    '\x50\0\x20\x02',
+    u32(0x2bd5b37f),
+    png.subarray(8),
+  );
 
   it.each<Case>([
     ...samples('interlaced-16.png', 'palette.png', 'grey-alpha.png', 'animated.png'),
@@ -120,7 +139,10 @@ describe('WebP', () => {
   });
 
   it('of one pixel', async () => {
-    await expectReady(['26 bytes', Buffer.from('UklGRhIAAABXRUJQVlA4TAYAAAAvQWxvAGs=', 'base64')], 'image/webp');
+    await expectReady(
+      ['26 bytes', Buffer.from('UklGRhIAAABXRUJQVlA4TAYAAAAvQWxvAGs=', 'base64')],
+      'image/webp',
+    );
   });
 });
 
@@ -130,7 +152,9 @@ describe('HEIC and HEIF', () => {
 
   it.each<Case>([
     ...samples('still.heic', 'thumbnail.heic'),
-    ...['heix', 'hevc', 'hevx', 'heim', 'heis', 'hevm', 'hevs'].map((major): Case => [major, branded(major)]),
+    ...['heix', 'hevc', 'hevx', 'heim', 'heis', 'hevm', 'hevs'].map(
+      (major): Case => [major, branded(major)],
+    ),
     ['zeros at its end', join(heic, zeros(5000))],
     ['a motion photo', join(heic, box('mpvd', sample('isom.mp4')))],
     ['padding in front', join(box('free', zeros(100)), heic)],
@@ -138,10 +162,13 @@ describe('HEIC and HEIF', () => {
     expect(await expectReady(file, 'image/heic')).toMatchObject({ width: 48, height: 32 });
   });
 
-  it.each(['mif1', 'mif2', 'msf1', 'miaf', 'heif', 'MiHE'])('HEIF: %s, also when it is called HEIC', async (major) => {
-    await expectReady([major, branded(major)], 'image/heif');
-    await expectReady([major, branded(major)], 'image/heic', 'image/heif');
-  });
+  it.each(['mif1', 'mif2', 'msf1', 'miaf', 'heif', 'MiHE'])(
+    'HEIF: %s, also when it is called HEIC',
+    async (major) => {
+      await expectReady([major, branded(major)], 'image/heif');
+      await expectReady([major, branded(major)], 'image/heic', 'image/heif');
+    },
+  );
 });
 
 describe('MP4', () => {
@@ -157,7 +184,16 @@ describe('MP4', () => {
   }
 
   it.each<Case>([
-    ...samples('isom.mp4', 'mp42.mp4', 'm4v.mp4', '3gp-brands.mp4', 'mpeg4-part2.mp4', 'hevc.mp4', 'fragmented.mp4', 'dash.mp4'),
+    ...samples(
+      'isom.mp4',
+      'mp42.mp4',
+      'm4v.mp4',
+      '3gp-brands.mp4',
+      'mpeg4-part2.mp4',
+      'hevc.mp4',
+      'fragmented.mp4',
+      'dash.mp4',
+    ),
     ...[
       'iso2',
       'iso4',
@@ -180,14 +216,19 @@ describe('MP4', () => {
       'caqv',
       'NDSC',
     ].map((major): Case => [major, branded(major)]),
-    ...['3gp4', '3gp5', '3gp6', '3gp7', '3gg6'].map((major): Case => [`${major} of a phone`, branded(major, 'isom', major)]),
+    ...['3gp4', '3gp5', '3gp6', '3gp7', '3gg6'].map(
+      (major): Case => [`${major} of a phone`, branded(major, 'isom', major)],
+    ),
     ['a brand of its maker', branded('ABCD', 'mp42', 'isom')],
     ['a brand that nobody knows', branded('ABCD')],
     ['QuickTime that says it is MP4 as well', branded('qt  ', 'qt  ', 'mp42')],
     ['free in front', join(box('free', zeros(300)), mp4)],
     ['skip and wide in front', join(box('skip', zeros(20)), box('wide'), mp4)],
     ['uuid in front', join(box('uuid', zeros(32)), mp4)],
-    ['free between', join(mp4.subarray(0, ftypEnd), box('free'), box('free', zeros(4000)), mp4.subarray(ftypEnd))],
+    [
+      'free between',
+      join(mp4.subarray(0, ftypEnd), box('free'), box('free', zeros(4000)), mp4.subarray(ftypEnd)),
+    ],
     ['64-bit mdat', withLargeMdat()],
     ['zeros at its end', join(mp4, zeros(100_000))],
     ['free at its end', join(mp4, box('free', zeros(100_000)))],
@@ -195,7 +236,10 @@ describe('MP4', () => {
     ['its movie in front', fixture('clip-faststart.mp4')],
   ])('%s', async (name, bytes) => {
     const { width, height, type } = await expectReady([name, bytes], 'video/mp4');
-    expect([type, width / height]).toEqual(['video', name.startsWith('its movie') ? 320 / 180 : 64 / 48]);
+    expect([type, width / height]).toEqual([
+      'video',
+      name.startsWith('its movie') ? 320 / 180 : 64 / 48,
+    ]);
   });
 });
 
@@ -213,21 +257,36 @@ describe('PDF', () => {
     ['objects behind', join(pdf, '9 0 obj\n<</Type /Metadata>>\nendobj\n'.repeat(300))],
     ['a line of a server behind', join(pdf, '\n<!-- 0.123 s -->'.repeat(100))],
     ['junk behind', join(pdf, junk(3_000_000))],
-    ['a second version', join(pdf, '9 0 obj\n<<>>\nendobj\ntrailer\n<</Root 1 0 R /Prev 9>>\nstartxref\n9\n%%EOF\n')],
+    [
+      'a second version',
+      join(pdf, '9 0 obj\n<<>>\nendobj\ntrailer\n<</Root 1 0 R /Prev 9>>\nstartxref\n9\n%%EOF\n'),
+    ],
     ['a byte order mark in front', join('\xef\xbb\xbf', pdf)],
     ['line ends in front', join('\r\n\n', pdf)],
     ['a page in front', join('<html><body>', pdf)],
     ['a warning of PHP in front', join('<br />\n<b>Notice</b>: Undefined index\n', pdf)],
     ['headers in front', join('HTTP/1.1 200 OK\r\nContent-Type: application/pdf\r\n\r\n', pdf)],
-    ['printer commands in front', join('\x1b%-12345X@PJL SET COPIES=1\r\n@PJL ENTER LANGUAGE=PDF\r\n', pdf, '\x1b%-12345X')],
+    [
+      'printer commands in front',
+      join('\x1b%-12345X@PJL SET COPIES=1\r\n@PJL ENTER LANGUAGE=PDF\r\n', pdf, '\x1b%-12345X'),
+    ],
     ['a MacBinary header in front', join('\0\x08file.pdf', zeros(118), pdf)],
     ['1 KiB in front', join(junk(1020), pdf)],
     ['much in front', join(page, pdf)],
     ['very much in front', join(junk(40_000), pdf)],
-    ['the header of PostScript', join('%!PS-Adobe-3.0 PDF-1.3\n', pdf.subarray(pdf.indexOf('\n') + 1))],
-    ['letters of another table', join('%PDF-1.4\r%\xe2\xe3\xcf\xd3\r', pdf.subarray(pdf.indexOf('\n') + 1))],
+    [
+      'the header of PostScript',
+      join('%!PS-Adobe-3.0 PDF-1.3\n', pdf.subarray(pdf.indexOf('\n') + 1)),
+    ],
+    [
+      'letters of another table',
+      join('%PDF-1.4\r%\xe2\xe3\xcf\xd3\r', pdf.subarray(pdf.indexOf('\n') + 1)),
+    ],
   ])('%s', async (...file) => {
-    expect(await expectReady(file, 'application/pdf')).toMatchObject({ type: 'document', width: null });
+    expect(await expectReady(file, 'application/pdf')).toMatchObject({
+      type: 'document',
+      width: null,
+    });
   });
 
   it.each<readonly [name: string, bytes: Buffer, code: string]>([

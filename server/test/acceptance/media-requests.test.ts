@@ -23,8 +23,15 @@ describe('requests that tell half of it', () => {
     ['POST', 'bytes 0-4999/23780'],
   ])('%s with Content-Range %s is refused before anything is stored', async (method, range) => {
     const { upload_url: url, media_id: id } = (await client.presign(jpeg)).body.data;
-    const response = await fetch(url, { method, headers: { 'content-range': range }, body: bytes.subarray(0, 5000) });
-    expect([response.status, ((await response.json()) as Body).error.code]).toEqual([400, 'bad_request']);
+    const response = await fetch(url, {
+      method,
+      headers: { 'content-range': range },
+      body: bytes.subarray(0, 5000),
+    });
+    expect([response.status, ((await response.json()) as Body).error.code]).toEqual([
+      400,
+      'bad_request',
+    ]);
     expect((await client.complete(id)).body.error.code).toBe('upload_not_received');
   });
 
@@ -42,8 +49,14 @@ describe('requests that tell half of it', () => {
     async (encoding) => {
       const { upload_url: url } = (await client.presign(jpeg)).body.data;
       const response = await client.put(url, bytes, { 'content-encoding': encoding });
-      expect([response.status, ((await response.json()) as Body).error.code]).toEqual([415, 'unsupported_media_type']);
-      const json = await client.call('POST', '/media/upload', { json: jpeg, headers: { 'content-encoding': encoding } });
+      expect([response.status, ((await response.json()) as Body).error.code]).toEqual([
+        415,
+        'unsupported_media_type',
+      ]);
+      const json = await client.call('POST', '/media/upload', {
+        json: jpeg,
+        headers: { 'content-encoding': encoding },
+      });
       expect(json.status).toBe(415);
     },
   );
@@ -56,7 +69,10 @@ describe('requests that tell half of it', () => {
   it('a PUT that announces no body is 411, an empty one is not', async () => {
     const { upload_url: url } = (await client.presign(jpeg)).body.data;
     const { pathname, search } = new URL(url);
-    const answer = await exchange(app.url, `PUT ${pathname}${search} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`);
+    const answer = await exchange(
+      app.url,
+      `PUT ${pathname}${search} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n`,
+    );
     expect(answer).toMatch(/^HTTP\/1.1 411 [\s\S]*Content-Length/);
     expect((await client.put(url, new Uint8Array(0))).status).toBe(200);
   });
@@ -66,8 +82,13 @@ describe('requests that tell half of it', () => {
     const first = await client.put(url, bytes, { 'if-none-match': '*' });
     expect(first.status).toBe(200);
     const again = await client.put(url, bytes, { 'if-none-match': '*' });
-    expect([again.status, ((await again.json()) as Body).error.code]).toEqual([412, 'precondition_failed']);
-    const same = await client.put(url, bytes, { 'if-none-match': `"x", ${first.headers.get('etag')}` });
+    expect([again.status, ((await again.json()) as Body).error.code]).toEqual([
+      412,
+      'precondition_failed',
+    ]);
+    const same = await client.put(url, bytes, {
+      'if-none-match': `"x", ${first.headers.get('etag')}`,
+    });
     expect(same.status).toBe(412);
     expect((await client.put(url, bytes, { 'if-none-match': '"x"' })).status).toBe(200);
     expect((await client.complete(id)).status).toBe(200);
@@ -75,7 +96,9 @@ describe('requests that tell half of it', () => {
 
   it('of many with If-None-Match: * at once, one succeeds', async () => {
     const { upload_url: url } = (await client.presign(jpeg)).body.data;
-    const all = await Promise.all(Array.from({ length: 6 }, () => client.put(url, bytes, { 'if-none-match': '*' })));
+    const all = await Promise.all(
+      Array.from({ length: 6 }, () => client.put(url, bytes, { 'if-none-match': '*' })),
+    );
     expect(all.map(({ status }) => status).sort()).toEqual([200, 412, 412, 412, 412, 412]);
   });
 
@@ -106,7 +129,10 @@ describe('names and types of step 1', () => {
     ['paper.pdf', 'undefined', 'application/pdf'],
   ])('%s as %j is %s', async (filename, content_type, meant) => {
     const { status, body } = await client.presign({ filename, content_type, size: 5 });
-    expect([status, (await client.get(body.data.media_id)).body.data.content_type]).toEqual([201, meant]);
+    expect([status, (await client.get(body.data.media_id)).body.data.content_type]).toEqual([
+      201,
+      meant,
+    ]);
   });
 
   it.each(['.', '..', '   ', ' . ', '\n', '\u202e\u200f'])('%j is no name', async (filename) => {
@@ -122,19 +148,25 @@ describe('names and types of step 1', () => {
   it('0 of what is not known is taken, anything else is said in words', async () => {
     const { status, body } = await client.presign({ ...jpeg, width: 0, height: 0, duration: 0 });
     expect(status).toBe(201);
-    expect((await client.get(body.data.media_id)).body.data).toMatchObject({ width: null, height: null, duration: null });
+    expect((await client.get(body.data.media_id)).body.data).toMatchObject({
+      width: null,
+      height: null,
+      duration: null,
+    });
     for (const [wrong, words] of [
       [{ width: -1 }, 'width must be a whole number of pixels, from 0 to 1000000.'],
       [{ height: 1.5 }, 'height must be a whole number of pixels, from 0 to 1000000.'],
       [{ duration: '5' }, 'duration must be a number of seconds, 0 or more.'],
-    ] as const)
+    ] as const) {
       expect((await client.presign({ ...jpeg, ...wrong })).body.error.message).toBe(words);
+    }
   });
 
   it('the link of a PNG that is called x.jpg ends in .png', async () => {
     const bytes = fixture('picture.png');
-    const { upload_url: url, media_id: id } = (await client.presign({ ...jpeg, filename: 'x.jpg', size: bytes.length })).body
-      .data;
+    const { upload_url: url, media_id: id } = (
+      await client.presign({ ...jpeg, filename: 'x.jpg', size: bytes.length })
+    ).body.data;
     await client.put(url, bytes);
     const { data } = (await client.complete(id)).body;
     expect(data).toMatchObject({ filename: 'x.jpg', content_type: 'image/png' });
@@ -161,7 +193,12 @@ describe('who asks', () => {
     ] as const) {
       const { headers } = await createToken(app, permissions);
       const { data } = (await client.call('GET', '/me', { headers })).body;
-      expect(data).toMatchObject({ scopes, permissions, api_key: { scopes }, user: { email: 'owner@localhost' } });
+      expect(data).toMatchObject({
+        scopes,
+        permissions,
+        api_key: { scopes },
+        user: { email: 'owner@localhost' },
+      });
     }
   });
 
@@ -202,11 +239,16 @@ it.each(['uploading', 'failed'])('lists of what is %s have kinds, too', async (s
   for (const fields of made) {
     const { media_id: id, upload_url: url } = (await client.presign(fields)).body.data;
     ids.push(id);
-    if (status === 'failed') await client.put(url, Buffer.from('no media'));
-    if (status === 'failed') expect((await client.complete(id)).status).toBe(422);
+    if (status === 'failed') {
+      await client.put(url, Buffer.from('no media'));
+    }
+    if (status === 'failed') {
+      expect((await client.complete(id)).status).toBe(422);
+    }
   }
   for (const [at, type] of ['image', 'video', 'document'].entries()) {
-    const { media, total } = (await client.call('GET', `/media?status=${status}&type=${type}`)).body.data;
+    const { media, total } = (await client.call('GET', `/media?status=${status}&type=${type}`)).body
+      .data;
     expect(media[0].id).toBe(ids[at]);
     expect(media.every((item: Body) => item.type === type && item.status === status)).toBe(true);
     expect(total).toBe(media.length);
@@ -218,19 +260,35 @@ describe('a picture that is a page as well', () => {
 
   it.each([
     ['with a page in its comment', fixture('jpeg-html.jpg'), 'text/html'],
-    ['with a script behind it', Buffer.concat([photo, Buffer.from('<script>alert(1)</script>')]), 'text/html'],
-    ['with an SVG behind it', Buffer.concat([photo, Buffer.from('<svg onload="alert(1)"/>')]), 'image/svg+xml'],
+    [
+      'with a script behind it',
+      Buffer.concat([photo, Buffer.from('<script>alert(1)</script>')]),
+      'text/html',
+    ],
+    [
+      'with an SVG behind it',
+      Buffer.concat([photo, Buffer.from('<svg onload="alert(1)"/>')]),
+      'image/svg+xml',
+    ],
   ])('%s is refused', async (_, bytes, detected) => {
-    const { media_id: id, upload_url: url } = (await client.presign({ ...jpeg, size: bytes.length })).body.data;
+    const { media_id: id, upload_url: url } = (
+      await client.presign({ ...jpeg, size: bytes.length })
+    ).body.data;
     await client.put(url, bytes);
     const { status, body } = await client.complete(id);
-    expect([status, body.error.code, body.error.details.detected]).toEqual([422, 'content_type_mismatch', detected]);
+    expect([status, body.error.code, body.error.details.detected]).toEqual([
+      422,
+      'content_type_mismatch',
+      detected,
+    ]);
     expect((await client.get(id)).body.data.status).toBe('failed');
   });
 
   it('is taken when it is a video as well', async () => {
     const bytes = Buffer.concat([photo, fixture('clip.mp4')]);
-    const { media_id: id, upload_url: url } = (await client.presign({ ...jpeg, size: bytes.length })).body.data;
+    const { media_id: id, upload_url: url } = (
+      await client.presign({ ...jpeg, size: bytes.length })
+    ).body.data;
     await client.put(url, bytes);
     expect((await client.complete(id)).status).toBe(200);
   });

@@ -8,7 +8,9 @@ import { fixture, fixturePath, mediaClient, uploadMedia } from './media-client.t
 let app: Stowage;
 let client: ReturnType<typeof mediaClient>;
 beforeAll(async () => {
-  app = await startStowage({ env: { STOWAGE_MEDIA_MAX_DOCUMENT_BYTES: '100000', STOWAGE_MEDIA_URL_TTL_SECONDS: '3600' } });
+  app = await startStowage({
+    env: { STOWAGE_MEDIA_MAX_DOCUMENT_BYTES: '100000', STOWAGE_MEDIA_URL_TTL_SECONDS: '3600' },
+  });
   client = mediaClient(app);
 });
 afterAll(() => app.stop());
@@ -24,8 +26,13 @@ function meta(body: { meta: { request_id: string; timestamp: string } }): void {
 
 /** Objects in storage once no removal is pending. */
 async function objectCount(): Promise<number> {
-  await expect.poll(async () => (await app.fetch('/metrics')).text(), { timeout: 10_000 }).toContain('stowage_jobs_pending 0');
-  const entries = await readdir(join(app.dataDir, 'objects'), { recursive: true, withFileTypes: true });
+  await expect
+    .poll(async () => (await app.fetch('/metrics')).text(), { timeout: 10_000 })
+    .toContain('stowage_jobs_pending 0');
+  const entries = await readdir(join(app.dataDir, 'objects'), {
+    recursive: true,
+    withFileTypes: true,
+  });
   return entries.filter((entry) => entry.isFile()).length;
 }
 
@@ -44,24 +51,45 @@ describe('POST /media/upload', () => {
       channel: { type: 'local', name: 'local' },
       expires_in: 3600,
       max_size: 20971520,
-      next_step: 'Upload your file to upload_url, then call POST /media/{media_id}/complete to finalize.',
+      next_step:
+        'Upload your file to upload_url, then call POST /media/{media_id}/complete to finalize.',
     });
     expect(data.upload_url.startsWith(`${app.url}/relay/`)).toBe(true);
   });
 
   it('asks for PUT with Content-Type for video and documents', async () => {
-    const video = await client.presign({ filename: 'a.mp4', content_type: 'video/mp4', size: 524288000 });
+    const video = await client.presign({
+      filename: 'a.mp4',
+      content_type: 'video/mp4',
+      size: 524288000,
+    });
     expect(video.body.data).toMatchObject({
-      upload_method: { method: 'PUT', content_type: 'video/mp4', headers: { 'Content-Type': 'video/mp4' } },
+      upload_method: {
+        method: 'PUT',
+        content_type: 'video/mp4',
+        headers: { 'Content-Type': 'video/mp4' },
+      },
       max_size: 524288000,
       provider: 'r2',
     });
-    const pdf = await client.presign({ filename: 'a.pdf', content_type: 'application/pdf', size: 5 });
-    expect(pdf.body.data.upload_method).toMatchObject({ method: 'PUT', content_type: 'application/pdf' });
+    const pdf = await client.presign({
+      filename: 'a.pdf',
+      content_type: 'application/pdf',
+      size: 5,
+    });
+    expect(pdf.body.data.upload_method).toMatchObject({
+      method: 'PUT',
+      content_type: 'application/pdf',
+    });
   });
 
   it('takes file_size for size, and ignores unknown fields', async () => {
-    const { status } = await client.presign({ filename: 'a.png', content_type: 'image/png', file_size: 10, platforms: ['x'] });
+    const { status } = await client.presign({
+      filename: 'a.png',
+      content_type: 'image/png',
+      file_size: 10,
+      platforms: ['x'],
+    });
     expect(status).toBe(201);
   });
 
@@ -72,7 +100,12 @@ describe('POST /media/upload', () => {
 
   it.each([
     ['nothing', {}, 'validation_error', /required/],
-    ['no filename', { content_type: 'image/png', size: 1 }, 'validation_error', /filename is required/],
+    [
+      'no filename',
+      { content_type: 'image/png', size: 1 },
+      'validation_error',
+      /filename is required/,
+    ],
     ['an empty filename', { ...jpeg, filename: '' }, 'validation_error', /filename/],
     ['a long filename', { ...jpeg, filename: 'a'.repeat(256) }, 'validation_error', /255/],
     ['a path', { ...jpeg, filename: '../a.jpg' }, 'validation_error', /filename/],
@@ -87,15 +120,30 @@ describe('POST /media/upload', () => {
     ['a negative size', { ...jpeg, size: -1 }, 'validation_error', /size/],
     ['half a byte', { ...jpeg, size: 1.5 }, 'validation_error', /size/],
     ['a text as size', { ...jpeg, size: '10' }, 'validation_error', /size/],
-    ['too large', { ...jpeg, size: 20971521 }, 'validation_error', /size exceeds the 20 MB limit for images/],
-    ['no size', { filename: 'a.jpg', content_type: 'image/jpeg' }, 'validation_error', /size is required/],
+    [
+      'too large',
+      { ...jpeg, size: 20971521 },
+      'validation_error',
+      /size exceeds the 20 MB limit for images/,
+    ],
+    [
+      'no size',
+      { filename: 'a.jpg', content_type: 'image/jpeg' },
+      'validation_error',
+      /size is required/,
+    ],
     [
       'contentType',
       { filename: 'a.jpg', contentType: 'image/jpeg', size: 1 },
       'invalid_field_name',
       /Did you mean "content_type"/,
     ],
-    ['fileName', { fileName: 'a.jpg', content_type: 'image/jpeg', size: 1 }, 'invalid_field_name', /Did you mean "filename"/],
+    [
+      'fileName',
+      { fileName: 'a.jpg', content_type: 'image/jpeg', size: 1 },
+      'invalid_field_name',
+      /Did you mean "filename"/,
+    ],
     ['a bad sha256', { ...jpeg, sha256: 'xyz' }, 'validation_error', /sha256/],
   ])('refuses %s with 400', async (_what, fields, code, message) => {
     const { status, body } = await client.presign(fields);
@@ -107,9 +155,14 @@ describe('POST /media/upload', () => {
   });
 
   it('refuses what is not JSON, or no object', async () => {
-    expect((await client.call('POST', '/media/upload', { body: '{"a": \n' })).body.error.code).toBe('invalid_json');
-    for (const json of [[], 'text', 5, null])
-      expect((await client.call('POST', '/media/upload', { json })).body.error.code).toBe('validation_error');
+    expect((await client.call('POST', '/media/upload', { body: '{"a": \n' })).body.error.code).toBe(
+      'invalid_json',
+    );
+    for (const json of [[], 'text', 5, null]) {
+      expect((await client.call('POST', '/media/upload', { json })).body.error.code).toBe(
+        'validation_error',
+      );
+    }
   });
 
   it('is not fooled by __proto__', async () => {
@@ -133,7 +186,11 @@ describe('the three steps', () => {
   ])('bring %s in by curl and back as it was, by PUT and by form', async (name, type, kind) => {
     const bytes = fixture(name);
     for (const way of ['put', 'form']) {
-      const { body } = await client.presign({ filename: name, content_type: type, size: bytes.length });
+      const { body } = await client.presign({
+        filename: name,
+        content_type: type,
+        size: bytes.length,
+      });
       const { upload_url: url, media_id: id } = body.data;
       const args =
         way === 'put'
@@ -153,11 +210,19 @@ describe('the three steps', () => {
         size: bytes.length,
         file_size: bytes.length,
       });
-      if (kind !== 'document') expect([data.width > 0, data.height > 0]).toEqual([true, true]);
-      if (kind === 'video') expect(data.duration).toBeGreaterThan(0.5);
+      if (kind !== 'document') {
+        expect([data.width > 0, data.height > 0]).toEqual([true, true]);
+      }
+      if (kind === 'video') {
+        expect(data.duration).toBeGreaterThan(0.5);
+      }
       expect((await curl(data.url)).equals(bytes)).toBe(true);
       expect((await curl('-r', '3-12', data.url)).equals(bytes.subarray(3, 13))).toBe(true);
-      expect((await client.get(id)).body.data).toMatchObject({ filename: name, original_name: name, upload_status: 'ready' });
+      expect((await client.get(id)).body.data).toMatchObject({
+        filename: name,
+        original_name: name,
+        upload_status: 'ready',
+      });
     }
   });
 
@@ -170,7 +235,9 @@ describe('the three steps', () => {
     const { received, expected, expires_in, upload_url } = answer.error.details;
     expect({ received, expected }).toEqual({ received: 0, expected: jpeg.size });
     expect(expires_in).toBeGreaterThan(0);
-    expect((await client.put(upload_url, fixture('photo.jpg'), { 'content-type': 'image/jpeg' })).status).toBeLessThan(300);
+    expect(
+      (await client.put(upload_url, fixture('photo.jpg'), { 'content-type': 'image/jpeg' })).status,
+    ).toBeLessThan(300);
     expect((await client.complete(body.data.media_id)).status).toBe(200);
   });
 
@@ -178,33 +245,50 @@ describe('the three steps', () => {
     const bytes = fixture('photo.jpg');
     const { body } = await client.presign(jpeg);
     await client.put(body.data.upload_url, bytes, { 'content-type': 'image/jpeg' });
-    const answers = await Promise.all(Array.from({ length: 8 }, () => client.complete(body.data.media_id)));
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, () => client.complete(body.data.media_id)),
+    );
     const later = await client.complete(body.data.media_id);
     for (const { status, body: answer } of [...answers, later]) {
       expect(status).toBe(200);
       expect(answer.data).toEqual(later.body.data);
     }
     const { body: list } = await client.call('GET', '/media?limit=100');
-    expect(list.data.media.filter((item: { id: string }) => item.id === body.data.media_id)).toHaveLength(1);
+    expect(
+      list.data.media.filter((item: { id: string }) => item.id === body.data.media_id),
+    ).toHaveLength(1);
   });
 
   it('take repeated transfers until completed: the last one counts, and only its bytes stay', async () => {
     const before = await objectCount();
-    const { body } = await client.presign({ filename: 'x.png', content_type: 'image/png', size: 7535 });
+    const { body } = await client.presign({
+      filename: 'x.png',
+      content_type: 'image/png',
+      size: 7535,
+    });
     for (const name of ['photo.jpg', 'picture.png', 'picture.webp', 'picture.png']) {
       expect((await client.put(body.data.upload_url, fixture(name))).status).toBe(200);
     }
     const { body: done } = await client.complete(body.data.media_id);
-    expect(done.data).toMatchObject({ content_type: 'image/png', size: fixture('picture.png').length });
+    expect(done.data).toMatchObject({
+      content_type: 'image/png',
+      size: fixture('picture.png').length,
+    });
     await expect.poll(objectCount, { timeout: 10_000 }).toBe(before + 1);
     const late = await client.put(body.data.upload_url, fixture('picture.webp'));
     expect(late.status).toBe(409);
-    expect(((await late.json()) as { error: { code: string } }).error.code).toBe('already_completed');
+    expect(((await late.json()) as { error: { code: string } }).error.code).toBe(
+      'already_completed',
+    );
     expect((await curl(done.data.url)).equals(fixture('picture.png'))).toBe(true);
   });
 
   it('correct a type of the same kind, with a warning', async () => {
-    const { body } = await client.presign({ filename: 'p.jpg', content_type: 'image/jpeg', size: 7535 });
+    const { body } = await client.presign({
+      filename: 'p.jpg',
+      content_type: 'image/jpeg',
+      size: 7535,
+    });
     await client.postForm(body.data.upload_url, fixture('picture.png'), 'image', 'image/jpeg');
     const { body: done } = await client.complete(body.data.media_id);
     expect(done.data).toMatchObject({ content_type: 'image/png', mime_type: 'image/png' });
@@ -221,8 +305,14 @@ describe('the three steps', () => {
   ])('refuse %s, and remove its bytes', async (what, name, type, code) => {
     const before = await objectCount();
     const whole = fixture(name);
-    const bytes = what.includes('truncated') ? whole.subarray(0, Math.floor(whole.length * 0.6)) : whole;
-    const { body } = await client.presign({ filename: `x.${name.split('.').at(-1)}`, content_type: type, size: bytes.length });
+    const bytes = what.includes('truncated')
+      ? whole.subarray(0, Math.floor(whole.length * 0.6))
+      : whole;
+    const { body } = await client.presign({
+      filename: `x.${name.split('.').at(-1)}`,
+      content_type: type,
+      size: bytes.length,
+    });
     await client.put(body.data.upload_url, bytes);
     const { status, body: answer } = await client.complete(body.data.media_id);
     expect([status, answer.error.code]).toEqual([422, code]);
@@ -235,7 +325,11 @@ describe('the three steps', () => {
   });
 
   it('refuse an empty file, and take another try afterwards', async () => {
-    const { body } = await client.presign({ filename: 'p.png', content_type: 'image/png', size: 7535 });
+    const { body } = await client.presign({
+      filename: 'p.png',
+      content_type: 'image/png',
+      size: 7535,
+    });
     await client.put(body.data.upload_url, new Uint8Array(0));
     const { status, body: answer } = await client.complete(body.data.media_id);
     expect([status, answer.error.code]).toEqual([422, 'empty_file']);
@@ -247,7 +341,11 @@ describe('the three steps', () => {
 describe('the upload address', () => {
   it('stops what is larger than allowed while it is coming, and leaves nothing', async () => {
     const before = await objectCount();
-    const { body } = await client.presign({ filename: 'x.pdf', content_type: 'application/pdf', size: 1000 });
+    const { body } = await client.presign({
+      filename: 'x.pdf',
+      content_type: 'application/pdf',
+      size: 1000,
+    });
     const big = Buffer.alloc(400_000, 'a');
     for (const response of [
       await client.put(body.data.upload_url, big, { 'content-type': 'application/pdf' }),
@@ -257,7 +355,9 @@ describe('the upload address', () => {
         duplex: 'half',
         body: new ReadableStream({
           start(controller) {
-            for (let at = 0; at < 8; at++) controller.enqueue(big.subarray(0, 50_000));
+            for (let at = 0; at < 8; at++) {
+              controller.enqueue(big.subarray(0, 50_000));
+            }
             controller.close();
           },
         }),
@@ -265,7 +365,10 @@ describe('the upload address', () => {
     ]) {
       expect(response.status).toBe(413);
       const { error } = (await response.json()) as { error: { code: string; details: object } };
-      expect(error).toMatchObject({ code: 'file_too_large', details: { max_size: expect.any(Number) } });
+      expect(error).toMatchObject({
+        code: 'file_too_large',
+        details: { max_size: expect.any(Number) },
+      });
     }
     expect(await objectCount()).toBe(before);
     expect((await client.complete(body.data.media_id)).body.error.code).toBe('upload_not_received');
@@ -273,7 +376,10 @@ describe('the upload address', () => {
 
   it('is void when tampered with, for another media, or without its signature', async () => {
     const [one, two] = [await client.presign(jpeg), await client.presign(jpeg)];
-    const [first, second] = [one.body.data.upload_url as string, two.body.data.upload_url as string];
+    const [first, second] = [
+      one.body.data.upload_url as string,
+      two.body.data.upload_url as string,
+    ];
     const signature = first.split('sig=')[1] ?? '';
     const flipped = `${signature.slice(0, 20)}${signature[20] === 'A' ? 'B' : 'A'}${signature.slice(21)}`;
     for (const url of [
@@ -283,27 +389,37 @@ describe('the upload address', () => {
       first.replace(signature, 'v1..'),
     ]) {
       const response = await client.put(url, fixture('photo.jpg'));
-      expect([response.status, ((await response.json()) as { error: { code: string } }).error.code]).toEqual([
-        403,
-        'invalid_signature',
-      ]);
+      expect([
+        response.status,
+        ((await response.json()) as { error: { code: string } }).error.code,
+      ]).toEqual([403, 'invalid_signature']);
     }
   });
 
   it('refuses another type, but not one that says nothing', async () => {
     const { body } = await client.presign(jpeg);
-    const refused = await client.put(body.data.upload_url, fixture('photo.jpg'), { 'content-type': 'video/mp4' });
-    expect([refused.status, ((await refused.json()) as { error: { code: string } }).error.code]).toEqual([
-      415,
-      'content_type_mismatch',
-    ]);
-    for (const type of ['application/octet-stream', 'image/jpeg; charset=binary', 'application/x-www-form-urlencoded']) {
-      expect((await client.put(body.data.upload_url, fixture('photo.jpg'), { 'content-type': type })).status).toBe(200);
+    const refused = await client.put(body.data.upload_url, fixture('photo.jpg'), {
+      'content-type': 'video/mp4',
+    });
+    expect([
+      refused.status,
+      ((await refused.json()) as { error: { code: string } }).error.code,
+    ]).toEqual([415, 'content_type_mismatch']);
+    for (const type of [
+      'application/octet-stream',
+      'image/jpeg; charset=binary',
+      'application/x-www-form-urlencoded',
+    ]) {
+      expect(
+        (await client.put(body.data.upload_url, fixture('photo.jpg'), { 'content-type': type }))
+          .status,
+      ).toBe(200);
     }
   });
 
   const bytes = fixture('picture.png');
-  const digest = (name: string, encoding: 'hex' | 'base64'): string => createHash(name).update(bytes).digest(encoding);
+  const digest = (name: string, encoding: 'hex' | 'base64'): string =>
+    createHash(name).update(bytes).digest(encoding);
   const other = createHash('sha256').update('other').digest('base64');
   const otherMd5 = createHash('md5').update('other').digest('base64');
 
@@ -314,22 +430,42 @@ describe('the upload address', () => {
       { 'content-digest': `sha-256=:${digest('sha256', 'base64')}:` },
       { 'content-digest': `sha-256=:${other}:` },
     ],
-    ['x-amz-checksum-sha256', { 'x-amz-checksum-sha256': digest('sha256', 'base64') }, { 'x-amz-checksum-sha256': other }],
+    [
+      'x-amz-checksum-sha256',
+      { 'x-amz-checksum-sha256': digest('sha256', 'base64') },
+      { 'x-amz-checksum-sha256': other },
+    ],
   ])('verifies %s', async (_name, right, wrong) => {
-    const { body } = await client.presign({ filename: 'p.png', content_type: 'image/png', size: bytes.length });
-    const refused = await client.put(body.data.upload_url, bytes, wrong as unknown as Record<string, string>);
-    expect([refused.status, ((await refused.json()) as { error: { code: string } }).error.code]).toEqual([
-      400,
-      'checksum_mismatch',
-    ]);
+    const { body } = await client.presign({
+      filename: 'p.png',
+      content_type: 'image/png',
+      size: bytes.length,
+    });
+    const refused = await client.put(
+      body.data.upload_url,
+      bytes,
+      wrong as unknown as Record<string, string>,
+    );
+    expect([
+      refused.status,
+      ((await refused.json()) as { error: { code: string } }).error.code,
+    ]).toEqual([400, 'checksum_mismatch']);
     expect((await client.complete(body.data.media_id)).body.error.code).toBe('upload_not_received');
-    expect((await client.put(body.data.upload_url, bytes, right as unknown as Record<string, string>)).status).toBe(200);
+    expect(
+      (await client.put(body.data.upload_url, bytes, right as unknown as Record<string, string>))
+        .status,
+    ).toBe(200);
     expect((await client.complete(body.data.media_id)).status).toBe(200);
   });
 
   it('verifies the sha256 of step 1, in hex or base64', async () => {
     for (const sha256 of [digest('sha256', 'hex'), digest('sha256', 'base64')]) {
-      const { body } = await client.presign({ filename: 'p.png', content_type: 'image/png', size: bytes.length, sha256 });
+      const { body } = await client.presign({
+        filename: 'p.png',
+        content_type: 'image/png',
+        size: bytes.length,
+        sha256,
+      });
       expect((await client.put(body.data.upload_url, fixture('photo.jpg'))).status).toBe(400);
       expect((await client.put(body.data.upload_url, bytes)).status).toBe(200);
       expect((await client.complete(body.data.media_id)).status).toBe(200);
@@ -345,7 +481,9 @@ describe('the upload address', () => {
     expect(response.status).toBe(204);
     expect(response.headers.get('access-control-allow-origin')).toBe('*');
     expect(response.headers.get('access-control-allow-methods')).toContain('PUT');
-    expect(response.headers.get('access-control-allow-headers')?.toLowerCase()).toContain('content-type');
+    expect(response.headers.get('access-control-allow-headers')?.toLowerCase()).toContain(
+      'content-type',
+    );
   });
 });
 
@@ -353,19 +491,34 @@ describe('the library', () => {
   it('lists what both APIs brought, newest first, by pages and kinds', async () => {
     const media = await uploadMedia(client, 'picture.webp', 'image/webp');
     const form = new FormData();
-    form.set('file', new Blob([new Uint8Array(fixture('clip.mp4'))], { type: 'video/mp4' }), 'film.mp4');
-    const [{ src }] = (await (await app.fetch('/upload', { method: 'POST', body: form })).json()) as [{ src: string }];
+    form.set(
+      'file',
+      new Blob([new Uint8Array(fixture('clip.mp4'))], { type: 'video/mp4' }),
+      'film.mp4',
+    );
+    const [{ src }] = (await (
+      await app.fetch('/upload', { method: 'POST', body: form })
+    ).json()) as [{ src: string }];
     const { body } = await client.call('GET', '/media?limit=2');
     const [first, second] = body.data.media;
     expect(body.data.items).toEqual(body.data.media);
     expect(body.data.media_ids).toEqual([first.id, second.id]);
     expect(second.id).toBe(media.body.data.id);
     expect(first).toMatchObject({ filename: 'film.mp4', type: 'video', url: `${app.url}${src}` });
-    expect(body.data.pagination).toEqual({ limit: 2, offset: 0, total: body.data.total, has_more: true });
+    expect(body.data.pagination).toEqual({
+      limit: 2,
+      offset: 0,
+      total: body.data.total,
+      has_more: true,
+    });
     const videos = await client.call('GET', '/media?type=video&limit=1&offset=0');
     expect(videos.body.data.media[0].id).toBe(first.id);
     const last = await client.call('GET', `/media?limit=100&offset=${body.data.total - 1}`);
-    expect(last.body.data).toMatchObject({ media: [expect.anything()], next_cursor: null, pagination: { has_more: false } });
+    expect(last.body.data).toMatchObject({
+      media: [expect.anything()],
+      next_cursor: null,
+      pagination: { has_more: false },
+    });
   });
 
   it('is walked by cursor, and none is missed or shown twice when files come meanwhile', async () => {
@@ -382,19 +535,27 @@ describe('the library', () => {
     expect([...seen, ...page.media_ids]).toEqual(before.media_ids);
   });
 
-  it.each(['limit=0', 'cursor=x', 'cursor=MTIz&status=failed', 'limit=101', 'limit=x', 'offset=-1', 'type=audio', 'limit=1.5'])(
-    'refuses ?%s',
-    async (query) => {
-      const { status, body } = await client.call('GET', `/media?${query}`);
-      expect([status, body.error.code]).toEqual([400, 'validation_error']);
-    },
-  );
+  it.each([
+    'limit=0',
+    'cursor=x',
+    'cursor=MTIz&status=failed',
+    'limit=101',
+    'limit=x',
+    'offset=-1',
+    'type=audio',
+    'limit=1.5',
+  ])('refuses ?%s', async (query) => {
+    const { status, body } = await client.call('GET', `/media?${query}`);
+    expect([status, body.error.code]).toEqual([400, 'validation_error']);
+  });
 
   it('hides unfinished uploads unless asked for them', async () => {
     const { body } = await client.presign(jpeg);
     const id = body.data.media_id;
     expect((await client.call('GET', '/media?limit=100')).body.data.media_ids).not.toContain(id);
-    expect((await client.call('GET', '/media?status=uploading&limit=100')).body.data.media_ids).toContain(id);
+    expect(
+      (await client.call('GET', '/media?status=uploading&limit=100')).body.data.media_ids,
+    ).toContain(id);
     expect((await client.get(id)).body.data).toMatchObject({ status: 'uploading', url: null });
   });
 
@@ -403,7 +564,10 @@ describe('the library', () => {
     const done = await uploadMedia(client, 'picture.png', 'image/png');
     const { id, url } = done.body.data;
     const deleted = await client.call('DELETE', `/media/${id}?force=true`);
-    expect([deleted.status, deleted.body.data]).toEqual([200, { media_id: id, id, deleted: true, message: 'Media deleted.' }]);
+    expect([deleted.status, deleted.body.data]).toEqual([
+      200,
+      { media_id: id, id, deleted: true, message: 'Media deleted.' },
+    ]);
     expect((await fetch(url)).status).toBe(404);
     expect((await client.call('DELETE', `/media/${id}`)).body.error).toMatchObject({
       code: 'not_found',
@@ -416,16 +580,23 @@ describe('the library', () => {
     await expect.poll(objectCount, { timeout: 10_000 }).toBe(before);
   });
 
-  it.each(['nonsense', '00000000-0000-7000-8000-000000000000', '..%2f..'])('says the same of the unknown id %s', async (id) => {
-    for (const [method, path] of [
-      ['GET', ''],
-      ['DELETE', ''],
-      ['POST', '/complete'],
-    ] as const) {
-      const { status, body } = await client.call(method, `/media/${id}${path}`);
-      expect([status, body.error.code, body.error.message]).toEqual([404, 'not_found', 'Media not found.']);
-    }
-  });
+  it.each(['nonsense', '00000000-0000-7000-8000-000000000000', '..%2f..'])(
+    'says the same of the unknown id %s',
+    async (id) => {
+      for (const [method, path] of [
+        ['GET', ''],
+        ['DELETE', ''],
+        ['POST', '/complete'],
+      ] as const) {
+        const { status, body } = await client.call(method, `/media/${id}${path}`);
+        expect([status, body.error.code, body.error.message]).toEqual([
+          404,
+          'not_found',
+          'Media not found.',
+        ]);
+      }
+    },
+  );
 });
 
 describe('every answer', () => {
@@ -441,7 +612,9 @@ describe('every answer', () => {
     expect(answer.body.data).toBeNull();
     expect(typeof answer.body.error.message).toBe('string');
     expect(answer.headers.get('x-request-id')).toBe(answer.body.meta.request_id);
-    if (status === 405) expect(answer.headers.get('allow')).toBeTruthy();
+    if (status === 405) {
+      expect(answer.headers.get('allow')).toBeTruthy();
+    }
   });
 
   it('without a key is 401 with WWW-Authenticate', async () => {
@@ -454,7 +627,13 @@ describe('every answer', () => {
 
   it('takes the scheme in any case', async () => {
     for (const scheme of ['bearer', 'BEARER']) {
-      expect((await client.call('GET', '/me', { headers: { authorization: `${scheme} ${app.adminToken}` } })).status).toBe(200);
+      expect(
+        (
+          await client.call('GET', '/me', {
+            headers: { authorization: `${scheme} ${app.adminToken}` },
+          })
+        ).status,
+      ).toBe(200);
     }
   });
 });
@@ -466,7 +645,9 @@ describe('Idempotency-Key', () => {
     const again = await client.presign(jpeg, headers);
     expect(again.body.data).toEqual(first.body.data);
     expect(again.headers.get('idempotency-replayed')).toBe('true');
-    expect((await client.presign({ ...jpeg, size: 5 }, headers)).body.error.code).toBe('idempotency_key_conflict');
+    expect((await client.presign({ ...jpeg, size: 5 }, headers)).body.error.code).toBe(
+      'idempotency_key_conflict',
+    );
     const failing = { 'idempotency-key': 'key-2' };
     expect((await client.presign({ ...jpeg, size: -1 }, failing)).status).toBe(400);
     expect((await client.presign(jpeg, failing)).status).toBe(201);
@@ -497,13 +678,25 @@ describe('Idempotency-Key', () => {
     const first = await complete();
     expect([first.status, first.headers.get('idempotency-replayed')]).toEqual([200, null]);
     const again = await complete();
-    expect([again.status, again.headers.get('idempotency-replayed'), again.body.data]).toEqual([200, 'true', first.body.data]);
+    expect([again.status, again.headers.get('idempotency-replayed'), again.body.data]).toEqual([
+      200,
+      'true',
+      first.body.data,
+    ]);
   });
 
   it('makes one upload of many requests at once', async () => {
-    const answers = await Promise.all(Array.from({ length: 10 }, () => client.presign(jpeg, { 'idempotency-key': 'key-3' })));
-    const ids = new Set(answers.filter(({ status }) => status === 201).map(({ body }) => body.data.media_id));
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, () => client.presign(jpeg, { 'idempotency-key': 'key-3' })),
+    );
+    const ids = new Set(
+      answers.filter(({ status }) => status === 201).map(({ body }) => body.data.media_id),
+    );
     expect(ids.size).toBe(1);
-    for (const { status, body } of answers) if (status !== 201) expect(body.error.code).toBe('idempotency_in_flight');
+    for (const { status, body } of answers) {
+      if (status !== 201) {
+        expect(body.error.code).toBe('idempotency_in_flight');
+      }
+    }
   });
 });

@@ -11,7 +11,10 @@ const launcher = new URL('../../bin/stowage.js', import.meta.url).pathname;
 const probe = smallDisk(8, 'ext4');
 probe?.remove();
 
-/** Somebody else takes the disk to the last byte: people must still be able to read, and to make room by deleting. */
+/**
+ * Somebody else takes the disk to the last byte: people must still be able to read, and to make
+ * room by deleting.
+ */
 describe.skipIf(probe === undefined)('no room at all (skipped without the right to mount)', () => {
   let disk: SmallDisk;
   let app: Stowage;
@@ -23,12 +26,15 @@ describe.skipIf(probe === undefined)('no room at all (skipped without the right 
   async function startFilled(files: number): Promise<void> {
     disk = smallDisk(120, 'ext4') as SmallDisk;
     app = await startStowage({ dataDir: `${disk.path}/data` });
-    for (let n = 0; n < files; n++) expect(await send()).toBe(200);
+    for (let n = 0; n < files; n++) {
+      expect(await send()).toBe(200);
+    }
     await eventually(async () => expect(await storedObjects(app)).toHaveLength(files));
   }
   const send = async (size = 100_000): Promise<number> => {
     const bytes = pseudoRandomBytes(size);
-    return (await upload(app, '', { bytes, name: 'a.bin', type: 'application/octet-stream' })).status;
+    return (await upload(app, '', { bytes, name: 'a.bin', type: 'application/octet-stream' }))
+      .status;
   };
   async function expectDeletable(count: number): Promise<void> {
     const client = mediaClient(app);
@@ -42,26 +48,36 @@ describe.skipIf(probe === undefined)('no room at all (skipped without the right 
   }
   const shortages = { space: () => disk.fill(), inodes: () => disk.fillInodes() };
 
-  it.each(['space', 'inodes'] as const)('without %s: reads, deletes, refuses uploads, recovers by itself', async (what) => {
-    await startFilled(40);
-    await shortages[what]();
-    expect(await send()).toBe(507);
-    await expectDeletable(40);
-    await disk.free();
-    await eventually(async () => expect(await send()).toBe(200));
-    // The reserve is there again.
-    await disk.fill();
-    await expectDeletable(1);
-  });
+  it.each(['space', 'inodes'] as const)(
+    'without %s: reads, deletes, refuses uploads, recovers by itself',
+    async (what) => {
+      await startFilled(40);
+      await shortages[what]();
+      expect(await send()).toBe(507);
+      await expectDeletable(40);
+      await disk.free();
+      await eventually(async () => expect(await send()).toBe(200));
+      // The reserve is there again.
+      await disk.fill();
+      await expectDeletable(1);
+    },
+  );
 
   it('serves on when its log is on the full disk, and writes it later', async () => {
     disk = smallDisk(40, 'ext4') as SmallDisk;
     const path = `${disk.path}/log`;
     const port = await freePort();
     const url = `http://127.0.0.1:${port}/healthz`;
-    const env = { PATH: process.env.PATH ?? '', PORT: String(port), STOWAGE_DATA_DIR: `${disk.path}/data` };
+    const env = {
+      PATH: process.env.PATH ?? '',
+      PORT: String(port),
+      STOWAGE_DATA_DIR: `${disk.path}/data`,
+    };
     const log = await open(path, 'w');
-    const child = spawn(process.execPath, [launcher, 'serve'], { env, stdio: ['ignore', log.fd, 'ignore'] });
+    const child = spawn(process.execPath, [launcher, 'serve'], {
+      env,
+      stdio: ['ignore', log.fd, 'ignore'],
+    });
     const exited = once(child, 'exit');
     await log.close();
     const answers = (): Promise<boolean> =>
@@ -77,26 +93,33 @@ describe.skipIf(probe === undefined)('no room at all (skipped without the right 
         .split('\n')
         .filter((line) => line.startsWith('{'));
     const before = (await lines()).length;
-    for (let n = 0; n < 100; n++) expect(await answers()).toBe(true);
+    for (let n = 0; n < 100; n++) {
+      expect(await answers()).toBe(true);
+    }
     await disk.free();
     await expect.poll(async () => (await lines()).length - before).toBeGreaterThanOrEqual(100);
-    for (const line of await lines()) JSON.parse(line);
+    for (const line of await lines()) {
+      JSON.parse(line);
+    }
     child.kill('SIGTERM');
     expect(await exited).toEqual([0, null]);
   });
 
-  it.each(['space', 'inodes'] as const)('without %s: starts after a crash and after a stop', async (what) => {
-    await startFilled(5);
-    await shortages[what]();
-    await app.crash();
-    expect((await app.fetch('/readyz')).status).toBe(200);
-    expect(await send()).toBe(507);
-    await expectDeletable(2);
-    expect(await app.terminate()).toBe(0);
-    await app.start();
-    expect(await send(10_000_000)).toBe(507);
-    await expectDeletable(2);
-    await disk.free();
-    await eventually(async () => expect(await send()).toBe(200));
-  });
+  it.each(['space', 'inodes'] as const)(
+    'without %s: starts after a crash and after a stop',
+    async (what) => {
+      await startFilled(5);
+      await shortages[what]();
+      await app.crash();
+      expect((await app.fetch('/readyz')).status).toBe(200);
+      expect(await send()).toBe(507);
+      await expectDeletable(2);
+      expect(await app.terminate()).toBe(0);
+      await app.start();
+      expect(await send(10_000_000)).toBe(507);
+      await expectDeletable(2);
+      await disk.free();
+      await eventually(async () => expect(await send()).toBe(200));
+    },
+  );
 });

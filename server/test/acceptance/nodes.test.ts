@@ -32,7 +32,12 @@ describe.skipIf(postgresMissing)('several nodes on one PostgreSQL', () => {
   async function run(args: readonly string[], env: Readonly<Record<string, string>>) {
     const child = spawn(process.execPath, [launcher, ...args], {
       cwd: home,
-      env: { PATH: process.env.PATH ?? '', PORT: String(await freePort()), STOWAGE_DATA_DIR: `data-${await freePort()}`, ...env },
+      env: {
+        PATH: process.env.PATH ?? '',
+        PORT: String(await freePort()),
+        STOWAGE_DATA_DIR: `data-${await freePort()}`,
+        ...env,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const exited = once(child, 'exit');
@@ -41,24 +46,33 @@ describe.skipIf(postgresMissing)('several nodes on one PostgreSQL', () => {
     child.stdout.on('data', (chunk: Buffer) => {
       out += chunk;
       // With its greeting, if there is one.
-      if (!isToldToStop && out.includes('Stowage is ready')) isToldToStop = setTimeout(() => child.kill('SIGTERM'), 300);
+      if (!isToldToStop && out.includes('Stowage is ready')) {
+        isToldToStop = setTimeout(() => child.kill('SIGTERM'), 300);
+      }
     });
     const err = await text(child.stderr);
     const [code] = (await exited) as [number | null];
     return { out, err, code };
   }
-  const local = (settings: object): string => JSON.stringify([{ type: 'local', name: 'disk', ...settings }]);
+  const local = (settings: object): string =>
+    JSON.stringify([{ type: 'local', name: 'disk', ...settings }]);
 
   it.each([
     ['no secret key', { STOWAGE_SECRET_KEY: '' }, 'STOWAGE_SECRET_KEY'],
     ['a local folder of its own', { STOWAGE_CHANNELS: local({}) }, '"shared": true'],
     ['the default channel', { STOWAGE_CHANNELS: '' }, '"shared": true'],
-    ['another secret key', { STOWAGE_SECRET_KEY: 'x'.repeat(40) }, 'stowage migrate --accept-secret-key'],
+    [
+      'another secret key',
+      { STOWAGE_SECRET_KEY: 'x'.repeat(40) },
+      'stowage migrate --accept-secret-key',
+    ],
     ['another folder', {}, 'is not the one that the other nodes use'],
   ])('refuse to start with %s, and say what to do', async (what, wrong, sentence) => {
     const env = nodeEnv(await postgres.createDatabase(), join(home, 'shared'));
     // What is wrong by itself needs no other node to be refused.
-    if (what.startsWith('another')) expect(await run(['serve'], env)).toMatchObject({ code: 0, err: '' });
+    if (what.startsWith('another')) {
+      expect(await run(['serve'], env)).toMatchObject({ code: 0, err: '' });
+    }
     const other = sentence.startsWith('is not')
       ? { STOWAGE_CHANNELS: local({ shared: true, path: join(home, 'other') }) }
       : wrong;
@@ -75,7 +89,10 @@ describe.skipIf(postgresMissing)('several nodes on one PostgreSQL', () => {
     await run(['serve'], env);
     const changed = { ...env, STOWAGE_SECRET_KEY: 'x'.repeat(40) };
     expect(await run(['migrate', '--accept-secret-key'], changed)).toMatchObject({ code: 0 });
-    const moved = { ...changed, STOWAGE_CHANNELS: local({ shared: true, path: join(home, 'there') }) };
+    const moved = {
+      ...changed,
+      STOWAGE_CHANNELS: local({ shared: true, path: join(home, 'there') }),
+    };
     const { err } = await run(['serve'], moved);
     const [, name = ''] = /write (\S+) into that file/.exec(err) ?? [];
     expect(name).toBe((await readFile(join(home, 'here/channel.id'), 'utf8')).trim());
@@ -86,14 +103,19 @@ describe.skipIf(postgresMissing)('several nodes on one PostgreSQL', () => {
   it('start on nothing at the same moment with one admin token', async () => {
     const env = nodeEnv(await postgres.createDatabase(), join(home, 'first'));
     const started = await Promise.all([1, 2, 3].map(() => run(['serve'], env)));
-    expect(started.map(({ code, err }) => ({ code, err }))).toEqual(started.map(() => ({ code: 0, err: '' })));
+    expect(started.map(({ code, err }) => ({ code, err }))).toEqual(
+      started.map(() => ({ code: 0, err: '' })),
+    );
     expect(started.filter(({ out }) => out.includes('Your admin token is in '))).toHaveLength(1);
     const { out } = await run(['token', 'list'], env);
     expect(out.trim().split('\n')).toHaveLength(2);
   });
 
   it('start at the same moment with a token from the environment', async () => {
-    const env = { ...nodeEnv(await postgres.createDatabase(), join(home, 'same')), STOWAGE_ADMIN_TOKEN: oldToken };
+    const env = {
+      ...nodeEnv(await postgres.createDatabase(), join(home, 'same')),
+      STOWAGE_ADMIN_TOKEN: oldToken,
+    };
     const started = await Promise.all([1, 2, 3].map(() => run(['serve'], env)));
     expect(started.map(({ code }) => code)).toEqual([0, 0, 0]);
     const { out } = await run(['token', 'list'], env);
@@ -110,12 +132,16 @@ describe.skipIf(postgresMissing)('several nodes on one PostgreSQL', () => {
       await nodes[0]?.crash();
       for (const node of nodes) {
         for (const token of [oldToken, newToken]) {
-          const answer = await node.fetch('/api/manage/apiTokens', { headers: { authorization: `Bearer ${token}` } });
+          const answer = await node.fetch('/api/manage/apiTokens', {
+            headers: { authorization: `Bearer ${token}` },
+          });
           expect(answer.status).toBe(200);
         }
       }
     } finally {
-      for (const node of nodes) await node.stop();
+      for (const node of nodes) {
+        await node.stop();
+      }
     }
   });
 
@@ -127,7 +153,9 @@ describe.skipIf(postgresMissing)('several nodes on one PostgreSQL', () => {
       const right = await startStowage({ env });
       const session = await initUpload(right, 2);
       expect((await putChunk(right, session, 0, Buffer.from('hello '))).status).toBe(200);
-      const wrong = await startStowage({ env: { ...env, NODE_OPTIONS: `--import ${encodeURI(jump)}` } });
+      const wrong = await startStowage({
+        env: { ...env, NODE_OPTIONS: `--import ${encodeURI(jump)}` },
+      });
       try {
         expect((await putChunk(wrong, session, 1, Buffer.from('world'))).status).toBe(200);
         const src = await srcOf(mergeUpload(wrong, session));
@@ -148,10 +176,10 @@ describe.skipIf(postgresMissing)('several nodes on one PostgreSQL', () => {
             body: photo,
             headers: { 'content-type': 'image/jpeg' },
           });
-          expect([sent.status, Math.abs(Date.parse(body.data.expires_at) - Date.now() - 3_600_000) < 30_000]).toEqual([
-            200,
-            true,
-          ]);
+          expect([
+            sent.status,
+            Math.abs(Date.parse(body.data.expires_at) - Date.now() - 3_600_000) < 30_000,
+          ]).toEqual([200, true]);
         }
         expect(wrong.log.join('\n')).toContain('The clock of this machine is off');
       } finally {
@@ -171,7 +199,11 @@ describe.skipIf(postgresMissing)('several nodes on one PostgreSQL', () => {
       env: { PATH: process.env.PATH ?? '', STOWAGE_DATA_DIR: 'impatient', ...env },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    for await (const chunk of impatient.stdout) if (String(chunk).includes('Waiting for the database')) break;
+    for await (const chunk of impatient.stdout) {
+      if (String(chunk).includes('Waiting for the database')) {
+        break;
+      }
+    }
     impatient.kill('SIGTERM');
     expect(await once(impatient, 'exit')).toEqual([143, null]);
     await postgres.resume();
@@ -189,7 +221,9 @@ describe('one data folder', () => {
   afterAll(async () => app?.stop());
 
   it('serves one process: a second one is told which', async () => {
-    await expect(startStowage({ dataDir: app.dataDir })).rejects.toThrow(`Another Stowage (pid ${app.pid} on `);
+    await expect(startStowage({ dataDir: app.dataDir })).rejects.toThrow(
+      `Another Stowage (pid ${app.pid} on `,
+    );
     expect((await app.fetch('/readyz')).status).toBe(200);
   });
 
@@ -197,7 +231,11 @@ describe('one data folder', () => {
     await app.crash();
     const env = { PATH: process.env.PATH ?? '', STOWAGE_DATA_DIR: app.dataDir };
     for (const args of [['token', 'list'], ['doctor'], ['migrate']]) {
-      const child = spawn(process.execPath, [launcher, ...args], { env, cwd: app.dataDir, stdio: 'ignore' });
+      const child = spawn(process.execPath, [launcher, ...args], {
+        env,
+        cwd: app.dataDir,
+        stdio: 'ignore',
+      });
       expect([args, await once(child, 'exit')]).toEqual([args, [0, null]]);
     }
   });

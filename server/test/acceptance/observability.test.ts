@@ -36,37 +36,64 @@ describe('the line of a request', () => {
     const form = new FormData();
     form.set('file', new Blob(['x'.repeat(5000)]), 'a.txt');
     const headers = { authorization: `Bearer ${made.token}`, 'user-agent': 'uploader/1' };
-    const src = await srcOf(app.fetch('/upload?authCode=canary-query', { method: 'POST', body: form, headers }));
+    const src = await srcOf(
+      app.fetch('/upload?authCode=canary-query', { method: 'POST', body: form, headers }),
+    );
     const line = await lineOf('uploader/1');
     expect(line).toMatchObject({
-      ...{ level: 'info', msg: 'Request', method: 'POST', route: '/upload', path: '/upload', status: 200, ip: '127.0.0.1' },
+      ...{
+        level: 'info',
+        msg: 'Request',
+        method: 'POST',
+        route: '/upload',
+        path: '/upload',
+        status: 200,
+        ip: '127.0.0.1',
+      },
       ...{ caller: 'blog', tokenId: made.id, file: src.slice('/file/'.length) },
     });
     expect(line.bytesIn).toBeGreaterThan(5000);
     expect(line.bytesIn).toBeLessThan(6000);
     expect(line.bytesOut).toBeGreaterThan(src.length);
-    await app.fetch(src, { headers: { authorization: '', 'user-agent': 'reader/1' } }).then((answer) => answer.arrayBuffer());
+    await app
+      .fetch(src, { headers: { authorization: '', 'user-agent': 'reader/1' } })
+      .then((answer) => answer.arrayBuffer());
     const read = await lineOf('reader/1');
-    expect(read).toMatchObject({ method: 'GET', route: '/file/*', path: src, status: 200, bytesIn: 0 });
+    expect(read).toMatchObject({
+      method: 'GET',
+      route: '/file/*',
+      path: src,
+      status: 200,
+      bytesIn: 0,
+    });
     expect(read.bytesOut).toBeGreaterThan(5000);
     expect(read.caller).toBeUndefined();
     await app.fetch(`/api/manage/delete/${src.slice(6)}`, {
       method: 'DELETE',
       headers: { ...headers, 'user-agent': 'remover/1' },
     });
-    expect(await lineOf('remover/1')).toMatchObject({ caller: 'blog', path: `/api/manage/delete/${src.slice(6)}`, status: 200 });
+    expect(await lineOf('remover/1')).toMatchObject({
+      caller: 'blog',
+      path: `/api/manage/delete/${src.slice(6)}`,
+      status: 200,
+    });
   });
 
   it('of somebody who is refused has the address, for fail2ban', async () => {
     await upload(app, '?authCode=canary-wrong', {}).catch(() => undefined);
-    await app.fetch('/upload', { method: 'POST', headers: { authorization: 'Bearer canary-guess', 'user-agent': 'guesser/1' } });
+    await app.fetch('/upload', {
+      method: 'POST',
+      headers: { authorization: 'Bearer canary-guess', 'user-agent': 'guesser/1' },
+    });
     expect(await lineOf('guesser/1')).toMatchObject({ status: 401, ip: '127.0.0.1' });
   });
 
   it('of a client that hangs up in mid-upload says 499 and how far it came', async () => {
     const socket = connect(Number(new URL(app.url).port), '127.0.0.1');
     const head = `POST /upload HTTP/1.1\r\nHost: x\r\nUser-Agent: quitter/1\r\nAuthorization: Bearer ${app.adminToken}\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 1000000\r\n\r\n`;
-    socket.write(`${head}--b\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n\r\n`);
+    socket.write(
+      `${head}--b\r\nContent-Disposition: form-data; name="file"; filename="a.bin"\r\n\r\n`,
+    );
     await new Promise<void>((resolve) => socket.write(Buffer.alloc(300_000), () => resolve()));
     await new Promise((resolve) => setTimeout(resolve, 100));
     socket.destroy();
@@ -78,7 +105,11 @@ describe('the line of a request', () => {
 
   it('of a client that hangs up in mid-download too', async () => {
     const src = await srcOf(
-      upload(app, '', { bytes: Buffer.alloc(20_000_000), name: 'big.bin', type: 'application/octet-stream' }),
+      upload(app, '', {
+        bytes: Buffer.alloc(20_000_000),
+        name: 'big.bin',
+        type: 'application/octet-stream',
+      }),
     );
     const socket = connect(Number(new URL(app.url).port), '127.0.0.1');
     socket.write(`GET ${src} HTTP/1.1\r\nHost: x\r\nUser-Agent: leaver/1\r\n\r\n`);
@@ -89,7 +120,9 @@ describe('the line of a request', () => {
 
   it('holds no code, token or query', async () => {
     const log = app.log.join('\n');
-    for (const secret of ['canary-', app.adminToken, 'authCode=']) expect(log).not.toContain(secret);
+    for (const secret of ['canary-', app.adminToken, 'authCode=']) {
+      expect(log).not.toContain(secret);
+    }
   });
 });
 
@@ -118,7 +151,10 @@ describe('/metrics', () => {
     ['through a proxy that says Via', { via: '1.1 proxy' }, 401],
     ['by a token with manage', { 'x-forwarded-for': '8.8.8.8', authorization: 'admin' }, 200],
   ])('%s: %j is %i', async (_, headers, status) => {
-    const own = headers.authorization === 'admin' ? { ...headers, authorization: `Bearer ${app.adminToken}` } : headers;
+    const own =
+      headers.authorization === 'admin'
+        ? { ...headers, authorization: `Bearer ${app.adminToken}` }
+        : headers;
     expect((await metrics(own)).status).toBe(status);
   });
 
@@ -133,7 +169,9 @@ describe('/metrics', () => {
     async (host, version, status) => {
       const socket = connect(Number(new URL(app.url).port), '127.0.0.1');
       socket.write(`GET /metrics HTTP/${version}\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
-      const answer = await new Promise<string>((resolve) => socket.once('data', (bytes) => resolve(bytes.toString('latin1'))));
+      const answer = await new Promise<string>((resolve) =>
+        socket.once('data', (bytes) => resolve(bytes.toString('latin1'))),
+      );
       socket.destroy();
       expect(answer.split(' ')[1]).toBe(String(status));
     },

@@ -37,7 +37,9 @@ const count = (answers: readonly Response[], ...wanted: readonly number[]) =>
 describe('open uploads (T29)', () => {
   it('of one token have one limit over all kinds, also when they begin at once', async () => {
     const { headers } = await createToken(stowage, ['upload']);
-    const answers = await Promise.all(Array.from({ length: 60 }, (_, n) => (n % 2 === 0 ? begin(headers) : beginMedia(headers))));
+    const answers = await Promise.all(
+      Array.from({ length: 60 }, (_, n) => (n % 2 === 0 ? begin(headers) : beginMedia(headers))),
+    );
     expect([count(answers, 200, 201), count(answers, 429)]).toEqual([10, 50]);
     const refused = answers.find(({ status }) => status === 429);
     expect(Number(refused?.headers.get('retry-after'))).toBeGreaterThan(0);
@@ -47,10 +49,14 @@ describe('open uploads (T29)', () => {
 
   it('end with their cleanup and with their merge', async () => {
     const { headers } = await createToken(stowage, ['upload']);
-    const uploads = await Promise.all(Array.from({ length: 10 }, () => initUpload(stowage, 1, { headers })));
+    const uploads = await Promise.all(
+      Array.from({ length: 10 }, () => initUpload(stowage, 1, { headers })),
+    );
     expect((await begin(headers)).status).toBe(429);
     const [first, second] = uploads;
-    if (first === undefined || second === undefined) throw new Error('unreachable');
+    if (first === undefined || second === undefined) {
+      throw new Error('unreachable');
+    }
     await stowage.fetch(`/upload?cleanup=true&uploadId=${first.uploadId}`, { headers });
     expect((await begin(headers)).status).toBe(200);
     await putChunk(stowage, second, 0, Buffer.from('x'));
@@ -59,10 +65,18 @@ describe('open uploads (T29)', () => {
   });
 
   it('with the upload code have a limit for each network, so that one stranger stops no household', async () => {
-    const from = (address: string) => ({ authorization: '', authCode: code, 'x-forwarded-for': address });
-    const stranger = await Promise.all(Array.from({ length: 30 }, (_, n) => begin(from(`2001:db8:1:${n.toString(16)}::1`))));
+    const from = (address: string) => ({
+      authorization: '',
+      authCode: code,
+      'x-forwarded-for': address,
+    });
+    const stranger = await Promise.all(
+      Array.from({ length: 30 }, (_, n) => begin(from(`2001:db8:1:${n.toString(16)}::1`))),
+    );
     expect([count(stranger, 200), count(stranger, 429)]).toEqual([10, 20]);
-    const household = await Promise.all(Array.from({ length: 10 }, () => begin(from('198.51.100.7'))));
+    const household = await Promise.all(
+      Array.from({ length: 10 }, () => begin(from('198.51.100.7'))),
+    );
     expect(count(household, 200)).toBe(10);
   });
 });
@@ -86,21 +100,35 @@ describe('what is written down with an upload (T29)', () => {
     ]);
   });
 
-  it.each(['originalFileName', 'originalFileType', 'uploadId'])('%s of a chunk and of a merge has one, too', async (name) => {
-    const upload = await initUpload(stowage, 1, { headers: (await createToken(stowage, ['upload'])).headers });
-    const fields = { [name]: 'x'.repeat(10_000) };
-    const chunk = await putChunk(stowage, upload, 0, Buffer.from('x'), { fields });
-    expect(chunk.status).toBe(400);
-    if (name !== 'originalFileType') expect((await mergeUpload(stowage, upload, { fields })).status).toBe(400);
-  });
+  it.each(['originalFileName', 'originalFileType', 'uploadId'])(
+    '%s of a chunk and of a merge has one, too',
+    async (name) => {
+      const upload = await initUpload(stowage, 1, {
+        headers: (await createToken(stowage, ['upload'])).headers,
+      });
+      const fields = { [name]: 'x'.repeat(10_000) };
+      const chunk = await putChunk(stowage, upload, 0, Buffer.from('x'), { fields });
+      expect(chunk.status).toBe(400);
+      if (name !== 'originalFileType') {
+        expect((await mergeUpload(stowage, upload, { fields })).status).toBe(400);
+      }
+    },
+  );
 
   it('and all chunks together have as many bytes as a file', async () => {
-    const upload = await initUpload(stowage, 3, { headers: (await createToken(stowage, ['upload'])).headers });
+    const upload = await initUpload(stowage, 3, {
+      headers: (await createToken(stowage, ['upload'])).headers,
+    });
     const before = (await storedObjects(stowage)).length;
-    const put = async (index: number, bytes: number) => (await putChunk(stowage, upload, index, Buffer.alloc(bytes))).status;
-    expect([await put(0, 600), await put(1, 500), await put(1, 300), await put(2, 101), await put(2, 100)]).toEqual([
-      200, 413, 200, 413, 200,
-    ]);
+    const put = async (index: number, bytes: number) =>
+      (await putChunk(stowage, upload, index, Buffer.alloc(bytes))).status;
+    expect([
+      await put(0, 600),
+      await put(1, 500),
+      await put(1, 300),
+      await put(2, 101),
+      await put(2, 100),
+    ]).toEqual([200, 413, 200, 413, 200]);
     expect((await storedObjects(stowage)).length).toBe(before + 3);
     expect((await mergeUpload(stowage, upload)).status).toBe(200);
   });

@@ -16,7 +16,9 @@ beforeEach(async () => {
 });
 afterEach(() => rm(home, { recursive: true, force: true }));
 
-function run(...args: readonly string[]): Promise<{ readonly code: number; readonly said: string }> {
+function run(
+  ...args: readonly string[]
+): Promise<{ readonly code: number; readonly said: string }> {
   const env = { PATH: process.env.PATH ?? '', STOWAGE_DATA_DIR: dataDir, PORT: '0' };
   return new Promise((resolve) => {
     execFile(process.execPath, [launcher, ...args], { cwd: home, env }, (error, stdout, stderr) =>
@@ -27,7 +29,11 @@ function run(...args: readonly string[]): Promise<{ readonly code: number; reado
 
 async function modesBelow(folder: string): Promise<ReadonlyMap<string, number>> {
   const names = await readdir(folder, { recursive: true });
-  return new Map(await Promise.all(names.map(async (name) => [name, (await stat(join(folder, name))).mode & 0o077] as const)));
+  return new Map(
+    await Promise.all(
+      names.map(async (name) => [name, (await stat(join(folder, name))).mode & 0o077] as const),
+    ),
+  );
 }
 
 it('are made for this user only, whatever the umask (T33)', async () => {
@@ -38,7 +44,9 @@ it('are made for this user only, whatever the umask (T33)', async () => {
       expect((await upload(stowage)).status).toBe(200);
       expect((await stat(dataDir)).mode & 0o777).toBe(0o700);
       const modes = await modesBelow(dataDir);
-      expect([...modes.keys()].some((name) => /^objects\/\d{4}-/.test(name) || /\/\d{4}-/.test(name))).toBe(true);
+      expect(
+        [...modes.keys()].some((name) => /^objects\/\d{4}-/.test(name) || /\/\d{4}-/.test(name)),
+      ).toBe(true);
       expect([...modes].filter(([, mode]) => mode !== 0)).toEqual([]);
     } finally {
       await stowage.stop();
@@ -49,9 +57,21 @@ it('are made for this user only, whatever the umask (T33)', async () => {
 });
 
 it.each<[string, RegExp, () => Promise<unknown>]>([
-  ['a folder that everyone can change', /data folder .* can be changed by every user .*chmod 700/, () => chmod(dataDir, 0o777)],
-  ['a database that everyone can change', /stowage\.db can be changed .*chmod 600/, () => file('stowage.db', '', 0o666)],
-  ['a key that everyone can change', /secret\.key can be changed .*chmod 600/, () => file('secret.key', 'x'.repeat(48), 0o666)],
+  [
+    'a folder that everyone can change',
+    /data folder .* can be changed by every user .*chmod 700/,
+    () => chmod(dataDir, 0o777),
+  ],
+  [
+    'a database that everyone can change',
+    /stowage\.db can be changed .*chmod 600/,
+    () => file('stowage.db', '', 0o666),
+  ],
+  [
+    'a key that everyone can change',
+    /secret\.key can be changed .*chmod 600/,
+    () => file('secret.key', 'x'.repeat(48), 0o666),
+  ],
   ['an empty key', /key file .* has 0 bytes/, () => file('secret.key', '', 0o600)],
   ['a short key', /key file .* has 31 bytes/, () => file('secret.key', 'x'.repeat(31), 0o600)],
   [
@@ -78,10 +98,14 @@ it('that others can read are said, by the log and by doctor', async () => {
     /data folder .* can be read by other users \(mode 0755\)/,
     /secret\.key can be read by other users \(mode 0644\)/,
   ];
-  for (const text of texts) expect(stowage.log.filter((line) => text.test(line))).toHaveLength(1);
+  for (const text of texts) {
+    expect(stowage.log.filter((line) => text.test(line))).toHaveLength(1);
+  }
   await stowage.terminate();
   const { said } = await run('doctor');
-  for (const text of texts) expect(said).toMatch(new RegExp(`note data folder: .*${text.source}`));
+  for (const text of texts) {
+    expect(said).toMatch(new RegExp(`note data folder: .*${text.source}`));
+  }
   await stowage.stop();
 });
 

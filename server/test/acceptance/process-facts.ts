@@ -1,10 +1,17 @@
 import { readdir, readFile, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Open descriptors of a process: its sockets (some belong to connections that the test itself keeps alive), and all others. */
-export async function countDescriptors(pid: number): Promise<{ readonly sockets: number; readonly others: number }> {
+/**
+ * Open descriptors of a process: its sockets (some belong to connections that the test itself keeps
+ * alive), and all others.
+ */
+export async function countDescriptors(
+  pid: number,
+): Promise<{ readonly sockets: number; readonly others: number }> {
   const folder = `/proc/${pid}/fd`;
-  const links = await Promise.all((await readdir(folder)).map((fd) => readlink(join(folder, fd)).catch(() => undefined)));
+  const links = await Promise.all(
+    (await readdir(folder)).map((fd) => readlink(join(folder, fd)).catch(() => undefined)),
+  );
   const open = links.filter((link) => link !== undefined);
   const sockets = open.filter((link) => link.startsWith('socket:')).length;
   return { sockets, others: open.length - sockets };
@@ -14,7 +21,9 @@ export async function countDescriptors(pid: number): Promise<{ readonly sockets:
 export async function nextDescriptor(pid: number): Promise<number> {
   const used = new Set((await readdir(`/proc/${pid}/fd`)).map(Number));
   let next = 0;
-  while (used.has(next)) next++;
+  while (used.has(next)) {
+    next++;
+  }
   return next;
 }
 

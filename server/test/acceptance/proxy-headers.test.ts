@@ -24,7 +24,9 @@ async function askAsBareNginx(url: string): Promise<void> {
 function doctor(env: Record<string, string> = {}): Promise<readonly string[]> {
   const settings = { PATH: process.env.PATH ?? '', STOWAGE_DATA_DIR: stowage.dataDir, ...env };
   return new Promise((resolve) => {
-    execFile(process.execPath, [launcher, 'doctor'], { env: settings }, (_, stdout) => resolve(stdout.split('\n')));
+    execFile(process.execPath, [launcher, 'doctor'], { env: settings }, (_, stdout) =>
+      resolve(stdout.split('\n')),
+    );
   });
 }
 
@@ -32,10 +34,13 @@ it('that do not count are said once, in the log and by doctor', async () => {
   const warnings = () => stowage.log.filter((line) => line.includes('STOWAGE_TRUST_PROXY'));
   await stowage.fetch('/healthz');
   expect(warnings()).toEqual([]);
-  for (const _ of ['once', 'again']) await askAsBareNginx(stowage.url);
+  for (const _ of ['once', 'again']) {
+    await askAsBareNginx(stowage.url);
+  }
   await expect.poll(warnings).toEqual([expect.stringMatching(/HTTP\/1\.0 and names no caller/)]);
-  for (const header of ['x-forwarded-for', 'x-real-ip', 'x-forwarded-for'])
+  for (const header of ['x-forwarded-for', 'x-real-ip', 'x-forwarded-for']) {
     await stowage.fetch('/healthz', { headers: { [header]: '203.0.113.1' } });
+  }
   await expect.poll(warnings).toHaveLength(2);
   expect(JSON.parse(warnings()[1] ?? '')).toMatchObject({
     header: 'x-forwarded-for',
@@ -43,14 +48,20 @@ it('that do not count are said once, in the log and by doctor', async () => {
     setting: 'STOWAGE_TRUST_PROXY',
     msg: expect.stringContaining('STOWAGE_TRUST_PROXY=127.0.0.1'),
   });
-  expect(stowage.log.some((line) => line.includes('STOWAGE_AUTH_CODE has fewer than 12'))).toBe(true);
+  expect(stowage.log.some((line) => line.includes('STOWAGE_AUTH_CODE has fewer than 12'))).toBe(
+    true,
+  );
 
   await stowage.terminate();
   const said = async (env: Record<string, string>) =>
-    (await doctor(env)).filter((line) => /reverse proxy|upload code/.test(line)).map((line) => line.trim());
+    (await doctor(env))
+      .filter((line) => /reverse proxy|upload code/.test(line))
+      .map((line) => line.trim());
   expect(await said({})).toEqual([
     expect.stringMatching(/^ok +reverse proxy: none is trusted/),
-    expect.stringMatching(/^note reverse proxy: seen at .* 127\.0\.0\.1 brought the header x-forwarded-for/),
+    expect.stringMatching(
+      /^note reverse proxy: seen at .* 127\.0\.0\.1 brought the header x-forwarded-for/,
+    ),
   ]);
   expect(await said({ STOWAGE_TRUST_PROXY: 'loopback', STOWAGE_AUTH_CODE: 'short' })).toEqual([
     expect.stringMatching(/^note upload code: .*fewer than 12/),
@@ -67,8 +78,12 @@ it('that do not count are said once, in the log and by doctor', async () => {
 it('that contradict each other are said, too', async () => {
   const other = await startStowage({ env: { STOWAGE_TRUST_PROXY: '1' } });
   try {
-    await other.fetch('/healthz', { headers: { 'x-forwarded-for': '203.0.113.1', 'x-real-ip': '203.0.113.1' } });
-    await other.fetch('/healthz', { headers: { 'x-forwarded-for': '203.0.113.1', 'x-real-ip': '203.0.113.2' } });
+    await other.fetch('/healthz', {
+      headers: { 'x-forwarded-for': '203.0.113.1', 'x-real-ip': '203.0.113.1' },
+    });
+    await other.fetch('/healthz', {
+      headers: { 'x-forwarded-for': '203.0.113.1', 'x-real-ip': '203.0.113.2' },
+    });
     const warnings = () => other.log.filter((line) => line.includes('"setting"'));
     await expect.poll(warnings).toEqual([expect.stringContaining('name two callers')]);
   } finally {

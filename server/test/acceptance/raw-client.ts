@@ -1,14 +1,20 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
-/** A connection on which a test decides about every byte. Nothing is read before `read` or `answers`. */
+/**
+ * A connection on which a test decides about every byte. Nothing is read before `read` or
+ * `answers`.
+ */
 export interface RawConnection {
   readonly socket: Socket;
   write(bytes: string | Uint8Array): void;
   /** The next answers, in order; fewer when the connection ends before. */
   answers(count: number): Promise<readonly RawAnswer[]>;
   /** All that is still to come until the server closes. */
-  toTheEnd(): Promise<{ readonly answers: readonly RawAnswer[]; readonly error: string | undefined }>;
+  toTheEnd(): Promise<{
+    readonly answers: readonly RawAnswer[];
+    readonly error: string | undefined;
+  }>;
   close(): void;
 }
 
@@ -21,7 +27,12 @@ export interface RawAnswer {
 
 export async function openRaw(url: string, localAddress?: string): Promise<RawConnection> {
   const { hostname, port } = new URL(url);
-  const socket = connect({ port: Number(port), host: hostname, allowHalfOpen: true, ...(localAddress && { localAddress }) });
+  const socket = connect({
+    port: Number(port),
+    host: hostname,
+    allowHalfOpen: true,
+    ...(localAddress && { localAddress }),
+  });
   await once(socket, 'connect');
   let unread = Buffer.alloc(0);
   let error: string | undefined;
@@ -29,7 +40,9 @@ export async function openRaw(url: string, localAddress?: string): Promise<RawCo
     error = cause.code ?? cause.message;
   });
   let wake = (): void => undefined;
-  for (const event of ['readable', 'end', 'close']) socket.on(event, () => wake());
+  for (const event of ['readable', 'end', 'close']) {
+    socket.on(event, () => wake());
+  }
 
   /** False at the end. */
   async function more(): Promise<boolean> {
@@ -39,7 +52,9 @@ export async function openRaw(url: string, localAddress?: string): Promise<RawCo
         unread = Buffer.concat([unread, bytes]);
         return true;
       }
-      if (socket.readableEnded || socket.destroyed) return false;
+      if (socket.readableEnded || socket.destroyed) {
+        return false;
+      }
       await new Promise<void>((resolve) => {
         wake = resolve;
       });
@@ -53,7 +68,9 @@ export async function openRaw(url: string, localAddress?: string): Promise<RawCo
         unread = unread.subarray(found.length);
         return found.answer;
       }
-      if (!(await more())) return undefined;
+      if (!(await more())) {
+        return undefined;
+      }
     }
   }
 
@@ -61,7 +78,9 @@ export async function openRaw(url: string, localAddress?: string): Promise<RawCo
     const found: RawAnswer[] = [];
     while (found.length < count) {
       const next = await answer();
-      if (next === undefined) break;
+      if (next === undefined) {
+        break;
+      }
       found.push(next);
     }
     return found;
@@ -80,12 +99,18 @@ export async function openRaw(url: string, localAddress?: string): Promise<RawCo
   };
 }
 
-function takeAnswer(bytes: Buffer): { readonly answer: RawAnswer; readonly length: number } | undefined {
+function takeAnswer(
+  bytes: Buffer,
+): { readonly answer: RawAnswer; readonly length: number } | undefined {
   const end = bytes.indexOf('\r\n\r\n');
-  if (end === -1) return undefined;
+  if (end === -1) {
+    return undefined;
+  }
   const [first = '', ...lines] = bytes.toString('latin1', 0, end).split('\r\n');
   const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(first)?.[1]);
-  if (Number.isNaN(status)) throw new Error(`Not an answer: ${first.slice(0, 80)}`);
+  if (Number.isNaN(status)) {
+    throw new Error(`Not an answer: ${first.slice(0, 80)}`);
+  }
   const headers = new Map(
     lines.map((line) => {
       const colon = line.indexOf(':');
@@ -94,8 +119,15 @@ function takeAnswer(bytes: Buffer): { readonly answer: RawAnswer; readonly lengt
   );
   const isEmpty = status < 200 || status === 204 || status === 304;
   const length = isEmpty ? 0 : Number(headers.get('content-length'));
-  if (Number.isNaN(length)) throw new Error(`An answer without a length: ${first}`);
+  if (Number.isNaN(length)) {
+    throw new Error(`An answer without a length: ${first}`);
+  }
   const start = end + 4;
-  if (bytes.length < start + length) return undefined;
-  return { answer: { status, headers, body: bytes.subarray(start, start + length) }, length: start + length };
+  if (bytes.length < start + length) {
+    return undefined;
+  }
+  return {
+    answer: { status, headers, body: bytes.subarray(start, start + length) },
+    length: start + length,
+  };
 }

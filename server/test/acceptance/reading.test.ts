@@ -3,7 +3,15 @@ import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { buffer as readBody } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Stowage, startStowage } from './harness.ts';
-import { exchange, filePart, multipartBody, postMultipart, pseudoRandomBytes, srcOf, upload } from './requests.ts';
+import {
+  exchange,
+  filePart,
+  multipartBody,
+  postMultipart,
+  pseudoRandomBytes,
+  srcOf,
+  upload,
+} from './requests.ts';
 
 let stowage: Stowage;
 beforeAll(async () => {
@@ -17,7 +25,11 @@ const get = (src: string, headers: Record<string, string> = {}, method = 'GET') 
 async function plainly(method: string, path: string, headers: Record<string, string>) {
   const sent = httpRequest(`${stowage.url}${path}`, { method, headers }).end();
   const [response] = (await once(sent, 'response')) as [IncomingMessage];
-  return { status: response.statusCode, headers: response.headers, text: (await readBody(response)).toString() };
+  return {
+    status: response.statusCode,
+    headers: response.headers,
+    text: (await readBody(response)).toString(),
+  };
 }
 const bodyOf = async (response: Response) => Buffer.from(await response.arrayBuffer());
 
@@ -58,20 +70,30 @@ describe('ranges (T7)', () => {
     '%s is beyond the end',
     async (range) => {
       const response = await get(src, { range });
-      expect([response.status, response.headers.get('content-range')]).toEqual([416, 'bytes */1000']);
+      expect([response.status, response.headers.get('content-range')]).toEqual([
+        416,
+        'bytes */1000',
+      ]);
       expect((await bodyOf(response)).length).toBe(0);
       expect(response.headers.get('cache-control')).toBe('no-store');
     },
   );
 
-  it.each(['bytes=5-1', 'bytes=a-b', 'bytes=', 'bytes', 'items=0-1', 'bytes=-', 'bytes=1.5-2', 'bytes=--5', ''])(
-    '%j is no range: the whole',
-    async (range) => {
-      const response = await get(src, { range });
-      expect(response.status).toBe(200);
-      expect(await bodyOf(response)).toEqual(bytes);
-    },
-  );
+  it.each([
+    'bytes=5-1',
+    'bytes=a-b',
+    'bytes=',
+    'bytes',
+    'items=0-1',
+    'bytes=-',
+    'bytes=1.5-2',
+    'bytes=--5',
+    '',
+  ])('%j is no range: the whole', async (range) => {
+    const response = await get(src, { range });
+    expect(response.status).toBe(200);
+    expect(await bodyOf(response)).toEqual(bytes);
+  });
 
   it('several at once are answered with the whole', async () => {
     const response = await get(src, { range: 'bytes=0-1,5-6' });
@@ -87,14 +109,20 @@ describe('ranges (T7)', () => {
       [`W/${etag}`, 200],
       ['Thu, 01 Jan 1970 00:00:00 GMT', 200],
       ['nonsense', 200],
-    ] as const)
-      expect((await get(src, { range: 'bytes=0-1', 'if-range': validator })).status, validator).toBe(status);
+    ] as const) {
+      expect(
+        (await get(src, { range: 'bytes=0-1', 'if-range': validator })).status,
+        validator,
+      ).toBe(status);
+    }
   });
 
   it('of an empty file', async () => {
     const empty = await srcOf(upload(stowage, '', { bytes: '' }));
     expect((await get(empty, { range: 'bytes=0-' })).status).toBe(416);
-    expect((await get(empty, { range: 'bytes=0-' })).headers.get('content-range')).toBe('bytes */0');
+    expect((await get(empty, { range: 'bytes=0-' })).headers.get('content-range')).toBe(
+      'bytes */0',
+    );
     expect((await get(empty)).status).toBe(200);
   });
 });
@@ -110,21 +138,30 @@ describe('conditions', () => {
   it('have a strong ETag that says the same of the same bytes', async () => {
     expect(etag).toMatch(/^"[0-9a-f]{64}"$/);
     expect((await get(await srcOf(upload(stowage)))).headers.get('etag')).toBe(etag);
-    expect((await get(await srcOf(upload(stowage, '', { bytes: 'other' })))).headers.get('etag')).not.toBe(etag);
+    expect(
+      (await get(await srcOf(upload(stowage, '', { bytes: 'other' })))).headers.get('etag'),
+    ).not.toBe(etag);
   });
 
   it('answer 304 without a body, with what caches need', async () => {
-    for (const headers of [{ 'if-none-match': etag }, { 'if-none-match': `"x", W/${etag}` }, { 'if-none-match': '*' }]) {
+    for (const headers of [
+      { 'if-none-match': etag },
+      { 'if-none-match': `"x", W/${etag}` },
+      { 'if-none-match': '*' },
+    ]) {
       const response = await get(src, headers);
       expect(response.status).toBe(304);
       expect((await bodyOf(response)).length).toBe(0);
-      for (const name of ['etag', 'cache-control', 'access-control-allow-origin'])
+      for (const name of ['etag', 'cache-control', 'access-control-allow-origin']) {
         expect(response.headers.get(name)).toBeTruthy();
+      }
     }
     const modified = (await get(src)).headers.get('last-modified') ?? '';
     expect((await get(src, { 'if-modified-since': modified })).status).toBe(304);
     // If-None-Match counts, If-Modified-Since does not then.
-    expect((await get(src, { 'if-none-match': '"x"', 'if-modified-since': modified })).status).toBe(200);
+    expect((await get(src, { 'if-none-match': '"x"', 'if-modified-since': modified })).status).toBe(
+      200,
+    );
     expect((await get(src, { 'if-none-match': etag, range: 'bytes=0-0' })).status).toBe(304);
     expect((await get(src, { 'if-match': '"x"' })).status).toBe(412);
   });
@@ -145,7 +182,9 @@ describe('HEAD', () => {
       expect((await bodyOf(head)).length).toBe(0);
       await wanted.arrayBuffer();
       const listOf = (response: Response) =>
-        [...response.headers].filter(([name]) => !['date', 'x-request-id', 'connection', 'keep-alive'].includes(name));
+        [...response.headers].filter(
+          ([name]) => !['date', 'x-request-id', 'connection', 'keep-alive'].includes(name),
+        );
       expect([head.status, listOf(head)]).toEqual([wanted.status, listOf(wanted)]);
     }
   });
@@ -177,10 +216,18 @@ describe('headers', () => {
     ['tab\there.txt', 'tabhere.txt'],
     ['\u202efdp.txt', 'fdp.txt'],
   ])('give the name %j back (T19)', async (name, expected) => {
-    const src = await srcOf(postMultipart(stowage, '/upload', multipartBody([filePart('x', name.replaceAll('"', '\\"'))])));
+    const src = await srcOf(
+      postMultipart(
+        stowage,
+        '/upload',
+        multipartBody([filePart('x', name.replaceAll('"', '\\"'))]),
+      ),
+    );
     const { headers } = await get(src);
     const disposition = headers.get('content-disposition') ?? '';
-    expect(disposition).toMatch(/^inline; filename="[\x20\x21\x23-\x7e]*"(; filename\*=UTF-8''[A-Za-z0-9%!#$&+.^_`|~-]+)?$/);
+    expect(disposition).toMatch(
+      /^inline; filename="[\x20\x21\x23-\x7e]*"(; filename\*=UTF-8''[A-Za-z0-9%!#$&+.^_`|~-]+)?$/,
+    );
     const extended = /filename\*=UTF-8''(.*)$/.exec(disposition)?.[1];
     const plain = /filename="([^"]*)"/.exec(disposition)?.[1];
     expect(extended === undefined ? plain : decodeURIComponent(extended)).toBe(expected);
@@ -204,24 +251,36 @@ describe('headers', () => {
 
 describe('addresses', () => {
   it('are found encoded and raw, and with commas for slashes', async () => {
-    const src = await srcOf(upload(stowage, '?uploadFolder=多/a&uploadNameType=origin', { name: '图.txt' }));
+    const src = await srcOf(
+      upload(stowage, '?uploadFolder=多/a&uploadNameType=origin', { name: '图.txt' }),
+    );
     expect(src).toBe(encodeURI('/file/多/a/图.txt'));
-    for (const path of [src, '/file/%E5%A4%9A%2Fa%2F%E5%9B%BE.txt', encodeURI('/file/多,a,图.txt'), `${src}?x=1`])
+    for (const path of [
+      src,
+      '/file/%E5%A4%9A%2Fa%2F%E5%9B%BE.txt',
+      encodeURI('/file/多,a,图.txt'),
+      `${src}?x=1`,
+    ]) {
       expect((await get(path)).status, path).toBe(200);
-  });
-
-  it.each(['/file/none.jpg', '/file/a/b/c', '/file/', '/file'])('%s is not found, in plain text', async (path) => {
-    const response = await get(path);
-    expect(response.status).toBe(404);
-    if (path === '/file/none.jpg') {
-      expect(await response.text()).toBe('Error: Image Not Found');
-      expect(response.headers.get('content-type')).toMatch(/^text\/plain/);
-      expect(response.headers.get('cache-control')).toBe('no-store');
     }
   });
 
+  it.each(['/file/none.jpg', '/file/a/b/c', '/file/', '/file'])(
+    '%s is not found, in plain text',
+    async (path) => {
+      const response = await get(path);
+      expect(response.status).toBe(404);
+      if (path === '/file/none.jpg') {
+        expect(await response.text()).toBe('Error: Image Not Found');
+        expect(response.headers.get('content-type')).toMatch(/^text\/plain/);
+        expect(response.headers.get('cache-control')).toBe('no-store');
+      }
+    },
+  );
+
   it('tell a person in a browser on a page, and programs as text', async () => {
-    const chrome = 'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8';
+    const chrome =
+      'text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8';
     const asked: [Record<string, string>, boolean][] = [
       [{ accept: chrome, 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' }, true],
       [{ accept: chrome }, true],
@@ -238,17 +297,30 @@ describe('addresses', () => {
           page ? /^text\/html/ : /^text\/plain/,
         );
         expect(response.text.startsWith('Error: ')).toBe(!page);
-        if (page) expect(response.headers['content-security-policy']).toMatch(/^default-src 'none'.*sandbox$/);
+        if (page) {
+          expect(response.headers['content-security-policy']).toMatch(
+            /^default-src 'none'.*sandbox$/,
+          );
+        }
         const head = await plainly('HEAD', path, headers);
-        expect([head.status, head.headers['content-length']]).toEqual([response.status, response.headers['content-length']]);
+        expect([head.status, head.headers['content-length']]).toEqual([
+          response.status,
+          response.headers['content-length'],
+        ]);
       }
     }
   });
 
-  it.each(['/file/%zz', '/file/%', '/file/%c0%ae', '/file/%00', '/file/a%0d%0ab'])('%s cannot be decoded', async (path) => {
-    const response = await get(path);
-    expect([response.status, await response.text()]).toEqual([400, 'Error: Decode Image ID Failed']);
-  });
+  it.each(['/file/%zz', '/file/%', '/file/%c0%ae', '/file/%00', '/file/a%0d%0ab'])(
+    '%s cannot be decoded',
+    async (path) => {
+      const response = await get(path);
+      expect([response.status, await response.text()]).toEqual([
+        400,
+        'Error: Decode Image ID Failed',
+      ]);
+    },
+  );
 
   it.each([
     '/file/../../etc/passwd',
@@ -260,7 +332,10 @@ describe('addresses', () => {
     `/file/${'a/'.repeat(3000)}`,
     `/file/${'%61'.repeat(3000)}`,
   ])('%.40s leads nowhere', async (path) => {
-    const answer = await exchange(stowage.url, `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`);
+    const answer = await exchange(
+      stowage.url,
+      `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+    );
     expect(answer).toMatch(/^HTTP\/1\.1 (400|404|414) /);
     expect(answer).not.toContain('root:');
   });

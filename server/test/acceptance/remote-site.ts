@@ -20,7 +20,9 @@ export type Answer = (response: ServerResponse, request: IncomingMessage) => voi
 export const bytes =
   (content: Uint8Array, headers: Record<string, string> = {}): Answer =>
   (response) =>
-    void response.writeHead(200, { 'content-type': 'text/html', 'content-length': content.length, ...headers }).end(content);
+    void response
+      .writeHead(200, { 'content-type': 'text/html', 'content-length': content.length, ...headers })
+      .end(content);
 
 export const status =
   (code: number, headers: Record<string, string> = {}): Answer =>
@@ -31,7 +33,9 @@ export const status =
 export const stalling =
   (content: Uint8Array, sent = Math.floor(content.length / 2)): Answer =>
   (response) =>
-    void response.writeHead(200, { 'content-length': content.length }).write(content.subarray(0, sent));
+    void response
+      .writeHead(200, { 'content-length': content.length })
+      .write(content.subarray(0, sent));
 
 /** The bytes, then more until somebody hangs up. */
 export const endless =
@@ -39,7 +43,7 @@ export const endless =
   (response) => {
     const filler = Buffer.alloc(65_536);
     const more = (): void => {
-      while (!response.destroyed && response.write(filler));
+      while (!response.destroyed && response.write(filler)) {}
     };
     response.on('drain', more).write(content);
     more();
@@ -59,7 +63,9 @@ export async function openSite(host = '127.0.0.1'): Promise<RemoteSite> {
     requests,
     on: (path, answer) => void answers.set(path, answer),
     async asked(path, count = 1) {
-      while (requests.filter((request) => request.endsWith(` ${path}`)).length < count) await once(server, 'asked');
+      while (requests.filter((request) => request.endsWith(` ${path}`)).length < count) {
+        await once(server, 'asked');
+      }
     },
     async close() {
       server.closeAllConnections();

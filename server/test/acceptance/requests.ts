@@ -22,10 +22,17 @@ export function upload(
   query = '',
   { bytes = 'hello', name = 'hello.txt', type = 'text/plain' }: FileToSend = {},
 ): Promise<Response> {
-  return stowage.fetch(`/upload${query}`, { method: 'POST', body: fileForm({ bytes, name, type }) });
+  return stowage.fetch(`/upload${query}`, {
+    method: 'POST',
+    body: fileForm({ bytes, name, type }),
+  });
 }
 
-export function fileForm({ bytes = 'hello', name = 'hello.txt', type = 'text/plain' }: FileToSend = {}): FormData {
+export function fileForm({
+  bytes = 'hello',
+  name = 'hello.txt',
+  type = 'text/plain',
+}: FileToSend = {}): FormData {
   const form = new FormData();
   form.append('file', new Blob([bytes as string], { type }), name);
   return form;
@@ -35,25 +42,39 @@ export function fileForm({ bytes = 'hello', name = 'hello.txt', type = 'text/pla
 export async function srcOf(response: Response | Promise<Response>): Promise<string> {
   const answer = await response;
   const text = await answer.text();
-  if (answer.status !== 200) throw new Error(`${answer.status}: ${text}`);
+  if (answer.status !== 200) {
+    throw new Error(`${answer.status}: ${text}`);
+  }
   return (JSON.parse(text) as [{ src: string }])[0].src;
 }
 
 /** A multipart body, byte by byte as told. */
-export function multipartBody(parts: readonly PartToSend[], boundary = 'frontier'): Buffer<ArrayBuffer> {
+export function multipartBody(
+  parts: readonly PartToSend[],
+  boundary = 'frontier',
+): Buffer<ArrayBuffer> {
   const chunks = parts.flatMap(({ headers, body }) => [
     `--${boundary}\r\n${headers.join('\r\n')}\r\n\r\n`,
     typeof body === 'string' ? Buffer.from(body) : body,
     '\r\n',
   ]);
   return Buffer.concat(
-    [...chunks, `--${boundary}--\r\n`].map((chunk) => (typeof chunk === 'string' ? Buffer.from(chunk) : chunk)),
+    [...chunks, `--${boundary}--\r\n`].map((chunk) =>
+      typeof chunk === 'string' ? Buffer.from(chunk) : chunk,
+    ),
   );
 }
 
-export function filePart(bytes: Uint8Array | string, filename = 'hello.txt', type = 'text/plain'): PartToSend {
+export function filePart(
+  bytes: Uint8Array | string,
+  filename = 'hello.txt',
+  type = 'text/plain',
+): PartToSend {
   return {
-    headers: [`Content-Disposition: form-data; name="file"; filename="${filename}"`, `Content-Type: ${type}`],
+    headers: [
+      `Content-Disposition: form-data; name="file"; filename="${filename}"`,
+      `Content-Type: ${type}`,
+    ],
     body: bytes,
   };
 }
@@ -62,7 +83,12 @@ export function fieldPart(name: string, value: string): PartToSend {
   return { headers: [`Content-Disposition: form-data; name="${name}"`], body: value };
 }
 
-export function postMultipart(stowage: Stowage, path: string, body: Uint8Array<ArrayBuffer>, boundary = 'frontier') {
+export function postMultipart(
+  stowage: Stowage,
+  path: string,
+  body: Uint8Array<ArrayBuffer>,
+  boundary = 'frontier',
+) {
   return stowage.fetch(path, {
     method: 'POST',
     headers: { 'content-type': `multipart/form-data; boundary=${boundary}` },
@@ -70,15 +96,24 @@ export function postMultipart(stowage: Stowage, path: string, body: Uint8Array<A
   });
 }
 
-/** Sends these bytes on a fresh connection and answers everything that comes back until the server closes it, or `until` is found. */
-export function exchange(url: string, request: string | Uint8Array, until?: string): Promise<string> {
+/**
+ * Sends these bytes on a fresh connection and answers everything that comes back until the server
+ * closes it, or `until` is found.
+ */
+export function exchange(
+  url: string,
+  request: string | Uint8Array,
+  until?: string,
+): Promise<string> {
   const { hostname, port } = new URL(url);
   return new Promise((resolve, reject) => {
     const socket = connect(Number(port), hostname);
     let answer = '';
     socket.on('data', (bytes: Buffer) => {
       answer += bytes.toString('latin1');
-      if (until !== undefined && answer.includes(until)) socket.destroy();
+      if (until !== undefined && answer.includes(until)) {
+        socket.destroy();
+      }
     });
     socket.once('error', reject);
     socket.once('close', () => resolve(answer));
@@ -86,7 +121,10 @@ export function exchange(url: string, request: string | Uint8Array, until?: stri
   });
 }
 
-/** Paths of all files under the data folder but the database, keys and marks: what uploads left behind. */
+/**
+ * Paths of all files under the data folder but the database, keys and marks: what uploads left
+ * behind.
+ */
 export async function storedObjects(stowage: Stowage): Promise<readonly string[]> {
   const entries = await readdir(stowage.dataDir, { recursive: true, withFileTypes: true });
   return entries
@@ -108,7 +146,9 @@ export async function eventually(check: () => Promise<void> | void): Promise<voi
     try {
       return await check();
     } catch (error) {
-      if (Date.now() > giveUpAt) throw error;
+      if (Date.now() > giveUpAt) {
+        throw error;
+      }
       await new Promise((resolve) => setTimeout(resolve, 25));
     }
   }

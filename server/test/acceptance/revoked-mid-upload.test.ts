@@ -2,9 +2,22 @@ import { once } from 'node:events';
 import http from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { huggingfaceBackend } from './backends.ts';
-import { type ChunkedUpload, fieldsOf, initUpload, mergeUpload, putChunk } from './chunked-client.ts';
+import {
+  type ChunkedUpload,
+  fieldsOf,
+  initUpload,
+  mergeUpload,
+  putChunk,
+} from './chunked-client.ts';
 import { type Stowage, startStowage } from './harness.ts';
-import { eventually, fieldPart, filePart, jsonOf, multipartBody, storedObjects } from './requests.ts';
+import {
+  eventually,
+  fieldPart,
+  filePart,
+  jsonOf,
+  multipartBody,
+  storedObjects,
+} from './requests.ts';
 import { createToken, type MadeToken } from './tokens.ts';
 
 let stowage: Stowage;
@@ -27,11 +40,22 @@ interface Call {
   readonly headers?: Record<string, string>;
 }
 
-/** Sends half of the body once the server has asked for it, then does `meanwhile`, then sends the rest. */
-async function inTwoHalves({ method = 'POST', path, type, body, headers = {} }: Call, meanwhile: () => Promise<unknown>) {
+/**
+ * Sends half of the body once the server has asked for it, then does `meanwhile`, then sends the
+ * rest.
+ */
+async function inTwoHalves(
+  { method = 'POST', path, type, body, headers = {} }: Call,
+  meanwhile: () => Promise<unknown>,
+) {
   const request = http.request(new URL(path, stowage.url), {
     method,
-    headers: { ...headers, 'content-type': type, 'content-length': body.length, expect: '100-continue' },
+    headers: {
+      ...headers,
+      'content-type': type,
+      'content-length': body.length,
+      expect: '100-continue',
+    },
   });
   const answered = once(request, 'response') as Promise<[http.IncomingMessage]>;
   request.flushHeaders();
@@ -55,25 +79,42 @@ const endings: readonly (readonly [string, (token: MadeToken) => Promise<unknown
 
 const boundary = 'frontier';
 const formType = `multipart/form-data; boundary=${boundary}`;
-const fields = (values: Record<string, string>) => Object.entries(values).map(([name, value]) => fieldPart(name, value));
+const fields = (values: Record<string, string>) =>
+  Object.entries(values).map(([name, value]) => fieldPart(name, value));
 const jsonCall = (path: string, value: unknown): Call => ({
   path,
   type: 'application/json',
   body: Buffer.from(JSON.stringify(value)),
 });
 const sha256 = 'ab'.repeat(32);
-const direct = { fileName: 'a.bin', fileType: 'application/octet-stream', fileSize: 5, sha256, fileSample: '' };
+const direct = {
+  fileName: 'a.bin',
+  fileType: 'application/octet-stream',
+  fileSize: 5,
+  sha256,
+  fileSample: '',
+};
 const png = Buffer.concat([Buffer.from('89504e470d0a1a0a', 'hex'), Buffer.alloc(100)]);
 
 /** Each makes what its call needs with the token, and answers the call. */
 const routes: readonly (readonly [string, (token: MadeToken) => Promise<Call> | Call])[] = [
-  ['POST /upload', () => ({ path: '/upload', type: formType, body: multipartBody([filePart('hello world')], boundary) })],
+  [
+    'POST /upload',
+    () => ({
+      path: '/upload',
+      type: formType,
+      body: multipartBody([filePart('hello world')], boundary),
+    }),
+  ],
   [
     'the start of a chunked upload',
     () => ({
       path: '/upload?initChunked=true',
       type: formType,
-      body: multipartBody(fields({ originalFileName: 'a', originalFileType: '', totalChunks: '1' }), boundary),
+      body: multipartBody(
+        fields({ originalFileName: 'a', originalFileType: '', totalChunks: '1' }),
+        boundary,
+      ),
     }),
   ],
   [
@@ -89,7 +130,11 @@ const routes: readonly (readonly [string, (token: MadeToken) => Promise<Call> | 
     async ({ headers }) => {
       const upload: ChunkedUpload = await initUpload(stowage, 1, { headers });
       expect((await putChunk(stowage, upload, 0, Buffer.from('hello'))).status).toBe(200);
-      return { path: '/upload?chunked=true&merge=true', type: formType, body: multipartBody(fields(fieldsOf(upload)), boundary) };
+      return {
+        path: '/upload?chunked=true&merge=true',
+        type: formType,
+        body: multipartBody(fields(fieldsOf(upload)), boundary),
+      };
     },
   ],
   ['the start of a direct upload', () => jsonCall('/upload/huggingface/getUploadUrl', direct)],
@@ -102,12 +147,18 @@ const routes: readonly (readonly [string, (token: MadeToken) => Promise<Call> | 
         body: JSON.stringify({ ...direct, sha256: 'cd'.repeat(32) }),
       });
       const { fullId, filePath } = await jsonOf<{ fullId: string; filePath: string }>(answer);
-      return jsonCall('/upload/huggingface/commitUpload', { fullId, filePath, fileSize: 5, sha256: 'cd'.repeat(32) });
+      return jsonCall('/upload/huggingface/commitUpload', {
+        fullId,
+        filePath,
+        fileSize: 5,
+        sha256: 'cd'.repeat(32),
+      });
     },
   ],
   [
     'the start of a media upload',
-    () => jsonCall('/media/upload', { filename: 'a.png', content_type: 'image/png', size: png.length }),
+    () =>
+      jsonCall('/media/upload', { filename: 'a.png', content_type: 'image/png', size: png.length }),
   ],
   ['an import', () => jsonCall('/media/upload-from-url', { url: 'https://example.com/a.png' })],
   ...(['PUT', 'POST'] as const).map(
@@ -115,11 +166,17 @@ const routes: readonly (readonly [string, (token: MadeToken) => Promise<Call> | 
       [
         `${method} to an upload address`,
         async ({ headers }: MadeToken) => {
-          const body = JSON.stringify({ filename: 'a.png', content_type: 'image/png', size: png.length });
+          const body = JSON.stringify({
+            filename: 'a.png',
+            content_type: 'image/png',
+            size: png.length,
+          });
           const answer = await stowage.fetch('/media/upload', { method: 'POST', headers, body });
           const { data } = await jsonOf<{ data: { upload_url: string } }>(answer);
           const { pathname, search } = new URL(data.upload_url);
-          if (method === 'PUT') return { method, path: pathname + search, type: 'image/png', body: png };
+          if (method === 'PUT') {
+            return { method, path: pathname + search, type: 'image/png', body: png };
+          }
           const form = multipartBody([filePart(png, 'a.png', 'image/png')], boundary);
           return { method, path: pathname + search, type: formType, body: form };
         },
@@ -131,7 +188,8 @@ describe.each(endings)('a token that is %s while the body comes in (T28)', (_, e
   it.each(routes)('is promised nothing: %s', async (name, prepare) => {
     const token = await createToken(stowage, ['upload']);
     const before = (await storedObjects(stowage)).length;
-    const total = async () => (await jsonOf<{ data: { total: number } }>(stowage.fetch('/media?limit=1'))).data.total;
+    const total = async () =>
+      (await jsonOf<{ data: { total: number } }>(stowage.fetch('/media?limit=1'))).data.total;
     const filesBefore = await total();
     const call = await prepare(token);
     const isAddress = name.includes('upload address');
@@ -148,15 +206,18 @@ describe.each(endings)('a token that is %s while its order comes in', (how, end)
   it('makes no other token and changes none', async () => {
     const other = await createToken(stowage, ['upload']);
     const create = jsonCall('/api/manage/apiTokens', { name: 'heir', permissions: ['upload'] });
-    const update = { ...jsonCall('/api/manage/apiTokens', { tokenId: other.id, permissions: ['list'] }), method: 'PUT' };
+    const update = {
+      ...jsonCall('/api/manage/apiTokens', { tokenId: other.id, permissions: ['list'] }),
+      method: 'PUT',
+    };
     for (const call of [create, update]) {
       const token = await createToken(stowage, ['manage', 'upload', 'list']);
       const status = await inTwoHalves({ ...call, headers: token.headers }, () => end(token));
       expect(status).toBe(how === 'revoked' ? 401 : 403);
     }
-    const { tokens } = await jsonOf<{ tokens: { id: string; name: string; permissions: string[] }[] }>(
-      stowage.fetch('/api/manage/apiTokens'),
-    );
+    const { tokens } = await jsonOf<{
+      tokens: { id: string; name: string; permissions: string[] }[];
+    }>(stowage.fetch('/api/manage/apiTokens'));
     expect(tokens.map(({ name }) => name)).not.toContain('heir');
     expect(tokens.find(({ id }) => id === other.id)?.permissions).toEqual(['upload']);
   });
@@ -184,9 +245,15 @@ describe('upload addresses and sessions', () => {
     const call = await address?.(token);
     const upload = await initUpload(stowage, 1, { headers: token.headers });
     await end(token);
-    expect((await stowage.fetch(call?.path ?? '', { method: 'PUT', body: png, headers: { authorization: '' } })).status).toBe(
-      403,
-    );
+    expect(
+      (
+        await stowage.fetch(call?.path ?? '', {
+          method: 'PUT',
+          body: png,
+          headers: { authorization: '' },
+        })
+      ).status,
+    ).toBe(403);
     expect((await putChunk(stowage, upload, 0, Buffer.from('x'))).status).toBe(401);
     expect((await mergeUpload(stowage, upload)).status).toBe(401);
   });

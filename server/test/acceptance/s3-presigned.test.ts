@@ -49,12 +49,15 @@ describe.skipIf(s3Missing)(`straight to S3${s3Missing ? ` (${s3Missing})` : ''}`
     beforeEach(async () => expect(await stored()).toEqual([]));
     afterEach(async () => {
       const { media } = await data('/media?limit=100');
-      for (const { id } of media) await user.call(`/media/${id}`, '-X', 'DELETE');
+      for (const { id } of media) {
+        await user.call(`/media/${id}`, '-X', 'DELETE');
+      }
       await eventually(async () => expect(await stored()).toEqual([]));
     });
 
     // biome-ignore lint/suspicious/noExplicitAny: answers are looked at, not used
-    const data = async (path: string): Promise<any> => JSON.parse((await user.call(path)).text).data;
+    const data = async (path: string): Promise<any> =>
+      JSON.parse((await user.call(path)).text).data;
 
     interface Presigned {
       readonly id: string;
@@ -63,10 +66,26 @@ describe.skipIf(s3Missing)(`straight to S3${s3Missing ? ` (${s3Missing})` : ''}`
     }
 
     async function presign(body: Record<string, unknown>): Promise<Presigned> {
-      const answer = await user.call('/media/upload', '-H', 'Content-Type: application/json', '-d', JSON.stringify(body));
+      const answer = await user.call(
+        '/media/upload',
+        '-H',
+        'Content-Type: application/json',
+        '-d',
+        JSON.stringify(body),
+      );
       expect(answer.status, answer.text).toBe(201);
-      const { media_id: id, upload_url: url, upload_method, provider, protocol } = JSON.parse(answer.text).data;
-      expect({ provider, protocol, method: upload_method.method }).toEqual({ provider: 'r2', protocol: 'http', method: 'PUT' });
+      const {
+        media_id: id,
+        upload_url: url,
+        upload_method,
+        provider,
+        protocol,
+      } = JSON.parse(answer.text).data;
+      expect({ provider, protocol, method: upload_method.method }).toEqual({
+        provider: 'r2',
+        protocol: 'http',
+        method: 'PUT',
+      });
       expect(url.startsWith(`${s3.service.endpoint}/`)).toBe(true);
       return { id, url, headers: upload_method.headers };
     }
@@ -99,8 +118,16 @@ describe.skipIf(s3Missing)(`straight to S3${s3Missing ? ` (${s3Missing})` : ''}`
       expect(await put(presigned, fixturePath(filename))).toBe(200);
       const { status, body } = await complete(presigned);
       expect(status, JSON.stringify(body)).toBe(200);
-      expect(body.data).toMatchObject({ status: 'ready', filename, content_type, size: bytes.length, ...shape });
-      if (filename.endsWith('.mp4')) expect(body.data.duration).toBeCloseTo(1, 1);
+      expect(body.data).toMatchObject({
+        status: 'ready',
+        filename,
+        content_type,
+        size: bytes.length,
+        ...shape,
+      });
+      if (filename.endsWith('.mp4')) {
+        expect(body.data.duration).toBeCloseTo(1, 1);
+      }
 
       const path = new URL(body.data.url).pathname;
       const to = join(folder, 'back');
@@ -110,24 +137,37 @@ describe.skipIf(s3Missing)(`straight to S3${s3Missing ? ` (${s3Missing})` : ''}`
       expect(got.headers.get('content-type')).toBe(content_type);
       expect((await user.range(path, '10-19')).bytes).toEqual(bytes.subarray(10, 20));
       // the copy that the address does not reach; what arrived at the address is removed
-      await eventually(async () => expect((await stored()).map(({ size }) => size)).toEqual([bytes.length]));
+      await eventually(async () =>
+        expect((await stored()).map(({ size }) => size)).toEqual([bytes.length]),
+      );
     });
 
     it('bytes that have not arrived are told in the words of the Media API; afterwards they may', async () => {
-      const presigned = await presign({ filename: 'a.pdf', content_type: 'application/pdf', size: 1000 });
+      const presigned = await presign({
+        filename: 'a.pdf',
+        content_type: 'application/pdf',
+        size: 1000,
+      });
       const { status, body } = await complete(presigned);
       expect(status).toBe(409);
       expect(body.error.message).toBe(
         'Uploaded file not found in storage. Make sure you uploaded the file to upload_url before calling complete.',
       );
-      expect(await user.call(`/media/${presigned.id}`).then(({ text }) => JSON.parse(text).data.status)).toBe('uploading');
+      expect(
+        await user.call(`/media/${presigned.id}`).then(({ text }) => JSON.parse(text).data.status),
+      ).toBe('uploading');
       await user.call(`/media/${presigned.id}`, '-X', 'DELETE');
     });
 
     it('another type or length than was signed is refused by the store', async () => {
       const size = fixture('document.pdf').length;
       const presigned = await presign({ filename: 'a.pdf', content_type: 'application/pdf', size });
-      expect(await put({ ...presigned, headers: { 'Content-Type': 'text/html' } }, fixturePath('document.pdf'))).toBe(403);
+      expect(
+        await put(
+          { ...presigned, headers: { 'Content-Type': 'text/html' } },
+          fixturePath('document.pdf'),
+        ),
+      ).toBe(403);
       expect(await put(presigned, await localFile(pseudoRandomBytes(size + 1)))).toBe(403);
       expect((await complete(presigned)).status).toBe(409);
       await user.call(`/media/${presigned.id}`, '-X', 'DELETE');
@@ -135,7 +175,12 @@ describe.skipIf(s3Missing)(`straight to S3${s3Missing ? ` (${s3Missing})` : ''}`
 
     it('more bytes than are allowed are refused and removed', async () => {
       const presigned = await presign({ filename: 'a.pdf', content_type: 'application/pdf' });
-      expect(await put(presigned, await localFile(Buffer.concat([fixture('document.pdf'), Buffer.alloc(200_000)])))).toBe(200);
+      expect(
+        await put(
+          presigned,
+          await localFile(Buffer.concat([fixture('document.pdf'), Buffer.alloc(200_000)])),
+        ),
+      ).toBe(200);
       const { status, body } = await complete(presigned);
       expect([status, body.error.code]).toEqual([413, 'file_too_large']);
       await eventually(async () => expect(await stored()).toEqual([]));
@@ -163,7 +208,12 @@ describe.skipIf(s3Missing)(`straight to S3${s3Missing ? ` (${s3Missing})` : ''}`
       const refused = await complete(wrong);
       expect([refused.status, refused.body.error.code]).toEqual([422, 'checksum_mismatch']);
       await eventually(async () => expect(await stored()).toEqual([]));
-      const right = await presign({ filename: 'a.pdf', content_type: 'application/pdf', size: bytes.length, sha256 });
+      const right = await presign({
+        filename: 'a.pdf',
+        content_type: 'application/pdf',
+        size: bytes.length,
+        sha256,
+      });
       expect(await put(right, fixturePath('document.pdf'))).toBe(200);
       expect((await complete(right)).status).toBe(200);
     });
@@ -175,7 +225,9 @@ describe.skipIf(s3Missing)(`straight to S3${s3Missing ? ` (${s3Missing})` : ''}`
       const first = await complete(presigned);
       expect(first.status).toBe(200);
       await eventually(async () => expect(await stored()).toHaveLength(1));
-      expect(await put(presigned, await localFile(Buffer.concat([bytes, Buffer.from('evil')])))).toBe(200);
+      expect(
+        await put(presigned, await localFile(Buffer.concat([bytes, Buffer.from('evil')]))),
+      ).toBe(200);
       const path = new URL(first.body.data.url).pathname;
       const to = join(folder, 'back');
       await user.download(path, to);
@@ -194,7 +246,9 @@ describe.skipIf(s3Missing)(`straight to S3${s3Missing ? ` (${s3Missing})` : ''}`
       const presigned = await presign({ filename: 'photo.jpg', content_type: 'image/jpeg' });
       expect(await put(presigned, fixturePath('photo.jpg'))).toBe(200);
       const answers = await Promise.all(
-        Array.from({ length: 20 }, () => stowage.fetch(`/media/${presigned.id}/complete`, { method: 'POST' })),
+        Array.from({ length: 20 }, () =>
+          stowage.fetch(`/media/${presigned.id}/complete`, { method: 'POST' }),
+        ),
       );
       expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([200]));
       expect((await data('/media')).total).toBe(1);
@@ -222,7 +276,9 @@ describe.skipIf(s3Missing)(`straight to S3${s3Missing ? ` (${s3Missing})` : ''}`
     });
   });
 
-  it('an address past its time is refused by the store, and complete says so', { timeout: 60_000 }, async () => {
+  it('an address past its time is refused by the store, and complete says so', {
+    timeout: 60_000,
+  }, async () => {
     const stowage = await startStowage({
       config: { channels: [channel], media: { urlTtlSeconds: 2 } },
     });
@@ -233,15 +289,34 @@ describe.skipIf(s3Missing)(`straight to S3${s3Missing ? ` (${s3Missing})` : ''}`
         content_type: 'application/pdf',
         size: fixture('document.pdf').length,
       });
-      const answer = await user.call('/media/upload', '-H', 'Content-Type: application/json', '-d', body);
+      const answer = await user.call(
+        '/media/upload',
+        '-H',
+        'Content-Type: application/json',
+        '-d',
+        body,
+      );
       const { media_id, upload_url, expires_in } = JSON.parse(answer.text).data;
       expect(expires_in).toBe(2);
       await new Promise((resolve) => setTimeout(resolve, 3100));
       const type = 'Content-Type: application/pdf';
-      const code = await curl('-o', '/dev/null', '-w', '%{http_code}', '-T', fixturePath('document.pdf'), '-H', type, upload_url);
+      const code = await curl(
+        '-o',
+        '/dev/null',
+        '-w',
+        '%{http_code}',
+        '-T',
+        fixturePath('document.pdf'),
+        '-H',
+        type,
+        upload_url,
+      );
       expect(code.toString()).toBe('403');
       const completed = await user.call(`/media/${media_id}/complete`, '-X', 'POST');
-      expect([completed.status, JSON.parse(completed.text).error.code]).toEqual([410, 'upload_expired']);
+      expect([completed.status, JSON.parse(completed.text).error.code]).toEqual([
+        410,
+        'upload_expired',
+      ]);
       expect(await stored()).toEqual([]);
     } finally {
       await stowage.stop();
@@ -256,20 +331,33 @@ describe.skipIf(s3Missing)(`straight to S3${s3Missing ? ` (${s3Missing})` : ''}`
   function doctor(config: unknown, ...args: string[]): Promise<Rendered> {
     return new Promise((resolve) => {
       const home = join(folder, 'doctor');
-      const env = { PATH: process.env.PATH ?? '', STOWAGE_DATA_DIR: home, STOWAGE_CONFIG: join(folder, 'doctor.json') };
+      const env = {
+        PATH: process.env.PATH ?? '',
+        STOWAGE_DATA_DIR: home,
+        STOWAGE_CONFIG: join(folder, 'doctor.json'),
+      };
       writeFile(join(folder, 'doctor.json'), JSON.stringify(config)).then(() => {
-        execFile(process.execPath, [launcher, 'doctor', ...args], { cwd: folder, env }, (error, stdout, stderr) => {
-          resolve({ code: Number(error?.code ?? 0), lines: `${stdout}${stderr}`.split('\n') });
-        });
+        execFile(
+          process.execPath,
+          [launcher, 'doctor', ...args],
+          { cwd: folder, env },
+          (error, stdout, stderr) => {
+            resolve({ code: Number(error?.code ?? 0), lines: `${stdout}${stderr}`.split('\n') });
+          },
+        );
       });
     });
   }
 
-  const lineOf = ({ lines }: Rendered, start: string): string => lines.find((line) => line.includes(start)) ?? lines.join('\n');
+  const lineOf = ({ lines }: Rendered, start: string): string =>
+    lines.find((line) => line.includes(start)) ?? lines.join('\n');
 
   describe('stowage doctor', () => {
     it('shows each step of a good channel, and what the bucket lacks for browsers', async () => {
-      const said = await doctor({ channels: [channel], cors: { origins: ['https://blog.example'] } });
+      const said = await doctor({
+        channels: [channel],
+        cors: { origins: ['https://blog.example'] },
+      });
       expect(lineOf(said, 'channel s3/s3:')).toMatch(
         /^ok {3}channel s3\/s3: check \d+ ms, put \d+ ms, get \d+ ms, range \d+ ms, delete \d+ ms, gone \d+ ms$/,
       );
@@ -284,7 +372,9 @@ describe.skipIf(s3Missing)(`straight to S3${s3Missing ? ` (${s3Missing})` : ''}`
       const origin = 'https://blog.example';
       const config = { channels: [{ ...channel, manageCors: true }], cors: { origins: [origin] } };
       expect(lineOf(await doctor(config), 's3/s3 CORS')).toMatch(/^note .*doctor --fix/);
-      expect(lineOf(await doctor(config, '--fix'), 's3/s3 CORS')).toMatch(/^ok {3}.*allowed as of now$/);
+      expect(lineOf(await doctor(config, '--fix'), 's3/s3 CORS')).toMatch(
+        /^ok {3}.*allowed as of now$/,
+      );
       expect(lineOf(await doctor(config), 's3/s3 CORS')).toMatch(/^ok {3}.*allowed$/);
       const preflight = [
         '-H',
@@ -314,8 +404,12 @@ describe.skipIf(s3Missing)(`straight to S3${s3Missing ? ` (${s3Missing})` : ''}`
           ],
         });
         expect(said.code).toBe(1);
-        expect(lineOf(said, 'channel s3/s3:')).toMatch(/^FAIL .*check failed: .*SignatureDoesNotMatch/);
-        expect(lineOf(said, 'channel s3/no-bucket:')).toMatch(/^FAIL .*(NoSuchBucket|no-such-bucket)/);
+        expect(lineOf(said, 'channel s3/s3:')).toMatch(
+          /^FAIL .*check failed: .*SignatureDoesNotMatch/,
+        );
+        expect(lineOf(said, 'channel s3/no-bucket:')).toMatch(
+          /^FAIL .*(NoSuchBucket|no-such-bucket)/,
+        );
         expect(lineOf(said, 'channel s3/nobody:')).toMatch(/^FAIL .*(ECONNREFUSED|refused)/i);
         expect(lineOf(said, 'channel telegram/telegram:')).toMatch(/^FAIL .*Unauthorized/);
         expect(lineOf(said, 'channel telegram/good:')).toMatch(/^ok {3}/);
@@ -334,8 +428,17 @@ describe.skipIf(s3Missing)(`straight to S3${s3Missing ? ` (${s3Missing})` : ''}`
       const user = curlUser(stowage, folder);
       const good = JSON.parse((await user.call('/api/manage/channels/s3/test', '-X', 'POST')).text);
       expect(good).toMatchObject({ success: true, channel: { type: 's3', name: 's3' } });
-      expect(good.steps.map(({ step }: { step: string }) => step)).toEqual(['check', 'put', 'get', 'range', 'delete', 'gone']);
-      const byId = JSON.parse((await user.call(`/api/manage/channels/${good.channel.id}/test`, '-X', 'POST')).text);
+      expect(good.steps.map(({ step }: { step: string }) => step)).toEqual([
+        'check',
+        'put',
+        'get',
+        'range',
+        'delete',
+        'gone',
+      ]);
+      const byId = JSON.parse(
+        (await user.call(`/api/manage/channels/${good.channel.id}/test`, '-X', 'POST')).text,
+      );
       expect(byId.success).toBe(true);
       const bad = await user.call('/api/manage/channels/broken/test', '-X', 'POST');
       const told = JSON.parse(bad.text);
@@ -343,7 +446,12 @@ describe.skipIf(s3Missing)(`straight to S3${s3Missing ? ` (${s3Missing})` : ''}`
       expect(told.steps[0].error).toMatch(/SignatureDoesNotMatch/);
       expect((await user.call('/api/manage/channels/none/test', '-X', 'POST')).status).toBe(404);
       expect(
-        (await stowage.fetch('/api/manage/channels/s3/test', { method: 'POST', headers: { authorization: '' } })).status,
+        (
+          await stowage.fetch('/api/manage/channels/s3/test', {
+            method: 'POST',
+            headers: { authorization: '' },
+          })
+        ).status,
       ).toBe(401);
       expect([...user.heard, ...stowage.log].filter((text) => text.includes(secret))).toEqual([]);
       expect(await stored()).toEqual([]);

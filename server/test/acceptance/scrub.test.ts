@@ -16,11 +16,15 @@ beforeAll(async () => {
 });
 afterAll(() => app?.stop());
 
-const scrub = (...options: readonly string[]) => runCommand(['scrub', ...options], { dataDir: app.dataDir });
+const scrub = (...options: readonly string[]) =>
+  runCommand(['scrub', ...options], { dataDir: app.dataDir });
 
 /** Paths of all objects that no upload holds a mark of. */
 async function objects(): Promise<readonly string[]> {
-  const entries = await readdir(join(app.dataDir, 'objects', 'objects'), { recursive: true, withFileTypes: true });
+  const entries = await readdir(join(app.dataDir, 'objects', 'objects'), {
+    recursive: true,
+    withFileTypes: true,
+  });
   return entries
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
@@ -43,7 +47,10 @@ async function adding(work: () => Promise<{ src: string; bytes: Buffer }>): Prom
 function addFile(size = 50_000): Promise<Stored> {
   return adding(async () => {
     const bytes = pseudoRandomBytes(size);
-    return { bytes, src: await srcOf(upload(app, '', { bytes, name: 'a.bin', type: 'application/octet-stream' })) };
+    return {
+      bytes,
+      src: await srcOf(upload(app, '', { bytes, name: 'a.bin', type: 'application/octet-stream' })),
+    };
   });
 }
 
@@ -51,8 +58,9 @@ function addMerged(): Promise<Stored> {
   return adding(async () => {
     const bytes = pseudoRandomBytes(300_000);
     const chunked = await initUpload(app, 3);
-    for (const [index, chunk] of cut(bytes, 100_000).entries())
+    for (const [index, chunk] of cut(bytes, 100_000).entries()) {
       expect((await putChunk(app, chunked, index, chunk)).status).toBe(200);
+    }
     return { bytes, src: await srcOf(mergeUpload(app, chunked)) };
   });
 }
@@ -65,7 +73,9 @@ async function swapBytes(path: string): Promise<void> {
 }
 
 /** Status, and the body as it came. */
-async function get(path: string): Promise<{ readonly status: number; readonly text: string; readonly hash: string }> {
+async function get(
+  path: string,
+): Promise<{ readonly status: number; readonly text: string; readonly hash: string }> {
   const response = await app.fetch(path);
   const body = Buffer.from(await response.arrayBuffer());
   return { status: response.status, text: body.toString('latin1', 0, 200), hash: sha256(body) };
@@ -83,7 +93,9 @@ describe('stowage scrub', () => {
     const stored = [await addFile(), await addFile(0), await addMerged()];
     const { code, stdout, stderr } = await scrub();
     expect([code, stderr]).toEqual([0, '']);
-    expect(stdout).toMatch(/^3 copies \(.* read\): 3 good, 0 damaged, 0 missing, 0 repaired, 0 not readable now\n$/);
+    expect(stdout).toMatch(
+      /^3 copies \(.* read\): 3 good, 0 damaged, 0 missing, 0 repaired, 0 not readable now\n$/,
+    );
     await remove(...stored);
   });
 
@@ -94,7 +106,10 @@ describe('stowage scrub', () => {
     const { code, stdout } = await scrub();
     expect(code).toBe(3);
     expect(stdout).toMatch(new RegExp(`^damaged: ${stored.src.slice('/file/'.length)} on local\n`));
-    expect(await get(stored.src)).toMatchObject({ status: 500, text: 'Error: The stored bytes of this file are damaged.' });
+    expect(await get(stored.src)).toMatchObject({
+      status: 500,
+      text: 'Error: The stored bytes of this file are damaged.',
+    });
     expect((await get(healthy.src)).hash).toBe(sha256(healthy.bytes));
     const range = await app.fetch(stored.src, { headers: { range: 'bytes=0-9' } });
     expect([range.status, range.headers.get('cache-control')]).toEqual([500, 'no-store']);
@@ -120,8 +135,12 @@ describe('stowage scrub', () => {
       await truncate(short.paths[0] ?? '', 100);
       const { code, stdout } = await runCommand(args, { dataDir: app.dataDir });
       expect(code).toBe(3);
-      expect(stdout).toMatch(new RegExp(`^missing: ${gone.src.slice('/file/'.length)} on local`, 'm'));
-      expect(stdout).toMatch(new RegExp(`^damaged: ${short.src.slice('/file/'.length)} on local`, 'm'));
+      expect(stdout).toMatch(
+        new RegExp(`^missing: ${gone.src.slice('/file/'.length)} on local`, 'm'),
+      );
+      expect(stdout).toMatch(
+        new RegExp(`^damaged: ${short.src.slice('/file/'.length)} on local`, 'm'),
+      );
       expect((await get(gone.src)).status).toBe(502);
       await rename(`${path}.away`, path);
       expect((await get(gone.src)).hash).toBe(sha256(gone.bytes));
@@ -137,10 +156,17 @@ describe('stowage scrub', () => {
         expect(stored.paths).toHaveLength(3);
         // Objects are named by the time of their upload.
         await spoil(stored.paths[index] ?? '');
-        expect(await get(stored.src)).toMatchObject({ status: 502, text: expect.stringMatching(/^Error: /) });
+        expect(await get(stored.src)).toMatchObject({
+          status: 502,
+          text: expect.stringMatching(/^Error: /),
+        });
         const head = index === 0 ? { start: 100_000, end: 100_099 } : { start: 0, end: 99 };
-        const untouched = await app.fetch(stored.src, { headers: { range: `bytes=${head.start}-${head.end}` } });
-        expect(Buffer.from(await untouched.arrayBuffer())).toEqual(stored.bytes.subarray(head.start, head.end + 1));
+        const untouched = await app.fetch(stored.src, {
+          headers: { range: `bytes=${head.start}-${head.end}` },
+        });
+        expect(Buffer.from(await untouched.arrayBuffer())).toEqual(
+          stored.bytes.subarray(head.start, head.end + 1),
+        );
         await remove(stored);
       }
     },
@@ -153,9 +179,13 @@ describe('stowage scrub', () => {
     await eventually(async () => expect((await scrub()).code).toBe(0));
     const folder = (stored.paths[0] ?? '').replace(/[^/]+$/, '');
     const [young, old] = [join(folder, '2026~11~young.bin'), join(folder, '2026~11~old.bin')];
-    for (const path of [young, old]) await writeFile(path, 'left over');
+    for (const path of [young, old]) {
+      await writeFile(path, 'left over');
+    }
     const longAgo = new Date(Date.now() - 48 * 3_600_000);
-    for (const path of [old, ...(await objects()).filter((one) => one !== young)]) await utimes(path, longAgo, longAgo);
+    for (const path of [old, ...(await objects()).filter((one) => one !== young)]) {
+      await utimes(path, longAgo, longAgo);
+    }
 
     const listed = await scrub();
     expect([listed.code, listed.stdout.match(/^orphan: .*$/gm)]).toEqual([
@@ -165,7 +195,10 @@ describe('stowage scrub', () => {
     expect((await scrub('--remove-orphans', '--older-than', '3d')).code).toBe(0);
     expect(await objects()).toContain(old);
     const removed = await scrub('--remove-orphans');
-    expect([removed.code, removed.stdout]).toEqual([0, expect.stringMatching(/^removed orphan: .*old\.bin/m)]);
+    expect([removed.code, removed.stdout]).toEqual([
+      0,
+      expect.stringMatching(/^removed orphan: .*old\.bin/m),
+    ]);
     expect(await objects()).not.toContain(old);
     expect(await objects()).toContain(young);
     expect((await get(stored.src)).hash).toBe(sha256(stored.bytes));
@@ -187,6 +220,10 @@ describe('stowage scrub', () => {
     [['--older-than', '5m'], /--older-than must be a time such as/],
     [['--fast'], /Unknown option '--fast'/],
   ])('refuses %j', async (args, message) => {
-    expect(await scrub(...args)).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(message) });
+    expect(await scrub(...args)).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringMatching(message),
+    });
   });
 });

@@ -52,7 +52,10 @@ describe.each(['telegram', 'discord'] as const)('a segmented file on %s', (group
   let src: string;
 
   beforeAll(async () => {
-    src = await user.upload(`uploadChannel=${group}&autoRetry=false`, { path: video.path, type: 'video/mp4' });
+    src = await user.upload(`uploadChannel=${group}&autoRetry=false`, {
+      path: video.path,
+      type: 'video/mp4',
+    });
   }, 300_000);
 
   it('starts to be answered before its second segment is there', async () => {
@@ -91,7 +94,9 @@ describe.each(['telegram', 'discord'] as const)('a segmented file on %s', (group
   it('costs the backend nothing for HEAD, 304 and 416', async () => {
     const before = downloads();
     const head = await user.call(src, '-I');
-    expect((await user.call(src, '-H', `If-None-Match: ${head.headers.get('etag')}`)).status).toBe(304);
+    expect((await user.call(src, '-H', `If-None-Match: ${head.headers.get('etag')}`)).status).toBe(
+      304,
+    );
     expect((await user.range(src, `${video.sizeBytes}-`)).status).toBe(416);
     expect(downloads() - before).toBe(0);
   });

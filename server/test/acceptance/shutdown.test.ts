@@ -15,7 +15,9 @@ async function ask(agent: Agent, path: string) {
   const request = get(new URL(path, app.url), { agent });
   const [response] = await once(request, 'response');
   let body = '';
-  for await (const chunk of response) body += chunk;
+  for await (const chunk of response) {
+    body += chunk;
+  }
   return { status: response.statusCode, connection: response.headers.connection, body };
 }
 

@@ -16,12 +16,18 @@ export interface SmallDisk {
 }
 
 /** Needs the right to mount: undefined without. */
-export function smallDisk(sizeMib: number, kind: 'tmpfs' | 'ext4' = 'tmpfs'): SmallDisk | undefined {
+export function smallDisk(
+  sizeMib: number,
+  kind: 'tmpfs' | 'ext4' = 'tmpfs',
+): SmallDisk | undefined {
   const path = mkdtempSync(join(tmpdir(), 'stowage-disk-'));
   const image = `${path}.image`;
   try {
-    if (kind === 'ext4') mountExt4(path, image, sizeMib);
-    else mount('-t', 'tmpfs', '-o', `size=${sizeMib}m,mode=0700`, 'tmpfs', path);
+    if (kind === 'ext4') {
+      mountExt4(path, image, sizeMib);
+    } else {
+      mount('-t', 'tmpfs', '-o', `size=${sizeMib}m,mode=0700`, 'tmpfs', path);
+    }
   } catch {
     rmdirSync(path);
     rmSync(image, { force: true });
@@ -34,21 +40,32 @@ export function smallDisk(sizeMib: number, kind: 'tmpfs' | 'ext4' = 'tmpfs'): Sm
     async fillInodes() {
       await mkdir(names);
       for (let name = 0; ; name++) {
-        const error = await writeFile(join(names, String(name)), '').catch((thrown: NodeJS.ErrnoException) => thrown);
-        if (error?.code === 'ENOSPC') return;
-        if (error) throw error;
+        const error = await writeFile(join(names, String(name)), '').catch(
+          (thrown: NodeJS.ErrnoException) => thrown,
+        );
+        if (error?.code === 'ENOSPC') {
+          return;
+        }
+        if (error) {
+          throw error;
+        }
       }
     },
     async fill() {
       for (let round = 0; round < 20; round++) {
         await append(ballast);
-        // What a file system set aside for its own tables comes free once the bytes are on the disk.
-        if ((await statfs(path)).bavail <= 1) return;
+        // What a file system set aside for its own tables comes free once the bytes are on the
+        // disk.
+        if ((await statfs(path)).bavail <= 1) {
+          return;
+        }
       }
       throw new Error('The disk does not become full.');
     },
     async free() {
-      for (const taken of [ballast, names]) await rm(taken, { recursive: true, force: true });
+      for (const taken of [ballast, names]) {
+        await rm(taken, { recursive: true, force: true });
+      }
     },
     remove() {
       execFileSync('umount', ['-l', path]);
@@ -64,7 +81,7 @@ async function append(path: string): Promise<void> {
   try {
     for (const size of [65_536, 4096, 512]) {
       const zeros = Buffer.alloc(size);
-      while (await file.write(zeros).catch(refusesFull));
+      while (await file.write(zeros).catch(refusesFull)) {}
     }
     await file.sync().catch(refusesFull);
   } finally {
@@ -73,10 +90,13 @@ async function append(path: string): Promise<void> {
 }
 
 function refusesFull(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOSPC') throw error;
+  if (error.code !== 'ENOSPC') {
+    throw error;
+  }
 }
 
-const mount = (...args: readonly string[]): Buffer => execFileSync('mount', args, { stdio: 'ignore' }) as Buffer;
+const mount = (...args: readonly string[]): Buffer =>
+  execFileSync('mount', args, { stdio: 'ignore' }) as Buffer;
 
 /** A file system as servers have it, with few inodes. */
 function mountExt4(path: string, image: string, sizeMib: number): void {

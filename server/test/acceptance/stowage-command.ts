@@ -18,7 +18,10 @@ export interface CommandResult {
 }
 
 /** Starts a command of Stowage on a data folder. */
-export function startCommand(args: readonly string[], { dataDir, env = {}, cwd = tmpdir() }: CommandOptions) {
+export function startCommand(
+  args: readonly string[],
+  { dataDir, env = {}, cwd = tmpdir() }: CommandOptions,
+) {
   const child: ChildProcess = spawn(process.execPath, [launcher, ...args], {
     cwd,
     env: { PATH: process.env.PATH ?? '', STOWAGE_DATA_DIR: dataDir, ...env },
@@ -27,7 +30,10 @@ export function startCommand(args: readonly string[], { dataDir, env = {}, cwd =
   return { child, result: resultOf(child) };
 }
 
-export function runCommand(args: readonly string[], options: CommandOptions): Promise<CommandResult> {
+export function runCommand(
+  args: readonly string[],
+  options: CommandOptions,
+): Promise<CommandResult> {
   return startCommand(args, options).result;
 }
 

@@ -43,7 +43,9 @@ describe('a symlink in the data folder (T12)', () => {
     expect(status).toBeGreaterThanOrEqual(400);
     expect(text).not.toContain(secret);
     await deleteFile();
-    await eventually(async () => expect(await readdir(dirname(object))).not.toContain(basename(object)));
+    await eventually(async () =>
+      expect(await readdir(dirname(object))).not.toContain(basename(object)),
+    );
     expect(await readFile(join(outside, basename(object)), 'utf8')).toBe(secret);
   });
 
@@ -57,7 +59,9 @@ describe('a symlink in the data folder (T12)', () => {
     expect(text).not.toContain(secret);
     await deleteFile();
     // New files go somewhere else, and the job that deletes has had its turn by then.
-    for (let n = 0; n < 3; n++) expect((await upload(app)).status).toBe(200);
+    for (let n = 0; n < 3; n++) {
+      expect((await upload(app)).status).toBe(200);
+    }
     await new Promise((resolve) => setTimeout(resolve, 1500));
     expect(await readdir(outside)).toEqual([basename(object)]);
     expect(await readFile(join(outside, basename(object)), 'utf8')).toBe(secret);

@@ -13,9 +13,16 @@ export async function createToken(
   permissions: readonly string[],
   extra: Readonly<Record<string, unknown>> = {},
 ): Promise<MadeToken> {
-  const body = JSON.stringify({ name: permissions.join(' '), owner: 'test', permissions, ...extra });
+  const body = JSON.stringify({
+    name: permissions.join(' '),
+    owner: 'test',
+    permissions,
+    ...extra,
+  });
   const response = await stowage.fetch('/api/manage/apiTokens', { method: 'POST', body });
-  if (response.status !== 200) throw new Error(`${response.status}: ${await response.text()}`);
+  if (response.status !== 200) {
+    throw new Error(`${response.status}: ${await response.text()}`);
+  }
   const { id, token } = await jsonOf<{ id: string; token: string }>(response);
   return { id, token, headers: { authorization: `Bearer ${token}` } };
 }

@@ -13,7 +13,10 @@ let app: Stowage;
 let client: MediaClient;
 beforeAll(async () => {
   app = await startStowage({
-    env: { STOWAGE_MEDIA_URL_TTL_SECONDS: String(ttlSeconds), STOWAGE_MEDIA_MAX_IMAGE_BYTES: '100000' },
+    env: {
+      STOWAGE_MEDIA_URL_TTL_SECONDS: String(ttlSeconds),
+      STOWAGE_MEDIA_MAX_IMAGE_BYTES: '100000',
+    },
   });
   client = mediaClient(app);
 });
@@ -29,24 +32,37 @@ async function start(headers = {}): Promise<Started> {
   const { status, body } = await client.presign(jpeg, headers);
   expect(status).toBe(201);
   expect(body.data.expires_in).toBe(ttlSeconds);
-  return { id: body.data.media_id, url: body.data.upload_url, expiresAt: Date.parse(body.data.expires_at) };
+  return {
+    id: body.data.media_id,
+    url: body.data.upload_url,
+    expiresAt: Date.parse(body.data.expires_at),
+  };
 }
 
-async function put(url: string, bytes: Uint8Array, type = 'image/jpeg'): Promise<Pick<Answer, 'status' | 'body'>> {
+async function put(
+  url: string,
+  bytes: Uint8Array,
+  type = 'image/jpeg',
+): Promise<Pick<Answer, 'status' | 'body'>> {
   const response = await client.put(url, bytes, { 'content-type': type });
   const text = await response.text();
   return { status: response.status, body: text === '' ? null : JSON.parse(text) };
 }
 
 /** In the envelope, with a sentence and a code. */
-function expectRefusal({ status, body }: Pick<Answer, 'status' | 'body'>, wantedStatus: number, code: string): void {
+function expectRefusal(
+  { status, body }: Pick<Answer, 'status' | 'body'>,
+  wantedStatus: number,
+  code: string,
+): void {
   expect([status, body?.error?.code]).toEqual([wantedStatus, code]);
   expect(body.data).toBeNull();
   expect(body.error.message.length).toBeGreaterThan(10);
   expect(body.meta.request_id).toBeTruthy();
 }
 
-const until = (time: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, Math.max(0, time - Date.now())));
+const until = (time: number): Promise<void> =>
+  new Promise((resolve) => setTimeout(resolve, Math.max(0, time - Date.now())));
 
 /** A transfer whose second half comes when the test says so. */
 function slowPut(url: string): { readonly begun: Promise<void>; finish(): Promise<number> } {
@@ -55,7 +71,9 @@ function slowPut(url: string): { readonly begun: Promise<void>; finish(): Promis
   // The answer may come before the second half is sent.
   const answered = once(request, 'response') as Promise<[IncomingMessage]>;
   const half = Math.floor(photo.length / 2);
-  const begun = new Promise<void>((resolve) => request.write(photo.subarray(0, half), () => resolve()));
+  const begun = new Promise<void>((resolve) =>
+    request.write(photo.subarray(0, half), () => resolve()),
+  );
   return {
     begun,
     async finish() {
@@ -120,7 +138,9 @@ describe('an upload address (T14)', () => {
       headers: { 'content-type': 'image/jpeg' },
       body: new ReadableStream({
         start(controller) {
-          for (let sent = 0; sent < 4; sent++) controller.enqueue(new Uint8Array(50_000));
+          for (let sent = 0; sent < 4; sent++) {
+            controller.enqueue(new Uint8Array(50_000));
+          }
           controller.close();
         },
       }),
@@ -174,7 +194,9 @@ describe('an upload address (T14)', () => {
     const [one, two] = [await start(headers), await start(headers)];
     const transfer = slowPut(one.url);
     await transfer.begun;
-    expect((await app.fetch(`/api/manage/apiTokens?id=${tokenId}`, { method: 'DELETE' })).status).toBe(200);
+    expect(
+      (await app.fetch(`/api/manage/apiTokens?id=${tokenId}`, { method: 'DELETE' })).status,
+    ).toBe(200);
     expect(await transfer.finish()).toBe(403);
     expectRefusal(await put(two.url, photo), 403, 'invalid_signature');
     await eventually(async () => expect(await storedObjects(app)).toEqual(before));

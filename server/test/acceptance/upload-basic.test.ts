@@ -48,11 +48,24 @@ describe('POST /upload', () => {
     const path = join(folder, 'photo one.bin');
     await writeFile(path, bytes);
     const authorization = ['-H', `Authorization: Bearer ${stowage.adminToken}`];
-    const known = JSON.parse(String(await curl(...authorization, '-F', `file=@${path}`, `${stowage.url}/upload`)));
-    const chunked = JSON.parse(
-      String(await curl(...authorization, '-H', 'Transfer-Encoding: chunked', '-F', `file=@${path}`, `${stowage.url}/upload`)),
+    const known = JSON.parse(
+      String(await curl(...authorization, '-F', `file=@${path}`, `${stowage.url}/upload`)),
     );
-    for (const [{ src }] of [known, chunked]) expect(await read(src)).toEqual(bytes);
+    const chunked = JSON.parse(
+      String(
+        await curl(
+          ...authorization,
+          '-H',
+          'Transfer-Encoding: chunked',
+          '-F',
+          `file=@${path}`,
+          `${stowage.url}/upload`,
+        ),
+      ),
+    );
+    for (const [{ src }] of [known, chunked]) {
+      expect(await read(src)).toEqual(bytes);
+    }
   });
 
   it('takes a body that curl pipes through, whatever the method', async () => {
@@ -60,46 +73,87 @@ describe('POST /upload', () => {
     await writeFile(path, multipartBody([filePart('piped')]));
     const type = ['-H', 'Content-Type: multipart/form-data; boundary=frontier'];
     const authorization = ['-H', `Authorization: Bearer ${stowage.adminToken}`];
-    const put = await curl(...authorization, ...type, '-H', 'Transfer-Encoding: chunked', '-T', path, `${stowage.url}/upload`);
+    const put = await curl(
+      ...authorization,
+      ...type,
+      '-H',
+      'Transfer-Encoding: chunked',
+      '-T',
+      path,
+      `${stowage.url}/upload`,
+    );
     expect(await read(JSON.parse(String(put))[0].src)).toEqual(Buffer.from('piped'));
   });
 
   it('stores the empty file', async () => {
     const src = await srcOf(upload(stowage, '', { bytes: '', name: 'empty.txt' }));
     const response = await stowage.fetch(src);
-    expect([response.status, response.headers.get('content-length'), await response.text()]).toEqual([200, '0', '']);
+    expect([
+      response.status,
+      response.headers.get('content-length'),
+      await response.text(),
+    ]).toEqual([200, '0', '']);
   });
 
   it('takes options from the form where the query has none, before and after the file', async () => {
     const before = multipartBody([fieldPart('uploadFolder', 'form/before'), filePart('a')]);
-    const after = multipartBody([filePart('a'), fieldPart('uploadFolder', 'form/after'), fieldPart('uploadNameType', 'origin')]);
-    expect(await srcOf(postMultipart(stowage, '/upload', before))).toMatch(/^\/file\/form\/before\/\d+_hello\.txt$/);
-    expect(await srcOf(postMultipart(stowage, '/upload', after))).toBe('/file/form/after/hello.txt');
-    expect(await srcOf(postMultipart(stowage, '/upload?uploadFolder=query', before))).toMatch(/^\/file\/query\//);
+    const after = multipartBody([
+      filePart('a'),
+      fieldPart('uploadFolder', 'form/after'),
+      fieldPart('uploadNameType', 'origin'),
+    ]);
+    expect(await srcOf(postMultipart(stowage, '/upload', before))).toMatch(
+      /^\/file\/form\/before\/\d+_hello\.txt$/,
+    );
+    expect(await srcOf(postMultipart(stowage, '/upload', after))).toBe(
+      '/file/form/after/hello.txt',
+    );
+    expect(await srcOf(postMultipart(stowage, '/upload?uploadFolder=query', before))).toMatch(
+      /^\/file\/query\//,
+    );
   });
 
   it('lets the first of a repeated parameter win', async () => {
-    expect(await srcOf(upload(stowage, '?uploadFolder=one&uploadFolder=two'))).toMatch(/^\/file\/one\//);
-    const form = multipartBody([fieldPart('uploadFolder', 'one'), fieldPart('uploadFolder', 'two'), filePart('a')]);
+    expect(await srcOf(upload(stowage, '?uploadFolder=one&uploadFolder=two'))).toMatch(
+      /^\/file\/one\//,
+    );
+    const form = multipartBody([
+      fieldPart('uploadFolder', 'one'),
+      fieldPart('uploadFolder', 'two'),
+      filePart('a'),
+    ]);
     expect(await srcOf(postMultipart(stowage, '/upload', form))).toMatch(/^\/file\/one\//);
-    expect(await srcOf(upload(stowage, '?__proto__=x&constructor=y&uploadFolder=safe'))).toMatch(/^\/file\/safe\//);
+    expect(await srcOf(upload(stowage, '?__proto__=x&constructor=y&uploadFolder=safe'))).toMatch(
+      /^\/file\/safe\//,
+    );
   });
 
   it('ignores unknown and empty parameters', async () => {
-    const query = '?uploadFolder=&channelName=&uploadChannel=&returnFormat=&uploadNameType=odd&serverCompress=true&what=ever';
+    const query =
+      '?uploadFolder=&channelName=&uploadChannel=&returnFormat=&uploadNameType=odd&serverCompress=true&what=ever';
     expect(await srcOf(upload(stowage, query))).toMatch(/^\/file\/\d{13}_hello\.txt$/);
   });
 
   it('takes a part without Content-Type and a name in RFC 8187 form', async () => {
-    const bare = multipartBody([{ headers: ['Content-Disposition: form-data; name="file"; filename="a.txt"'], body: 'bare' }]);
-    expect(String(await read(await srcOf(postMultipart(stowage, '/upload?uploadNameType=origin', bare))))).toBe('bare');
+    const bare = multipartBody([
+      { headers: ['Content-Disposition: form-data; name="file"; filename="a.txt"'], body: 'bare' },
+    ]);
+    expect(
+      String(
+        await read(await srcOf(postMultipart(stowage, '/upload?uploadNameType=origin', bare))),
+      ),
+    ).toBe('bare');
     const extended = multipartBody([
       {
-        headers: [`Content-Disposition: form-data; name="file"; filename="x.txt"; filename*=UTF-8''%E5%9B%BE.png`],
+        headers: [
+          `Content-Disposition: form-data; name="file"; filename="x.txt"; filename*=UTF-8''%E5%9B%BE.png`,
+        ],
         body: 'named',
       },
     ]);
-    expect(await srcOf(postMultipart(stowage, '/upload?uploadNameType=origin', extended))).toBe('/file/%E5%9B%BE.png');
+    expect(await srcOf(postMultipart(stowage, '/upload?uploadNameType=origin', extended))).toBe(
+      '/file/%E5%9B%BE.png',
+    );
   });
 
   it('takes cfr2, local, unknown and missing channels to the local disk', async () => {
@@ -112,14 +166,18 @@ describe('POST /upload', () => {
 
 describe('returnFormat and publicUrl', () => {
   it('gives a full URL on request', async () => {
-    expect(await srcOf(upload(stowage, '?returnFormat=full'))).toMatch(new RegExp(`^${stowage.url}/file/\\d{13}_hello\\.txt$`));
+    expect(await srcOf(upload(stowage, '?returnFormat=full'))).toMatch(
+      new RegExp(`^${stowage.url}/file/\\d{13}_hello\\.txt$`),
+    );
     expect(await srcOf(upload(stowage, '?returnFormat=FULL'))).toMatch(/^\/file\//);
   });
 });
 
 describe('uploadNameType', () => {
   const nameOf = async (type: string, name: string) =>
-    (await srcOf(upload(stowage, `?uploadNameType=${type}`, { name, type: '' }))).slice('/file/'.length);
+    (await srcOf(upload(stowage, `?uploadNameType=${type}`, { name, type: '' }))).slice(
+      '/file/'.length,
+    );
 
   it.each([
     ['default', 'cat one.jpg', /^\d{13}_cat_one\.jpg$/],
@@ -145,7 +203,11 @@ describe('uploadNameType', () => {
   it('keeps 200 parallel uploads of one name apart (T6)', async () => {
     const sent = Array.from({ length: 200 }, (_, index) => `body ${index}`);
     const sources = await Promise.all(
-      sent.map((bytes) => srcOf(upload(stowage, '?uploadNameType=origin&uploadFolder=t6', { bytes, name: 'same.txt' }))),
+      sent.map((bytes) =>
+        srcOf(
+          upload(stowage, '?uploadNameType=origin&uploadFolder=t6', { bytes, name: 'same.txt' }),
+        ),
+      ),
     );
     expect(new Set(sources).size).toBe(200);
     expect(await Promise.all(sources.map(async (src) => String(await read(src))))).toEqual(sent);
@@ -181,21 +243,26 @@ describe('names and folders (T1)', () => {
     ['-rf', /-rf$/],
   ];
 
-  it.each(names.map(([name, expected]) => [name.slice(0, 40), name, expected] as const))('name %j', async (_, name, expected) => {
-    // Raw header bytes: FormData would escape some of these.
-    const body = multipartBody([filePart('nasty', name.replaceAll('"', '\\"'))]);
-    const src = await srcOf(postMultipart(stowage, '/upload', body));
-    expect(src).toMatch(/^[\x21-\x7e]+$/);
-    const path = decodeURIComponent(src.slice('/file/'.length));
-    expect(path).toMatch(expected);
-    for (const segment of path.split('/')) {
-      expect(segment).not.toMatch(/^\.{0,2}$/);
-      expect(Buffer.byteLength(segment)).toBeLessThanOrEqual(255);
-    }
-    expect(path).not.toMatch(/[\p{Cc}\\<>"'|?*%#]/u);
-    expect(String(await read(src))).toBe('nasty');
-    expect(String(await read(`/file/${path.split('/').map(encodeURIComponent).join('/')}`))).toBe('nasty');
-  });
+  it.each(names.map(([name, expected]) => [name.slice(0, 40), name, expected] as const))(
+    'name %j',
+    async (_, name, expected) => {
+      // Raw header bytes: FormData would escape some of these.
+      const body = multipartBody([filePart('nasty', name.replaceAll('"', '\\"'))]);
+      const src = await srcOf(postMultipart(stowage, '/upload', body));
+      expect(src).toMatch(/^[\x21-\x7e]+$/);
+      const path = decodeURIComponent(src.slice('/file/'.length));
+      expect(path).toMatch(expected);
+      for (const segment of path.split('/')) {
+        expect(segment).not.toMatch(/^\.{0,2}$/);
+        expect(Buffer.byteLength(segment)).toBeLessThanOrEqual(255);
+      }
+      expect(path).not.toMatch(/[\p{Cc}\\<>"'|?*%#]/u);
+      expect(String(await read(src))).toBe('nasty');
+      expect(String(await read(`/file/${path.split('/').map(encodeURIComponent).join('/')}`))).toBe(
+        'nasty',
+      );
+    },
+  );
 
   it.each([
     ['img/test', 'img/test'],
@@ -229,20 +296,38 @@ describe('names and folders (T1)', () => {
 
   it('takes the folder from the file name when none is given', async () => {
     const body = multipartBody([filePart('x', 'trip/day 1/sea.jpg')]);
-    expect(await srcOf(postMultipart(stowage, '/upload', body))).toMatch(/^\/file\/trip\/day_1\/\d+_sea\.jpg$/);
-    expect(await srcOf(postMultipart(stowage, '/upload?uploadFolder=mine', body))).toMatch(/^\/file\/mine\/\d+_sea\.jpg$/);
+    expect(await srcOf(postMultipart(stowage, '/upload', body))).toMatch(
+      /^\/file\/trip\/day_1\/\d+_sea\.jpg$/,
+    );
+    expect(await srcOf(postMultipart(stowage, '/upload?uploadFolder=mine', body))).toMatch(
+      /^\/file\/mine\/\d+_sea\.jpg$/,
+    );
   });
 });
 
 describe('refusals', () => {
-  const post = async (init: { headers?: Record<string, string>; body?: string | Uint8Array<ArrayBuffer> }) => {
+  const post = async (init: {
+    headers?: Record<string, string>;
+    body?: string | Uint8Array<ArrayBuffer>;
+  }) => {
     const response = await stowage.fetch('/upload', { method: 'POST', ...init });
-    return { status: response.status, type: response.headers.get('content-type'), text: await response.text() };
+    return {
+      status: response.status,
+      type: response.headers.get('content-type'),
+      text: await response.text(),
+    };
   };
-  const multipart = (parameters: string) => ({ 'content-type': `multipart/form-data${parameters}` });
+  const multipart = (parameters: string) => ({
+    'content-type': `multipart/form-data${parameters}`,
+  });
 
   it('says in plain text that there is no file', async () => {
-    expect(await post({ headers: multipart('; boundary=frontier'), body: multipartBody([fieldPart('other', 'x')]) })).toEqual({
+    expect(
+      await post({
+        headers: multipart('; boundary=frontier'),
+        body: multipartBody([fieldPart('other', 'x')]),
+      }),
+    ).toEqual({
       status: 400,
       type: expect.stringMatching(/^text\/plain/),
       text: 'Error: No file provided',
@@ -259,7 +344,10 @@ describe('refusals', () => {
 
   const nested = multipartBody([
     {
-      headers: ['Content-Disposition: form-data; name="file"', 'Content-Type: multipart/mixed; boundary=inner'],
+      headers: [
+        'Content-Disposition: form-data; name="file"',
+        'Content-Type: multipart/mixed; boundary=inner',
+      ],
       body: '--inner--',
     },
   ]);
@@ -268,9 +356,18 @@ describe('refusals', () => {
     `${'--frontier\r\nContent-Disposition: form-data; name="a"\r\n\r\nb\r\n'.repeat(1_000_000)}--frontier--\r\n`,
   );
   const hugeHeader = multipartBody([
-    { headers: ['Content-Disposition: form-data; name="file"; filename="a"', `X-Big: ${'x'.repeat(1_000_000)}`], body: 'a' },
+    {
+      headers: [
+        'Content-Disposition: form-data; name="file"; filename="a"',
+        `X-Big: ${'x'.repeat(1_000_000)}`,
+      ],
+      body: 'a',
+    },
   ]);
-  const hugeField = multipartBody([fieldPart('uploadFolder', 'x'.repeat(1_000_000)), filePart('a')]);
+  const hugeField = multipartBody([
+    fieldPart('uploadFolder', 'x'.repeat(1_000_000)),
+    filePart('a'),
+  ]);
 
   it.each([
     ['no content type', {}, 'hello'],
@@ -278,7 +375,11 @@ describe('refusals', () => {
     ['no body', multipart('; boundary=frontier'), ''],
     ['no boundary and garbage', multipart(''), 'garbage without any boundary'],
     ['garbage', multipart('; boundary=frontier'), 'this is not multipart'],
-    ['truncated in the file', multipart('; boundary=frontier'), whole.subarray(0, whole.indexOf('cut') + 2)],
+    [
+      'truncated in the file',
+      multipart('; boundary=frontier'),
+      whole.subarray(0, whole.indexOf('cut') + 2),
+    ],
     ['truncated before the end', multipart('; boundary=frontier'), whole.subarray(0, -18)],
     ['truncated in the headers', multipart('; boundary=frontier'), whole.subarray(0, 40)],
     ['nested', multipart('; boundary=frontier'), nested],
@@ -293,7 +394,9 @@ describe('refusals', () => {
   });
 
   it('answers 413 to a field that is larger than any field (T13)', async () => {
-    expect(await post({ headers: multipart('; boundary=frontier'), body: hugeField })).toMatchObject({ status: 413 });
+    expect(
+      await post({ headers: multipart('; boundary=frontier'), body: hugeField }),
+    ).toMatchObject({ status: 413 });
   });
 
   it('finds the boundary in the body when the header lacks it (T13)', async () => {
@@ -306,7 +409,9 @@ describe('refusals', () => {
     const request = `POST /upload HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${stowage.adminToken}\r\nContent-Type: multipart/form-data; boundary=frontier\r\nContent-Length: 100000\r\n\r\n`;
     // Hangs up in the middle of the file.
     const socket = connect(Number(new URL(stowage.url).port), '127.0.0.1');
-    await new Promise<void>((resolve) => socket.write(request + whole.subarray(0, 120).toString(), () => resolve()));
+    await new Promise<void>((resolve) =>
+      socket.write(request + whole.subarray(0, 120).toString(), () => resolve()),
+    );
     socket.destroy();
     await eventually(async () => expect(await storedObjects(stowage)).toEqual(before));
     expect((await upload(stowage)).status).toBe(200);
@@ -321,7 +426,10 @@ describe('refusals', () => {
   });
 
   it('answers 431 to huge request headers', async () => {
-    const answer = await exchange(stowage.url, `GET /upload HTTP/1.1\r\nHost: x\r\nX-Big: ${'x'.repeat(100_000)}\r\n\r\n`);
+    const answer = await exchange(
+      stowage.url,
+      `GET /upload HTTP/1.1\r\nHost: x\r\nX-Big: ${'x'.repeat(100_000)}\r\n\r\n`,
+    );
     expect(answer).toMatch(/^HTTP\/1\.1 431 /);
   });
 });
@@ -330,7 +438,10 @@ describe('the size limit', () => {
   let small: Stowage;
   beforeAll(async () => {
     small = await startStowage({
-      env: { STOWAGE_LIMITS_MAX_UPLOAD_BYTES: '100000', STOWAGE_URL_PREFIX: 'https://cdn.example/i/' },
+      env: {
+        STOWAGE_LIMITS_MAX_UPLOAD_BYTES: '100000',
+        STOWAGE_URL_PREFIX: 'https://cdn.example/i/',
+      },
     });
   });
   afterAll(() => small?.stop());
@@ -340,17 +451,26 @@ describe('the size limit', () => {
     const farTooLarge = multipartBody([filePart(pseudoRandomBytes(5_000_000))]);
     for (const body of [tooLarge, farTooLarge]) {
       const known = await postMultipart(small, '/upload', body);
-      expect([known.status, await known.text()]).toEqual([413, 'Error: The file is larger than allowed.']);
+      expect([known.status, await known.text()]).toEqual([
+        413,
+        'Error: The file is larger than allowed.',
+      ]);
       const streamed = await small.fetch('/upload', {
         method: 'POST',
         duplex: 'half',
         headers: { 'content-type': 'multipart/form-data; boundary=frontier' },
         body: new Blob([body]).stream(),
       });
-      expect([streamed.status, await streamed.text()]).toEqual([413, 'Error: The file is larger than allowed.']);
+      expect([streamed.status, await streamed.text()]).toEqual([
+        413,
+        'Error: The file is larger than allowed.',
+      ]);
     }
     await eventually(async () => expect(await storedObjects(small)).toEqual([]));
-    expect((await postMultipart(small, '/upload', multipartBody([filePart(pseudoRandomBytes(100_000))]))).status).toBe(200);
+    expect(
+      (await postMultipart(small, '/upload', multipartBody([filePart(pseudoRandomBytes(100_000))])))
+        .status,
+    ).toBe(200);
   });
 
   it('refuses an announced size before the body is sent', async () => {
@@ -363,8 +483,13 @@ describe('the size limit', () => {
   });
 
   it('adds publicUrl when a prefix is configured', async () => {
-    const [answer] = await jsonOf<unknown[]>(upload(small, '?uploadFolder=a&uploadNameType=origin&returnFormat=full'));
-    expect(answer).toEqual({ src: `${small.url}/file/a/hello.txt`, publicUrl: 'https://cdn.example/i/a/hello.txt' });
+    const [answer] = await jsonOf<unknown[]>(
+      upload(small, '?uploadFolder=a&uploadNameType=origin&returnFormat=full'),
+    );
+    expect(answer).toEqual({
+      src: `${small.url}/file/a/hello.txt`,
+      publicUrl: 'https://cdn.example/i/a/hello.txt',
+    });
   });
 });
 
@@ -383,15 +508,23 @@ describe('CORS', () => {
     expect(preflight.headers.get('access-control-allow-origin')).toBe('*');
     expect(preflight.headers.get('access-control-allow-methods')).toMatch(/\bPOST\b/);
     expect(preflight.headers.get('access-control-max-age')).toBe('86400');
-    const allowed = preflight.headers.get('access-control-allow-headers')?.toLowerCase().split(/, */);
+    const allowed = preflight.headers
+      .get('access-control-allow-headers')
+      ?.toLowerCase()
+      .split(/, */);
     expect(allowed).toEqual(expect.arrayContaining(['content-type', 'authorization', 'authcode']));
     expect(preflight.headers.get('access-control-allow-credentials')).toBeNull();
   });
 
   it('is on every answer, errors included', async () => {
-    const answers = [await upload(stowage), await stowage.fetch('/upload', { method: 'POST', headers: { authorization: '' } })];
+    const answers = [
+      await upload(stowage),
+      await stowage.fetch('/upload', { method: 'POST', headers: { authorization: '' } }),
+    ];
     expect(answers.map(({ status }) => status)).toEqual([200, 401]);
-    for (const answer of answers) expect(answer.headers.get('access-control-allow-origin')).toBe('*');
+    for (const answer of answers) {
+      expect(answer.headers.get('access-control-allow-origin')).toBe('*');
+    }
   });
 });
 

@@ -2,7 +2,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { discordBackend, localBackend, telegramBackend } from './backends.ts';
 import { type Stowage, startStowage } from './harness.ts';
 import { fixture } from './media-client.ts';
-import { eventually, fieldPart, filePart, jsonOf, multipartBody, postMultipart, srcOf, upload } from './requests.ts';
+import {
+  eventually,
+  fieldPart,
+  filePart,
+  jsonOf,
+  multipartBody,
+  postMultipart,
+  srcOf,
+  upload,
+} from './requests.ts';
 
 let stowage: Stowage;
 let telegram: Awaited<ReturnType<typeof telegramBackend>>;
@@ -33,13 +42,20 @@ const refusal = async (query: string) => {
 };
 /** What Telegram was told to do meanwhile. */
 const sentDuring = async (work: () => Promise<unknown>): Promise<readonly string[]> => {
-  const sends = () => telegram.emulator.calls.map(({ method }) => method).filter((method) => method.startsWith('send'));
+  const sends = () =>
+    telegram.emulator.calls
+      .map(({ method }) => method)
+      .filter((method) => method.startsWith('send'));
   const before = sends().length;
   await work();
   return sends().slice(before);
 };
 const init = (query: string) => {
-  const body = new URLSearchParams({ originalFileName: 'photo.jpg', originalFileType: 'image/jpeg', totalChunks: '1' });
+  const body = new URLSearchParams({
+    originalFileName: 'photo.jpg',
+    originalFileType: 'image/jpeg',
+    totalChunks: '1',
+  });
   return stowage.fetch(`/upload?initChunked=true${query}`, { method: 'POST', body });
 };
 
@@ -71,7 +87,9 @@ describe('where a file goes', () => {
   it('a chunked upload likewise, at its beginning and at its end', async () => {
     const begun = await init('');
     expect(whereOf(begun)).toBe('telegram/telegram');
-    const { uploadId, sessionInfo } = await jsonOf<{ uploadId: string; sessionInfo: object }>(begun);
+    const { uploadId, sessionInfo } = await jsonOf<{ uploadId: string; sessionInfo: object }>(
+      begun,
+    );
     expect(sessionInfo).toMatchObject({ uploadChannel: 'telegram' });
     const fields = [
       fieldPart('uploadId', uploadId),
@@ -79,13 +97,21 @@ describe('where a file goes', () => {
       fieldPart('originalFileType', 'image/jpeg'),
       fieldPart('totalChunks', '1'),
     ];
-    const chunk = multipartBody([...fields, fieldPart('chunkIndex', '0'), filePart(photo.bytes, 'photo.jpg.part000')]);
+    const chunk = multipartBody([
+      ...fields,
+      fieldPart('chunkIndex', '0'),
+      filePart(photo.bytes, 'photo.jpg.part000'),
+    ]);
     const sent = await sentDuring(async () =>
       expect((await postMultipart(stowage, '/upload?chunked=true', chunk)).status).toBe(200),
     );
     // Never recompressed.
     expect(sent).toEqual(['sendDocument']);
-    const merged = await postMultipart(stowage, '/upload?chunked=true&merge=true', multipartBody(fields));
+    const merged = await postMultipart(
+      stowage,
+      '/upload?chunked=true&merge=true',
+      multipartBody(fields),
+    );
     expect(whereOf(merged)).toBe('telegram/telegram');
     const back = await stowage.fetch(await srcOf(merged));
     expect(Buffer.from(await back.arrayBuffer()).equals(photo.bytes)).toBe(true);
@@ -94,11 +120,23 @@ describe('where a file goes', () => {
 
 describe('with autoRetry=false what is not there is refused', () => {
   it.each([
-    ['uploadChannel=nonsense', 'Error: There are no "nonsense" channels; choose from: discord, local, telegram'],
+    [
+      'uploadChannel=nonsense',
+      'Error: There are no "nonsense" channels; choose from: discord, local, telegram',
+    ],
     ['uploadChannel=s3', 'Error: No S3 channel provided'],
-    ['uploadChannel=telegram&channelName=none', 'Error: There is no channel "none"; choose from: telegram, as-it-is'],
-    ['uploadChannel=telegram&channelName=disk', 'Error: There is no channel "disk"; choose from: telegram, as-it-is'],
-    ['channelName=none', 'Error: There is no channel "none"; choose from: erste Wahl, disk, telegram, as-it-is'],
+    [
+      'uploadChannel=telegram&channelName=none',
+      'Error: There is no channel "none"; choose from: telegram, as-it-is',
+    ],
+    [
+      'uploadChannel=telegram&channelName=disk',
+      'Error: There is no channel "disk"; choose from: telegram, as-it-is',
+    ],
+    [
+      'channelName=none',
+      'Error: There is no channel "none"; choose from: erste Wahl, disk, telegram, as-it-is',
+    ],
     ['channelName=asleep', 'Error: The channel "asleep" takes no uploads at the moment'],
   ])('%s', async (query, text) => {
     expect(await refusal(`?${query}&autoRetry=false`)).toEqual([400, text]);
@@ -110,13 +148,19 @@ describe('with autoRetry=false what is not there is refused', () => {
     const late = (...fields: Parameters<typeof multipartBody>[0]) =>
       postMultipart(stowage, '/upload', multipartBody([filePart('a'), ...fields]));
     const before = telegram.emulator.messages.size;
-    const asked = await late(fieldPart('uploadChannel', 'discord'), fieldPart('autoRetry', 'false'));
+    const asked = await late(
+      fieldPart('uploadChannel', 'discord'),
+      fieldPart('autoRetry', 'false'),
+    );
     expect([asked.status, await asked.text()]).toEqual([
       400,
       'Error: uploadChannel, channelName, autoRetry and serverCompress must stand before the file in the form',
     ]);
     await eventually(() => expect(telegram.emulator.messages.size).toBe(before));
-    const there = await late(fieldPart('uploadChannel', 'telegram'), fieldPart('autoRetry', 'false'));
+    const there = await late(
+      fieldPart('uploadChannel', 'telegram'),
+      fieldPart('autoRetry', 'false'),
+    );
     expect([there.status, whereOf(there)]).toEqual([200, 'telegram/telegram']);
     const elsewhere = await late(fieldPart('uploadChannel', 'discord'));
     expect([elsewhere.status, whereOf(elsewhere)]).toEqual([200, 'telegram/telegram']);
@@ -137,7 +181,9 @@ describe('serverCompress', () => {
     ['', { bytes: 'no picture', name: 'photo.jpg', type: 'image/jpeg' }, 'sendDocument'],
   ] as const)('%s sends %o as told', async (query, file, method) => {
     let src = '';
-    expect(await sentDuring(async () => (src = await srcOf(upload(stowage, query, file))))).toEqual([method]);
+    expect(await sentDuring(async () => (src = await srcOf(upload(stowage, query, file))))).toEqual(
+      [method],
+    );
     const read = await stowage.fetch(src);
     const bytes = Buffer.from(await read.arrayBuffer());
     expect(String(bytes.length)).toBe(read.headers.get('content-length'));
@@ -147,8 +193,15 @@ describe('serverCompress', () => {
   it('that came too late to keep the bytes is refused', async () => {
     const before = telegram.emulator.messages.size;
     const late = fieldPart('serverCompress', 'false');
-    const jpeg = await postMultipart(stowage, '/upload', multipartBody([filePart(photo.bytes, 'a.jpg', 'image/jpeg'), late]));
-    expect([jpeg.status, await jpeg.text()]).toEqual([400, expect.stringMatching(/must stand before the file in the form$/)]);
+    const jpeg = await postMultipart(
+      stowage,
+      '/upload',
+      multipartBody([filePart(photo.bytes, 'a.jpg', 'image/jpeg'), late]),
+    );
+    expect([jpeg.status, await jpeg.text()]).toEqual([
+      400,
+      expect.stringMatching(/must stand before the file in the form$/),
+    ]);
     await eventually(() => expect(telegram.emulator.messages.size).toBe(before));
     const text = await postMultipart(stowage, '/upload', multipartBody([filePart('a'), late]));
     expect(text.status).toBe(200);
@@ -156,12 +209,25 @@ describe('serverCompress', () => {
 
   it('falls back to a document when Telegram takes no photo, whatever autoRetry says', async () => {
     for (const autoRetry of ['true', 'false']) {
-      const body = JSON.stringify({ ok: false, error_code: 400, description: 'Bad Request: IMAGE_PROCESS_FAILED' });
-      telegram.emulator.faults.add('sendPhoto', { kind: 'status', status: 400, when: 'before', body });
+      const body = JSON.stringify({
+        ok: false,
+        error_code: 400,
+        description: 'Bad Request: IMAGE_PROCESS_FAILED',
+      });
+      telegram.emulator.faults.add('sendPhoto', {
+        kind: 'status',
+        status: 400,
+        when: 'before',
+        body,
+      });
       let src = '';
-      const sent = await sentDuring(async () => (src = await srcOf(upload(stowage, `?autoRetry=${autoRetry}`, photo))));
+      const sent = await sentDuring(
+        async () => (src = await srcOf(upload(stowage, `?autoRetry=${autoRetry}`, photo))),
+      );
       expect(sent).toEqual(['sendPhoto', 'sendDocument']);
-      expect(Buffer.from(await (await stowage.fetch(src)).arrayBuffer()).equals(photo.bytes)).toBe(true);
+      expect(Buffer.from(await (await stowage.fetch(src)).arrayBuffer()).equals(photo.bytes)).toBe(
+        true,
+      );
     }
   });
 
@@ -174,7 +240,11 @@ describe('serverCompress', () => {
         body: JSON.stringify(asked),
       });
       const { upload_url } = (await jsonOf<{ data: { upload_url: string } }>(presigned)).data;
-      const put = { method: 'PUT', headers: { 'content-type': 'image/jpeg', authorization: '' }, body: photo.bytes };
+      const put = {
+        method: 'PUT',
+        headers: { 'content-type': 'image/jpeg', authorization: '' },
+        body: photo.bytes,
+      };
       expect((await stowage.fetch(upload_url, put)).status).toBeLessThan(300);
     });
     expect(sent).not.toContain('sendPhoto');
@@ -182,8 +252,10 @@ describe('serverCompress', () => {
 });
 
 describe('uploadChannel=external', () => {
-  const external = (parts: Parameters<typeof multipartBody>[0], query = '?uploadChannel=external') =>
-    postMultipart(stowage, `/upload${query}`, multipartBody(parts));
+  const external = (
+    parts: Parameters<typeof multipartBody>[0],
+    query = '?uploadChannel=external',
+  ) => postMultipart(stowage, `/upload${query}`, multipartBody(parts));
 
   it('never stores the dummy file that comes along', async () => {
     const before = telegram.emulator.messages.size;
@@ -192,8 +264,12 @@ describe('uploadChannel=external', () => {
       await external([url, filePart('dummy')]),
       await external([filePart('dummy'), url]),
       await external([filePart('dummy'), url, fieldPart('uploadChannel', 'external')], ''),
-    ])
-      expect([answer.status, await answer.text()]).toEqual([400, expect.stringMatching(/^Error: External links are not stored/)]);
+    ]) {
+      expect([answer.status, await answer.text()]).toEqual([
+        400,
+        expect.stringMatching(/^Error: External links are not stored/),
+      ]);
+    }
     const without = await external([filePart('dummy')]);
     expect([without.status, await without.text()]).toEqual([400, 'Error: No url provided']);
     await eventually(() => expect(telegram.emulator.messages.size).toBe(before));
@@ -202,7 +278,9 @@ describe('uploadChannel=external', () => {
 
 it('the size of a photo in pixels is that of the one Telegram keeps', async () => {
   const { default: sharp } = await import('sharp');
-  const bytes = await sharp({ create: { width: 2600, height: 1300, channels: 3, background: '#c8325a' } })
+  const bytes = await sharp({
+    create: { width: 2600, height: 1300, channels: 3, background: '#c8325a' },
+  })
     .jpeg()
     .toBuffer();
   await srcOf(upload(stowage, '', { bytes, name: 'wide-photo.jpg', type: 'image/jpeg' }));

@@ -17,28 +17,41 @@ import {
 const code = 'the-upload-code-of-the-house';
 let stowage: Stowage;
 beforeAll(async () => {
-  stowage = await startStowage({ env: { STOWAGE_LIMITS_MAX_UPLOAD_BYTES: '100000', STOWAGE_AUTH_CODE: code } });
+  stowage = await startStowage({
+    env: { STOWAGE_LIMITS_MAX_UPLOAD_BYTES: '100000', STOWAGE_AUTH_CODE: code },
+  });
 });
 afterAll(() => stowage?.stop());
 
-const post = (parts: readonly PartToSend[], query = '') => postMultipart(stowage, `/upload${query}`, multipartBody(parts));
+const post = (parts: readonly PartToSend[], query = '') =>
+  postMultipart(stowage, `/upload${query}`, multipartBody(parts));
 const said = async (response: Response) => [response.status, await response.text()];
 const read = async (src: string) => (await stowage.fetch(src)).text();
-const sourcesOf = async (response: Response) => (await jsonOf<{ src: string }[]>(response)).map(({ src }) => src);
+const sourcesOf = async (response: Response) =>
+  (await jsonOf<{ src: string }[]>(response)).map(({ src }) => src);
 
 describe('several files in a form', () => {
   it('are all stored, and answered in their order', async () => {
     const names = Array.from({ length: 12 }, (_, n) => `name ${n}.txt`);
-    const parts = names.flatMap((name, n) => [filePart(`body ${n}`, name), fieldPart(`note${n}`, 'x')]);
+    const parts = names.flatMap((name, n) => [
+      filePart(`body ${n}`, name),
+      fieldPart(`note${n}`, 'x'),
+    ]);
     const sources = await sourcesOf(await post(parts));
-    expect(sources.map((src) => src.replace(/^\/file\/\d{13}_/, ''))).toEqual(names.map((name) => name.replace(' ', '_')));
+    expect(sources.map((src) => src.replace(/^\/file\/\d{13}_/, ''))).toEqual(
+      names.map((name) => name.replace(' ', '_')),
+    );
     expect(await Promise.all(sources.map(read))).toEqual(names.map((_, n) => `body ${n}`));
     expect(sources.toSorted()).toEqual(sources);
   });
 
   it('take the fields that follow them', async () => {
     const parts = [filePart('a', 'a.txt'), filePart('b', 'b.txt')];
-    const late = [fieldPart('uploadFolder', 'late'), fieldPart('uploadNameType', 'origin'), fieldPart('returnFormat', 'full')];
+    const late = [
+      fieldPart('uploadFolder', 'late'),
+      fieldPart('uploadNameType', 'origin'),
+      fieldPart('returnFormat', 'full'),
+    ];
     expect(await sourcesOf(await post([...parts, ...late]))).toEqual(
       ['a', 'b'].map((name) => `${stowage.url}/file/late/${name}.txt`),
     );
@@ -52,7 +65,11 @@ describe('several files in a form', () => {
 
   it('are none when one of them fails', async () => {
     const before = await storedObjects(stowage);
-    const tooLarge = await post([filePart('small'), filePart(Buffer.alloc(100_001)), filePart('small')]);
+    const tooLarge = await post([
+      filePart('small'),
+      filePart(Buffer.alloc(100_001)),
+      filePart('small'),
+    ]);
     expect(await said(tooLarge)).toEqual([413, 'Error: The file is larger than allowed.']);
     const whole = multipartBody([filePart('small'), filePart('cut off')]);
     const cut = await postMultipart(stowage, '/upload', whole.subarray(0, -20));
@@ -70,7 +87,10 @@ describe('several files in a form', () => {
 
   it('leave out inputs that were left empty', async () => {
     const empty = {
-      headers: ['Content-Disposition: form-data; name="file"; filename=""', 'Content-Type: application/octet-stream'],
+      headers: [
+        'Content-Disposition: form-data; name="file"; filename=""',
+        'Content-Type: application/octet-stream',
+      ],
       body: '',
     };
     expect(await sourcesOf(await post([empty, filePart('one'), empty]))).toHaveLength(1);
@@ -82,7 +102,10 @@ describe('several files in a form', () => {
 });
 
 describe('a form without a file is told what is missing', () => {
-  const image = (name: string) => ({ headers: [`Content-Disposition: form-data; name="${name}"; filename="a.png"`], body: 'x' });
+  const image = (name: string) => ({
+    headers: [`Content-Disposition: form-data; name="${name}"; filename="a.png"`],
+    body: 'x',
+  });
 
   it.each<[string, readonly PartToSend[], string]>([
     ['nothing but fields', [fieldPart('other', 'x')], 'Error: No file provided'],
@@ -94,7 +117,11 @@ describe('a form without a file is told what is missing', () => {
     ],
     ['no choice', [fieldPart('file', '')], 'Error: No file provided: choose a file'],
     ['a placeholder', [fieldPart('file', '@filename')], 'Error: No file provided: choose a file'],
-    ['text', [fieldPart('file', 'text')], 'Error: fileType or fileName is wrong, check the integrity of this file!'],
+    [
+      'text',
+      [fieldPart('file', 'text')],
+      'Error: fileType or fileName is wrong, check the integrity of this file!',
+    ],
   ])('%s', async (_, parts, text) => expect(await said(await post(parts))).toEqual([400, text]));
 
   it.each([
@@ -102,7 +129,7 @@ describe('a form without a file is told what is missing', () => {
     ['a bare file', 'image/jpeg'],
     ['JSON', 'application/json'],
   ])('a body that is no form: %s', async (_, type) => {
-    for (const query of ['', '?chunked=true'])
+    for (const query of ['', '?chunked=true']) {
       expect(
         await said(
           await stowage.fetch(`/upload${query}`, {
@@ -111,7 +138,11 @@ describe('a form without a file is told what is missing', () => {
             body: Buffer.alloc(90_000),
           }),
         ),
-      ).toEqual([400, 'Error: Send multipart/form-data with the file in the field `file`, as `curl -F file=@photo.jpg` does.']);
+      ).toEqual([
+        400,
+        'Error: Send multipart/form-data with the file in the field `file`, as `curl -F file=@photo.jpg` does.',
+      ]);
+    }
   });
 });
 
@@ -119,8 +150,13 @@ describe('looking at /upload', () => {
   const asked = (init: RequestInit) => stowage.fetch('/upload', init);
 
   it('says in a browser what it is for, before it asks for credentials', async () => {
-    const answer = await asked({ headers: { authorization: '', accept: 'text/html,application/xhtml+xml,*/*;q=0.8' } });
-    expect(await said(answer)).toEqual([405, expect.stringMatching(/^Error: Method not allowed: send files here by POST/)]);
+    const answer = await asked({
+      headers: { authorization: '', accept: 'text/html,application/xhtml+xml,*/*;q=0.8' },
+    });
+    expect(await said(answer)).toEqual([
+      405,
+      expect.stringMatching(/^Error: Method not allowed: send files here by POST/),
+    ]);
     expect(answer.headers.get('allow')).toBe('POST');
   });
 
@@ -145,8 +181,13 @@ describe('a slip of the pen', () => {
     ['?f%0d%0aX-A:b=1', 'ignored: f%0D%0AX-A%3Ab'],
     ['?__proto__=1', 'ignored: __proto__'],
     ['?uploadNameType=&uploadFolder=&channelName=&returnFormat=default', null],
-    ['?authCode=x&uploadChannel=local&uploadNameType=short&returnFormat=full&serverCompress=false&autoRetry=true', null],
-  ])('%s is stored all the same, and told', async (query, notice) => expect(await noticeOf(query)).toEqual([200, notice]));
+    [
+      '?authCode=x&uploadChannel=local&uploadNameType=short&returnFormat=full&serverCompress=false&autoRetry=true',
+      null,
+    ],
+  ])('%s is stored all the same, and told', async (query, notice) =>
+    expect(await noticeOf(query)).toEqual([200, notice]),
+  );
 });
 
 describe('a chunked upload begun', () => {
@@ -154,9 +195,13 @@ describe('a chunked upload begun', () => {
 
   it('with the upload code may be continued with a token, and the other way round not', async () => {
     const upload = await initUpload(stowage, 2, { headers: withCode });
-    expect((await putChunk(stowage, { ...upload, headers: {} }, 0, Buffer.from('one '))).status).toBe(200);
+    expect(
+      (await putChunk(stowage, { ...upload, headers: {} }, 0, Buffer.from('one '))).status,
+    ).toBe(200);
     expect((await putChunk(stowage, upload, 1, Buffer.from('two'))).status).toBe(200);
-    expect(await read(await srcOf(mergeUpload(stowage, { ...upload, headers: {} })))).toBe('one two');
+    expect(await read(await srcOf(mergeUpload(stowage, { ...upload, headers: {} })))).toBe(
+      'one two',
+    );
 
     const ofToken = await initUpload(stowage, 1);
     const answer = await putChunk(stowage, { ...ofToken, headers: withCode }, 0, Buffer.from('x'));
@@ -171,7 +216,9 @@ describe('a chunked upload begun', () => {
     ]);
     const folder = await stowage.fetch('/api/manage/delete/x?folder=true', { method: 'DELETE' });
     expect(folder.status).toBe(501);
-    const errors = stowage.log.filter((line) => line.startsWith('{') && JSON.parse(line).level >= 50);
+    const errors = stowage.log.filter(
+      (line) => line.startsWith('{') && JSON.parse(line).level >= 50,
+    );
     expect(errors).toEqual([]);
   });
 });
@@ -181,22 +228,33 @@ describe('refusals in the words of the API', () => {
     ['POST', '/api/channels', 'Method Not Allowed'],
     ['PATCH', '/api/manage/apiTokens', 'Method not allowed'],
     ['GET', '/api/manage/delete/batch', '{"success":false,"error":"Method not allowed"}'],
-  ])('%s %s', async (method, path, text) => expect(await said(await stowage.fetch(path, { method }))).toEqual([405, text]));
+  ])('%s %s', async (method, path, text) =>
+    expect(await said(await stowage.fetch(path, { method }))).toEqual([405, text]),
+  );
 
   it('a wrong code leaves a trace in the log, which some tools do not show', async () => {
     const wrong = { authorization: '', authCode: 'wrong' };
     expect((await upload(stowage, '')).status).toBe(200);
     expect((await stowage.fetch('/upload', { method: 'POST', headers: wrong })).status).toBe(401);
-    await eventually(() => expect(stowage.log.filter((line) => line.includes('"Upload refused"'))).not.toEqual([]));
+    await eventually(() =>
+      expect(stowage.log.filter((line) => line.includes('"Upload refused"'))).not.toEqual([]),
+    );
   });
 });
 
 describe('names', () => {
   it('never show where a file lay', async () => {
-    for (const name of ['D:\\dh\\shot.png', 'C:/Users/jo/shot.png', '/Users/jo/Desktop/shot.png', '\\\\nas\\share\\shot.png']) {
+    for (const name of [
+      'D:\\dh\\shot.png',
+      'C:/Users/jo/shot.png',
+      '/Users/jo/Desktop/shot.png',
+      '\\\\nas\\share\\shot.png',
+    ]) {
       const response = await post([filePart('x', name)], '?uploadNameType=short');
       const [src = ''] = await sourcesOf(response);
-      expect((await stowage.fetch(src)).headers.get('content-disposition')).toMatch(/filename="shot\.png"/);
+      expect((await stowage.fetch(src)).headers.get('content-disposition')).toMatch(
+        /filename="shot\.png"/,
+      );
       expect(await srcOf(post([filePart('x', name)]))).toMatch(/^\/file\/\d{13}_shot\.png$/);
     }
   });
@@ -206,7 +264,9 @@ describe('names', () => {
     expect((await putChunk(stowage, session, 0, Buffer.from('x'))).status).toBe(200);
     const src = await srcOf(mergeUpload(stowage, session));
     expect(src).toMatch(/^\/file\/\d{13}_shot\.png$/);
-    expect((await stowage.fetch(src)).headers.get('content-disposition')).toMatch(/filename="shot\.png"/);
+    expect((await stowage.fetch(src)).headers.get('content-disposition')).toMatch(
+      /filename="shot\.png"/,
+    );
   });
 
   it('are those that curl was given', async () => {
@@ -216,13 +276,17 @@ describe('names', () => {
       '-F',
       'file=hello;filename=图 "1" %41.txt;type=text/plain',
     ];
-    const [{ src }] = JSON.parse(String(await curl(...args, `${stowage.url}/upload?uploadNameType=origin`)));
+    const [{ src }] = JSON.parse(
+      String(await curl(...args, `${stowage.url}/upload?uploadNameType=origin`)),
+    );
     expect(decodeURIComponent(src)).toMatch(/^\/file\/图__1__A\.txt$/);
   });
 
   it('in folders that are no text leave no replacement character', async () => {
-    expect(await srcOf(upload(stowage, '?uploadFolder=%E0%A4%A&uploadNameType=origin', { name: 'a.txt' }))).toMatch(
-      /^\/file\/_[_A]*\/a\.txt$/,
-    );
+    expect(
+      await srcOf(
+        upload(stowage, '?uploadFolder=%E0%A4%A&uploadNameType=origin', { name: 'a.txt' }),
+      ),
+    ).toMatch(/^\/file\/_[_A]*\/a\.txt$/);
   });
 });

@@ -23,11 +23,19 @@ afterAll(async () => {
   await site.close();
 });
 
-const importUrl = (url: string, more: Record<string, unknown> = {}, headers: Record<string, string> = {}): Promise<Answer> =>
+const importUrl = (
+  url: string,
+  more: Record<string, unknown> = {},
+  headers: Record<string, string> = {},
+): Promise<Answer> =>
   client.call('POST', '/media/upload-from-url', { json: { url, ...more }, headers });
 
 /** Serves the bytes under the path and imports them. */
-function importBytes(path: string, content: Uint8Array, more: Record<string, unknown> = {}): Promise<Answer> {
+function importBytes(
+  path: string,
+  content: Uint8Array,
+  more: Record<string, unknown> = {},
+): Promise<Answer> {
   site.on(path, bytes(content));
   return importUrl(`${site.url}${path}`, more);
 }
@@ -63,30 +71,36 @@ describe('images', () => {
     ['animated.gif', 'image/gif', [96, 64]],
     ['picture.webp', 'image/webp', [200, 150]],
     ['picture.heic', 'image/heic', [256, 192]],
-  ])('%s is ready with the answer, whatever the remote calls it', async (name, contentType, [width, height]) => {
-    const content = fixture(name);
-    const { status: code, body } = await importBytes(`/pictures/${name}?size=big`, content);
-    expect(code).toBe(201);
-    const { data } = body;
-    expect(data).toMatchObject({
-      id: data.media_id,
-      media_ids: [data.media_id],
-      media_status: 'ready',
-      status: 'ready',
-      type: 'image',
-      filename: name,
-      size: content.length,
-      content_type: contentType,
-      source_url: `${site.url}/pictures/${name}?size=big`,
-      next_step: `Media is ready. Attach it to a post by passing "media_ids": ["${data.media_id}"] to POST /v1/posts.`,
-      ...{ width, height },
-    });
-    const file = await fetch(data.url);
-    expect(file.headers.get('content-type')).toBe(contentType);
-    expect(sha256(await file.bytes())).toBe(sha256(content));
-    expect((await client.get(data.media_id)).body.data).toMatchObject({ media_status: 'ready', size: content.length });
-    expect((await client.call('GET', '/media')).body.data.media_ids).toContain(data.media_id);
-  });
+  ])(
+    '%s is ready with the answer, whatever the remote calls it',
+    async (name, contentType, [width, height]) => {
+      const content = fixture(name);
+      const { status: code, body } = await importBytes(`/pictures/${name}?size=big`, content);
+      expect(code).toBe(201);
+      const { data } = body;
+      expect(data).toMatchObject({
+        id: data.media_id,
+        media_ids: [data.media_id],
+        media_status: 'ready',
+        status: 'ready',
+        type: 'image',
+        filename: name,
+        size: content.length,
+        content_type: contentType,
+        source_url: `${site.url}/pictures/${name}?size=big`,
+        next_step: `Media is ready. Attach it to a post by passing "media_ids": ["${data.media_id}"] to POST /v1/posts.`,
+        ...{ width, height },
+      });
+      const file = await fetch(data.url);
+      expect(file.headers.get('content-type')).toBe(contentType);
+      expect(sha256(await file.bytes())).toBe(sha256(content));
+      expect((await client.get(data.media_id)).body.data).toMatchObject({
+        media_status: 'ready',
+        size: content.length,
+      });
+      expect((await client.call('GET', '/media')).body.data.media_ids).toContain(data.media_id);
+    },
+  );
 
   it.each([
     ['/a%20b%2Fc.png', 'a b_c.png'],
@@ -101,7 +115,9 @@ describe('images', () => {
   });
 
   it('have the name that was asked for', async () => {
-    const { body } = await importBytes('/photo.jpg', fixture('photo.jpg'), { filename: 'Holiday.jpeg' });
+    const { body } = await importBytes('/photo.jpg', fixture('photo.jpg'), {
+      filename: 'Holiday.jpeg',
+    });
     expect(body.data.filename).toBe('Holiday.jpeg');
   });
 
@@ -182,20 +198,38 @@ describe('refused requests', () => {
 });
 
 describe('failures', () => {
-  it.each([403, 404, 500])('of the remote (%d) are fetch_failed, without its words', async (code) => {
-    site.on('/broken', status(code));
-    const answer = await importUrl(`${site.url}/broken`);
-    expect([answer.status, answer.body.error.code]).toEqual([422, 'fetch_failed']);
-    expect(answer.body.error.details).toEqual({ upstream_status: code });
-    expect(JSON.stringify(answer.body)).not.toContain('secret words');
-  });
+  it.each([403, 404, 500])(
+    'of the remote (%d) are fetch_failed, without its words',
+    async (code) => {
+      site.on('/broken', status(code));
+      const answer = await importUrl(`${site.url}/broken`);
+      expect([answer.status, answer.body.error.code]).toEqual([422, 'fetch_failed']);
+      expect(answer.body.error.details).toEqual({ upstream_status: code });
+      expect(JSON.stringify(answer.body)).not.toContain('secret words');
+    },
+  );
 
   const gzipped = { 'content-encoding': 'gzip' };
 
   it.each<[string, Parameters<RemoteSite['on']>[1], number, string]>([
-    ['a PDF', bytes(fixture('document.pdf'), { 'content-type': 'image/png' }), 415, 'unsupported_media_type'],
-    ['an SVG', bytes(fixture('vector.svg'), { 'content-type': 'image/png' }), 415, 'unsupported_media_type'],
-    ['a page', bytes(fixture('page.html'), { 'content-type': 'image/png' }), 415, 'unsupported_media_type'],
+    [
+      'a PDF',
+      bytes(fixture('document.pdf'), { 'content-type': 'image/png' }),
+      415,
+      'unsupported_media_type',
+    ],
+    [
+      'an SVG',
+      bytes(fixture('vector.svg'), { 'content-type': 'image/png' }),
+      415,
+      'unsupported_media_type',
+    ],
+    [
+      'a page',
+      bytes(fixture('page.html'), { 'content-type': 'image/png' }),
+      415,
+      'unsupported_media_type',
+    ],
     ['an AVIF', bytes(fixture('picture.avif')), 415, 'unsupported_media_type'],
     ['nothing', bytes(new Uint8Array()), 422, 'empty_file'],
     ['a cut image', bytes(fixture('picture.png').subarray(0, 5000)), 422, 'invalid_media'],
@@ -208,20 +242,34 @@ describe('failures', () => {
     [
       'an image cut off',
       (response) =>
-        void response.writeHead(200, { 'content-length': 9000 }).write(fixture('picture.png'), () => response.destroy()),
+        void response
+          .writeHead(200, { 'content-length': 9000 })
+          .write(fixture('picture.png'), () => response.destroy()),
       422,
       'fetch_failed',
     ],
-    ['an announced large image', bytes(Buffer.concat([fixture('picture.png'), Buffer.alloc(200_000)])), 413, 'file_too_large'],
+    [
+      'an announced large image',
+      bytes(Buffer.concat([fixture('picture.png'), Buffer.alloc(200_000)])),
+      413,
+      'file_too_large',
+    ],
     ['an endless image', endless(fixture('picture.png')), 413, 'file_too_large'],
-    ['an announced large video', bytes(Buffer.concat([fixture('clip.mp4'), Buffer.alloc(1_000_000)])), 413, 'file_too_large'],
+    [
+      'an announced large video',
+      bytes(Buffer.concat([fixture('clip.mp4'), Buffer.alloc(1_000_000)])),
+      413,
+      'file_too_large',
+    ],
   ])('%s', async (what, answer, code, name) => {
     const before = await storedObjects(app);
     const path = `/${what.replaceAll(' ', '-')}.png`;
     site.on(path, answer);
     const { status: got, body } = await importUrl(`${site.url}${path}`);
     expect([got, body.error.code]).toEqual([code, name]);
-    if (code === 415) expect(body.error.message).toContain('POST /media/upload');
+    if (code === 415) {
+      expect(body.error.message).toContain('POST /media/upload');
+    }
     await expect.poll(() => storedObjects(app), { timeout: 10_000 }).toEqual(before);
   });
 
@@ -259,7 +307,15 @@ describe('videos', () => {
     expect(body.data.next_step).toContain(`GET /media/${id}`);
     const media = await settled(id);
     expect(media).toMatchObject({
-      ...{ media_id: id, media_status: 'ready', type: 'video', size: content.length, width: 320, height: 180, duration: 1 },
+      ...{
+        media_id: id,
+        media_status: 'ready',
+        type: 'video',
+        size: content.length,
+        width: 320,
+        height: 180,
+        duration: 1,
+      },
       error_message: null,
     });
     expect(sha256(await (await fetch(media.url)).bytes())).toBe(sha256(content));
@@ -296,7 +352,10 @@ describe('videos', () => {
       });
       const { body } = await importUrl(`${site.url}${path}`);
       const media = await settled(body.data.media_id);
-      expect(media).toMatchObject({ media_status: 'failed', error_message: expect.stringMatching(reason) });
+      expect(media).toMatchObject({
+        media_status: 'failed',
+        error_message: expect.stringMatching(reason),
+      });
     }
   });
 
@@ -330,25 +389,31 @@ describe('a restart in the middle of a video', () => {
   it.each([
     ['told to', (stowage: Stowage) => stowage.terminate().then(() => stowage.start())],
     ['by kill -9', (stowage: Stowage) => stowage.crash()],
-  ])('%s: the video is fetched by the next process, once', { timeout: 90_000 }, async (how, restart) => {
-    const own = await startStowage({ config });
-    try {
-      const content = longFilm;
-      const path = `/restart-${how.replaceAll(' ', '-')}.mp4`;
-      site.on(path, stalling(content));
-      const media = mediaClient(own);
-      const { body } = await media.call('POST', '/media/upload-from-url', { json: { url: `${site.url}${path}` } });
-      const id = body.data.media_id;
-      await site.asked(path, 2);
-      site.on(path, bytes(content));
-      await restart(own);
-      const ready = await settled(id, media);
-      expect(ready).toMatchObject({ media_status: 'ready', size: content.length });
-      expect(sha256(await (await fetch(ready.url)).bytes())).toBe(sha256(content));
-      expect(site.requests.filter((request) => request === `GET ${path}`)).toHaveLength(3);
-      expect(await storedObjects(own)).toHaveLength(1);
-    } finally {
-      await own.stop();
-    }
-  });
+  ])(
+    '%s: the video is fetched by the next process, once',
+    { timeout: 90_000 },
+    async (how, restart) => {
+      const own = await startStowage({ config });
+      try {
+        const content = longFilm;
+        const path = `/restart-${how.replaceAll(' ', '-')}.mp4`;
+        site.on(path, stalling(content));
+        const media = mediaClient(own);
+        const { body } = await media.call('POST', '/media/upload-from-url', {
+          json: { url: `${site.url}${path}` },
+        });
+        const id = body.data.media_id;
+        await site.asked(path, 2);
+        site.on(path, bytes(content));
+        await restart(own);
+        const ready = await settled(id, media);
+        expect(ready).toMatchObject({ media_status: 'ready', size: content.length });
+        expect(sha256(await (await fetch(ready.url)).bytes())).toBe(sha256(content));
+        expect(site.requests.filter((request) => request === `GET ${path}`)).toHaveLength(3);
+        expect(await storedObjects(own)).toHaveLength(1);
+      } finally {
+        await own.stop();
+      }
+    },
+  );
 });

@@ -14,11 +14,18 @@ import {
 
 export type { ChannelConformanceOptions } from './channel/subject.ts';
 
-const cases: readonly ChannelCase[] = [...putCases, ...getCases, ...listCases, ...multipartCases, ...presignCases];
+const cases: readonly ChannelCase[] = [
+  ...putCases,
+  ...getCases,
+  ...listCases,
+  ...multipartCases,
+  ...presignCases,
+];
 
 /**
- * The promises of `core/channel.ts` as tests, against one channel that `create` makes once for all cases. Cases of abilities
- * that the channel lacks are skipped by themselves; anything else is only skipped with a reason in `skip`.
+ * The promises of `core/channel.ts` as tests, against one channel that `create` makes once for all
+ * cases. Cases of abilities that the channel lacks are skipped by themselves; anything else is only
+ * skipped with a reason in `skip`.
  */
 export function channelConformance(name: string, options: ChannelConformanceOptions): void {
   const skip = knownSkips(options.skip ?? {});

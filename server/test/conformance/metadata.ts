@@ -50,7 +50,9 @@ export function metadataConformance(name: string, open: () => Promise<OpenedMeta
       leases: leaseTests,
       'text and numbers': textTests,
     };
-    for (const [topic, tests] of Object.entries(topics)) describe(topic, () => tests(nodes(open)));
+    for (const [topic, tests] of Object.entries(topics)) {
+      describe(topic, () => tests(nodes(open)));
+    }
   });
 }
 
@@ -65,7 +67,9 @@ function nodes(open: () => Promise<OpenedMetadata>): () => Nodes {
   });
   afterAll(() => opened?.destroy());
   return () => {
-    if (!pair) throw new Error('Not open yet');
+    if (!pair) {
+      throw new Error('Not open yet');
+    }
     return pair;
   };
 }

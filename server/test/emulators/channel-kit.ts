@@ -16,7 +16,11 @@ export function newKey(): string {
   return `test/${process.pid}-${++keys}.bin`;
 }
 
-export function putSample(channel: Channel, sample: Sample, options: Partial<PutOptions> = {}): Promise<PutResult> {
+export function putSample(
+  channel: Channel,
+  sample: Sample,
+  options: Partial<PutOptions> = {},
+): Promise<PutResult> {
   return channel.put(bytesOf(sample), {
     key: newKey(),
     contentType: 'application/octet-stream',
@@ -26,7 +30,11 @@ export function putSample(channel: Channel, sample: Sample, options: Partial<Put
   });
 }
 
-export function putBytes(channel: Channel, bytes: Uint8Array, options: Partial<PutOptions> = {}): Promise<PutResult> {
+export function putBytes(
+  channel: Channel,
+  bytes: Uint8Array,
+  options: Partial<PutOptions> = {},
+): Promise<PutResult> {
   return channel.put(once(bytes), {
     key: newKey(),
     contentType: 'application/octet-stream',
@@ -46,15 +54,24 @@ export async function read(channel: Channel, ref: Ref, range?: ByteRange): Promi
   return Buffer.concat(await Array.fromAsync(stream));
 }
 
-/** Puts again, as core does with its replayable copy, while the channel's errors are retryable; waits as long as they ask for. */
-export async function putWithRetries(channel: Channel, sample: Sample, options: Partial<PutOptions> = {}): Promise<PutResult> {
+/**
+ * Puts again, as core does with its replayable copy, while the channel's errors are retryable;
+ * waits as long as they ask for.
+ */
+export async function putWithRetries(
+  channel: Channel,
+  sample: Sample,
+  options: Partial<PutOptions> = {},
+): Promise<PutResult> {
   const key = newKey();
   for (let attempt = 1; ; attempt++) {
     try {
       return await putSample(channel, sample, { key, ...options });
     } catch (error) {
       const { code, retryAfterMs = 1 } = error as { code?: string; retryAfterMs?: number };
-      if (attempt === 5 || (code !== 'channel_unavailable' && code !== 'channel_rate_limited')) throw error;
+      if (attempt === 5 || (code !== 'channel_unavailable' && code !== 'channel_rate_limited')) {
+        throw error;
+      }
       await new Promise((resolve) => setTimeout(resolve, retryAfterMs));
     }
   }

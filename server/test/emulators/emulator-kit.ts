@@ -8,7 +8,10 @@ import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import busboy from 'busboy';
 
-/** What an emulator should do wrong. `before` and `after`: the point of storing (or doing) what the call asks for. */
+/**
+ * What an emulator should do wrong. `before` and `after`: the point of storing (or doing) what the
+ * call asks for.
+ */
 export type Fault =
   | {
       readonly kind: 'status';
@@ -36,31 +39,52 @@ export function createFaults(): Faults {
     take: (name) => {
       const at = waiting.findIndex((entry) => entry.name === name);
       const entry = waiting[at];
-      if (entry === undefined) return undefined;
+      if (entry === undefined) {
+        return undefined;
+      }
       entry.times -= 1;
-      if (entry.times <= 0) waiting.splice(at, 1);
+      if (entry.times <= 0) {
+        waiting.splice(at, 1);
+      }
       return entry.fault;
     },
   };
 }
 
 /** Carries out a fault that comes before the call is done; true when the call is over with it. */
-export async function faultBefore(fault: Fault | undefined, { request, response }: Exchange): Promise<boolean> {
-  if (fault?.kind === 'slow') await sleep(fault.ms);
-  if (fault?.kind === 'reset' && fault.when === 'mid-body') await someBytes(request);
-  if (fault?.kind === 'reset' && fault.when !== 'after') request.socket.resetAndDestroy();
-  else if (fault?.kind === 'status' && fault.when === 'before') sendFault(fault, { request, response });
-  else if (fault?.kind === 'wrong-json' && fault.when === 'before') sendText(response, 200, '{"ok":tru');
-  else return false;
+export async function faultBefore(
+  fault: Fault | undefined,
+  { request, response }: Exchange,
+): Promise<boolean> {
+  if (fault?.kind === 'slow') {
+    await sleep(fault.ms);
+  }
+  if (fault?.kind === 'reset' && fault.when === 'mid-body') {
+    await someBytes(request);
+  }
+  if (fault?.kind === 'reset' && fault.when !== 'after') {
+    request.socket.resetAndDestroy();
+  } else if (fault?.kind === 'status' && fault.when === 'before') {
+    sendFault(fault, { request, response });
+  } else if (fault?.kind === 'wrong-json' && fault.when === 'before') {
+    sendText(response, 200, '{"ok":tru');
+  } else {
+    return false;
+  }
   return true;
 }
 
 /** Carries out a fault that comes when the call is done; true when no response is to follow. */
 export function faultAfter(fault: Fault | undefined, { request, response }: Exchange): boolean {
-  if (fault?.kind === 'reset' && fault.when === 'after') request.socket.resetAndDestroy();
-  else if (fault?.kind === 'status' && fault.when === 'after') sendFault(fault, { request, response });
-  else if (fault?.kind === 'wrong-json' && fault.when === 'after') sendText(response, 200, '{"ok":tru');
-  else return false;
+  if (fault?.kind === 'reset' && fault.when === 'after') {
+    request.socket.resetAndDestroy();
+  } else if (fault?.kind === 'status' && fault.when === 'after') {
+    sendFault(fault, { request, response });
+  } else if (fault?.kind === 'wrong-json' && fault.when === 'after') {
+    sendText(response, 200, '{"ok":tru');
+  } else {
+    return false;
+  }
   return true;
 }
 
@@ -83,10 +107,19 @@ export interface Exchange {
   readonly response: ServerResponse;
 }
 
-export function sendJson(response: ServerResponse, status: number, body: unknown, headers: Record<string, string> = {}): void {
+export function sendJson(
+  response: ServerResponse,
+  status: number,
+  body: unknown,
+  headers: Record<string, string> = {},
+): void {
   const text = JSON.stringify(body);
   response
-    .writeHead(status, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(text), ...headers })
+    .writeHead(status, {
+      'content-type': 'application/json',
+      'content-length': Buffer.byteLength(text),
+      ...headers,
+    })
     .end(text);
 }
 
@@ -97,18 +130,28 @@ export interface EmulatorHost {
   stop(): Promise<void>;
 }
 
-/** A server on a free port of 127.0.0.1; each answer starts `latencyMs` after its request came in. */
-export async function startEmulatorHost(handle: (exchange: Exchange) => Promise<void>, latencyMs = 0): Promise<EmulatorHost> {
+/**
+ * A server on a free port of 127.0.0.1; each answer starts `latencyMs` after its request came in.
+ */
+export async function startEmulatorHost(
+  handle: (exchange: Exchange) => Promise<void>,
+  latencyMs = 0,
+): Promise<EmulatorHost> {
   const dir = await mkdtemp(join(tmpdir(), 'stowage-emulator-'));
   const server = createServer((request, response) => {
     const exchange = { request, response };
     const answer = async () => {
-      if (latencyMs > 0) await sleep(latencyMs);
+      if (latencyMs > 0) {
+        await sleep(latencyMs);
+      }
       await handle(exchange);
     };
     answer().catch((error: unknown) => {
-      if (response.headersSent || request.destroyed) response.destroy();
-      else sendText(response, 500, JSON.stringify({ emulator: String(error) }));
+      if (response.headersSent || request.destroyed) {
+        response.destroy();
+      } else {
+        sendText(response, 500, JSON.stringify({ emulator: String(error) }));
+      }
     });
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -140,7 +183,10 @@ export interface ReceivedForm {
 
 let received = 0;
 
-/** Reads a form, its files to `dir`. Rejects when the body is cut; what was written stays for `dir` to be removed with. */
+/**
+ * Reads a form, its files to `dir`. Rejects when the body is cut; what was written stays for `dir`
+ * to be removed with.
+ */
 export async function receiveForm(request: IncomingMessage, dir: string): Promise<ReceivedForm> {
   const fields: Record<string, string> = {};
   const files: Promise<ReceivedFile>[] = [];
@@ -174,11 +220,17 @@ async function saveStream(stream: NodeJS.ReadableStream, path: string): Promise<
 /** A JSON or urlencoded body, or the query: string values only. */
 export async function receiveParams(request: IncomingMessage): Promise<Record<string, string>> {
   const chunks: Buffer[] = [];
-  for await (const chunk of request) chunks.push(chunk);
+  for await (const chunk of request) {
+    chunks.push(chunk);
+  }
   const text = Buffer.concat(chunks).toString('utf8');
   const query = new URL(request.url ?? '/', 'http://emulator').searchParams;
-  if (text === '') return Object.fromEntries(query);
-  if (!request.headers['content-type']?.includes('json')) return Object.fromEntries(new URLSearchParams(text));
+  if (text === '') {
+    return Object.fromEntries(query);
+  }
+  if (!request.headers['content-type']?.includes('json')) {
+    return Object.fromEntries(new URLSearchParams(text));
+  }
   const parsed: unknown = JSON.parse(text);
   return Object.fromEntries(
     Object.entries(parsed as object).map(([name, value]) => [
@@ -205,19 +257,32 @@ export async function sendFile({ request, response }: Exchange, file: SentFile):
     return;
   }
   const { start, end } = range ?? { start: 0, end: file.size - 1 };
-  const headers = { 'content-type': file.contentType, 'content-length': end - start + 1, 'accept-ranges': 'bytes' };
+  const headers = {
+    'content-type': file.contentType,
+    'content-length': end - start + 1,
+    'accept-ranges': 'bytes',
+  };
   response.writeHead(
     range === undefined ? 200 : 206,
-    range === undefined ? headers : { ...headers, 'content-range': `bytes ${start}-${end}/${file.size}` },
+    range === undefined
+      ? headers
+      : { ...headers, 'content-range': `bytes ${start}-${end}/${file.size}` },
   );
-  if (file.cut) return cutShort({ request, response }, { path: file.path, start, end });
-  if (file.size === 0 || request.method === 'HEAD') response.end();
-  else await pipeline(createReadStream(file.path, { start, end, highWaterMark: 2 ** 18 }), response);
+  if (file.cut) {
+    return cutShort({ request, response }, { path: file.path, start, end });
+  }
+  if (file.size === 0 || request.method === 'HEAD') {
+    response.end();
+  } else {
+    await pipeline(createReadStream(file.path, { start, end, highWaterMark: 2 ** 18 }), response);
+  }
 }
 
 function rangeOf(match: RegExpExecArray, size: number): { start: number; end: number } {
   const [, first = '', last = ''] = match;
-  if (first === '') return { start: Math.max(0, size - Number(last)), end: size - 1 };
+  if (first === '') {
+    return { start: Math.max(0, size - Number(last)), end: size - 1 };
+  }
   return { start: Number(first), end: last === '' ? size - 1 : Math.min(Number(last), size - 1) };
 }
 
@@ -226,7 +291,9 @@ async function cutShort(
   { path, start, end }: { path: string; start: number; end: number },
 ): Promise<void> {
   const half = start + Math.floor((end - start) / 2);
-  for await (const chunk of createReadStream(path, { start, end: half })) response.write(chunk);
+  for await (const chunk of createReadStream(path, { start, end: half })) {
+    response.write(chunk);
+  }
   await sleep(20);
   request.socket.resetAndDestroy();
 }

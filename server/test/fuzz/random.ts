@@ -16,7 +16,9 @@ export function createRandom(seed: number): Random {
     state ^= state << 5;
     return state >>> 0;
   };
-  for (let round = 0; round < 8; round++) next();
+  for (let round = 0; round < 8; round++) {
+    next();
+  }
   const below = (limit: number): number => next() % limit;
   return {
     below,
@@ -107,14 +109,20 @@ export function nastyText(random: Random): string {
 /** The same bytes with a few changes: some flipped, cut out, doubled, moved or put in. */
 export function mutate(bytes: Buffer, random: Random): Buffer {
   let changed: Buffer = bytes;
-  for (let times = 1 + random.below(4); times > 0; times--) changed = changeOnce(changed, random);
+  for (let times = 1 + random.below(4); times > 0; times--) {
+    changed = changeOnce(changed, random);
+  }
   return changed;
 }
 
 function changeOnce(bytes: Buffer, random: Random): Buffer {
   const at = random.below(bytes.length + 1);
   const length = random.below(random.chance(0.5) ? 4 : 200);
-  const [before, piece, after] = [bytes.subarray(0, at), bytes.subarray(at, at + length), bytes.subarray(at + length)];
+  const [before, piece, after] = [
+    bytes.subarray(0, at),
+    bytes.subarray(at, at + length),
+    bytes.subarray(at + length),
+  ];
   return Buffer.concat(
     random.pick<readonly Uint8Array[]>([
       [before, random.bytes(piece.length), after],

@@ -15,8 +15,15 @@ type Case = (random: Random, ask: Ask) => Promise<void>;
 
 const parallel = 4;
 
-/** Tries one kind of request in many variations. Answers how many; throws at the first that is answered wrongly, with the seed that repeats it alone. */
-export async function fuzz(target: Target, kind: FuzzKind, { seed, until }: FuzzOptions): Promise<number> {
+/**
+ * Tries one kind of request in many variations. Answers how many; throws at the first that is
+ * answered wrongly, with the seed that repeats it alone.
+ */
+export async function fuzz(
+  target: Target,
+  kind: FuzzKind,
+  { seed, until }: FuzzOptions,
+): Promise<number> {
   const ask = createAsk(target);
   const tryOne = await caseOf(kind, ask);
   const seeds = createRandom(seed);
@@ -27,18 +34,25 @@ export async function fuzz(target: Target, kind: FuzzKind, { seed, until }: Fuzz
       const own = done === 0 ? seed : seeds.below(2 ** 32);
       done += 1;
       await tryOne(createRandom(own), ask).catch((cause: unknown) => {
-        throw new Error(`${kind} with seed ${own}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+        throw new Error(
+          `${kind} with seed ${own}: ${cause instanceof Error ? cause.message : cause}`,
+          { cause },
+        );
       });
     }
   };
   await Promise.all(Array.from({ length: parallel }, work));
   const { status } = await ask({ method: 'GET', path: '/healthz' });
-  if (status !== 200) throw new Error(`The server is not well: ${status}`);
+  if (status !== 200) {
+    throw new Error(`The server is not well: ${status}`);
+  }
   return done;
 }
 
 async function caseOf(kind: FuzzKind, ask: Ask): Promise<Case> {
-  if (kind === 'range') return rangeCase(ask);
+  if (kind === 'range') {
+    return rangeCase(ask);
+  }
   return { form: fuzzForm, names: fuzzNames, relay: fuzzRelay, json: fuzzJson }[kind];
 }
 

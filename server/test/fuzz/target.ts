@@ -18,7 +18,10 @@ export interface Got {
   readonly body: Buffer;
 }
 
-/** Asks one server, as its owner. Rejects when no whole answer has come within 20 s, or when it is one that no request may cause. */
+/**
+ * Asks one server, as its owner. Rejects when no whole answer has come within 20 s, or when it is
+ * one that no request may cause.
+ */
 export type Ask = (sent: Sent) => Promise<Got>;
 
 const patienceMs = 20_000;
@@ -35,7 +38,11 @@ export function createAsk({ url, adminToken }: Target): Ask {
         path,
         agent,
         signal,
-        headers: { authorization: `Bearer ${adminToken}`, ...headers, ...(body && { 'content-length': String(body.length) }) },
+        headers: {
+          authorization: `Bearer ${adminToken}`,
+          ...headers,
+          ...(body && { 'content-length': String(body.length) }),
+        },
       };
       const request = httpRequest(url, options, (response) => {
         const chunks: Buffer[] = [];
@@ -48,7 +55,9 @@ export function createAsk({ url, adminToken }: Target): Ask {
       });
       request.once('error', reject).end(body);
     });
-    if (got.status >= 500 && got.status !== 501 && got.status !== 503) throw new Error(`${got.status}: ${got.body}`);
+    if (got.status >= 500 && got.status !== 501 && got.status !== 503) {
+      throw new Error(`${got.status}: ${got.body}`);
+    }
     return got;
   };
 }

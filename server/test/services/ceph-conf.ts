@@ -11,8 +11,9 @@ export interface CephConf {
 }
 
 /**
- * Smallest cluster that behaves: one monitor, one OSD in memory, one gateway. The two paxos lines turn 12 s of start into 1, the two
- * gc lines give the memory of deleted objects back after seconds instead of hours.
+ * Smallest cluster that behaves: one monitor, one OSD in memory, one gateway. The two paxos lines
+ * turn 12 s of start into 1, the two gc lines give the memory of deleted objects back after seconds
+ * instead of hours.
  */
 export function cephConf({ dir, fsid, rgw, mon, monV1, osdPortMin, memoryGiB }: CephConf): string {
   return `[global]

@@ -7,7 +7,9 @@ let received: string[] = [];
 const target = createServer(async (request, answer) => {
   let body = '';
   try {
-    for await (const chunk of request) body += chunk;
+    for await (const chunk of request) {
+      body += chunk;
+    }
   } catch {
     return;
   }
@@ -18,7 +20,9 @@ let proxy: FaultProxy;
 
 beforeAll(async () => {
   await new Promise<void>((resolve) => target.listen(0, '127.0.0.1', resolve));
-  proxy = await startFaultProxy({ target: `http://127.0.0.1:${(target.address() as AddressInfo).port}` });
+  proxy = await startFaultProxy({
+    target: `http://127.0.0.1:${(target.address() as AddressInfo).port}`,
+  });
 });
 afterEach(() => {
   proxy.clear();
@@ -42,7 +46,11 @@ it('passes requests and answers through', async () => {
 it('answers instead of the target, before or after it did its work', async () => {
   proxy.failNext({ kind: 'answer', status: 503, headers: { 'retry-after': '7' }, body: 'busy' });
   const before = await put('/before');
-  expect([before.status, before.headers.get('retry-after'), await before.text()]).toEqual([503, '7', 'busy']);
+  expect([before.status, before.headers.get('retry-after'), await before.text()]).toEqual([
+    503,
+    '7',
+    'busy',
+  ]);
   proxy.failNext({ kind: 'answer', status: 500, forward: true });
   expect((await put('/after')).status).toBe(500);
   expect(received).toEqual(['PUT /after bytes']);
@@ -52,7 +60,9 @@ it('answers instead of the target, before or after it did its work', async () =>
 it('fails only what matches, as often as asked', async () => {
   proxy.failNext({ kind: 'answer', status: 500 }, { times: 2, match: ({ url }) => url === '/a' });
   const statuses = [];
-  for (const path of ['/b', '/a', '/a', '/a']) statuses.push((await put(path)).status);
+  for (const path of ['/b', '/a', '/a', '/a']) {
+    statuses.push((await put(path)).status);
+  }
   expect(statuses).toEqual([200, 500, 500, 200]);
 });
 

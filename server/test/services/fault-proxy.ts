@@ -10,10 +10,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 /**
  * What happens to one request:
- * - `answer`: this answer instead of the target's; with `forward` the target gets the request and does its work first, with `early`
- *   it comes before the body has been read.
- * - `reset`: the caller's connection is reset after so many bytes of the request or of the answer's body. `answerBytes: 0` loses the answer
- *   to work that was done.
+ * - `answer`: this answer instead of the target's; with `forward` the target gets the request and
+ *   does its work first, with `early` it comes before the body has been read.
+ * - `reset`: the caller's connection is reset after so many bytes of the request or of the answer's
+ *   body. `answerBytes: 0` loses the answer to work that was done.
  * - `hang`: the target does its work, the caller hears nothing (until it gives up).
  * - `delay`: everything as usual, but later.
  * - `throttle`: the answer's body comes at so many bytes a second.
@@ -50,8 +50,14 @@ export interface FaultProxy {
   readonly url: string;
   /** All requests since the start or the last `clear`. */
   readonly seen: readonly SeenRequest[];
-  /** Lets the fault happen to the next `times` (default 1) requests that `match` (default all). Faults are tried in the order given. */
-  failNext(fault: Fault, options?: { readonly times?: number; readonly match?: (request: SeenRequest) => boolean }): void;
+  /**
+   * Lets the fault happen to the next `times` (default 1) requests that `match` (default all).
+   * Faults are tried in the order given.
+   */
+  failNext(
+    fault: Fault,
+    options?: { readonly times?: number; readonly match?: (request: SeenRequest) => boolean },
+  ): void;
   /** Open connections of callers. */
   connections(): Promise<number>;
   /** Forgets faults that have not happened and the requests seen. */
@@ -66,10 +72,14 @@ interface Planned {
 }
 
 /**
- * An HTTP proxy in front of `target` (`http://HOST:PORT`) that breaks requests on demand. Nothing is buffered. Without a target it is a
- * scripted double: what no fault answers gets a 501.
+ * An HTTP proxy in front of `target` (`http://HOST:PORT`) that breaks requests on demand. Nothing
+ * is buffered. Without a target it is a scripted double: what no fault answers gets a 501.
  */
-export async function startFaultProxy({ target }: { readonly target?: string }): Promise<FaultProxy> {
+export async function startFaultProxy({
+  target,
+}: {
+  readonly target?: string;
+}): Promise<FaultProxy> {
   const planned: Planned[] = [];
   const seen: SeenRequest[] = [];
   const server = createServer((incoming, answer) => {
@@ -82,9 +92,14 @@ export async function startFaultProxy({ target }: { readonly target?: string }):
     };
     seen.push(request);
     const plan = planned.find(({ left, match }) => left > 0 && match(request));
-    if (plan !== undefined) plan.left--;
+    if (plan !== undefined) {
+      plan.left--;
+    }
     const fault = plan?.fault ?? (target === undefined ? notScripted : undefined);
-    handle({ request, incoming, answer, target: new URL(target ?? 'http://127.0.0.1') }, fault).catch(() => answer.destroy());
+    handle(
+      { request, incoming, answer, target: new URL(target ?? 'http://127.0.0.1') },
+      fault,
+    ).catch(() => answer.destroy());
   });
   server.requestTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -92,8 +107,10 @@ export async function startFaultProxy({ target }: { readonly target?: string }):
   return {
     url: `http://127.0.0.1:${port}`,
     seen,
-    failNext: (fault, { times = 1, match = () => true } = {}) => planned.push({ fault, match, left: times }),
-    connections: () => new Promise((resolve) => server.getConnections((_, count) => resolve(count ?? 0))),
+    failNext: (fault, { times = 1, match = () => true } = {}) =>
+      planned.push({ fault, match, left: times }),
+    connections: () =>
+      new Promise((resolve) => server.getConnections((_, count) => resolve(count ?? 0))),
     clear() {
       planned.length = 0;
       seen.length = 0;
@@ -117,14 +134,22 @@ interface Exchange {
 
 async function handle(exchange: Exchange, fault: Fault | undefined): Promise<void> {
   const { incoming, answer } = exchange;
-  if (fault?.kind === 'delay') await delay(fault.ms);
+  if (fault?.kind === 'delay') {
+    await delay(fault.ms);
+  }
   if (fault?.kind === 'answer') {
-    if (fault.forward) await swallow(await forward(exchange));
-    else if (!fault.early) exchange.request.body = await swallow(incoming);
+    if (fault.forward) {
+      await swallow(await forward(exchange));
+    } else if (!fault.early) {
+      exchange.request.body = await swallow(incoming);
+    }
     answer.writeHead(fault.status, fault.headers).end(fault.body ?? '');
     return;
   }
-  const upstream = await forward(exchange, fault?.kind === 'reset' && 'requestBytes' in fault ? fault.requestBytes : Infinity);
+  const upstream = await forward(
+    exchange,
+    fault?.kind === 'reset' && 'requestBytes' in fault ? fault.requestBytes : Infinity,
+  );
   if (fault?.kind === 'hang') {
     await swallow(upstream);
     return;
@@ -138,7 +163,11 @@ async function handle(exchange: Exchange, fault: Fault | undefined): Promise<voi
   await copyAnswer(upstream, exchange, fault);
 }
 
-async function copyAnswer(upstream: IncomingMessage, { incoming, answer }: Exchange, fault: Fault | undefined): Promise<void> {
+async function copyAnswer(
+  upstream: IncomingMessage,
+  { incoming, answer }: Exchange,
+  fault: Fault | undefined,
+): Promise<void> {
   const limit = fault?.kind === 'reset' && 'answerBytes' in fault ? fault.answerBytes : Infinity;
   const perSecond = fault?.kind === 'throttle' ? fault.bytesPerSecond : Infinity;
   let sent = 0;
@@ -146,40 +175,64 @@ async function copyAnswer(upstream: IncomingMessage, { incoming, answer }: Excha
   for await (const chunk of upstream as AsyncIterable<Buffer>) {
     const piece = chunk.subarray(0, limit - sent);
     sent += piece.length;
-    if (!answer.write(piece)) await drained(answer);
+    if (!answer.write(piece)) {
+      await drained(answer);
+    }
     if (sent >= limit) {
       // What was written must leave before the reset throws it away.
       await new Promise((resolve) => answer.write('', resolve));
       incoming.socket.resetAndDestroy();
       return;
     }
-    if (perSecond !== Infinity) await delay((piece.length / perSecond) * 1000);
+    if (perSecond !== Infinity) {
+      await delay((piece.length / perSecond) * 1000);
+    }
   }
   answer.end();
 }
 
-/** A request without a body says so: to MKCOL and the like Node would else add an empty chunked one. */
+/**
+ * A request without a body says so: to MKCOL and the like Node would else add an empty chunked one.
+ */
 function headersOf({ method, headers, rawHeaders }: IncomingMessage): string[] {
-  const hasBody = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
-  return hasBody || method === 'GET' || method === 'HEAD' ? rawHeaders : [...rawHeaders, 'Content-Length', '0'];
+  const hasBody =
+    headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+  return hasBody || method === 'GET' || method === 'HEAD'
+    ? rawHeaders
+    : [...rawHeaders, 'Content-Length', '0'];
 }
 
 /** Sends the request on and resolves with the target's answer. */
-function forward({ incoming, target }: Exchange, resetAfterBytes = Infinity): Promise<IncomingMessage> {
+function forward(
+  { incoming, target }: Exchange,
+  resetAfterBytes = Infinity,
+): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const outgoing = httpRequest(
-      { host: target.hostname, port: target.port, method: incoming.method, path: incoming.url, headers: headersOf(incoming) },
+      {
+        host: target.hostname,
+        port: target.port,
+        method: incoming.method,
+        path: incoming.url,
+        headers: headersOf(incoming),
+      },
       resolve,
     );
     outgoing.on('error', reject);
     incoming.on('close', () => {
-      if (!incoming.complete) outgoing.destroy();
+      if (!incoming.complete) {
+        outgoing.destroy();
+      }
     });
     copyRequest(incoming, outgoing, resetAfterBytes).catch(reject);
   });
 }
 
-async function copyRequest(incoming: IncomingMessage, outgoing: ReturnType<typeof httpRequest>, resetAfterBytes: number) {
+async function copyRequest(
+  incoming: IncomingMessage,
+  outgoing: ReturnType<typeof httpRequest>,
+  resetAfterBytes: number,
+) {
   let seen = 0;
   for await (const chunk of incoming as AsyncIterable<Buffer>) {
     seen += chunk.length;
@@ -188,7 +241,9 @@ async function copyRequest(incoming: IncomingMessage, outgoing: ReturnType<typeo
       incoming.socket.resetAndDestroy();
       return;
     }
-    if (!outgoing.write(chunk)) await drained(outgoing);
+    if (!outgoing.write(chunk)) {
+      await drained(outgoing);
+    }
   }
   outgoing.end();
 }
@@ -205,6 +260,10 @@ function drained(stream: NodeJS.EventEmitter): Promise<void> {
 
 async function swallow(stream: IncomingMessage): Promise<string> {
   let start = '';
-  for await (const chunk of stream as AsyncIterable<Buffer>) if (start.length < 65_536) start += chunk.toString('latin1');
+  for await (const chunk of stream as AsyncIterable<Buffer>) {
+    if (start.length < 65_536) {
+      start += chunk.toString('latin1');
+    }
+  }
   return start;
 }

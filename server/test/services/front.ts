@@ -24,17 +24,29 @@ export interface FrontFiles {
 
 const startLimitMs = 20_000;
 
-/** Starts a program in the foreground by the arguments that `prepare` gives, and waits until it listens. */
+/**
+ * Starts a program in the foreground by the arguments that `prepare` gives, and waits until it
+ * listens.
+ */
 export async function startFront(
   program: string,
   port: number,
   prepare: (files: FrontFiles) => Promise<readonly string[]>,
 ): Promise<Front> {
   const folder = await mkdtemp(join(tmpdir(), 'stowage-front-'));
-  const files = { folder, certificate: join(folder, 'certificate.pem'), key: join(folder, 'key.pem') };
+  const files = {
+    folder,
+    certificate: join(folder, 'certificate.pem'),
+    key: join(folder, 'key.pem'),
+  };
   await makeCertificate(files);
   const args = await prepare(files);
-  const env = { PATH: process.env.PATH, HOME: folder, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder };
+  const env = {
+    PATH: process.env.PATH,
+    HOME: folder,
+    XDG_DATA_HOME: folder,
+    XDG_CONFIG_HOME: folder,
+  };
   const child = spawn(program, args, { cwd: folder, env, stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   child.stderr.on('data', (chunk) => (said += chunk));
@@ -48,8 +60,9 @@ export async function startFront(
   };
   const deadline = Date.now() + startLimitMs;
   while (!(await listens(port))) {
-    if (child.exitCode === null && Date.now() < deadline) await delay(50);
-    else {
+    if (child.exitCode === null && Date.now() < deadline) {
+      await delay(50);
+    } else {
       await stop();
       throw new Error(`${program} did not start:\n${said}`);
     }
@@ -63,8 +76,26 @@ async function makeCertificate({ certificate, key, folder }: FrontFiles): Promis
     config,
     '[req]\nprompt=no\ndistinguished_name=name\nx509_extensions=more\n[name]\nCN=localhost\n[more]\nsubjectAltName=DNS:localhost\n',
   );
-  const options = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
-  await promisify(execFile)('openssl', ['req', ...options, '-config', config, '-keyout', key, '-out', certificate]);
+  const options = [
+    '-x509',
+    '-newkey',
+    'ec',
+    '-pkeyopt',
+    'ec_paramgen_curve:prime256v1',
+    '-nodes',
+    '-days',
+    '2',
+  ];
+  await promisify(execFile)('openssl', [
+    'req',
+    ...options,
+    '-config',
+    config,
+    '-keyout',
+    key,
+    '-out',
+    certificate,
+  ]);
 }
 
 function listens(port: number): Promise<boolean> {

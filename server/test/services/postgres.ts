@@ -16,7 +16,10 @@ export interface PostgresService {
   /** Like `kill -9`: everything not committed is lost. `resume` starts it again. */
   crash(): Promise<void>;
   resume(): Promise<void>;
-  /** Stops all its processes where they are: connections stay, answers do not come. `thaw` lets them go on. */
+  /**
+   * Stops all its processes where they are: connections stay, answers do not come. `thaw` lets them
+   * go on.
+   */
   freeze(): Promise<void>;
   thaw(): Promise<void>;
   /** Makes one more empty database and answers its url. */
@@ -28,25 +31,50 @@ export interface PostgresService {
 const folder = findFolder();
 
 /** Why tests against PostgreSQL are skipped; undefined when they can run. */
-export const postgresMissing = folder === undefined ? 'PostgreSQL is not installed (initdb, pg_ctl)' : undefined;
+export const postgresMissing =
+  folder === undefined ? 'PostgreSQL is not installed (initdb, pg_ctl)' : undefined;
 
-/** A private PostgreSQL on a free port of 127.0.0.1. `fsync` is off unless asked for. Throws when `postgresMissing`. */
-export async function startPostgres({ fsync = false }: { readonly fsync?: boolean } = {}): Promise<PostgresService> {
-  if (folder === undefined) throw new Error(postgresMissing);
+/**
+ * A private PostgreSQL on a free port of 127.0.0.1. `fsync` is off unless asked for. Throws when
+ * `postgresMissing`.
+ */
+export async function startPostgres({
+  fsync = false,
+}: {
+  readonly fsync?: boolean;
+} = {}): Promise<PostgresService> {
+  if (folder === undefined) {
+    throw new Error(postgresMissing);
+  }
   const home = await mkdtemp(join(tmpdir(), 'stowage-postgres-'));
   const data = join(home, 'data');
   const port = await freePort();
-  if (isRoot()) await exec('chown', ['postgres', home]);
+  if (isRoot()) {
+    await exec('chown', ['postgres', home]);
+  }
   await chmod(home, 0o700);
 
-  const run = (program: string, args: readonly string[]) => asServerUser(join(folder, program), args, home);
-  const control = (...args: string[]) => run('pg_ctl', ['-D', data, '-w', '-l', join(home, 'log'), ...args]);
+  const run = (program: string, args: readonly string[]) =>
+    asServerUser(join(folder, program), args, home);
+  const control = (...args: string[]) =>
+    run('pg_ctl', ['-D', data, '-w', '-l', join(home, 'log'), ...args]);
   const options = `-p ${port} -h 127.0.0.1 -k ${home} -c shared_buffers=64MB -c fsync=${fsync ? 'on' : 'off'}`;
   const start = () => control('-o', options, 'start');
   const url = (database: string) => `postgres://app@127.0.0.1:${port}/${database}`;
   let databases = 0;
 
-  await run('initdb', ['-D', data, '-U', 'app', '-A', 'trust', '-E', 'UTF8', '--locale=C', '--no-sync']);
+  await run('initdb', [
+    '-D',
+    data,
+    '-U',
+    'app',
+    '-A',
+    'trust',
+    '-E',
+    'UTF8',
+    '--locale=C',
+    '--no-sync',
+  ]);
   await start();
 
   return {
@@ -80,7 +108,9 @@ export async function startPostgres({ fsync = false }: { readonly fsync?: boolea
 async function signalAll(data: string, signal: NodeJS.Signals): Promise<void> {
   const master = Number((await readFile(join(data, 'postmaster.pid'), 'utf8')).split('\n')[0]);
   const children = await readFile(`/proc/${master}/task/${master}/children`, 'utf8');
-  for (const pid of [master, ...children.trim().split(' ').map(Number)]) process.kill(pid, signal);
+  for (const pid of [master, ...children.trim().split(' ').map(Number)]) {
+    process.kill(pid, signal);
+  }
 }
 
 function isRoot(): boolean {
@@ -93,18 +123,29 @@ async function asServerUser(program: string, args: readonly string[], cwd: strin
     ? ['setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups', program, ...args]
     : [program, ...args];
   // The server inherits the descriptors: with pipes, nobody would ever see their end.
-  const child = spawn(command as string, rest, { cwd, stdio: 'ignore', env: { ...process.env, LC_ALL: 'C' } });
+  const child = spawn(command as string, rest, {
+    cwd,
+    stdio: 'ignore',
+    env: { ...process.env, LC_ALL: 'C' },
+  });
   await new Promise<void>((resolve, reject) => {
     child.once('error', reject);
-    child.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`${program} ended with ${code}`))));
+    child.once('exit', (code) =>
+      code === 0 ? resolve() : reject(new Error(`${program} ended with ${code}`)),
+    );
   });
 }
 
 function findFolder(): string | undefined {
   const root = '/usr/lib/postgresql';
   const versions = existsSync(root) ? readdirSync(root).sort((a, b) => Number(b) - Number(a)) : [];
-  const folders = [...versions.map((version) => join(root, version, 'bin')), ...(process.env.PATH ?? '').split(delimiter)];
-  return folders.find((each) => existsSync(join(each, 'initdb')) && existsSync(join(each, 'pg_ctl')));
+  const folders = [
+    ...versions.map((version) => join(root, version, 'bin')),
+    ...(process.env.PATH ?? '').split(delimiter),
+  ];
+  return folders.find(
+    (each) => existsSync(join(each, 'initdb')) && existsSync(join(each, 'pg_ctl')),
+  );
 }
 
 async function freePort(): Promise<number> {
@@ -112,6 +153,8 @@ async function freePort(): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('No free port');
+  if (address === null || typeof address === 'string') {
+    throw new Error('No free port');
+  }
   return address.port;
 }

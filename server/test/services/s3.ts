@@ -11,9 +11,19 @@ import { CreateBucketCommand, S3Client } from '@aws-sdk/client-s3';
 import { cephConf } from './ceph-conf.ts';
 
 const run = promisify(execFile);
-const programs = ['ceph', 'ceph-mon', 'ceph-osd', 'ceph-authtool', 'monmaptool', 'radosgw', 'radosgw-admin'];
+const programs = [
+  'ceph',
+  'ceph-mon',
+  'ceph-osd',
+  'ceph-authtool',
+  'monmaptool',
+  'radosgw',
+  'radosgw-admin',
+];
 
-/** Why a real S3 server cannot be had here; undefined when it can. For `describe.skipIf(s3Missing)`. */
+/**
+ * Why a real S3 server cannot be had here; undefined when it can. For `describe.skipIf(s3Missing)`.
+ */
 export const s3Missing: string | undefined = missingPrograms();
 
 export interface S3Service {
@@ -26,11 +36,14 @@ export interface S3Service {
 }
 
 /**
- * A real S3 server: Ceph radosgw over one monitor and one in-memory OSD, on free ports of 127.0.0.1. Ready in 1 to 2 s. Objects live in
- * memory until `stop` (or the end of this process) kills the daemons and removes their folder.
+ * A real S3 server: Ceph radosgw over one monitor and one in-memory OSD, on free ports of
+ * 127.0.0.1. Ready in 1 to 2 s. Objects live in memory until `stop` (or the end of this process)
+ * kills the daemons and removes their folder.
  */
 export async function startS3({ memoryGiB = 4 } = {}): Promise<S3Service> {
-  if (s3Missing !== undefined) throw new Error(s3Missing);
+  if (s3Missing !== undefined) {
+    throw new Error(s3Missing);
+  }
   for (let attempt = 1; ; attempt++) {
     const cluster = await createCluster();
     try {
@@ -39,7 +52,9 @@ export async function startS3({ memoryGiB = 4 } = {}): Promise<S3Service> {
       // Another process may have taken one of the ports between the choice and the bind.
       const logs = await cluster.describeFailure(error);
       await cluster.stop();
-      if (attempt === 3) throw logs;
+      if (attempt === 3) {
+        throw logs;
+      }
     }
   }
 }
@@ -59,7 +74,11 @@ async function createCluster(): Promise<Cluster> {
   const daemons: ChildProcess[] = [];
   const output: string[] = [];
   const killAll = (): void => {
-    for (const child of daemons) if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+    for (const child of daemons) {
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill('SIGKILL');
+      }
+    }
   };
   const atExit = (): void => {
     killAll();
@@ -77,7 +96,8 @@ async function createCluster(): Promise<Cluster> {
       daemons.push(child);
       return child;
     },
-    describeFailure: async (error) => new Error(`radosgw did not start: ${error}\n${output.join('').slice(-2000)}`),
+    describeFailure: async (error) =>
+      new Error(`radosgw did not start: ${error}\n${output.join('').slice(-2000)}`),
     async stop() {
       process.removeListener('exit', atExit);
       const gone = daemons.map((child) => exitOf(child));
@@ -95,7 +115,10 @@ async function startCluster(cluster: Cluster, memoryGiB: number): Promise<S3Serv
   const monmap = join(dir, 'monmap');
   const fsid = randomUUID();
   await Promise.all(['mon', 'osd', 'rgw', 'run', 'log'].map((name) => mkdir(join(dir, name))));
-  await writeFile(conf, cephConf({ dir, fsid, ...ports, osdPortMin: randomInt(10_000, 28_000), memoryGiB }));
+  await writeFile(
+    conf,
+    cephConf({ dir, fsid, ...ports, osdPortMin: randomInt(10_000, 28_000), memoryGiB }),
+  );
   await createKeys(tool, keyring);
   const address = `[v2:127.0.0.1:${ports.mon},v1:127.0.0.1:${ports.monV1}]`;
   await tool('monmaptool', '--create', '--fsid', fsid, '--addv', 'a', address, monmap);
@@ -109,8 +132,23 @@ async function startCluster(cluster: Cluster, memoryGiB: number): Promise<S3Serv
   const endpoint = `http://127.0.0.1:${ports.rgw}`;
   await answering(endpoint, gateway);
   const keys = { accessKeyId: 'AKIATESTSTOWAGE', secretAccessKey: 'test-secret-key-of-stowage' };
-  await tool('radosgw-admin', '-c', conf, 'user', 'create', '--uid=test', '--display-name=test', ...userKeys(keys));
-  return { endpoint, region: 'us-east-1', ...keys, createBucket: bucketMaker({ endpoint, ...keys }), stop: cluster.stop };
+  await tool(
+    'radosgw-admin',
+    '-c',
+    conf,
+    'user',
+    'create',
+    '--uid=test',
+    '--display-name=test',
+    ...userKeys(keys),
+  );
+  return {
+    endpoint,
+    region: 'us-east-1',
+    ...keys,
+    createBucket: bucketMaker({ endpoint, ...keys }),
+    stop: cluster.stop,
+  };
 }
 
 function userKeys(keys: { accessKeyId: string; secretAccessKey: string }): string[] {
@@ -125,13 +163,20 @@ async function createKeys(tool: Cluster['tool'], keyring: string): Promise<void>
     ['client.rgw', '--cap', 'mon', 'allow rw', '--cap', 'osd', 'allow rwx'],
   ];
   await writeFile(keyring, '', { mode: 0o600 });
-  for (const [name, ...caps] of grants) await tool('ceph-authtool', keyring, '--gen-key', '-n', name, ...caps);
+  for (const [name, ...caps] of grants) {
+    await tool('ceph-authtool', keyring, '--gen-key', '-n', name, ...caps);
+  }
 }
 
 function bucketMaker(keys: { endpoint: string; accessKeyId: string; secretAccessKey: string }) {
   return async (name: string): Promise<void> => {
     const { endpoint, ...credentials } = keys;
-    const client = new S3Client({ endpoint, region: 'us-east-1', credentials, forcePathStyle: true });
+    const client = new S3Client({
+      endpoint,
+      region: 'us-east-1',
+      credentials,
+      forcePathStyle: true,
+    });
     await client.send(new CreateBucketCommand({ Bucket: name })).finally(() => client.destroy());
   };
 }
@@ -144,14 +189,20 @@ async function answering(endpoint: string, gateway: ChildProcess): Promise<void>
       () => false,
     ))
   ) {
-    if (gateway.exitCode !== null) throw new Error(`radosgw ended with ${gateway.exitCode}`);
-    if (Date.now() > giveUpAt) throw new Error('radosgw does not answer');
+    if (gateway.exitCode !== null) {
+      throw new Error(`radosgw ended with ${gateway.exitCode}`);
+    }
+    if (Date.now() > giveUpAt) {
+      throw new Error('radosgw does not answer');
+    }
     await delay(25);
   }
 }
 
 async function exitOf(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) {
+    return;
+  }
   await new Promise((resolve) => child.once('exit', resolve));
 }
 
@@ -167,13 +218,22 @@ async function listen(): Promise<{ port: number; close: () => Promise<void> }> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return { port: address.port, close: () => new Promise((resolve) => server.close(() => resolve())) };
+  if (address === null || typeof address === 'string') {
+    throw new Error('no port');
+  }
+  return {
+    port: address.port,
+    close: () => new Promise((resolve) => server.close(() => resolve())),
+  };
 }
 
 function missingPrograms(): string | undefined {
   const folders = (process.env.PATH ?? '').split(':');
-  const missing = programs.filter((program) => !folders.some((folder) => existsSync(join(folder, program))));
-  if (missing.length === 0) return undefined;
+  const missing = programs.filter(
+    (program) => !folders.some((folder) => existsSync(join(folder, program))),
+  );
+  if (missing.length === 0) {
+    return undefined;
+  }
   return `no S3 server: ${missing.join(', ')} missing (apt-get install radosgw ceph-mon ceph-osd)`;
 }

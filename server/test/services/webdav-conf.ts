@@ -44,7 +44,10 @@ ${readPort === undefined ? '' : redirectedReads(dir, readPort)}
 `;
 }
 
-/** The other place takes GET only, by a signature in the address, and no credentials: object stores refuse a request that has both. */
+/**
+ * The other place takes GET only, by a signature in the address, and no credentials: object stores
+ * refuse a request that has both.
+ */
 function redirectedReads(dir: string, port: number): string {
   return `
 LoadModule rewrite_module /usr/lib/apache2/modules/mod_rewrite.so

@@ -25,17 +25,28 @@ export interface DavService {
 
 export type DavServer = 'apache' | 'rclone' | 'nginx' | 'lighttpd';
 
-const needs: Readonly<Record<DavServer, { readonly files: readonly string[]; readonly packages: string }>> = {
-  apache: { files: ['/usr/sbin/apache2', '/usr/lib/apache2/modules/mod_dav_fs.so'], packages: 'apache2' },
+const needs: Readonly<
+  Record<DavServer, { readonly files: readonly string[]; readonly packages: string }>
+> = {
+  apache: {
+    files: ['/usr/sbin/apache2', '/usr/lib/apache2/modules/mod_dav_fs.so'],
+    packages: 'apache2',
+  },
   rclone: { files: ['/usr/bin/rclone'], packages: 'rclone' },
   nginx: {
     files: ['/usr/sbin/nginx', '/usr/lib/nginx/modules/ngx_http_dav_ext_module.so'],
     packages: 'nginx-light libnginx-mod-http-dav-ext',
   },
-  lighttpd: { files: ['/usr/sbin/lighttpd', '/usr/lib/lighttpd/mod_webdav.so'], packages: 'lighttpd lighttpd-mod-webdav' },
+  lighttpd: {
+    files: ['/usr/sbin/lighttpd', '/usr/lib/lighttpd/mod_webdav.so'],
+    packages: 'lighttpd lighttpd-mod-webdav',
+  },
 };
 
-/** Why this server cannot be had here; undefined when it can. For `describe.skipIf(davMissing('apache'))`. */
+/**
+ * Why this server cannot be had here; undefined when it can. For
+ * `describe.skipIf(davMissing('apache'))`.
+ */
 export function davMissing(server: DavServer): string | undefined {
   const missing = needs[server].files.filter((file) => !existsSync(file));
   return missing.length === 0
@@ -46,7 +57,10 @@ export function davMissing(server: DavServer): string | undefined {
 export interface DavOptions {
   /** Apache only: `refuse` has it answer MOVE with 403. */
   readonly move?: 'allow' | 'refuse';
-  /** Apache only: it answers GET and HEAD of files with a redirect to a signed address on another port. */
+  /**
+   * Apache only: it answers GET and HEAD of files with a redirect to a signed address on another
+   * port.
+   */
   readonly reads?: 'redirect';
 }
 
@@ -55,7 +69,9 @@ const password = 'canary-dav-password';
 
 export async function startDav(server: DavServer, options: DavOptions = {}): Promise<DavService> {
   const missing = davMissing(server);
-  if (missing !== undefined) throw new Error(missing);
+  if (missing !== undefined) {
+    throw new Error(missing);
+  }
   for (let attempt = 1; ; attempt++) {
     const dir = await mkdtemp(join(tmpdir(), `stowage-dav-${server}-`));
     const port = await freePort();
@@ -65,11 +81,20 @@ export async function startDav(server: DavServer, options: DavOptions = {}): Pro
     try {
       await answering(port, daemon);
       const root = join(dir, 'www');
-      return { url: `http://127.0.0.1:${port}/`, username, password, root, files: () => countFiles(root), stop };
+      return {
+        url: `http://127.0.0.1:${port}/`,
+        username,
+        password,
+        root,
+        files: () => countFiles(root),
+        stop,
+      };
     } catch (error) {
       await stop();
       // another process may have taken the port between the choice and the bind
-      if (attempt === 3) throw error;
+      if (attempt === 3) {
+        throw error;
+      }
     }
   }
 }
@@ -79,7 +104,10 @@ type Command = readonly [program: string, ...args: string[]];
 async function prepare(server: DavServer, place: DavPlace): Promise<Command> {
   const { dir } = place;
   await Promise.all(['www', 'lock', 'tmp'].map((name) => mkdir(join(dir, name))));
-  await writeFile(join(dir, 'users.sha'), `${username}:{SHA}${createHash('sha1').update(password).digest('base64')}\n`);
+  await writeFile(
+    join(dir, 'users.sha'),
+    `${username}:{SHA}${createHash('sha1').update(password).digest('base64')}\n`,
+  );
   await writeFile(join(dir, 'users.plain'), `${username}:${password}\n`);
   await writeFile(join(dir, 'server.conf'), configurations[server](place));
   return asWebUser(dir, commands[server](place));
@@ -94,17 +122,35 @@ const configurations: Readonly<Record<DavServer, (place: DavPlace) => string>> =
 
 const commands: Readonly<Record<DavServer, (place: DavPlace) => Command>> = {
   apache: ({ dir }) => ['/usr/sbin/apache2', '-f', join(dir, 'server.conf'), '-D', 'FOREGROUND'],
-  nginx: ({ dir }) => ['/usr/sbin/nginx', '-e', join(dir, 'error.log'), '-c', join(dir, 'server.conf'), '-p', dir],
+  nginx: ({ dir }) => [
+    '/usr/sbin/nginx',
+    '-e',
+    join(dir, 'error.log'),
+    '-c',
+    join(dir, 'server.conf'),
+    '-p',
+    dir,
+  ],
   lighttpd: ({ dir }) => ['/usr/sbin/lighttpd', '-D', '-f', join(dir, 'server.conf')],
   rclone: ({ dir, port }) => [
-    ...(['/usr/bin/rclone', 'serve', 'webdav', '--config', join(dir, 'server.conf'), '--cache-dir', join(dir, 'tmp')] as const),
+    ...([
+      '/usr/bin/rclone',
+      'serve',
+      'webdav',
+      '--config',
+      join(dir, 'server.conf'),
+      '--cache-dir',
+      join(dir, 'tmp'),
+    ] as const),
     ...['--addr', `127.0.0.1:${port}`, '--user', username, '--pass', password, join(dir, 'www')],
   ],
 };
 
 /** Apache refuses to serve as root: there, the folder and the server go to `www-data`. */
 async function asWebUser(dir: string, command: Command): Promise<Command> {
-  if (process.getuid?.() !== 0) return command;
+  if (process.getuid?.() !== 0) {
+    return command;
+  }
   await promisify(execFile)('chown', ['-R', 'www-data:www-data', dir]);
   return ['/usr/bin/setpriv', '--reuid=www-data', '--regid=www-data', '--clear-groups', ...command];
 }
@@ -140,7 +186,9 @@ function stopper(dir: string, child: ChildProcess): () => Promise<void> {
 
 /** SIGTERM first: it is the parent that ends Apache's and nginx's workers. */
 async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
+  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) {
+    return;
+  }
   const gone = new Promise((resolve) => child.once('exit', resolve));
   child.kill('SIGTERM');
   const force = setTimeout(() => child.kill('SIGKILL'), 3_000);
@@ -156,7 +204,9 @@ async function answering(port: number, { child, output }: Daemon): Promise<void>
       () => false,
     ))
   ) {
-    if (child.exitCode !== null || Date.now() > giveUpAt) throw new Error(`the server does not answer: ${output()}`);
+    if (child.exitCode !== null || Date.now() > giveUpAt) {
+      throw new Error(`the server does not answer: ${output()}`);
+    }
     await delay(20);
   }
 }
@@ -171,6 +221,8 @@ async function freePort(): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
   await new Promise((resolve) => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port');
+  if (address === null || typeof address === 'string') {
+    throw new Error('no port');
+  }
   return address.port;
 }

@@ -11,11 +11,16 @@ export interface Manifest {
   readonly overrides?: Readonly<Record<string, string>>;
 }
 
-/** Installs packages, or finds them in the temporary folder where the last run left them. Returns the folder; runs no script of any package. */
+/**
+ * Installs packages, or finds them in the temporary folder where the last run left them. Returns
+ * the folder; runs no script of any package.
+ */
 export async function fromRegistry(name: string, manifest: Manifest): Promise<string> {
   const versions = Object.values(manifest.dependencies).map((version) => version.split('@').at(-1));
   const folder = join(tmpdir(), `stowage-test-${name}-${process.getuid?.()}-${versions.join('-')}`);
-  if (!existsSync(folder)) await install(folder, manifest);
+  if (!existsSync(folder)) {
+    await install(folder, manifest);
+  }
   return folder;
 }
 
@@ -30,7 +35,9 @@ async function install(folder: string, manifest: Manifest): Promise<void> {
     await rename(aside, folder);
   } catch (error) {
     await rm(aside, { recursive: true });
-    if (!existsSync(folder)) throw error;
+    if (!existsSync(folder)) {
+      throw error;
+    }
   }
 }
 

@@ -3,7 +3,9 @@ import { delimiter, join } from 'node:path';
 
 /** Programs that suites run, from Debian packages. */
 export interface Need {
-  /** Names on the PATH, or glob patterns of files when they contain a slash; every one is needed. */
+  /**
+   * Names on the PATH, or glob patterns of files when they contain a slash; every one is needed.
+   */
   readonly programs: readonly string[];
   readonly packages: readonly string[];
   /** What is skipped without them. */
@@ -11,7 +13,11 @@ export interface Need {
 }
 
 const needs: readonly Need[] = [
-  { programs: ['curl', 'jq'], packages: ['curl', 'jq'], suites: 'README commands and acceptance by curl' },
+  {
+    programs: ['curl', 'jq'],
+    packages: ['curl', 'jq'],
+    suites: 'README commands and acceptance by curl',
+  },
   {
     programs: ['/usr/lib/postgresql/*/bin/initdb', 'setpriv'],
     packages: ['postgresql', 'util-linux'],
@@ -23,7 +29,11 @@ const needs: readonly Need[] = [
     packages: ['radosgw', 'ceph-mon', 'ceph-osd'],
     suites: 'S3 channels on radosgw',
   },
-  { programs: ['apache2', 'htpasswd'], packages: ['apache2', 'apache2-utils'], suites: 'WebDAV channels on Apache' },
+  {
+    programs: ['apache2', 'htpasswd'],
+    packages: ['apache2', 'apache2-utils'],
+    suites: 'WebDAV channels on Apache',
+  },
   { programs: ['rclone'], packages: ['rclone'], suites: 'WebDAV channels on rclone' },
   {
     programs: ['nginx', '/usr/lib/nginx/modules/ngx_http_dav_ext_module.so'],
@@ -35,8 +45,16 @@ const needs: readonly Need[] = [
     packages: ['lighttpd', 'lighttpd-mod-webdav'],
     suites: 'WebDAV channels on lighttpd',
   },
-  { programs: ['git', 'git-lfs'], packages: ['git', 'git-lfs'], suites: 'Hugging Face repositories read back by git-lfs' },
-  { programs: ['chromium'], packages: ['chromium'], suites: 'safety of user bytes in a real browser' },
+  {
+    programs: ['git', 'git-lfs'],
+    packages: ['git', 'git-lfs'],
+    suites: 'Hugging Face repositories read back by git-lfs',
+  },
+  {
+    programs: ['chromium'],
+    packages: ['chromium'],
+    suites: 'safety of user bytes in a real browser',
+  },
   { programs: ['ffmpeg'], packages: ['ffmpeg'], suites: 'videos made on the spot' },
   {
     programs: ['mkfs.ext4', 'fallocate', 'python3'],
@@ -54,16 +72,27 @@ const needs: readonly Need[] = [
 ];
 
 // Daemons live in sbin, which the PATH of an ordinary user lacks.
-const folders = [...new Set([...(process.env.PATH ?? '').split(delimiter), '/usr/local/sbin', '/usr/sbin', '/sbin'])];
+const folders = [
+  ...new Set([
+    ...(process.env.PATH ?? '').split(delimiter),
+    '/usr/local/sbin',
+    '/usr/sbin',
+    '/sbin',
+  ]),
+];
 
 export function isPresent(program: string): boolean {
-  if (program.includes('/')) return globSync(program).length > 0;
+  if (program.includes('/')) {
+    return globSync(program).length > 0;
+  }
   return folders.some((folder) => isExecutable(join(folder, program)));
 }
 
 function isExecutable(path: string): boolean {
   try {
-    if (existsSync(path)) accessSync(path, constants.X_OK);
+    if (existsSync(path)) {
+      accessSync(path, constants.X_OK);
+    }
     return existsSync(path);
   } catch {
     return false;

@@ -10,7 +10,8 @@ const documents: Readonly<Record<string, string>> = {
   Media: read('docs/apis/media-api.md'),
 };
 
-const headingsIn = (text: string): readonly string[] => [...text.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) => title);
+const headingsIn = (text: string): readonly string[] =>
+  [...text.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) => title);
 
 /** `## 2. Chunked upload` is chapter 2, `### 2.1 Model` chapter 2.1. */
 const chaptersIn = (text: string): readonly string[] =>
@@ -18,7 +19,10 @@ const chaptersIn = (text: string): readonly string[] =>
 
 describe('chapters of the APIs that sources cite', () => {
   const citation = /\b(Upload|Media) API (\d+(?:\.\d+)?(?:(?:, | and )\d+\.\d+)*)/g;
-  const sources = globSync('{server,client,bench}/**/*.{ts,js}', { cwd: root, exclude: ['**/node_modules/**', '**/dist/**'] });
+  const sources = globSync('{server,client,bench}/**/*.{ts,js}', {
+    cwd: root,
+    exclude: ['**/node_modules/**', '**/dist/**'],
+  });
   const cited = new Set(
     sources.flatMap((path) =>
       [...read(path).matchAll(citation)].flatMap(([, api = '', numbers = '']) =>
@@ -26,7 +30,9 @@ describe('chapters of the APIs that sources cite', () => {
       ),
     ),
   );
-  const written = Object.entries(documents).flatMap(([api, text]) => chaptersIn(text).map((number) => `${api} API ${number}`));
+  const written = Object.entries(documents).flatMap(([api, text]) =>
+    chaptersIn(text).map((number) => `${api} API ${number}`),
+  );
 
   it('are in docs/apis', () => {
     expect(cited.size).toBeGreaterThan(30);
@@ -46,13 +52,19 @@ describe.each(Object.entries(documents))('the document of the %s API', (_, text)
         .replaceAll(/[^\p{L}\p{N}\- ]/gu, '')
         .replaceAll(' ', '-'),
     );
-  const links = [...text.matchAll(/\]\((?!https?:)([^)#]*)#?([^)]*)\)/g)].map(([, path = '', anchor = '']) => ({ path, anchor }));
+  const links = [...text.matchAll(/\]\((?!https?:)([^)#]*)#?([^)]*)\)/g)].map(
+    ([, path = '', anchor = '']) => ({ path, anchor }),
+  );
 
   it('links to what is there', () => {
     expect(links.length).toBeGreaterThan(15);
     const dead = links.filter(({ path, anchor }) => {
-      if (path !== '' && !existsSync(`${root}docs/apis/${path}`)) return true;
-      return anchor !== '' && !anchorsIn(path === '' ? text : read(`docs/apis/${path}`)).includes(anchor);
+      if (path !== '' && !existsSync(`${root}docs/apis/${path}`)) {
+        return true;
+      }
+      return (
+        anchor !== '' && !anchorsIn(path === '' ? text : read(`docs/apis/${path}`)).includes(anchor)
+      );
     });
     expect(dead).toEqual([]);
   });
@@ -67,13 +79,19 @@ interface Failure {
 
 interface Described {
   readonly tags?: readonly string[];
-  readonly responses?: Readonly<Record<string, { readonly content?: Readonly<Record<string, Content>> }>>;
+  readonly responses?: Readonly<
+    Record<string, { readonly content?: Readonly<Record<string, Content>> }>
+  >;
 }
 type Content = { readonly examples?: Readonly<Record<string, { readonly value: unknown }>> };
 
-/** Every example of a failure in the OpenAPI document, which is made of the server's own table and renderers. */
+/**
+ * Every example of a failure in the OpenAPI document, which is made of the server's own table and
+ * renderers.
+ */
 const failures: readonly Failure[] = Object.entries(
-  (JSON.parse(read('docs/openapi.json')) as { paths: Record<string, Record<string, Described>> }).paths,
+  (JSON.parse(read('docs/openapi.json')) as { paths: Record<string, Record<string, Described>> })
+    .paths,
 ).flatMap(([path, operations]) =>
   Object.entries(operations).flatMap(([method, { tags, responses = {} }]) =>
     Object.entries(responses)
@@ -88,10 +106,12 @@ const failures: readonly Failure[] = Object.entries(
 
 /** The cells of table rows that begin with a status and a text in backticks. */
 const rowsOf = (text: string) =>
-  [...text.matchAll(/^\| (\d{3}) +\| `(.+?)`( \*)? +\| (.*?) +\|$/gm)].map(([, status = '', name = '', more, rest = '']) => ({
-    ...{ status, name, rest },
-    alsoElsewhere: more !== undefined,
-  }));
+  [...text.matchAll(/^\| (\d{3}) +\| `(.+?)`( \*)? +\| (.*?) +\|$/gm)].map(
+    ([, status = '', name = '', more, rest = '']) => ({
+      ...{ status, name, rest },
+      alsoElsewhere: more !== undefined,
+    }),
+  );
 
 describe('the tables of errors', () => {
   it('hold every code of the Media API', () => {
@@ -101,7 +121,9 @@ describe('the tables of errors', () => {
         (row) =>
           row.name === code &&
           row.rest.startsWith(retryable ? 'yes ' : 'no ') &&
-          (status === 'default' || row.status === status || (row.alsoElsewhere && row.rest.includes(`${status}`))),
+          (status === 'default' ||
+            row.status === status ||
+            (row.alsoElsewhere && row.rest.includes(`${status}`))),
       );
     const said = failures
       .filter(({ tag }) => ['Media', 'Account', 'Upload URL'].includes(tag ?? ''))
@@ -112,7 +134,9 @@ describe('the tables of errors', () => {
       }));
     expect(said.length).toBeGreaterThan(150);
     expect(
-      said.flatMap(({ where, status, error }) => (isListed(status, error) ? [] : `${where}: ${status} ${error.code}`)),
+      said.flatMap(({ where, status, error }) =>
+        isListed(status, error) ? [] : `${where}: ${status} ${error.code}`,
+      ),
     ).toEqual([]);
     expect(rows.map(({ name }) => name)).toEqual([...new Set(rows.map(({ name }) => name))]);
   });
@@ -134,9 +158,12 @@ describe('the tables of errors', () => {
     }));
     const texts = failures.filter(({ tag, value }) => tag === wanted && typeof value === 'string');
     expect(texts.length).toBeGreaterThanOrEqual(count);
-    const isListed = ({ status, value }: Failure) => rows.some((row) => row.status === status && row.text.test(value as string));
+    const isListed = ({ status, value }: Failure) =>
+      rows.some((row) => row.status === status && row.text.test(value as string));
     expect(
-      texts.filter((failure) => !isListed(failure)).map(({ where, status, value }) => `${where}: ${status} ${value}`),
+      texts
+        .filter((failure) => !isListed(failure))
+        .map(({ where, status, value }) => `${where}: ${status} ${value}`),
     ).toEqual([]);
   });
 });

@@ -4,8 +4,9 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 /**
- * A route lists failures that it does not throw itself, such as those of `core`, with an example of their sentence. Such a copy must be what is thrown: a stale
- * one describes an API that is not there any more.
+ * A route lists failures that it does not throw itself, such as those of `core`, with an example of
+ * their sentence. Such a copy must be what is thrown: a stale one describes an API that is not
+ * there any more.
  */
 const root = fileURLToPath(new URL('../../src/', import.meta.url));
 const names = globSync('**/*.ts', { cwd: root, exclude: ['**/*.test.ts'] });
@@ -28,7 +29,9 @@ const listed: readonly Listed[] = sources.flatMap((source, at) =>
   ),
 );
 
-/** What may be thrown: every text of the sources outside those lists, with a gap for each `${...}`. */
+/**
+ * What may be thrown: every text of the sources outside those lists, with a gap for each `${...}`.
+ */
 const thrown = sources
   .map((source) => source.replaceAll(lists, ''))
   .flatMap((source) => [...source.matchAll(/'((?:[^'\\\n]|\\.)*)'|`((?:[^`\\]|\\.)*)`/g)])

@@ -23,14 +23,17 @@ const safe: Readonly<Record<string, string>> = {
   'config/sources.ts: tree[name]': 'the name is one of its own keys',
   'config.ts: root[group]': 'names of settings',
   'config.ts: target[name]': 'names of settings',
-  'core/storage/intake.ts: actual?.[algorithm as DigestAlgorithm]': 'names of digests that we asked for',
+  'core/storage/intake.ts: actual?.[algorithm as DigestAlgorithm]':
+    'names of digests that we asked for',
   'core/content-type/media-types.ts: extensionsOf[essence]': 'a media type has a slash',
-  'channels/shared/http-client.ts: response.headers[name.toLowerCase()]': 'names of headers that stand in the source',
+  'channels/shared/http-client.ts: response.headers[name.toLowerCase()]':
+    'names of headers that stand in the source',
   'logger.ts: copy[name]': 'the name is one of its own keys',
   'http/openapi/failures.ts: all[status]': 'the document is made of our own source',
   'http/openapi/failures.ts: content[mediaType]': 'the document is made of our own source',
   'http/openapi/document.ts: found[operation.path]': 'the document is made of our own source',
-  'metadata/work.ts: values[parameter[slotName] as string]': 'names of slots that stand in the source',
+  'metadata/work.ts: values[parameter[slotName] as string]':
+    'names of slots that stand in the source',
   'metadata/upload-update.ts: of[name]': 'names of columns',
 };
 
@@ -38,15 +41,17 @@ const safe: Readonly<Record<string, string>> = {
 const safeTables: ReadonlySet<string> = new Set(['Fields', 'IncomingHttpHeaders']);
 
 /**
- * `table[text]` and `text in table` find `constructor` and `__proto__` in every object literal. What comes from outside is looked up in a Map, by `own()`, or
- * in an object without a prototype.
+ * `table[text]` and `text in table` find `constructor` and `__proto__` in every object literal.
+ * What comes from outside is looked up in a Map, by `own()`, or in an object without a prototype.
  */
 it('no text from outside is looked up in an object literal', () => {
   const api = new API();
   try {
     const root = fileURLToPath(new URL('../../../', import.meta.url));
     const [project] = api.updateSnapshot({ openProjects: [`${root}tsconfig.json`] }).getProjects();
-    if (project === undefined) throw new Error('There is no project.');
+    if (project === undefined) {
+      throw new Error('There is no project.');
+    }
     const names = project.program.getSourceFileNames().filter(isOurs);
     expect(names.length).toBeGreaterThan(200);
     const found = names.flatMap((name) => lookups(project, name));
@@ -64,21 +69,31 @@ function lookups(project: Project, name: string): readonly string[] {
   const { program, checker } = project;
   const source = program.getSourceFile(name);
   const sites = source === undefined ? [] : nodesOf(source).flatMap(siteOf);
-  if (source === undefined || sites.length === 0) return [];
+  if (source === undefined || sites.length === 0) {
+    return [];
+  }
   const tables = checker.getTypeAtLocation(sites.map(({ table }) => table));
   const keys = checker.getTypeAtLocation(sites.map(({ key }) => key));
   const symbols = checker.getSymbolAtLocation(sites.map(({ table }) => table));
   const unsafe = sites.filter((_, at) => {
     const [table, key] = [tables[at], keys[at]];
-    if (table === undefined || key === undefined || !isAnyText(checker.typeToString(key))) return false;
+    if (table === undefined || key === undefined || !isAnyText(checker.typeToString(key))) {
+      return false;
+    }
     return !safeTables.has(table.getSymbol()?.name ?? '') && !isWithoutPrototype(symbols[at]);
   });
-  return unsafe.map(({ node }) => `${name.replace(/^.*\/server\/src\//, '')}: ${node.getText(source)}`);
+  return unsafe.map(
+    ({ node }) => `${name.replace(/^.*\/server\/src\//, '')}: ${node.getText(source)}`,
+  );
 }
 
 function isWithoutPrototype(table: Declared | undefined): boolean {
   const declared = table?.valueDeclaration?.resolve();
-  return declared !== undefined && isVariableDeclaration(declared) && /= Object\.create\(null\)$/.test(declared.getText());
+  return (
+    declared !== undefined &&
+    isVariableDeclaration(declared) &&
+    /= Object\.create\(null\)$/.test(declared.getText())
+  );
 }
 
 interface Site {
@@ -89,9 +104,12 @@ interface Site {
 
 /** A cast hides what a key is: what is cast counts. */
 function siteOf(node: Node): readonly Site[] {
-  if (isElementAccessExpression(node)) return [{ node, table: node.expression, key: uncast(node.argumentExpression) }];
-  if (isBinaryExpression(node) && node.operatorToken.getText() === 'in')
+  if (isElementAccessExpression(node)) {
+    return [{ node, table: node.expression, key: uncast(node.argumentExpression) }];
+  }
+  if (isBinaryExpression(node) && node.operatorToken.getText() === 'in') {
     return [{ node, table: node.right, key: uncast(node.left) }];
+  }
   return [];
 }
 

@@ -17,12 +17,18 @@ export interface CloudflareApi {
   /** Undefined when there is no such image. */
   details(id: string, signal: AbortSignal): Promise<ImageDetails | undefined>;
   /** The base image; the answer has status 200 or 206. */
-  blob(id: string, options: { range?: ByteRange | undefined; signal: AbortSignal }): Promise<HttpResponse>;
+  blob(
+    id: string,
+    options: { range?: ByteRange | undefined; signal: AbortSignal },
+  ): Promise<HttpResponse>;
   measure(id: string, signal: AbortSignal): Promise<Measure>;
   /** Also resolves when there was nothing. */
   remove(id: string, signal: AbortSignal): Promise<void>;
   stats(signal: AbortSignal): Promise<{ readonly current: number; readonly allowed: number }>;
-  /** `active`, `disabled` or `expired`; undefined when the API does not tell, as for tokens that belong to an account. */
+  /**
+   * `active`, `disabled` or `expired`; undefined when the API does not tell, as for tokens that
+   * belong to an account.
+   */
   tokenStatus(signal: AbortSignal): Promise<string | undefined>;
   close(): Promise<void>;
 }
@@ -50,11 +56,20 @@ export interface Draft {
 }
 
 const pixels = z.int().positive().optional().catch(undefined);
-const detailsSchema = z.looseObject({ draft: z.boolean().optional(), width: pixels, height: pixels });
+const detailsSchema = z.looseObject({
+  draft: z.boolean().optional(),
+  width: pixels,
+  height: pixels,
+});
 type ImageDetails = z.infer<typeof detailsSchema>;
 
-const draftSchema = z.looseObject({ id: z.string().min(1), uploadURL: z.url({ protocol: /^https?$/ }) });
-const statsSchema = z.looseObject({ count: z.looseObject({ current: z.number(), allowed: z.number() }) });
+const draftSchema = z.looseObject({
+  id: z.string().min(1),
+  uploadURL: z.url({ protocol: /^https?$/ }),
+});
+const statsSchema = z.looseObject({
+  count: z.looseObject({ current: z.number(), allowed: z.number() }),
+});
 const tokenSchema = z.looseObject({ status: z.string() });
 
 export function createCloudflareApi(settings: CloudflareImagesSettings): CloudflareApi {
@@ -64,12 +79,17 @@ export function createCloudflareApi(settings: CloudflareImagesSettings): Cloudfl
   const imageUrl = (id: string) => `${images}/v1/${encodeURIComponent(id)}`;
 
   const send = (request: HttpRequest) =>
-    client.send({ ...request, headers: { authorization: `Bearer ${settings.apiToken}`, ...request.headers } });
+    client.send({
+      ...request,
+      headers: { authorization: `Bearer ${settings.apiToken}`, ...request.headers },
+    });
 
   const resultOf = async (response: HttpResponse): Promise<unknown> => {
     const text = await response.text(1_048_576);
     const envelope = parseEnvelope(text);
-    if (response.status >= 300 || envelope?.success !== true) throw failureOf(client.redact, response, text);
+    if (response.status >= 300 || envelope?.success !== true) {
+      throw failureOf(client.redact, response, text);
+    }
     return envelope.result;
   };
 
@@ -77,9 +97,14 @@ export function createCloudflareApi(settings: CloudflareImagesSettings): Cloudfl
     checked(schema, await resultOf(await send(request)));
 
   const blob: CloudflareApi['blob'] = async (id, { range, signal }) => {
-    const headers = { accept: 'image/*', ...(range !== undefined && { range: rangeHeader(range) }) };
+    const headers = {
+      accept: 'image/*',
+      ...(range !== undefined && { range: rangeHeader(range) }),
+    };
     const response = await send({ method: 'GET', url: `${imageUrl(id)}/blob`, headers, signal });
-    if (response.status === 200 || response.status === 206) return response;
+    if (response.status === 200 || response.status === 206) {
+      return response;
+    }
     const error = failureOf(client.redact, response, await response.text());
     // core asks only for bytes that were stored: 416 means that they are gone
     throw response.status === 416 ? fail('not_found', { message: error.message }) : error;
@@ -97,18 +122,31 @@ export function createCloudflareApi(settings: CloudflareImagesSettings): Cloudfl
       } as const;
       // a one-time address is a permission by itself: the token stays with the API
       const response =
-        uploadUrl === undefined ? send({ ...request, url: `${images}/v1` }) : client.send({ ...request, url: uploadUrl });
+        uploadUrl === undefined
+          ? send({ ...request, url: `${images}/v1` })
+          : client.send({ ...request, url: uploadUrl });
       await resultOf(await response);
     },
     createDraft: async ({ id, expiry, metadata, requireSignedUrls }, signal) => {
-      const fields = { ...(id !== undefined && { id }), ...(expiry !== undefined && { expiry }), metadata };
+      const fields = {
+        ...(id !== undefined && { id }),
+        ...(expiry !== undefined && { expiry }),
+        metadata,
+      };
       const form = fieldForm({ ...fields, requireSignedURLs: String(requireSignedUrls) });
-      const draft = await call(draftSchema, { method: 'POST', url: `${images}/v2/direct_upload`, ...form, signal });
+      const draft = await call(draftSchema, {
+        method: 'POST',
+        url: `${images}/v2/direct_upload`,
+        ...form,
+        signal,
+      });
       return { id: draft.id, uploadUrl: draft.uploadURL };
     },
     details: async (id, signal) => {
       const response = await send({ method: 'GET', url: imageUrl(id), signal });
-      if (response.status !== 404) return checked(detailsSchema, await resultOf(response));
+      if (response.status !== 404) {
+        return checked(detailsSchema, await resultOf(response));
+      }
       await response.discard();
       return undefined;
     },
@@ -116,10 +154,14 @@ export function createCloudflareApi(settings: CloudflareImagesSettings): Cloudfl
     measure: (id, signal) => measureBlob((range) => blob(id, { range, signal })),
     remove: async (id, signal) => {
       const response = await send({ method: 'DELETE', url: imageUrl(id), signal });
-      if (response.status === 404) await response.discard();
-      else await resultOf(response);
+      if (response.status === 404) {
+        await response.discard();
+      } else {
+        await resultOf(response);
+      }
     },
-    stats: async (signal) => (await call(statsSchema, { method: 'GET', url: `${images}/v1/stats`, signal })).count,
+    stats: async (signal) =>
+      (await call(statsSchema, { method: 'GET', url: `${images}/v1/stats`, signal })).count,
     tokenStatus: async (signal) => {
       const response = await send({ method: 'GET', url: `${base}/user/tokens/verify`, signal });
       const envelope = parseEnvelope(await response.text());
@@ -131,7 +173,11 @@ export function createCloudflareApi(settings: CloudflareImagesSettings): Cloudfl
 
 function checked<T>(schema: z.ZodType<T>, result: unknown): T {
   const parsed = schema.safeParse(result);
-  if (!parsed.success) throw fail('channel_unavailable', { message: `${service}: the answer is not what the API promises` });
+  if (!parsed.success) {
+    throw fail('channel_unavailable', {
+      message: `${service}: the answer is not what the API promises`,
+    });
+  }
   return parsed.data;
 }
 
@@ -140,10 +186,14 @@ function fieldList(fields: Readonly<Record<string, string>>): { name: string; va
 }
 
 /** A form without files; the API takes no other encoding. */
-function fieldForm(fields: Readonly<Record<string, string>>): { headers: Record<string, string>; body: string } {
+function fieldForm(fields: Readonly<Record<string, string>>): {
+  headers: Record<string, string>;
+  body: string;
+} {
   const boundary = `stowage${randomBytes(16).toString('hex')}`;
   const parts = fieldList(fields).map(
-    ({ name, value }) => `--${boundary}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
+    ({ name, value }) =>
+      `--${boundary}\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`,
   );
   return {
     headers: { 'content-type': `multipart/form-data; boundary=${boundary}` },

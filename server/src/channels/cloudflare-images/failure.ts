@@ -47,16 +47,32 @@ export function parseEnvelope(text: string): Envelope | undefined {
 }
 
 /** The error for an answer whose body has been read. */
-export function failureOf(redact: Redact, response: Pick<HttpResponse, 'status' | 'header'>, text: string): StowageError {
+export function failureOf(
+  redact: Redact,
+  response: Pick<HttpResponse, 'status' | 'header'>,
+  text: string,
+): StowageError {
   const errors = parseEnvelope(text)?.errors ?? [];
-  const words = redact(errors.length > 0 ? errors.map(({ code, message }) => `${code} ${message}`).join('; ') : plainText(text));
+  const words = redact(
+    errors.length > 0
+      ? errors.map(({ code, message }) => `${code} ${message}`).join('; ')
+      : plainText(text),
+  );
   const waitMs = retryAfterMs(response.header('retry-after'), Date.now());
   const byStatus = failForStatus({ service, status: response.status, words, retryAfterMs: waitMs });
-  if (response.status === 429 || response.status >= 500) return byStatus;
+  if (response.status === 429 || response.status >= 500) {
+    return byStatus;
+  }
   // an id that exists: an earlier attempt, of which only the answer was lost
-  if (response.status === 409) return fail('channel_unavailable', { message: byStatus.message, answered: true });
+  if (response.status === 409) {
+    return fail('channel_unavailable', { message: byStatus.message, answered: true });
+  }
   const code = errors.map((error) => codes[error.code]).find((known) => known !== undefined);
-  if (code === undefined) return response.status < 300 ? fail('channel_unavailable', { message: byStatus.message }) : byStatus;
+  if (code === undefined) {
+    return response.status < 300
+      ? fail('channel_unavailable', { message: byStatus.message })
+      : byStatus;
+  }
   return fail(code, { message: byStatus.message });
 }
 

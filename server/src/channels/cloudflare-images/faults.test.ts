@@ -2,7 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { bufferOf, bytesOf, type Sample } from '../../../test/conformance/channel/data.ts';
 import { stallAfter } from '../../../test/conformance/channel/subject.ts';
 import { emulatedChannel } from '../../../test/emulators/cloudflare-images/emulated-channel.ts';
-import { type CloudflareEmulatorOptions, emulatedAccount } from '../../../test/emulators/cloudflare-images/emulator.ts';
+import {
+  type CloudflareEmulatorOptions,
+  emulatedAccount,
+} from '../../../test/emulators/cloudflare-images/emulator.ts';
 import type { Fault } from '../../../test/emulators/emulator-kit.ts';
 import type { Channel, PutOptions, Ref } from '../../core/channel.ts';
 
@@ -54,9 +57,17 @@ describe.each([
 
   it('429 is passed on with its waiting time', async () => {
     const { channel, emulator } = await begin();
-    emulator.faults.add(uploadCall, { kind: 'status', status: 429, when: 'before', headers: { 'retry-after': '120' } });
+    emulator.faults.add(uploadCall, {
+      kind: 'status',
+      status: 429,
+      when: 'before',
+      headers: { 'retry-after': '120' },
+    });
     const put = channel.put(bytesOf(sample), putOptions());
-    await expect(put).rejects.toMatchObject({ code: 'channel_rate_limited', retryAfterMs: 120_000 });
+    await expect(put).rejects.toMatchObject({
+      code: 'channel_rate_limited',
+      retryAfterMs: 120_000,
+    });
     expect(emulator.images.size).toBe(0);
   });
 
@@ -86,7 +97,9 @@ describe.each([
       setTimeout(() => controller.abort(new Error('enough')), 20);
     })();
     const options = putOptions();
-    await expect(channel.put(source, { ...options, signal: controller.signal })).rejects.toThrow('enough');
+    await expect(channel.put(source, { ...options, signal: controller.signal })).rejects.toThrow(
+      'enough',
+    );
     // the next attempt under the same key waits until the first is cleared away
     const { ref } = await channel.put(bytesOf(sample), options);
     expect(await read(channel, ref)).toEqual(bufferOf(sample));
@@ -99,7 +112,9 @@ describe.each([
     const source = stallAfter(bytesOf({ ...sample, size: 100_000 }), () =>
       setImmediate(() => controller.abort(new Error('enough'))),
     );
-    await expect(channel.put(source, { ...putOptions(), signal: controller.signal })).rejects.toThrow('enough');
+    await expect(
+      channel.put(source, { ...putOptions(), signal: controller.signal }),
+    ).rejects.toThrow('enough');
     await expect.poll(() => emulator.images.size).toBe(0);
   });
 
@@ -116,8 +131,13 @@ describe.each([
       code: 'channel_refused',
       message: expect.stringContaining('5455 Unsupported image format'),
     });
-    emulator.faults.add(uploadCall, envelope(400, 5400, `Bad request from ${emulatedAccount.apiToken}`));
-    const error = await channel.put(bytesOf(sample), putOptions()).catch((reason: unknown) => reason);
+    emulator.faults.add(
+      uploadCall,
+      envelope(400, 5400, `Bad request from ${emulatedAccount.apiToken}`),
+    );
+    const error = await channel
+      .put(bytesOf(sample), putOptions())
+      .catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code: 'channel_refused' });
     expect(`${error} ${JSON.stringify(error)}`).not.toContain(emulatedAccount.apiToken);
     expect(emulator.images.size).toBe(0);
@@ -126,7 +146,9 @@ describe.each([
   it('takes nothing over 10 MB, told or found out', async () => {
     const { channel, emulator } = await begin();
     const big = { seed: 12, size: 10_000_001 };
-    await expect(channel.put(bytesOf(big), putOptions(big.size))).rejects.toMatchObject({ code: 'too_large' });
+    await expect(channel.put(bytesOf(big), putOptions(big.size))).rejects.toMatchObject({
+      code: 'too_large',
+    });
     expect(emulator.calls).toEqual([]);
     const { size: _, ...unknown } = putOptions();
     await expect(channel.put(bytesOf(big), unknown)).rejects.toMatchObject({ code: 'too_large' });
@@ -141,10 +163,14 @@ describe('cloudflare_images', () => {
     emulator.faults.add('upload', { kind: 'status', status: 500, when: 'after' });
     emulator.faults.add('blob', { kind: 'status', status: 500, when: 'before' });
     emulator.faults.add('delete', { kind: 'status', status: 500, when: 'before' });
-    await expect(channel.put(bytesOf(sample), options)).rejects.toMatchObject({ code: 'channel_unavailable' });
+    await expect(channel.put(bytesOf(sample), options)).rejects.toMatchObject({
+      code: 'channel_unavailable',
+    });
     expect(emulator.images.size).toBe(1);
     const { ref } = await channel.put(bytesOf(sample), options);
-    expect(emulator.calls.filter(({ name }) => name === 'upload').map(({ status }) => status)).toEqual([500, 409]);
+    expect(
+      emulator.calls.filter(({ name }) => name === 'upload').map(({ status }) => status),
+    ).toEqual([500, 409]);
     expect(await read(channel, ref)).toEqual(bufferOf(sample));
   });
 
@@ -173,7 +199,9 @@ describe('cloudflare_images', () => {
     expect(error).toMatchObject({ code: 'channel_unauthorized' });
     expect(String(error)).not.toContain('canary-wrong-token');
     const foreign = await emulatedChannel({}, { accountId: 'another' });
-    await expect(foreign.channel.check({ signal })).rejects.toMatchObject({ code: 'channel_unauthorized' });
+    await expect(foreign.channel.check({ signal })).rejects.toMatchObject({
+      code: 'channel_unauthorized',
+    });
   });
 
   it('check does not need the token call, which account tokens cannot make', async () => {
@@ -185,15 +213,31 @@ describe('cloudflare_images', () => {
   it('reads when the API answers ranges with everything', async () => {
     const { channel } = await emulatedChannel({ formats: 'any', ignoreRange: true });
     const { ref } = await channel.put(bytesOf(sample), putOptions());
-    const { stream, size } = await channel.get(ref, { range: { start: 100_000, end: 100_009 }, signal });
+    const { stream, size } = await channel.get(ref, {
+      range: { start: 100_000, end: 100_009 },
+      signal,
+    });
     expect(size).toBe(10);
-    expect(Buffer.concat(await Array.fromAsync(stream))).toEqual(bufferOf(sample).subarray(100_000, 100_010));
+    expect(Buffer.concat(await Array.fromAsync(stream))).toEqual(
+      bufferOf(sample).subarray(100_000, 100_010),
+    );
   });
 });
 
 function envelope(status: number, code: number, message: string): Fault {
-  const body = JSON.stringify({ result: null, success: false, errors: [{ code, message }], messages: [] });
-  return { kind: 'status', status, when: 'before', body, headers: { 'content-type': 'application/json' } };
+  const body = JSON.stringify({
+    result: null,
+    success: false,
+    errors: [{ code, message }],
+    messages: [],
+  });
+  return {
+    kind: 'status',
+    status,
+    when: 'before',
+    body,
+    headers: { 'content-type': 'application/json' },
+  };
 }
 
 function putOptions(size = sample.size): PutOptions {

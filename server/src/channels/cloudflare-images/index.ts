@@ -10,7 +10,11 @@ import { toldSize } from './measure.ts';
 import { createPresign } from './presign.ts';
 import { putImage } from './put.ts';
 import { idOf, imageIdOf, refOf } from './ref.ts';
-import { type CloudflareImagesSettings, cloudflareImagesSettings, maxImageBytes } from './settings.ts';
+import {
+  type CloudflareImagesSettings,
+  cloudflareImagesSettings,
+  maxImageBytes,
+} from './settings.ts';
 
 export const cloudflareImagesDriver = defineDriver({
   type: 'cloudflare_images',
@@ -34,7 +38,10 @@ export function createCloudflareImagesChannel(settings: CloudflareImagesSettings
     get: async (ref, { range, signal }) => {
       const id = idOf(ref);
       const response = await api.blob(id, { range, signal });
-      const size = range === undefined ? (toldSize(response) ?? (await api.measure(id, signal)).size) : range.end + 1;
+      const size =
+        range === undefined
+          ? (toldSize(response) ?? (await api.measure(id, signal)).size)
+          : range.end + 1;
       return rangedResult(response, { service, size, range });
     },
     delete: (ref, { signal }) => api.remove(idOf(ref), signal),
@@ -45,11 +52,17 @@ export function createCloudflareImagesChannel(settings: CloudflareImagesSettings
   };
 }
 
-/** Statistics need the account, the token and its permission to be right; another call shows what the token lacks. */
+/**
+ * Statistics need the account, the token and its permission to be right; another call shows what
+ * the token lacks.
+ */
 async function check(api: CloudflareApi, signal: AbortSignal): Promise<void> {
   const status = await api.tokenStatus(signal);
-  if (status !== undefined && status !== 'active')
+  if (status !== undefined && status !== 'active') {
     throw fail('channel_unauthorized', { message: `${service}: the API token is ${status}` });
+  }
   const { current, allowed } = await api.stats(signal);
-  if (current >= allowed) throw fail('channel_full', { message: `${service}: ${current} of ${allowed} images are used` });
+  if (current >= allowed) {
+    throw fail('channel_full', { message: `${service}: ${current} of ${allowed} images are used` });
+  }
 }

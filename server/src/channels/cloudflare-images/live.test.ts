@@ -17,12 +17,21 @@ if (STOWAGE_LIVE_CLOUDFLARE_IMAGES) {
     it('check', () => channel.check({ signal }));
 
     it('put, get, range, address, delete', async () => {
-      const { ref, size } = await channel.put(bytes(), { key: key(), contentType: 'image/png', size: png.length, signal });
+      const { ref, size } = await channel.put(bytes(), {
+        key: key(),
+        contentType: 'image/png',
+        size: png.length,
+        signal,
+      });
       expect(size).toBe(png.length);
       expect(await read(await channel.get(ref, { signal }))).toEqual(png);
-      expect(await read(await channel.get(ref, { range: { start: 3, end: 9 }, signal }))).toEqual(png.subarray(3, 10));
+      expect(await read(await channel.get(ref, { range: { start: 3, end: 9 }, signal }))).toEqual(
+        png.subarray(3, 10),
+      );
       const url = channel.url?.(ref);
-      if (url !== undefined) expect((await fetch(url)).status).toBe(200);
+      if (url !== undefined) {
+        expect((await fetch(url)).status).toBe(200);
+      }
       await channel.delete(ref, { signal });
       await channel.delete(ref, { signal });
       await expect(channel.get(ref, { signal })).rejects.toMatchObject({ code: 'not_found' });
@@ -38,12 +47,16 @@ if (STOWAGE_LIVE_CLOUDFLARE_IMAGES) {
         signal,
       };
       const upload = await channel.presign?.start(options);
-      if (upload === undefined) throw new Error('not taken');
+      if (upload === undefined) {
+        throw new Error('not taken');
+      }
       expect(await channel.presign?.head(upload.state, { signal })).toBeUndefined();
       const form = new FormData();
       form.append('file', new Blob([Uint8Array.from(png)], { type: 'image/png' }), 'a.png');
       expect((await fetch(upload.url, { method: 'POST', body: form })).status).toBe(200);
-      expect(await channel.presign?.head(upload.state, { signal })).toMatchObject({ size: png.length });
+      expect(await channel.presign?.head(upload.state, { signal })).toMatchObject({
+        size: png.length,
+      });
       await channel.presign?.abort(upload.state, { signal });
       expect(await channel.presign?.head(upload.state, { signal })).toBeUndefined();
     });

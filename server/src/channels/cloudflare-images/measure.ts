@@ -8,14 +8,18 @@ export interface Measure {
 }
 
 /**
- * Asks for the first byte: `Content-Range` or `Content-Length` holds the size. A response with neither is counted to its end, which
- * is 10 MB at most.
+ * Asks for the first byte: `Content-Range` or `Content-Length` holds the size. A response with
+ * neither is counted to its end, which is 10 MB at most.
  */
-export async function measureBlob(open: (range: ByteRange) => Promise<HttpResponse>): Promise<Measure> {
+export async function measureBlob(
+  open: (range: ByteRange) => Promise<HttpResponse>,
+): Promise<Measure> {
   const response = await open({ start: 0, end: 0 });
   const contentType = response.header('content-type');
   const told = toldSize(response);
-  if (told === undefined) return { size: await count(response), contentType };
+  if (told === undefined) {
+    return { size: await count(response), contentType };
+  }
   // reads the byte; a server that sends the whole image instead is cut off
   await response.discard();
   return { size: told, contentType };
@@ -30,6 +34,8 @@ export function toldSize(response: HttpResponse): number | undefined {
 
 async function count(response: HttpResponse): Promise<number> {
   let size = 0;
-  for await (const chunk of response.stream) size += chunk.length;
+  for await (const chunk of response.stream) {
+    size += chunk.length;
+  }
   return size;
 }

@@ -6,7 +6,10 @@ import type { Channel, PresignedUpload, PresignOptions } from '../../core/channe
 
 const signal = new AbortController().signal;
 const minuteMs = 60_000;
-const png = Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), bufferOf({ seed: 3, size: 5000 })]);
+const png = Buffer.concat([
+  Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'),
+  bufferOf({ seed: 3, size: 5000 }),
+]);
 let keys = 0;
 
 describe('cloudflare_images direct upload', () => {
@@ -24,18 +27,30 @@ describe('cloudflare_images direct upload', () => {
     ['video/mp4', 1, false],
     ['application/pdf', 1, false],
     ['', 1, false],
-  ])('%s of %s bytes: taken is %s, without asking Cloudflare when not', async (contentType, size, taken) => {
-    const { channel, emulator } = await emulatedChannel();
-    const { size: _, ...rest } = request();
-    const upload = await channel.presign?.start({ ...rest, contentType, ...(size !== undefined && { size }) });
-    expect(upload !== undefined).toBe(taken);
-    expect(emulator.calls.length).toBe(taken ? 1 : 0);
-  });
+  ])(
+    '%s of %s bytes: taken is %s, without asking Cloudflare when not',
+    async (contentType, size, taken) => {
+      const { channel, emulator } = await emulatedChannel();
+      const { size: _, ...rest } = request();
+      const upload = await channel.presign?.start({
+        ...rest,
+        contentType,
+        ...(size !== undefined && { size }),
+      });
+      expect(upload !== undefined).toBe(taken);
+      expect(emulator.calls.length).toBe(taken ? 1 : 0);
+    },
+  );
 
   it('takes HEIC when told to', async () => {
     const { channel } = await emulatedChannel({}, { acceptHeic: true });
-    expect(await start(channel, { contentType: 'image/heic' })).toMatchObject({ method: 'POST', fieldName: 'file' });
-    expect(await channel.presign?.start({ ...request(), contentType: 'image/heif' })).toBeUndefined();
+    expect(await start(channel, { contentType: 'image/heic' })).toMatchObject({
+      method: 'POST',
+      fieldName: 'file',
+    });
+    expect(
+      await channel.presign?.start({ ...request(), contentType: 'image/heif' }),
+    ).toBeUndefined();
   });
 
   it('one form, one time; head knows what arrived', async () => {
@@ -74,7 +89,9 @@ describe('cloudflare_images direct upload', () => {
     const upload = await start(channel);
     expect(upload.state).toEqual({ id: expect.stringMatching(/^[\da-f-]{36}$/) });
     await send(upload, form(png));
-    expect([...emulator.images.values()]).toMatchObject([{ requireSignedURLs: true, meta: { stowage: expect.any(String) } }]);
+    expect([...emulator.images.values()]).toMatchObject([
+      { requireSignedURLs: true, meta: { stowage: expect.any(String) } },
+    ]);
   });
 
   it.each([
@@ -93,7 +110,10 @@ describe('cloudflare_images direct upload', () => {
     const { channel, emulator } = await emulatedChannel();
     emulator.advance(days * 1440 * minuteMs);
     const upload = await start(channel);
-    expect(emulator.calls.map(({ name, status }) => `${name} ${status}`)).toEqual(['draft 400', 'draft 200']);
+    expect(emulator.calls.map(({ name, status }) => `${name} ${status}`)).toEqual([
+      'draft 400',
+      'draft 200',
+    ]);
     expect(Math.abs((upload.expiresAt ?? 0) - Date.now() - 30 * minuteMs)).toBeLessThan(minuteMs);
     expect((await send(upload, form(png))).status).toBe(200);
   });
@@ -122,36 +142,58 @@ describe('cloudflare_images direct upload', () => {
     const result = { id: 'x', width: 640, height: 480, draft: false };
     const body = JSON.stringify({ result, success: true, errors: [], messages: [] });
     emulator.faults.add('details', { kind: 'status', status: 200, when: 'before', body });
-    expect(await channel.presign?.head(upload.state, { signal })).toMatchObject({ width: 640, height: 480, size: png.length });
+    expect(await channel.presign?.head(upload.state, { signal })).toMatchObject({
+      width: 640,
+      height: 480,
+      size: png.length,
+    });
   });
 
   it('errors of the API are passed on', async () => {
     const { channel, emulator } = await emulatedChannel();
-    emulator.faults.add('draft', { kind: 'status', status: 429, when: 'before', headers: { 'retry-after': '300' } });
-    await expect(start(channel)).rejects.toMatchObject({ code: 'channel_rate_limited', retryAfterMs: 300_000 });
+    emulator.faults.add('draft', {
+      kind: 'status',
+      status: 429,
+      when: 'before',
+      headers: { 'retry-after': '300' },
+    });
+    await expect(start(channel)).rejects.toMatchObject({
+      code: 'channel_rate_limited',
+      retryAfterMs: 300_000,
+    });
     emulator.faults.add('draft', { kind: 'wrong-json', when: 'after' });
     await expect(start(channel)).rejects.toMatchObject({ code: 'channel_unavailable' });
     emulator.setTokenStatus('expired');
     await expect(start(channel)).rejects.toMatchObject({ code: 'channel_unauthorized' });
-    await expect(channel.presign?.head({ id: 'x' }, { signal })).rejects.toMatchObject({ code: 'channel_unauthorized' });
+    await expect(channel.presign?.head({ id: 'x' }, { signal })).rejects.toMatchObject({
+      code: 'channel_unauthorized',
+    });
   });
 });
 
 describe('the emulated upload host', () => {
-  it.each<readonly [string, FormData | Buffer<ArrayBuffer>, Record<string, string>, number, number]>([
+  it.each<
+    readonly [string, FormData | Buffer<ArrayBuffer>, Record<string, string>, number, number]
+  >([
     ['a raw body', png, { 'content-type': 'image/png' }, 415, 5415],
     ['a form without boundary', png, { 'content-type': 'multipart/form-data' }, 415, 5415],
     ['another field', form(png, 'image'), {}, 400, 5400],
     ['more than 10 MB', form(Buffer.concat([png, Buffer.alloc(10_000_000)])), {}, 413, 5413],
     ['no image', form(Buffer.from('%PDF-1.7')), {}, 415, 5455],
     ['an empty file', form(Buffer.alloc(0)), {}, 400, 5400],
-  ])('answers %s in the envelope, and the address stays good', async (_, body, headers, status, code) => {
-    const { channel } = await emulatedChannel();
-    const upload = await start(channel);
-    const answer = await send(upload, body, headers);
-    expect(answer).toMatchObject({ status, body: { result: null, success: false, errors: [{ code }], messages: [] } });
-    expect((await send(upload, form(png))).status).toBe(200);
-  });
+  ])(
+    'answers %s in the envelope, and the address stays good',
+    async (_, body, headers, status, code) => {
+      const { channel } = await emulatedChannel();
+      const upload = await start(channel);
+      const answer = await send(upload, body, headers);
+      expect(answer).toMatchObject({
+        status,
+        body: { result: null, success: false, errors: [{ code }], messages: [] },
+      });
+      expect((await send(upload, form(png))).status).toBe(200);
+    },
+  );
 
   it('lets plain forms of any page in, nothing with headers of its own', async () => {
     const { channel } = await emulatedChannel();
@@ -159,11 +201,21 @@ describe('the emulated upload host', () => {
     const preflight = (headers: Record<string, string>) =>
       fetch(upload.url, {
         method: 'OPTIONS',
-        headers: { origin: 'https://app.example', 'access-control-request-method': 'POST', ...headers },
+        headers: {
+          origin: 'https://app.example',
+          'access-control-request-method': 'POST',
+          ...headers,
+        },
       });
     expect((await preflight({})).headers.get('access-control-allow-origin')).toBe('*');
-    expect((await preflight({ 'access-control-request-headers': 'content-type' })).status).toBe(403);
-    const answer = await fetch(upload.url, { method: 'POST', body: form(png), headers: { origin: 'https://app.example' } });
+    expect((await preflight({ 'access-control-request-headers': 'content-type' })).status).toBe(
+      403,
+    );
+    const answer = await fetch(upload.url, {
+      method: 'POST',
+      body: form(png),
+      headers: { origin: 'https://app.example' },
+    });
     expect(answer.headers.get('access-control-allow-origin')).toBe('*');
     await answer.arrayBuffer();
   });
@@ -181,9 +233,14 @@ function request(): PresignOptions {
   };
 }
 
-async function start(channel: Channel, options: Partial<PresignOptions> = {}): Promise<PresignedUpload> {
+async function start(
+  channel: Channel,
+  options: Partial<PresignOptions> = {},
+): Promise<PresignedUpload> {
   const upload = await channel.presign?.start({ ...request(), ...options });
-  if (upload === undefined) throw new Error('not taken');
+  if (upload === undefined) {
+    throw new Error('not taken');
+  }
   return upload;
 }
 
@@ -193,7 +250,15 @@ function form(bytes: Buffer, field = 'file'): FormData {
   return data;
 }
 
-async function send(upload: PresignedUpload, body: FormData | Buffer<ArrayBuffer>, headers: Record<string, string> = {}) {
-  const response = await fetch(upload.url, { method: upload.method, body, headers: { ...upload.headers, ...headers } });
+async function send(
+  upload: PresignedUpload,
+  body: FormData | Buffer<ArrayBuffer>,
+  headers: Record<string, string> = {},
+) {
+  const response = await fetch(upload.url, {
+    method: upload.method,
+    body,
+    headers: { ...upload.headers, ...headers },
+  });
   return { status: response.status, body: (await response.json()) as unknown };
 }

@@ -17,14 +17,25 @@ export function createPresign(api: CloudflareApi, settings: CloudflareImagesSett
     onRequest: settings.directUpload !== 'always',
     accepts: (file) => takes(file, settings),
     start: async (options) => {
-      if (!takes(options, settings)) return undefined;
+      if (!takes(options, settings)) {
+        return undefined;
+      }
       const { draft, expiresAt } = await createDraft(api, settings, options);
-      return { method: 'POST', url: draft.uploadUrl, headers: {}, fieldName: 'file', expiresAt, state: { id: draft.id } };
+      return {
+        method: 'POST',
+        url: draft.uploadUrl,
+        headers: {},
+        fieldName: 'file',
+        expiresAt,
+        state: { id: draft.id },
+      };
     },
     head: async (state, { signal }) => {
       const id = idOf(state);
       const details = await api.details(id, signal);
-      if (details === undefined || details.draft === true) return undefined;
+      if (details === undefined || details.draft === true) {
+        return undefined;
+      }
       const { size, contentType } = await api.measure(id, signal);
       const { width, height } = details;
       const frame = width !== undefined && height !== undefined ? { width, height } : {};
@@ -34,7 +45,9 @@ export function createPresign(api: CloudflareApi, settings: CloudflareImagesSett
   };
 }
 
-/** A file whose size is not known might turn out too large when it is too late to take another way. */
+/**
+ * A file whose size is not known might turn out too large when it is too late to take another way.
+ */
 function takes(
   { contentType, size }: Pick<PresignOptions, 'contentType' | 'size'>,
   { acceptHeic }: CloudflareImagesSettings,
@@ -49,7 +62,11 @@ interface TimedDraft {
   readonly expiresAt: number;
 }
 
-async function createDraft(api: CloudflareApi, settings: CloudflareImagesSettings, options: PresignOptions): Promise<TimedDraft> {
+async function createDraft(
+  api: CloudflareApi,
+  settings: CloudflareImagesSettings,
+  options: PresignOptions,
+): Promise<TimedDraft> {
   const request = {
     // a custom id and signed addresses exclude each other
     id: settings.requireSignedUrls ? undefined : imageIdOf(options.key),
@@ -58,17 +75,26 @@ async function createDraft(api: CloudflareApi, settings: CloudflareImagesSetting
   };
   const expiresAt = expiryOf(options.expiresInSeconds);
   try {
-    const draft = await api.createDraft({ ...request, expiry: new Date(expiresAt).toISOString() }, options.signal);
+    const draft = await api.createDraft(
+      { ...request, expiry: new Date(expiresAt).toISOString() },
+      options.signal,
+    );
     return { draft, expiresAt };
   } catch (error) {
-    // a clock that is wrong puts the expiry outside of what is allowed: Cloudflare's own half hour does not depend on it
-    if (!isStowageError(error, 'channel_refused')) throw error;
+    // a clock that is wrong puts the expiry outside of what is allowed: Cloudflare's own half hour
+    // does not depend on it
+    if (!isStowageError(error, 'channel_refused')) {
+      throw error;
+    }
     const draft = await api.createDraft({ ...request, expiry: undefined }, options.signal);
     return { draft, expiresAt: Date.now() + usualSeconds * 1000 };
   }
 }
 
 function expiryOf(seconds: number): number {
-  const clamped = Math.min(Math.max(seconds, shortestSeconds + marginSeconds), longestSeconds - marginSeconds);
+  const clamped = Math.min(
+    Math.max(seconds, shortestSeconds + marginSeconds),
+    longestSeconds - marginSeconds,
+  );
   return Date.now() + clamped * 1000;
 }

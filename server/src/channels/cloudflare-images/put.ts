@@ -24,9 +24,17 @@ interface StoredImage {
   readonly size: number;
 }
 
-export async function putImage(context: PutContext, source: ByteSource, options: PutOptions): Promise<PutResult> {
-  if ((options.size ?? 0) > maxImageBytes) throw tooLarge();
-  if (surelyNoImage.test(options.contentType)) throw fail('channel_refused', { message: `${service}: takes images only` });
+export async function putImage(
+  context: PutContext,
+  source: ByteSource,
+  options: PutOptions,
+): Promise<PutResult> {
+  if ((options.size ?? 0) > maxImageBytes) {
+    throw tooLarge();
+  }
+  if (surelyNoImage.test(options.contentType)) {
+    throw fail('channel_refused', { message: `${service}: takes images only` });
+  }
   let release = () => {};
   const { id, size } = await sendOrUndo<StoredImage>({
     signal: options.signal,
@@ -34,7 +42,9 @@ export async function putImage(context: PutContext, source: ByteSource, options:
       release = await context.locks.acquire(options.key, signal);
       try {
         const image = await upload(context, { source, options, signal, onSent });
-        if (!options.signal.aborted) release();
+        if (!options.signal.aborted) {
+          release();
+        }
         return image;
       } catch (error) {
         release();
@@ -53,15 +63,27 @@ interface Upload {
   readonly onSent: () => void;
 }
 
-async function upload(context: PutContext, { source, options, signal, onSent }: Upload): Promise<StoredImage> {
+async function upload(
+  context: PutContext,
+  { source, options, signal, onSent }: Upload,
+): Promise<StoredImage> {
   const { api } = context;
   const target = await targetOf(context, options.key, signal);
   const body = limited(source, onSent);
   const filename = attachmentName(options);
-  const file = { filename, contentType: attachmentType(options.contentType), size: options.size, source: body.source };
+  const file = {
+    filename,
+    contentType: attachmentType(options.contentType),
+    size: options.size,
+    source: body.source,
+  };
   try {
     await api.upload({ ...target, ...file }, signal).catch(async (error: unknown) => {
-      if (!(await isThereAnyway(api, target.id, { error, sent: body.done, size: body.bytes, signal }))) throw error;
+      if (
+        !(await isThereAnyway(api, target.id, { error, sent: body.done, size: body.bytes, signal }))
+      ) {
+        throw error;
+      }
     });
     await expectUnchanged(api, { id: target.id, size: body.bytes }, signal);
     return { id: target.id, size: body.bytes };
@@ -78,14 +100,23 @@ interface Target {
 }
 
 /**
- * Cloudflare gives private images their ids itself. A draft has the id beforehand, so that an image whose upload was
- * never confirmed can be found.
+ * Cloudflare gives private images their ids itself. A draft has the id beforehand, so that an image
+ * whose upload was never confirmed can be found.
  */
-async function targetOf({ api, requireSignedUrls }: PutContext, key: string, signal: AbortSignal): Promise<Target> {
+async function targetOf(
+  { api, requireSignedUrls }: PutContext,
+  key: string,
+  signal: AbortSignal,
+): Promise<Target> {
   const metadata = metadataOf(key);
   const id = imageIdOf(key);
-  if (!requireSignedUrls) return { id, fields: { id, metadata, requireSignedURLs: 'false' } };
-  const draft = await api.createDraft({ id: undefined, expiry: undefined, metadata, requireSignedUrls }, signal);
+  if (!requireSignedUrls) {
+    return { id, fields: { id, metadata, requireSignedURLs: 'false' } };
+  }
+  const draft = await api.createDraft(
+    { id: undefined, expiry: undefined, metadata, requireSignedUrls },
+    signal,
+  );
   return { ...draft, fields: {} };
 }
 
@@ -98,26 +129,47 @@ interface Doubt {
 }
 
 /** A lost response, or a 5xx, leaves open what happened. */
-async function isThereAnyway(api: CloudflareApi, id: string, { error, sent, size, signal }: Doubt): Promise<boolean> {
-  if (!sent || !isStowageError(error, 'channel_unavailable')) return false;
+async function isThereAnyway(
+  api: CloudflareApi,
+  id: string,
+  { error, sent, size, signal }: Doubt,
+): Promise<boolean> {
+  if (!sent || !isStowageError(error, 'channel_unavailable')) {
+    return false;
+  }
   const found = await api.measure(id, signal).catch(() => undefined);
   return found?.size === size;
 }
 
-/** Of some large pictures Cloudflare keeps a converted version only: those belong on another channel. */
-async function expectUnchanged(api: CloudflareApi, { id, size }: StoredImage, signal: AbortSignal): Promise<void> {
+/**
+ * Of some large pictures Cloudflare keeps a converted version only: those belong on another
+ * channel.
+ */
+async function expectUnchanged(
+  api: CloudflareApi,
+  { id, size }: StoredImage,
+  signal: AbortSignal,
+): Promise<void> {
   const found = await withRetry(() => api.measure(id, signal).catch(notYet), signal);
-  if (found.size !== size)
-    throw fail('channel_refused', { message: `${service}: keeps a converted picture of ${found.size} instead of ${size} bytes` });
+  if (found.size !== size) {
+    throw fail('channel_refused', {
+      message: `${service}: keeps a converted picture of ${found.size} instead of ${size} bytes`,
+    });
+  }
 }
 
 /** The upload was confirmed: a 404 now only means that the news has not spread. */
 function notYet(error: unknown): never {
-  if (isStowageError(error, 'not_found')) throw fail('channel_unavailable', { message: error.message });
+  if (isStowageError(error, 'not_found')) {
+    throw fail('channel_unavailable', { message: error.message });
+  }
   throw error;
 }
 
-/** Best effort: without it a failed upload may leave an image, which the clean-up of core finds by its id. */
+/**
+ * Best effort: without it a failed upload may leave an image, which the clean-up of core finds by
+ * its id.
+ */
 async function discard(api: CloudflareApi, id: string): Promise<void> {
   await api.remove(id, AbortSignal.timeout(10_000)).catch(() => undefined);
 }
@@ -134,7 +186,9 @@ function limited(source: ByteSource, onEnd: () => void): Limited {
   async function* counted() {
     for await (const chunk of source) {
       bytes += chunk.length;
-      if (bytes > maxImageBytes) throw tooLarge();
+      if (bytes > maxImageBytes) {
+        throw tooLarge();
+      }
       yield chunk;
     }
     done = true;
@@ -152,5 +206,8 @@ function limited(source: ByteSource, onEnd: () => void): Limited {
 }
 
 function tooLarge() {
-  return fail('too_large', { message: `${service}: takes images up to 10 MB`, details: { maxBytes: maxImageBytes } });
+  return fail('too_large', {
+    message: `${service}: takes images up to 10 MB`,
+    details: { maxBytes: maxImageBytes },
+  });
 }

@@ -25,9 +25,17 @@ export const cloudflareImagesSettings = z.strictObject({
   requireSignedUrls: z
     .boolean()
     .default(false)
-    .describe('Store images so that delivery addresses need a signature. Such images get ids of Cloudflare instead of ours.'),
-  signingKey: secret('Key that signs delivery addresses (Images, Keys in the dashboard).').optional(),
-  signedUrlSeconds: z.int().min(60).default(86_400).describe('How long a signed delivery address works.'),
+    .describe(
+      'Store images so that delivery addresses need a signature. Such images get ids of Cloudflare instead of ours.',
+    ),
+  signingKey: secret(
+    'Key that signs delivery addresses (Images, Keys in the dashboard).',
+  ).optional(),
+  signedUrlSeconds: z
+    .int()
+    .min(60)
+    .default(86_400)
+    .describe('How long a signed delivery address works.'),
   directUpload: z
     .enum(['auto', 'always'])
     .default('auto')
@@ -37,11 +45,15 @@ export const cloudflareImagesSettings = z.strictObject({
   acceptHeic: z
     .boolean()
     .default(false)
-    .describe('Also send HEIC pictures there by direct upload; they take another channel otherwise.'),
+    .describe(
+      'Also send HEIC pictures there by direct upload; they take another channel otherwise.',
+    ),
   apiBase: baseUrl.default('https://api.cloudflare.com/client/v4').describe('Address of the API.'),
   deliveryBase: baseUrl
     .default('https://imagedelivery.net')
-    .describe('Address images are delivered from; `https://example.com/cdn-cgi/imagedelivery` for a domain of your own.'),
+    .describe(
+      'Address images are delivered from; `https://example.com/cdn-cgi/imagedelivery` for a domain of your own.',
+    ),
 });
 
 export type CloudflareImagesSettings = z.infer<typeof cloudflareImagesSettings>;

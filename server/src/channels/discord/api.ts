@@ -5,7 +5,10 @@ import { type MultipartFile, multipartBody } from '../shared/multipart-body.ts';
 import { failForStatus, retryAfterMs } from '../shared/status.ts';
 import { createRouteLimit, type RouteLimit, type RouteNews } from './route-limit.ts';
 
-/** Calls of the Discord API, each route inside its rate limit. Errors hold Discord's own words and never the token. */
+/**
+ * Calls of the Discord API, each route inside its rate limit. Errors hold Discord's own words and
+ * never the token.
+ */
 export interface DiscordApi {
   /** Waits its turn before the first byte of the body is read. */
   createMessage(message: OutgoingMessage, signal: AbortSignal): Promise<Answered<Message>>;
@@ -23,7 +26,10 @@ interface MessageAddress {
 
 interface OutgoingMessage {
   readonly channelId: string;
-  /** At most 25 characters: within minutes a second message with it is not stored, the first is returned again. */
+  /**
+   * At most 25 characters: within minutes a second message with it is not stored, the first is
+   * returned again.
+   */
   readonly nonce: string;
   readonly file: Omit<MultipartFile, 'name'>;
 }
@@ -37,7 +43,9 @@ export interface Answered<T> {
 const message = z.looseObject({
   id: z.string(),
   channel_id: z.string(),
-  attachments: z.array(z.looseObject({ id: z.string(), size: z.int().nonnegative(), url: z.url() })),
+  attachments: z.array(
+    z.looseObject({ id: z.string(), size: z.int().nonnegative(), url: z.url() }),
+  ),
 });
 export type Message = z.infer<typeof message>;
 
@@ -55,8 +63,14 @@ export const unknownMessage = 10_008;
 const everyRoute = '*';
 /** Message flag SUPPRESS_NOTIFICATIONS. */
 const silent = 1 << 12;
-/** For the pause that a global limit asks for; the limit itself Discord does not count down for us. */
-const unlimited: RouteNews = { remaining: Number.MAX_SAFE_INTEGER, resetAfterMs: 0, limit: Number.MAX_SAFE_INTEGER };
+/**
+ * For the pause that a global limit asks for; the limit itself Discord does not count down for us.
+ */
+const unlimited: RouteNews = {
+  remaining: Number.MAX_SAFE_INTEGER,
+  resetAfterMs: 0,
+  limit: Number.MAX_SAFE_INTEGER,
+};
 
 interface Context {
   readonly http: HttpClient;
@@ -85,7 +99,11 @@ export function createDiscordApi(http: HttpClient, base: string, token: string):
         result: message,
       }),
     deleteMessage: async ({ channelId, messageId }, signal) => {
-      const request = { method: 'DELETE', path: `${messages(channelId)}/${messageId}`, signal } as const;
+      const request = {
+        method: 'DELETE',
+        path: `${messages(channelId)}/${messageId}`,
+        signal,
+      } as const;
       await call(context, { route: `DELETE ${messages(channelId)}`, request, result: z.unknown() });
     },
     me: async (signal) => {
@@ -97,7 +115,11 @@ export function createDiscordApi(http: HttpClient, base: string, token: string):
     },
     typing: async (channelId, signal) => {
       const path = `/channels/${channelId}/typing`;
-      await call(context, { route: `POST ${path}`, request: { method: 'POST', path, signal }, result: z.unknown() });
+      await call(context, {
+        route: `POST ${path}`,
+        request: { method: 'POST', path, signal },
+        result: z.unknown(),
+      });
     },
   };
 }
@@ -118,24 +140,40 @@ function createMessage(
     attachments: [{ id: 0, filename: file.filename }],
     flags: silent,
   });
-  const form = multipartBody([{ name: 'payload_json', value: payload, contentType: 'application/json' }], {
-    ...file,
-    name: 'files[0]',
-  });
+  const form = multipartBody(
+    [{ name: 'payload_json', value: payload, contentType: 'application/json' }],
+    {
+      ...file,
+      name: 'files[0]',
+    },
+  );
   const path = `/channels/${channelId}/messages`;
   const headers = { 'content-type': form.contentType };
-  const request = { method: 'POST', path, headers, body: form.body, contentLength: form.contentLength, signal } as const;
+  const request = {
+    method: 'POST',
+    path,
+    headers,
+    body: form.body,
+    contentLength: form.contentLength,
+    signal,
+  } as const;
   return call(context, { route: `POST ${path}`, request, result: message, waits: true });
 }
 
-async function call<T>(context: Context, { route, request, result, waits }: Call<T>): Promise<Answered<T>> {
+async function call<T>(
+  context: Context,
+  { route, request, result, waits }: Call<T>,
+): Promise<Answered<T>> {
   const limit = routeOf(context, route);
   const everywhere = routeOf(context, everyRoute);
-  // A body waits as long as it takes, before its first byte is read; a call with a time-out gets the time to retry
+  // A body waits as long as it takes, before its first byte is read; a call with a time-out gets
+  // the time to retry
   const report = await limit.take(request.signal, waits ? undefined : maxWaitMs);
   let news: RouteNews = {};
   try {
-    await everywhere.take(request.signal, waits ? undefined : maxWaitMs).then((done) => done(unlimited));
+    await everywhere
+      .take(request.signal, waits ? undefined : maxWaitMs)
+      .then((done) => done(unlimited));
     const { path, headers, ...rest } = request;
     const response = await context.http.send({
       ...rest,
@@ -143,9 +181,13 @@ async function call<T>(context: Context, { route, request, result, waits }: Call
       headers: { ...headers, ...authorization(context) },
     });
     news = newsOf(response);
-    if (response.status >= 200 && response.status < 300) return await parseAnswer(response, result);
+    if (response.status >= 200 && response.status < 300) {
+      return await parseAnswer(response, result);
+    }
     const error = await failure(context, response);
-    if (error.retryAfterMs !== undefined) (error.details?.global ? everywhere : limit).pause(error.retryAfterMs);
+    if (error.retryAfterMs !== undefined) {
+      (error.details?.global ? everywhere : limit).pause(error.retryAfterMs);
+    }
     throw error;
   } finally {
     report(news);
@@ -178,8 +220,11 @@ function newsOf(response: HttpResponse): RouteNews {
 async function parseAnswer<T>(response: HttpResponse, schema: z.ZodType<T>): Promise<Answered<T>> {
   const body = response.status === 204 ? await response.discard() : await response.json();
   const parsed = schema.safeParse(body);
-  if (!parsed.success)
-    throw fail('channel_unavailable', { message: `${service} answered ${response.status} with something that is not its API's` });
+  if (!parsed.success) {
+    throw fail('channel_unavailable', {
+      message: `${service} answered ${response.status} with something that is not its API's`,
+    });
+  }
   const date = Date.parse(response.header('date') ?? '');
   return { value: parsed.data, remoteNowMs: Number.isFinite(date) ? date : undefined };
 }
@@ -188,7 +233,9 @@ async function failure({ http }: Context, response: HttpResponse): Promise<Stowa
   const parsed = problem.safeParse(await response.json());
   const { code, message: words = '', retry_after, global } = parsed.success ? parsed.data : {};
   const retryMs =
-    retry_after === undefined ? retryAfterMs(response.header('retry-after'), Date.now()) : Math.ceil(retry_after * 1000);
+    retry_after === undefined
+      ? retryAfterMs(response.header('retry-after'), Date.now())
+      : Math.ceil(retry_after * 1000);
   const status = statusOf(response.status, code);
   const error = failForStatus({
     service,
@@ -199,11 +246,17 @@ async function failure({ http }: Context, response: HttpResponse): Promise<Stowa
   return fail(error.code, {
     message: error.message,
     ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
-    details: { ...(code === undefined ? {} : { discordCode: code }), ...(global ? { global } : {}) },
+    details: {
+      ...(code === undefined ? {} : { discordCode: code }),
+      ...(global ? { global } : {}),
+    },
   });
 }
 
-/** A 404 is about the object only when Discord itself names it; otherwise it comes from a wrong address or a proxy. */
+/**
+ * A 404 is about the object only when Discord itself names it; otherwise it comes from a wrong
+ * address or a proxy.
+ */
 function statusOf(status: number, code: number | undefined): number {
   return status === 404 && code !== unknownMessage && code !== unknownChannel ? 502 : status;
 }

@@ -6,8 +6,16 @@ import { discordSettings } from './settings.ts';
 channelConformance('discord', {
   create: async () => {
     const emulator = await startDiscordEmulator();
-    const settings = discordSettings.parse({ botToken: emulator.token, channelId: emulator.channelId, apiBase: emulator.url });
-    return { channel: createDiscordChannel(settings), objects: async () => emulator.messages.size, destroy: emulator.stop };
+    const settings = discordSettings.parse({
+      botToken: emulator.token,
+      channelId: emulator.channelId,
+      apiBase: emulator.url,
+    });
+    return {
+      channel: createDiscordChannel(settings),
+      objects: async () => emulator.messages.size,
+      destroy: emulator.stop,
+    };
   },
   secrets: [emulatedToken],
 });

@@ -14,11 +14,17 @@ import type { Fault } from '../../../test/emulators/emulator-kit.ts';
 
 const megabyte = 1_000_000;
 const dayMs = 86_400_000;
-const calls = (emulator: DiscordEmulator, name: string) => emulator.calls.filter(({ call }) => call === name).length;
+const calls = (emulator: DiscordEmulator, name: string) =>
+  emulator.calls.filter(({ call }) => call === name).length;
 
 const beforeStoring: readonly Fault[] = [
   { kind: 'status', status: 502, when: 'before' },
-  { kind: 'status', status: 500, when: 'before', body: '{"message":"500: Internal Server Error","code":0}' },
+  {
+    kind: 'status',
+    status: 500,
+    when: 'before',
+    body: '{"message":"500: Internal Server Error","code":0}',
+  },
   { kind: 'status', status: 404, when: 'before' },
   { kind: 'reset', when: 'before' },
   { kind: 'reset', when: 'mid-body' },
@@ -37,7 +43,9 @@ describe('Discord going wrong while storing', () => {
       const { channel, emulator } = await discordScene();
       const sample = newSample(megabyte);
       emulator.faults.add('POST message', fault, 2);
-      await expect(putSample(channel, sample)).rejects.toMatchObject({ code: 'channel_unavailable' });
+      await expect(putSample(channel, sample)).rejects.toMatchObject({
+        code: 'channel_unavailable',
+      });
       expect(emulator.messages.size).toBe(0);
       const { ref } = await putWithRetries(channel, sample);
       expect((await read(channel, ref)).equals(bufferOf(sample))).toBe(true);
@@ -62,7 +70,9 @@ describe('Discord going wrong while storing', () => {
     const channelIds = ['1100000000000000001', '1100000000000000002'];
     const { emulator, open } = await discordScene({ channelIds });
     const key = newKey();
-    for (const channelId of channelIds) await putSample(open({ channelId }), newSample(100), { key });
+    for (const channelId of channelIds) {
+      await putSample(open({ channelId }), newSample(100), { key });
+    }
     expect([...emulator.messages.values()].map(({ channelId }) => channelId)).toEqual(channelIds);
   });
 
@@ -87,18 +97,26 @@ describe('Discord going wrong while storing', () => {
     const { ref } = await putSample(channel, sample, { key });
     await channel.delete(ref, { signal: neverAborted });
     const other = open();
-    await expect(putSample(other, sample, { key })).rejects.toMatchObject({ code: 'channel_unavailable' });
+    await expect(putSample(other, sample, { key })).rejects.toMatchObject({
+      code: 'channel_unavailable',
+    });
     await putSample(other, sample, { key });
     expect(emulator.messages.size).toBe(1);
   });
 
   it.each([
     [{ status: 413, body: '{"message":"Request entity too large","code":40005}' }, 'too_large'],
-    [{ status: 403, body: '{"message":"Missing Permissions","code":50013}' }, 'channel_unauthorized'],
+    [
+      { status: 403, body: '{"message":"Missing Permissions","code":50013}' },
+      'channel_unauthorized',
+    ],
     [{ status: 401, body: '{"message":"401: Unauthorized","code":0}' }, 'channel_unauthorized'],
     [{ status: 404, body: '{"message":"Unknown Channel","code":10003}' }, 'not_found'],
     [{ status: 400, body: '{"message":"Invalid Form Body","code":50035}' }, 'channel_refused'],
-    [{ status: 429, body: 'error code: 1015', headers: { 'retry-after': '3' } }, 'channel_rate_limited'],
+    [
+      { status: 429, body: 'error code: 1015', headers: { 'retry-after': '3' } },
+      'channel_rate_limited',
+    ],
   ])('%j -> %s', async (answer, code) => {
     const { channel, emulator } = await discordScene();
     emulator.faults.add('POST message', { kind: 'status', when: 'before', ...answer });
@@ -126,7 +144,9 @@ describe('Discord going wrong while reading', () => {
     await read(channel, ref);
     expect(calls(emulator, 'GET message')).toBe(0);
     const other = open();
-    for (let times = 0; times < 3; times++) await read(other, ref);
+    for (let times = 0; times < 3; times++) {
+      await read(other, ref);
+    }
     expect(calls(emulator, 'GET message')).toBe(1);
   });
 
@@ -139,7 +159,9 @@ describe('Discord going wrong while reading', () => {
     await read(channel, ref);
     expect([calls(emulator, 'GET message'), calls(emulator, 'download')]).toEqual([1, 1]);
     emulator.advance(2 * dayMs);
-    expect((await read(channel, ref, { start: 1, end: 5 })).equals(bufferOf(sample).subarray(1, 6))).toBe(true);
+    expect(
+      (await read(channel, ref, { start: 1, end: 5 })).equals(bufferOf(sample).subarray(1, 6)),
+    ).toBe(true);
     expect([calls(emulator, 'GET message'), calls(emulator, 'download')]).toEqual([2, 3]);
   });
 
@@ -149,7 +171,9 @@ describe('Discord going wrong while reading', () => {
   ])('our clock being %s changes nothing', async (_, skewMs) => {
     const { channel, emulator } = await discordScene({}, { wallNow: () => Date.now() + skewMs });
     const { ref } = await putSample(channel, newSample(1000));
-    for (let times = 0; times < 3; times++) await read(channel, ref);
+    for (let times = 0; times < 3; times++) {
+      await read(channel, ref);
+    }
     expect([calls(emulator, 'GET message'), calls(emulator, 'download')]).toEqual([0, 3]);
   });
 
@@ -158,7 +182,11 @@ describe('Discord going wrong while reading', () => {
     const sample = newSample(3 * megabyte);
     const { ref } = await putSample(channel, sample);
     const range = { start: 1_234_567, end: 2_345_678 };
-    expect((await read(channel, ref, range)).equals(bufferOf(sample).subarray(range.start, range.end + 1))).toBe(true);
+    expect(
+      (await read(channel, ref, range)).equals(
+        bufferOf(sample).subarray(range.start, range.end + 1),
+      ),
+    ).toBe(true);
   });
 
   it('downloads through the proxy, without the bot token', async () => {
@@ -169,7 +197,9 @@ describe('Discord going wrong while reading', () => {
     const seen: { url: string | undefined; authorization: string | undefined }[] = [];
     const proxy = createServer(async (request, response) => {
       seen.push({ url: request.url, authorization: request.headers.authorization });
-      const answer = await fetch(`${new URL(emulator.url).origin}${request.url?.replace('/cdn', '')}`);
+      const answer = await fetch(
+        `${new URL(emulator.url).origin}${request.url?.replace('/cdn', '')}`,
+      );
       response.end(Buffer.from(await answer.arrayBuffer()));
     });
     await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
@@ -177,7 +207,12 @@ describe('Discord going wrong while reading', () => {
     try {
       const proxied = open({ proxyUrl: `http://127.0.0.1:${port}/cdn` });
       expect((await read(proxied, ref)).equals(bufferOf(sample))).toBe(true);
-      expect(seen).toEqual([{ url: expect.stringMatching(/^\/cdn\/attachments\/\d+\/\d+\/.+\?ex=/), authorization: undefined }]);
+      expect(seen).toEqual([
+        {
+          url: expect.stringMatching(/^\/cdn\/attachments\/\d+\/\d+\/.+\?ex=/),
+          authorization: undefined,
+        },
+      ]);
     } finally {
       proxy.closeAllConnections();
       await new Promise((resolve) => proxy.close(resolve));
@@ -202,8 +237,15 @@ describe('Discord going wrong while reading', () => {
     const { channel, open } = await discordScene();
     const { ref } = await putSample(channel, newSample(10));
     await open().delete(ref, { signal: neverAborted });
-    for (const gone of [ref, null, 'text', {}, { channelId: '../..', messageId: '1', attachmentId: '1', size: 1 }])
+    for (const gone of [
+      ref,
+      null,
+      'text',
+      {},
+      { channelId: '../..', messageId: '1', attachmentId: '1', size: 1 },
+    ]) {
       await expect(read(channel, gone)).rejects.toMatchObject({ code: 'not_found' });
+    }
   });
 });
 
@@ -216,9 +258,11 @@ describe('Discord check', () => {
 
   it('says what is wrong', async () => {
     const { open } = await discordScene();
-    await expect(open({ botToken: 'wrong' }).check({ signal: neverAborted })).rejects.toMatchObject({
-      code: 'channel_unauthorized',
-    });
+    await expect(open({ botToken: 'wrong' }).check({ signal: neverAborted })).rejects.toMatchObject(
+      {
+        code: 'channel_unauthorized',
+      },
+    );
     await expect(open({ channelId: '42' }).check({ signal: neverAborted })).rejects.toMatchObject({
       message: expect.stringContaining('Unknown Channel'),
     });

@@ -9,7 +9,9 @@ import { type DiscordRef, parseDiscordRef } from './ref.ts';
 import { apiBaseUrl, type DiscordSettings, discordSettings, segmentLimits } from './settings.ts';
 import { createUrlCache, type UrlClocks } from './url-cache.ts';
 
-/** A text channel of a Discord bot as storage: one message with one attachment per file or segment. */
+/**
+ * A text channel of a Discord bot as storage: one message with one attachment per file or segment.
+ */
 export const discordDriver = defineDriver({
   type: 'discord',
   group: 'discord',
@@ -40,9 +42,15 @@ export function createDiscordChannel(settings: DiscordSettings, clocks: UrlClock
   };
 }
 
-async function deleteMessage({ api, urls }: Reader, ref: DiscordRef, signal: AbortSignal): Promise<void> {
+async function deleteMessage(
+  { api, urls }: Reader,
+  ref: DiscordRef,
+  signal: AbortSignal,
+): Promise<void> {
   await api.deleteMessage(ref, signal).catch((error: unknown) => {
-    if (!isStowageError(error, 'not_found')) throw error;
+    if (!isStowageError(error, 'not_found')) {
+      throw error;
+    }
   });
   urls.delete(ref.attachmentId);
 }

@@ -2,7 +2,8 @@ import { channelConformance } from '../../../test/conformance/channel.ts';
 import { createDiscordChannel } from './index.ts';
 import { discordSettings } from './settings.ts';
 
-// docs/channels/discord.md: a run against the real service, for whoever has a bot and a channel to spare
+// docs/channels/discord.md: a run against the real service, for whoever has a bot and a channel to
+// spare
 const { STOWAGE_LIVE_DISCORD } = process.env;
 
 if (STOWAGE_LIVE_DISCORD) {

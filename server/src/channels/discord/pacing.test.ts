@@ -1,6 +1,13 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { bufferOf, neverAborted, newSample, putSample, putWithRetries, read } from '../../../test/emulators/channel-kit.ts';
+import {
+  bufferOf,
+  neverAborted,
+  newSample,
+  putSample,
+  putWithRetries,
+  read,
+} from '../../../test/emulators/channel-kit.ts';
 import { discordScene } from '../../../test/emulators/discord/scene.ts';
 import { createRouteLimit } from './route-limit.ts';
 
@@ -11,8 +18,11 @@ describe('Discord rate limits', () => {
     const results = await Promise.all(samples.map((sample) => putSample(channel, sample)));
     expect(emulator.messages.size).toBe(40);
     expect(emulator.calls.filter(({ status }) => status === 429)).toHaveLength(0);
-    for (const [index, sample] of samples.entries())
-      expect((await read(channel, results[index]?.ref ?? null)).equals(bufferOf(sample))).toBe(true);
+    for (const [index, sample] of samples.entries()) {
+      expect((await read(channel, results[index]?.ref ?? null)).equals(bufferOf(sample))).toBe(
+        true,
+      );
+    }
     await Promise.all(results.map(({ ref }) => channel.delete(ref, { signal: neverAborted })));
     expect(emulator.messages.size).toBe(0);
     expect(emulator.calls.filter(({ status }) => status === 429)).toHaveLength(0);
@@ -24,7 +34,10 @@ describe('Discord rate limits', () => {
     const body = '{"message":"You are being rate limited.","retry_after":0.5,"global":false}';
     emulator.faults.add('POST message', { kind: 'status', status: 429, when: 'before', body });
     const startedAt = performance.now();
-    await expect(putSample(channel, newSample(10))).rejects.toMatchObject({ code: 'channel_rate_limited', retryAfterMs: 500 });
+    await expect(putSample(channel, newSample(10))).rejects.toMatchObject({
+      code: 'channel_rate_limited',
+      retryAfterMs: 500,
+    });
     await channel.delete(ref, { signal: neverAborted });
     expect(performance.now() - startedAt).toBeLessThan(400);
     await putSample(channel, newSample(10));
@@ -36,7 +49,9 @@ describe('Discord rate limits', () => {
     const { ref } = await putSample(channel, newSample(10));
     emulator.limitEverything(0.4);
     const startedAt = performance.now();
-    await expect(putSample(channel, newSample(10))).rejects.toMatchObject({ code: 'channel_rate_limited' });
+    await expect(putSample(channel, newSample(10))).rejects.toMatchObject({
+      code: 'channel_rate_limited',
+    });
     await channel.delete(ref, { signal: neverAborted });
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(400);
   });
@@ -44,7 +59,11 @@ describe('Discord rate limits', () => {
   it('two servers on one bot: 429s are waited out, nothing is lost or doubled', async () => {
     const { channel, emulator, open } = await discordScene({ limit: { count: 4, windowMs: 200 } });
     const other = open();
-    await Promise.all(Array.from({ length: 24 }, (_, index) => putWithRetries(index % 2 ? channel : other, newSample(100))));
+    await Promise.all(
+      Array.from({ length: 24 }, (_, index) =>
+        putWithRetries(index % 2 ? channel : other, newSample(100)),
+      ),
+    );
     expect(emulator.messages.size).toBe(24);
   });
 });
@@ -62,18 +81,27 @@ interface Network {
   readonly lost: readonly number[];
 }
 
-/** Many calls at once through a network that delays and reorders; the answers as a server with fixed windows gives them. */
+/**
+ * Many calls at once through a network that delays and reorders; the answers as a server with fixed
+ * windows gives them.
+ */
 async function simulate({ count, windowMs, delays, lost }: Network): Promise<number[]> {
   const limit = createRouteLimit();
   const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
   let used = 0;
   let resetAt = 0;
   const arrive = () => {
-    if (performance.now() >= resetAt) [used, resetAt] = [0, performance.now() + windowMs];
+    if (performance.now() >= resetAt) {
+      [used, resetAt] = [0, performance.now() + windowMs];
+    }
     used += 1;
     return {
       status: used > count ? 429 : 200,
-      news: { limit: count, remaining: Math.max(0, count - used), resetAfterMs: resetAt - performance.now() },
+      news: {
+        limit: count,
+        remaining: Math.max(0, count - used),
+        resetAfterMs: resetAt - performance.now(),
+      },
     };
   };
   return Promise.all(
@@ -105,7 +133,9 @@ describe('a route limit', () => {
         const ended = await Promise.race([statuses, Promise.resolve().then(() => 'stuck')]);
         expect(ended).not.toBe('stuck');
         // Where a call takes longer than a window, a 429 now and then cannot be ruled out
-        if (given.lost.length === 0 && given.windowMs > 240) expect(ended).not.toContain(429);
+        if (given.lost.length === 0 && given.windowMs > 240) {
+          expect(ended).not.toContain(429);
+        }
       }),
       { numRuns: 100 },
     );
@@ -129,7 +159,9 @@ describe('a route limit', () => {
 
   it('goes on after calls that brought no news', async () => {
     const limit = createRouteLimit();
-    for (let times = 0; times < 20; times++) (await limit.take(signal))({});
+    for (let times = 0; times < 20; times++) {
+      (await limit.take(signal))({});
+    }
   });
 
   it('says at once when the wait is longer than the caller may take', async () => {

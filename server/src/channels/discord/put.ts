@@ -20,7 +20,11 @@ export interface Sender {
 
 const maxRemembered = 1000;
 
-export function putFile(sender: Sender, source: ByteSource, options: PutOptions): Promise<PutResult> {
+export function putFile(
+  sender: Sender,
+  source: ByteSource,
+  options: PutOptions,
+): Promise<PutResult> {
   return sendOrUndo({
     signal: options.signal,
     send: (signal, onSent) => sendOnce(sender, source, { options, signal, onSent }),
@@ -37,7 +41,11 @@ interface Sending {
   readonly onSent: () => void;
 }
 
-async function sendOnce(sender: Sender, source: ByteSource, { options, signal, onSent }: Sending): Promise<PutResult> {
+async function sendOnce(
+  sender: Sender,
+  source: ByteSource,
+  { options, signal, onSent }: Sending,
+): Promise<PutResult> {
   const body = measured(source, onSent);
   const file = {
     filename: attachmentName(options),
@@ -51,16 +59,27 @@ async function sendOnce(sender: Sender, source: ByteSource, { options, signal, o
     const answered = await sender.api.createMessage({ channelId, nonce, file }, signal);
     return await resultOf(sender, answered, { bytes: body.bytes, key: options.key });
   } catch (error) {
-    if (!hasCode(error, unknownMessage)) throw error;
+    if (!hasCode(error, unknownMessage)) {
+      throw error;
+    }
     // The nonce belongs to a message that is deleted by now: the next try needs another
     spoil(sender, options.key);
-    throw fail('channel_unavailable', { message: 'Discord: an earlier message of this file was deleted', answered: true });
+    throw fail('channel_unavailable', {
+      message: 'Discord: an earlier message of this file was deleted',
+      answered: true,
+    });
   }
 }
 
-/** The same for every try of a key, so that a try after a lost answer finds the message instead of storing a second one. */
+/**
+ * The same for every try of a key, so that a try after a lost answer finds the message instead of
+ * storing a second one.
+ */
 function nonceOf(channelId: string, key: string, usedNonces: number): string {
-  return createHash('sha256').update(`${channelId}/${key}/${usedNonces}`).digest('base64url').slice(0, 25);
+  return createHash('sha256')
+    .update(`${channelId}/${key}/${usedNonces}`)
+    .digest('base64url')
+    .slice(0, 25);
 }
 
 async function resultOf(
@@ -69,18 +88,30 @@ async function resultOf(
   sent: { bytes: number; key: string },
 ): Promise<PutResult> {
   const attachment = value.attachments[0];
-  if (attachment === undefined) throw fail('channel_unavailable', { message: 'Discord answered a message without a file' });
-  const ref = { channelId: value.channel_id, messageId: value.id, attachmentId: attachment.id, size: sent.bytes };
+  if (attachment === undefined) {
+    throw fail('channel_unavailable', { message: 'Discord answered a message without a file' });
+  }
+  const ref = {
+    channelId: value.channel_id,
+    messageId: value.id,
+    attachmentId: attachment.id,
+    size: sent.bytes,
+  };
   if (attachment.size === Math.max(1, sent.bytes)) {
     sender.urls.set(attachment.id, attachment.url, remoteNowMs);
     return { ref, size: sent.bytes };
   }
   spoil(sender, sent.key);
   await sender.forget(ref, AbortSignal.timeout(30_000)).catch(() => undefined);
-  throw fail('channel_unavailable', { message: 'Discord stored other bytes than were sent', answered: true });
+  throw fail('channel_unavailable', {
+    message: 'Discord stored other bytes than were sent',
+    answered: true,
+  });
 }
 
 function spoil({ usedNonces }: Sender, key: string): void {
-  if (usedNonces.size >= maxRemembered) usedNonces.clear();
+  if (usedNonces.size >= maxRemembered) {
+    usedNonces.clear();
+  }
   usedNonces.set(key, (usedNonces.get(key) ?? 0) + 1);
 }

@@ -14,6 +14,8 @@ export type DiscordRef = z.infer<typeof discordRef>;
 
 export function parseDiscordRef(ref: Ref): DiscordRef {
   const parsed = discordRef.safeParse(ref);
-  if (!parsed.success) throw fail('not_found', { message: 'This is not the address of a file on Discord.' });
+  if (!parsed.success) {
+    throw fail('not_found', { message: 'This is not the address of a file on Discord.' });
+  }
   return parsed.data;
 }

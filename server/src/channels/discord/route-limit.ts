@@ -9,12 +9,16 @@ export interface RouteNews {
 }
 
 /**
- * Keeps calls of one route inside what Discord allows by the `X-RateLimit-*` headers. The first call goes alone; as soon as the
- * count is known, that many go at once (four when Discord states none); the rest wait in order for the reset. Time is counted from the responses (`Reset-After`), so a
- * wrong clock does no harm.
+ * Keeps calls of one route inside what Discord allows by the `X-RateLimit-*` headers. The first
+ * call goes alone; as soon as the count is known, that many go at once (four when Discord states
+ * none); the rest wait in order for the reset. Time is counted from the responses (`Reset-After`),
+ * so a wrong clock does no harm.
  */
 export interface RouteLimit {
-  /** Resolves with the function that reports the answer, to be called exactly once. More than `maxWaitMs` to wait is `channel_rate_limited` at once. */
+  /**
+   * Resolves with the function that reports the answer, to be called exactly once. More than
+   * `maxWaitMs` to wait is `channel_rate_limited` at once.
+   */
   take(signal: AbortSignal, maxWaitMs?: number): Promise<(news: RouteNews) => void>;
   pause(ms: number): void;
 }
@@ -36,7 +40,9 @@ export function createRouteLimit(now: () => number = () => performance.now()): R
   let timer: NodeJS.Timeout | undefined;
 
   const waitMs = (): number => {
-    if (pausedUntil > now()) return pausedUntil - now();
+    if (pausedUntil > now()) {
+      return pausedUntil - now();
+    }
     return remaining > 0 ? 0 : resetAt - now();
   };
 
@@ -49,10 +55,14 @@ export function createRouteLimit(now: () => number = () => performance.now()): R
   const serve = (): void => {
     clearTimeout(timer);
     while (queue.length > 0) {
-      if (remaining <= 0 && resetAt <= now()) startAnew();
+      if (remaining <= 0 && resetAt <= now()) {
+        startAnew();
+      }
       const ms = waitMs();
       if (ms > 0) {
-        if (Number.isFinite(ms)) timer = setTimeout(serve, Math.ceil(ms));
+        if (Number.isFinite(ms)) {
+          timer = setTimeout(serve, Math.ceil(ms));
+        }
         return;
       }
       remaining -= 1;
@@ -65,9 +75,12 @@ export function createRouteLimit(now: () => number = () => performance.now()): R
     underWay -= 1;
     if (news.remaining !== undefined && news.resetAfterMs !== undefined) {
       // Of the window before, unless nothing else would tell when this one ends
-      if (began === window || (remaining <= 0 && !Number.isFinite(resetAt))) count(news.remaining, news.resetAfterMs, news.limit);
+      if (began === window || (remaining <= 0 && !Number.isFinite(resetAt))) {
+        count(news.remaining, news.resetAfterMs, news.limit);
+      }
     } else if (!Number.isFinite(resetAt)) {
-      // No count in the answer, or no answer: then only the number of calls at once is kept in bounds
+      // No count in the answer, or no answer: then only the number of calls at once is kept in
+      // bounds
       limit ??= withoutCount;
       remaining = Math.min(limit - underWay, remaining + limit);
     }
@@ -75,7 +88,8 @@ export function createRouteLimit(now: () => number = () => performance.now()): R
   };
 
   const count = (left: number, resetAfterMs: number, newLimit: number | undefined): void => {
-    // What is under way is not in Discord's count yet; and responses may overtake each other, so a count only ever falls
+    // What is under way is not in Discord's count yet; and responses may overtake each other, so a
+    // count only ever falls
     const atMost = Math.max(0, left - underWay);
     remaining = limit === undefined ? atMost : Math.min(remaining, atMost);
     limit = newLimit ?? limit ?? left + 1;
@@ -84,14 +98,20 @@ export function createRouteLimit(now: () => number = () => performance.now()): R
 
   const leave = (waiter: Waiter): void => {
     const at = queue.indexOf(waiter);
-    if (at >= 0) queue.splice(at, 1);
+    if (at >= 0) {
+      queue.splice(at, 1);
+    }
   };
 
   const take: RouteLimit['take'] = async (signal, maxWaitMs = Number.POSITIVE_INFINITY) => {
     signal.throwIfAborted();
     const ms = remaining <= 0 && resetAt <= now() ? 0 : waitMs();
-    if (Number.isFinite(ms) && ms > maxWaitMs)
-      throw fail('channel_rate_limited', { message: 'Discord asks to slow down', retryAfterMs: Math.ceil(ms) });
+    if (Number.isFinite(ms) && ms > maxWaitMs) {
+      throw fail('channel_rate_limited', {
+        message: 'Discord asks to slow down',
+        retryAfterMs: Math.ceil(ms),
+      });
+    }
     const { promise, resolve, reject } = Promise.withResolvers<number>();
     const waiter: Waiter = { go: () => resolve(window) };
     const abort = (): void => {
@@ -104,7 +124,9 @@ export function createRouteLimit(now: () => number = () => performance.now()): R
     const began = await promise.finally(() => signal.removeEventListener('abort', abort));
     let reported = false;
     return (news) => {
-      if (!reported) report(news, began);
+      if (!reported) {
+        report(news, began);
+      }
       reported = true;
     };
   };

@@ -5,10 +5,16 @@ import { discordScene } from '../../../test/emulators/discord/scene.ts';
 import type { Fault } from '../../../test/emulators/emulator-kit.ts';
 
 function allOf(error: unknown): string {
-  if (!(error instanceof Error)) return JSON.stringify(error) ?? '';
-  return [error.message, error.stack, JSON.stringify(error), JSON.stringify(Object.entries(error)), allOf(error.cause)].join(
-    '\n',
-  );
+  if (!(error instanceof Error)) {
+    return JSON.stringify(error) ?? '';
+  }
+  return [
+    error.message,
+    error.stack,
+    JSON.stringify(error),
+    JSON.stringify(Object.entries(error)),
+    allOf(error.cause),
+  ].join('\n');
 }
 
 describe('the bot token', () => {
@@ -18,7 +24,12 @@ describe('the bot token', () => {
     expect(JSON.stringify(ref)).not.toContain('Canary');
 
     const faults: Fault[] = [
-      { kind: 'status', status: 400, when: 'before', body: JSON.stringify({ message: `Bot ${emulatedToken}`, code: 50_035 }) },
+      {
+        kind: 'status',
+        status: 400,
+        when: 'before',
+        body: JSON.stringify({ message: `Bot ${emulatedToken}`, code: 50_035 }),
+      },
       { kind: 'status', status: 502, when: 'before', body: `<html>Bot ${emulatedToken}</html>` },
       { kind: 'reset', when: 'before' },
       { kind: 'reset', when: 'mid-body' },
@@ -27,8 +38,15 @@ describe('the bot token', () => {
     const errors: unknown[] = [];
     const keep = (error: unknown) => errors.push(error);
     for (const fault of faults) {
-      for (const call of ['POST message', 'GET message', 'DELETE message', 'GET /users/@me', 'download'])
+      for (const call of [
+        'POST message',
+        'GET message',
+        'DELETE message',
+        'GET /users/@me',
+        'download',
+      ]) {
         emulator.faults.add(call, fault);
+      }
       await putSample(channel, newSample(10)).catch(keep);
       await read(channel, ref).catch(keep);
       await read(open(), ref).catch(keep);
@@ -38,6 +56,8 @@ describe('the bot token', () => {
     const unreachable = open({ apiBase: 'http://127.0.0.1:1' });
     await putSample(unreachable, newSample(10)).catch(keep);
     expect(errors.length).toBeGreaterThanOrEqual(20);
-    for (const error of errors) expect(allOf(error)).not.toContain('Canary');
+    for (const error of errors) {
+      expect(allOf(error)).not.toContain('Canary');
+    }
   });
 });

@@ -23,23 +23,41 @@ export const discordSettings = z.strictObject({
     .string()
     .min(1)
     .optional()
-    .describe('A reverse proxy in front of cdn.discordapp.com for downloads, `host[:port][/path]` or a full URL.'),
+    .describe(
+      'A reverse proxy in front of cdn.discordapp.com for downloads, `host[:port][/path]` or a full URL.',
+    ),
 });
 
 export type DiscordSettings = z.infer<typeof discordSettings>;
 
-export function segmentLimits({ nitro }: DiscordSettings): { min: number; best: number; max: number } {
-  return nitro ? { min: 1, best: 24 * mebibyte, max: 25 * mebibyte } : { min: 1, best: 9 * mebibyte, max: 10 * mebibyte };
+export function segmentLimits({ nitro }: DiscordSettings): {
+  min: number;
+  best: number;
+  max: number;
+} {
+  return nitro
+    ? { min: 1, best: 24 * mebibyte, max: 25 * mebibyte }
+    : { min: 1, best: 9 * mebibyte, max: 10 * mebibyte };
 }
 
 export function apiBaseUrl({ apiBase }: DiscordSettings): string {
   return apiBase.replace(/\/+$/, '');
 }
 
-/** The address to fetch an attachment from: its own, or the proxy's with the same path and query. */
-export function downloadUrl(attachmentUrl: string, { proxyUrl }: Pick<DiscordSettings, 'proxyUrl'>): string {
-  if (proxyUrl === undefined) return attachmentUrl;
-  const base = (/^https?:\/\//i.test(proxyUrl) ? proxyUrl : `https://${proxyUrl}`).replace(/\/+$/, '');
+/**
+ * The address to fetch an attachment from: its own, or the proxy's with the same path and query.
+ */
+export function downloadUrl(
+  attachmentUrl: string,
+  { proxyUrl }: Pick<DiscordSettings, 'proxyUrl'>,
+): string {
+  if (proxyUrl === undefined) {
+    return attachmentUrl;
+  }
+  const base = (/^https?:\/\//i.test(proxyUrl) ? proxyUrl : `https://${proxyUrl}`).replace(
+    /\/+$/,
+    '',
+  );
   const { pathname, search } = new URL(attachmentUrl);
   return `${base}${pathname}${search}`;
 }

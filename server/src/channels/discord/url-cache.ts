@@ -1,7 +1,10 @@
 /** Signed addresses of attachments until they expire. */
 export interface UrlCache {
   get(attachmentId: string): string | undefined;
-  /** `remoteNowMs` is Discord's clock: an expiry in its time means nothing on a clock that is a day off. */
+  /**
+   * `remoteNowMs` is Discord's clock: an expiry in its time means nothing on a clock that is a day
+   * off.
+   */
   set(attachmentId: string, url: string, remoteNowMs: number | undefined): void;
   delete(attachmentId: string): void;
 }
@@ -16,7 +19,10 @@ export interface UrlClocks {
   readonly wallNow?: () => number;
 }
 
-export function createUrlCache({ now = () => performance.now(), wallNow = Date.now }: UrlClocks = {}): UrlCache {
+export function createUrlCache({
+  now = () => performance.now(),
+  wallNow = Date.now,
+}: UrlClocks = {}): UrlCache {
   const urls = new Map<string, { readonly url: string; readonly expiresAt: number }>();
   return {
     get: (id) => {
@@ -25,9 +31,14 @@ export function createUrlCache({ now = () => performance.now(), wallNow = Date.n
     },
     set: (id, url, remoteNowMs) => {
       const oldest = urls.size >= maxUrls ? urls.keys().next().value : undefined;
-      if (oldest !== undefined) urls.delete(oldest);
+      if (oldest !== undefined) {
+        urls.delete(oldest);
+      }
       urls.delete(id);
-      urls.set(id, { url, expiresAt: now() + lifetimeMs(url, remoteNowMs ?? wallNow()) - marginMs });
+      urls.set(id, {
+        url,
+        expiresAt: now() + lifetimeMs(url, remoteNowMs ?? wallNow()) - marginMs,
+      });
     },
     delete: (id) => urls.delete(id),
   };
@@ -36,6 +47,8 @@ export function createUrlCache({ now = () => performance.now(), wallNow = Date.n
 /** `ex` is the expiry in hex seconds; an address without one is not signed and does not expire. */
 function lifetimeMs(url: string, nowMs: number): number {
   const expiry = new URL(url).searchParams.get('ex');
-  if (expiry === null || !/^[0-9a-f]{1,12}$/i.test(expiry)) return 3_600_000;
+  if (expiry === null || !/^[0-9a-f]{1,12}$/i.test(expiry)) {
+    return 3_600_000;
+  }
   return Number.parseInt(expiry, 16) * 1000 - nowMs;
 }

@@ -1,7 +1,10 @@
 import type { ByteSource } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
 
-/** A source read piece by piece: each `take` hands out the next bytes, and must be read to its end before the next. */
+/**
+ * A source read piece by piece: each `take` hands out the next bytes, and must be read to its end
+ * before the next.
+ */
 export interface Slicer {
   /** Exactly `lengthBytes`, fewer only when the source ends. */
   take(lengthBytes: number): ByteSource;
@@ -19,7 +22,9 @@ export function createSlicer(source: ByteSource): Slicer {
 
   const next = async (): Promise<Uint8Array | undefined> => {
     const kept = rest.shift();
-    if (kept !== undefined) return kept;
+    if (kept !== undefined) {
+      return kept;
+    }
     const result = await iterator.next();
     return result.done ? undefined : result.value;
   };
@@ -29,11 +34,17 @@ export function createSlicer(source: ByteSource): Slicer {
       let left = lengthBytes;
       while (left > 0) {
         const chunk = await next();
-        if (chunk === undefined) return;
-        if (chunk.length > left) rest.unshift(chunk.subarray(left));
+        if (chunk === undefined) {
+          return;
+        }
+        if (chunk.length > left) {
+          rest.unshift(chunk.subarray(left));
+        }
         const part = chunk.subarray(0, left);
         left -= part.length;
-        if (part.length > 0) yield part;
+        if (part.length > 0) {
+          yield part;
+        }
       }
     },
 
@@ -41,7 +52,9 @@ export function createSlicer(source: ByteSource): Slicer {
       const chunks: Uint8Array[] = [];
       for (let bytes = 0; bytes < lengthBytes; ) {
         const chunk = await next();
-        if (chunk === undefined) break;
+        if (chunk === undefined) {
+          break;
+        }
         chunks.push(chunk);
         bytes += chunk.length;
       }
@@ -50,8 +63,11 @@ export function createSlicer(source: ByteSource): Slicer {
     },
 
     async end() {
-      for (let chunk = await next(); chunk !== undefined; chunk = await next())
-        if (chunk.length > 0) throw fail('size_mismatch', { message: 'The source has more bytes than announced.' });
+      for (let chunk = await next(); chunk !== undefined; chunk = await next()) {
+        if (chunk.length > 0) {
+          throw fail('size_mismatch', { message: 'The source has more bytes than announced.' });
+        }
+      }
     },
 
     async close() {

@@ -19,11 +19,17 @@ describe('huggingface commits', () => {
 
   it('groups 50 puts at once into far fewer commits; all are readable', async () => {
     rig = await startRig({ commitMs: 30 });
-    const files = Array.from({ length: 50 }, (_, index) => (index % 2 ? binary(2000 + index) : Buffer.from(`text ${index}`)));
-    const results = await Promise.all(files.map((bytes) => putBytes(rig.channel, bytes, `k/${crypto.randomUUID()}`)));
+    const files = Array.from({ length: 50 }, (_, index) =>
+      index % 2 ? binary(2000 + index) : Buffer.from(`text ${index}`),
+    );
+    const results = await Promise.all(
+      files.map((bytes) => putBytes(rig.channel, bytes, `k/${crypto.randomUUID()}`)),
+    );
     expect(rig.emulator.commits(repo).length).toBeLessThan(20);
     expect(rig.emulator.files(repo)).toHaveLength(50);
-    for (const [index, { ref }] of results.entries()) expectSame(await readBytes(rig.channel, ref), files[index]);
+    for (const [index, { ref }] of results.entries()) {
+      expectSame(await readBytes(rig.channel, ref), files[index]);
+    }
     await Promise.all(results.map(({ ref }) => rig.channel.delete(ref, { signal })));
     expect(rig.emulator.files(repo)).toEqual([]);
     expect(rig.emulator.commits(repo).length).toBeLessThan(25);
@@ -32,15 +38,31 @@ describe('huggingface commits', () => {
   it('wins against another node that commits to the same branch', async () => {
     rig = await startRig({ commitMs: 10 });
     const nodes = [rig.channel, rig.another()];
-    const puts = Array.from({ length: 20 }, (_, index) => putBytes(nodes[index % 2] ?? rig.channel, binary(50)));
+    const puts = Array.from({ length: 20 }, (_, index) =>
+      putBytes(nodes[index % 2] ?? rig.channel, binary(50)),
+    );
     await Promise.all(puts);
     expect(rig.emulator.files(repo)).toHaveLength(20);
   });
 
   it.each<[string, Fault]>([
-    ['412', { kind: 'status', when: 'before', status: 412, body: '{"error":"A commit has happened since."}' }],
-    ['429 with Retry-After', { kind: 'status', when: 'before', status: 429, headers: { 'retry-after': '0.2' } }],
-    ['429 with RateLimit', { kind: 'status', when: 'before', status: 429, headers: { ratelimit: '"api";r=0;t=1' } }],
+    [
+      '412',
+      {
+        kind: 'status',
+        when: 'before',
+        status: 412,
+        body: '{"error":"A commit has happened since."}',
+      },
+    ],
+    [
+      '429 with Retry-After',
+      { kind: 'status', when: 'before', status: 429, headers: { 'retry-after': '0.2' } },
+    ],
+    [
+      '429 with RateLimit',
+      { kind: 'status', when: 'before', status: 429, headers: { ratelimit: '"api";r=0;t=1' } },
+    ],
     ['500', { kind: 'status', when: 'before', status: 500 }],
     ['503 after the commit was made', { kind: 'status', when: 'after', status: 503 }],
     ['a reset before', { kind: 'reset', when: 'before' }],
@@ -56,7 +78,12 @@ describe('huggingface commits', () => {
 
   it('waits as long as the hub asks', async () => {
     rig = await startRig();
-    rig.emulator.faults.add('commit', { kind: 'status', when: 'before', status: 429, headers: { 'retry-after': '0.5' } });
+    rig.emulator.faults.add('commit', {
+      kind: 'status',
+      when: 'before',
+      status: 429,
+      headers: { 'retry-after': '0.5' },
+    });
     const startedAt = performance.now();
     await putBytes(rig.channel, binary(10));
     expect(performance.now() - startedAt).toBeGreaterThan(490);
@@ -66,7 +93,12 @@ describe('huggingface commits', () => {
     rig = await startRig();
     const words =
       'You have exceeded the rate limit for repository commits (128 per hour). You can retry this action in about 1 hour.';
-    rig.emulator.faults.add('commit', { kind: 'status', when: 'before', status: 429, body: JSON.stringify({ error: words }) });
+    rig.emulator.faults.add('commit', {
+      kind: 'status',
+      when: 'before',
+      status: 429,
+      body: JSON.stringify({ error: words }),
+    });
     const first = await putBytes(rig.channel, binary(10)).catch((error: unknown) => error);
     expect(first).toMatchObject({ code: 'channel_rate_limited', retryAfterMs: 3_600_000 });
     const calls = rig.emulator.storageLog.length;
@@ -82,7 +114,9 @@ describe('huggingface commits', () => {
       { kind: 'status', when: 'before', status: 500, body: '{"error":"Internal trouble"}' },
       1000,
     );
-    const error = (await putBytes(rig.channel, binary(10)).catch((reason: unknown) => reason)) as Error;
+    const error = (await putBytes(rig.channel, binary(10)).catch(
+      (reason: unknown) => reason,
+    )) as Error;
     expect(error).toMatchObject({ code: 'channel_unavailable' });
     expect(error.message).toContain('Internal trouble');
   });
@@ -90,12 +124,22 @@ describe('huggingface commits', () => {
   it('lets one bad change fail alone', async () => {
     rig = await startRig({ commitMs: 20 });
     await rig.channel
-      .put((async function* () {})(), { key: '.git/config', contentType: 'a/b', size: 0, sha256: '0'.repeat(64), signal })
+      .put((async function* () {})(), {
+        key: '.git/config',
+        contentType: 'a/b',
+        size: 0,
+        sha256: '0'.repeat(64),
+        signal,
+      })
       .catch(() => {});
     const key = (index: number) => (index === 7 ? 'k/.git/x' : `k/${index}`);
-    const puts = Array.from({ length: 16 }, (_, index) => putBytes(rig.channel, binary(100 + index), key(index)));
+    const puts = Array.from({ length: 16 }, (_, index) =>
+      putBytes(rig.channel, binary(100 + index), key(index)),
+    );
     const results = await Promise.allSettled(puts);
-    expect(results.map(({ status }) => status === 'rejected')).toEqual(results.map((_, index) => index === 7));
+    expect(results.map(({ status }) => status === 'rejected')).toEqual(
+      results.map((_, index) => index === 7),
+    );
     expect(results[7]).toMatchObject({ reason: { code: 'channel_refused' } });
   });
 
@@ -113,21 +157,31 @@ describe('huggingface commits', () => {
     });
     put.catch(() => {});
     const commits = () => rig.emulator.hubLog.filter(({ name }) => name === 'commit').length;
-    while (commits() < 2) await new Promise((resolve) => setImmediate(resolve));
+    while (commits() < 2) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
     controller.abort(new Error('left'));
     await expect(put).rejects.toThrow('left');
     await putBytes(rig.channel, binary(10));
     expect(rig.emulator.files(repo)).toHaveLength(2);
-    await expect(rig.channel.get(rig.channel.locate?.('k/left') ?? null, { signal })).rejects.toMatchObject({
+    await expect(
+      rig.channel.get(rig.channel.locate?.('k/left') ?? null, { signal }),
+    ).rejects.toMatchObject({
       code: 'not_found',
     });
   });
 
   it('deletes many at once though some are gone', async () => {
     rig = await startRig();
-    const puts = await Promise.all(Array.from({ length: 6 }, () => putBytes(rig.channel, binary(30))));
+    const puts = await Promise.all(
+      Array.from({ length: 6 }, () => putBytes(rig.channel, binary(30))),
+    );
     await rig.channel.delete(puts[0]?.ref ?? null, { signal });
-    await Promise.all([...puts.map(({ ref }) => ref), { path: 'files/never' }].map((ref) => rig.channel.delete(ref, { signal })));
+    await Promise.all(
+      [...puts.map(({ ref }) => ref), { path: 'files/never' }].map((ref) =>
+        rig.channel.delete(ref, { signal }),
+      ),
+    );
     expect(rig.emulator.files(repo)).toEqual([]);
   });
 
@@ -135,7 +189,9 @@ describe('huggingface commits', () => {
     rig = await startRig({ commitMs: 500 });
     const put = putBytes(rig.channel, binary(10));
     put.catch(() => {});
-    while (!rig.emulator.hubLog.some(({ name }) => name === 'commit')) await new Promise((resolve) => setImmediate(resolve));
+    while (!rig.emulator.hubLog.some(({ name }) => name === 'commit')) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
     await rig.channel.close?.();
     await expect(put).rejects.toMatchObject({ code: 'channel_unavailable' });
   });

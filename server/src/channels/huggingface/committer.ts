@@ -10,12 +10,16 @@ export type Change =
   | { readonly kind: 'delete'; readonly path: string };
 
 /**
- * Changes of one branch. The hub counts commits (128 an hour for free accounts) and refuses two at once, so one commit runs at a time
- * and takes everything that came together since the last began. Losing a race, rate limits and failures of the hub are tried again
- * here for `patienceMs`; a commit whose answer was lost is looked up before it is repeated.
+ * Changes of one branch. The hub counts commits (128 an hour for free accounts) and refuses two at
+ * once, so one commit runs at a time and takes everything that came together since the last began.
+ * Losing a race, rate limits and failures of the hub are tried again here for `patienceMs`; a
+ * commit whose answer was lost is looked up before it is repeated.
  */
 export interface Committer {
-  /** Resolves once the change is on the branch. An add that is aborted while its commit runs is taken back afterwards. */
+  /**
+   * Resolves once the change is on the branch. An add that is aborted while its commit runs is
+   * taken back afterwards.
+   */
   apply(change: Change, signal: AbortSignal): Promise<void>;
   /** Throws `channel_rate_limited` while the hub takes no commits for longer than we wait. */
   assertOpen(): void;
@@ -42,7 +46,10 @@ interface Pending {
   abandoned: boolean;
 }
 
-export function createCommitter(hub: Pick<Hub, 'commit' | 'pathsInfo'>, options: CommitterOptions): Committer {
+export function createCommitter(
+  hub: Pick<Hub, 'commit' | 'pathsInfo'>,
+  options: CommitterOptions,
+): Committer {
   return new SerialCommitter(hub, options);
 }
 
@@ -61,7 +68,9 @@ class SerialCommitter implements Committer {
 
   assertOpen(): void {
     const waitMs = this.#blockedUntil - Date.now();
-    if (waitMs > 0) throw rateLimited(waitMs);
+    if (waitMs > 0) {
+      throw rateLimited(waitMs);
+    }
   }
 
   async apply(change: Change, signal: AbortSignal): Promise<void> {
@@ -83,18 +92,24 @@ class SerialCommitter implements Committer {
   close(): void {
     const error = fail('channel_unavailable', { message: 'The channel is being closed.' });
     this.#closed.abort(error);
-    for (const pending of this.#queue.splice(0)) pending.reject(error);
+    for (const pending of this.#queue.splice(0)) {
+      pending.reject(error);
+    }
   }
 
   #enqueue(pending: Pending): void {
     this.#queue.push(pending);
-    if (!this.#running) void this.#run();
+    if (!this.#running) {
+      void this.#run();
+    }
   }
 
   async #run(): Promise<void> {
     this.#running = true;
     await wait(this.#options.gatherMs, this.#closed.signal).catch(() => undefined);
-    while (this.#queue.length > 0) await this.#land(this.#nextBatch());
+    while (this.#queue.length > 0) {
+      await this.#land(this.#nextBatch());
+    }
     this.#running = false;
   }
 
@@ -104,7 +119,10 @@ class SerialCommitter implements Committer {
     let inlineBytes = 0;
     const full = this.#queue.findIndex(({ change }, index) => {
       inlineBytes += change.kind === 'regular' ? change.content.length : 0;
-      const stop = index >= maxChanges || paths.has(change.path) || (index > 0 && inlineBytes > maxInlineBytes);
+      const stop =
+        index >= maxChanges ||
+        paths.has(change.path) ||
+        (index > 0 && inlineBytes > maxInlineBytes);
       paths.add(change.path);
       return stop;
     });
@@ -114,25 +132,44 @@ class SerialCommitter implements Committer {
   async #land(batch: readonly Pending[]): Promise<void> {
     try {
       await this.#commit(batch.map((pending) => pending.change));
-      for (const pending of batch) this.#settle(pending);
+      for (const pending of batch) {
+        this.#settle(pending);
+      }
     } catch (error) {
       const groups = partsAtFault(batch, error);
-      if (groups.length < 2) this.#refuse(batch, error);
-      else for (const group of groups) await this.#land(group);
+      if (groups.length < 2) {
+        this.#refuse(batch, error);
+      } else {
+        for (const group of groups) {
+          await this.#land(group);
+        }
+      }
     }
   }
 
   #settle(pending: Pending): void {
     pending.resolve();
     const { change } = pending;
-    if (!pending.abandoned || change.kind === 'delete') return;
-    if (this.#queue.some((other) => other.change.path === change.path)) return;
-    this.#queue.push({ change: { kind: 'delete', path: change.path }, resolve: () => {}, reject: () => {}, abandoned: false });
+    if (!pending.abandoned || change.kind === 'delete') {
+      return;
+    }
+    if (this.#queue.some((other) => other.change.path === change.path)) {
+      return;
+    }
+    this.#queue.push({
+      change: { kind: 'delete', path: change.path },
+      resolve: () => {},
+      reject: () => {},
+      abandoned: false,
+    });
   }
 
   #refuse(batch: readonly Pending[], error: unknown): void {
     for (const pending of batch) {
-      const gone = pending.change.kind === 'delete' && batch.length === 1 && isStowageError(error, 'not_found');
+      const gone =
+        pending.change.kind === 'delete' &&
+        batch.length === 1 &&
+        isStowageError(error, 'not_found');
       gone ? pending.resolve() : pending.reject(error);
     }
   }
@@ -143,7 +180,9 @@ class SerialCommitter implements Committer {
     for (let attempt = 1; ; attempt++) {
       try {
         const open = await this.#outstanding(changes, attempt > 1);
-        if (open.length > 0) await this.#hub.commit(summary(open), open.map(line), this.#closed.signal);
+        if (open.length > 0) {
+          await this.#hub.commit(summary(open), open.map(line), this.#closed.signal);
+        }
         return;
       } catch (error) {
         await this.#waitToRepeat(error, attempt, deadlineAt);
@@ -151,24 +190,36 @@ class SerialCommitter implements Committer {
     }
   }
 
-  /** The changes not in effect yet. At first only deletions are looked up (the hub refuses to delete what is gone). */
+  /**
+   * The changes not in effect yet. At first only deletions are looked up (the hub refuses to delete
+   * what is gone).
+   */
   async #outstanding(changes: readonly Change[], all: boolean): Promise<readonly Change[]> {
     const doubtful = changes.filter((change) => all || change.kind === 'delete');
-    if (doubtful.length === 0) return changes;
+    if (doubtful.length === 0) {
+      return changes;
+    }
     const present = await this.#hub.pathsInfo(
       doubtful.map((change) => change.path),
       this.#closed.signal,
     );
-    return changes.filter((change) => !doubtful.includes(change) || !inEffect(change, present.get(change.path)));
+    return changes.filter(
+      (change) => !doubtful.includes(change) || !inEffect(change, present.get(change.path)),
+    );
   }
 
   async #waitToRepeat(error: unknown, attempt: number, deadlineAt: number): Promise<void> {
-    if (!isTransient(error) || this.#closed.signal.aborted) throw error;
-    const backoffMs = Math.min(5000, this.#options.retryBaseMs * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2);
+    if (!isTransient(error) || this.#closed.signal.aborted) {
+      throw error;
+    }
+    const backoffMs =
+      Math.min(5000, this.#options.retryBaseMs * 2 ** (attempt - 1)) * (0.5 + Math.random() / 2);
     const askedMs = (error as StowageError).retryAfterMs;
     const waitMs = Math.max(backoffMs, askedMs ?? 0);
     if (Date.now() + waitMs > deadlineAt) {
-      if (askedMs !== undefined) this.#blockedUntil = Date.now() + askedMs;
+      if (askedMs !== undefined) {
+        this.#blockedUntil = Date.now() + askedMs;
+      }
       throw error;
     }
     await wait(waitMs, this.#closed.signal);
@@ -176,8 +227,12 @@ class SerialCommitter implements Committer {
 }
 
 export function inEffect(change: Change, found: PathInfo | undefined): boolean {
-  if (change.kind === 'delete') return found === undefined;
-  if (found === undefined) return false;
+  if (change.kind === 'delete') {
+    return found === undefined;
+  }
+  if (found === undefined) {
+    return false;
+  }
   return change.kind === 'lfs'
     ? found.lfs?.oid === change.oid && found.lfs.size === change.size
     : found.size === change.content.length;
@@ -187,11 +242,18 @@ function line(change: Change): string {
   const { path } = change;
   switch (change.kind) {
     case 'lfs':
-      return JSON.stringify({ key: 'lfsFile', value: { path, algo: 'sha256', oid: change.oid, size: change.size } });
+      return JSON.stringify({
+        key: 'lfsFile',
+        value: { path, algo: 'sha256', oid: change.oid, size: change.size },
+      });
     case 'regular':
       return JSON.stringify({
         key: 'file',
-        value: { path, content: Buffer.from(change.content).toString('base64'), encoding: 'base64' },
+        value: {
+          path,
+          content: Buffer.from(change.content).toString('base64'),
+          encoding: 'base64',
+        },
       });
     case 'delete':
       return JSON.stringify({ key: 'deletedFile', value: { path } });
@@ -208,15 +270,21 @@ function summary(changes: readonly Change[]): string {
   return changes.length === 1 ? `${verb} ${first?.path}` : `${verb} ${changes.length} files`;
 }
 
-/** One bad change must not sink the others: halves find it. A full repository still takes deletions. */
+/**
+ * One bad change must not sink the others: halves find it. A full repository still takes deletions.
+ */
 function partsAtFault(batch: readonly Pending[], error: unknown): (readonly Pending[])[] {
   const code = isStowageError(error) ? error.code : undefined;
   if (code === 'channel_full') {
     const isDelete = ({ change }: Pending): boolean => change.kind === 'delete';
-    return [batch.filter(isDelete), batch.filter((pending) => !isDelete(pending))].filter((group) => group.length > 0);
+    return [batch.filter(isDelete), batch.filter((pending) => !isDelete(pending))].filter(
+      (group) => group.length > 0,
+    );
   }
   const divisible = code === 'channel_refused' || code === 'too_large' || code === 'not_found';
-  if (!divisible || batch.length < 2 || isRepoGone(error)) return [batch];
+  if (!divisible || batch.length < 2 || isRepoGone(error)) {
+    return [batch];
+  }
   const half = Math.ceil(batch.length / 2);
   return [batch.slice(0, half), batch.slice(half)];
 }

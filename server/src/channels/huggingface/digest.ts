@@ -8,8 +8,15 @@ import type { LfsObject } from './wire.ts';
 
 /** Knows size and SHA-256 before the first byte goes out, as LFS demands. */
 export interface Measure {
-  /** Runs `use` with the digest given in `options`, otherwise with a copy on disk that was hashed in a worker thread. */
-  run<T>(source: ByteSource, options: PutOptions, use: (source: ByteSource, object: LfsObject) => Promise<T>): Promise<T>;
+  /**
+   * Runs `use` with the digest given in `options`, otherwise with a copy on disk that was hashed in
+   * a worker thread.
+   */
+  run<T>(
+    source: ByteSource,
+    options: PutOptions,
+    use: (source: ByteSource, object: LfsObject) => Promise<T>,
+  ): Promise<T>;
   /** Reads the source to its end; hex. */
   sha256(source: ByteSource): Promise<string | undefined>;
   close(): Promise<void>;
@@ -19,15 +26,21 @@ export function createMeasure(folder: string): Measure {
   const digests = createDigestService();
   return {
     async run(source, { size, sha256, signal }, use) {
-      if (size !== undefined && sha256 !== undefined) return use(source, { oid: sha256.toLowerCase(), size });
+      if (size !== undefined && sha256 !== undefined) {
+        return use(source, { oid: sha256.toLowerCase(), size });
+      }
       await mkdir(folder, { recursive: true });
       const tapped = digests.tap(source, ['sha256']);
       const spool = createSpool(tapped.source, folder);
       try {
         const arrived = await untilAborted(spool.ended, signal);
-        if (size !== undefined && arrived !== size) throw fail(arrived < size ? 'incomplete_body' : 'size_mismatch');
+        if (size !== undefined && arrived !== size) {
+          throw fail(arrived < size ? 'incomplete_body' : 'size_mismatch');
+        }
         const { sha256: oid } = await tapped.digests;
-        if (oid === undefined) throw fail('internal_error');
+        if (oid === undefined) {
+          throw fail('internal_error');
+        }
         return await use(spool.follow(), { oid, size: arrived });
       } finally {
         // Not awaited: it waits for the source, which may have stalled.
@@ -51,5 +64,7 @@ export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promi
   const aborted = Promise.withResolvers<never>();
   const abort = (): void => aborted.reject(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
-  return Promise.race([promise, aborted.promise]).finally(() => signal.removeEventListener('abort', abort));
+  return Promise.race([promise, aborted.promise]).finally(() =>
+    signal.removeEventListener('abort', abort),
+  );
 }

@@ -19,7 +19,8 @@ const secrets = ['hf_emulatorTokenAbcdef0123456789'];
 async function fixture(rig: Rig) {
   const { emulator, channel, close } = rig;
   const objects = async () =>
-    emulator.files('ada/pictures').length + (await emulator.objects()).filter((name) => name.endsWith('.partial')).length;
+    emulator.files('ada/pictures').length +
+    (await emulator.objects()).filter((name) => name.endsWith('.partial')).length;
   return { channel, objects, destroy: close };
 }
 
@@ -30,8 +31,15 @@ channelConformance('huggingface', {
 channelConformance('huggingface, private repository of an organisation on a branch', {
   secrets,
   create: async () => {
-    const rig = await startRig({ verify: false }, { private: true, repo: 'lab/pictures', branch: 'media' });
-    return { channel: rig.channel, objects: async () => rig.emulator.files('lab/pictures', 'media').length, destroy: rig.close };
+    const rig = await startRig(
+      { verify: false },
+      { private: true, repo: 'lab/pictures', branch: 'media' },
+    );
+    return {
+      channel: rig.channel,
+      objects: async () => rig.emulator.files('lab/pictures', 'media').length,
+      destroy: rig.close,
+    };
   },
 });
 
@@ -58,7 +66,9 @@ describe('huggingface channel', () => {
       headers: { 'x-error-code': 'RepoNotFound' },
       body: '{}',
     });
-    await expect(putBytes(other, binary(10))).rejects.toMatchObject({ code: 'channel_unavailable' });
+    await expect(putBytes(other, binary(10))).rejects.toMatchObject({
+      code: 'channel_unavailable',
+    });
     await putBytes(other, binary(10));
   });
 
@@ -98,7 +108,9 @@ describe('huggingface channel', () => {
     const { ref } = await putBytes(rig.channel, binary(70_000));
     await readBytes(rig.channel, ref, { start: 10, end: 20 });
     expect(rig.emulator.storageLog.length).toBeGreaterThan(1);
-    expect(rig.emulator.storageLog.every(({ authorization }) => authorization === undefined)).toBe(true);
+    expect(rig.emulator.storageLog.every(({ authorization }) => authorization === undefined)).toBe(
+      true,
+    );
   });
 
   it('leaves nothing and passes the error on when the source fails during the LFS upload', async () => {
@@ -120,7 +132,9 @@ describe('huggingface channel', () => {
     rig = await startRig();
     const bytes = binary(3_000_001);
     const options = { ...putOptions(bytes, 'k/short.bin'), size: 3_000_000 };
-    await expect(rig.channel.put(inChunks(bytes.subarray(0, actual)), options)).rejects.toMatchObject({ code });
+    await expect(
+      rig.channel.put(inChunks(bytes.subarray(0, actual)), options),
+    ).rejects.toMatchObject({ code });
     expect(rig.emulator.files('ada/pictures')).toEqual([]);
   });
 
@@ -130,33 +144,52 @@ describe('huggingface channel', () => {
     const { token } = rig.emulator;
     const answers = [
       [403, 'Private repository storage limit reached', 'channel_full'],
-      [403, `Token ${token} lacks write at https://s3/x?X-Amz-Signature=abc`, 'channel_unauthorized'],
+      [
+        403,
+        `Token ${token} lacks write at https://s3/x?X-Amz-Signature=abc`,
+        'channel_unauthorized',
+      ],
       [400, 'Bad path', 'channel_refused'],
       [503, 'Maintenance', 'channel_unavailable'],
       [429, 'You can retry this action in 43 minutes.', 'channel_rate_limited'],
     ] as const;
     for (const [status, words, code] of answers) {
-      rig.emulator.faults.add('preupload', { kind: 'status', when: 'before', status, body: JSON.stringify({ error: words }) });
-      const error = (await putBytes(rig.channel, binary(10)).catch((reason: unknown) => reason)) as Error;
+      rig.emulator.faults.add('preupload', {
+        kind: 'status',
+        when: 'before',
+        status,
+        body: JSON.stringify({ error: words }),
+      });
+      const error = (await putBytes(rig.channel, binary(10)).catch(
+        (reason: unknown) => reason,
+      )) as Error;
       expect(error).toMatchObject({ code });
       expect(error.message).toContain(words.split(/ hf_| https/)[0]);
       expect(JSON.stringify([error.message, error.stack, error])).not.toContain(token);
       expect(error.message).not.toContain('abc');
-      if (status === 429) expect(error).toMatchObject({ retryAfterMs: 43 * 60_000 });
+      if (status === 429) {
+        expect(error).toMatchObject({ retryAfterMs: 43 * 60_000 });
+      }
     }
   });
 
   it('takes nonsense from the hub for a failure of the hub', async () => {
     rig = await startRig();
     rig.emulator.faults.add('preupload', { kind: 'wrong-json', when: 'before' });
-    await expect(putBytes(rig.channel, binary(10))).rejects.toMatchObject({ code: 'channel_unavailable' });
+    await expect(putBytes(rig.channel, binary(10))).rejects.toMatchObject({
+      code: 'channel_unavailable',
+    });
   });
 
   it('reports a missing repository as something else than a missing file', async () => {
     rig = await startRig();
-    await expect(rig.channel.get({ path: 'files/x' }, { signal })).rejects.toMatchObject({ code: 'channel_refused' });
+    await expect(rig.channel.get({ path: 'files/x' }, { signal })).rejects.toMatchObject({
+      code: 'channel_refused',
+    });
     rig.emulator.addRepo('ada/pictures');
-    await expect(rig.channel.get({ path: 'files/x' }, { signal })).rejects.toMatchObject({ code: 'not_found' });
+    await expect(rig.channel.get({ path: 'files/x' }, { signal })).rejects.toMatchObject({
+      code: 'not_found',
+    });
   });
 
   it('links to public files only', async () => {
@@ -187,7 +220,9 @@ describe('huggingface check', () => {
   it('refuses a repository the token may not write to', async () => {
     rig = await startRig({}, { repo: 'eve/public' });
     rig.emulator.addRepo('eve/public');
-    await expect(rig.channel.check({ signal })).rejects.toMatchObject({ code: 'channel_unauthorized' });
+    await expect(rig.channel.check({ signal })).rejects.toMatchObject({
+      code: 'channel_unauthorized',
+    });
   });
 
   it('accepts an existing repository, and a missing one it may create', async () => {
@@ -214,16 +249,20 @@ describe('huggingface faults', () => {
     ['complete-multipart', { kind: 'status', when: 'after', status: 504 }, 'channel_unavailable'],
     ['lfs-verify', { kind: 'status', when: 'before', status: 500 }, 'channel_unavailable'],
     ['commit', { kind: 'status', when: 'before', status: 401 }, 'channel_unauthorized'],
-  ])('a put survives %s going wrong (%o): told honestly, then repeated', async (name, fault, code) => {
-    rig = await startRig({ multipartFromBytes: 700_000, chunkBytes: 300_000 });
-    const bytes = name === 'part-put' || name === 'complete-multipart' ? binary(800_000) : binary(600_000);
-    rig.emulator.faults.add(name, fault);
-    await expect(putBytes(rig.channel, bytes, 'k/one.bin')).rejects.toMatchObject({ code });
-    expect(rig.emulator.files('ada/pictures')).toEqual([]);
-    const { ref } = await putBytes(rig.channel, bytes, 'k/one.bin');
-    expectSame(await readBytes(rig.channel, ref), bytes);
-    expect(rig.emulator.files('ada/pictures')).toHaveLength(1);
-  });
+  ])(
+    'a put survives %s going wrong (%o): told honestly, then repeated',
+    async (name, fault, code) => {
+      rig = await startRig({ multipartFromBytes: 700_000, chunkBytes: 300_000 });
+      const bytes =
+        name === 'part-put' || name === 'complete-multipart' ? binary(800_000) : binary(600_000);
+      rig.emulator.faults.add(name, fault);
+      await expect(putBytes(rig.channel, bytes, 'k/one.bin')).rejects.toMatchObject({ code });
+      expect(rig.emulator.files('ada/pictures')).toEqual([]);
+      const { ref } = await putBytes(rig.channel, bytes, 'k/one.bin');
+      expectSame(await readBytes(rig.channel, ref), bytes);
+      expect(rig.emulator.files('ada/pictures')).toHaveLength(1);
+    },
+  );
 
   it('repeats a put that was stored under the same key already', async () => {
     rig = await startRig();
@@ -237,7 +276,9 @@ describe('huggingface faults', () => {
     rig = await startRig();
     const { ref } = await putBytes(rig.channel, binary(2_000_000));
     rig.emulator.faults.add('storage-get', { kind: 'cut' });
-    await expect(readBytes(rig.channel, ref)).rejects.toMatchObject({ code: 'channel_unavailable' });
+    await expect(readBytes(rig.channel, ref)).rejects.toMatchObject({
+      code: 'channel_unavailable',
+    });
   });
 
   it('reads every byte of a source whose object the hub has already', async () => {

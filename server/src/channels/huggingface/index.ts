@@ -18,8 +18,13 @@ const settingsSchema = z.strictObject({
   repo: z
     .string()
     .regex(new RegExp(`^${segment}/${segment}$`), 'must be owner/name')
-    .describe('Dataset repository as owner/name (owner: a user or an organisation); created when missing.'),
-  private: z.boolean().default(false).describe('Create the repository as a private one; direct links then need a token.'),
+    .describe(
+      'Dataset repository as owner/name (owner: a user or an organisation); created when missing.',
+    ),
+  private: z
+    .boolean()
+    .default(false)
+    .describe('Create the repository as a private one; direct links then need a token.'),
   endpoint: z
     .url({ protocol: /^https?$/ })
     .default('https://huggingface.co')
@@ -37,7 +42,10 @@ const settingsSchema = z.strictObject({
     )
     .default('files')
     .describe('Folder in the repository below which all files are stored.'),
-  repoType: z.literal('dataset').default('dataset').describe('Kind of repository; only datasets are supported.'),
+  repoType: z
+    .literal('dataset')
+    .default('dataset')
+    .describe('Kind of repository; only datasets are supported.'),
 });
 
 export type HuggingFaceSettings = z.infer<typeof settingsSchema>;
@@ -59,7 +67,11 @@ export function createHuggingFaceChannel(
 ): Channel {
   const hub = createHub(settings);
   const measure = createMeasure(join(dataDir, 'huggingface'));
-  const repository = createRepository(hub, { folder: settings.folder, commit, sha256: measure.sha256 });
+  const repository = createRepository(hub, {
+    folder: settings.folder,
+    commit,
+    sha256: measure.sha256,
+  });
   return {
     limits: { needsSha256: true },
     remote: true,
@@ -73,7 +85,9 @@ export function createHuggingFaceChannel(
       ),
     get: (ref, options) => readFile(hub, pathIn(ref), options),
     delete: (ref, { signal }) =>
-      repository.inside(signal, () => repository.committer.apply({ kind: 'delete', path: pathIn(ref) }, signal)),
+      repository.inside(signal, () =>
+        repository.committer.apply({ kind: 'delete', path: pathIn(ref) }, signal),
+      ),
     check: ({ signal }) => checkAccess(hub, signal),
     locate: (key) => ({ path: repository.pathOf(key) }),
     direct: createDirectUpload(repository, settings.private),
@@ -94,7 +108,8 @@ function pathIn(ref: Ref): string {
 async function readFile(hub: Hub, path: string, { range, signal }: GetOptions): Promise<GetResult> {
   const response = await hub.resolve(path, { range, signal });
   const length = Number(response.header('content-length'));
-  if (range === undefined && !Number.isSafeInteger(length))
+  if (range === undefined && !Number.isSafeInteger(length)) {
     throw fail('channel_unavailable', { message: 'Hugging Face: the answer tells no length' });
+  }
   return rangedResult(response, { service: 'Hugging Face', size: length, range });
 }

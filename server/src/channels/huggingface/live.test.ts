@@ -9,7 +9,9 @@ const { STOWAGE_LIVE_HUGGINGFACE } = process.env;
 
 if (STOWAGE_LIVE_HUGGINGFACE === undefined) {
   describe('Hugging Face, the real one', () => {
-    it.skip('needs STOWAGE_LIVE_HUGGINGFACE with the settings of a channel as JSON, such as {"token":"...","repo":"..."}');
+    it.skip(
+      'needs STOWAGE_LIVE_HUGGINGFACE with the settings of a channel as JSON, such as {"token":"...","repo":"..."}',
+    );
   });
 } else {
   const settings = JSON.parse(STOWAGE_LIVE_HUGGINGFACE) as { token: string };

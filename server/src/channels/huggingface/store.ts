@@ -3,13 +3,21 @@ import type { ByteSource } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
 import { type Hub, isRepoGone } from './api.ts';
 import { createSlicer, type Slicer } from './bytes.ts';
-import { type Change, type Committer, type CommitterOptions, createCommitter } from './committer.ts';
+import {
+  type Change,
+  type Committer,
+  type CommitterOptions,
+  createCommitter,
+} from './committer.ts';
 import { untilAborted } from './digest.ts';
 import { uploadLfs } from './lfs.ts';
 import { proveStored } from './proof.ts';
 import type { LfsObject } from './wire.ts';
 
-/** What the hub may get inside a commit; larger files go through LFS, also where the hub would take them as regular ones. */
+/**
+ * What the hub may get inside a commit; larger files go through LFS, also where the hub would take
+ * them as regular ones.
+ */
 const inlineBytes = 1024 * 1024;
 
 /** First bytes of a file by which the hub decides. */
@@ -24,7 +32,10 @@ export interface Repository {
   pathOf(key: string): string;
   /** Resolves once repository and branch exist; asks the hub once. */
   ensure(signal: AbortSignal): Promise<void>;
-  /** Runs `work` in the repository that exists by then; forgets that it does when the hub reports otherwise. */
+  /**
+   * Runs `work` in the repository that exists by then; forgets that it does when the hub reports
+   * otherwise.
+   */
   inside<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T>;
 }
 
@@ -44,7 +55,9 @@ export function createRepository(hub: Hub, options: RepositoryOptions): Reposito
       await untilAborted(asked, signal);
     } catch (error) {
       // Others that wait for the same answer get the same error; the next one asks anew.
-      if (!signal.aborted && known === asked) known = undefined;
+      if (!signal.aborted && known === asked) {
+        known = undefined;
+      }
       throw error;
     }
   };
@@ -59,7 +72,9 @@ export function createRepository(hub: Hub, options: RepositoryOptions): Reposito
       try {
         return await work();
       } catch (error) {
-        if (!isRepoGone(error)) throw error;
+        if (!isRepoGone(error)) {
+          throw error;
+        }
         known = undefined;
         throw fail('channel_unavailable', { message: (error as Error).message, cause: error });
       }
@@ -79,17 +94,28 @@ export interface Stored extends LfsObject {
   readonly signal: AbortSignal;
 }
 
-/** Stores the bytes under `path`: inside the commit when they are few and the hub wants them so, otherwise in LFS. */
-export async function storeFile(repository: Repository, source: ByteSource, file: Stored): Promise<void> {
+/**
+ * Stores the bytes under `path`: inside the commit when they are few and the hub wants them so,
+ * otherwise in LFS.
+ */
+export async function storeFile(
+  repository: Repository,
+  source: ByteSource,
+  file: Stored,
+): Promise<void> {
   const { hub, committer } = repository;
   committer.assertOpen();
   const bytes = createSlicer(source);
   try {
-    if (await isInline(hub, bytes, file)) return await committer.apply(await inlineChange(bytes, file), file.signal);
+    if (await isInline(hub, bytes, file)) {
+      return await committer.apply(await inlineChange(bytes, file), file.signal);
+    }
     const { path, oid, size, signal } = file;
     const foreign = await uploadLfs(hub, bytes, { oid, size, signal });
     await committer.apply({ kind: 'lfs', path, oid, size }, signal);
-    if (foreign) await proveStored(repository, { path, oid, size, foreign, signal });
+    if (foreign) {
+      await proveStored(repository, { path, oid, size, foreign, signal });
+    }
   } finally {
     // Not awaited: a source that stalls would hold up an abort.
     void bytes.close().catch(() => undefined);
@@ -97,16 +123,22 @@ export async function storeFile(repository: Repository, source: ByteSource, file
 }
 
 async function isInline(hub: Hub, bytes: Slicer, { path, size, signal }: Stored): Promise<boolean> {
-  if (size > inlineBytes) return false;
+  if (size > inlineBytes) {
+    return false;
+  }
   // S3 takes no empty object, so the hub never has empty files in LFS.
-  if (size === 0) return true;
+  if (size === 0) {
+    return true;
+  }
   const sample = await untilAborted(bytes.peek(Math.min(size, sampleBytes)), signal);
   return (await hub.preupload({ path, size, sample }, signal)) === 'regular';
 }
 
 async function inlineChange(bytes: Slicer, { path, size, signal }: Stored): Promise<Change> {
   const content = Buffer.concat(await untilAborted(Array.fromAsync(bytes.take(size)), signal));
-  if (content.length < size) throw fail('incomplete_body');
+  if (content.length < size) {
+    throw fail('incomplete_body');
+  }
   await untilAborted(bytes.end(), signal);
   return { kind: 'regular', path, content };
 }

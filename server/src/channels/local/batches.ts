@@ -12,7 +12,10 @@ export interface Batch {
 }
 
 export interface Batches {
-  /** Collects the next batch. Rejects with the source's own error, or with the signal's reason as soon as it aborts. */
+  /**
+   * Collects the next batch. Rejects with the source's own error, or with the signal's reason as
+   * soon as it aborts.
+   */
   next(): Promise<Batch>;
   /** Cancels the source; does not wait for it. */
   leave(): void;
@@ -25,13 +28,17 @@ export interface BatchOptions {
   readonly share: { readonly bytes: number };
 }
 
-export function createBatches(source: ByteSource, { signal, blocks, share }: BatchOptions): Batches {
+export function createBatches(
+  source: ByteSource,
+  { signal, blocks, share }: BatchOptions,
+): Batches {
   const iterator = source[Symbol.asyncIterator]();
   let interrupt: ((reason: unknown) => void) | undefined;
   let ended = false;
   // What did not fit into the last batch.
   let rest: Uint8Array = new Uint8Array(0);
-  // One listener for the whole body: Promise.race on a promise that lives as long would keep something for every chunk.
+  // One listener for the whole body: Promise.race on a promise that lives as long would keep
+  // something for every chunk.
   const onAbort = () => interrupt?.(signal.reason);
   signal.addEventListener('abort', onAbort);
 
@@ -94,7 +101,9 @@ function createBatch(blocks: Blocks, maxBlocks: number) {
     },
     finish(last: boolean): Batch {
       const used = bytes % blockBytes;
-      const chunks = taken.map((block, index) => (used > 0 && index === taken.length - 1 ? block.subarray(0, used) : block));
+      const chunks = taken.map((block, index) =>
+        used > 0 && index === taken.length - 1 ? block.subarray(0, used) : block,
+      );
       return { chunks, bytes, last, release: () => blocks.release(taken) };
     },
   };

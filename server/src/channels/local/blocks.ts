@@ -1,6 +1,7 @@
 /**
- * Memory that uploads are collected in on their way to the disk, used over and over: buffers that live as long as a slow write grow old in V8's heap,
- * and cost more to collect than it takes to copy their bytes.
+ * Memory that uploads are collected in on their way to the disk, used over and over: buffers that
+ * live as long as a slow write grow old in V8's heap, and cost more to collect than it takes to
+ * copy their bytes.
  */
 export interface Blocks {
   take(): Buffer;
@@ -16,7 +17,11 @@ export function createBlocks(): Blocks {
   return {
     take: () => free.pop() ?? Buffer.allocUnsafeSlow(blockBytes),
     release(blocks) {
-      for (const block of blocks) if (free.length < keptBlocks) free.push(block);
+      for (const block of blocks) {
+        if (free.length < keptBlocks) {
+          free.push(block);
+        }
+      }
     },
   };
 }

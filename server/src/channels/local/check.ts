@@ -20,9 +20,13 @@ export async function checkDisk({ marks, space, signal }: CheckContext): Promise
     signal.throwIfAborted();
     (await space.claim()).release();
     await io((done) => writeFile(path, bytes, { flag: 'wx', mode: 0o600, flush: true }, done));
-    const read = await io<Buffer>((done) => readFile(path, done)).finally(() => io((done) => unlink(path, done)));
+    const read = await io<Buffer>((done) => readFile(path, done)).finally(() =>
+      io((done) => unlink(path, done)),
+    );
     if (!bytes.equals(read)) {
-      throw fail('channel_unavailable', { message: 'The disk gave back other bytes than were written.' });
+      throw fail('channel_unavailable', {
+        message: 'The disk gave back other bytes than were written.',
+      });
     }
   } catch (error) {
     throw inOwnWords(error);

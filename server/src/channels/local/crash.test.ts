@@ -21,7 +21,9 @@ interface Line {
 }
 
 const signal = new AbortController().signal;
-const child = fileURLToPath(new URL('../../../test/fixtures/local-channel/child.ts', import.meta.url));
+const child = fileURLToPath(
+  new URL('../../../test/fixtures/local-channel/child.ts', import.meta.url),
+);
 let dataDir: string;
 
 beforeEach(() => {
@@ -33,7 +35,9 @@ afterEach(() => {
 });
 
 function start(mode: string): { process: ChildProcess; lines: AsyncIterable<Line> } {
-  const started = spawn(process.execPath, [child, dataDir, mode], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const started = spawn(process.execPath, [child, dataDir, mode], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   return { process: started, lines: parse(createInterface({ input: started.stdout })) };
 }
 
@@ -62,7 +66,10 @@ async function killAfter(count: number): Promise<Line[]> {
 }
 
 function files(folder: string): string[] {
-  const entries = readdirSync(join(dataDir, 'objects', folder), { recursive: true, withFileTypes: true });
+  const entries = readdirSync(join(dataDir, 'objects', folder), {
+    recursive: true,
+    withFileTypes: true,
+  });
   return entries.filter((entry) => entry.isFile()).map(({ name }) => name);
 }
 
@@ -72,31 +79,34 @@ async function expectBytes(channel: Channel, { ref, sample }: Line): Promise<voi
 }
 
 describe('local channel after kill -9', () => {
-  it.each([3, 25, 100])('has every confirmed object and reports every other one (killed after %i steps)', async (count) => {
-    const said = await killAfter(count);
-    const channel = createLocalChannel({}, { dataDir });
-    const settled = said.filter((line) => line.settled !== undefined);
-    const left = await Array.fromAsync(channel.unsettled?.() ?? []);
-    const leftKeys = new Set(left.map(({ key }) => key));
+  it.each([3, 25, 100])(
+    'has every confirmed object and reports every other one (killed after %i steps)',
+    async (count) => {
+      const said = await killAfter(count);
+      const channel = createLocalChannel({}, { dataDir });
+      const settled = said.filter((line) => line.settled !== undefined);
+      const left = await Array.fromAsync(channel.unsettled?.() ?? []);
+      const leftKeys = new Set(left.map(({ key }) => key));
 
-    for (const line of said.filter(({ put }) => put !== undefined)) {
-      await expectBytes(channel, line);
-    }
-    for (const line of settled) {
-      expect(leftKeys.has(line.settled ?? '')).toBe(false);
-    }
-    await Promise.all(left.map(({ ref }) => channel.delete(ref, { signal })));
+      for (const line of said.filter(({ put }) => put !== undefined)) {
+        await expectBytes(channel, line);
+      }
+      for (const line of settled) {
+        expect(leftKeys.has(line.settled ?? '')).toBe(false);
+      }
+      await Promise.all(left.map(({ ref }) => channel.delete(ref, { signal })));
 
-    const kept = files('objects').map((name) => name.replaceAll('~', '/'));
-    const settledKeys = settled.map((line) => line.settled ?? '');
-    expect(kept).toEqual(expect.arrayContaining(settledKeys));
-    // A settle may have happened without having been told; six workers ran.
-    expect(kept.length - settledKeys.length).toBeLessThanOrEqual(6);
-    expect(files('tmp')).toEqual([]);
-    expect(await Array.fromAsync(channel.unsettled?.() ?? [])).toEqual([]);
-    await channel.close?.();
-    expect(readdirSync(join(dataDir, 'objects/tmp'))).toEqual([]);
-  });
+      const kept = files('objects').map((name) => name.replaceAll('~', '/'));
+      const settledKeys = settled.map((line) => line.settled ?? '');
+      expect(kept).toEqual(expect.arrayContaining(settledKeys));
+      // A settle may have happened without having been told; six workers ran.
+      expect(kept.length - settledKeys.length).toBeLessThanOrEqual(6);
+      expect(files('tmp')).toEqual([]);
+      expect(await Array.fromAsync(channel.unsettled?.() ?? [])).toEqual([]);
+      await channel.close?.();
+      expect(readdirSync(join(dataDir, 'objects/tmp'))).toEqual([]);
+    },
+  );
 
   it('settles what another process has left', async () => {
     const said = await killAfter(40);
@@ -123,7 +133,10 @@ describe('local channel after kill -9', () => {
       }
     }
     expect(seen.at(-1)?.done).toBe(true);
-    await expectBytes(channel, { ref: seen.at(-1)?.ref ?? null, sample: { seed: 2, size: 3_000_001 } });
+    await expectBytes(channel, {
+      ref: seen.at(-1)?.ref ?? null,
+      sample: { seed: 2, size: 3_000_001 },
+    });
     const left = await Array.fromAsync(channel.unsettled?.() ?? []);
     expect(left.map(({ key }) => key).sort()).toEqual(['waiting/open', 'waiting/published']);
     await channel.close?.();
@@ -138,7 +151,13 @@ describe('local channel without descriptors', () => {
     });
     const [said] = await Array.fromAsync(parse(createInterface({ input: started.stdout })));
     const unavailable = 'service_unavailable';
-    expect(said).toEqual({ small: unavailable, large: unavailable, get: unavailable, check: unavailable, afterwards: 'ok' });
+    expect(said).toEqual({
+      small: unavailable,
+      large: unavailable,
+      get: unavailable,
+      check: unavailable,
+      afterwards: 'ok',
+    });
     expect(files('objects').sort()).toEqual(['before', 'small']);
   });
 });

@@ -72,29 +72,32 @@ describe('createFolders', () => {
 describe('shared', () => {
   it('gives every caller a run that began after the call, one at a time', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.nat({ max: 4 }), { minLength: 1, maxLength: 40 }), async (waits) => {
-        let runs = 0;
-        let active = 0;
-        const join = shared(async () => {
-          runs++;
-          expect(++active).toBe(1);
-          await new Promise(setImmediate);
-          active--;
-        });
-        const begun: Promise<void>[] = [];
-        for (const wait of waits) {
-          const before = runs;
-          begun.push(join().then(() => expect(runs).toBeGreaterThan(before)));
-          for (let turn = 0; turn < wait; turn++) {
-            await Promise.resolve();
-          }
-          if (wait === 4) {
+      fc.asyncProperty(
+        fc.array(fc.nat({ max: 4 }), { minLength: 1, maxLength: 40 }),
+        async (waits) => {
+          let runs = 0;
+          let active = 0;
+          const join = shared(async () => {
+            runs++;
+            expect(++active).toBe(1);
             await new Promise(setImmediate);
+            active--;
+          });
+          const begun: Promise<void>[] = [];
+          for (const wait of waits) {
+            const before = runs;
+            begun.push(join().then(() => expect(runs).toBeGreaterThan(before)));
+            for (let turn = 0; turn < wait; turn++) {
+              await Promise.resolve();
+            }
+            if (wait === 4) {
+              await new Promise(setImmediate);
+            }
           }
-        }
-        await Promise.all(begun);
-        expect(active).toBe(0);
-      }),
+          await Promise.all(begun);
+          expect(active).toBe(0);
+        },
+      ),
     );
   });
 

@@ -4,8 +4,8 @@ import { fail } from '../../core/errors.ts';
 import { errnoOf, io, ioSync } from './io.ts';
 
 /**
- * The folders that objects are published in: `2026-11-22/14-0` is the first one of that hour (UTC). All uploads of a moment share one, so
- * that they share its fsync too.
+ * The folders that objects are published in: `2026-11-22/14-0` is the first one of that hour (UTC).
+ * All uploads of a moment share one, so that they share its fsync too.
  */
 export interface Folders {
   /** The folder to publish in now; `release` it once `sync` has been waited for. */
@@ -30,7 +30,12 @@ export function createFolders(objects: string, now: () => number = Date.now): Fo
   return {
     take: () => {
       const hour = Math.floor(now() / hourMs);
-      if (current === undefined || current.failed || hour !== currentHour || current.names >= maxNames) {
+      if (
+        current === undefined ||
+        current.failed ||
+        hour !== currentHour ||
+        current.names >= maxNames
+      ) {
         current?.retire();
         current = undefined;
         current = createFolder(objects, new Date(hour * hourMs).toISOString());
@@ -58,15 +63,24 @@ function createFolder(objects: string, time: string): OpenFolder {
   const day = time.slice(0, 10);
   ioSync(() => mkdirSync(join(objects, day), { recursive: true, mode: 0o700 }));
   if (!ioSync(() => lstatSync(join(objects, day))).isDirectory()) {
-    throw fail('service_unavailable', { message: 'A folder of the local channel has been replaced by a link.' });
+    throw fail('service_unavailable', {
+      message: 'A folder of the local channel has been replaced by a link.',
+    });
   }
   const path = firstFree(objects, `${day}/${time.slice(11, 13)}`);
-  const fd = ioSync(() => openSync(join(objects, path), constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW));
+  const fd = ioSync(() =>
+    openSync(
+      join(objects, path),
+      constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW,
+    ),
+  );
   const state = { names: 0, users: 0, retired: false, failed: false };
-  const parents = Promise.all([syncFolder(join(objects, day)), syncFolder(objects)]).catch((error: unknown) => {
-    state.failed = true;
-    throw error;
-  });
+  const parents = Promise.all([syncFolder(join(objects, day)), syncFolder(objects)]).catch(
+    (error: unknown) => {
+      state.failed = true;
+      throw error;
+    },
+  );
   parents.catch(() => {});
   const syncNames = shared(() => io((done) => fsync(fd, done)));
   const closeIfDone = () => {
@@ -118,7 +132,9 @@ function firstFree(objects: string, prefix: string): string {
 
 /** Makes the names in a folder survive power loss. */
 export async function syncFolder(path: string): Promise<void> {
-  const fd = await io<number>((done) => open(path, constants.O_RDONLY | constants.O_DIRECTORY, done));
+  const fd = await io<number>((done) =>
+    open(path, constants.O_RDONLY | constants.O_DIRECTORY, done),
+  );
   try {
     await io((done) => fsync(fd, done));
   } finally {
@@ -126,7 +142,10 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Lets callers share runs of `work`: everybody gets a run that began after their call, at most one is under way. */
+/**
+ * Lets callers share runs of `work`: everybody gets a run that began after their call, at most one
+ * is under way.
+ */
 export function shared(work: () => Promise<void>): () => Promise<void> {
   let running: Promise<void> | undefined;
   let next: Promise<void> | undefined;

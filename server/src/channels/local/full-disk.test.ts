@@ -3,7 +3,12 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bytesOf, hashSource, type Sample, sampleHash } from '../../../test/conformance/channel/data.ts';
+import {
+  bytesOf,
+  hashSource,
+  type Sample,
+  sampleHash,
+} from '../../../test/conformance/channel/data.ts';
 import type { ByteSource } from '../../core/bytes.ts';
 import type { Channel } from '../../core/channel.ts';
 import { createLocalChannel } from './index.ts';
@@ -36,7 +41,9 @@ describe('local channel on a full disk', () => {
   const canMount = (() => {
     const folder = mkdtempSync(join(tmpdir(), 'stowage-mount-'));
     try {
-      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', folder], { stdio: 'ignore' });
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', folder], {
+        stdio: 'ignore',
+      });
       execFileSync('umount', [folder]);
       return true;
     } catch {
@@ -46,7 +53,10 @@ describe('local channel on a full disk', () => {
     }
   })();
 
-  const onSmallDisk = async (reserveBytes: number, work: (disk: Channel, folder: string) => Promise<void>) => {
+  const onSmallDisk = async (
+    reserveBytes: number,
+    work: (disk: Channel, folder: string) => Promise<void>,
+  ) => {
     const folder = join(dataDir, 'disk');
     mkdirSync(folder);
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'tmpfs', folder]);
@@ -77,33 +87,43 @@ describe('local channel on a full disk', () => {
     }),
   );
 
-  it.skipIf(!canMount)('stops a body of unknown size at the reserve and leaves nothing (needs mount)', () =>
-    onSmallDisk(4 * 1024 * 1024, async (disk, folder) => {
-      await expect(put(bytesOf({ seed: 1, size: 6_000_000 }), undefined, disk)).rejects.toMatchObject(diskFull);
-      expect(files(folder)).toEqual([]);
-      expect(statfsSync(folder).bfree * statfsSync(folder).bsize).toBeGreaterThan(7_500_000);
-    }),
+  it.skipIf(!canMount)(
+    'stops a body of unknown size at the reserve and leaves nothing (needs mount)',
+    () =>
+      onSmallDisk(4 * 1024 * 1024, async (disk, folder) => {
+        await expect(
+          put(bytesOf({ seed: 1, size: 6_000_000 }), undefined, disk),
+        ).rejects.toMatchObject(diskFull);
+        expect(files(folder)).toEqual([]);
+        expect(statfsSync(folder).bfree * statfsSync(folder).bsize).toBeGreaterThan(7_500_000);
+      }),
   );
 
   it.skipIf(!canMount)('counts what other uploads under way have announced (needs mount)', () =>
     onSmallDisk(0, async (disk) => {
-      const results = await Promise.allSettled(Array.from({ length: 5 }, () => putSample(sample, disk)));
+      const results = await Promise.allSettled(
+        Array.from({ length: 5 }, () => putSample(sample, disk)),
+      );
       const refused = results.filter((result) => result.status === 'rejected');
-      expect(refused.map(({ reason }) => reason)).toEqual(Array(3).fill(expect.objectContaining(diskFull)));
+      expect(refused.map(({ reason }) => reason)).toEqual(
+        Array(3).fill(expect.objectContaining(diskFull)),
+      );
     }),
   );
 
-  it.skipIf(!canMount)('leaves nothing when the disk itself says it is full, and recovers (needs mount)', () =>
-    onSmallDisk(0, async (disk, folder) => {
-      await putSample({ seed: 2, size: 1000 }, disk);
-      writeFileSync(join(folder, 'somebody-else'), Buffer.alloc(6_000_000));
-      await expect(putSample(sample, disk)).rejects.toMatchObject(diskFull);
-      rmSync(join(folder, 'somebody-else'));
-      expect(files(folder)).toHaveLength(2);
-      const { ref } = await putSample(sample, disk);
-      const { stream } = await disk.get(ref, { signal });
-      expect((await hashSource(stream)).hash).toBe(await sampleHash(sample));
-    }),
+  it.skipIf(!canMount)(
+    'leaves nothing when the disk itself says it is full, and recovers (needs mount)',
+    () =>
+      onSmallDisk(0, async (disk, folder) => {
+        await putSample({ seed: 2, size: 1000 }, disk);
+        writeFileSync(join(folder, 'somebody-else'), Buffer.alloc(6_000_000));
+        await expect(putSample(sample, disk)).rejects.toMatchObject(diskFull);
+        rmSync(join(folder, 'somebody-else'));
+        expect(files(folder)).toHaveLength(2);
+        const { ref } = await putSample(sample, disk);
+        const { stream } = await disk.get(ref, { signal });
+        expect((await hashSource(stream)).hash).toBe(await sampleHash(sample));
+      }),
   );
 
   it.skipIf(!canMount)('check tells it (needs mount)', () =>

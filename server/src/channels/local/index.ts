@@ -25,12 +25,16 @@ const settingsSchema = z.strictObject({
     .string()
     .min(1)
     .optional()
-    .describe('Folder for the objects; relative paths start at the data folder. Default: `objects` there.'),
+    .describe(
+      'Folder for the objects; relative paths start at the data folder. Default: `objects` there.',
+    ),
   reserveBytes: z
     .int()
     .nonnegative()
     .optional()
-    .describe('Bytes of the disk that uploads leave free. Default: 256 MiB or 2 % of the disk, whichever is smaller.'),
+    .describe(
+      'Bytes of the disk that uploads leave free. Default: 256 MiB or 2 % of the disk, whichever is smaller.',
+    ),
   shared: z
     .boolean()
     .optional()
@@ -53,7 +57,10 @@ export function localRoot(settings: unknown, dataDir: string): string {
   return resolve(dataDir, settingsSchema.parse(settings).path ?? 'objects');
 }
 
-/** Where below its root a local channel keeps the object of `ref`; undefined when this is no ref of one. */
+/**
+ * Where below its root a local channel keeps the object of `ref`; undefined when this is no ref of
+ * one.
+ */
 export function objectPath(ref: Ref): string | undefined {
   const path = pathOf(ref);
   return path && `objects/${path}`;
@@ -63,7 +70,10 @@ const kiB = 1024;
 const batchLimits = { totalBytes: 8 * 1024 * kiB, minBytes: 64 * kiB, maxBytes: 768 * kiB };
 const chunkLimits = { totalBytes: 12 * 1024 * kiB, minBytes: 128 * kiB, maxBytes: 512 * kiB };
 
-export function createLocalChannel(settings: z.infer<typeof settingsSchema>, { dataDir }: DriverContext): Channel {
+export function createLocalChannel(
+  settings: z.infer<typeof settingsSchema>,
+  { dataDir }: DriverContext,
+): Channel {
   const root = openRoot(resolve(dataDir, settings.path ?? 'objects'));
   const objects = join(root, 'objects');
   ioSync(() => makeFolder(objects));
@@ -79,7 +89,17 @@ export function createLocalChannel(settings: z.infer<typeof settingsSchema>, { d
   return {
     limits: {},
     remote: false,
-    put: (source, options) => write(source, options, { objects, folders, marks, space, disk, warm, budget: writeBudget, blocks }),
+    put: (source, options) =>
+      write(source, options, {
+        objects,
+        folders,
+        marks,
+        space,
+        disk,
+        warm,
+        budget: writeBudget,
+        blocks,
+      }),
     get: (ref, options) => {
       const path = pathOf(ref);
       return path === undefined

@@ -4,8 +4,9 @@ import { own } from '../../core/own.ts';
 type Callback<T> = (error: NodeJS.ErrnoException | null, value: T) => void;
 
 /**
- * One asynchronous file system call in its callback form (half the cost of `fs/promises`):
- * `await io<number>((done) => open(path, 'r', done))`. Rejects with a `StowageError` that has the original as its cause.
+ * One asynchronous file system call in its callback form (half the cost of `fs/promises`): `await
+ * io<number>((done) => open(path, 'r', done))`. Rejects with a `StowageError` that has the original
+ * as its cause.
  */
 export function io<T = void>(start: (done: Callback<T>) => void): Promise<T> {
   return new Promise((resolve, reject) => {

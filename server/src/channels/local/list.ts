@@ -4,14 +4,19 @@ import type { ListedObject } from '../../core/channel.ts';
 import { errnoOf, io } from './io.ts';
 import { pathOf } from './names.ts';
 
-/** Objects below the folder that have no mark any more (a second name, see `marks.ts`). Reads a folder of at most 4,096 names at a time. */
+/**
+ * Objects below the folder that have no mark any more (a second name, see `marks.ts`). Reads a
+ * folder of at most 4,096 names at a time.
+ */
 export async function* listObjects(objects: string): AsyncGenerator<ListedObject> {
   for (const day of await namesIn(objects)) {
     for (const hour of await namesIn(join(objects, day))) {
       for (const name of await namesIn(join(objects, day, hour))) {
         const path = `${day}/${hour}/${name}`;
         const stat = pathOf({ path }) === undefined ? undefined : await statOf(join(objects, path));
-        if (stat?.isFile() && stat.nlink === 1) yield { ref: { path }, size: stat.size, storedAt: stat.mtimeMs };
+        if (stat?.isFile() && stat.nlink === 1) {
+          yield { ref: { path }, size: stat.size, storedAt: stat.mtimeMs };
+        }
       }
     }
   }

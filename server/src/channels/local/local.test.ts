@@ -14,7 +14,13 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { bufferOf, bytesOf, hashSource, type Sample, sampleHash } from '../../../test/conformance/channel/data.ts';
+import {
+  bufferOf,
+  bytesOf,
+  hashSource,
+  type Sample,
+  sampleHash,
+} from '../../../test/conformance/channel/data.ts';
 import { channelConformance } from '../../../test/conformance/channel.ts';
 import type { ByteSource } from '../../core/bytes.ts';
 import type { Channel, Ref } from '../../core/channel.ts';
@@ -96,7 +102,10 @@ describe('local put', () => {
   });
 
   it('stores 200 bodies at once, in one folder or two', async () => {
-    const samples = Array.from({ length: 200 }, (_, seed) => ({ seed, size: 10_000 + (seed % 10) * 40_000 }));
+    const samples = Array.from({ length: 200 }, (_, seed) => ({
+      seed,
+      size: 10_000 + (seed % 10) * 40_000,
+    }));
     const results = await Promise.all(samples.map((sample) => putSample(sample)));
     expect(new Set(results.map(({ ref }) => pathOf(ref))).size).toBe(200);
     expect(new Set(results.map(({ ref }) => dirname(pathOf(ref)))).size).toBeLessThanOrEqual(2);
@@ -114,19 +123,30 @@ describe('local put', () => {
     const options = { key: 'twice', contentType: 'image/png', signal };
     const { ref } = await channel.put(bytesOf({ seed: 1, size: 1000 }), options);
     for (const size of [1000, 1_000_000]) {
-      await expect(channel.put(bytesOf({ seed: 2, size }), options)).rejects.toMatchObject({ code: 'channel_refused' });
+      await expect(channel.put(bytesOf({ seed: 2, size }), options)).rejects.toMatchObject({
+        code: 'channel_refused',
+      });
     }
     expect(await readHash(ref)).toBe(await sampleHash({ seed: 1, size: 1000 }));
     await channel.settle?.(ref);
-    await expect(channel.put(bytesOf({ seed: 2, size: 1000 }), options)).rejects.toMatchObject({ code: 'channel_refused' });
+    await expect(channel.put(bytesOf({ seed: 2, size: 1000 }), options)).rejects.toMatchObject({
+      code: 'channel_refused',
+    });
     expect(await readHash(ref)).toBe(await sampleHash({ seed: 1, size: 1000 }));
     expect(files(join(dataDir, 'objects'))).toEqual(['twice']);
   });
 
-  it.each(['', '..', '.', 'a//b', '/a', 'a/', 'a b', 'a\0b', 'k'.repeat(201), 'é'])('refuses the key %j', async (key) => {
-    const stored = channel.put(bytesOf({ seed: 1, size: 10 }), { key, contentType: 'image/png', signal });
-    await expect(stored).rejects.toMatchObject({ code: 'channel_refused' });
-  });
+  it.each(['', '..', '.', 'a//b', '/a', 'a/', 'a b', 'a\0b', 'k'.repeat(201), 'é'])(
+    'refuses the key %j',
+    async (key) => {
+      const stored = channel.put(bytesOf({ seed: 1, size: 10 }), {
+        key,
+        contentType: 'image/png',
+        signal,
+      });
+      await expect(stored).rejects.toMatchObject({ code: 'channel_refused' });
+    },
+  );
 
   it('takes a relative path from the data folder', async () => {
     const other = createLocalChannel({ path: 'elsewhere' }, { dataDir });
@@ -137,7 +157,15 @@ describe('local put', () => {
 });
 
 describe('local get', () => {
-  const foreign = ['nonsense', null, 7, {}, { path: 7 }, { path: '../../etc/passwd' }, { path: '/etc/passwd' }];
+  const foreign = [
+    'nonsense',
+    null,
+    7,
+    {},
+    { path: 7 },
+    { path: '../../etc/passwd' },
+    { path: '/etc/passwd' },
+  ];
   const crooked = [
     '2026-01-01/00-0/..',
     '2026-01-01/00-0/../../x',
@@ -145,18 +173,26 @@ describe('local get', () => {
     '2026-01-01/00-0/a\0',
     '2026-01-01/00-0/a\n',
   ];
-  it.each([...foreign, ...crooked.map((path) => ({ path }))])('knows no object by the ref %j', async (ref) => {
-    await expect(channel.get(ref, { signal })).rejects.toMatchObject({ code: 'not_found' });
-    await channel.delete(ref, { signal });
-    await channel.settle?.(ref);
-  });
+  it.each([...foreign, ...crooked.map((path) => ({ path }))])(
+    'knows no object by the ref %j',
+    async (ref) => {
+      await expect(channel.get(ref, { signal })).rejects.toMatchObject({ code: 'not_found' });
+      await channel.delete(ref, { signal });
+      await channel.settle?.(ref);
+    },
+  );
 
-  it.each([1000, 1_000_000])('says so when the file of %i bytes has been cut short', async (size) => {
-    const { ref } = await putSample({ seed: 1, size });
-    truncateSync(pathOf(ref), size - 1);
-    const range = { start: 10, end: size - 1 };
-    await expect(channel.get(ref, { signal, range })).rejects.toMatchObject({ code: 'channel_unavailable' });
-  });
+  it.each([1000, 1_000_000])(
+    'says so when the file of %i bytes has been cut short',
+    async (size) => {
+      const { ref } = await putSample({ seed: 1, size });
+      truncateSync(pathOf(ref), size - 1);
+      const range = { start: 10, end: size - 1 };
+      await expect(channel.get(ref, { signal, range })).rejects.toMatchObject({
+        code: 'channel_unavailable',
+      });
+    },
+  );
 
   it('says so when the file is cut short while it is read', async () => {
     const { ref } = await putSample({ seed: 1, size: 3_000_000 });
@@ -218,7 +254,10 @@ describe('local channel and symlinks', () => {
   });
 
   it('does not wait for a pipe or read a folder in the place of an object', async () => {
-    const [pipe, folder] = [await putSample({ seed: 1, size: 10 }), await putSample({ seed: 1, size: 10 })];
+    const [pipe, folder] = [
+      await putSample({ seed: 1, size: 10 }),
+      await putSample({ seed: 1, size: 10 }),
+    ];
     rmSync(pathOf(pipe.ref));
     execFileSync('mkfifo', [pathOf(pipe.ref)]);
     rmSync(pathOf(folder.ref));
@@ -235,7 +274,9 @@ describe('local channel and descriptors', () => {
     const before = count();
     for (let times = 0; times < 10; times++) {
       const controller = new AbortController();
-      const [unread, left, aborted] = await Promise.all([1, 2, 3].map(() => channel.get(ref, { signal: controller.signal })));
+      const [unread, left, aborted] = await Promise.all(
+        [1, 2, 3].map(() => channel.get(ref, { signal: controller.signal })),
+      );
       for await (const _ of left?.stream ?? []) {
         break;
       }
@@ -245,7 +286,9 @@ describe('local channel and descriptors', () => {
       controller.abort();
       await pending?.catch(() => {});
       expect(unread?.size).toBe(3_000_000);
-      await expect(channel.get(ref, { signal, range: { start: 0, end: 3_000_000 } })).rejects.toThrow();
+      await expect(
+        channel.get(ref, { signal, range: { start: 0, end: 3_000_000 } }),
+      ).rejects.toThrow();
       const failing = (async function* () {
         yield* bytesOf({ seed: 1, size: 2_000_000 });
         throw new Error('gone');

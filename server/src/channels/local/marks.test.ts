@@ -1,4 +1,12 @@
-import { linkSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -65,7 +73,9 @@ describe.each([
     writeFileSync(mark, 'x');
     linkSync(mark, join(objects, folder, 'b~c'));
     const marks = createMarks(root, { objects, disk });
-    expect(await Array.fromAsync(marks.unsettled())).toEqual([{ ref: { path: `${folder}/b~c` }, key: 'b/c' }]);
+    expect(await Array.fromAsync(marks.unsettled())).toEqual([
+      { ref: { path: `${folder}/b~c` }, key: 'b/c' },
+    ]);
     await marks.remove(`${folder}/b~c`);
     expect(await Array.fromAsync(marks.unsettled())).toEqual([]);
     marks.close();
@@ -83,7 +93,9 @@ describe.each([
       utimesSync(mark, at, at);
     }
     const marks = createMarks(root, { objects, disk, isShared: true });
-    expect(await Array.fromAsync(marks.unsettled())).toEqual([{ ref: { path: `${folder}/old` }, key: 'old' }]);
+    expect(await Array.fromAsync(marks.unsettled())).toEqual([
+      { ref: { path: `${folder}/old` }, key: 'old' },
+    ]);
     expect(tmpFiles()).toHaveLength(2);
     expect(await Array.fromAsync(createMarks(root, { objects, disk }).unsettled())).toHaveLength(2);
   });

@@ -20,16 +20,23 @@ import { markOf, unmark } from './names.ts';
 import type { QuickDisk } from './quick-disk.ts';
 
 /**
- * The second names of objects that are being written or not confirmed yet, in `tmp/<owner>/`. One owner folder per process and channel
- * tells the leftovers of a crash apart from the work of another live process on the same root.
+ * The second names of objects that are being written or not confirmed yet, in `tmp/<owner>/`. One
+ * owner folder per process and channel tells the leftovers of a crash apart from the work of
+ * another live process on the same root.
  */
 export interface Marks {
-  /** Path of the mark for an object about to be written; it is not swept until `landed`. Throws `disk_full` when there is no room for it. */
+  /**
+   * Path of the mark for an object about to be written; it is not swept until `landed`. Throws
+   * `disk_full` when there is no room for it.
+   */
   begin(objectPath: string): string;
   landed(objectPath: string): void;
   /** Removes the mark of a confirmed or deleted object, whichever process left it. */
   remove(objectPath: string): Promise<void>;
-  /** What this channel and dead processes left published but unconfirmed; removes unpublished leftovers on the way. */
+  /**
+   * What this channel and dead processes left published but unconfirmed; removes unpublished
+   * leftovers on the way.
+   */
   unsettled(): AsyncIterable<{ readonly ref: Ref; readonly key: string }>;
   close(): void;
 }
@@ -41,10 +48,16 @@ export interface MarksOptions {
   readonly isShared?: boolean;
 }
 
-/** Later than the slowest upload could end: for the marks of processes that cannot be asked whether they live. */
+/**
+ * Later than the slowest upload could end: for the marks of processes that cannot be asked whether
+ * they live.
+ */
 const orphanAfterMs = 7 * 24 * 3_600_000;
 
-export function createMarks(root: string, { objects, disk, isShared = false }: MarksOptions): Marks {
+export function createMarks(
+  root: string,
+  { objects, disk, isShared = false }: MarksOptions,
+): Marks {
   const tmp = join(root, 'tmp');
   const home = processSpace();
   const owner = `${process.pid}-${startedAt(process.pid) ?? 'x'}-${randomBytes(4).toString('hex')}-${home}`;
@@ -73,7 +86,9 @@ export function createMarks(root: string, { objects, disk, isShared = false }: M
 
   const removeOwn = (mark: string): boolean | Promise<boolean> => {
     const path = `${own}/${mark}`;
-    return disk.isQuick ? disk.time(() => unlinkQuick(path)) : unlessMissing(io((done) => unlink(path, done)));
+    return disk.isQuick
+      ? disk.time(() => unlinkQuick(path))
+      : unlessMissing(io((done) => unlink(path, done)));
   };
   const others = async () => (await namesIn(tmp)).filter((name) => name !== owner);
 
@@ -104,7 +119,11 @@ export function createMarks(root: string, { objects, disk, isShared = false }: M
           continue;
         }
         const folder = join(tmp, other);
-        yield* sweep({ folder, objects, isUnderWay: (mark) => isElsewhere && isYoung(join(folder, mark)) });
+        yield* sweep({
+          folder,
+          objects,
+          isUnderWay: (mark) => isElsewhere && isYoung(join(folder, mark)),
+        });
         if (!isElsewhere) {
           removeIfEmpty(folder);
         }
@@ -130,7 +149,11 @@ function makeOnce(folder: string): void {
   }
 }
 
-async function* sweep({ folder, objects, isUnderWay }: Sweep): AsyncIterable<{ readonly ref: Ref; readonly key: string }> {
+async function* sweep({
+  folder,
+  objects,
+  isUnderWay,
+}: Sweep): AsyncIterable<{ readonly ref: Ref; readonly key: string }> {
   for (const mark of await namesIn(folder)) {
     if (isUnderWay(mark)) {
       continue;
@@ -202,13 +225,20 @@ function isYoung(path: string): boolean {
 function processSpace(): string {
   try {
     const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'latin1');
-    return createHash('sha256').update(boot).update(readlinkSync('/proc/self/ns/pid')).digest('hex').slice(0, 12);
+    return createHash('sha256')
+      .update(boot)
+      .update(readlinkSync('/proc/self/ns/pid'))
+      .digest('hex')
+      .slice(0, 12);
   } catch {
     return createHash('sha256').update(hostname()).digest('hex').slice(0, 12);
   }
 }
 
-/** Whether the process that an owner folder is named after still runs. A pid alone is not enough: it is given again. */
+/**
+ * Whether the process that an owner folder is named after still runs. A pid alone is not enough: it
+ * is given again.
+ */
 function isAlive(owner: string): boolean {
   const [pid, started] = owner.split('-');
   if (started === 'x') {
@@ -217,11 +247,15 @@ function isAlive(owner: string): boolean {
   return started !== undefined && startedAt(Number(pid)) === started;
 }
 
-/** Start of a process in clock ticks since boot; undefined when there is no such process, or no /proc. */
+/**
+ * Start of a process in clock ticks since boot; undefined when there is no such process, or no
+ * /proc.
+ */
 function startedAt(pid: number): string | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    // The command, in brackets, may hold spaces and brackets itself; the start is the 20th field behind it.
+    // The command, in brackets, may hold spaces and brackets itself; the start is the 20th field
+    // behind it.
     return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
   } catch {
     return undefined;

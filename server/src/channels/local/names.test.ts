@@ -22,14 +22,25 @@ describe('names', () => {
   });
 
   it('no two keys share a name', () => {
-    fc.assert(fc.property(key, key, (one, other) => one === other || one.replaceAll('/', '~') !== other.replaceAll('/', '~')));
+    fc.assert(
+      fc.property(
+        key,
+        key,
+        (one, other) => one === other || one.replaceAll('/', '~') !== other.replaceAll('/', '~'),
+      ),
+    );
   });
 
   it('a longest name fits into 255 bytes with its mark', () => {
-    expect(markOf(`2026-11-22/14-123456/${fileNameOf('k'.repeat(200))}`).length).toBeLessThanOrEqual(255);
+    expect(
+      markOf(`2026-11-22/14-123456/${fileNameOf('k'.repeat(200))}`).length,
+    ).toBeLessThanOrEqual(255);
   });
 
-  it.each(['', 'check-abc', '2026-11-22~14-0~', '2026-11-22~14-0~..', '2026-11-22~14~a', 'x~y~z'])('%j is no mark', (name) => {
-    expect(unmark(name)).toBeUndefined();
-  });
+  it.each(['', 'check-abc', '2026-11-22~14-0~', '2026-11-22~14-0~..', '2026-11-22~14~a', 'x~y~z'])(
+    '%j is no mark',
+    (name) => {
+      expect(unmark(name)).toBeUndefined();
+    },
+  );
 });

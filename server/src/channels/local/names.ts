@@ -14,7 +14,10 @@ export function fileNameOf(key: string): string {
   return name;
 }
 
-/** Path below the objects folder, `2026-11-22/14-0/a~b.png`; undefined when this is no ref of a local channel. */
+/**
+ * Path below the objects folder, `2026-11-22/14-0/a~b.png`; undefined when this is no ref of a
+ * local channel.
+ */
 export function pathOf(ref: Ref): string | undefined {
   if (typeof ref !== 'object' || ref === null || !('path' in ref)) {
     return undefined;
@@ -31,5 +34,7 @@ export function markOf(path: string): string {
 export function unmark(mark: string): { readonly path: string; readonly key: string } | undefined {
   const [, day, folder, name] = markPattern.exec(mark) ?? [];
   const path = `${day}/${folder}/${name}`;
-  return name !== undefined && pathPattern.test(path) ? { path, key: name.replaceAll('~', '/') } : undefined;
+  return name !== undefined && pathPattern.test(path)
+    ? { path, key: name.replaceAll('~', '/') }
+    : undefined;
 }

@@ -1,6 +1,14 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -22,7 +30,9 @@ interface Line {
 }
 
 const signal = new AbortController().signal;
-const child = fileURLToPath(new URL('../../../test/fixtures/local-channel/child.ts', import.meta.url));
+const child = fileURLToPath(
+  new URL('../../../test/fixtures/local-channel/child.ts', import.meta.url),
+);
 let work: string;
 let mounted: string[];
 
@@ -60,7 +70,9 @@ function makeImage(): string | undefined {
 }
 
 async function putUntil(dataDir: string, count: number): Promise<Line[]> {
-  const started = spawn(process.execPath, [child, dataDir, 'hurry'], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const started = spawn(process.execPath, [child, dataDir, 'hurry'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
   const exited = once(started, 'exit');
   const said: Line[] = [];
   for await (const line of createInterface({ input: started.stdout })) {

@@ -1,7 +1,8 @@
 /**
- * Whether synchronous calls on small files may be made at the moment. On a disk that responds from memory they cost a third of
- * the way through the thread pool; on one that makes us wait they would stop every other request. So they are timed, and after a
- * slow one all calls go through the pool for a while: 1 s, doubled up to 64 s each time the next try is slow again.
+ * Whether synchronous calls on small files may be made at the moment. On a disk that responds from
+ * memory they cost a third of the way through the thread pool; on one that makes us wait they would
+ * stop every other request. So they are timed, and after a slow one all calls go through the pool
+ * for a while: 1 s, doubled up to 64 s each time the next try is slow again.
  */
 export interface QuickDisk {
   readonly isQuick: boolean;

@@ -29,9 +29,10 @@ export interface ReadContext {
 }
 
 /**
- * Objects whose pages are likely in memory: written or read lately by this process. Small ones of these are read synchronously, which
- * costs a quarter of the way through the thread pool; everything else, and all reads after a slow one (`quick-disk.ts`), may have
- * to wait for the disk and goes through the pool.
+ * Objects whose pages are likely in memory: written or read lately by this process. Small ones of
+ * these are read synchronously, which costs a quarter of the way through the thread pool;
+ * everything else, and all reads after a slow one (`quick-disk.ts`), may have to wait for the disk
+ * and goes through the pool.
  */
 export interface PageCacheHint {
   has(path: string): boolean;
@@ -57,7 +58,11 @@ const smallBytes = 128 * 1024;
 // A FIFO put in an object's place must not block the open.
 const readOnly = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-export async function readObject(path: string, options: GetOptions, context: ReadContext): Promise<GetResult> {
+export async function readObject(
+  path: string,
+  options: GetOptions,
+  context: ReadContext,
+): Promise<GetResult> {
   const { signal } = options;
   signal.throwIfAborted();
   const file = `${context.objects}/${path}`;
@@ -112,7 +117,10 @@ function isGone(error: unknown): boolean {
 }
 
 /** No fs call waits for the disk here: the inode came with the open. */
-function spanOf(fd: number, range: ByteRange | undefined): { readonly start: number; readonly size: number } {
+function spanOf(
+  fd: number,
+  range: ByteRange | undefined,
+): { readonly start: number; readonly size: number } {
   const stat = ioSync(() => fstatSync(fd));
   if (!stat.isFile()) {
     throw fail('not_found');
@@ -128,15 +136,22 @@ function spanOf(fd: number, range: ByteRange | undefined): { readonly start: num
 /** A file that is shorter than it was when it was stored. */
 function assertWhole(got: number, size: number): void {
   if (got < size) {
-    throw fail('channel_unavailable', { message: 'The stored file is damaged: it is shorter than it should be.' });
+    throw fail('channel_unavailable', {
+      message: 'The stored file is damaged: it is shorter than it should be.',
+    });
   }
 }
 
 const hasProc = existsSync('/proc/self/fd');
 
-/** O_NOFOLLOW covers the last name only: a symlink among its parents shows in where the descriptor really is. */
+/**
+ * O_NOFOLLOW covers the last name only: a symlink among its parents shows in where the descriptor
+ * really is.
+ */
 function assertInPlace(fd: number, file: string): void {
-  if (hasProc ? ioSync(() => readlinkSync(`/proc/self/fd/${fd}`)) !== file : hasLinkedParent(file)) {
+  if (
+    hasProc ? ioSync(() => readlinkSync(`/proc/self/fd/${fd}`)) !== file : hasLinkedParent(file)
+  ) {
     throw fail('not_found');
   }
 }
@@ -144,7 +159,9 @@ function assertInPlace(fd: number, file: string): void {
 /** Whether one of the two folders above an object is not a real folder. */
 export function hasLinkedParent(file: string): boolean {
   const folder = dirname(file);
-  return [folder, dirname(folder)].some((path) => !(lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false));
+  return [folder, dirname(folder)].some(
+    (path) => !(lstatSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false),
+  );
 }
 
 async function* once(bytes: Buffer, signal: AbortSignal): ByteSource {

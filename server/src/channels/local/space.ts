@@ -2,7 +2,10 @@ import { type StatsFs, statfs } from 'node:fs';
 import { fail } from '../../core/errors.ts';
 import { io } from './io.ts';
 
-/** Refuses writes before the disk is full, so that the database beside the objects can still be written. */
+/**
+ * Refuses writes before the disk is full, so that the database beside the objects can still be
+ * written.
+ */
 export interface Space {
   /** Sets bytes aside for a body of `size` (unknown: none yet). Throws `disk_full`. */
   claim(size?: number): Promise<Claim>;
@@ -16,7 +19,9 @@ export interface Claim {
 
 const freshMs = 1000;
 const defaultReserveBytes = 256 * 1024 * 1024;
-/** Inodes that stay free, for the same reason; some file systems do not count them and say 0 of 0. */
+/**
+ * Inodes that stay free, for the same reason; some file systems do not count them and say 0 of 0.
+ */
 const inodes = { reserve: 256, share: 0.01 };
 
 /** `reserveBytes` stays free; by default 256 MiB or 2 % of the disk, whichever is smaller. */
@@ -30,7 +35,8 @@ export function createSpace(root: string, reserveBytes?: number): Space {
 
   const refresh = async () => {
     const { bavail, blocks, bsize, files, ffree } = await io<StatsFs>((done) => statfs(root, done));
-    const reserve = reserveBytes ?? Math.min(defaultReserveBytes, Math.floor(blocks * bsize * 0.02));
+    const reserve =
+      reserveBytes ?? Math.min(defaultReserveBytes, Math.floor(blocks * bsize * 0.02));
     const hasInodes = files === 0 || ffree > Math.min(inodes.reserve, files * inodes.share);
     freeBytes = hasInodes ? bavail * bsize - reserve : -1;
     writtenBytes = 0;

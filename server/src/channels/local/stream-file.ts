@@ -16,8 +16,9 @@ export interface FileSpan {
 }
 
 /**
- * Reads a span of an open file, one chunk ahead of its reader, and owns the descriptor: it is closed at the end, when the reader leaves
- * (also before the first chunk) and when the signal aborts.
+ * Reads a span of an open file, one chunk ahead of its reader, and owns the descriptor: it is
+ * closed at the end, when the reader leaves (also before the first chunk) and when the signal
+ * aborts.
  */
 export function streamFile({ fd, start, size, signal, budget }: FileSpan): ByteSource {
   const share = budget.join();
@@ -81,7 +82,9 @@ async function readChunk(fd: number, start: number, size: number): Promise<Buffe
   for (let got = 0; got < size; ) {
     const count = await io<number>((done) => read(fd, chunk, got, size - got, start + got, done));
     if (count === 0) {
-      throw fail('channel_unavailable', { message: 'The stored file is damaged: it is shorter than it should be.' });
+      throw fail('channel_unavailable', {
+        message: 'The stored file is damaged: it is shorter than it should be.',
+      });
     }
     got += count;
   }

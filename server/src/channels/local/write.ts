@@ -1,4 +1,15 @@
-import { closeSync, constants, fsync, link, linkSync, open, openSync, unlink, writev, writevSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fsync,
+  link,
+  linkSync,
+  open,
+  openSync,
+  unlink,
+  writev,
+  writevSync,
+} from 'node:fs';
 import type { ByteSource } from '../../core/bytes.ts';
 import type { PutOptions, PutResult } from '../../core/channel.ts';
 import type { ByteBudget } from '../../core/streams/byte-budget.ts';
@@ -24,7 +35,10 @@ export interface WriteContext {
   readonly blocks: Blocks;
 }
 
-/** An object on its way: the mark is written, then linked to its public name, then both are made to last. */
+/**
+ * An object on its way: the mark is written, then linked to its public name, then both are made to
+ * last.
+ */
 interface Draft {
   readonly folder: Folder;
   readonly path: string;
@@ -39,7 +53,11 @@ const smallBytes = 128 * 1024;
 const createOnly = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 const mode = 0o600;
 
-export async function write(source: ByteSource, options: PutOptions, context: WriteContext): Promise<PutResult> {
+export async function write(
+  source: ByteSource,
+  options: PutOptions,
+  context: WriteContext,
+): Promise<PutResult> {
   const { signal } = options;
   signal.throwIfAborted();
   const name = fileNameOf(options.key);
@@ -63,7 +81,11 @@ export async function write(source: ByteSource, options: PutOptions, context: Wr
   }
 }
 
-async function createDraft(name: string, context: WriteContext, work: (draft: Draft) => Promise<void>): Promise<PutResult> {
+async function createDraft(
+  name: string,
+  context: WriteContext,
+  work: (draft: Draft) => Promise<void>,
+): Promise<PutResult> {
   const folder = context.folders.take();
   const path = `${folder.path}/${name}`;
   const objectPath = `${context.objects}/${path}`;
@@ -103,7 +125,10 @@ interface Body {
   readonly disk: QuickDisk;
 }
 
-/** Writes the body and links it. Its fsync comes after the link, so that one journal commit covers data and both names. */
+/**
+ * Writes the body and links it. Its fsync comes after the link, so that one journal commit covers
+ * data and both names.
+ */
 async function fill(draft: Draft, { first, batches, claim, disk }: Body): Promise<void> {
   await claim.take(first.bytes);
   if (first.last && first.bytes <= smallBytes && disk.isQuick) {
@@ -130,7 +155,12 @@ function fillNow(draft: Draft, first: Batch): void {
 }
 
 /** While one batch is being written, the next one is pulled from the source. */
-async function writeBatches(draft: Draft, first: Batch, batches: Batches, claim: Claim): Promise<void> {
+async function writeBatches(
+  draft: Draft,
+  first: Batch,
+  batches: Batches,
+  claim: Claim,
+): Promise<void> {
   for (let batch = first; ; ) {
     const writing = writeAll(draft, batch);
     if (batch.last) {
@@ -154,7 +184,10 @@ async function writeAll(draft: Draft, batch: Batch): Promise<void> {
   batch.release();
 }
 
-/** What is left of `chunks` when `written` bytes of them are on disk: a disk that fills up takes the beginning, then refuses. */
+/**
+ * What is left of `chunks` when `written` bytes of them are on disk: a disk that fills up takes the
+ * beginning, then refuses.
+ */
 function after(chunks: Uint8Array[], written: number): Uint8Array[] {
   let skip = written;
   const index = chunks.findIndex((chunk) => {
@@ -168,7 +201,9 @@ function after(chunks: Uint8Array[], written: number): Uint8Array[] {
   return head === undefined ? [] : [head.subarray(skip), ...tail];
 }
 
-/** Waits for both even when one fails: a descriptor must not be closed while it is being written. */
+/**
+ * Waits for both even when one fails: a descriptor must not be closed while it is being written.
+ */
 async function settleBoth<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
   const [first, second] = await Promise.allSettled([a, b]);
   if (first.status === 'rejected') {

@@ -8,7 +8,10 @@ const settingsSchema = z.strictObject({
   maxBytes: z.int().positive().optional().describe('Largest file this channel takes, in bytes.'),
 });
 
-/** Holds everything in memory and forgets it at the end of the process: for tests and demonstrations. */
+/**
+ * Holds everything in memory and forgets it at the end of the process: for tests and
+ * demonstrations.
+ */
 export const memoryDriver = defineDriver({
   type: 'memory',
   group: 'memory',
@@ -48,7 +51,11 @@ export function createMemoryChannel({ maxBytes }: z.infer<typeof settingsSchema>
   };
 }
 
-async function collect(source: ByteSource, { signal }: PutOptions, maxBytes = Number.POSITIVE_INFINITY): Promise<Buffer> {
+async function collect(
+  source: ByteSource,
+  { signal }: PutOptions,
+  maxBytes = Number.POSITIVE_INFINITY,
+): Promise<Buffer> {
   signal.throwIfAborted();
   const aborted = Promise.withResolvers<never>();
   aborted.promise.catch(() => {});

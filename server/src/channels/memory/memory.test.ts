@@ -9,7 +9,11 @@ describe('memory channel', () => {
   it('refuses what is larger than maxBytes', async () => {
     const channel = createMemoryChannel({ maxBytes: 100 });
     const signal = new AbortController().signal;
-    const put = channel.put(bytesOf({ seed: 1, size: 101 }), { key: 'a', contentType: 'image/png', signal });
+    const put = channel.put(bytesOf({ seed: 1, size: 101 }), {
+      key: 'a',
+      contentType: 'image/png',
+      signal,
+    });
     await expect(put).rejects.toMatchObject({ code: 'too_large' });
   });
 });

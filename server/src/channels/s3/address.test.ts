@@ -6,7 +6,10 @@ import { addressOf } from './address.ts';
 
 const credentials = { accessKeyId: 'AKIATEST', secretAccessKey: 'test-secret' };
 
-/** Where the SDK finds a bucket. In a host name it lets a slash at the end of the endpoint stand beside its own; such paths are not wanted. */
+/**
+ * Where the SDK finds a bucket. In a host name it lets a slash at the end of the endpoint stand
+ * beside its own; such paths are not wanted.
+ */
 async function locate(bucket: string, config: ConstructorParameters<typeof S3Client>[0]) {
   const client = new S3Client({ ...config, credentials });
   const url = new URL(await getSignedUrl(client, new HeadBucketCommand({ Bucket: bucket })));
@@ -44,7 +47,16 @@ const endpoints = fc.constantFrom(
   'https://s3.eu-west-1.amazonaws.com',
 );
 const regions = fc.constantFrom(
-  ...['us-east-1', 'eu-central-1', 'aws-global', 'auto', 'cn-north-1', 'us-gov-west-1', 'us-iso-east-1', 'us-isob-east-1'],
+  ...[
+    'us-east-1',
+    'eu-central-1',
+    'aws-global',
+    'auto',
+    'cn-north-1',
+    'us-gov-west-1',
+    'us-iso-east-1',
+    'us-isob-east-1',
+  ],
   ...['eu-isoe-west-1', 'us-isof-south-1', 'eusc-de-east-1', 'ap-southeast-7', 'default'],
 );
 
@@ -63,7 +75,11 @@ it('finds a bucket where the SDK does', async () => {
         const forcePathStyle = pathStyle ?? endpoint !== undefined;
         // The SDK would put such a name in front of an IP address.
         fc.pre(forcePathStyle || !bucket.includes('.') || !/127\.0\.0\.1/.test(endpoint ?? ''));
-        const expected = await locate(bucket, { region, forcePathStyle, ...(endpoint !== undefined && { endpoint }) });
+        const expected = await locate(bucket, {
+          region,
+          forcePathStyle,
+          ...(endpoint !== undefined && { endpoint }),
+        });
         expect(addressOf({ bucket, endpoint, region, pathStyle })).toEqual(expected);
       },
     ),

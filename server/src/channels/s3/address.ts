@@ -23,14 +23,22 @@ const domainsByRegion: readonly (readonly [RegExp, string])[] = [
 
 type Location = Pick<S3Settings, 'bucket' | 'endpoint' | 'region' | 'pathStyle'>;
 
-/** The bucket stands in the host name where the settings ask for that and its name allows it, otherwise in the path. */
+/**
+ * The bucket stands in the host name where the settings ask for that and its name allows it,
+ * otherwise in the path.
+ */
 export function addressOf({ bucket, endpoint, region, pathStyle }: Location): BucketAddress {
   const base = new URL(endpoint ?? amazonOf(region));
   const inPath = pathStyle ?? endpoint !== undefined;
   const basePath = base.pathname.replace(/\/+$/, '');
   const signed = { region: region === 'aws-global' ? 'us-east-1' : region };
   if (inPath || !fitsHost(bucket, base)) {
-    return { origin: base.origin, host: base.host, path: `${basePath}/${escapeUri(bucket)}`, ...signed };
+    return {
+      origin: base.origin,
+      host: base.host,
+      path: `${basePath}/${escapeUri(bucket)}`,
+      ...signed,
+    };
   }
   const host = `${bucket}.${base.host}`;
   return { origin: `${base.protocol}//${host}`, host, path: basePath, ...signed };

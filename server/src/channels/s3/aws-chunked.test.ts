@@ -23,7 +23,9 @@ function unframe(framed: Buffer): { readonly chunks: readonly Buffer[]; readonly
     expect(line).toMatch(/^[0-9a-f]+$/);
     const size = Number.parseInt(line, 16);
     at = lineEnd + 2;
-    if (size === 0) return { chunks, trailer: framed.toString('latin1', at) };
+    if (size === 0) {
+      return { chunks, trailer: framed.toString('latin1', at) };
+    }
     chunks.push(framed.subarray(at, at + size));
     expect(framed.toString('latin1', at + size, at + size + 2)).toBe('\r\n');
     at += size + 2;
@@ -35,7 +37,10 @@ it('frames a body of known length whatever its pieces, with the checksum behind 
     fc.integer({ min: 0, max: 3 * mebibyte }),
     fc.constantFrom(0, 1, mebibyte - 1, mebibyte, mebibyte + 1, 2 * mebibyte),
   );
-  const pieces = fc.array(fc.constantFrom(1_000, 65_536, mebibyte, 2 * mebibyte + 3, 777_777), { minLength: 1, maxLength: 4 });
+  const pieces = fc.array(fc.constantFrom(1_000, 65_536, mebibyte, 2 * mebibyte + 3, 777_777), {
+    minLength: 1,
+    maxLength: 4,
+  });
   await fc.assert(
     fc.asyncProperty(sizes, pieces, async (size, cuts) => {
       const bytes = Buffer.alloc(size, 'abcdefg');

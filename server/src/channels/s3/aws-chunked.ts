@@ -7,8 +7,9 @@ const chunkBytes = 2 ** 20;
 const checksumHeader = 'x-amz-checksum-crc32';
 
 /**
- * The framing `aws-chunked` around a stream of exactly `sizeBytes` bytes, with its CRC-32 as a trailer. The chunks are cut by position, so that
- * the length of the whole is known beforehand and nothing has to be copied.
+ * The framing `aws-chunked` around a stream of exactly `sizeBytes` bytes, with its CRC-32 as a
+ * trailer. The chunks are cut by position, so that the length of the whole is known beforehand and
+ * nothing has to be copied.
  */
 export function awsChunked(source: ByteSource, sizeBytes: number) {
   return {
@@ -30,12 +31,16 @@ async function* framed(source: ByteSource, sizeBytes: number): AsyncGenerator<Ui
     sum = crc32(bytes, sum);
     for (let offset = 0; offset < bytes.length; ) {
       const room = chunkBytes - (sent % chunkBytes);
-      if (room === chunkBytes) yield chunkHeader(Math.min(chunkBytes, sizeBytes - sent));
+      if (room === chunkBytes) {
+        yield chunkHeader(Math.min(chunkBytes, sizeBytes - sent));
+      }
       const piece = bytes.subarray(offset, offset + room);
       yield piece;
       sent += piece.length;
       offset += piece.length;
-      if (sent % chunkBytes === 0 || sent === sizeBytes) yield lineEnd;
+      if (sent % chunkBytes === 0 || sent === sizeBytes) {
+        yield lineEnd;
+      }
     }
   }
   yield Buffer.from(`0\r\n${checksumHeader}:${base64OfCrc32(sum)}\r\n\r\n`);

@@ -12,12 +12,15 @@ async function* of(...chunks: Uint8Array[]): ByteSource {
 describe('feed', () => {
   it('passes on exactly the announced bytes, however they are cut', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 10 }), async (chunks) => {
-        const whole = Buffer.concat(chunks);
-        const result = feed(of(...chunks), whole.length);
-        expect(Buffer.concat(await Array.fromAsync(result.source))).toEqual(whole);
-        expect(result).toMatchObject({ complete: true });
-      }),
+      fc.asyncProperty(
+        fc.array(fc.uint8Array({ maxLength: 20 }), { maxLength: 10 }),
+        async (chunks) => {
+          const whole = Buffer.concat(chunks);
+          const result = feed(of(...chunks), whole.length);
+          expect(Buffer.concat(await Array.fromAsync(result.source))).toEqual(whole);
+          expect(result).toMatchObject({ complete: true });
+        },
+      ),
       { numRuns: 50 },
     );
   });
@@ -29,7 +32,9 @@ describe('feed', () => {
     const result = feed(of(Buffer.alloc(9), Buffer.alloc(1)), announced);
     let passed = 0;
     const read = async () => {
-      for await (const chunk of result.source) passed += chunk.length;
+      for await (const chunk of result.source) {
+        passed += chunk.length;
+      }
     };
     await expect(read()).rejects.toMatchObject({ code });
     expect(passed).toBeLessThan(announced);
@@ -54,12 +59,16 @@ describe('feed', () => {
     let stopped = false;
     async function* endless(): ByteSource {
       try {
-        for (;;) yield Buffer.alloc(1000);
+        for (;;) {
+          yield Buffer.alloc(1000);
+        }
       } finally {
         stopped = true;
       }
     }
-    for await (const _ of feed(endless(), 10 ** 9).source) break;
+    for await (const _ of feed(endless(), 10 ** 9).source) {
+      break;
+    }
     expect(stopped).toBe(true);
   });
 });
@@ -99,6 +108,8 @@ describe('untilAborted', () => {
       throw error;
     }
     await expect(Array.fromAsync(untilAborted(broken(), signal))).rejects.toBe(error);
-    await expect(Array.fromAsync(untilAborted(broken(), AbortSignal.abort(error)))).rejects.toBe(error);
+    await expect(Array.fromAsync(untilAborted(broken(), AbortSignal.abort(error)))).rejects.toBe(
+      error,
+    );
   });
 });

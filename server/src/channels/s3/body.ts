@@ -4,13 +4,17 @@ import { fail } from '../../core/errors.ts';
 /** A source on its way into one request of known length. */
 export interface Feed {
   readonly source: ByteSource;
-  /** True once the last byte is handed over: from here on the service may have stored them all, whatever it responds. */
+  /**
+   * True once the last byte is handed over: from here on the service may have stored them all,
+   * whatever it responds.
+   */
   readonly complete: boolean;
 }
 
 /**
- * Exactly `sizeBytes` bytes of a source. The last chunk is held back until the source has ended: a source that breaks at its very end, or
- * has more to give, must not leave an object that the service takes for complete.
+ * Exactly `sizeBytes` bytes of a source. The last chunk is held back until the source has ended: a
+ * source that breaks at its very end, or has more to give, must not leave an object that the
+ * service takes for complete.
  */
 export function feed(source: ByteSource, sizeBytes: number): Feed {
   let complete = false;
@@ -19,14 +23,25 @@ export function feed(source: ByteSource, sizeBytes: number): Feed {
     let last: Uint8Array | undefined;
     for await (const chunk of source) {
       seen += chunk.length;
-      if (seen > sizeBytes) throw tooMany(sizeBytes);
-      if (chunk.length === 0) continue;
-      if (seen < sizeBytes) yield chunk;
-      else last = chunk;
+      if (seen > sizeBytes) {
+        throw tooMany(sizeBytes);
+      }
+      if (chunk.length === 0) {
+        continue;
+      }
+      if (seen < sizeBytes) {
+        yield chunk;
+      } else {
+        last = chunk;
+      }
     }
-    if (seen < sizeBytes) throw fail('incomplete_body');
+    if (seen < sizeBytes) {
+      throw fail('incomplete_body');
+    }
     complete = true;
-    if (last !== undefined) yield last;
+    if (last !== undefined) {
+      yield last;
+    }
   }
   return {
     source: counted(),
@@ -37,20 +52,34 @@ export function feed(source: ByteSource, sizeBytes: number): Feed {
 }
 
 /** All bytes of a small source in one buffer. */
-export async function collect(source: ByteSource, sizeBytes: number, signal: AbortSignal): Promise<Uint8Array> {
+export async function collect(
+  source: ByteSource,
+  sizeBytes: number,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
   const bytes = Buffer.allocUnsafe(sizeBytes);
   let seen = 0;
   for await (const chunk of untilAborted(source, signal)) {
-    if (seen + chunk.length > sizeBytes) throw tooMany(sizeBytes);
+    if (seen + chunk.length > sizeBytes) {
+      throw tooMany(sizeBytes);
+    }
     bytes.set(chunk, seen);
     seen += chunk.length;
   }
-  if (seen < sizeBytes) throw fail('incomplete_body');
+  if (seen < sizeBytes) {
+    throw fail('incomplete_body');
+  }
   return bytes;
 }
 
-/** Passes the source through and rejects with the signal's reason as soon as it is aborted, also while the source is silent. */
-export async function* untilAborted(source: ByteSource, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+/**
+ * Passes the source through and rejects with the signal's reason as soon as it is aborted, also
+ * while the source is silent.
+ */
+export async function* untilAborted(
+  source: ByteSource,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   const iterator = source[Symbol.asyncIterator]();
   let giveUp: (reason: unknown) => void = () => {};
   const abort = (): void => giveUp(signal.reason);
@@ -64,16 +93,22 @@ export async function* untilAborted(source: ByteSource, signal: AbortSignal): As
         iterator.next().then(resolve, reject);
       });
       ended = next.done === true;
-      if (next.done) return;
+      if (next.done) {
+        return;
+      }
       yield next.value;
     }
   } finally {
     signal.removeEventListener('abort', abort);
     // Not awaited: a source that hangs would hold us.
-    if (!ended) void Promise.resolve(iterator.return?.()).catch(() => undefined);
+    if (!ended) {
+      void Promise.resolve(iterator.return?.()).catch(() => undefined);
+    }
   }
 }
 
 function tooMany(sizeBytes: number): unknown {
-  return fail('size_mismatch', { message: `The source has more than the announced ${sizeBytes} bytes.` });
+  return fail('size_mismatch', {
+    message: `The source has more than the announced ${sizeBytes} bytes.`,
+  });
 }

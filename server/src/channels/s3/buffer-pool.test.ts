@@ -3,8 +3,10 @@ import { expect, it } from 'vitest';
 import { createBufferPool, type Lease } from './buffer-pool.ts';
 
 const isPending = async (promise: Promise<unknown>) =>
-  (await Promise.race([promise.then(() => 'done'), new Promise((resolve) => setImmediate(() => resolve('pending')))])) ===
-  'pending';
+  (await Promise.race([
+    promise.then(() => 'done'),
+    new Promise((resolve) => setImmediate(() => resolve('pending'))),
+  ])) === 'pending';
 
 it('gives every lease a buffer at once, further ones while the shared ones last', async () => {
   const pool = createBufferPool(16, 1);
@@ -43,7 +45,10 @@ it('never has more out than it may, never twice the same, never one too few', as
   await fc.assert(
     fc.asyncProperty(steps, fc.integer({ min: 0, max: 3 }), async (actions, extra) => {
       const pool = createBufferPool(1, extra);
-      const leases = Array.from({ length: 4 }, () => ({ lease: pool.lease(2) as Lease, held: [] as Buffer[] }));
+      const leases = Array.from({ length: 4 }, () => ({
+        lease: pool.lease(2) as Lease,
+        held: [] as Buffer[],
+      }));
       for (const [index, take] of actions) {
         const { lease, held } = leases[index] as (typeof leases)[number];
         const may = held.length < 2;
@@ -52,13 +57,21 @@ it('never has more out than it may, never twice the same, never one too few', as
             lease.take(),
             new Promise<undefined>((resolve) => setImmediate(() => resolve(undefined))),
           ]);
-          if (buffer !== undefined) held.push(buffer);
+          if (buffer !== undefined) {
+            held.push(buffer);
+          }
           // A waiter keeps its place: let the oldest go, which is handed to it.
-          else lease.give(held[0] as Buffer);
-        } else if (!take && held.length > 0) lease.give(held.pop() as Buffer);
+          else {
+            lease.give(held[0] as Buffer);
+          }
+        } else if (!take && held.length > 0) {
+          lease.give(held.pop() as Buffer);
+        }
         const out = leases.flatMap((each) => each.held);
         expect(new Set(out).size).toBe(out.length);
-        expect(out.length - leases.filter((each) => each.held.length > 0).length).toBeLessThanOrEqual(extra);
+        expect(
+          out.length - leases.filter((each) => each.held.length > 0).length,
+        ).toBeLessThanOrEqual(extra);
       }
     }),
     { numRuns: 60 },

@@ -20,9 +20,15 @@ const singlePutBytes = 64 * 2 ** 20;
 
 export interface S3Channel extends Channel {
   /** Copies an object of up to 5 GiB inside the bucket to the place of `key`. */
-  copy(ref: Ref, options: CallOptions & { readonly key: string; readonly contentType: string }): Promise<Ref>;
+  copy(
+    ref: Ref,
+    options: CallOptions & { readonly key: string; readonly contentType: string },
+  ): Promise<Ref>;
   /** See `cors.ts`; for `doctor`. */
-  ensureCors(origins: readonly string[], options: CallOptions & { readonly mayWrite: boolean }): Promise<CorsReport>;
+  ensureCors(
+    origins: readonly string[],
+    options: CallOptions & { readonly mayWrite: boolean },
+  ): Promise<CorsReport>;
 }
 
 export function createS3Channel(settings: S3Settings): S3Channel {
@@ -54,15 +60,22 @@ function createPut(bucket: Bucket): Channel['put'] {
   const maxBytes = maxBytesOf(settings);
   return async (source: ByteSource, options: PutOptions): Promise<PutResult> => {
     const { size } = options;
-    if (size !== undefined && size > maxBytes) throw fail('too_large', { details: { maxBytes } });
-    if (size !== undefined && size <= singlePutBytes) return putObject(bucket, source, { ...options, size });
+    if (size !== undefined && size > maxBytes) {
+      throw fail('too_large', { details: { maxBytes } });
+    }
+    if (size !== undefined && size <= singlePutBytes) {
+      return putObject(bucket, source, { ...options, size });
+    }
     const { partSizeBytes, buffers } = planParts(settings, size);
-    const pool = partSizeBytes === shared.sizeBytes ? shared : createBufferPool(partSizeBytes, buffers);
+    const pool =
+      partSizeBytes === shared.sizeBytes ? shared : createBufferPool(partSizeBytes, buffers);
     return putParts(bucket, source, { ...options, pool, buffers });
   };
 }
 
 function publicUrl(base: string | undefined, key: string): string | undefined {
-  if (base === undefined) return undefined;
+  if (base === undefined) {
+    return undefined;
+  }
   return `${base.replace(/\/+$/, '')}/${key.split('/').map(encodeURIComponent).join('/')}`;
 }

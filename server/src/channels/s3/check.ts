@@ -11,26 +11,39 @@ const probe = Buffer.from('stowage probe');
 export async function checkBucket(bucket: Bucket, { signal }: CallOptions): Promise<void> {
   const name = `.stowage-check-${randomUUID()}`;
   const key = bucket.keyOf(name);
-  await explained('cannot write', () => putBuffer(bucket, probe, { key: name, contentType: 'text/plain', signal }));
+  await explained('cannot write', () =>
+    putBuffer(bucket, probe, { key: name, contentType: 'text/plain', signal }),
+  );
   try {
     await explained('can write but not read', () => readProbe(bucket, key, signal));
   } finally {
-    await explained(`can write but not delete (${key} remains)`, () => deleteObject(bucket, key, signal));
+    await explained(`can write but not delete (${key} remains)`, () =>
+      deleteObject(bucket, key, signal),
+    );
   }
 }
 
 async function readProbe(bucket: Bucket, key: string, signal: AbortSignal): Promise<void> {
   const { stream } = await getObject(bucket, key, { range: { start: 8, end: 12 }, signal });
   const bytes = await Array.fromAsync(stream);
-  if (Buffer.concat(bytes).toString() === 'probe') return;
-  throw fail('channel_refused', { message: `S3 bucket ${bucket.name}: the service answers a range with other bytes.` });
+  if (Buffer.concat(bytes).toString() === 'probe') {
+    return;
+  }
+  throw fail('channel_refused', {
+    message: `S3 bucket ${bucket.name}: the service answers a range with other bytes.`,
+  });
 }
 
 async function explained(what: string, call: () => Promise<unknown>): Promise<void> {
   try {
     await call();
   } catch (error) {
-    if (!isStowageError(error, 'channel_unauthorized')) throw error;
-    throw fail('channel_unauthorized', { message: `The credentials ${what}: ${error.message}`, cause: error });
+    if (!isStowageError(error, 'channel_unauthorized')) {
+      throw error;
+    }
+    throw fail('channel_unauthorized', {
+      message: `The credentials ${what}: ${error.message}`,
+      cause: error,
+    });
   }
 }

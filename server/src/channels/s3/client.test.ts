@@ -20,8 +20,10 @@ beforeAll(async () => {
 });
 afterEach(() => double.clear());
 
-const answer = (body: string, status = 200, headers = {}) => double.failNext({ kind: 'answer', status, headers, body });
-const finish = () => channel.multipart?.finish(state, [{ number: 1, size: 5, part: { etag: '"e"' } }], { signal });
+const answer = (body: string, status = 200, headers = {}) =>
+  double.failNext({ kind: 'answer', status, headers, body });
+const finish = () =>
+  channel.multipart?.finish(state, [{ number: 1, size: 5, part: { etag: '"e"' } }], { signal });
 const copy = () => channel.copy({ key: 'media/a' }, copyOptions);
 const start = () => channel.multipart?.start(copyOptions);
 
@@ -39,16 +41,39 @@ describe('answers with a good status', () => {
       'channel_unavailable',
       'InternalError (200)',
     ],
-    ['a call to slow down', '<Error><Code>SlowDown</Code></Error>', 'channel_rate_limited', 'SlowDown (200)'],
-    ['a precondition', '<Error><Code>EntityTooLarge</Code></Error>', 'too_large', 'EntityTooLarge (200)'],
+    [
+      'a call to slow down',
+      '<Error><Code>SlowDown</Code></Error>',
+      'channel_rate_limited',
+      'SlowDown (200)',
+    ],
+    [
+      'a precondition',
+      '<Error><Code>EntityTooLarge</Code></Error>',
+      'too_large',
+      'EntityTooLarge (200)',
+    ],
     ['nothing', '', 'channel_unavailable', 'no XML document'],
-    ['half a document', '<CompleteMultipartUploadResult><ETag>"x"</ET', 'channel_unavailable', 'no XML document'],
-    ['a page of somebody else', '<html><p>Welcome<br></html>', 'channel_unavailable', 'no XML document'],
+    [
+      'half a document',
+      '<CompleteMultipartUploadResult><ETag>"x"</ET',
+      'channel_unavailable',
+      'no XML document',
+    ],
+    [
+      'a page of somebody else',
+      '<html><p>Welcome<br></html>',
+      'channel_unavailable',
+      'no XML document',
+    ],
   ])('%s is no success', async (_, body, code, words) => {
     for (const call of [finish, copy, start]) {
       answer(body);
       // Whether the object is there after all.
-      double.failNext({ kind: 'answer', status: 404 }, { match: ({ method }) => method === 'HEAD' });
+      double.failNext(
+        { kind: 'answer', status: 404 },
+        { match: ({ method }) => method === 'HEAD' },
+      );
       await expect(call()).rejects.toMatchObject({ code, message: expect.stringContaining(words) });
       double.clear();
     }
@@ -65,18 +90,31 @@ describe('answers with a good status', () => {
 
   it('a start without an upload id is no start', async () => {
     answer('<InitiateMultipartUploadResult><UploadId/></InitiateMultipartUploadResult>');
-    await expect(start()).rejects.toMatchObject({ code: 'channel_unavailable', message: 'S3 bucket photos: no upload id.' });
+    await expect(start()).rejects.toMatchObject({
+      code: 'channel_unavailable',
+      message: 'S3 bucket photos: no upload id.',
+    });
   });
 
   it('a part without an ETag is none', async () => {
     answer('');
     const part = channel.multipart?.part(state, 1, bytes(5), { size: 5, signal });
-    await expect(part).rejects.toMatchObject({ code: 'channel_unavailable', message: 'S3 bucket photos: a part has no ETag.' });
+    await expect(part).rejects.toMatchObject({
+      code: 'channel_unavailable',
+      message: 'S3 bucket photos: a part has no ETag.',
+    });
   });
 
   it.each([
-    ['put', () => channel.put(bytes(20_000_000), { key: 'a', contentType: 'a/b', size: 20_000_000, signal })],
-    ['part', () => channel.multipart?.part(state, 1, bytes(20_000_000), { size: 20_000_000, signal })],
+    [
+      'put',
+      () =>
+        channel.put(bytes(20_000_000), { key: 'a', contentType: 'a/b', size: 20_000_000, signal }),
+    ],
+    [
+      'part',
+      () => channel.multipart?.part(state, 1, bytes(20_000_000), { size: 20_000_000, signal }),
+    ],
   ])('%s: one that comes before the body is through stores nothing', async (_, call) => {
     double.failNext({ kind: 'answer', status: 200, early: true, headers: { etag: '"e"' } });
     await expect(call()).rejects.toMatchObject({ code: 'channel_unavailable' });
@@ -128,7 +166,11 @@ describe('the clock', () => {
 
   it('is not learned from what a cache answers, nor from nonsense', async () => {
     const own = createS3Channel(testSettings({ endpoint: double.url }));
-    for (const headers of [{ age: '86400', date: days(-1).toUTCString() }, { date: 'yesterday' }, {}]) {
+    for (const headers of [
+      { age: '86400', date: days(-1).toUTCString() },
+      { date: 'yesterday' },
+      {},
+    ]) {
       answer('', 204, headers);
       await remove(own);
     }
@@ -151,5 +193,7 @@ it('addresses for parts are not given where every part must have a checksum', as
 });
 
 async function* bytes(size: number): ByteSource {
-  for (let sent = 0; sent < size; sent += 65_536) yield Buffer.alloc(Math.min(65_536, size - sent), 'x');
+  for (let sent = 0; sent < size; sent += 65_536) {
+    yield Buffer.alloc(Math.min(65_536, size - sent), 'x');
+  }
 }

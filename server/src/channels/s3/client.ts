@@ -6,7 +6,10 @@ import { isAmazon, type S3Settings } from './settings.ts';
 import { canonicalQuery, createSigner, escapeKey, type RequestToSign } from './sigv4.ts';
 import { parseXml, textOf, type XmlElement } from './xml.ts';
 
-/** Services close idle sockets after 20 s or later; ours are gone before, so that no request meets a closed one. */
+/**
+ * Services close idle sockets after 20 s or later; ours are gone before, so that no request meets a
+ * closed one.
+ */
 const keepAliveMs = 15_000;
 const maxSockets = 512;
 /** Signature version 4 allows no more than a week. */
@@ -40,21 +43,29 @@ export interface PutToSign {
 export interface Bucket {
   readonly name: string;
   readonly settings: S3Settings;
-  /** Whether the service keeps checksums: they are sent along and part of what a client must send. */
+  /**
+   * Whether the service keeps checksums: they are sent along and part of what a client must send.
+   */
   readonly keepsChecksums: boolean;
   keyOf(key: string): string;
-  /** The response to a request when its status is 2xx; its body must be read. Otherwise rejects with the error of the channel family that it stands for. */
+  /**
+   * The response to a request when its status is 2xx; its body must be read. Otherwise rejects with
+   * the error of the channel family that it stands for.
+   */
   open(request: S3Request): Promise<HttpResponse>;
   /** The same where the body is of no interest. */
   send(request: S3Request): Promise<HttpResponse>;
   /** The same where the body is a document, which may be an error in spite of the status. */
-  ask(request: S3Request): Promise<{ readonly response: HttpResponse; readonly document: XmlElement }>;
+  ask(
+    request: S3Request,
+  ): Promise<{ readonly response: HttpResponse; readonly document: XmlElement }>;
   signUrl(put: PutToSign): string;
   close(): Promise<void>;
 }
 
 export function openBucket(settings: S3Settings): Bucket {
-  const checksums = settings.checksums ?? (isAmazon(settings.endpoint) ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED');
+  const checksums =
+    settings.checksums ?? (isAmazon(settings.endpoint) ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED');
   const { origin, host, path: base, region } = addressOf(settings);
   const signer = createSigner(settings, region);
   const clock = createClockOffset();
@@ -65,7 +76,8 @@ export function openBucket(settings: S3Settings): Bucket {
     keepAliveMs,
   });
   const context: ErrorContext = { bucket: settings.bucket, redact: http.redact };
-  const pathOf = (key: string | undefined): string => `${base}/${key === undefined ? '' : escapeKey(key)}`;
+  const pathOf = (key: string | undefined): string =>
+    `${base}/${key === undefined ? '' : escapeKey(key)}`;
 
   async function open(request: S3Request): Promise<HttpResponse> {
     const { method, query, signal, body, contentLength } = request;
@@ -78,7 +90,15 @@ export function openBucket(settings: S3Settings): Bucket {
     const headers = signer.sign(toSign, { payload: request.payload ?? emptyHash, at: clock.now() });
     headers['user-agent'] = settings.userAgent;
     const path = query === undefined ? toSign.path : `${toSign.path}?${canonicalQuery(query)}`;
-    const response = await http.send({ method, url: origin, exactPath: path, headers, body, contentLength, signal });
+    const response = await http.send({
+      method,
+      url: origin,
+      exactPath: path,
+      headers,
+      body,
+      contentLength,
+      signal,
+    });
     // A response out of a cache tells an old time.
     if (response.header('age') === undefined) {
       clock.learn(response.header('date'));
@@ -96,7 +116,10 @@ export function openBucket(settings: S3Settings): Bucket {
   async function failed(response: HttpResponse): Promise<unknown> {
     const body = parseXml(await response.text());
     clock.learn(textOf(body, 'ServerTime'));
-    return failForResponse({ status: response.status, body, retryAfter: response.header('retry-after') }, context);
+    return failForResponse(
+      { status: response.status, body, retryAfter: response.header('retry-after') },
+      context,
+    );
   }
 
   return {

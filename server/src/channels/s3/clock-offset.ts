@@ -1,4 +1,7 @@
-/** Services refuse signatures that are 15 minutes off. A small difference may come from a slow response and is left alone. */
+/**
+ * Services refuse signatures that are 15 minutes off. A small difference may come from a slow
+ * response and is left alone.
+ */
 const toleratedMs = 4 * 60_000;
 
 /** The time by the service's clock, as told in its responses. */

@@ -13,7 +13,14 @@ let channel: Channel;
 
 beforeAll(async () => {
   double = await startFaultProxy({});
-  channel = createS3Channel(testSettings({ endpoint: double.url, secretAccessKey, accessKeyId: 'AKIACANARY', bucket: 'photos' }));
+  channel = createS3Channel(
+    testSettings({
+      endpoint: double.url,
+      secretAccessKey,
+      accessKeyId: 'AKIACANARY',
+      bucket: 'photos',
+    }),
+  );
 });
 afterEach(() => double.clear());
 afterAll(async () => {
@@ -21,9 +28,18 @@ afterAll(async () => {
   await double.stop();
 });
 
-function script(status: number, code: string, { message = 'Words of the service', headers = {} } = {}): void {
+function script(
+  status: number,
+  code: string,
+  { message = 'Words of the service', headers = {} } = {},
+): void {
   const body = `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>${message}</Message></Error>`;
-  double.failNext({ kind: 'answer', status, headers: { 'content-type': 'application/xml', ...headers }, body });
+  double.failNext({
+    kind: 'answer',
+    status,
+    headers: { 'content-type': 'application/xml', ...headers },
+    body,
+  });
 }
 
 async function failureOf(call: Promise<unknown>): Promise<StowageError> {
@@ -91,7 +107,9 @@ describe('answers of the service', () => {
 
   it('understands answers without a body or with one of somebody else', async () => {
     double.failNext({ kind: 'answer', status: 403 });
-    expect(await failureOf(channel.presign?.head(ref, { signal }) as Promise<unknown>)).toMatchObject({
+    expect(
+      await failureOf(channel.presign?.head(ref, { signal }) as Promise<unknown>),
+    ).toMatchObject({
       code: 'channel_unauthorized',
       message: 'S3 bucket photos: (403)',
     });
@@ -102,7 +120,12 @@ describe('answers of the service', () => {
       body: '<html><p>Bad<br>Gateway</html>',
     });
     expect((await failureOf(read())).code).toBe('channel_unavailable');
-    double.failNext({ kind: 'answer', status: 404, headers: { 'content-type': 'text/plain' }, body: 'nothing & nobody <' });
+    double.failNext({
+      kind: 'answer',
+      status: 404,
+      headers: { 'content-type': 'text/plain' },
+      body: 'nothing & nobody <',
+    });
     expect((await failureOf(read())).code).toBe('not_found');
   });
 
@@ -129,11 +152,21 @@ describe('the network', () => {
   it('a reset and a refused connection are channel_unavailable', async () => {
     double.failNext({ kind: 'reset', requestBytes: -1 });
     expect(
-      (await failureOf(channel.put(bytes(10), { key: 'a', contentType: 'a/b', size: 10, signal: AbortSignal.timeout(5000) })))
-        .code,
+      (
+        await failureOf(
+          channel.put(bytes(10), {
+            key: 'a',
+            contentType: 'a/b',
+            size: 10,
+            signal: AbortSignal.timeout(5000),
+          }),
+        )
+      ).code,
     ).toBe('channel_unavailable');
     const nobody = createS3Channel(testSettings({ endpoint: 'http://127.0.0.1:9' }));
-    expect(await failureOf(nobody.get(ref, { signal }))).toMatchObject({ code: 'channel_unavailable' });
+    expect(await failureOf(nobody.get(ref, { signal }))).toMatchObject({
+      code: 'channel_unavailable',
+    });
   });
 
   it('an abort rejects with its reason', async () => {
@@ -147,8 +180,9 @@ describe('the network', () => {
 });
 
 it('a ref of another driver is not found', async () => {
-  for (const odd of [null, 'media/a', { path: 'x' }, { key: 7 }])
+  for (const odd of [null, 'media/a', { path: 'x' }, { key: 7 }]) {
     expect((await failureOf(channel.get(odd, { signal }))).code).toBe('not_found');
+  }
 });
 
 async function* bytes(size: number): AsyncGenerator<Uint8Array> {

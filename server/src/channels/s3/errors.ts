@@ -69,8 +69,14 @@ export interface ErrorResponse {
   readonly retryAfter?: string | undefined;
 }
 
-/** What an error response means in the channel family. Its text is the service's own, trimmed and without secrets. */
-export function failForResponse({ status, body, retryAfter }: ErrorResponse, context: ErrorContext): StowageError {
+/**
+ * What an error response means in the channel family. Its text is the service's own, trimmed and
+ * without secrets.
+ */
+export function failForResponse(
+  { status, body, retryAfter }: ErrorResponse,
+  context: ErrorContext,
+): StowageError {
   const name = textOf(body, 'Code') ?? '';
   const wait = retryAfterMs(retryAfter, Date.now());
   const details: ErrorDetails = {
@@ -81,7 +87,10 @@ export function failForResponse({ status, body, retryAfter }: ErrorResponse, con
 }
 
 /** A response with a good status that cannot be what was asked for. A repetition may help. */
-export function failForOddResponse(words: string, context: Pick<ErrorContext, 'bucket'>): StowageError {
+export function failForOddResponse(
+  words: string,
+  context: Pick<ErrorContext, 'bucket'>,
+): StowageError {
   return fail('channel_unavailable', { message: `${place(context)}: ${words}` });
 }
 

@@ -1,6 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type FaultProxy, type SeenRequest, startFaultProxy } from '../../../test/services/fault-proxy.ts';
+import {
+  type FaultProxy,
+  type SeenRequest,
+  startFaultProxy,
+} from '../../../test/services/fault-proxy.ts';
 import { type S3Service, s3Missing, startS3 } from '../../../test/services/s3.ts';
 import type { ByteSource } from '../../core/bytes.ts';
 import type { Ref } from '../../core/channel.ts';
@@ -9,8 +13,16 @@ import { openTestBucket } from './test-bucket.ts';
 
 const mebibyte = 2 ** 20;
 const signal = new AbortController().signal;
-const error500 = { kind: 'answer', status: 500, body: '<Error><Code>InternalError</Code></Error>' } as const;
-const slowDown = { kind: 'answer', status: 503, body: '<Error><Code>SlowDown</Code></Error>' } as const;
+const error500 = {
+  kind: 'answer',
+  status: 500,
+  body: '<Error><Code>InternalError</Code></Error>',
+} as const;
+const slowDown = {
+  kind: 'answer',
+  status: 503,
+  body: '<Error><Code>SlowDown</Code></Error>',
+} as const;
 
 const isPart = ({ method, url }: SeenRequest) => method === 'PUT' && url.includes('partNumber=');
 const isFinish = ({ method, url }: SeenRequest) => method === 'POST' && url.includes('uploadId=');
@@ -47,7 +59,9 @@ describe.skipIf(s3Missing !== undefined)('S3 behind a bad network', () => {
   async function expectStored(ref: Ref, body: Buffer): Promise<void> {
     const { stream } = await bucket.channel.get(ref, { signal });
     const hash = createHash('sha256');
-    for await (const chunk of stream) hash.update(chunk);
+    for await (const chunk of stream) {
+      hash.update(chunk);
+    }
     expect(hash.digest('hex')).toBe(createHash('sha256').update(body).digest('hex'));
   }
 
@@ -153,7 +167,10 @@ describe.skipIf(s3Missing !== undefined)('S3 behind a bad network', () => {
     });
 
     it('a refused part fails at once', async () => {
-      proxy.failNext({ kind: 'answer', status: 403, body: '<Error><Code>AccessDenied</Code></Error>' }, { match: isPart });
+      proxy.failNext(
+        { kind: 'answer', status: 403, body: '<Error><Code>AccessDenied</Code></Error>' },
+        { match: isPart },
+      );
       await expectFailure(() => put(body, false), 'channel_unauthorized');
     });
 
@@ -165,14 +182,18 @@ describe.skipIf(s3Missing !== undefined)('S3 behind a bad network', () => {
 
   it('multipart: a lost answer to finish is repaired by finishing again', async () => {
     const { multipart } = bucket.channel;
-    if (multipart === undefined) throw new Error('no multipart');
+    if (multipart === undefined) {
+      throw new Error('no multipart');
+    }
     const body = randomBytes(1000);
     const state = await multipart.start({ key: `k${++keys}`, contentType: 'a/b', signal });
     const part = await multipart.part(state, 1, chunksOf(body), { size: body.length, signal });
     const parts = [{ number: 1, part, size: body.length }];
     proxy.failNext({ kind: 'reset', answerBytes: 0 }, { match: isFinish });
     proxy.failNext(error500, { match: ({ method }) => method === 'HEAD', times: 9 });
-    await expect(multipart.finish(state, parts, { signal })).rejects.toMatchObject({ code: 'channel_unavailable' });
+    await expect(multipart.finish(state, parts, { signal })).rejects.toMatchObject({
+      code: 'channel_unavailable',
+    });
     proxy.clear();
     const { ref, size } = await multipart.finish(state, parts, { signal });
     expect(size).toBe(1000);
@@ -181,12 +202,19 @@ describe.skipIf(s3Missing !== undefined)('S3 behind a bad network', () => {
 
   it('multipart: finish of an aborted upload fails, another object at the key does not count', async () => {
     const { multipart } = bucket.channel;
-    if (multipart === undefined) throw new Error('no multipart');
+    if (multipart === undefined) {
+      throw new Error('no multipart');
+    }
     const body = randomBytes(1000);
     const state = await multipart.start({ key: 'same', contentType: 'a/b', signal });
     const part = await multipart.part(state, 1, chunksOf(body), { size: body.length, signal });
     await multipart.abort(state, { signal });
-    await bucket.channel.put(chunksOf(body), { key: 'same', contentType: 'a/b', size: 1000, signal });
+    await bucket.channel.put(chunksOf(body), {
+      key: 'same',
+      contentType: 'a/b',
+      size: 1000,
+      signal,
+    });
     const finish = multipart.finish(state, [{ number: 1, part, size: 1000 }], { signal });
     // radosgw answers 500 "already in progress" here, others NoSuchUpload.
     await expect(finish).rejects.toMatchObject({ name: 'StowageError' });
@@ -195,25 +223,39 @@ describe.skipIf(s3Missing !== undefined)('S3 behind a bad network', () => {
   it('a read that breaks midway is channel_unavailable, not a short file', async () => {
     const body = randomBytes(3 * mebibyte);
     const { ref } = await put(body);
-    proxy.failNext({ kind: 'reset', answerBytes: mebibyte }, { match: ({ method }) => method === 'GET' });
+    proxy.failNext(
+      { kind: 'reset', answerBytes: mebibyte },
+      { match: ({ method }) => method === 'GET' },
+    );
     const { stream, size } = await bucket.channel.get(ref, { signal });
     expect(size).toBe(body.length);
-    await expect(Array.fromAsync(stream)).rejects.toSatisfy((error) => isStowageError(error, 'channel_unavailable'));
+    await expect(Array.fromAsync(stream)).rejects.toSatisfy((error) =>
+      isStowageError(error, 'channel_unavailable'),
+    );
   });
 
   it('a slow read can be aborted', async () => {
     const { ref } = await put(randomBytes(3 * mebibyte));
-    proxy.failNext({ kind: 'throttle', bytesPerSecond: 200_000 }, { match: ({ method }) => method === 'GET' });
+    proxy.failNext(
+      { kind: 'throttle', bytesPerSecond: 200_000 },
+      { match: ({ method }) => method === 'GET' },
+    );
     const controller = new AbortController();
     const { stream } = await bucket.channel.get(ref, { signal: controller.signal });
     const read = (async () => {
-      for await (const _ of stream) controller.abort(new Error('left'));
+      for await (const _ of stream) {
+        controller.abort(new Error('left'));
+      }
     })();
     await expect(read).rejects.toThrow('left');
   });
 
   it('check tells what fails', async () => {
-    const denied = { kind: 'answer', status: 403, body: '<Error><Code>AccessDenied</Code></Error>' } as const;
+    const denied = {
+      kind: 'answer',
+      status: 403,
+      body: '<Error><Code>AccessDenied</Code></Error>',
+    } as const;
     proxy.failNext(denied, { match: isPut });
     await expect(bucket.channel.check({ signal })).rejects.toThrow('cannot write');
     proxy.failNext(denied, { match: ({ method }) => method === 'GET' });
@@ -224,5 +266,7 @@ describe.skipIf(s3Missing !== undefined)('S3 behind a bad network', () => {
 });
 
 async function* chunksOf(body: Buffer): ByteSource {
-  for (let start = 0; start < body.length; start += 65_536) yield body.subarray(start, start + 65_536);
+  for (let start = 0; start < body.length; start += 65_536) {
+    yield body.subarray(start, start + 65_536);
+  }
 }

@@ -22,6 +22,8 @@ it('waits for earlier calls with the same key, however they end, and for no othe
   ends[2]?.resolve({ ref: 1, size: 1 });
   expect(await second).toEqual({ ref: 1, size: 1 });
   await expect.poll(() => started.length).toBe(4);
-  for (const { resolve } of ends) resolve({ ref: 2, size: 2 });
+  for (const { resolve } of ends) {
+    resolve({ ref: 2, size: 2 });
+  }
   expect(await Promise.all([third, other])).toHaveLength(2);
 });

@@ -9,4 +9,10 @@ export { spacesDriver } from './presets/spaces.ts';
 export { wasabiDriver } from './presets/wasabi.ts';
 
 /** Any service that speaks the S3 API. */
-export const s3Driver = defineDriver({ type: 's3', group: 's3', label: 'S3', settings: s3Settings, create });
+export const s3Driver = defineDriver({
+  type: 's3',
+  group: 's3',
+  label: 'S3',
+  settings: s3Settings,
+  create,
+});

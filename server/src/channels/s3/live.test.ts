@@ -8,7 +8,9 @@ const { STOWAGE_LIVE_S3 } = process.env;
 if (STOWAGE_LIVE_S3) {
   const { type = 's3', ...settings } = JSON.parse(STOWAGE_LIVE_S3);
   const driver = findDriver(type);
-  if (driver === undefined) throw new Error(`no channel type ${type}`);
+  if (driver === undefined) {
+    throw new Error(`no channel type ${type}`);
+  }
   channelConformance(`${type}, live`, {
     create: async () => ({ channel: await driver.create(settings, { dataDir: tmpdir() }) }),
     slow: true,

@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { ByteSource, Json } from '../../core/bytes.ts';
-import type { CallOptions, Multipart, PresignedPart, PutOptions, PutResult } from '../../core/channel.ts';
+import type {
+  CallOptions,
+  Multipart,
+  PresignedPart,
+  PutOptions,
+  PutResult,
+} from '../../core/channel.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
 import { isTransient } from '../../core/guard/retry.ts';
 import type { Bucket } from './client.ts';
@@ -25,12 +31,18 @@ export function createMultipart(bucket: Bucket): Multipart {
     start: (options) => startUpload(bucket, options),
     part: async (state, number, source, options) =>
       streamPart(bucket, { state: uploadOfState(state), number, source, ...options }),
-    // Where every part must have a checksum, an address cannot promise one for bytes that are not known yet.
+    // Where every part must have a checksum, an address cannot promise one for bytes that are not
+    // known yet.
     ...(!bucket.keepsChecksums && {
-      presignPart: (state, number, options) => presignPart(bucket, { state: uploadOfState(state), number, ...options }),
+      presignPart: (state, number, options) =>
+        presignPart(bucket, { state: uploadOfState(state), number, ...options }),
     }),
     finish: async (state, parts, options) => {
-      const list = parts.map(({ number, part, size }) => ({ number, size, ...partSchema.parse(part) }));
+      const list = parts.map(({ number, part, size }) => ({
+        number,
+        size,
+        ...partSchema.parse(part),
+      }));
       return finishUpload(bucket, uploadOfState(state), list, options);
     },
     abort: async (state, options) => abortUpload(bucket, uploadOfState(state), options),
@@ -55,7 +67,9 @@ export async function startUpload(
     signal: options.signal,
   });
   const uploadId = textOf(document, 'UploadId');
-  if (uploadId === undefined || uploadId === '') throw failForOddResponse('no upload id.', { bucket: bucket.name });
+  if (uploadId === undefined || uploadId === '') {
+    throw failForOddResponse('no upload id.', { bucket: bucket.name });
+  }
   return { key, uploadId, attempt };
 }
 
@@ -67,7 +81,10 @@ interface PartAddress extends CallOptions {
 }
 
 /** The length is signed: another number of bytes is refused by the service. */
-async function presignPart(bucket: Bucket, { state, number, size, expiresInSeconds }: PartAddress): Promise<PresignedPart> {
+async function presignPart(
+  bucket: Bucket,
+  { state, number, size, expiresInSeconds }: PartAddress,
+): Promise<PresignedPart> {
   const { key, uploadId } = state;
   const url = bucket.signUrl({
     key,
@@ -80,7 +97,9 @@ async function presignPart(bucket: Bucket, { state, number, size, expiresInSecon
 
 function partOf(answer: Headers): Json {
   const etag = answer.get('etag');
-  if (etag === null) throw fail('bad_request', { message: 'The answer to the part has no ETag.' });
+  if (etag === null) {
+    throw fail('bad_request', { message: 'The answer to the part has no ETag.' });
+  }
   return { etag };
 }
 
@@ -103,7 +122,10 @@ export interface HeldPart extends CallOptions {
 }
 
 /** Sends a part from memory; may be repeated. */
-export async function sendHeldPart(bucket: Bucket, { bytes, onProgress, ...part }: HeldPart): Promise<UploadedPart> {
+export async function sendHeldPart(
+  bucket: Bucket,
+  { bytes, onProgress, ...part }: HeldPart,
+): Promise<UploadedPart> {
   return sendPart(bucket, part, heldPayload(bucket, bytes, { onProgress }));
 }
 
@@ -112,12 +134,18 @@ interface SentPart extends CallOptions {
   readonly number: number;
 }
 
-async function sendPart(bucket: Bucket, { state, number, signal }: SentPart, payload: Payload): Promise<UploadedPart> {
+async function sendPart(
+  bucket: Bucket,
+  { state, number, signal }: SentPart,
+  payload: Payload,
+): Promise<UploadedPart> {
   const query = { partNumber: String(number), uploadId: state.uploadId };
   const response = await bucket.send({ method: 'PUT', key: state.key, query, ...payload, signal });
   const etag = response.header('etag');
   const crc32 = response.header('x-amz-checksum-crc32');
-  if (etag === undefined) throw failForOddResponse('a part has no ETag.', { bucket: bucket.name });
+  if (etag === undefined) {
+    throw failForOddResponse('a part has no ETag.', { bucket: bucket.name });
+  }
   return { etag, ...(crc32 !== undefined && { crc32 }) };
 }
 
@@ -132,12 +160,21 @@ export async function finishUpload(
   const size = parts.reduce((sum, part) => sum + part.size, 0);
   const result = { ref: { key: state.key }, size };
   try {
-    await bucket.ask({ method: 'POST', key: state.key, query: { uploadId: state.uploadId }, ...listOf(parts), signal });
+    await bucket.ask({
+      method: 'POST',
+      key: state.key,
+      query: { uploadId: state.uploadId },
+      ...listOf(parts),
+      signal,
+    });
     return result;
   } catch (error) {
-    // Finished before with the answer lost: the upload is unknown (to radosgw the key) and the object is there.
+    // Finished before with the answer lost: the upload is unknown (to radosgw the key) and the
+    // object is there.
     const maybeDone = !signal.aborted && (isTransient(error) || isStowageError(error, 'not_found'));
-    if (maybeDone && (await isStored(bucket, { ...state, size }))) return result;
+    if (maybeDone && (await isStored(bucket, { ...state, size }))) {
+      return result;
+    }
     throw error;
   }
 }
@@ -148,13 +185,28 @@ function listOf(parts: readonly ListedPart[]) {
 }
 
 function listPart({ number, etag, crc32 }: ListedPart): string {
-  return toXml('Part', [toXml('ETag', etag), toXml('ChecksumCRC32', crc32), toXml('PartNumber', String(number))]);
+  return toXml('Part', [
+    toXml('ETag', etag),
+    toXml('ChecksumCRC32', crc32),
+    toXml('PartNumber', String(number)),
+  ]);
 }
 
-export async function abortUpload(bucket: Bucket, state: UploadState, { signal }: CallOptions): Promise<void> {
+export async function abortUpload(
+  bucket: Bucket,
+  state: UploadState,
+  { signal }: CallOptions,
+): Promise<void> {
   try {
-    await bucket.send({ method: 'DELETE', key: state.key, query: { uploadId: state.uploadId }, signal });
+    await bucket.send({
+      method: 'DELETE',
+      key: state.key,
+      query: { uploadId: state.uploadId },
+      signal,
+    });
   } catch (error) {
-    if (!isStowageError(error, 'not_found')) throw error;
+    if (!isStowageError(error, 'not_found')) {
+      throw error;
+    }
   }
 }

@@ -9,7 +9,9 @@ export function objectHeaders(bucket: Bucket, contentType: string): Record<strin
   return {
     'content-type': headerSafe(contentType),
     ...(storageClass !== undefined && { 'x-amz-storage-class': storageClass }),
-    ...(serverSideEncryption !== undefined && { 'x-amz-server-side-encryption': serverSideEncryption }),
+    ...(serverSideEncryption !== undefined && {
+      'x-amz-server-side-encryption': serverSideEncryption,
+    }),
   };
 }
 

@@ -26,12 +26,22 @@ describe.skipIf(s3Missing !== undefined)('objects on radosgw', () => {
     await service?.stop();
   });
 
-  const read = async (ref: Ref) => Buffer.concat(await Array.fromAsync((await bucket.channel.get(ref, { signal })).stream));
+  const read = async (ref: Ref) =>
+    Buffer.concat(await Array.fromAsync((await bucket.channel.get(ref, { signal })).stream));
 
   it('copies inside the bucket, also keys that need escaping', async () => {
     const body = randomBytes(5000);
-    const { ref } = await bucket.channel.put(of(body), { key: 'a+b & c%20.png', contentType: 'image/png', size: 5000, signal });
-    const copy = await bucket.channel.copy(ref, { key: 'copies/a', contentType: 'image/png', signal });
+    const { ref } = await bucket.channel.put(of(body), {
+      key: 'a+b & c%20.png',
+      contentType: 'image/png',
+      size: 5000,
+      signal,
+    });
+    const copy = await bucket.channel.copy(ref, {
+      key: 'copies/a',
+      contentType: 'image/png',
+      signal,
+    });
     expect(copy).toEqual(bucket.channel.locate?.('copies/a'));
     await bucket.channel.delete(ref, { signal });
     expect(await read(copy)).toEqual(body);
@@ -41,7 +51,9 @@ describe.skipIf(s3Missing !== undefined)('objects on radosgw', () => {
 
   it('a bucket that is not there is said plainly', async () => {
     const { endpoint, accessKeyId, secretAccessKey } = service;
-    const channel = createS3Channel(testSettings({ endpoint, accessKeyId, secretAccessKey, bucket: 'nobody-made-this' }));
+    const channel = createS3Channel(
+      testSettings({ endpoint, accessKeyId, secretAccessKey, bucket: 'nobody-made-this' }),
+    );
     await expect(channel.check({ signal })).rejects.toMatchObject({
       code: 'channel_refused',
       message: expect.stringContaining('the bucket does not exist'),
@@ -50,8 +62,12 @@ describe.skipIf(s3Missing !== undefined)('objects on radosgw', () => {
 
   it('a wrong key is said plainly', async () => {
     const { endpoint, accessKeyId } = service;
-    const channel = createS3Channel(testSettings({ endpoint, accessKeyId, secretAccessKey: 'wrong', bucket: bucket.bucket }));
-    await expect(channel.check({ signal })).rejects.toThrow(/cannot write.*SignatureDoesNotMatch.*check the secret access key/);
+    const channel = createS3Channel(
+      testSettings({ endpoint, accessKeyId, secretAccessKey: 'wrong', bucket: bucket.bucket }),
+    );
+    await expect(channel.check({ signal })).rejects.toThrow(
+      /cannot write.*SignatureDoesNotMatch.*check the secret access key/,
+    );
   });
 
   it('a SHA-256 that does not fit the body is refused by the service', async () => {
@@ -63,18 +79,24 @@ describe.skipIf(s3Missing !== undefined)('objects on radosgw', () => {
       signal,
     });
     await expect(put).rejects.toMatchObject({ code: 'channel_unavailable' });
-    await expect(bucket.channel.get({ key: 'media/bad' }, { signal })).rejects.toMatchObject({ code: 'not_found' });
+    await expect(bucket.channel.get({ key: 'media/bad' }, { signal })).rejects.toMatchObject({
+      code: 'not_found',
+    });
   });
 
   it('gives signs of life while it sends what it has buffered', async () => {
     let ended = false;
     let signs = 0;
     async function* source(): ByteSource {
-      for (let piece = 0; piece < 12; piece++) yield Buffer.alloc(2 ** 20);
+      for (let piece = 0; piece < 12; piece++) {
+        yield Buffer.alloc(2 ** 20);
+      }
       ended = true;
     }
     const onProgress = () => {
-      if (ended) signs++;
+      if (ended) {
+        signs++;
+      }
     };
     await bucket.channel.put(source(), { key: 'signs', contentType: 'a/b', signal, onProgress });
     // 4 MiB of the second part at least were still to go out, in pieces of 128 KiB.
@@ -82,7 +104,12 @@ describe.skipIf(s3Missing !== undefined)('objects on radosgw', () => {
   });
 
   it('a body that is too large for unknown sizes is refused before it is sent', async () => {
-    const put = bucket.channel.put(of(randomBytes(10)), { key: 'huge', contentType: 'a/b', size: 2 ** 45, signal });
+    const put = bucket.channel.put(of(randomBytes(10)), {
+      key: 'huge',
+      contentType: 'a/b',
+      size: 2 ** 45,
+      signal,
+    });
     await expect(put).rejects.toMatchObject({ code: 'too_large' });
   });
 });
@@ -98,10 +125,24 @@ describe('sockets', () => {
     const channel = createS3Channel(testSettings({ endpoint: double.url }));
     for (let times = 0; times < 3; times++) {
       double.failNext({ kind: 'answer', status: 200, headers: { etag: '"e"' } });
-      await channel.put(of(Buffer.alloc(200_000)), { key: 'a', contentType: 'a/b', size: 200_000, signal });
-      double.failNext({ kind: 'answer', status: 200, headers: { 'content-length': '5' }, body: 'hello' });
+      await channel.put(of(Buffer.alloc(200_000)), {
+        key: 'a',
+        contentType: 'a/b',
+        size: 200_000,
+        signal,
+      });
+      double.failNext({
+        kind: 'answer',
+        status: 200,
+        headers: { 'content-length': '5' },
+        body: 'hello',
+      });
       await Array.fromAsync((await channel.get({ key: 'a' }, { signal })).stream);
-      double.failNext({ kind: 'answer', status: 403, body: '<Error><Code>AccessDenied</Code></Error>' });
+      double.failNext({
+        kind: 'answer',
+        status: 403,
+        body: '<Error><Code>AccessDenied</Code></Error>',
+      });
       await expect(channel.delete({ key: 'a' }, { signal })).rejects.toThrow('AccessDenied');
     }
     expect(new Set(double.seen.map(({ port }) => port)).size).toBe(1);
@@ -121,8 +162,16 @@ describe('sockets', () => {
       { kind: 'answer', status: 403, early: true, headers: { connection: 'keep-alive' } },
       { match: ({ method }) => method === 'PUT' },
     );
-    double.failNext({ kind: 'answer', status: 204 }, { match: ({ method }) => method === 'DELETE' });
-    const put = channel.put(of(Buffer.alloc(20_000_000)), { key: 'a', contentType: 'a/b', ...size, signal });
+    double.failNext(
+      { kind: 'answer', status: 204 },
+      { match: ({ method }) => method === 'DELETE' },
+    );
+    const put = channel.put(of(Buffer.alloc(20_000_000)), {
+      key: 'a',
+      contentType: 'a/b',
+      ...size,
+      signal,
+    });
     await expect(put).rejects.toMatchObject({ code: 'channel_unauthorized' });
     await expect.poll(() => double.connections()).toBe(open);
     await channel.close?.();

@@ -16,7 +16,11 @@ const cleanUpMs = 15_000;
 /** Retries here must be few: core repeats the call as well before the caller gets its error. */
 const cleanUpRetry: RetryPolicy = { attempts: 2, baseMs: 200, maxMs: 200 };
 
-export async function getObject(bucket: Bucket, key: string, { range, signal }: GetOptions): Promise<GetResult> {
+export async function getObject(
+  bucket: Bucket,
+  key: string,
+  { range, signal }: GetOptions,
+): Promise<GetResult> {
   const response = await openObject(bucket, key, { range, signal });
   const length = lengthOf(response);
   const size = range === undefined ? length : range.end - range.start + 1;
@@ -32,7 +36,11 @@ interface Reading {
   readonly signal: AbortSignal;
 }
 
-function openObject(bucket: Bucket, key: string, { range, signal }: Reading): Promise<HttpResponse> {
+function openObject(
+  bucket: Bucket,
+  key: string,
+  { range, signal }: Reading,
+): Promise<HttpResponse> {
   const headers = range === undefined ? {} : { range: rangeHeader(range) };
   return bucket.open({ method: 'GET', key, headers, signal });
 }
@@ -48,7 +56,11 @@ async function* read(bucket: Bucket, body: ByteSource, size: number): AsyncGener
     seen += chunk.length;
     yield chunk;
   }
-  if (seen !== size) throw failForOddResponse(`the answer ended after ${seen} of ${size} bytes.`, { bucket: bucket.name });
+  if (seen !== size) {
+    throw failForOddResponse(`the answer ended after ${seen} of ${size} bytes.`, {
+      bucket: bucket.name,
+    });
+  }
 }
 
 export interface ObjectHead {
@@ -59,7 +71,11 @@ export interface ObjectHead {
 }
 
 /** Undefined when there is no such object. */
-async function headObject(bucket: Bucket, key: string, signal: AbortSignal): Promise<ObjectHead | undefined> {
+async function headObject(
+  bucket: Bucket,
+  key: string,
+  signal: AbortSignal,
+): Promise<ObjectHead | undefined> {
   try {
     const response = await bucket.send({ method: 'HEAD', key, signal });
     return {
@@ -69,12 +85,16 @@ async function headObject(bucket: Bucket, key: string, signal: AbortSignal): Pro
       etag: response.header('etag'),
     };
   } catch (error) {
-    if (isStowageError(error, 'not_found')) return undefined;
+    if (isStowageError(error, 'not_found')) {
+      return undefined;
+    }
     throw error;
   }
 }
 
-/** What an object is, with its first bytes where it has any. Undefined when there is no such object. */
+/**
+ * What an object is, with its first bytes where it has any. Undefined when there is no such object.
+ */
 export async function peekObject(
   bucket: Bucket,
   key: string,
@@ -84,7 +104,11 @@ export async function peekObject(
     const response = await openObject(bucket, key, { range: { start: 0, end: bytes - 1 }, signal });
     const length = lengthOf(response) ?? 0;
     const size = Number(response.header('content-range')?.split('/')[1] ?? length);
-    const known = { size, contentType: response.header('content-type'), etag: response.header('etag') };
+    const known = {
+      size,
+      contentType: response.header('content-type'),
+      etag: response.header('etag'),
+    };
     if (length > bytes) {
       // All of it, from a service that does not know ranges.
       await response.discard();
@@ -92,36 +116,62 @@ export async function peekObject(
     }
     return { ...known, start: await readAll(read(bucket, response.stream, length)) };
   } catch (error) {
-    if (isStowageError(error, 'not_found')) return undefined;
+    if (isStowageError(error, 'not_found')) {
+      return undefined;
+    }
     // An empty object has no range.
-    if (isStowageError(error, 'range_not_satisfiable')) return headObject(bucket, key, signal);
+    if (isStowageError(error, 'range_not_satisfiable')) {
+      return headObject(bucket, key, signal);
+    }
     throw error;
   }
 }
 
-/** Whether the object is the one that this attempt stored: how a lost or wrong response to an upload is told apart from a failure. */
-export async function isStored(bucket: Bucket, object: { key: string; attempt: string; size: number }): Promise<boolean> {
+/**
+ * Whether the object is the one that this attempt stored: how a lost or wrong response to an upload
+ * is told apart from a failure.
+ */
+export async function isStored(
+  bucket: Bucket,
+  object: { key: string; attempt: string; size: number },
+): Promise<boolean> {
   const signal = AbortSignal.timeout(cleanUpMs);
-  const head = await withRetry(() => headObject(bucket, object.key, signal), signal, cleanUpRetry).catch(() => undefined);
+  const head = await withRetry(
+    () => headObject(bucket, object.key, signal),
+    signal,
+    cleanUpRetry,
+  ).catch(() => undefined);
   return head !== undefined && head.attempt === object.attempt && head.size === object.size;
 }
 
-export async function deleteObject(bucket: Bucket, key: string, signal: AbortSignal): Promise<void> {
+export async function deleteObject(
+  bucket: Bucket,
+  key: string,
+  signal: AbortSignal,
+): Promise<void> {
   try {
     await bucket.send({ method: 'DELETE', key, signal });
   } catch (error) {
-    if (!isStowageError(error, 'not_found')) throw error;
+    if (!isStowageError(error, 'not_found')) {
+      throw error;
+    }
   }
 }
 
 /**
- * Removes the object if it is the one of this attempt, as well as that goes: core's clean-up job comes later in any case. Another attempt
- * with the same key waits for the end of this one (`in-turn.ts`), so that its object is safe.
+ * Removes the object if it is the one of this attempt, as well as that goes: core's clean-up job
+ * comes later in any case. Another attempt with the same key waits for the end of this one
+ * (`in-turn.ts`), so that its object is safe.
  */
-export async function discardObject(bucket: Bucket, { key, attempt }: { key: string; attempt: string }): Promise<void> {
+export async function discardObject(
+  bucket: Bucket,
+  { key, attempt }: { key: string; attempt: string },
+): Promise<void> {
   await cleanUp(async (signal) => {
     const head = await headObject(bucket, key, signal);
-    if (head?.attempt === attempt) await deleteObject(bucket, key, signal);
+    if (head?.attempt === attempt) {
+      await deleteObject(bucket, key, signal);
+    }
   });
 }
 
@@ -139,8 +189,8 @@ export interface Copy {
 }
 
 /**
- * Copies inside the bucket, without moving bytes through here. The service takes objects of up to 5 GiB. Fails with `conflict`, nothing
- * stored, when `from` no longer matches `ifMatch`.
+ * Copies inside the bucket, without moving bytes through here. The service takes objects of up to 5
+ * GiB. Fails with `conflict`, nothing stored, when `from` no longer matches `ifMatch`.
  */
 export async function copyObject(bucket: Bucket, copy: Copy, signal: AbortSignal): Promise<void> {
   const { from, to, contentType, ifMatch } = copy;
@@ -156,10 +206,17 @@ export async function copyObject(bucket: Bucket, copy: Copy, signal: AbortSignal
     signal,
   });
   // Under KMS an ETag proves nothing about the bytes; services that have it heed the condition.
-  if (ifMatch === undefined || response.header('x-amz-server-side-encryption')?.startsWith('aws:kms')) return;
+  if (
+    ifMatch === undefined ||
+    response.header('x-amz-server-side-encryption')?.startsWith('aws:kms')
+  ) {
+    return;
+  }
   // radosgw ignores the condition: a copy of other bytes has another ETag.
   const etag = textOf(document, 'ETag') ?? (await headObject(bucket, to, signal))?.etag;
-  if (unquoted(etag) === unquoted(ifMatch)) return;
+  if (unquoted(etag) === unquoted(ifMatch)) {
+    return;
+  }
   await deleteObject(bucket, to, signal);
   throw fail('conflict', { message: 'The object has changed since it was looked at.' });
 }

@@ -9,7 +9,9 @@ const sliceBytes = 128 * 1024;
 const unsigned = 'UNSIGNED-PAYLOAD';
 
 /** The part of a request that is its body, with what proves that it arrives unharmed. */
-export type Payload = Required<Pick<S3Request, 'body' | 'contentLength' | 'headers' | 'payload' | 'isSent'>>;
+export type Payload = Required<
+  Pick<S3Request, 'body' | 'contentLength' | 'headers' | 'payload' | 'isSent'>
+>;
 
 /** What is known about a body besides its bytes. */
 export interface BodyFacts {
@@ -19,19 +21,30 @@ export interface BodyFacts {
 }
 
 /** Bytes in memory. Up to 128 KiB go out in one write together with the headers. */
-export function heldPayload(bucket: Bucket, bytes: Uint8Array, { sha256, onProgress }: BodyFacts = {}): Payload {
+export function heldPayload(
+  bucket: Bucket,
+  bytes: Uint8Array,
+  { sha256, onProgress }: BodyFacts = {},
+): Payload {
   const isSmall = bytes.length <= sliceBytes;
   const body = isSmall ? bytes : slices(bytes, onProgress);
   const sending = { body, contentLength: bytes.length, isSent: always };
-  if (sha256 !== undefined) return { ...sending, ...knownHash(bucket, sha256) };
-  if (!bucket.keepsChecksums) return { ...sending, headers: {}, payload: unsigned };
+  if (sha256 !== undefined) {
+    return { ...sending, ...knownHash(bucket, sha256) };
+  }
+  if (!bucket.keepsChecksums) {
+    return { ...sending, headers: {}, payload: unsigned };
+  }
   const headers = { 'x-amz-checksum-crc32': base64OfCrc32(crc32(bytes)) };
   return { ...sending, headers, payload: isSmall ? hash('sha256', bytes, 'hex') : unsigned };
 }
 
 const always = (): boolean => true;
 
-/** A stream of exactly `sizeBytes` bytes; a service that keeps checksums gets a CRC-32 after the last of them. */
+/**
+ * A stream of exactly `sizeBytes` bytes; a service that keeps checksums gets a CRC-32 after the
+ * last of them.
+ */
 export function streamedPayload(
   bucket: Bucket,
   source: ByteSource,
@@ -39,8 +52,12 @@ export function streamedPayload(
 ): Payload {
   const upload = feed(source, sizeBytes);
   const sending = { body: upload.source, contentLength: sizeBytes, isSent: () => upload.complete };
-  if (sha256 !== undefined) return { ...sending, ...knownHash(bucket, sha256) };
-  if (!bucket.keepsChecksums) return { ...sending, headers: {}, payload: unsigned };
+  if (sha256 !== undefined) {
+    return { ...sending, ...knownHash(bucket, sha256) };
+  }
+  if (!bucket.keepsChecksums) {
+    return { ...sending, headers: {}, payload: unsigned };
+  }
   return { ...sending, ...awsChunked(upload.source, sizeBytes) };
 }
 
@@ -58,7 +75,10 @@ export function xmlPayload(element: string): Payload {
 
 /** A SHA-256 that is known anyway is signed: the service checks the body against it. */
 function knownHash(bucket: Bucket, sha256: string): Pick<Payload, 'headers' | 'payload'> {
-  return { headers: bucket.keepsChecksums ? { 'x-amz-checksum-sha256': base64OfHex(sha256) } : {}, payload: sha256 };
+  return {
+    headers: bucket.keepsChecksums ? { 'x-amz-checksum-sha256': base64OfHex(sha256) } : {},
+    payload: sha256,
+  };
 }
 
 export function base64OfHex(hex: string): string {

@@ -7,9 +7,18 @@ const settings = { partSizeBytes: 8 * mebibyte, concurrency: 4 };
 
 it('keeps the size of the settings as long as 10,000 parts are enough', () => {
   expect(planParts(settings, undefined)).toEqual({ partSizeBytes: 8 * mebibyte, buffers: 4 });
-  expect(planParts(settings, 80_000 * mebibyte)).toEqual({ partSizeBytes: 8 * mebibyte, buffers: 4 });
-  expect(planParts(settings, 80_000 * mebibyte + 1)).toEqual({ partSizeBytes: 8 * mebibyte + 1, buffers: 3 });
-  expect(planParts(settings, maxBytesOf(settings))).toEqual({ partSizeBytes: 32 * mebibyte, buffers: 1 });
+  expect(planParts(settings, 80_000 * mebibyte)).toEqual({
+    partSizeBytes: 8 * mebibyte,
+    buffers: 4,
+  });
+  expect(planParts(settings, 80_000 * mebibyte + 1)).toEqual({
+    partSizeBytes: 8 * mebibyte + 1,
+    buffers: 3,
+  });
+  expect(planParts(settings, maxBytesOf(settings))).toEqual({
+    partSizeBytes: 32 * mebibyte,
+    buffers: 1,
+  });
 });
 
 it('never needs more than 10,000 parts nor more memory than the settings allow', () => {

@@ -7,17 +7,34 @@ const accountId = '0123456789abcdef0123456789abcdef';
 
 async function open(type: string, settings: object): Promise<Channel> {
   const driver = findDriver(type);
-  if (driver === undefined) throw new Error(`no driver ${type}`);
+  if (driver === undefined) {
+    throw new Error(`no driver ${type}`);
+  }
   return driver.create({ ...keys, ...settings }, { dataDir: '/nowhere' });
 }
 
 it.each([
   ['s3', {}, 'photos.s3.us-east-1.amazonaws.com/k', 'us-east-1'],
   ['s3', { endpoint: 'https://s3.example.com', region: 'x' }, 's3.example.com/photos/k', 'x'],
-  ['s3', { endpoint: 'https://s3.example.com', pathStyle: false, prefix: '/a/b' }, 'photos.s3.example.com/a/b/k', 'us-east-1'],
+  [
+    's3',
+    { endpoint: 'https://s3.example.com', pathStyle: false, prefix: '/a/b' },
+    'photos.s3.example.com/a/b/k',
+    'us-east-1',
+  ],
   ['r2', { accountId }, `${accountId}.r2.cloudflarestorage.com/photos/k`, 'auto'],
-  ['cfr2', { accountId, jurisdiction: 'eu' }, `${accountId}.eu.r2.cloudflarestorage.com/photos/k`, 'auto'],
-  ['r2', { accountId, endpoint: 'https://r2-proxy.example.com' }, 'r2-proxy.example.com/photos/k', 'auto'],
+  [
+    'cfr2',
+    { accountId, jurisdiction: 'eu' },
+    `${accountId}.eu.r2.cloudflarestorage.com/photos/k`,
+    'auto',
+  ],
+  [
+    'r2',
+    { accountId, endpoint: 'https://r2-proxy.example.com' },
+    'r2-proxy.example.com/photos/k',
+    'auto',
+  ],
   ['minio', { endpoint: 'http://minio:9000' }, 'minio:9000/photos/k', 'us-east-1'],
   ['b2', { region: 'us-west-004' }, 'photos.s3.us-west-004.backblazeb2.com/k', 'us-west-004'],
   ['wasabi', { region: 'eu-central-1' }, 's3.eu-central-1.wasabisys.com/photos/k', 'eu-central-1'],
@@ -25,16 +42,26 @@ it.each([
 ])('%s %o addresses %s', async (type, settings, address, region) => {
   const channel = await open(type, settings);
   const signal = new AbortController().signal;
-  const upload = await channel.presign?.start({ key: 'k', contentType: 'a/b', filename: 'k', expiresInSeconds: 60, signal });
+  const upload = await channel.presign?.start({
+    key: 'k',
+    contentType: 'a/b',
+    filename: 'k',
+    expiresInSeconds: 60,
+    signal,
+  });
   const url = new URL(upload?.url ?? '');
   expect(`${url.host}${url.pathname}`).toBe(address);
-  expect(url.searchParams.get('X-Amz-Credential')).toMatch(new RegExp(`^AKIATEST/\\d{8}/${region}/s3/aws4_request$`));
+  expect(url.searchParams.get('X-Amz-Credential')).toMatch(
+    new RegExp(`^AKIATEST/\\d{8}/${region}/s3/aws4_request$`),
+  );
   await channel.close?.();
 });
 
 it('R2 is the group cfr2, shown as CloudflareR2, everything else s3', () => {
   const ours = ['s3', 'r2', 'cfr2', 'minio', 'b2', 'wasabi', 'spaces'];
-  const listed = drivers.filter(({ type }) => ours.includes(type)).map(({ type, group, label }) => `${type} ${group} ${label}`);
+  const listed = drivers
+    .filter(({ type }) => ours.includes(type))
+    .map(({ type, group, label }) => `${type} ${group} ${label}`);
   expect(listed.sort()).toEqual([
     'b2 s3 S3',
     'cfr2 cfr2 CloudflareR2',

@@ -15,7 +15,10 @@ const run = promisify(execFile);
 const signal = new AbortController().signal;
 const body = randomBytes(10_000);
 
-async function start(channel: S3Channel, options: Partial<PresignOptions> = {}): Promise<PresignedUpload> {
+async function start(
+  channel: S3Channel,
+  options: Partial<PresignOptions> = {},
+): Promise<PresignedUpload> {
   const base = {
     key: `p/${randomBytes(8).toString('hex')}`,
     contentType: 'video/mp4',
@@ -24,7 +27,9 @@ async function start(channel: S3Channel, options: Partial<PresignOptions> = {}):
     signal,
   };
   const upload = await channel.presign?.start({ ...base, ...options });
-  if (upload === undefined) throw new Error('refused');
+  if (upload === undefined) {
+    throw new Error('refused');
+  }
   return upload;
 }
 
@@ -44,16 +49,30 @@ describe.skipIf(s3Missing !== undefined)('presigned PUT against radosgw', () => 
     await rm(dir, { recursive: true, force: true });
   });
 
-  const send = async (upload: PresignedUpload, bytes: Uint8Array<ArrayBuffer>, headers = upload.headers) =>
-    (await fetch(upload.url, { method: upload.method, headers, body: bytes })).status;
+  const send = async (
+    upload: PresignedUpload,
+    bytes: Uint8Array<ArrayBuffer>,
+    headers = upload.headers,
+  ) => (await fetch(upload.url, { method: upload.method, headers, body: bytes })).status;
   const head = (upload: PresignedUpload) => bucket.channel.presign?.head(upload.state, { signal });
 
   it('takes curl -T with a file and the returned headers', async () => {
     const file = join(dir, 'video.mp4');
     await writeFile(file, body);
     const upload = await start(bucket.channel, { size: body.length });
-    const headers = Object.entries(upload.headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
-    const { stdout } = await run('curl', ['-sS', '-w', '%{http_code}', ...headers, '-T', file, upload.url]);
+    const headers = Object.entries(upload.headers).flatMap(([name, value]) => [
+      '-H',
+      `${name}: ${value}`,
+    ]);
+    const { stdout } = await run('curl', [
+      '-sS',
+      '-w',
+      '%{http_code}',
+      ...headers,
+      '-T',
+      file,
+      upload.url,
+    ]);
     expect(stdout).toBe('200');
     expect(await head(upload)).toEqual({
       ref: upload.state,
@@ -64,20 +83,25 @@ describe.skipIf(s3Missing !== undefined)('presigned PUT against radosgw', () => 
     });
   });
 
-  it.each([0, 1, 32 * 1024, 32 * 1024 + 1, 200_000])('tells what arrived, with its first bytes (%i)', async (bytes) => {
-    const sent = randomBytes(bytes);
-    const upload = await start(bucket.channel);
-    expect(await head(upload)).toBeUndefined();
-    expect(await send(upload, sent)).toBe(200);
-    const arrival = await head(upload);
-    expect(arrival).toMatchObject({ size: bytes, contentType: 'video/mp4' });
-    expect(Buffer.from(arrival?.start ?? [])).toEqual(sent.subarray(0, 32 * 1024));
-  });
+  it.each([0, 1, 32 * 1024, 32 * 1024 + 1, 200_000])(
+    'tells what arrived, with its first bytes (%i)',
+    async (bytes) => {
+      const sent = randomBytes(bytes);
+      const upload = await start(bucket.channel);
+      expect(await head(upload)).toBeUndefined();
+      expect(await send(upload, sent)).toBe(200);
+      const arrival = await head(upload);
+      expect(arrival).toMatchObject({ size: bytes, contentType: 'video/mp4' });
+      expect(Buffer.from(arrival?.start ?? [])).toEqual(sent.subarray(0, 32 * 1024));
+    },
+  );
 
   it('lists the headers a client must send, and no more', async () => {
     const upload = await start(bucket.channel, { size: 5 });
     expect(upload.headers).toEqual({ 'Content-Type': 'video/mp4' });
-    expect(new URL(upload.url).searchParams.get('X-Amz-SignedHeaders')).toBe('content-length;content-type;host');
+    expect(new URL(upload.url).searchParams.get('X-Amz-SignedHeaders')).toBe(
+      'content-length;content-type;host',
+    );
     expect(upload.url).not.toContain(service.secretAccessKey);
   });
 
@@ -98,7 +122,10 @@ describe.skipIf(s3Missing !== undefined)('presigned PUT against radosgw', () => 
   it('refuses another type, another key, another expiry', async () => {
     const upload = await start(bucket.channel);
     expect(await send(upload, body, { 'Content-Type': 'text/html' })).toBe(403);
-    const tamper = (from: string | RegExp, to: string) => ({ ...upload, url: upload.url.replace(from, to) });
+    const tamper = (from: string | RegExp, to: string) => ({
+      ...upload,
+      url: upload.url.replace(from, to),
+    });
     expect(await send(tamper('/media/p/', '/media/q/'), body)).toBe(403);
     expect(await send(tamper('X-Amz-Expires=60', 'X-Amz-Expires=6000'), body)).toBe(403);
     expect(await send(tamper(/X-Amz-Signature=./, 'X-Amz-Signature=z'), body)).toBe(403);
@@ -109,26 +136,43 @@ describe.skipIf(s3Missing !== undefined)('presigned PUT against radosgw', () => 
     const upload = await start(bucket.channel, { size: body.length });
     await send(upload, body);
     const arrival = await head(upload);
-    if (arrival === undefined) throw new Error('nothing arrived');
-    const kept = await bucket.channel.presign?.finish?.(arrival, { key: 'kept/one', contentType: 'image/gif', signal });
+    if (arrival === undefined) {
+      throw new Error('nothing arrived');
+    }
+    const kept = await bucket.channel.presign?.finish?.(arrival, {
+      key: 'kept/one',
+      contentType: 'image/gif',
+      signal,
+    });
     expect(kept).toEqual({ ref: { key: 'media/kept/one' }, size: body.length });
     expect(await send(upload, randomBytes(body.length))).toBe(200);
     const { stream } = await bucket.channel.get(kept?.ref ?? null, { signal });
     expect(Buffer.concat(await Array.fromAsync(stream))).toEqual(body);
-    expect(await bucket.channel.presign?.head(kept?.ref ?? null, { signal })).toMatchObject({ contentType: 'image/gif' });
+    expect(await bucket.channel.presign?.head(kept?.ref ?? null, { signal })).toMatchObject({
+      contentType: 'image/gif',
+    });
   });
 
   it('finish refuses other bytes than those that were looked at', async () => {
     const upload = await start(bucket.channel, { size: body.length });
     await send(upload, body);
     const arrival = await head(upload);
-    if (arrival === undefined) throw new Error('nothing arrived');
+    if (arrival === undefined) {
+      throw new Error('nothing arrived');
+    }
     await send(upload, randomBytes(body.length));
-    const finish = () => bucket.channel.presign?.finish?.(arrival, { key: 'kept/two', contentType: 'video/mp4', signal });
+    const finish = () =>
+      bucket.channel.presign?.finish?.(arrival, {
+        key: 'kept/two',
+        contentType: 'video/mp4',
+        signal,
+      });
     await expect(finish()).rejects.toMatchObject({ code: 'conflict' });
     await bucket.channel.presign?.abort(upload.state, { signal });
     await expect(finish()).rejects.toMatchObject({ code: 'not_found' });
-    await expect(bucket.channel.get({ key: 'media/kept/two' }, { signal })).rejects.toMatchObject({ code: 'not_found' });
+    await expect(bucket.channel.get({ key: 'media/kept/two' }, { signal })).rejects.toMatchObject({
+      code: 'not_found',
+    });
   });
 
   it('refuses after it has expired', async () => {
@@ -148,7 +192,9 @@ describe('what is signed', () => {
   });
 
   it('a known SHA-256 is part of it where the service keeps checksums', async () => {
-    const channel = createS3Channel(testSettings({ storageClass: 'STANDARD_IA', serverSideEncryption: 'AES256' }));
+    const channel = createS3Channel(
+      testSettings({ storageClass: 'STANDARD_IA', serverSideEncryption: 'AES256' }),
+    );
     const sha256 = createHash('sha256').update(body).digest();
     const upload = await start(channel, { sha256: sha256.toString('hex') });
     expect(upload.headers).toEqual({

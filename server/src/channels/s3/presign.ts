@@ -17,7 +17,9 @@ export function createPresign(bucket: Bucket): Presign {
     async head(state, { signal }) {
       const key = keyOfRef(state);
       const arrival = await peekObject(bucket, key, { bytes: peekBytes, signal });
-      if (arrival === undefined) return undefined;
+      if (arrival === undefined) {
+        return undefined;
+      }
       const { size, contentType, etag, start } = arrival;
       return {
         ref: { key },
@@ -29,29 +31,47 @@ export function createPresign(bucket: Bucket): Presign {
     },
     async finish(arrival, { key, contentType, signal }) {
       const to = bucket.keyOf(key);
-      await copyObject(bucket, { from: keyOfRef(arrival.ref), to, contentType, ifMatch: arrival.version }, signal);
+      await copyObject(
+        bucket,
+        { from: keyOfRef(arrival.ref), to, contentType, ifMatch: arrival.version },
+        signal,
+      );
       return { ref: { key: to }, size: arrival.size };
     },
     abort: async (state, { signal }) => deleteObject(bucket, keyOfRef(state), signal),
   };
 }
 
-async function presignPut(bucket: Bucket, options: PresignOptions): Promise<PresignedUpload | undefined> {
+async function presignPut(
+  bucket: Bucket,
+  options: PresignOptions,
+): Promise<PresignedUpload | undefined> {
   const { contentType, sha256, size, expiresInSeconds } = options;
-  if (size !== undefined && size > maxPutBytes) return undefined;
+  if (size !== undefined && size > maxPutBytes) {
+    return undefined;
+  }
   const key = bucket.keyOf(options.key);
   const { 'content-type': type, ...rest } = objectHeaders(bucket, contentType);
-  const checksum = bucket.keepsChecksums && sha256 !== undefined ? { 'x-amz-checksum-sha256': base64OfHex(sha256) } : undefined;
+  const checksum =
+    bucket.keepsChecksums && sha256 !== undefined
+      ? { 'x-amz-checksum-sha256': base64OfHex(sha256) }
+      : undefined;
   const url = bucket.signUrl({
     key,
     headers: {
       'content-type': type as string,
       ...checksum,
       ...rest,
-      // Every client sends the length on its own and browsers forbid to set it: it is signed, but not listed.
+      // Every client sends the length on its own and browsers forbid to set it: it is signed, but
+      // not listed.
       ...(size !== undefined && { 'content-length': String(size) }),
     },
     expiresInSeconds,
   });
-  return { method: 'PUT', url, headers: { 'Content-Type': type as string, ...checksum, ...rest }, state: { key } };
+  return {
+    method: 'PUT',
+    url,
+    headers: { 'Content-Type': type as string, ...checksum, ...rest },
+    state: { key },
+  };
 }

@@ -12,36 +12,68 @@ import { heldPayload, type Payload, streamedPayload } from './payload.ts';
 const heldBytes = 128 * 1024;
 
 /** One PUT of a body whose length is known. */
-export async function putObject(bucket: Bucket, source: ByteSource, options: PutOptions & { size: number }): Promise<PutResult> {
-  if (options.size > heldBytes) return putStream(bucket, source, options);
+export async function putObject(
+  bucket: Bucket,
+  source: ByteSource,
+  options: PutOptions & { size: number },
+): Promise<PutResult> {
+  if (options.size > heldBytes) {
+    return putStream(bucket, source, options);
+  }
   return putBuffer(bucket, await collect(source, options.size, options.signal), options);
 }
 
 /** One PUT of bytes in memory. Not repeated here: core has the bytes too and counts the tries. */
-export async function putBuffer(bucket: Bucket, bytes: Uint8Array, options: PutOptions): Promise<PutResult> {
+export async function putBuffer(
+  bucket: Bucket,
+  bytes: Uint8Array,
+  options: PutOptions,
+): Promise<PutResult> {
   return send(bucket, { ...options, size: bytes.length }, heldPayload(bucket, bytes, options));
 }
 
 /** A stream can be sent only once: core, which has the bytes, repeats the whole call. */
-async function putStream(bucket: Bucket, source: ByteSource, options: PutOptions & { size: number }): Promise<PutResult> {
-  return send(bucket, options, streamedPayload(bucket, source, { ...options, sizeBytes: options.size }));
+async function putStream(
+  bucket: Bucket,
+  source: ByteSource,
+  options: PutOptions & { size: number },
+): Promise<PutResult> {
+  return send(
+    bucket,
+    options,
+    streamedPayload(bucket, source, { ...options, sizeBytes: options.size }),
+  );
 }
 
-async function send(bucket: Bucket, options: PutOptions & { size: number }, payload: Payload): Promise<PutResult> {
+async function send(
+  bucket: Bucket,
+  options: PutOptions & { size: number },
+  payload: Payload,
+): Promise<PutResult> {
   const { size, contentType, signal } = options;
   const key = bucket.keyOf(options.key);
   const put = { key, size, attempt: randomUUID() };
-  const headers = { ...objectHeaders(bucket, contentType), ...payload.headers, [attemptHeader]: put.attempt };
+  const headers = {
+    ...objectHeaders(bucket, contentType),
+    ...payload.headers,
+    [attemptHeader]: put.attempt,
+  };
   const result = { ref: { key }, size };
   try {
     await bucket.send({ method: 'PUT', key, ...payload, headers, signal });
     return result;
   } catch (error) {
     // Until all bytes have gone out, the service has nothing that it could store.
-    if (!payload.isSent()) throw error;
-    if (signal.aborted) await discardObject(bucket, put);
+    if (!payload.isSent()) {
+      throw error;
+    }
+    if (signal.aborted) {
+      await discardObject(bucket, put);
+    }
     // The response may be lost or wrong though the object is there.
-    else if (isStowageError(error, 'channel_unavailable') && (await isStored(bucket, put))) return result;
+    else if (isStowageError(error, 'channel_unavailable') && (await isStored(bucket, put))) {
+      return result;
+    }
     throw error;
   }
 }

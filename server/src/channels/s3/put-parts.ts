@@ -5,7 +5,14 @@ import { withRetry } from '../../core/guard/retry.ts';
 import { untilAborted } from './body.ts';
 import type { BufferPool, Lease } from './buffer-pool.ts';
 import type { Bucket } from './client.ts';
-import { abortUpload, finishUpload, type ListedPart, multipartLimits, sendHeldPart, startUpload } from './multipart.ts';
+import {
+  abortUpload,
+  finishUpload,
+  type ListedPart,
+  multipartLimits,
+  sendHeldPart,
+  startUpload,
+} from './multipart.ts';
 import { cleanUp, discardObject } from './objects.ts';
 import { putBuffer } from './put-object.ts';
 import type { UploadState } from './ref.ts';
@@ -17,14 +24,24 @@ export interface PartsOptions extends PutOptions {
 }
 
 /**
- * Stores a source of any or unknown length through the service's multipart upload: buffers are filled one after the other and sent in
- * parallel, a failed part again from its buffer. What fits into the first buffer becomes a single PUT.
+ * Stores a source of any or unknown length through the service's multipart upload: buffers are
+ * filled one after the other and sent in parallel, a failed part again from its buffer. What fits
+ * into the first buffer becomes a single PUT.
  */
-export async function putParts(bucket: Bucket, source: ByteSource, options: PartsOptions): Promise<PutResult> {
+export async function putParts(
+  bucket: Bucket,
+  source: ByteSource,
+  options: PartsOptions,
+): Promise<PutResult> {
   const failed = new AbortController();
   const signal = AbortSignal.any([options.signal, failed.signal]);
   const lease = options.pool.lease(options.buffers);
-  const upload = createUpload(bucket, { options, lease, signal, onFailure: (error) => failed.abort(error) });
+  const upload = createUpload(bucket, {
+    options,
+    lease,
+    signal,
+    onFailure: (error) => failed.abort(error),
+  });
   const filling = { buffer: await lease.take(), bytes: 0 };
   try {
     await fill(untilAborted(source, signal), filling, async () => {
@@ -32,7 +49,12 @@ export async function putParts(bucket: Bucket, source: ByteSource, options: Part
       filling.buffer = await lease.take();
     });
     checkSize(upload.sizeBytes + filling.bytes, options.size);
-    if (upload.sizeBytes === 0) return await putBuffer(bucket, filling.buffer.subarray(0, filling.bytes), { ...options, signal });
+    if (upload.sizeBytes === 0) {
+      return await putBuffer(bucket, filling.buffer.subarray(0, filling.bytes), {
+        ...options,
+        signal,
+      });
+    }
     return await upload.finish(filling.buffer.subarray(0, filling.bytes));
   } catch (error) {
     failed.abort(error);
@@ -44,7 +66,11 @@ export async function putParts(bucket: Bucket, source: ByteSource, options: Part
 }
 
 /** Copies chunks into the buffer; calls `full` when there is more and no room. */
-async function fill(source: ByteSource, filling: { buffer: Buffer; bytes: number }, full: () => Promise<void>): Promise<void> {
+async function fill(
+  source: ByteSource,
+  filling: { buffer: Buffer; bytes: number },
+  full: () => Promise<void>,
+): Promise<void> {
   for await (const chunk of source) {
     for (let offset = 0; offset < chunk.length; ) {
       if (filling.bytes === filling.buffer.length) {
@@ -60,7 +86,9 @@ async function fill(source: ByteSource, filling: { buffer: Buffer; bytes: number
 }
 
 function checkSize(sizeBytes: number, announced: number | undefined): void {
-  if (announced === undefined || sizeBytes === announced) return;
+  if (announced === undefined || sizeBytes === announced) {
+    return;
+  }
   throw sizeBytes < announced ? fail('incomplete_body') : fail('size_mismatch');
 }
 
@@ -81,7 +109,10 @@ interface Upload {
   discard(): Promise<void>;
 }
 
-function createUpload(bucket: Bucket, { options, lease, signal, onFailure }: UploadContext): Upload {
+function createUpload(
+  bucket: Bucket,
+  { options, lease, signal, onFailure }: UploadContext,
+): Upload {
   const parts: ListedPart[] = [];
   const underWay: Promise<void>[] = [];
   let state: UploadState | undefined;
@@ -90,7 +121,9 @@ function createUpload(bucket: Bucket, { options, lease, signal, onFailure }: Upl
 
   const send = async (bytes: Uint8Array, done: () => void): Promise<void> => {
     const number = underWay.length + 1;
-    if (number > multipartLimits.maxParts) throw tooLarge(options.pool.sizeBytes);
+    if (number > multipartLimits.maxParts) {
+      throw tooLarge(options.pool.sizeBytes);
+    }
     state ??= await withRetry(() => startUpload(bucket, { ...options, signal }), signal);
     sizeBytes += bytes.length;
     const part = { state, number, bytes, signal, onProgress: options.onProgress };
@@ -117,9 +150,13 @@ function createUpload(bucket: Bucket, { options, lease, signal, onFailure }: Upl
     async discard() {
       await Promise.all(underWay);
       const upload = state;
-      if (upload === undefined) return;
+      if (upload === undefined) {
+        return;
+      }
       await cleanUp((cleaning) => abortUpload(bucket, upload, { signal: cleaning }));
-      if (finishing) await discardObject(bucket, upload);
+      if (finishing) {
+        await discardObject(bucket, upload);
+      }
     },
   };
 }

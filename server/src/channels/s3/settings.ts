@@ -6,9 +6,15 @@ const mebibyte = 1024 * 1024;
 /** A region is part of Amazon's host names. */
 export const regionName = z
   .string()
-  .regex(/^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/, 'must be letters, digits and dashes, such as eu-central-1');
+  .regex(
+    /^[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?$/,
+    'must be letters, digits and dashes, such as eu-central-1',
+  );
 
-/** Settings that every service of the family has; presets add what names the service and leave the rest as it is. */
+/**
+ * Settings that every service of the family has; presets add what names the service and leave the
+ * rest as it is.
+ */
 export const commonSettings = z.strictObject({
   bucket: z
     .string()
@@ -16,7 +22,10 @@ export const commonSettings = z.strictObject({
       /^[A-Za-z0-9][A-Za-z0-9._-]{2,254}$/,
       'must be 3 to 255 letters, digits, dots, dashes and underscores, with a letter or digit first',
     )
-    .refine((name) => !/--(x|xa|op)-s3$/.test(name), 'must not be a directory bucket or one on Outposts')
+    .refine(
+      (name) => !/--(x|xa|op)-s3$/.test(name),
+      'must not be a directory bucket or one on Outposts',
+    )
     .describe('Name of the bucket. It must exist.'),
   accessKeyId: secret('Access key id.'),
   secretAccessKey: secret('Secret access key.'),
@@ -30,19 +39,32 @@ export const commonSettings = z.strictObject({
   publicUrl: z
     .url({ protocol: /^https?$/ })
     .optional()
-    .describe('Public address of the bucket (CDN or custom domain). Not used yet: links lead through Stowage.'),
-  storageClass: z.string().min(1).optional().describe('Storage class of new objects, such as STANDARD_IA.'),
+    .describe(
+      'Public address of the bucket (CDN or custom domain). Not used yet: links lead through Stowage.',
+    ),
+  storageClass: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Storage class of new objects, such as STANDARD_IA.'),
   serverSideEncryption: z
     .enum(['AES256', 'aws:kms', 'aws:kms:dsse'])
     .optional()
     .describe('Encryption at rest to ask for with every new object.'),
-  userAgent: z.string().min(1).max(100).default('stowage').describe('User-Agent of requests to the service.'),
+  userAgent: z
+    .string()
+    .min(1)
+    .max(100)
+    .default('stowage')
+    .describe('User-Agent of requests to the service.'),
   partSizeBytes: z
     .int()
     .min(5 * mebibyte)
     .max(1024 * mebibyte)
     .default(8 * mebibyte)
-    .describe('Size of the parts of large uploads; a file may have 10,000 of them when its size is not known beforehand.'),
+    .describe(
+      'Size of the parts of large uploads; a file may have 10,000 of them when its size is not known beforehand.',
+    ),
   concurrency: z
     .int()
     .min(1)
@@ -69,11 +91,15 @@ export const s3Settings = z.strictObject({
   pathStyle: z
     .boolean()
     .optional()
-    .describe('Put the bucket into the path instead of the host name. Default: true with an endpoint, false for Amazon S3.'),
+    .describe(
+      'Put the bucket into the path instead of the host name. Default: true with an endpoint, false for Amazon S3.',
+    ),
   checksums: z
     .enum(['WHEN_REQUIRED', 'WHEN_SUPPORTED'])
     .optional()
-    .describe('Whether to send CRC checksums with every upload. Default: WHEN_SUPPORTED for Amazon S3, WHEN_REQUIRED elsewhere.'),
+    .describe(
+      'Whether to send CRC checksums with every upload. Default: WHEN_SUPPORTED for Amazon S3, WHEN_REQUIRED elsewhere.',
+    ),
   ...commonSettings.shape,
 });
 

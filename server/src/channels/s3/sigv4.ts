@@ -17,10 +17,22 @@ export interface RequestToSign {
 }
 
 export interface Signer {
-  /** All headers of the request: its own and those that the signature adds. `payload` is a SHA-256 in hex or a word such as `UNSIGNED-PAYLOAD`. */
-  sign(request: RequestToSign, options: { readonly payload: string; readonly at: number }): Record<string, string>;
-  /** The query of an address that works for `expiresInSeconds`, its signature included. The body is not signed. */
-  presign(request: RequestToSign, options: { readonly expiresInSeconds: number; readonly at: number }): string;
+  /**
+   * All headers of the request: its own and those that the signature adds. `payload` is a SHA-256
+   * in hex or a word such as `UNSIGNED-PAYLOAD`.
+   */
+  sign(
+    request: RequestToSign,
+    options: { readonly payload: string; readonly at: number },
+  ): Record<string, string>;
+  /**
+   * The query of an address that works for `expiresInSeconds`, its signature included. The body is
+   * not signed.
+   */
+  presign(
+    request: RequestToSign,
+    options: { readonly expiresInSeconds: number; readonly at: number },
+  ): string;
 }
 
 const algorithm = 'AWS4-HMAC-SHA256';
@@ -40,13 +52,20 @@ export function createSigner(credentials: SigningCredentials, region: string): S
   return {
     sign(request, { payload, at }) {
       const time = timestamp(at);
-      const headers: Record<string, string> = { ...request.headers, 'x-amz-content-sha256': payload, 'x-amz-date': time };
+      const headers: Record<string, string> = {
+        ...request.headers,
+        'x-amz-content-sha256': payload,
+        'x-amz-date': time,
+      };
       if (sessionToken !== undefined) {
         headers['x-amz-security-token'] = sessionToken;
       }
       const { names, lines } = canonicalHeaders(headers);
       const query = request.query === undefined ? '' : canonicalQuery(request.query);
-      const signature = signatureOf(`${request.method}\n${request.path}\n${query}\n${lines}\n${names}\n${payload}`, time);
+      const signature = signatureOf(
+        `${request.method}\n${request.path}\n${query}\n${lines}\n${names}\n${payload}`,
+        time,
+      );
       const credential = `${accessKeyId}/${scopeOf(time.slice(0, 8))}`;
       headers.authorization = `${algorithm} Credential=${credential}, SignedHeaders=${names}, Signature=${signature}`;
       return headers;
@@ -77,7 +96,10 @@ function createKeyCache(secretAccessKey: string, region: string): (day: string) 
     if (cached?.day !== day) {
       const parts = [day, region, 's3', 'aws4_request'];
       const first = Buffer.from(`AWS4${secretAccessKey}`);
-      cached = { day, key: parts.reduce((key, part) => createHmac('sha256', key).update(part).digest(), first) };
+      cached = {
+        day,
+        key: parts.reduce((key, part) => createHmac('sha256', key).update(part).digest(), first),
+      };
     }
     return cached.key;
   };
@@ -95,7 +117,9 @@ function squeeze(value: string): string {
 
 /** Escaped and in the order that is signed; it is sent in the same form. */
 export function canonicalQuery(query: Readonly<Record<string, string>>): string {
-  const parameters = Object.entries(query).map(([name, value]) => [escapeUri(name), escapeUri(value)] as const);
+  const parameters = Object.entries(query).map(
+    ([name, value]) => [escapeUri(name), escapeUri(value)] as const,
+  );
   parameters.sort(([a], [b]) => (a < b ? -1 : 1));
   return parameters.map(([name, value]) => `${name}=${value}`).join('&');
 }
@@ -105,7 +129,10 @@ export function escapeUri(text: string): string {
   if (/^[\w.~-]*$/.test(text)) {
     return text;
   }
-  return encodeURIComponent(text).replace(/[!'()*]/g, (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`);
+  return encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (mark) => `%${mark.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }
 
 /** A key as it stands in a path: the slashes stay. */

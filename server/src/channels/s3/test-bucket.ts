@@ -18,13 +18,29 @@ export function testSettings(settings: Readonly<Record<string, unknown>>): S3Set
 }
 
 /** A new bucket on a test server with a channel on it, for the tests of this folder. */
-export async function openTestBucket(service: S3Service, settings: Readonly<Record<string, unknown>> = {}) {
+export async function openTestBucket(
+  service: S3Service,
+  settings: Readonly<Record<string, unknown>> = {},
+) {
   const bucket = `test-${randomUUID()}`;
   await service.createBucket(bucket);
   const { endpoint, region, accessKeyId, secretAccessKey } = service;
-  const own = { endpoint, region, bucket, accessKeyId, secretAccessKey, prefix: 'media', ...settings };
+  const own = {
+    endpoint,
+    region,
+    bucket,
+    accessKeyId,
+    secretAccessKey,
+    prefix: 'media',
+    ...settings,
+  };
   const channel = (await s3Driver.create(own, { dataDir: tmpdir() })) as S3Channel;
-  const client = new S3Client({ endpoint, region, credentials: { accessKeyId, secretAccessKey }, forcePathStyle: true });
+  const client = new S3Client({
+    endpoint,
+    region,
+    credentials: { accessKeyId, secretAccessKey },
+    forcePathStyle: true,
+  });
   return {
     channel,
     bucket,

@@ -8,7 +8,9 @@ interface Tree {
   readonly content: string | readonly Tree[];
 }
 
-const name = fc.stringMatching(/^[A-Za-z_][A-Za-z0-9_.-]{0,12}$/).filter((text) => text !== '__proto__');
+const name = fc
+  .stringMatching(/^[A-Za-z_][A-Za-z0-9_.-]{0,12}$/)
+  .filter((text) => text !== '__proto__');
 const unit = fc.oneof(
   fc.constantFrom('&', '<', '>', '"', "'", ' ', '\n', ']]>', '&amp;', '&#65;', '\r\n'),
   fc.string({ unit: 'grapheme', maxLength: 3 }),
@@ -21,37 +23,50 @@ const text = fc
 const tree = fc.letrec<{ tree: Tree }>((tie) => ({
   tree: fc.record({
     name,
-    content: fc.oneof({ depthSize: 'small' }, text, fc.array(tie('tree'), { minLength: 1, maxLength: 4 })),
+    content: fc.oneof(
+      { depthSize: 'small' },
+      text,
+      fc.array(tie('tree'), { minLength: 1, maxLength: 4 }),
+    ),
   }),
 })).tree;
 
 /** The document in one of the forms that a service may write it in. */
 function write({ name: tag, content }: Tree, style: number): string {
-  if (content === '' && style % 2 === 0) return `<${tag}/>`;
-  if (typeof content === 'string') return `<${tag}>${writeText(content, style)}</${tag} >`;
+  if (content === '' && style % 2 === 0) {
+    return `<${tag}/>`;
+  }
+  if (typeof content === 'string') {
+    return `<${tag}>${writeText(content, style)}</${tag} >`;
+  }
   const comment = style % 3 === 0 ? '<!-- <a> & " -->' : '<?note a > b?>';
   return `<${tag}>\n  ${content.map((child) => write(child, style + 1)).join(comment)}\n</${tag}>`;
 }
 
 function writeText(content: string, style: number): string {
-  if (style % 4 === 0)
+  if (style % 4 === 0) {
     return content
       .split(']]>')
       .map((part) => `<![CDATA[${part}]]>`)
       .join(']]&gt;');
+  }
   const marks = ['&#38;', '&#60;', '&#x3E;', '&quot;', '&apos;'];
   return content.replace(/[&<>"']/g, (mark) => marks['&<>"\''.indexOf(mark)] as string);
 }
 
 /** In the form that the SDK's parser gives. */
 function asTheirs(element: XmlElement): unknown {
-  if (element.children.length === 0) return element.text;
+  if (element.children.length === 0) {
+    return element.text;
+  }
   const groups: Record<string, unknown[]> = Object.create(null);
   for (const child of element.children) {
     groups[child.name] ??= [];
     groups[child.name]?.push(asTheirs(child));
   }
-  return Object.fromEntries(Object.entries(groups).map(([key, values]) => [key, values.length === 1 ? values[0] : values]));
+  return Object.fromEntries(
+    Object.entries(groups).map(([key, values]) => [key, values.length === 1 ? values[0] : values]),
+  );
 }
 
 describe('beside the parser of the SDK', () => {
@@ -70,7 +85,9 @@ describe('beside the parser of the SDK', () => {
     fc.assert(
       fc.property(
         name,
-        fc.string({ unit: 'grapheme' }).filter((value) => value.trim() !== '' && !/[\0\r\n]/.test(value)),
+        fc
+          .string({ unit: 'grapheme' })
+          .filter((value) => value.trim() !== '' && !/[\0\r\n]/.test(value)),
         (tag, value) => {
           const xml = toXml('Root', [toXml(tag, value), toXml('Left', undefined)]);
           expect(parseXML(xml)).toEqual({ Root: { [tag]: value } });
@@ -83,10 +100,15 @@ describe('beside the parser of the SDK', () => {
 
 it('no part of a document is one, so that an answer which was cut is noticed', () => {
   fc.assert(
-    fc.property(tree, fc.nat(11), fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (document, style, share) => {
-      const xml = write(document, style);
-      expect(parseXml(xml.slice(0, Math.floor(xml.length * share)))).toBeUndefined();
-    }),
+    fc.property(
+      tree,
+      fc.nat(11),
+      fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
+      (document, style, share) => {
+        const xml = write(document, style);
+        expect(parseXml(xml.slice(0, Math.floor(xml.length * share)))).toBeUndefined();
+      },
+    ),
   );
 });
 

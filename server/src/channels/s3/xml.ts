@@ -16,8 +16,9 @@ interface OpenElement extends XmlElement {
 }
 
 /**
- * The root element of a document; undefined when the text is no well-formed XML, stops early, or is larger than any response.
- * Document types are refused with the entities that they could define. Takes time in proportion to the length.
+ * The root element of a document; undefined when the text is no well-formed XML, stops early, or is
+ * larger than any response. Document types are refused with the entities that they could define.
+ * Takes time in proportion to the length.
  */
 export function parseXml(document: string): XmlElement | undefined {
   const text = document.replace(/\r\n?/g, '\n');
@@ -96,9 +97,14 @@ function readMarkup(text: string, at: number): Markup | undefined {
   return readTag(text, at);
 }
 
-function between(text: string, part: { from: number; to: string; kind: Markup['kind'] }): Markup | undefined {
+function between(
+  text: string,
+  part: { from: number; to: string; kind: Markup['kind'] },
+): Markup | undefined {
   const end = text.indexOf(part.to, part.from);
-  return end < 0 ? undefined : { kind: part.kind, value: text.slice(part.from, end), end: end + part.to.length };
+  return end < 0
+    ? undefined
+    : { kind: part.kind, value: text.slice(part.from, end), end: end + part.to.length };
 }
 
 function readTag(text: string, at: number): Markup | undefined {
@@ -145,13 +151,16 @@ function decodeEntities(text: string): string {
   if (!text.includes('&')) {
     return text;
   }
-  return text.replace(/&(?:#x([0-9a-fA-F]{1,6})|#(\d{1,7})|(amp|lt|gt|quot|apos));/g, (whole, hex, decimal, name) => {
-    if (name !== undefined) {
-      return named.get(name) ?? whole;
-    }
-    const point = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
-    return point > 0x10_ff_ff ? whole : String.fromCodePoint(point);
-  });
+  return text.replace(
+    /&(?:#x([0-9a-fA-F]{1,6})|#(\d{1,7})|(amp|lt|gt|quot|apos));/g,
+    (whole, hex, decimal, name) => {
+      if (name !== undefined) {
+        return named.get(name) ?? whole;
+      }
+      const point = hex === undefined ? Number(decimal) : Number.parseInt(hex, 16);
+      return point > 0x10_ff_ff ? whole : String.fromCodePoint(point);
+    },
+  );
 }
 
 /** The text of the first child with this name. */
@@ -172,8 +181,13 @@ export function toXml(name: string, content: string | readonly string[] | undefi
   return `<${name}>${typeof content === 'string' ? escapeText(content) : content.join('')}</${name}>`;
 }
 
-const escapes: ReadonlyMap<string, string> = new Map([...named].map(([name, mark]) => [mark, `&${name};`]));
+const escapes: ReadonlyMap<string, string> = new Map(
+  [...named].map(([name, mark]) => [mark, `&${name};`]),
+);
 
 function escapeText(text: string): string {
-  return text.replace(/[&<>"'\r\n\u0085\u2028]/g, (mark) => escapes.get(mark) ?? `&#${mark.codePointAt(0)};`);
+  return text.replace(
+    /[&<>"'\r\n\u0085\u2028]/g,
+    (mark) => escapes.get(mark) ?? `&#${mark.codePointAt(0)};`,
+  );
 }

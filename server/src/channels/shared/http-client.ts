@@ -5,10 +5,11 @@ import { fail } from '../../core/errors.ts';
 import { createRedact, type Redact } from './redact.ts';
 
 /**
- * HTTP calls of one channel: keep-alive sockets of its own, streaming both ways, no redirects followed, no retries.
- * Errors are `StowageError`s whose text holds none of `secrets`: `channel_unavailable` for anything the network does; the
- * caller turns statuses into codes with `failForStatus`. An aborted signal rejects with its reason, an error of the
- * body's source is passed on as it is.
+ * HTTP calls of one channel: keep-alive sockets of its own, streaming both ways, no redirects
+ * followed, no retries. Errors are `StowageError`s whose text holds none of `secrets`:
+ * `channel_unavailable` for anything the network does; the caller turns statuses into codes with
+ * `failForStatus`. An aborted signal rejects with its reason, an error of the body's source is
+ * passed on as it is.
  */
 export interface HttpClient {
   send(request: HttpRequest): Promise<HttpResponse>;
@@ -27,21 +28,37 @@ export interface HttpClientOptions {
   readonly lookup?: LookupFunction;
   /** How long an idle socket is kept where the server does not say. Default 4 s. */
   readonly keepAliveMs?: number;
-  /** Silence after which a call is abandoned, before the response or between two chunks of it. Default 5 minutes. */
+  /**
+   * Silence after which a call is abandoned, before the response or between two chunks of it.
+   * Default 5 minutes.
+   */
   readonly idleTimeoutMs?: number;
 }
 
 export interface HttpRequest {
-  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'MKCOL' | 'MOVE' | 'PROPFIND' | 'OPTIONS';
+  readonly method:
+    | 'GET'
+    | 'HEAD'
+    | 'POST'
+    | 'PUT'
+    | 'PATCH'
+    | 'DELETE'
+    | 'MKCOL'
+    | 'MOVE'
+    | 'PROPFIND'
+    | 'OPTIONS';
   readonly url: string | URL;
   /**
-   * Path and query that go out letter for letter in place of those of `url`: no dot segment is resolved and nothing is escaped, as a
-   * signature over them asks for.
+   * Path and query that go out letter for letter in place of those of `url`: no dot segment is
+   * resolved and nothing is escaped, as a signature over them asks for.
    */
   readonly exactPath?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array | ByteSource | undefined;
-  /** Bytes in a streamed `body`: sent as `Content-Length`, and a source that ends early or runs over is an error. Otherwise the body is sent chunked. */
+  /**
+   * Bytes in a streamed `body`: sent as `Content-Length`, and a source that ends early or runs over
+   * is an error. Otherwise the body is sent chunked.
+   */
   readonly contentLength?: number | undefined;
   readonly signal: AbortSignal;
 }
@@ -49,7 +66,10 @@ export interface HttpRequest {
 export interface HttpResponse {
   readonly status: number;
   header(name: string): string | undefined;
-  /** The body; read it, or call `text`, `json` or `discard`: else the socket stays busy. Leaving it early closes the socket. */
+  /**
+   * The body; read it, or call `text`, `json` or `discard`: else the socket stays busy. Leaving it
+   * early closes the socket.
+   */
   readonly stream: ByteSource;
   /** At most `maxBytes` (64 KiB) of the body; the rest is thrown away. */
   text(maxBytes?: number): Promise<string>;
@@ -58,19 +78,26 @@ export interface HttpResponse {
   discard(): Promise<void>;
 }
 
-type Body = AsyncIterable<Uint8Array> & { destroy(error?: Error): unknown; dump(options?: { limit: number }): Promise<void> };
+type Body = AsyncIterable<Uint8Array> & {
+  destroy(error?: Error): unknown;
+  dump(options?: { limit: number }): Promise<void>;
+};
 
 export function createHttpClient(options: HttpClientOptions): HttpClient {
   const redact = createRedact(options.secrets ?? []);
   const idleMs = options.idleTimeoutMs ?? 300_000;
   const agent = new Agent({
     connections: options.connections ?? 32,
-    connect: { timeout: options.connectTimeoutMs ?? 10_000, ...(options.lookup && { lookup: options.lookup }) },
+    connect: {
+      timeout: options.connectTimeoutMs ?? 10_000,
+      ...(options.lookup && { lookup: options.lookup }),
+    },
     // Large bodies go faster over several connections than over the streams of one
     allowH2: false,
     headersTimeout: idleMs,
     bodyTimeout: idleMs,
-    // below the 5 s after which Apache, lighttpd and Node.js close an idle socket: else a request may meet that close
+    // below the 5 s after which Apache, lighttpd and Node.js close an idle socket: else a request
+    // may meet that close
     keepAliveTimeout: options.keepAliveMs ?? 4_000,
   });
   const context: Context = { service: options.service, redact, agent };
@@ -96,18 +123,28 @@ async function send(context: Context, request: HttpRequest): Promise<HttpRespons
     return present(context, request.signal, response);
   } catch (error) {
     request.signal.throwIfAborted();
-    if (watched.failure !== undefined) throw watched.failure.error;
+    if (watched.failure !== undefined) {
+      throw watched.failure.error;
+    }
     throw networkError(context, error);
   }
 }
 
-function dispatch(agent: Agent, { url, exactPath }: HttpRequest, options: Omit<Dispatcher.RequestOptions, 'origin' | 'path'>) {
-  if (exactPath === undefined) return undiciRequest(url, { ...options, dispatcher: agent });
+function dispatch(
+  agent: Agent,
+  { url, exactPath }: HttpRequest,
+  options: Omit<Dispatcher.RequestOptions, 'origin' | 'path'>,
+) {
+  if (exactPath === undefined) {
+    return undiciRequest(url, { ...options, dispatcher: agent });
+  }
   return agent.request({ ...options, origin: url, path: exactPath });
 }
 
 function lengthHeader(request: HttpRequest): Record<string, string> {
-  return request.contentLength === undefined ? {} : { 'content-length': String(request.contentLength) };
+  return request.contentLength === undefined
+    ? {}
+    : { 'content-length': String(request.contentLength) };
 }
 
 interface Watched {
@@ -117,18 +154,25 @@ interface Watched {
 
 /** Remembers an error of the caller's source, which must not be taken for one of the network. */
 function watch(body: HttpRequest['body'], length: number | undefined): Watched {
-  if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) return { body, failure: undefined };
+  if (body === undefined || typeof body === 'string' || body instanceof Uint8Array) {
+    return { body, failure: undefined };
+  }
   let failure: { readonly error: unknown } | undefined;
   async function* counted(source: ByteSource) {
     let seen = 0;
     try {
       for await (const chunk of source) {
         seen += chunk.length;
-        if (length !== undefined && seen > length)
+        if (length !== undefined && seen > length) {
           throw fail('size_mismatch', { message: 'The source has more bytes than announced.' });
-        if (chunk.length > 0) yield chunk;
+        }
+        if (chunk.length > 0) {
+          yield chunk;
+        }
       }
-      if (length !== undefined && seen < length) throw fail('incomplete_body');
+      if (length !== undefined && seen < length) {
+        throw fail('incomplete_body');
+      }
     } catch (error) {
       failure = { error };
       throw error;
@@ -147,7 +191,8 @@ type UndiciResponse = Awaited<ReturnType<typeof undiciRequest>>;
 function present(context: Context, signal: AbortSignal, response: UndiciResponse): HttpResponse {
   const body = response.body as unknown as Body;
   const stream = mapErrors(context, signal, body);
-  const text = async (maxBytes = 65_536) => Buffer.concat(await head(stream, maxBytes)).toString('utf8');
+  const text = async (maxBytes = 65_536) =>
+    Buffer.concat(await head(stream, maxBytes)).toString('utf8');
   return {
     status: response.statusCode,
     header: (name) => [response.headers[name.toLowerCase()]].flat()[0],
@@ -161,7 +206,11 @@ function present(context: Context, signal: AbortSignal, response: UndiciResponse
   };
 }
 
-async function* mapErrors(context: Context, signal: AbortSignal, body: Body): AsyncGenerator<Uint8Array> {
+async function* mapErrors(
+  context: Context,
+  signal: AbortSignal,
+  body: Body,
+): AsyncGenerator<Uint8Array> {
   try {
     yield* body;
   } catch (error) {
@@ -171,7 +220,10 @@ async function* mapErrors(context: Context, signal: AbortSignal, body: Body): As
   await socketIsFree();
 }
 
-/** undici hands the socket of a response to the next call one turn of the event loop after its end. A call before that would open another. */
+/**
+ * undici hands the socket of a response to the next call one turn of the event loop after its end.
+ * A call before that would open another.
+ */
 function socketIsFree(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
@@ -182,7 +234,9 @@ async function head(stream: ByteSource, maxBytes: number): Promise<Uint8Array[]>
   for await (const chunk of stream) {
     chunks.push(chunk.subarray(0, room));
     room -= chunk.length;
-    if (room <= 0) break;
+    if (room <= 0) {
+      break;
+    }
   }
   return chunks;
 }
@@ -196,7 +250,10 @@ function parseJson(text: string): unknown {
 }
 
 function networkError(context: Context, error: unknown) {
-  const words = context.redact(error instanceof Error ? error.message || error.name : String(error));
-  // undici's own errors may hold the request's URL and headers, and with them a secret: only the redacted words are passed on
+  const words = context.redact(
+    error instanceof Error ? error.message || error.name : String(error),
+  );
+  // undici's own errors may hold the request's URL and headers, and with them a secret: only the
+  // redacted words are passed on
   return fail('channel_unavailable', { message: `${context.service}: ${words}` });
 }

@@ -32,7 +32,9 @@ describe('key lock', () => {
     const patient = lock.acquire('a', signal);
     impatient.abort(new Error('enough'));
     await expect(waiting).rejects.toThrow('enough');
-    await expect(Promise.race([patient, new Promise((resolve) => setImmediate(resolve, 'blocked'))])).resolves.toBe('blocked');
+    await expect(
+      Promise.race([patient, new Promise((resolve) => setImmediate(resolve, 'blocked'))]),
+    ).resolves.toBe('blocked');
     release();
     (await patient)();
     await lock.acquire('a', signal);

@@ -1,6 +1,6 @@
 /**
- * One call per key at a time. An attempt whose caller gave up may still be clearing away what it left; the next attempt under the
- * same key must not have its object swept up with it.
+ * One call per key at a time. An attempt whose caller gave up may still be clearing away what it
+ * left; the next attempt under the same key must not have its object swept up with it.
  */
 export interface KeyLock {
   /** Returns the function that lets the next one in. */
@@ -27,7 +27,9 @@ export function createKeyLock(): KeyLock {
 
 /** Waits for work that continues without the caller. */
 export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  if (signal.aborted) return Promise.reject(signal.reason);
+  if (signal.aborted) {
+    return Promise.reject(signal.reason);
+  }
   return new Promise((resolve, reject) => {
     const giveUp = () => reject(signal.reason);
     signal.addEventListener('abort', giveUp, { once: true });

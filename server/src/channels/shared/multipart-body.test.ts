@@ -11,8 +11,13 @@ async function* once(bytes: Uint8Array) {
 
 async function parse(contentType: string, body: Buffer) {
   const fields: Record<string, string> = {};
-  const files: { name: string; filename: string; contentType: string; bytes: Promise<Buffer> }[] = [];
-  const parser = busboy({ headers: { 'content-type': contentType }, defParamCharset: 'utf8', preservePath: true });
+  const files: { name: string; filename: string; contentType: string; bytes: Promise<Buffer> }[] =
+    [];
+  const parser = busboy({
+    headers: { 'content-type': contentType },
+    defParamCharset: 'utf8',
+    preservePath: true,
+  });
   parser.on('field', (name, value) => {
     fields[name] = value;
   });
@@ -28,22 +33,27 @@ describe('multipart body', () => {
   it('is read back by another parser, and is as long as it says', async () => {
     const text = fc.string({ unit: 'grapheme', maxLength: 30 });
     await fc.assert(
-      fc.asyncProperty(text, text, fc.uint8Array({ maxLength: 300 }), async (value, filename, bytes) => {
-        const file = {
-          name: 'document',
-          filename: `a${filename}`,
-          contentType: 'image/png',
-          source: once(bytes),
-          size: bytes.length,
-        };
-        const form = multipartBody([{ name: 'chat_id', value }], file);
-        const body = Buffer.concat(await Array.fromAsync(form.body));
-        expect(body.length).toBe(form.contentLength);
-        const parsed = await parse(form.contentType, body);
-        expect(parsed.fields).toEqual({ chat_id: value });
-        expect(await parsed.files[0]?.bytes).toEqual(Buffer.from(bytes));
-        expect(parsed.files[0]?.contentType).toBe('image/png');
-      }),
+      fc.asyncProperty(
+        text,
+        text,
+        fc.uint8Array({ maxLength: 300 }),
+        async (value, filename, bytes) => {
+          const file = {
+            name: 'document',
+            filename: `a${filename}`,
+            contentType: 'image/png',
+            source: once(bytes),
+            size: bytes.length,
+          };
+          const form = multipartBody([{ name: 'chat_id', value }], file);
+          const body = Buffer.concat(await Array.fromAsync(form.body));
+          expect(body.length).toBe(form.contentLength);
+          const parsed = await parse(form.contentType, body);
+          expect(parsed.fields).toEqual({ chat_id: value });
+          expect(await parsed.files[0]?.bytes).toEqual(Buffer.from(bytes));
+          expect(parsed.files[0]?.contentType).toBe('image/png');
+        },
+      ),
       { numRuns: 50 },
     );
   });

@@ -24,9 +24,14 @@ export interface MultipartBody {
 }
 
 /** A `multipart/form-data` body with one streamed file, which comes last. */
-export function multipartBody(fields: readonly MultipartField[], file: MultipartFile): MultipartBody {
+export function multipartBody(
+  fields: readonly MultipartField[],
+  file: MultipartFile,
+): MultipartBody {
   const boundary = `stowage${randomBytes(16).toString('hex')}`;
-  const before = Buffer.from(fields.map((field) => fieldText(boundary, field)).join('') + fileHead(boundary, file));
+  const before = Buffer.from(
+    fields.map((field) => fieldText(boundary, field)).join('') + fileHead(boundary, file),
+  );
   const after = Buffer.from(`\r\n--${boundary}--\r\n`);
   return {
     contentType: `multipart/form-data; boundary=${boundary}`,
@@ -45,16 +50,25 @@ function fileHead(boundary: string, file: MultipartFile): string {
   return `--${boundary}\r\nContent-Disposition: ${disposition}\r\nContent-Type: ${headerSafe(file.contentType)}\r\n\r\n`;
 }
 
-// WHATWG form encoding escapes CR, LF and the quote; a backslash goes too, as many parsers take it for an escape. Names go out as UTF-8
+// WHATWG form encoding escapes CR, LF and the quote; a backslash goes too, as many parsers take it
+// for an escape. Names go out as UTF-8
 function quotedSafe(text: string): string {
-  return text.replaceAll('\\', '%5C').replaceAll('\r', '%0D').replaceAll('\n', '%0A').replaceAll('"', '%22');
+  return text
+    .replaceAll('\\', '%5C')
+    .replaceAll('\r', '%0D')
+    .replaceAll('\n', '%0A')
+    .replaceAll('"', '%22');
 }
 
 function headerSafe(text: string): string {
   return text.replaceAll(/[\r\n]/g, ' ');
 }
 
-async function* concat(before: Uint8Array, source: ByteSource, after: Uint8Array): AsyncGenerator<Uint8Array> {
+async function* concat(
+  before: Uint8Array,
+  source: ByteSource,
+  after: Uint8Array,
+): AsyncGenerator<Uint8Array> {
   yield before;
   yield* source;
   yield after;

@@ -1,4 +1,7 @@
-/** Replaces every occurrence of a secret, also percent-encoded, by `[secret]`. Short strings (< 4) are left alone: they would eat normal words. */
+/**
+ * Replaces every occurrence of a secret, also percent-encoded, by `[secret]`. Short strings (< 4)
+ * are left alone: they would eat normal words.
+ */
 export type Redact = (text: string) => string;
 
 export function createRedact(secrets: readonly (string | undefined)[]): Redact {

@@ -13,7 +13,9 @@ function scene() {
       send: (signal, onSent) => {
         inner = signal;
         signal.addEventListener('abort', () => answer.reject(signal.reason));
-        if (sent) onSent();
+        if (sent) {
+          onSent();
+        }
         return answer.promise;
       },
       undo: async (result) => undone.resolve(result),

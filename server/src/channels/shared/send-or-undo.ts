@@ -1,7 +1,8 @@
 /**
- * For remotes where a call stores something under a name that only the response holds. An abort stops the call while the body is on
- * its way. Once the body is out, the caller is let go at once, but the answer is still waited for (at most `graceMs`), so that
- * what was stored all the same is removed by `undo`.
+ * For remotes where a call stores something under a name that only the response holds. An abort
+ * stops the call while the body is on its way. Once the body is out, the caller is let go at once,
+ * but the answer is still waited for (at most `graceMs`), so that what was stored all the same is
+ * removed by `undo`.
  */
 export function sendOrUndo<T>(options: SendOrUndo<T>): Promise<T> {
   const { signal, graceMs = 60_000 } = options;

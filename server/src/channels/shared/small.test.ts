@@ -6,10 +6,13 @@ import { measured, peek } from './sources.ts';
 import { failForStatus, retryAfterMs } from './status.ts';
 
 async function* inChunks(bytes: Uint8Array, chunkBytes: number) {
-  for (let at = 0; at < bytes.length; at += chunkBytes) yield bytes.subarray(at, at + chunkBytes);
+  for (let at = 0; at < bytes.length; at += chunkBytes) {
+    yield bytes.subarray(at, at + chunkBytes);
+  }
 }
 
-const collect = async (source: AsyncIterable<Uint8Array>) => Buffer.concat(await Array.fromAsync(source));
+const collect = async (source: AsyncIterable<Uint8Array>) =>
+  Buffer.concat(await Array.fromAsync(source));
 
 describe('redact', () => {
   it('removes secrets, also percent-encoded, wherever they stand', () => {

@@ -16,16 +16,23 @@ export async function peek(source: ByteSource, bytes: number): Promise<Peeked> {
   while (!next.done) {
     chunks.push(next.value);
     held += next.value.length;
-    if (held >= bytes) break;
+    if (held >= bytes) {
+      break;
+    }
     next = await iterator.next();
   }
   return { head: Buffer.concat(chunks), source: resume(chunks, iterator) };
 }
 
-async function* resume(chunks: readonly Uint8Array[], iterator: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
+async function* resume(
+  chunks: readonly Uint8Array[],
+  iterator: AsyncIterator<Uint8Array>,
+): AsyncGenerator<Uint8Array> {
   try {
     yield* chunks;
-    for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield next.value;
+    for (let next = await iterator.next(); !next.done; next = await iterator.next()) {
+      yield next.value;
+    }
   } finally {
     await iterator.return?.();
   }
@@ -38,17 +45,22 @@ export interface Measured {
 }
 
 /**
- * Counts what passes and reports when the last byte is handed over. A source without bytes yields one zero byte: chat services
- * take no empty files, so an empty file is stored as one byte and its ref has size 0.
+ * Counts what passes and reports when the last byte is handed over. A source without bytes yields
+ * one zero byte: chat services take no empty files, so an empty file is stored as one byte and its
+ * ref has size 0.
  */
 export function measured(source: ByteSource, onEnd: () => void = () => undefined): Measured {
   let bytes = 0;
   async function* counted() {
     for await (const chunk of source) {
       bytes += chunk.length;
-      if (chunk.length > 0) yield chunk;
+      if (chunk.length > 0) {
+        yield chunk;
+      }
     }
-    if (bytes === 0) yield new Uint8Array(1);
+    if (bytes === 0) {
+      yield new Uint8Array(1);
+    }
     onEnd();
   }
   return {

@@ -12,7 +12,10 @@ export interface StatusFailure {
 export function failForStatus(failure: StatusFailure): StowageError {
   const { service, status, words, retryAfterMs } = failure;
   const message = `${service} answered ${status}${words === '' ? '' : `: ${words.slice(0, 500)}`}`;
-  return fail(codeForStatus(status), { message, ...(retryAfterMs === undefined ? {} : { retryAfterMs }) });
+  return fail(codeForStatus(status), {
+    message,
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  });
 }
 
 const codes: Readonly<Record<number, ErrorCode>> = {
@@ -33,7 +36,9 @@ function codeForStatus(status: number): ErrorCode {
 
 /** Milliseconds in a `Retry-After` header: seconds (also fractions) or a date. */
 export function retryAfterMs(header: string | undefined, nowMs: number): number | undefined {
-  if (header === undefined || header.trim() === '') return undefined;
+  if (header === undefined || header.trim() === '') {
+    return undefined;
+  }
   const seconds = Number(header);
   const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - nowMs;
   return Number.isFinite(ms) ? Math.max(0, Math.ceil(ms)) : undefined;

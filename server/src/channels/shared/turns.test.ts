@@ -3,7 +3,10 @@ import { createTurns } from './turns.ts';
 
 const signal = new AbortController().signal;
 
-async function takeMany(turns: { take(signal: AbortSignal): Promise<() => void> }, count: number): Promise<number[]> {
+async function takeMany(
+  turns: { take(signal: AbortSignal): Promise<() => void> },
+  count: number,
+): Promise<number[]> {
   const startedAt = performance.now();
   const times: number[] = [];
   await Promise.all(

@@ -67,15 +67,24 @@ const answer = z.looseObject({
   result: z.unknown().optional(),
   error_code: z.int().optional(),
   description: z.string().optional(),
-  parameters: z.looseObject({ retry_after: z.number().optional(), migrate_to_chat_id: z.int().optional() }).optional(),
+  parameters: z
+    .looseObject({ retry_after: z.number().optional(), migrate_to_chat_id: z.int().optional() })
+    .optional(),
 });
 
 const service = 'Telegram';
 
-/** Called when Telegram reports a new number of the chat; the call that got this response fails with `channel_refused`. */
+/**
+ * Called when Telegram reports a new number of the chat; the call that got this response fails with
+ * `channel_refused`.
+ */
 export type OnChatMoved = (from: string, to: string) => void;
 
-export function createTelegramApi(http: HttpClient, base: string, onChatMoved: OnChatMoved): TelegramApi {
+export function createTelegramApi(
+  http: HttpClient,
+  base: string,
+  onChatMoved: OnChatMoved,
+): TelegramApi {
   const urlOf = (bot: Bot, method: string) => `${base}/bot${bot.token}/${method}`;
   return {
     call: async (bot, { method, params, result }, signal) => {
@@ -87,7 +96,11 @@ export function createTelegramApi(http: HttpClient, base: string, onChatMoved: O
         body: JSON.stringify(params),
         signal,
       });
-      return parseResult({ http, onMoved: (to) => onChatMoved(String(params.chat_id), to) }, response, result);
+      return parseResult(
+        { http, onMoved: (to) => onChatMoved(String(params.chat_id), to) },
+        response,
+        result,
+      );
     },
     send: async (bot, file, signal) => {
       const form = formOf(file);
@@ -101,11 +114,20 @@ export function createTelegramApi(http: HttpClient, base: string, onChatMoved: O
         contentLength: form.contentLength,
         signal,
       });
-      return parseResult({ http, onMoved: (to) => onChatMoved(file.chatId, to) }, response, message);
+      return parseResult(
+        { http, onMoved: (to) => onChatMoved(file.chatId, to) },
+        response,
+        message,
+      );
     },
     download: (bot, path, { range, signal }) => {
       const url = `${base}/file/bot${bot.token}/${path.split('/').map(encodeURIComponent).join('/')}`;
-      return http.send({ method: 'GET', url, headers: range === undefined ? {} : { range: rangeHeader(range) }, signal });
+      return http.send({
+        method: 'GET',
+        url,
+        headers: range === undefined ? {} : { range: rangeHeader(range) },
+        signal,
+      });
     },
   };
 }
@@ -125,27 +147,42 @@ interface Parsing {
   readonly onMoved: (to: string) => void;
 }
 
-async function parseResult<T>({ http, onMoved }: Parsing, response: HttpResponse, schema: z.ZodType<T>): Promise<T> {
+async function parseResult<T>(
+  { http, onMoved }: Parsing,
+  response: HttpResponse,
+  schema: z.ZodType<T>,
+): Promise<T> {
   const parsed = answer.safeParse(await response.json());
-  if (!parsed.success) throw notTheApi(response.status);
+  if (!parsed.success) {
+    throw notTheApi(response.status);
+  }
   const { ok, result, error_code, description, parameters } = parsed.data;
   if (!ok) {
     const moved = parameters?.migrate_to_chat_id;
-    if (moved !== undefined) onMoved(String(moved));
+    if (moved !== undefined) {
+      onMoved(String(moved));
+    }
     throw apiError({
       status: error_code ?? response.status,
-      words: http.redact(description ?? '') + (moved === undefined ? '' : ` (the chat is now ${moved})`),
-      retryAfterMs: parameters?.retry_after === undefined ? undefined : parameters.retry_after * 1000,
+      words:
+        http.redact(description ?? '') + (moved === undefined ? '' : ` (the chat is now ${moved})`),
+      retryAfterMs:
+        parameters?.retry_after === undefined ? undefined : parameters.retry_after * 1000,
     });
   }
   const typed = schema.safeParse(result);
-  if (!typed.success) throw notTheApi(response.status);
+  if (!typed.success) {
+    throw notTheApi(response.status);
+  }
   return typed.data;
 }
 
 function notTheApi(status: number): StowageError {
-  if (status >= 200 && status < 300)
-    return fail('channel_unavailable', { message: `${service} answered ${status} with something that is not the Bot API's` });
+  if (status >= 200 && status < 300) {
+    return fail('channel_unavailable', {
+      message: `${service} answered ${status} with something that is not the Bot API's`,
+    });
+  }
   // 4xx pages of a proxy in between say nothing about the file
   return failForStatus({ service, status: status === 404 ? 502 : status, words: '' });
 }
@@ -160,17 +197,26 @@ function apiError({ status, words, retryAfterMs }: ApiFailure): StowageError {
   const hint = hintFor(status, words);
   const told = hint === undefined ? words : `${words} (${hint})`;
   // 404 is what a token of the wrong form gets
-  if (status === 404) return fail('channel_unauthorized', { message: `${service} answered 404: ${told}` });
+  if (status === 404) {
+    return fail('channel_unauthorized', { message: `${service} answered 404: ${told}` });
+  }
   return failForStatus({ service, status, words: told, retryAfterMs });
 }
 
 /** What the owner can do about it. */
 function hintFor(status: number, words: string): string | undefined {
-  if (status === 401 || status === 404) return 'check botToken: @BotFather shows it';
-  if (/chat not found/i.test(words))
+  if (status === 401 || status === 404) {
+    return 'check botToken: @BotFather shows it';
+  }
+  if (/chat not found/i.test(words)) {
     return 'check chatId: numbers of channels and supergroups start with -100; the bot must be an administrator of the chat';
-  if (status === 403) return 'add the bot to the chat as an administrator';
-  if (/not enough rights|need administrator rights/i.test(words)) return 'make the bot an administrator of the chat';
+  }
+  if (status === 403) {
+    return 'add the bot to the chat as an administrator';
+  }
+  if (/not enough rights|need administrator rights/i.test(words)) {
+    return 'make the bot an administrator of the chat';
+  }
   return undefined;
 }
 

@@ -1,6 +1,7 @@
 /**
- * The chat that files are sent to. A group that becomes a supergroup gets another number, which Telegram names in its refusals from then on.
- * Files that were sent before keep the old number in their refs: a message id means another message under the new one.
+ * The chat that files are sent to. A group that becomes a supergroup gets another number, which
+ * Telegram names in its refusals from then on. Files that were sent before keep the old number in
+ * their refs: a message id means another message under the new one.
  */
 export interface Chat {
   /** Number or `@name` that the next message goes to. */
@@ -16,7 +17,9 @@ export function createChat(configured: string): Chat {
   return {
     id: () => current,
     moved: (from, to) => {
-      if (from === current) current = to;
+      if (from === current) {
+        current = to;
+      }
     },
     notice: () =>
       current === configured

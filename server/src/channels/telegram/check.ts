@@ -21,29 +21,47 @@ export async function checkBot(api: TelegramApi, bot: Bot, options: CheckOptions
   const { signal } = options;
   const { id, username } = await api.call(bot, { method: 'getMe', params: {}, result: me }, signal);
   const { type } = await findChat(api, bot, options);
-  if (type === 'private') return;
+  if (type === 'private') {
+    return;
+  }
   const params = { chat_id: options.chat.id(), user_id: id };
   const rights = await api.call(bot, { method: 'getChatMember', params, result: member }, signal);
   const problem = problemOf(type, rights);
-  if (problem !== undefined) throw fail('channel_unauthorized', { message: `Telegram: the bot ${username ?? id} ${problem}` });
+  if (problem !== undefined) {
+    throw fail('channel_unauthorized', {
+      message: `Telegram: the bot ${username ?? id} ${problem}`,
+    });
+  }
 }
 
 /** Asks again under the new number when the first answer names one. */
 async function findChat(api: TelegramApi, bot: Bot, { chat, signal }: CheckOptions) {
   const wanted = chat.id();
-  const ask = () => api.call(bot, { method: 'getChat', params: { chat_id: chat.id() }, result: chatResult }, signal);
+  const ask = () =>
+    api.call(
+      bot,
+      { method: 'getChat', params: { chat_id: chat.id() }, result: chatResult },
+      signal,
+    );
   try {
     return await ask();
   } catch (error) {
-    if (chat.id() === wanted) throw error;
+    if (chat.id() === wanted) {
+      throw error;
+    }
     return ask();
   }
 }
 
 function problemOf(type: string, rights: z.infer<typeof member>): string | undefined {
-  if (rights.status === 'left' || rights.status === 'kicked') return `is not in the chat (${rights.status})`;
-  if (type === 'channel' && rights.status !== 'creator' && rights.can_post_messages !== true)
+  if (rights.status === 'left' || rights.status === 'kicked') {
+    return `is not in the chat (${rights.status})`;
+  }
+  if (type === 'channel' && rights.status !== 'creator' && rights.can_post_messages !== true) {
     return 'may not post in the channel: make it an administrator';
-  if (rights.status === 'restricted' && rights.can_send_documents === false) return 'may not send files in the chat';
+  }
+  if (rights.status === 'restricted' && rights.can_send_documents === false) {
+    return 'may not send files in the chat';
+  }
   return undefined;
 }

@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { bufferOf, neverAborted, newSample, putSample, putWithRetries, read } from '../../../test/emulators/channel-kit.ts';
+import {
+  bufferOf,
+  neverAborted,
+  newSample,
+  putSample,
+  putWithRetries,
+  read,
+} from '../../../test/emulators/channel-kit.ts';
 import type { Fault } from '../../../test/emulators/emulator-kit.ts';
 import { telegramScene } from '../../../test/emulators/telegram/scene.ts';
 
@@ -9,7 +16,12 @@ const calls = (emulator: { calls: readonly { method: string }[] }, method: strin
 
 const beforeStoring: readonly Fault[] = [
   { kind: 'status', status: 502, when: 'before' },
-  { kind: 'status', status: 504, when: 'before', body: '{"ok":false,"error_code":504,"description":"Gateway Timeout"}' },
+  {
+    kind: 'status',
+    status: 504,
+    when: 'before',
+    body: '{"ok":false,"error_code":504,"description":"Gateway Timeout"}',
+  },
   { kind: 'status', status: 404, when: 'before' },
   { kind: 'reset', when: 'before' },
   { kind: 'reset', when: 'mid-body' },
@@ -28,7 +40,9 @@ describe('Telegram going wrong while storing', () => {
       const { channel, emulator } = await telegramScene();
       const sample = newSample(megabyte);
       emulator.faults.add('sendDocument', fault, 2);
-      await expect(putSample(channel, sample)).rejects.toMatchObject({ code: 'channel_unavailable' });
+      await expect(putSample(channel, sample)).rejects.toMatchObject({
+        code: 'channel_unavailable',
+      });
       expect(emulator.messages.size).toBe(0);
       const { ref } = await putWithRetries(channel, sample);
       expect((await read(channel, ref)).equals(bufferOf(sample))).toBe(true);
@@ -36,33 +50,64 @@ describe('Telegram going wrong while storing', () => {
     },
   );
 
-  // The Bot API cannot be asked what was stored: a lost answer leaves a message nobody points to, and the file is stored once more
+  // The Bot API cannot be asked what was stored: a lost answer leaves a message nobody points to,
+  // and the file is stored once more
   it.each(afterStoring.map((fault) => [JSON.stringify(fault), fault] as const))(
     '%s: sent once per try, never by the driver itself',
     async (_, fault) => {
       const { channel, emulator } = await telegramScene();
       emulator.faults.add('sendDocument', fault);
-      await expect(putSample(channel, newSample(1000))).rejects.toMatchObject({ code: 'channel_unavailable' });
+      await expect(putSample(channel, newSample(1000))).rejects.toMatchObject({
+        code: 'channel_unavailable',
+      });
       expect(calls(emulator, 'sendDocument')).toBe(1);
     },
   );
 
   it('429 tells how long to wait, and holds the channel meanwhile', async () => {
     const { channel, emulator } = await telegramScene();
-    const body = '{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 1","parameters":{"retry_after":1}}';
+    const body =
+      '{"ok":false,"error_code":429,"description":"Too Many Requests: retry after 1","parameters":{"retry_after":1}}';
     emulator.faults.add('sendDocument', { kind: 'status', status: 429, when: 'before', body });
     const startedAt = performance.now();
-    await expect(putSample(channel, newSample(10))).rejects.toMatchObject({ code: 'channel_rate_limited', retryAfterMs: 1000 });
+    await expect(putSample(channel, newSample(10))).rejects.toMatchObject({
+      code: 'channel_rate_limited',
+      retryAfterMs: 1000,
+    });
     await putSample(channel, newSample(10));
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(1000);
   });
 
   it.each([
-    [{ status: 413, body: '{"ok":false,"error_code":413,"description":"Request Entity Too Large"}' }, 'too_large'],
-    [{ status: 403, body: '{"ok":false,"error_code":403,"description":"Forbidden: bot was kicked"}' }, 'channel_unauthorized'],
-    [{ status: 401, body: '{"ok":false,"error_code":401,"description":"Unauthorized"}' }, 'channel_unauthorized'],
-    [{ status: 404, body: '{"ok":false,"error_code":404,"description":"Not Found"}' }, 'channel_unauthorized'],
-    [{ status: 400, body: '{"ok":false,"error_code":400,"description":"Bad Request: chat not found"}' }, 'channel_refused'],
+    [
+      {
+        status: 413,
+        body: '{"ok":false,"error_code":413,"description":"Request Entity Too Large"}',
+      },
+      'too_large',
+    ],
+    [
+      {
+        status: 403,
+        body: '{"ok":false,"error_code":403,"description":"Forbidden: bot was kicked"}',
+      },
+      'channel_unauthorized',
+    ],
+    [
+      { status: 401, body: '{"ok":false,"error_code":401,"description":"Unauthorized"}' },
+      'channel_unauthorized',
+    ],
+    [
+      { status: 404, body: '{"ok":false,"error_code":404,"description":"Not Found"}' },
+      'channel_unauthorized',
+    ],
+    [
+      {
+        status: 400,
+        body: '{"ok":false,"error_code":400,"description":"Bad Request: chat not found"}',
+      },
+      'channel_refused',
+    ],
   ])('%j -> %s', async (answer, code) => {
     const { channel, emulator } = await telegramScene();
     emulator.faults.add('sendDocument', { kind: 'status', when: 'before', ...answer });
@@ -97,7 +142,9 @@ describe('Telegram going wrong while reading', () => {
     const { channel, emulator } = await telegramScene({}, undefined, { now: () => now });
     const sample = newSample(1000);
     const { ref } = await putSample(channel, sample);
-    for (let times = 0; times < 3; times++) await read(channel, ref);
+    for (let times = 0; times < 3; times++) {
+      await read(channel, ref);
+    }
     expect(calls(emulator, 'getFile')).toBe(1);
     now += 51 * 60_000;
     expect((await read(channel, ref)).equals(bufferOf(sample))).toBe(true);
@@ -110,7 +157,9 @@ describe('Telegram going wrong while reading', () => {
     const { ref } = await putSample(channel, sample);
     await read(channel, ref);
     emulator.advance(2 * 3_600_000);
-    expect((await read(channel, ref, { start: 1, end: 5 })).equals(bufferOf(sample).subarray(1, 6))).toBe(true);
+    expect(
+      (await read(channel, ref, { start: 1, end: 5 })).equals(bufferOf(sample).subarray(1, 6)),
+    ).toBe(true);
     expect(calls(emulator, 'getFile')).toBe(2);
   });
 
@@ -119,7 +168,11 @@ describe('Telegram going wrong while reading', () => {
     const sample = newSample(3 * megabyte);
     const { ref } = await putSample(channel, sample);
     const range = { start: 1_234_567, end: 2_345_678 };
-    expect((await read(channel, ref, range)).equals(bufferOf(sample).subarray(range.start, range.end + 1))).toBe(true);
+    expect(
+      (await read(channel, ref, range)).equals(
+        bufferOf(sample).subarray(range.start, range.end + 1),
+      ),
+    ).toBe(true);
   });
 
   it.each([
@@ -156,14 +209,17 @@ describe('Telegram going wrong while reading', () => {
 
   it('a ref of something else is not_found', async () => {
     const { channel } = await telegramScene();
-    for (const ref of [null, 'text', {}, { chatId: 1 }])
+    for (const ref of [null, 'text', {}, { chatId: 1 }]) {
       await expect(read(channel, ref)).rejects.toMatchObject({ code: 'not_found' });
+    }
   });
 });
 
 describe('Telegram refusing to delete', () => {
   it('is shown in its own words', async () => {
-    const { channel, emulator } = await telegramScene({ chats: [{ id: -1001234567890, type: 'supergroup', admin: false }] });
+    const { channel, emulator } = await telegramScene({
+      chats: [{ id: -1001234567890, type: 'supergroup', admin: false }],
+    });
     const { ref } = await putSample(channel, newSample(10));
     emulator.advance(49 * 3_600_000);
     const deletion = channel.delete(ref, { signal: neverAborted });

@@ -9,7 +9,14 @@ import { checkBot } from './check.ts';
 import { createPathCache, getFile, type Reader } from './get.ts';
 import { createPacedBot, putFile, type Sender } from './put.ts';
 import { parseTelegramRef, type TelegramRef } from './ref.ts';
-import { baseUrl, messagesPerMinute, segmentLimits, type TelegramSettings, telegramSettings, tokensOf } from './settings.ts';
+import {
+  baseUrl,
+  messagesPerMinute,
+  segmentLimits,
+  type TelegramSettings,
+  telegramSettings,
+  tokensOf,
+} from './settings.ts';
 
 /** A chat of a Telegram bot as storage: one message per file or segment. */
 export const telegramDriver = defineDriver({
@@ -27,7 +34,10 @@ export interface TelegramClocks {
   readonly minuteMs?: number;
 }
 
-export function createTelegramChannel(settings: TelegramSettings, clocks: TelegramClocks = {}): Channel {
+export function createTelegramChannel(
+  settings: TelegramSettings,
+  clocks: TelegramClocks = {},
+): Channel {
   const tokens = tokensOf(settings);
   // the part behind the public number of the bot is the secret one
   const secrets = [...tokens, ...tokens.map((token) => token.slice(token.indexOf(':') + 1))];
@@ -41,20 +51,27 @@ export function createTelegramChannel(settings: TelegramSettings, clocks: Telegr
   };
   const bots = tokens.map((token) => createPacedBot(token, pace));
   const reader: Reader = { api, paths: createPathCache(clocks.now), filesDir: settings.filesDir };
-  const forget = (ref: TelegramRef, signal: AbortSignal) => deleteMessage(reader, botOf(bots, ref), { ref, signal });
+  const forget = (ref: TelegramRef, signal: AbortSignal) =>
+    deleteMessage(reader, botOf(bots, ref), { ref, signal });
   const sender: Sender = { api, chat, bots, forget, fallbackForms: new Map() };
   const segment = segmentLimits(settings);
   return {
     limits: { maxBytes: segment.max, segment },
     remote: true,
-    put: (source, options) => putFile(sender, source, { ...options, compress: settings.compress && options.compress === true }),
+    put: (source, options) =>
+      putFile(sender, source, {
+        ...options,
+        compress: settings.compress && options.compress === true,
+      }),
     get: async (ref, options) => {
       const parsed = parseTelegramRef(ref);
       return getFile(reader, botOf(bots, parsed), { ref: parsed, ...options });
     },
     delete: async (ref, { signal }) => forget(parseTelegramRef(ref), signal),
     check: async ({ signal }) => {
-      for (const bot of bots) await checkBot(api, bot, { chat, signal });
+      for (const bot of bots) {
+        await checkBot(api, bot, { chat, signal });
+      }
     },
     notice: chat.notice,
     close: () => http.close(),
@@ -64,10 +81,11 @@ export function createTelegramChannel(settings: TelegramSettings, clocks: Telegr
 /** File ids and messages belong to the bot that sent them. */
 function botOf<B extends Bot>(bots: readonly B[], { botId }: TelegramRef): B {
   const bot = bots.find(({ id }) => id === botId);
-  if (bot === undefined)
+  if (bot === undefined) {
     throw fail('channel_unauthorized', {
       message: `Telegram: the token of bot ${botId}, which stored this file, is not configured any more`,
     });
+  }
   return bot;
 }
 
@@ -80,7 +98,14 @@ async function deleteMessage(
   try {
     await reader.api.call(bot, { method: 'deleteMessage', params, result: z.unknown() }, signal);
   } catch (error) {
-    if (!refusedWith(error, /message to delete not found|MESSAGE_ID_INVALID|message identifier is not specified/i)) throw error;
+    if (
+      !refusedWith(
+        error,
+        /message to delete not found|MESSAGE_ID_INVALID|message identifier is not specified/i,
+      )
+    ) {
+      throw error;
+    }
   }
   reader.paths.delete(ref.fileId);
 }

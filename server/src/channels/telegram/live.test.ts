@@ -2,7 +2,8 @@ import { channelConformance } from '../../../test/conformance/channel.ts';
 import { createTelegramChannel } from './index.ts';
 import { telegramSettings, tokensOf } from './settings.ts';
 
-// docs/channels/telegram.md: a run against the real service, for whoever has a bot and a chat to spare
+// docs/channels/telegram.md: a run against the real service, for whoever has a bot and a chat to
+// spare
 const { STOWAGE_LIVE_TELEGRAM } = process.env;
 
 if (STOWAGE_LIVE_TELEGRAM) {
@@ -12,8 +13,10 @@ if (STOWAGE_LIVE_TELEGRAM) {
     slow: true,
     secrets: tokensOf(settings),
     skip: {
-      'delete is idempotent, get afterwards says not_found': 'Telegram keeps files of deleted messages for a while',
-      'errors are of the channel family and hold no secret': 'Telegram keeps files of deleted messages for a while',
+      'delete is idempotent, get afterwards says not_found':
+        'Telegram keeps files of deleted messages for a while',
+      'errors are of the channel family and hold no secret':
+        'Telegram keeps files of deleted messages for a while',
     },
   });
 } else {

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { bufferOf, newSample, putSample, putWithRetries, read } from '../../../test/emulators/channel-kit.ts';
+import {
+  bufferOf,
+  newSample,
+  putSample,
+  putWithRetries,
+  read,
+} from '../../../test/emulators/channel-kit.ts';
 import { emulatedToken } from '../../../test/emulators/telegram/emulator.ts';
 import { telegramScene } from '../../../test/emulators/telegram/scene.ts';
 import { guardChannel } from '../../core/guard/channel-guard.ts';
@@ -12,19 +18,26 @@ const secondToken = '987654321:AAnotherCanaryTokenThatMustNeverShow22';
 describe('100 pictures at once on 20 a minute', () => {
   it('all arrive in order of asking, none fails, none twice, no 429', async () => {
     const pace = { perMinute: 20, minuteMs };
-    const { channel, emulator } = await telegramScene({ pace }, { messagesPerSecond: 1000 }, { minuteMs });
+    const { channel, emulator } = await telegramScene(
+      { pace },
+      { messagesPerSecond: 1000 },
+      { minuteMs },
+    );
     const samples = Array.from({ length: 100 }, (_, index) => newSample(1000 + index));
     const startedAt = performance.now();
     const results = await Promise.all(samples.map((sample) => putSample(channel, sample)));
     expect(performance.now() - startedAt).toBeGreaterThanOrEqual(4 * minuteMs);
     expect(emulator.messages.size).toBe(100);
-    expect(emulator.calls.filter(({ method }) => method === 'sendDocument').map(({ status }) => status)).toEqual(
-      Array(100).fill(200),
-    );
+    expect(
+      emulator.calls.filter(({ method }) => method === 'sendDocument').map(({ status }) => status),
+    ).toEqual(Array(100).fill(200));
     const ids = results.map(({ ref }) => (ref as { messageId: number }).messageId);
     expect(new Set(ids).size).toBe(100);
-    for (const [index, sample] of samples.entries())
-      expect((await read(channel, results[index]?.ref ?? null)).equals(bufferOf(sample))).toBe(true);
+    for (const [index, sample] of samples.entries()) {
+      expect((await read(channel, results[index]?.ref ?? null)).equals(bufferOf(sample))).toBe(
+        true,
+      );
+    }
   });
 
   it('also when Telegram counts stricter than we were told: 429 is waited out', async () => {
@@ -45,9 +58,18 @@ describe('100 pictures at once on 20 a minute', () => {
   });
 
   it('behind the guard of core: waiting is no silence, and readers do not wait with the uploads', async () => {
-    const { channel, emulator } = await telegramScene({}, { messagesPerSecond: 1000, messagesPerMinute: 10 }, { minuteMs: 1000 });
+    const { channel, emulator } = await telegramScene(
+      {},
+      { messagesPerSecond: 1000, messagesPerMinute: 10 },
+      { minuteMs: 1000 },
+    );
     const breaker = createCircuitBreaker({ threshold: 5, openMs: 1000, now: Date.now });
-    const guarded = guardChannel(channel, { callTimeoutMs: 500, idleTimeoutMs: 500, maxConcurrent: 4, breaker });
+    const guarded = guardChannel(channel, {
+      callTimeoutMs: 500,
+      idleTimeoutMs: 500,
+      maxConcurrent: 4,
+      breaker,
+    });
     const first = await putSample(guarded, newSample(100));
     const puts = Promise.all(Array.from({ length: 25 }, () => putSample(guarded, newSample(100))));
     const startedAt = performance.now();
@@ -59,7 +81,11 @@ describe('100 pictures at once on 20 a minute', () => {
   });
 
   it('does not touch the body while it waits, and an abort gives the place up', async () => {
-    const { channel, emulator } = await telegramScene({}, { messagesPerSecond: 1000, messagesPerMinute: 1 }, { minuteMs: 200 });
+    const { channel, emulator } = await telegramScene(
+      {},
+      { messagesPerSecond: 1000, messagesPerMinute: 1 },
+      { minuteMs: 200 },
+    );
     await putSample(channel, newSample(10));
     let touched = false;
     async function* source() {
@@ -67,7 +93,12 @@ describe('100 pictures at once on 20 a minute', () => {
       yield Buffer.alloc(10);
     }
     const controller = new AbortController();
-    const put = channel.put(source(), { key: 'waiting', contentType: 'text/plain', size: 10, signal: controller.signal });
+    const put = channel.put(source(), {
+      key: 'waiting',
+      contentType: 'text/plain',
+      size: 10,
+      signal: controller.signal,
+    });
     setTimeout(() => controller.abort(new Error('gone')), 20);
     await expect(put).rejects.toThrow('gone');
     expect(touched).toBe(false);
@@ -92,8 +123,11 @@ describe('several bots in one chat', () => {
     expect(performance.now() - startedAt).toBeLessThan(minuteMs);
     const bots = [...emulator.messages.values()].map(({ botId }) => botId);
     expect(bots.filter((id) => id === '987654321')).toHaveLength(10);
-    for (const [index, sample] of samples.entries())
-      expect((await read(channel, results[index]?.ref ?? null)).equals(bufferOf(sample))).toBe(true);
+    for (const [index, sample] of samples.entries()) {
+      expect((await read(channel, results[index]?.ref ?? null)).equals(bufferOf(sample))).toBe(
+        true,
+      );
+    }
     const foreign = results.find(({ ref }) => (ref as { botId: string }).botId === '987654321');
     await expect(read(open(), foreign?.ref ?? null)).rejects.toMatchObject({
       code: 'channel_unauthorized',

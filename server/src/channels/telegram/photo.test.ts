@@ -3,14 +3,20 @@ import { describe, expect, it } from 'vitest';
 import { newKey, putBytes, read } from '../../../test/emulators/channel-kit.ts';
 import { telegramScene } from '../../../test/emulators/telegram/scene.ts';
 
-function picture(width: number, height: number, format: 'jpeg' | 'png' | 'webp' | 'gif'): Promise<Buffer> {
+function picture(
+  width: number,
+  height: number,
+  format: 'jpeg' | 'png' | 'webp' | 'gif',
+): Promise<Buffer> {
   return sharp({ create: { width, height, channels: 3, background: { r: 200, g: 30, b: 90 } } })
     .toFormat(format)
     .toBuffer();
 }
 
 async function noisyJpeg(width: number, height: number): Promise<Buffer> {
-  const raw = Buffer.from(Array.from({ length: width * height * 3 }, (_, index) => (index * 7919) % 251));
+  const raw = Buffer.from(
+    Array.from({ length: width * height * 3 }, (_, index) => (index * 7919) % 251),
+  );
   return sharp(raw, { raw: { width, height, channels: 3 } })
     .jpeg({ quality: 100 })
     .toBuffer();
@@ -23,7 +29,10 @@ describe('pictures on Telegram', () => {
     const { channel, emulator } = await telegramScene();
     for (const format of ['jpeg', 'png', 'webp', 'gif'] as const) {
       const bytes = await picture(40, 30, format);
-      const { ref, size } = await putBytes(channel, bytes, { contentType: `image/${format}`, filename: `a.${format}` });
+      const { ref, size } = await putBytes(channel, bytes, {
+        contentType: `image/${format}`,
+        filename: `a.${format}`,
+      });
       expect(size).toBe(bytes.length);
       expect((await read(channel, ref)).equals(bytes)).toBe(true);
     }
@@ -39,7 +48,9 @@ describe('pictures on Telegram', () => {
     expect(back.length).toBe(size);
     expect(size).toBeLessThan(bytes.length);
     expect(await sharp(back).metadata()).toMatchObject({ format: 'jpeg', width: 400, height: 300 });
-    expect((await read(channel, ref, { start: 1, end: size - 2 })).equals(back.subarray(1, -1))).toBe(true);
+    expect(
+      (await read(channel, ref, { start: 1, end: size - 2 })).equals(back.subarray(1, -1)),
+    ).toBe(true);
   });
 
   it.each([
@@ -48,7 +59,11 @@ describe('pictures on Telegram', () => {
     ['not a picture at all', async () => Buffer.from('no picture'), 'image/jpeg'],
     ['a PNG, which would come back as JPEG', () => picture(50, 50, 'png'), 'image/jpeg'],
     ['a GIF', () => picture(50, 50, 'gif'), 'image/gif'],
-    ['too large', async () => Buffer.concat([await picture(50, 50, 'jpeg'), Buffer.alloc(10_000_000)]), 'image/jpeg'],
+    [
+      'too large',
+      async () => Buffer.concat([await picture(50, 50, 'jpeg'), Buffer.alloc(10_000_000)]),
+      'image/jpeg',
+    ],
   ])('never fails, but is kept as it is: %s', async (_, make, contentType) => {
     const { channel, emulator } = await telegramScene();
     const bytes = await make();
@@ -72,7 +87,11 @@ describe('pictures on Telegram', () => {
   it('a photo that Telegram refuses goes out as a document with the next try', async () => {
     const { channel, emulator } = await telegramScene();
     const bytes = await picture(50, 50, 'jpeg');
-    const body = JSON.stringify({ ok: false, error_code: 400, description: 'Bad Request: IMAGE_PROCESS_FAILED' });
+    const body = JSON.stringify({
+      ok: false,
+      error_code: 400,
+      description: 'Bad Request: IMAGE_PROCESS_FAILED',
+    });
     emulator.faults.add('sendPhoto', { kind: 'status', status: 400, when: 'before', body });
     const options = { ...compress, key: newKey() };
     await expect(putBytes(channel, bytes, options)).rejects.toMatchObject({

@@ -10,15 +10,18 @@ const maxRatio = 20;
 const headBytes = 256 * 1024;
 
 /**
- * Whether the file may go out as a photo, which Telegram recompresses. Only JPEG: everything else would come back as JPEG,
- * under a content type that promises something else. Anything uncertain is sent as a document: that never fails.
+ * Whether the file may go out as a photo, which Telegram recompresses. Only JPEG: everything else
+ * would come back as JPEG, under a content type that promises something else. Anything uncertain is
+ * sent as a document: that never fails.
  */
 export async function chooseForm(
   source: ByteSource,
   options: PutOptions,
 ): Promise<{ as: 'photo' | 'document'; source: ByteSource }> {
   const { compress, contentType, size } = options;
-  if (!compress || contentType !== 'image/jpeg' || size === undefined || size > maxPhotoBytes) return { as: 'document', source };
+  if (!compress || contentType !== 'image/jpeg' || size === undefined || size > maxPhotoBytes) {
+    return { as: 'document', source };
+  }
   const peeked = await peek(source, headBytes);
   return { as: fitsPhoto(peeked.head) ? 'photo' : 'document', source: peeked.source };
 }
@@ -26,7 +29,11 @@ export async function chooseForm(
 function fitsPhoto(head: Uint8Array): boolean {
   try {
     const { width, height, type } = imageSize(head);
-    return type === 'jpg' && width + height <= maxSides && Math.max(width, height) <= maxRatio * Math.min(width, height);
+    return (
+      type === 'jpg' &&
+      width + height <= maxSides &&
+      Math.max(width, height) <= maxRatio * Math.min(width, height)
+    );
   } catch {
     return false;
   }

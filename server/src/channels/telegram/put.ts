@@ -28,14 +28,21 @@ type Form = 'photo' | 'document' | 'opaque';
 
 const maxRemembered = 1000;
 
-export function createPacedBot(token: string, pace: { perSecond: number; perMinute: number; minuteMs: number }): PacedBot {
+export function createPacedBot(
+  token: string,
+  pace: { perSecond: number; perMinute: number; minuteMs: number },
+): PacedBot {
   const perSecond = { count: pace.perSecond, lengthMs: 1000, from: 'start' } as const;
   const perMinute = { count: pace.perMinute, lengthMs: pace.minuteMs, from: 'end' } as const;
   const turns = createTurns(pace.perMinute === 0 ? [perSecond] : [perSecond, perMinute]);
   return { id: token.slice(0, token.indexOf(':')), token, turns };
 }
 
-export async function putFile(sender: Sender, source: ByteSource, options: PutOptions): Promise<PutResult> {
+export async function putFile(
+  sender: Sender,
+  source: ByteSource,
+  options: PutOptions,
+): Promise<PutResult> {
   options.signal.throwIfAborted();
   const bot = leastBusy(sender.bots);
   const endTurn = await bot.turns.take(options.signal);
@@ -44,7 +51,12 @@ export async function putFile(sender: Sender, source: ByteSource, options: PutOp
       signal: options.signal,
       // Only now is the body touched: the time waited is ours, not the body's
       send: async (signal, onSent) =>
-        sendOnce(sender, bot, { ...(await formFor(sender, source, options)), options, signal, onSent }),
+        sendOnce(sender, bot, {
+          ...(await formFor(sender, source, options)),
+          options,
+          signal,
+          onSent,
+        }),
       undo: ({ ref }) => sender.forget(ref as TelegramRef, AbortSignal.timeout(30_000)),
     });
   } finally {
@@ -54,13 +66,24 @@ export async function putFile(sender: Sender, source: ByteSource, options: PutOp
 
 function leastBusy(bots: readonly PacedBot[]): PacedBot {
   const [first, ...others] = bots;
-  if (first === undefined) throw fail('channel_unauthorized', { message: 'Telegram: no bot is configured' });
-  return others.reduce((best, bot) => (bot.turns.waitMs() < best.turns.waitMs() ? bot : best), first);
+  if (first === undefined) {
+    throw fail('channel_unauthorized', { message: 'Telegram: no bot is configured' });
+  }
+  return others.reduce(
+    (best, bot) => (bot.turns.waitMs() < best.turns.waitMs() ? bot : best),
+    first,
+  );
 }
 
-async function formFor(sender: Sender, source: ByteSource, options: PutOptions): Promise<{ form: Form; source: ByteSource }> {
+async function formFor(
+  sender: Sender,
+  source: ByteSource,
+  options: PutOptions,
+): Promise<{ form: Form; source: ByteSource }> {
   const remembered = sender.fallbackForms.get(options.key);
-  if (remembered !== undefined) return { form: remembered, source };
+  if (remembered !== undefined) {
+    return { form: remembered, source };
+  }
   const { as, source: whole } = await chooseForm(source, options);
   return { form: as, source: whole };
 }
@@ -82,7 +105,8 @@ async function sendOnce(sender: Sender, bot: PacedBot, sending: Sending): Promis
     as: form === 'photo' ? ('photo' as const) : ('document' as const),
     chatId,
     filename: form === 'opaque' ? `${name}.bin` : name,
-    contentType: form === 'opaque' ? 'application/octet-stream' : attachmentType(options.contentType),
+    contentType:
+      form === 'opaque' ? 'application/octet-stream' : attachmentType(options.contentType),
     source: body.source,
     size: options.size === 0 ? 1 : options.size,
   };
@@ -90,10 +114,16 @@ async function sendOnce(sender: Sender, bot: PacedBot, sending: Sending): Promis
     const message = await sender.api.send(bot, file, signal);
     return await resultOf(sender, bot, { message, form, body, key: options.key });
   } catch (error) {
-    if (isStowageError(error, 'channel_rate_limited')) bot.turns.pause(error.retryAfterMs ?? 1000);
+    if (isStowageError(error, 'channel_rate_limited')) {
+      bot.turns.pause(error.retryAfterMs ?? 1000);
+    }
     // The body is used up: core repeats what is merely unavailable
-    if (sender.chat.id() !== chatId) throw fail('channel_unavailable', { message: sender.chat.notice() ?? '', answered: true });
-    if (form === 'photo' && refusedWith(error, /./)) throw again(sender, options.key, 'document', error.message);
+    if (sender.chat.id() !== chatId) {
+      throw fail('channel_unavailable', { message: sender.chat.notice() ?? '', answered: true });
+    }
+    if (form === 'photo' && refusedWith(error, /./)) {
+      throw again(sender, options.key, 'document', error.message);
+    }
     throw error;
   }
 }
@@ -105,9 +135,15 @@ interface Sent {
   readonly key: string;
 }
 
-async function resultOf(sender: Sender, bot: Bot, { message, form, body, key }: Sent): Promise<PutResult> {
+async function resultOf(
+  sender: Sender,
+  bot: Bot,
+  { message, form, body, key }: Sent,
+): Promise<PutResult> {
   const stored = fileOf(message);
-  if (stored === undefined) throw fail('channel_unavailable', { message: 'Telegram answered a message without a file' });
+  if (stored === undefined) {
+    throw fail('channel_unavailable', { message: 'Telegram answered a message without a file' });
+  }
   const size = form === 'photo' ? stored.file_size : body.bytes;
   const ref: TelegramRef = {
     chatId: String(message.chat.id),
@@ -118,11 +154,23 @@ async function resultOf(sender: Sender, bot: Bot, { message, form, body, key }: 
     size: size ?? 0,
   };
   const kept =
-    size !== undefined && (form === 'photo' || stored.file_size === undefined || stored.file_size === Math.max(1, body.bytes));
-  if (kept) return { ref, size, ...(form === 'photo' && { recompressed: pixelsOf(stored) }) };
+    size !== undefined &&
+    (form === 'photo' ||
+      stored.file_size === undefined ||
+      stored.file_size === Math.max(1, body.bytes));
+  if (kept) {
+    return { ref, size, ...(form === 'photo' && { recompressed: pixelsOf(stored) }) };
+  }
   await sender.forget(ref, AbortSignal.timeout(30_000)).catch(() => undefined);
-  if (form === 'opaque') throw fail('channel_refused', { message: 'Telegram stored other bytes than were sent' });
-  throw again(sender, key, form === 'photo' ? 'document' : 'opaque', 'Telegram stored other bytes than were sent');
+  if (form === 'opaque') {
+    throw fail('channel_refused', { message: 'Telegram stored other bytes than were sent' });
+  }
+  throw again(
+    sender,
+    key,
+    form === 'photo' ? 'document' : 'opaque',
+    'Telegram stored other bytes than were sent',
+  );
 }
 
 /** Telegram scales large photos down. */
@@ -133,12 +181,28 @@ function pixelsOf({ width, height }: StoredFile): NonNullable<PutResult['recompr
 /** Of a photo's sizes the largest; of anything else the one there is. */
 function fileOf(message: Message): StoredFile | undefined {
   const photo = message.photo?.toSorted((a, b) => (b.file_size ?? 0) - (a.file_size ?? 0))[0];
-  return photo ?? message.document ?? message.animation ?? message.sticker ?? message.video ?? message.audio ?? message.voice;
+  return (
+    photo ??
+    message.document ??
+    message.animation ??
+    message.sticker ??
+    message.video ??
+    message.audio ??
+    message.voice
+  );
 }
 
-/** The body is used up, so another form needs another `put`: core repeats what is merely unavailable. */
+/**
+ * The body is used up, so another form needs another `put`: core repeats what is merely
+ * unavailable.
+ */
 function again(sender: Sender, key: string, form: Form, words: string) {
-  if (sender.fallbackForms.size >= maxRemembered) sender.fallbackForms.clear();
+  if (sender.fallbackForms.size >= maxRemembered) {
+    sender.fallbackForms.clear();
+  }
   sender.fallbackForms.set(key, form);
-  return fail('channel_unavailable', { message: `${words}; the next try goes out as a plain file`, answered: true });
+  return fail('channel_unavailable', {
+    message: `${words}; the next try goes out as a plain file`,
+    answered: true,
+  });
 }

@@ -17,6 +17,8 @@ export type TelegramRef = z.infer<typeof telegramRef>;
 
 export function parseTelegramRef(ref: Ref): TelegramRef {
   const parsed = telegramRef.safeParse(ref);
-  if (!parsed.success) throw fail('not_found', { message: 'This is not the address of a file on Telegram.' });
+  if (!parsed.success) {
+    throw fail('not_found', { message: 'This is not the address of a file on Telegram.' });
+  }
   return parsed.data;
 }

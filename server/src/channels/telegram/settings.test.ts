@@ -5,7 +5,13 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { neverAborted, newSample, putSample, read } from '../../../test/emulators/channel-kit.ts';
 import { emulatedChat, emulatedToken } from '../../../test/emulators/telegram/emulator.ts';
 import { telegramScene } from '../../../test/emulators/telegram/scene.ts';
-import { baseUrl, messagesPerMinute, segmentLimits, telegramSettings, tokensOf } from './settings.ts';
+import {
+  baseUrl,
+  messagesPerMinute,
+  segmentLimits,
+  telegramSettings,
+  tokensOf,
+} from './settings.ts';
 
 const parse = (more: Record<string, unknown> = {}) =>
   telegramSettings.parse({ botToken: emulatedToken, chatId: '-100123', ...more });
@@ -22,12 +28,19 @@ describe('Telegram settings', () => {
   });
 
   it('needs a token that looks like one, and says what is wrong without it', () => {
-    expect(telegramSettings.safeParse({ chatId: 1 }).error?.message).toContain('botToken or botTokens is needed');
+    expect(telegramSettings.safeParse({ chatId: 1 }).error?.message).toContain(
+      'botToken or botTokens is needed',
+    );
     const wrong = telegramSettings.safeParse({ chatId: 1, botToken: 'canary-nonsense' });
     expect(wrong.error?.message).toContain('must be a bot token');
     expect(wrong.error?.message).not.toContain('canary');
-    for (const botTokens of [[emulatedToken, '1:b'], `${emulatedToken}\n1:b\n`, `${emulatedToken}, 1:b`])
+    for (const botTokens of [
+      [emulatedToken, '1:b'],
+      `${emulatedToken}\n1:b\n`,
+      `${emulatedToken}, 1:b`,
+    ]) {
       expect(tokensOf(parse({ botTokens }))).toEqual([emulatedToken, '1:b']);
+    }
   });
 
   it('segments are 16 MiB, at most 20 MiB, and larger on a local server', () => {
@@ -69,7 +82,9 @@ describe('Telegram check', () => {
       code: 'channel_refused',
       message: expect.stringContaining('chat not found'),
     });
-    await expect(open({ botToken: '1:wrong' }).check({ signal: neverAborted })).rejects.toMatchObject({
+    await expect(
+      open({ botToken: '1:wrong' }).check({ signal: neverAborted }),
+    ).rejects.toMatchObject({
       code: 'channel_unauthorized',
     });
   });

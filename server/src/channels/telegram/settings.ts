@@ -40,22 +40,30 @@ export const telegramSettings = z
       .string()
       .min(1)
       .optional()
-      .describe('A reverse proxy in front of the Bot API, `host[:port][/path]` or a full URL; takes the place of `apiBase`.'),
+      .describe(
+        'A reverse proxy in front of the Bot API, `host[:port][/path]` or a full URL; takes the place of `apiBase`.',
+      ),
     maxUploadBytes: z
       .int()
       .positive()
       .default(50_000_000)
-      .describe('Largest file the Bot API takes, in bytes. Up to 2000000000 for a local Bot API server.'),
+      .describe(
+        'Largest file the Bot API takes, in bytes. Up to 2000000000 for a local Bot API server.',
+      ),
     maxDownloadBytes: z
       .int()
       .positive()
       .default(20 * mebibyte)
-      .describe('Largest file the Bot API returns, in bytes. As `maxUploadBytes` for a local Bot API server.'),
+      .describe(
+        'Largest file the Bot API returns, in bytes. As `maxUploadBytes` for a local Bot API server.',
+      ),
     segmentBytes: z
       .int()
       .positive()
       .optional()
-      .describe('Larger files are stored as segments of this many bytes. Default 16 MiB; with larger limits 256 MiB.'),
+      .describe(
+        'Larger files are stored as segments of this many bytes. Default 16 MiB; with larger limits 256 MiB.',
+      ),
     filesDir: z
       .string()
       .optional()
@@ -68,7 +76,11 @@ export const telegramSettings = z
       .describe(
         'Whether JPEG pictures go out as photos, which Telegram recompresses, unless the caller sends `serverCompress=false`. With `false` all files are kept byte by byte, whatever the caller sends.',
       ),
-    messagesPerSecond: z.int().positive().default(1).describe('Maximum number of messages a second from one bot to the chat.'),
+    messagesPerSecond: z
+      .int()
+      .positive()
+      .default(1)
+      .describe('Maximum number of messages a second from one bot to the chat.'),
     messagesPerMinute: z
       .int()
       .nonnegative()
@@ -77,7 +89,10 @@ export const telegramSettings = z
         'Maximum number of messages a minute from one bot to the chat; 0 means no limit. Default 20, and 0 in private chats.',
       ),
   })
-  .refine(({ botToken, botTokens }) => botToken !== undefined || (botTokens ?? []).length > 0, 'botToken or botTokens is needed');
+  .refine(
+    ({ botToken, botTokens }) => botToken !== undefined || (botTokens ?? []).length > 0,
+    'botToken or botTokens is needed',
+  );
 
 export type TelegramSettings = z.infer<typeof telegramSettings>;
 
@@ -91,7 +106,11 @@ export function baseUrl({ apiBase, proxyUrl }: TelegramSettings): string {
   return (/^https?:\/\//i.test(base) ? base : `https://${base}`).replace(/\/+$/, '');
 }
 
-export function segmentLimits(settings: TelegramSettings): { min: number; best: number; max: number } {
+export function segmentLimits(settings: TelegramSettings): {
+  min: number;
+  best: number;
+  max: number;
+} {
   const max = Math.min(settings.maxUploadBytes, settings.maxDownloadBytes);
   const usual = max > 20 * mebibyte ? 256 * mebibyte : 16 * mebibyte;
   return { min: 1, best: Math.min(settings.segmentBytes ?? usual, max), max };

@@ -28,7 +28,9 @@ describe('a Telegram group that becomes a supergroup', () => {
     const { ref } = await putWithRetries(channel, after);
     expect(parseTelegramRef(ref).chatId).toBe(String(supergroup));
     await putSample(channel, newSample(10));
-    expect(emulator.calls.filter(({ method, status }) => method === 'sendDocument' && status === 400)).toHaveLength(1);
+    expect(
+      emulator.calls.filter(({ method, status }) => method === 'sendDocument' && status === 400),
+    ).toHaveLength(1);
     expect(await read(channel, ref)).toEqual(bufferOf(after));
     expect(await read(channel, old)).toEqual(bufferOf(before));
   });
@@ -36,7 +38,12 @@ describe('a Telegram group that becomes a supergroup', () => {
   it('many at once learn of it at once, and none takes the channel for broken', async () => {
     const { channel, emulator } = await telegramScene(groupOptions, groupSettings);
     const breaker = createCircuitBreaker({ threshold: 5, openMs: 60_000, now: Date.now });
-    const guarded = guardChannel(channel, { callTimeoutMs: 5000, idleTimeoutMs: 5000, maxConcurrent: 16, breaker });
+    const guarded = guardChannel(channel, {
+      callTimeoutMs: 5000,
+      idleTimeoutMs: 5000,
+      maxConcurrent: 16,
+      breaker,
+    });
     emulator.upgrade(group, supergroup);
     const samples = Array.from({ length: 16 }, (_, index) => newSample(100 + index));
     await Promise.all(samples.map((sample) => putWithRetries(guarded, sample)));
@@ -46,7 +53,9 @@ describe('a Telegram group that becomes a supergroup', () => {
   it('pictures that go out as photos too, without becoming documents', async () => {
     const { channel, emulator } = await telegramScene(groupOptions, groupSettings);
     emulator.upgrade(group, supergroup);
-    await expect(putSample(channel, newSample(10), { compress: true })).rejects.toMatchObject({ code: 'channel_unavailable' });
+    await expect(putSample(channel, newSample(10), { compress: true })).rejects.toMatchObject({
+      code: 'channel_unavailable',
+    });
     await putSample(channel, newSample(10), { compress: true });
   });
 
@@ -65,14 +74,21 @@ describe('a Telegram group that becomes a supergroup', () => {
     emulator.upgrade(group, supergroup);
     await putWithRetries(channel, newSample(10));
     const count = emulator.messages.size;
-    await expect(channel.delete(old, { signal })).rejects.toMatchObject({ code: 'channel_refused' });
+    await expect(channel.delete(old, { signal })).rejects.toMatchObject({
+      code: 'channel_refused',
+    });
     expect(emulator.messages.size).toBe(count);
   });
 });
 
 describe('what Telegram refuses says what to do', () => {
   it.each([
-    ['a chat that it does not find', { chats: [{ id: -42, type: 'group' as const }] }, {}, /start with -100.*administrator/],
+    [
+      'a chat that it does not find',
+      { chats: [{ id: -42, type: 'group' as const }] },
+      {},
+      /start with -100.*administrator/,
+    ],
     [
       'a bot that is not in the chat',
       { chats: [{ id: group, type: 'group' as const, member: false }] },

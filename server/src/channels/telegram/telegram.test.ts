@@ -1,5 +1,9 @@
 import { channelConformance } from '../../../test/conformance/channel.ts';
-import { emulatedChat, emulatedToken, startTelegramEmulator } from '../../../test/emulators/telegram/emulator.ts';
+import {
+  emulatedChat,
+  emulatedToken,
+  startTelegramEmulator,
+} from '../../../test/emulators/telegram/emulator.ts';
 import { unpaced } from '../../../test/emulators/telegram/scene.ts';
 import { createTelegramChannel } from './index.ts';
 import { telegramSettings } from './settings.ts';
@@ -13,7 +17,11 @@ channelConformance('telegram', {
       apiBase: emulator.url,
       ...unpaced,
     });
-    return { channel: createTelegramChannel(settings), objects: async () => emulator.messages.size, destroy: emulator.stop };
+    return {
+      channel: createTelegramChannel(settings),
+      objects: async () => emulator.messages.size,
+      destroy: emulator.stop,
+    };
   },
   secrets: [emulatedToken, emulatedToken.split(':')[1] ?? ''],
 });

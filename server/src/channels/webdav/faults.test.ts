@@ -3,7 +3,11 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { bufferOf, bytesOf, type Sample } from '../../../test/conformance/channel/data.ts';
 import { failAfter, stallAfter } from '../../../test/conformance/channel/subject.ts';
-import { type Fault, type FaultProxy, startFaultProxy } from '../../../test/services/fault-proxy.ts';
+import {
+  type Fault,
+  type FaultProxy,
+  startFaultProxy,
+} from '../../../test/services/fault-proxy.ts';
 import { type DavService, davMissing, startDav } from '../../../test/services/webdav.ts';
 import type { Channel, PutOptions } from '../../core/channel.ts';
 import { createWebdavChannel } from './index.ts';
@@ -43,7 +47,9 @@ describe.skipIf(missing !== undefined)(`webdav faults, in front of Apache ${miss
     const before = await dav.files();
     const options = putOptions();
     failNext(method, fault, 2);
-    await expect(channel.put(bytesOf(sample), options)).rejects.toMatchObject({ code: 'channel_unavailable' });
+    await expect(channel.put(bytesOf(sample), options)).rejects.toMatchObject({
+      code: 'channel_unavailable',
+    });
     expect(await dav.files()).toBe(before);
     proxy.clear();
     const { ref } = await channel.put(bytesOf(sample), options);
@@ -53,7 +59,10 @@ describe.skipIf(missing !== undefined)(`webdav faults, in front of Apache ${miss
 
   it.each<readonly [string, Fault]>([
     ['500', { kind: 'answer', status: 500, forward: true }],
-    ['404, from a server that repeats the call itself', { kind: 'answer', status: 404, forward: true }],
+    [
+      '404, from a server that repeats the call itself',
+      { kind: 'answer', status: 404, forward: true },
+    ],
     ['a lost answer', { kind: 'reset', answerBytes: 0 }],
   ])('a MOVE that was done but answered by %s is found by reading', async (_, fault) => {
     const before = await dav.files();
@@ -69,7 +78,9 @@ describe.skipIf(missing !== undefined)(`webdav faults, in front of Apache ${miss
     expect(await channel.put(bytesOf(sample), putOptions())).toMatchObject({ size: sample.size });
     failNext('HEAD', { kind: 'answer', status: 200 });
     failNext('PROPFIND', { kind: 'answer', status: 207, body: '<d:multistatus xmlns:d="DAV:"/>' });
-    await expect(channel.put(bytesOf(sample), putOptions())).rejects.toMatchObject({ code: 'channel_refused' });
+    await expect(channel.put(bytesOf(sample), putOptions())).rejects.toMatchObject({
+      code: 'channel_refused',
+    });
   });
 
   it('an attempt that follows a given-up one at once keeps its file', async () => {
@@ -80,7 +91,9 @@ describe.skipIf(missing !== undefined)(`webdav faults, in front of Apache ${miss
     );
     const first = channel.put(stalled, { ...options, signal: controller.signal });
     first.catch(() => undefined);
-    await new Promise<void>((resolve) => controller.signal.addEventListener('abort', () => resolve()));
+    await new Promise<void>((resolve) =>
+      controller.signal.addEventListener('abort', () => resolve()),
+    );
     const { ref } = await channel.put(bytesOf(sample), options);
     await expect(first).rejects.toThrow('idle');
     expect(await read(ref)).toEqual(bufferOf(sample));
@@ -117,7 +130,9 @@ describe.skipIf(missing !== undefined)(`webdav faults, in front of Apache ${miss
       status,
       headers: { 'retry-after': '3', location: 'http://127.0.0.1:1/elsewhere?token=canary' },
     });
-    const error = await channel.put(bytesOf(sample), putOptions()).catch((reason: unknown) => reason);
+    const error = await channel
+      .put(bytesOf(sample), putOptions())
+      .catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code, retryAfterMs: status === 302 ? expect.anything() : 3000 });
     expect(String(error)).not.toContain('canary');
   });
@@ -127,7 +142,9 @@ describe.skipIf(missing !== undefined)(`webdav faults, in front of Apache ${miss
     const auth = `Basic ${Buffer.from(`${dav.username}:${dav.password}`).toString('base64')}`;
     const body = `<html><head><title>x</title></head><body><h1>Over quota</h1> for ${auth} (${dav.password})</body></html>`;
     failNext('PUT', { kind: 'answer', status: 507, body });
-    const error = await channel.put(bytesOf(sample), putOptions()).catch((reason: unknown) => reason);
+    const error = await channel
+      .put(bytesOf(sample), putOptions())
+      .catch((reason: unknown) => reason);
     expect(String(error)).toContain('Over quota for');
     expect(`${error} ${JSON.stringify(error)}`).not.toContain(dav.password);
     expect(`${error} ${JSON.stringify(error)}`).not.toContain(auth.slice(6));
@@ -150,8 +167,15 @@ describe.skipIf(missing !== undefined)(`webdav faults, in front of Apache ${miss
     'refuses a 206 with Content-Range %s for bytes 3-5',
     async (contentRange) => {
       const { ref } = await channel.put(bytesOf(sample), putOptions());
-      failNext('GET', { kind: 'answer', status: 206, headers: { 'content-range': contentRange }, body: '345' });
-      await expect(read(ref, { start: 3, end: 5 })).rejects.toMatchObject({ code: 'channel_unavailable' });
+      failNext('GET', {
+        kind: 'answer',
+        status: 206,
+        headers: { 'content-range': contentRange },
+        body: '345',
+      });
+      await expect(read(ref, { start: 3, end: 5 })).rejects.toMatchObject({
+        code: 'channel_unavailable',
+      });
     },
   );
 
@@ -163,7 +187,9 @@ describe.skipIf(missing !== undefined)(`webdav faults, in front of Apache ${miss
   it('makes folders once, also for many at once', async () => {
     const fresh = newChannel();
     await Promise.all(
-      Array.from({ length: 20 }, (_, n) => fresh.put(bytesOf(sample), { ...putOptions(), key: `2026/once/${n}.bin` })),
+      Array.from({ length: 20 }, (_, n) =>
+        fresh.put(bytesOf(sample), { ...putOptions(), key: `2026/once/${n}.bin` }),
+      ),
     );
     await fresh.put(bytesOf(sample), { ...putOptions(), key: '2026/once/later.bin' });
     const made = proxy.seen.filter(({ method }) => method === 'MKCOL').map(({ url }) => url);
@@ -171,22 +197,29 @@ describe.skipIf(missing !== undefined)(`webdav faults, in front of Apache ${miss
     await fresh.close?.();
   });
 
-  it.each([403, 409, 500])('takes a folder whose MKCOL is answered %i for there when it is', async (status) => {
-    await channel.put(bytesOf(sample), { ...putOptions(), key: `there/${++keys}.bin` });
-    const fresh = newChannel();
-    failNext('MKCOL', { kind: 'answer', status }, 9);
-    await fresh.put(bytesOf(sample), { ...putOptions(), key: `there/${++keys}.bin` });
-    await expect(fresh.put(bytesOf(sample), { ...putOptions(), key: `not-there-${status}/a.bin` })).rejects.toMatchObject({
-      name: 'StowageError',
-    });
-    await fresh.close?.();
-  });
+  it.each([403, 409, 500])(
+    'takes a folder whose MKCOL is answered %i for there when it is',
+    async (status) => {
+      await channel.put(bytesOf(sample), { ...putOptions(), key: `there/${++keys}.bin` });
+      const fresh = newChannel();
+      failNext('MKCOL', { kind: 'answer', status }, 9);
+      await fresh.put(bytesOf(sample), { ...putOptions(), key: `there/${++keys}.bin` });
+      await expect(
+        fresh.put(bytesOf(sample), { ...putOptions(), key: `not-there-${status}/a.bin` }),
+      ).rejects.toMatchObject({
+        name: 'StowageError',
+      });
+      await fresh.close?.();
+    },
+  );
 
   it('makes a folder again that was removed behind our back', async () => {
     const key = () => `removed/${++keys}.bin`;
     await channel.put(bytesOf(sample), { ...putOptions(), key: key() });
     await rm(join(dav.root, 'media/removed'), { recursive: true });
-    await expect(channel.put(bytesOf(sample), { ...putOptions(), key: key() })).rejects.toMatchObject({
+    await expect(
+      channel.put(bytesOf(sample), { ...putOptions(), key: key() }),
+    ).rejects.toMatchObject({
       code: 'channel_unavailable',
     });
     await channel.put(bytesOf(sample), { ...putOptions(), key: key() });
@@ -226,7 +259,9 @@ describe.skipIf(missing !== undefined)(`webdav faults, in front of Apache ${miss
 
 function newChannel(settings: Record<string, unknown> = {}): Channel {
   const { username, password } = dav;
-  return createWebdavChannel(webdavSettings.parse({ baseUrl: `${proxy.url}/media`, username, password, ...settings }));
+  return createWebdavChannel(
+    webdavSettings.parse({ baseUrl: `${proxy.url}/media`, username, password, ...settings }),
+  );
 }
 
 function putOptions(size = sample.size): PutOptions {
@@ -237,7 +272,10 @@ function failNext(method: string, fault: Fault, times = 1): void {
   proxy.failNext(fault, { times, match: (request) => request.method === method });
 }
 
-async function read(ref: Parameters<Channel['get']>[0], range?: { start: number; end: number }): Promise<Buffer> {
+async function read(
+  ref: Parameters<Channel['get']>[0],
+  range?: { start: number; end: number },
+): Promise<Buffer> {
   const { stream } = await channel.get(ref, range === undefined ? { signal } : { signal, range });
   return Buffer.concat(await Array.fromAsync(stream));
 }

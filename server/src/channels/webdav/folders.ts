@@ -18,7 +18,9 @@ export function createFolders(api: DavApi): Folders {
   function ensure(folder: string, signal: AbortSignal): Promise<void> {
     let made = known.get(folder);
     if (made === undefined) {
-      if (known.size >= mostRemembered) known.clear();
+      if (known.size >= mostRemembered) {
+        known.clear();
+      }
       made = once(timeoutMs, (own) => make(folder, own));
       known.set(folder, made);
     }
@@ -26,13 +28,18 @@ export function createFolders(api: DavApi): Folders {
   }
 
   async function make(folder: string, signal: AbortSignal): Promise<void> {
-    if (folder !== '') await ensure(parentOf(folder), signal);
+    if (folder !== '') {
+      await ensure(parentOf(folder), signal);
+    }
     try {
       await api.makeFolder(folder, signal);
     } catch (error) {
-      // A folder that exists: 405 by RFC 4918, 201 by rclone, 403, 409 or 500 elsewhere. The base folder may be out of our
-      // reach although everything below works: what is wrong shows at the next request.
-      if (folder !== '' && !(await mayExist(folder, signal))) throw error;
+      // A folder that exists: 405 by RFC 4918, 201 by rclone, 403, 409 or 500 elsewhere. The base
+      // folder may be out of our reach although everything below works: what is wrong shows at the
+      // next request.
+      if (folder !== '' && !(await mayExist(folder, signal))) {
+        throw error;
+      }
     }
   }
 

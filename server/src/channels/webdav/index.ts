@@ -36,7 +36,11 @@ export function createWebdavChannel(settings: WebdavSettings): Channel {
       const release = await locks.acquire(options.key, options.signal);
       try {
         await ensureFolder(options.key, options.signal);
-        const size = await store({ api, folders, viaMove: await canMove(options.signal) }, source, options);
+        const size = await store(
+          { api, folders, viaMove: await canMove(options.signal) },
+          source,
+          options,
+        );
         return { ref: refOf(options.key), size };
       } finally {
         release();
@@ -45,23 +49,30 @@ export function createWebdavChannel(settings: WebdavSettings): Channel {
     get: async (ref, { range, signal }) => {
       const path = pathOf(ref);
       const response = await api.get(path, { range, signal });
-      const size = range === undefined ? (contentLength(response) ?? (await api.size(path, signal))) : range.end + 1;
+      const size =
+        range === undefined
+          ? (contentLength(response) ?? (await api.size(path, signal)))
+          : range.end + 1;
       return rangedResult(response, { service: 'WebDAV', size, range });
     },
     delete: async (ref, { signal }) => {
       const path = pathOf(ref);
       // no file: perhaps a crash came between PUT and MOVE
-      if (!(await api.remove(path, signal))) await api.remove(partOf(path), signal);
+      if (!(await api.remove(path, signal))) {
+        await api.remove(partOf(path), signal);
+      }
     },
     check: async ({ signal }) => {
       const response = await api.describe('', signal);
       const missing = response.status === 404 && settings.createDirectory;
-      if (response.status !== 207 && !missing && ![405, 501].includes(response.status))
+      if (response.status !== 207 && !missing && ![405, 501].includes(response.status)) {
         throw await api.failure('PROPFIND', response);
+      }
       await response.discard();
       await canMove(signal);
     },
-    url: (ref) => (settings.publicUrl === undefined ? undefined : addressOf(settings.publicUrl, pathOf(ref))),
+    url: (ref) =>
+      settings.publicUrl === undefined ? undefined : addressOf(settings.publicUrl, pathOf(ref)),
     close: api.close,
   };
 }
@@ -77,31 +88,52 @@ interface Store {
   readonly viaMove: boolean;
 }
 
-/** Returns the number of bytes stored. A cut PUT leaves a partial file on some servers: never under the final name where MOVE is known. */
+/**
+ * Returns the number of bytes stored. A cut PUT leaves a partial file on some servers: never under
+ * the final name where MOVE is known.
+ */
 async function store(context: Store, source: ByteSource, options: PutOptions): Promise<number> {
   const { api, viaMove } = context;
   const { key, signal } = options;
   const target = viaMove ? partOf(key) : key;
   try {
     const size = await write(api, target, source, options);
-    if (viaMove) await publish(api, { key, size, signal });
+    if (viaMove) {
+      await publish(api, { key, size, signal });
+    }
     return size;
   } catch (error) {
-    if (isStowageError(error, 'channel_unavailable')) context.folders.forget();
+    if (isStowageError(error, 'channel_unavailable')) {
+      context.folders.forget();
+    }
     await sweep(api, viaMove ? [target, key] : [target]);
     throw error;
   }
 }
 
-async function write(api: DavApi, target: string, source: ByteSource, options: PutOptions): Promise<number> {
+async function write(
+  api: DavApi,
+  target: string,
+  source: ByteSource,
+  options: PutOptions,
+): Promise<number> {
   const counter = { bytes: 0 };
-  await api.put(target, count(source, counter), { contentType: options.contentType, size: options.size, signal: options.signal });
+  await api.put(target, count(source, counter), {
+    contentType: options.contentType,
+    size: options.size,
+    signal: options.signal,
+  });
   const stored = await api.size(target, options.signal).catch((error: unknown) => {
-    if (!isStowageError(error, 'not_found')) throw error;
+    if (!isStowageError(error, 'not_found')) {
+      throw error;
+    }
     return 0;
   });
-  if (stored !== counter.bytes)
-    throw fail('channel_unavailable', { message: `WebDAV: the server stored ${stored} of ${counter.bytes} bytes` });
+  if (stored !== counter.bytes) {
+    throw fail('channel_unavailable', {
+      message: `WebDAV: the server stored ${stored} of ${counter.bytes} bytes`,
+    });
+  }
   return stored;
 }
 
@@ -112,13 +144,20 @@ async function* count(source: ByteSource, counter: { bytes: number }): AsyncGene
   }
 }
 
-/** A MOVE whose answer is lost or an error may have been done all the same: then the file is there. */
-async function publish(api: DavApi, { key, size, signal }: { key: string; size: number; signal: AbortSignal }): Promise<void> {
+/**
+ * A MOVE whose answer is lost or an error may have been done all the same: then the file is there.
+ */
+async function publish(
+  api: DavApi,
+  { key, size, signal }: { key: string; size: number; signal: AbortSignal },
+): Promise<void> {
   try {
     await api.move(partOf(key), key, signal);
   } catch (error) {
     const stored = await api.size(key, signal).catch(() => undefined);
-    if (stored !== size) throw error;
+    if (stored !== size) {
+      throw error;
+    }
   }
 }
 
@@ -129,13 +168,15 @@ async function sweep(api: DavApi, paths: readonly string[]): Promise<void> {
 }
 
 /**
- * rclone keeps what it has of a cut PUT, a moment after the connection is gone; a DELETE before that moment gets 204 and
- * is undone, and every later one gets 404. So the first one waits.
+ * rclone keeps what it has of a cut PUT, a moment after the connection is gone; a DELETE before
+ * that moment gets 204 and is undone, and every later one gets 404. So the first one waits.
  */
 async function removeLate(api: DavApi, path: string, signal: AbortSignal): Promise<void> {
   for (const waitMs of [150, 350]) {
     await delay(waitMs);
-    if (!(await api.remove(path, signal))) return;
+    if (!(await api.remove(path, signal))) {
+      return;
+    }
   }
 }
 
@@ -149,10 +190,16 @@ async function probeMove(
   const paths = [partOf(name), name] as const;
   await ensureFolder(name, signal);
   try {
-    await api.put(paths[0], Readable.from([Buffer.from('ok')]), { contentType: 'text/plain', size: 2, signal });
+    await api.put(paths[0], Readable.from([Buffer.from('ok')]), {
+      contentType: 'text/plain',
+      size: 2,
+      signal,
+    });
     return await api.tryMove(paths[0], paths[1], signal);
   } finally {
-    await Promise.all(paths.map((path) => api.remove(path, AbortSignal.timeout(3_000)).catch(() => undefined)));
+    await Promise.all(
+      paths.map((path) => api.remove(path, AbortSignal.timeout(3_000)).catch(() => undefined)),
+    );
   }
 }
 
@@ -165,6 +212,8 @@ function refOf(key: string): Ref {
 }
 
 function pathOf(ref: Ref): string {
-  if (ref !== null && typeof ref === 'object' && 'path' in ref && typeof ref.path === 'string') return ref.path;
+  if (ref !== null && typeof ref === 'object' && 'path' in ref && typeof ref.path === 'string') {
+    return ref.path;
+  }
   throw fail('not_found', { message: 'WebDAV: not a ref of this channel' });
 }

@@ -1,15 +1,22 @@
 import { fail } from '../../core/errors.ts';
-import { createHttpClient, type HttpClient, type HttpRequest, type HttpResponse } from '../shared/http-client.ts';
+import {
+  createHttpClient,
+  type HttpClient,
+  type HttpRequest,
+  type HttpResponse,
+} from '../shared/http-client.ts';
 import { mayBePublic, publicLookup } from '../shared/public-hosts.ts';
 import { followRedirects } from '../shared/redirects.ts';
 
 /**
- * GET or HEAD, redirects followed: OpenList, AList and Nextcloud over object storage answer a read with an address where the bytes lie.
- * `isOwn` is false when another origin responded.
+ * GET or HEAD, redirects followed: OpenList, AList and Nextcloud over object storage answer a read
+ * with an address where the bytes lie. `isOwn` is false when another origin responded.
  */
 export type Read = (
   url: string,
-  request: Pick<HttpRequest, 'method' | 'signal'> & { readonly headers: Readonly<Record<string, string>> },
+  request: Pick<HttpRequest, 'method' | 'signal'> & {
+    readonly headers: Readonly<Record<string, string>>;
+  },
 ) => Promise<{ readonly response: HttpResponse; readonly isOwn: boolean }>;
 
 interface ReaderOptions {
@@ -20,7 +27,10 @@ interface ReaderOptions {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** How far the redirects so far have led: inside the configured origin, to another port of its host, or elsewhere. It never comes back. */
+/**
+ * How far the redirects so far have led: inside the configured origin, to another port of its host,
+ * or elsewhere. It never comes back.
+ */
 type Reach = 'origin' | 'host' | 'elsewhere';
 
 export function createReader({ client, secrets, baseUrl, headers }: ReaderOptions): {
@@ -40,7 +50,9 @@ export function createReader({ client, secrets, baseUrl, headers }: ReaderOption
         }),
       enter: (to) => {
         reach = further(reach, to, base);
-        if (reach === 'elsewhere') requirePublic(to);
+        if (reach === 'elsewhere') {
+          requirePublic(to);
+        }
       },
     });
     return { response, isOwn: reach === 'origin' };
@@ -49,13 +61,20 @@ export function createReader({ client, secrets, baseUrl, headers }: ReaderOption
 }
 
 function further(reach: Reach, to: URL, base: URL): Reach {
-  if (reach === 'elsewhere' || to.hostname !== base.hostname) return 'elsewhere';
+  if (reach === 'elsewhere' || to.hostname !== base.hostname) {
+    return 'elsewhere';
+  }
   return reach === 'origin' && to.origin === base.origin ? 'origin' : 'host';
 }
 
-/** The server may lead to its own host and to public ones; a private neighbour would be read on its word alone. */
+/**
+ * The server may lead to its own host and to public ones; a private neighbour would be read on its
+ * word alone.
+ */
 function requirePublic(to: URL): void {
-  if (mayBePublic(to)) return;
+  if (mayBePublic(to)) {
+    return;
+  }
   throw fail('channel_refused', {
     message: `WebDAV: the server redirects reads to ${to.hostname}, a private address other than that of baseUrl`,
   });

@@ -18,8 +18,9 @@ export interface Credentials {
   /** From `Authorization`, with or without `Bearer`. */
   readonly token?: string | undefined;
   /**
-   * Candidates for the upload auth code, in the order to try (query, Referer's query, header, cookie). Absent where only tokens count: then
-   * neither the code nor `allowAnonymousUploads` helps.
+   * Candidates for the upload auth code, in the order to try (query, Referer's query, header,
+   * cookie). Absent where only tokens count: then neither the code nor `allowAnonymousUploads`
+   * helps.
    */
   readonly authCodes?: readonly string[];
   /** Counts wrong guesses. */
@@ -28,14 +29,22 @@ export interface Credentials {
 
 export interface Access {
   /**
-   * The caller, if the credentials allow `permission` (`any`: whatever they allow). A token that is unknown or lacks the permission falls through to the auth code, that to anonymous
-   * uploads where the owner allowed them. Fails with `unauthorized`, `insufficient_scope`, or `rate_limit_exceeded` after too many wrong guesses. Secrets that people choose wait
-   * as long as wrong ones do; generated tokens, which cannot be guessed, never wait.
+   * The caller, if the credentials allow `permission` (`any`: whatever they allow). A token that is
+   * unknown or lacks the permission falls through to the auth code, that to anonymous uploads where
+   * the owner allowed them. Fails with `unauthorized`, `insufficient_scope`, or
+   * `rate_limit_exceeded` after too many wrong guesses. Secrets that people choose wait as long as
+   * wrong ones do; generated tokens, which cannot be guessed, never wait.
    */
   authenticate(credentials: Credentials, permission: Permission | 'any'): Promise<Caller>;
-  /** Whether the owner of an upload may upload still. Asked again when its bytes have come in: a token may have been revoked, narrowed or have expired meanwhile. */
+  /**
+   * Whether the owner of an upload may upload still. Asked again when its bytes have come in: a
+   * token may have been revoked, narrowed or have expired meanwhile.
+   */
   mayUpload(owner: string): Promise<boolean>;
-  /** As `createToken`, when there is no token at all: of several that ask at once, one gets it. Undefined otherwise. */
+  /**
+   * As `createToken`, when there is no token at all: of several that ask at once, one gets it.
+   * Undefined otherwise.
+   */
   createFirstToken(input: NewToken): Promise<CreatedToken | undefined>;
   /** Returns the token this once; only its hash is kept. */
   createToken(input: NewToken): Promise<CreatedToken>;
@@ -86,63 +95,100 @@ export function isShared(owner: string): boolean {
 const defaultPrefix = 'stowage_';
 const shownCharacters = 15;
 
-export function createAccess({ tokens, authCode, allowAnonymousUploads, brake, now }: AccessOptions): Access {
+export function createAccess({
+  tokens,
+  authCode,
+  allowAnonymousUploads,
+  brake,
+  now,
+}: AccessOptions): Access {
   const uploadOnly: ReadonlySet<Permission> = new Set(['upload']);
   const anonymous: Caller = { owner: anonymousOwner, permissions: uploadOnly, token: undefined };
   const touched = new Map<string, number>();
 
   const touch = (record: TokenRecord): void => {
     const at = now();
-    if (at - (touched.get(record.id) ?? record.lastUsedAt ?? 0) < minuteMs) return;
+    if (at - (touched.get(record.id) ?? record.lastUsedAt ?? 0) < minuteMs) {
+      return;
+    }
     touched.set(record.id, at);
-    // The time of the last use is a convenience: no request waits for it, nothing breaks without it.
+    // The time of the last use is a convenience: no request waits for it, nothing breaks without
+    // it.
     tokens.touch(record.id, at).catch(() => undefined);
   };
   const findToken = async (token: string | undefined): Promise<TokenRecord | undefined> => {
-    if (token === undefined || token === '') return undefined;
+    if (token === undefined || token === '') {
+      return undefined;
+    }
     const record = await tokens.findByHash(hashToken(token));
     return record !== undefined && isLive(record, now()) ? record : undefined;
   };
   const byToken = async (record: TokenRecord, address: string): Promise<Caller> => {
-    if (isFromEnvironment(record)) await brake.passed({ kind: 'token', address });
+    if (isFromEnvironment(record)) {
+      await brake.passed({ kind: 'token', address });
+    }
     touch(record);
     return { owner: record.id, permissions: new Set(record.permissions), token: record };
   };
   const byCode = async ({ authCodes, address }: Credentials): Promise<Caller | undefined> => {
-    if (authCodes === undefined) return undefined;
-    if (authCode === undefined || !authCodes.some((guess) => equalInConstantTime(guess, authCode)))
+    if (authCodes === undefined) {
+      return undefined;
+    }
+    if (
+      authCode === undefined ||
+      !authCodes.some((guess) => equalInConstantTime(guess, authCode))
+    ) {
       return allowAnonymousUploads ? anonymous : undefined;
+    }
     await brake.passed({ kind: 'code', address });
     return { owner: codeOwner, permissions: uploadOnly, token: undefined };
   };
-  /** Every wrong secret counts, also where something else lets the caller in; then it is only counted. */
+  /**
+   * Every wrong secret counts, also where something else lets the caller in; then it is only
+   * counted.
+   */
   const noteWrong = async ({ wrong, address, refused }: WrongSecrets): Promise<void> => {
     const kinds = Object.entries(wrong) as [SecretKind, readonly string[]][];
     const noted = kinds.filter(([, secrets]) => secrets.length > 0);
-    const results = await Promise.allSettled(noted.map(([kind, secrets]) => brake.failed({ kind, address }, secrets)));
+    const results = await Promise.allSettled(
+      noted.map(([kind, secrets]) => brake.failed({ kind, address }, secrets)),
+    );
     const stopped = results.find((result) => result.status === 'rejected');
-    if (refused && stopped !== undefined) throw stopped.reason;
+    if (refused && stopped !== undefined) {
+      throw stopped.reason;
+    }
   };
 
   return {
     async authenticate(credentials, permission) {
       const { token, authCodes, address } = credentials;
       const found = await findToken(token);
-      if (found !== undefined && (permission === 'any' || found.permissions.includes(permission))) return byToken(found, address);
-      const other = permission === 'upload' || permission === 'any' ? await byCode(credentials) : undefined;
+      if (found !== undefined && (permission === 'any' || found.permissions.includes(permission))) {
+        return byToken(found, address);
+      }
+      const other =
+        permission === 'upload' || permission === 'any' ? await byCode(credentials) : undefined;
       const wrong = {
         token: found === undefined && token ? [token] : [],
         code: other?.owner === codeOwner ? [] : (authCodes ?? []).filter((code) => code !== ''),
       };
       await noteWrong({ wrong, address, refused: other === undefined });
-      if (other !== undefined) return other;
-      if (found !== undefined) throw fail('insufficient_scope', { details: { required: permission } });
+      if (other !== undefined) {
+        return other;
+      }
+      if (found !== undefined) {
+        throw fail('insufficient_scope', { details: { required: permission } });
+      }
       throw fail('unauthorized');
     },
     async mayUpload(owner) {
       // Both change with a restart only.
-      if (owner === codeOwner) return authCode !== undefined;
-      if (owner === anonymousOwner) return allowAnonymousUploads;
+      if (owner === codeOwner) {
+        return authCode !== undefined;
+      }
+      if (owner === anonymousOwner) {
+        return allowAnonymousUploads;
+      }
       const record = await tokens.get(owner);
       return record !== undefined && isLive(record, now()) && record.permissions.includes('upload');
     },
@@ -170,7 +216,11 @@ function isFromEnvironment({ id }: TokenRecord): boolean {
   return id === environmentTokenId || id.startsWith(`${environmentTokenId}-`);
 }
 
-export function tokenRecord(token: string, input: NewToken & { readonly id?: string }, at: number): TokenRecord {
+export function tokenRecord(
+  token: string,
+  input: NewToken & { readonly id?: string },
+  at: number,
+): TokenRecord {
   return {
     id: input.id ?? uuidv7(at),
     name: input.name,
@@ -186,7 +236,10 @@ export function tokenRecord(token: string, input: NewToken & { readonly id?: str
   };
 }
 
-/** Tokens have 128 random bits, so that one round of SHA-256 is enough; looking up a hash leaks nothing by its timing. */
+/**
+ * Tokens have 128 random bits, so that one round of SHA-256 is enough; looking up a hash leaks
+ * nothing by its timing.
+ */
 function hashToken(token: string): string {
   return hash('sha256', token, 'hex');
 }

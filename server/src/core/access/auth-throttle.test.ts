@@ -14,7 +14,9 @@ function scene() {
   /** Different wrong secrets; answers how many were refused for good. */
   const guess = async (address: string, times: number, kind: SecretKind = 'code') => {
     const results = await Promise.allSettled(
-      Array.from({ length: times }, () => brake.failed(place(address, kind), [`wrong ${secrets++}`])),
+      Array.from({ length: times }, () =>
+        brake.failed(place(address, kind), [`wrong ${secrets++}`]),
+      ),
     );
     return results.filter(({ status }) => status === 'rejected').length;
   };
@@ -60,7 +62,9 @@ describe('guess brake', () => {
 
   it('counts one wrong secret once, however often a stale client repeats it', async () => {
     const { brake, right, place } = scene();
-    for (let n = 0; n < 100; n++) await brake.failed(place('192.0.2.1'), ['stale']);
+    for (let n = 0; n < 100; n++) {
+      await brake.failed(place('192.0.2.1'), ['stale']);
+    }
     expect(await right('192.0.2.1')).toBe(0);
   });
 
@@ -75,7 +79,9 @@ describe('guess brake', () => {
   it('counts codes and tokens apart', async () => {
     const { guess, right } = scene();
     await guess('192.0.2.1', 40, 'token');
-    expect([await right('192.0.2.1', 'code'), await right('192.0.2.1', 'token')]).toEqual([0, 2000]);
+    expect([await right('192.0.2.1', 'code'), await right('192.0.2.1', 'token')]).toEqual([
+      0, 2000,
+    ]);
   });
 
   it('forgives a few mistakes after a right secret, but not used-up guesses', async () => {
@@ -108,14 +114,18 @@ describe('networks', () => {
 
   it('are a /64 in IPv6', async () => {
     const { brake, place } = scene();
-    const guesses = Array.from({ length: 31 }, (_, n) => brake.failed(place(`2001:db8:1:1::${n.toString(16)}`), [`${n}`]));
+    const guesses = Array.from({ length: 31 }, (_, n) =>
+      brake.failed(place(`2001:db8:1:1::${n.toString(16)}`), [`${n}`]),
+    );
     const results = await Promise.allSettled(guesses);
     expect(results.filter(({ status }) => status === 'rejected')).toHaveLength(1);
   });
 
   it('are a /48 as well, which has more', async () => {
     const { brake, place, right } = scene();
-    const guesses = Array.from({ length: 61 }, (_, n) => brake.failed(place(`2001:db8:1:${n.toString(16)}::1`), [`${n}`]));
+    const guesses = Array.from({ length: 61 }, (_, n) =>
+      brake.failed(place(`2001:db8:1:${n.toString(16)}::1`), [`${n}`]),
+    );
     const results = await Promise.allSettled(guesses);
     expect(results.filter(({ status }) => status === 'rejected')).toHaveLength(1);
     expect(await right('2001:db8:1:ffff::1')).toBe(2000);
@@ -126,7 +136,9 @@ describe('networks', () => {
     const { guess, right } = scene();
     await right('198.51.100.1');
     let refused = 0;
-    for (let n = 0; n < 1000; n++) refused += await guess(`10.0.${n >> 8}.${n & 255}`, 1);
+    for (let n = 0; n < 1000; n++) {
+      refused += await guess(`10.0.${n >> 8}.${n & 255}`, 1);
+    }
     expect(refused).toBe(0);
     expect([await right('198.51.100.2'), await right('198.51.100.1')]).toEqual([2000, 0]);
   });
@@ -140,7 +152,9 @@ describe('networks', () => {
   it('are remembered up to 10,000, the latest ones', async () => {
     const { brake, guess, place } = scene();
     await guess('first', 30);
-    for (let n = 0; n < 9_999; n++) await brake.failed(place(`10.${n}`), ['x']);
+    for (let n = 0; n < 9_999; n++) {
+      await brake.failed(place(`10.${n}`), ['x']);
+    }
     await expect(brake.failed(place('first'), ['y'])).rejects.toThrow();
     await brake.failed(place('one more'), ['x']);
     await brake.failed(place('first'), ['y']);

@@ -14,15 +14,19 @@ export interface GuessPlace {
 }
 
 /**
- * Slows guessing down, by network, and never shuts a right secret out: right and wrong ones from one place wait alike before any response,
- * at most `maxWaitMs`. So neither the time nor a missing refusal gives anything away (docs/decisions/011-guess-brake.md).
+ * Slows guessing down, by network, and never shuts a right secret out: right and wrong ones from
+ * one place wait alike before any response, at most `maxWaitMs`. So neither the time nor a missing
+ * refusal gives anything away (docs/decisions/011-guess-brake.md).
  */
 export interface AuthThrottle {
-  /** For a right secret. Resolves after the wait of the place; then its few wrong ones are forgiven. */
+  /**
+   * For a right secret. Resolves after the wait of the place; then its few wrong ones are forgiven.
+   */
   passed(place: GuessPlace): Promise<void>;
   /**
-   * Notes wrong secrets, of which each counts once however often it is repeated. Resolves after the wait of the place; throws
-   * `rate_limit_exceeded` after it when the place has used up its guesses.
+   * Notes wrong secrets, of which each counts once however often it is repeated. Resolves after the
+   * wait of the place; throws `rate_limit_exceeded` after it when the place has used up its
+   * guesses.
    */
   failed(place: GuessPlace, secrets: readonly string[]): Promise<void>;
 }
@@ -45,10 +49,14 @@ const firstWaitMs = 100;
 const maxWaitMs = 2_000;
 const maxNetworks = 10_000;
 
-export function createAuthThrottle(now: Clock, waitMs: (ms: number) => Promise<void> = wait): AuthThrottle {
+export function createAuthThrottle(
+  now: Clock,
+  waitMs: (ms: number) => Promise<void> = wait,
+): AuthThrottle {
   // Of this process only: what stays in memory is no use for trying secrets elsewhere.
   const key = randomBytes(32);
-  const mark = (secret: string): number => createHmac('sha256', key).update(secret).digest().readUInt32BE(0) >>> 1;
+  const mark = (secret: string): number =>
+    createHmac('sha256', key).update(secret).digest().readUInt32BE(0) >>> 1;
   const counted = { code: createPlaces(now), token: createPlaces(now) };
   const pause = async (ms: number): Promise<void> => void (ms > 0 && (await waitMs(ms)));
 
@@ -61,11 +69,16 @@ export function createAuthThrottle(now: Clock, waitMs: (ms: number) => Promise<v
     async failed({ kind, address }, secrets) {
       const places = counted[kind];
       const networks = networksOf(address);
-      // What came before decides, as for a right secret; but counted before the wait, so that guesses made at once do not share it.
+      // What came before decides, as for a right secret; but counted before the wait, so that
+      // guesses made at once do not share it.
       const before = { ms: places.waitOf(networks), retryAfterMs: places.usedUpFor(networks) };
-      for (const secret of secrets) places.note(networks, mark(secret));
+      for (const secret of secrets) {
+        places.note(networks, mark(secret));
+      }
       await pause(before.ms);
-      if (before.retryAfterMs === 0) return;
+      if (before.retryAfterMs === 0) {
+        return;
+      }
       throw fail('rate_limit_exceeded', {
         message: 'Too many wrong credentials. Try again later.',
         retryAfterMs: before.retryAfterMs,
@@ -84,17 +97,32 @@ function createPlaces(now: Clock) {
 
   return {
     waitOf(networks: Networks): number {
-      const waits = [near.waitOf(networks.near), networks.wide === undefined ? 0 : wide.waitOf(networks.wide)];
+      const waits = [
+        near.waitOf(networks.near),
+        networks.wide === undefined ? 0 : wide.waitOf(networks.wide),
+      ];
       // Guessing from elsewhere does not slow down those who have proven themselves.
-      if (!known.has(networks.near)) waits.push(all.waitOf(everywhere));
+      if (!known.has(networks.near)) {
+        waits.push(all.waitOf(everywhere));
+      }
       return Math.max(...waits);
     },
     usedUpFor: (networks: Networks): number =>
-      Math.max(near.usedUpFor(networks.near), networks.wide === undefined ? 0 : wide.usedUpFor(networks.wide)),
-    /** What no longer counts in a network counts no further either: one network alone must not slow down all others. */
+      Math.max(
+        near.usedUpFor(networks.near),
+        networks.wide === undefined ? 0 : wide.usedUpFor(networks.wide),
+      ),
+    /**
+     * What no longer counts in a network counts no further either: one network alone must not slow
+     * down all others.
+     */
     note(networks: Networks, mark: number): void {
-      if (!near.note(networks.near, mark)) return;
-      if (networks.wide !== undefined && !wide.note(networks.wide, mark)) return;
+      if (!near.note(networks.near, mark)) {
+        return;
+      }
+      if (networks.wide !== undefined && !wide.note(networks.wide, mark)) {
+        return;
+      }
       all.note(everywhere, mark);
     },
     forgive(networks: Networks): void {
@@ -108,7 +136,9 @@ function remember(known: Set<string>, network: string): void {
   known.delete(network);
   known.add(network);
   const [oldest] = known;
-  if (known.size > maxNetworks && oldest !== undefined) known.delete(oldest);
+  if (known.size > maxNetworks && oldest !== undefined) {
+    known.delete(oldest);
+  }
 }
 
 interface Tally {
@@ -123,7 +153,9 @@ function createTallies({ free, step, max }: Limit, now: Clock) {
 
   const current = (network: string): Tally | undefined => {
     const tally = tallies.get(network);
-    if (tally === undefined || now() < tally.endsAt) return tally;
+    if (tally === undefined || now() < tally.endsAt) {
+      return tally;
+    }
     tallies.delete(network);
     return undefined;
   };
@@ -131,23 +163,32 @@ function createTallies({ free, step, max }: Limit, now: Clock) {
     tallies.delete(network);
     tallies.set(network, tally);
     const oldest = tallies.keys().next();
-    if (tallies.size > maxNetworks && !oldest.done) tallies.delete(oldest.value);
+    if (tallies.size > maxNetworks && !oldest.done) {
+      tallies.delete(oldest.value);
+    }
   };
 
   return {
     waitOf(network: string): number {
       const count = current(network)?.marks.length ?? 0;
-      return count < free ? 0 : Math.min(maxWaitMs, firstWaitMs * 2 ** Math.floor((count - free) / step));
+      return count < free
+        ? 0
+        : Math.min(maxWaitMs, firstWaitMs * 2 ** Math.floor((count - free) / step));
     },
     /** For how long the guesses remain used up; 0 when they are not. */
     usedUpFor(network: string): number {
       const tally = current(network);
       return tally !== undefined && tally.marks.length >= max ? tally.endsAt - now() : 0;
     },
-    /** False when it is not counted: the guesses are used up, and the window ends when it was going to end. */
+    /**
+     * False when it is not counted: the guesses are used up, and the window ends when it was going
+     * to end.
+     */
     note(network: string, mark: number): boolean {
       const tally = current(network) ?? { marks: [], endsAt: 0 };
-      if (tally.marks.length >= max) return false;
+      if (tally.marks.length >= max) {
+        return false;
+      }
       if (!tally.marks.includes(mark)) {
         tally.marks.push(mark);
         tally.endsAt = now() + windowMs;
@@ -156,7 +197,9 @@ function createTallies({ free, step, max }: Limit, now: Clock) {
       return true;
     },
     forgive(network: string): void {
-      if ((current(network)?.marks.length ?? 0) < max) tallies.delete(network);
+      if ((current(network)?.marks.length ?? 0) < max) {
+        tallies.delete(network);
+      }
     },
   };
 }

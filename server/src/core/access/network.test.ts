@@ -17,14 +17,22 @@ it.each([
   ['::1', '0:0:0:0::/64', '0:0:0::/48'],
   ['unknown', 'unknown', undefined],
   ['', '', undefined],
-])('%s stands for %s and %s', (address, near, wide) => expect(networksOf(address)).toEqual({ near, wide }));
+])('%s stands for %s and %s', (address, near, wide) =>
+  expect(networksOf(address)).toEqual({ near, wide }),
+);
 
 it('does not depend on the second half of an IPv6 address, nor on its spelling', () => {
   const group = fc.integer({ min: 1, max: 0xffff }).map((number) => number.toString(16));
   fc.assert(
-    fc.property(fc.array(group, { minLength: 4, maxLength: 4 }), fc.array(group, { minLength: 4, maxLength: 4 }), (net, host) => {
-      const spelt = [...net, ...host].map((text) => text.padStart(4, '0').toUpperCase()).join(':');
-      expect(networksOf(spelt)).toEqual(networksOf(`${net.join(':')}::`));
-    }),
+    fc.property(
+      fc.array(group, { minLength: 4, maxLength: 4 }),
+      fc.array(group, { minLength: 4, maxLength: 4 }),
+      (net, host) => {
+        const spelt = [...net, ...host]
+          .map((text) => text.padStart(4, '0').toUpperCase())
+          .join(':');
+        expect(networksOf(spelt)).toEqual(networksOf(`${net.join(':')}::`));
+      },
+    ),
   );
 });

@@ -1,6 +1,9 @@
 import { isIP } from 'node:net';
 
-/** Whom an address stands for. A home or a rented server has a whole IPv6 /64, often a /48: single addresses in it cost nothing. */
+/**
+ * Whom an address stands for. A home or a rented server has a whole IPv6 /64, often a /48: single
+ * addresses in it cost nothing.
+ */
 export interface Networks {
   /** The IPv4 address, or the IPv6 /64. */
   readonly near: string;
@@ -10,10 +13,14 @@ export interface Networks {
 
 /** What is no address stands for itself. IPv4 addresses in an IPv6 form are IPv4 addresses. */
 export function networksOf(address: string): Networks {
-  if (isIP(address) !== 6) return { near: address, wide: undefined };
+  if (isIP(address) !== 6) {
+    return { near: address, wide: undefined };
+  }
   const groups = groupsOf(address);
   const v4 = mappedV4(groups);
-  if (v4 !== undefined) return { near: v4, wide: undefined };
+  if (v4 !== undefined) {
+    return { near: v4, wide: undefined };
+  }
   return { near: networkText(groups, 4), wide: networkText(groups, 3) };
 }
 
@@ -21,7 +28,9 @@ export function networksOf(address: string): Networks {
 function groupsOf(address: string): readonly number[] {
   const [head = '', tail] = withoutDots(address.replace(/%.*$/, '')).split('::');
   const before = parseGroups(head);
-  if (tail === undefined) return before;
+  if (tail === undefined) {
+    return before;
+  }
   const after = parseGroups(tail);
   return [...before, ...Array<number>(8 - before.length - after.length).fill(0), ...after];
 }
@@ -39,7 +48,9 @@ function withoutDots(address: string): string {
 }
 
 function mappedV4(groups: readonly number[]): string | undefined {
-  if (groups[5] !== 0xffff || groups.slice(0, 5).some((group) => group !== 0)) return undefined;
+  if (groups[5] !== 0xffff || groups.slice(0, 5).some((group) => group !== 0)) {
+    return undefined;
+  }
   return groups
     .slice(6)
     .flatMap((group) => [group >> 8, group & 255])

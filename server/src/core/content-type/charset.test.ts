@@ -10,16 +10,31 @@ describe('withCharset', () => {
     ['text/plain', 'text/plain; charset=utf-8', false, 'text/plain'],
     ['text/plain', 'text/plain; charset=us-ascii', true, 'text/plain; charset=utf-8'],
     ['text/plain', 'text/plain; charset=us-ascii', false, 'text/plain'],
-    ...['GBK', 'gb2312', 'GB18030', 'Shift_JIS', 'sjis', 'EUC-JP', 'EUC-KR', 'Big5', 'ISO-8859-1', 'latin1', 'windows-1251'].map(
-      (label): [string, string, boolean, string] => [
-        'text/plain',
-        `text/plain; charset=${label}`,
-        false,
-        `text/plain; charset=${label}`,
-      ],
-    ),
+    ...[
+      'GBK',
+      'gb2312',
+      'GB18030',
+      'Shift_JIS',
+      'sjis',
+      'EUC-JP',
+      'EUC-KR',
+      'Big5',
+      'ISO-8859-1',
+      'latin1',
+      'windows-1251',
+    ].map((label): [string, string, boolean, string] => [
+      'text/plain',
+      `text/plain; charset=${label}`,
+      false,
+      `text/plain; charset=${label}`,
+    ]),
     ['text/plain', 'text/plain;charset="UTF-16LE"', false, 'text/plain; charset=UTF-16LE'],
-    ['text/markdown', 'text/plain; format=flowed; charset=koi8-r', false, 'text/markdown; charset=koi8-r'],
+    [
+      'text/markdown',
+      'text/plain; format=flowed; charset=koi8-r',
+      false,
+      'text/markdown; charset=koi8-r',
+    ],
     ...[
       'UTF-7',
       'utf-7',
@@ -40,7 +55,12 @@ describe('withCharset', () => {
     ['text/html', 'text/html; charset=gbk', false, 'text/html; charset=gbk'],
     ['application/json', '', true, 'application/json; charset=utf-8'],
     ['application/vnd.apple.mpegurl', '', true, 'application/vnd.apple.mpegurl'],
-    ['application/x-subrip', 'application/x-subrip; charset=gbk', false, 'application/x-subrip; charset=gbk'],
+    [
+      'application/x-subrip',
+      'application/x-subrip; charset=gbk',
+      false,
+      'application/x-subrip; charset=gbk',
+    ],
     ['image/png', 'image/png; charset=gbk', false, 'image/png'],
     ['application/octet-stream', 'text/plain; charset=gbk', false, 'application/octet-stream'],
   ])('%s declared %j, UTF-8: %s: %s', (contentType, declared, utf8, expected) =>
@@ -60,7 +80,9 @@ describe('the check of a stream', () => {
     fc.assert(
       fc.property(cut, ({ bytes, cuts }) => {
         const check = createUtf8Check();
-        for (const [at, start] of [0, ...cuts].entries()) check.push(bytes.subarray(start, cuts[at] ?? bytes.length));
+        for (const [at, start] of [0, ...cuts].entries()) {
+          check.push(bytes.subarray(start, cuts[at] ?? bytes.length));
+        }
         expect(check.isUtf8()).toBe(isUtf8(bytes));
       }),
       { numRuns: 1000 },
@@ -69,7 +91,9 @@ describe('the check of a stream', () => {
 
   it('hears of a wrong byte however late it comes', () => {
     const check = createUtf8Check();
-    for (let n = 0; n < 1000; n++) check.push(Buffer.from('all of it is plain\n'));
+    for (let n = 0; n < 1000; n++) {
+      check.push(Buffer.from('all of it is plain\n'));
+    }
     expect(check.isUtf8()).toBe(true);
     check.push(Buffer.from('caf\xe9', 'latin1'));
     expect(check.isUtf8()).toBe(false);

@@ -3,12 +3,19 @@ import { essenceOf } from './media-types.ts';
 import { isText } from './safe-types.ts';
 
 /**
- * A text's type with its charset: the one that the sender declared, where browsers know it and read it safely, except that UTF-8 and ASCII are for the
- * bytes to tell; `utf-8` only for bytes that are; otherwise none, and readers guess.
+ * A text's type with its charset: the one that the sender declared, where browsers know it and read
+ * it safely, except that UTF-8 and ASCII are for the bytes to tell; `utf-8` only for bytes that
+ * are; otherwise none, and readers guess.
  */
-export function withCharset(contentType: string, declared: string | undefined, utf8: boolean): string {
+export function withCharset(
+  contentType: string,
+  declared: string | undefined,
+  utf8: boolean,
+): string {
   const essence = essenceOf(contentType);
-  if (essence === undefined || !isText(essence)) return contentType;
+  if (essence === undefined || !isText(essence)) {
+    return contentType;
+  }
   const said = charsetOf(declared);
   const kept = said !== undefined && !/^(?:utf-?8|.*ascii)$/i.test(said) ? said : undefined;
   const charset = kept ?? (utf8 && isLabelled(essence) ? 'utf-8' : undefined);
@@ -16,11 +23,13 @@ export function withCharset(contentType: string, declared: string | undefined, u
 }
 
 /**
- * The charset parameter of a type, as it is written: one of the Encoding Standard, which leaves out those in which bytes pass for others (UTF-7, HZ,
- * most of ISO-2022); ISO-2022-JP is left out here.
+ * The charset parameter of a type, as it is written: one of the Encoding Standard, which leaves out
+ * those in which bytes pass for others (UTF-7, HZ, most of ISO-2022); ISO-2022-JP is left out here.
  */
 export function charsetOf(contentType: string | undefined): string | undefined {
-  const label = /;\s*charset\s*=\s*(?:"([\w.:-]{1,40})"|([\w.:-]{1,40}))\s*(?:;|$)/i.exec(contentType ?? '');
+  const label = /;\s*charset\s*=\s*(?:"([\w.:-]{1,40})"|([\w.:-]{1,40}))\s*(?:;|$)/i.exec(
+    contentType ?? '',
+  );
   const name = label?.[1] ?? label?.[2];
   const encoding = name === undefined ? undefined : encodingOf(name);
   return encoding === undefined || unsafe.has(encoding) ? undefined : name;
@@ -59,7 +68,9 @@ export function createUtf8Check(): Utf8Check {
   let rest: Uint8Array = new Uint8Array(0);
   return {
     push(chunk) {
-      if (!valid) return;
+      if (!valid) {
+        return;
+      }
       const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
       const end = bytes.length - unfinished(bytes);
       valid = isUtf8(bytes.subarray(0, end));
@@ -69,9 +80,14 @@ export function createUtf8Check(): Utf8Check {
   };
 }
 
-/** For a text that continues after `head`: a letter beyond ASCII proves UTF-8, pure ASCII proves nothing about the rest. */
+/**
+ * For a text that continues after `head`: a letter beyond ASCII proves UTF-8, pure ASCII proves
+ * nothing about the rest.
+ */
 export function startsAsUtf8(head: Uint8Array, bytesInAll: number): boolean {
-  if (bytesInAll <= head.length) return isUtf8(head);
+  if (bytesInAll <= head.length) {
+    return isUtf8(head);
+  }
   const whole = head.subarray(0, head.length - unfinished(head));
   return isUtf8(whole) && whole.some((byte) => byte >= 0x80);
 }
@@ -80,7 +96,9 @@ export function startsAsUtf8(head: Uint8Array, bytesInAll: number): boolean {
 function unfinished(bytes: Uint8Array): number {
   for (let back = 1; back <= Math.min(3, bytes.length); back++) {
     const byte = bytes[bytes.length - back] ?? 0;
-    if ((byte & 0xc0) === 0x80) continue;
+    if ((byte & 0xc0) === 0x80) {
+      continue;
+    }
     const needed = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
     return needed > back ? back : 0;
   }

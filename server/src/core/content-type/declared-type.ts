@@ -1,8 +1,9 @@
 import { essenceOf, typeOfName } from './media-types.ts';
 
 /**
- * The media type that a sender means, by its usual name. Where the sender gives no useful type (none, a generic one, a placeholder such as `undefined`), the
- * extension of the file's name decides; then undefined means that it is no known one.
+ * The media type that a sender means, by its usual name. Where the sender gives no useful type
+ * (none, a generic one, a placeholder such as `undefined`), the extension of the file's name
+ * decides; then undefined means that it is no known one.
  */
 export function declaredType(contentType: string, filename: string): string | undefined {
   return isUnspecificType(contentType) ? typeOfName(filename) : essenceOf(contentType);
@@ -11,14 +12,17 @@ export function declaredType(contentType: string, filename: string): string | un
 /** Whether a Content-Type leaves open what the bytes are. */
 export function isUnspecificType(contentType: string | undefined): boolean {
   const text = contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
-  if (text.includes('/')) return genericTypes.has(text) || wildcard.test(text);
+  if (text.includes('/')) {
+    return genericTypes.has(text) || wildcard.test(text);
+  }
   return placeholders.has(text) || typeOfName(`file.${text.replace(/^\./, '')}`) !== undefined;
 }
 
 /** `image/`, `image/*`, `*\/*` */
 const wildcard = /^(?:[a-z]+|\*)?\/\*?$/;
 
-// What browsers, curl (which calls any body a form), mail and download programs say when they do not know.
+// What browsers, curl (which calls any body a form), mail and download programs say when they do
+// not know.
 const genericTypes: ReadonlySet<string> = new Set([
   'application/octet-stream',
   'application/octetstream',
@@ -55,5 +59,19 @@ const placeholders: ReadonlySet<string> = new Set([
     '[object object]',
     '[object file]',
   ],
-  ...['image', 'img', 'picture', 'photo', 'video', 'movie', 'document', 'file', 'media', 'application', 'binary', 'blob', 'raw'],
+  ...[
+    'image',
+    'img',
+    'picture',
+    'photo',
+    'video',
+    'movie',
+    'document',
+    'file',
+    'media',
+    'application',
+    'binary',
+    'blob',
+    'raw',
+  ],
 ]);

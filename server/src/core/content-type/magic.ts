@@ -1,6 +1,6 @@
 /**
- * The media type of the formats that nearly all uploads have, detected by their first bytes; undefined for anything else. Stricter than a
- * mere prefix where the prefix could be text.
+ * The media type of the formats that nearly all uploads have, detected by their first bytes;
+ * undefined for anything else. Stricter than a mere prefix where the prefix could be text.
  */
 export function magicType(head: Uint8Array): string | undefined {
   switch (head[0]) {
@@ -31,20 +31,37 @@ const riffTypes: ReadonlyMap<string, string> = new Map([
 
 // "BM" alone begins many texts: the size of the second header decides.
 function isBitmap(head: Uint8Array): boolean {
-  return head[1] === 0x4d && bitmapHeaders.has(head[14] ?? 0) && head[15] === 0 && head[16] === 0 && head[17] === 0;
+  return (
+    head[1] === 0x4d &&
+    bitmapHeaders.has(head[14] ?? 0) &&
+    head[15] === 0 &&
+    head[16] === 0 &&
+    head[17] === 0
+  );
 }
 
 const bitmapHeaders: ReadonlySet<number> = new Set([12, 16, 40, 52, 56, 64, 108, 124]);
 
-/** ISO base media: the `ftyp` box (ISO 14496-12 4.3), which old and odd writers put behind padding, or leave out as QuickTime did. */
+/**
+ * ISO base media: the `ftyp` box (ISO 14496-12 4.3), which old and odd writers put behind padding,
+ * or leave out as QuickTime did.
+ */
 function isoType(head: Uint8Array): string | undefined {
   for (let at = 0; at + 8 <= head.length; ) {
     const type = ascii(head, at + 4, at + 8);
-    if (type === 'ftyp') return brandType(head.subarray(at));
+    if (type === 'ftyp') {
+      return brandType(head.subarray(at));
+    }
     const bytes = u32(head, at);
-    if (bytes === undefined || bytes >= 0x2000_0000) return undefined;
-    if (type === 'moov' || type === 'mdat') return 'video/quicktime';
-    if (!paddings.has(type) || bytes < 8) return undefined;
+    if (bytes === undefined || bytes >= 0x2000_0000) {
+      return undefined;
+    }
+    if (type === 'moov' || type === 'mdat') {
+      return 'video/quicktime';
+    }
+    if (!paddings.has(type) || bytes < 8) {
+      return undefined;
+    }
     at += bytes;
   }
   return undefined;
@@ -57,13 +74,21 @@ function brandType(head: Uint8Array): string | undefined {
   const boxBytes = u32(head, 0) ?? 0;
   const major = ascii(head, 8, 12);
   const compatible: string[] = [];
-  for (let at = 16; at + 4 <= Math.min(boxBytes, head.length, 256); at += 4) compatible.push(ascii(head, at, at + 4));
+  for (let at = 16; at + 4 <= Math.min(boxBytes, head.length, 256); at += 4) {
+    compatible.push(ascii(head, at, at + 4));
+  }
   const types = compatible.map((brand) => brandTypes.get(brand));
   const own = brandTypes.get(major);
   // A picture of any codec may carry the generic brand as its major one.
-  if (own === 'image/heif') return types.includes('image/avif') ? 'image/avif' : own;
-  if (own === 'video/quicktime' && types.includes('video/mp4')) return 'video/mp4';
-  if (own !== undefined) return own;
+  if (own === 'image/heif') {
+    return types.includes('image/avif') ? 'image/avif' : own;
+  }
+  if (own === 'video/quicktime' && types.includes('video/mp4')) {
+    return 'video/mp4';
+  }
+  if (own !== undefined) {
+    return own;
+  }
   return types.find((type) => type !== undefined && type !== 'video/quicktime');
 }
 
@@ -85,7 +110,9 @@ function entries(type: string, brands: string): [string, string][] {
 }
 
 function u32(head: Uint8Array, at: number): number | undefined {
-  return at + 4 > head.length ? undefined : Buffer.from(head.buffer, head.byteOffset, head.byteLength).readUInt32BE(at);
+  return at + 4 > head.length
+    ? undefined
+    : Buffer.from(head.buffer, head.byteOffset, head.byteLength).readUInt32BE(at);
 }
 
 function startsWith(head: Uint8Array, prefix: string): boolean {
@@ -94,6 +121,8 @@ function startsWith(head: Uint8Array, prefix: string): boolean {
 
 function ascii(head: Uint8Array, start: number, end: number): string {
   let text = '';
-  for (let at = start; at < end; at++) text += String.fromCharCode(head[at] ?? 0);
+  for (let at = start; at < end; at++) {
+    text += String.fromCharCode(head[at] ?? 0);
+  }
   return text;
 }

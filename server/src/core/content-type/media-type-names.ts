@@ -1,6 +1,7 @@
 /**
- * Extensions by media type, as registered with IANA, otherwise as players and browsers know them. The first extension of a type is the one it
- * gets; the first type of an extension is the one it means.
+ * Extensions by media type, as registered with IANA, otherwise as players and browsers know them.
+ * The first extension of a type is the one it gets; the first type of an extension is the one it
+ * means.
  */
 export const extensionsOf: Readonly<Record<string, readonly string[]>> = {
   'image/jpeg': ['jpg', 'jpeg', 'jpe', 'jfif', 'pjpeg', 'pjp'],
@@ -155,7 +156,15 @@ const spellings: Readonly<Record<string, readonly string[]>> = {
   'image/tiff': ['image/tif', 'image/x-tiff', 'image/x-tif'],
   'image/x-icon': ['image/vnd.microsoft.icon', 'image/ico', 'image/icon'],
   'image/svg+xml': ['image/svg', 'image/svg-xml', 'image/vnd.adobe.svg+xml', 'text/xml-svg'],
-  'video/mp4': ['video/x-m4v', 'video/x-mp4', 'video/mpeg4', 'video/mp4v-es', 'video/m4v', 'video/mpeg-4', 'application/mp4'],
+  'video/mp4': [
+    'video/x-m4v',
+    'video/x-mp4',
+    'video/mpeg4',
+    'video/mp4v-es',
+    'video/m4v',
+    'video/mpeg-4',
+    'application/mp4',
+  ],
   'video/mpeg': ['video/mp1s', 'video/mp2p', 'video/mpg', 'video/x-mpeg'],
   'video/quicktime': ['video/mov', 'video/x-quicktime'],
   'video/x-msvideo': ['video/avi', 'video/vnd.avi', 'video/msvideo'],
@@ -205,8 +214,19 @@ const spellings: Readonly<Record<string, readonly string[]>> = {
   'text/vcard': ['text/x-vcard', 'text/directory'],
   // The sixteen of WHATWG MIME Sniffing: browsers run any of them.
   'text/javascript': [
-    ...['application/javascript', 'application/x-javascript', 'application/ecmascript', 'application/x-ecmascript'],
-    ...['text/ecmascript', 'text/x-ecmascript', 'text/x-javascript', 'text/jscript', 'text/livescript'],
+    ...[
+      'application/javascript',
+      'application/x-javascript',
+      'application/ecmascript',
+      'application/x-ecmascript',
+    ],
+    ...[
+      'text/ecmascript',
+      'text/x-ecmascript',
+      'text/x-javascript',
+      'text/jscript',
+      'text/livescript',
+    ],
     ...[
       'text/javascript1.0',
       'text/javascript1.1',
@@ -221,5 +241,7 @@ const spellings: Readonly<Record<string, readonly string[]>> = {
 
 /** The one table of aliases, by the spelling that came. */
 export const aliases: ReadonlyMap<string, string> = new Map(
-  Object.entries(spellings).flatMap(([type, others]) => others.map((other) => [other, type] as const)),
+  Object.entries(spellings).flatMap(([type, others]) =>
+    others.map((other) => [other, type] as const),
+  ),
 );

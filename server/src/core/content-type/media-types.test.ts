@@ -16,7 +16,9 @@ describe('extensionFor', () => {
     ['x', 'application/vnd.some-thing+weird', 'bin'],
     ['x.', 'nonsense', 'bin'],
     ['x.a/b', 'image/gif', 'gif'],
-  ])('%s of %s is %s', (filename, type, extension) => expect(extensionFor(filename, type)).toBe(extension));
+  ])('%s of %s is %s', (filename, type, extension) =>
+    expect(extensionFor(filename, type)).toBe(extension),
+  );
 });
 
 describe('typeOfName', () => {

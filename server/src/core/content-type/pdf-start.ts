@@ -1,11 +1,19 @@
-/** Readers look for the header anywhere in the first KiB, the patient ones further; this is as far as anything is looked at. */
+/**
+ * Readers look for the header anywhere in the first KiB, the patient ones further; this is as far
+ * as anything is looked at.
+ */
 const MAX_JUNK_BYTES = 64 * 1024;
 const header = /%PDF-\d|%!PS-Adobe-\d\.\d PDF-\d/;
 
-/** Where the header of a PDF stands, after what mail programs, printers and scripts write in front of it; undefined when there is none. */
+/**
+ * Where the header of a PDF stands, after what mail programs, printers and scripts write in front
+ * of it; undefined when there is none.
+ */
 export function pdfStart(head: Uint8Array): number | undefined {
   const bytes = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, MAX_JUNK_BYTES));
-  if (!bytes.includes('PDF-')) return undefined;
+  if (!bytes.includes('PDF-')) {
+    return undefined;
+  }
   const start = bytes.toString('latin1').search(header);
   return start < 0 ? undefined : start;
 }

@@ -3,14 +3,24 @@ import { fixtureBytes, fixtures } from '../../../test/fixtures/index.ts';
 import { secondType } from './polyglot.ts';
 
 const look = (bytes: Uint8Array) =>
-  secondType({ size: bytes.length, read: async (start, end) => bytes.subarray(start, Math.min(end, bytes.length)) });
+  secondType({
+    size: bytes.length,
+    read: async (start, end) => bytes.subarray(start, Math.min(end, bytes.length)),
+  });
 
 const jpeg = fixtureBytes(fixtures.photo);
-const behind = (text: string, filler = 0) => Buffer.concat([jpeg, Buffer.alloc(filler, 7), Buffer.from(text)]);
+const behind = (text: string, filler = 0) =>
+  Buffer.concat([jpeg, Buffer.alloc(filler, 7), Buffer.from(text)]);
 const comment = (text: string) => {
   const length = Buffer.alloc(2);
   length.writeUInt16BE(text.length + 2);
-  return Buffer.concat([jpeg.subarray(0, 2), Buffer.from([0xff, 0xfe]), length, Buffer.from(text), jpeg.subarray(2)]);
+  return Buffer.concat([
+    jpeg.subarray(0, 2),
+    Buffer.from([0xff, 0xfe]),
+    length,
+    Buffer.from(text),
+    jpeg.subarray(2),
+  ]);
 };
 
 it.each([
@@ -28,6 +38,9 @@ it.each([
   expect(await look(bytes)).toBe(type);
 });
 
-it.each([fixtures.png, fixtures.gif, fixtures.webp, fixtures.heic])('no real picture is anything besides: $name', async (one) => {
-  expect(await look(fixtureBytes(one))).toBeUndefined();
-});
+it.each([fixtures.png, fixtures.gif, fixtures.webp, fixtures.heic])(
+  'no real picture is anything besides: $name',
+  async (one) => {
+    expect(await look(fixtureBytes(one))).toBeUndefined();
+  },
+);

@@ -3,8 +3,8 @@ import { extensionsOf } from './media-type-names.ts';
 import { essenceOf } from './media-types.ts';
 
 /**
- * True when a browser that opens such a file may run what is inside it: markup, scripts, stylesheets of XML, archives of pages, plug-ins.
- * (A PDF's scripts stay within its viewer.)
+ * True when a browser that opens such a file may run what is inside it: markup, scripts,
+ * stylesheets of XML, archives of pages, plug-ins. (A PDF's scripts stay within its viewer.)
  */
 export function isActive(contentType: string): boolean {
   const essence = essenceOf(contentType) ?? '';
@@ -12,12 +12,15 @@ export function isActive(contentType: string): boolean {
 }
 
 /**
- * True when no program runs what is inside, whatever the bytes are: the kinds that go to decoders and players, and the others by name. Anything
- * that is neither active nor inert is of a kind that Stowage does not know.
+ * True when no program runs what is inside, whatever the bytes are: the kinds that go to decoders
+ * and players, and the others by name. Anything that is neither active nor inert is of a kind that
+ * Stowage does not know.
  */
 export function isInert(contentType: string): boolean {
   const essence = essenceOf(contentType) ?? '';
-  if (isActive(essence)) return false;
+  if (isActive(essence)) {
+    return false;
+  }
   return (
     /^(?:image|audio|video|font|model)\//.test(essence) ||
     /^application\/.+\+(?:json|zip|gzip|cbor)$/.test(essence) ||
@@ -27,18 +30,38 @@ export function isInert(contentType: string): boolean {
 
 /** Playlists and captions: players refuse them under any other type, and no browser runs them. */
 export const playerTypes: ReadonlySet<string> = new Set([
-  ...['application/vnd.apple.mpegurl', 'audio/x-mpegurl', 'audio/x-scpls', 'application/dash+xml', 'application/xspf+xml'],
-  ...['text/vtt', 'application/x-subrip', 'text/x-ssa', 'application/ttml+xml', 'text/x-lrc', 'application/x-cue'],
+  ...[
+    'application/vnd.apple.mpegurl',
+    'audio/x-mpegurl',
+    'audio/x-scpls',
+    'application/dash+xml',
+    'application/xspf+xml',
+  ],
+  ...[
+    'text/vtt',
+    'application/x-subrip',
+    'text/x-ssa',
+    'application/ttml+xml',
+    'text/x-lrc',
+    'application/x-cue',
+  ],
 ]);
 
 /** Whether files of a type are texts, to which a charset belongs. */
 export function isText(contentType: string): boolean {
   const essence = essenceOf(contentType) ?? '';
-  return essence.startsWith('text/') || /\+(?:json|xml)$/.test(essence) || playerTypes.has(essence) || textTypes.has(essence);
+  return (
+    essence.startsWith('text/') ||
+    /\+(?:json|xml)$/.test(essence) ||
+    playerTypes.has(essence) ||
+    textTypes.has(essence)
+  );
 }
 
 const textTypes: ReadonlySet<string> = new Set(
-  ['json', 'x-ndjson', 'xml', 'yaml', 'toml', 'sql', 'rtf', 'x-sh', 'x-tex', 'x-httpd-php'].map((type) => `application/${type}`),
+  ['json', 'x-ndjson', 'xml', 'yaml', 'toml', 'sql', 'rtf', 'x-sh', 'x-tex', 'x-httpd-php'].map(
+    (type) => `application/${type}`,
+  ),
 );
 
 const activeTypes: ReadonlySet<string> = new Set([
@@ -62,18 +85,49 @@ const activeTypes: ReadonlySet<string> = new Set([
   'application/x-google-chrome-extension',
 ]);
 
-/** Players know them by their type. Given only to bytes that hold nothing else (`text-sniff.ts`), and served in a sandbox. */
-const inertXml: ReadonlySet<string> = new Set(['application/dash+xml', 'application/xspf+xml', 'application/ttml+xml']);
+/**
+ * Players know them by their type. Given only to bytes that hold nothing else (`text-sniff.ts`),
+ * and served in a sandbox.
+ */
+const inertXml: ReadonlySet<string> = new Set([
+  'application/dash+xml',
+  'application/xspf+xml',
+  'application/ttml+xml',
+]);
 
-/** Besides the kinds: known by their extension, recognised by their bytes, or sent by programs that name their sources. */
+/**
+ * Besides the kinds: known by their extension, recognised by their bytes, or sent by programs that
+ * name their sources.
+ */
 const inertTypes: ReadonlySet<string> = new Set([
   ...Object.keys(extensionsOf),
   ...supportedMimeTypes,
-  ...['x-python', 'x-c', 'x-csrc', 'x-c++src', 'x-chdr', 'x-java', 'x-java-source', 'x-go', 'x-rust', 'x-ruby', 'x-perl'].map(
-    (type) => `text/${type}`,
+  ...[
+    'x-python',
+    'x-c',
+    'x-csrc',
+    'x-c++src',
+    'x-chdr',
+    'x-java',
+    'x-java-source',
+    'x-go',
+    'x-rust',
+    'x-ruby',
+    'x-perl',
+  ].map((type) => `text/${type}`),
+  ...[
+    'x-sh',
+    'x-shellscript',
+    'x-log',
+    'x-diff',
+    'x-patch',
+    'x-tex',
+    'x-lua',
+    'x-sql',
+    'x-toml',
+    'x-properties',
+  ].map((type) => `text/${type}`),
+  ...['x-sh', 'x-httpd-php', 'x-tex', 'cbor', 'x-protobuf', 'x-parquet', 'x-ole-storage'].map(
+    (type) => `application/${type}`,
   ),
-  ...['x-sh', 'x-shellscript', 'x-log', 'x-diff', 'x-patch', 'x-tex', 'x-lua', 'x-sql', 'x-toml', 'x-properties'].map(
-    (type) => `text/${type}`,
-  ),
-  ...['x-sh', 'x-httpd-php', 'x-tex', 'cbor', 'x-protobuf', 'x-parquet', 'x-ole-storage'].map((type) => `application/${type}`),
 ]);

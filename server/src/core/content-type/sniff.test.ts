@@ -3,9 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { sniff } from './sniff.ts';
 
 const bytes = (text: string) => Buffer.from(text, 'latin1');
-const of = async (head: Uint8Array, filename = 'x', declared?: string) => (await sniff(head, { filename, declared })).contentType;
+const of = async (head: Uint8Array, filename = 'x', declared?: string) =>
+  (await sniff(head, { filename, declared })).contentType;
 const ftyp = (major: string, ...compatible: string[]) =>
-  bytes(`\0\0\0${String.fromCharCode(16 + 4 * compatible.length)}ftyp${major}\0\0\0\0${compatible.join('')}`);
+  bytes(
+    `\0\0\0${String.fromCharCode(16 + 4 * compatible.length)}ftyp${major}\0\0\0\0${compatible.join('')}`,
+  );
 const jpeg = bytes('\xff\xd8\xff\xe0\0\x10JFIF\0');
 
 describe('sniff of binary formats', () => {
@@ -50,8 +53,12 @@ describe('sniff of binary formats', () => {
   it('believes the bytes, not the name or the sender', async () => {
     expect(await of(jpeg, 'x.html', 'text/html')).toBe('image/jpeg');
     expect(await of(jpeg, 'x.png', 'image/png')).toBe('image/jpeg');
-    expect(await of(bytes('\0\x01<script>'), 'x.html', 'text/html')).toBe('application/octet-stream');
-    expect(await of(bytes('BMW and other brands')), 'text that begins like a bitmap').toBe('text/plain');
+    expect(await of(bytes('\0\x01<script>'), 'x.html', 'text/html')).toBe(
+      'application/octet-stream',
+    );
+    expect(await of(bytes('BMW and other brands')), 'text that begins like a bitmap').toBe(
+      'text/plain',
+    );
   });
 
   it('takes a harmless declared type, or the name, when the bytes tell nothing', async () => {
@@ -65,7 +72,9 @@ describe('sniff of binary formats', () => {
   it('lets the name choose what a container holds', async () => {
     const zip = bytes('PK\x03\x04\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x05\0\0\0a.txt');
     expect(await of(zip, 'a.zip')).toBe('application/zip');
-    expect(await of(zip, 'a.docx')).toBe('application/vnd.openxmlformats-officedocument.wordprocessingml.document');
+    expect(await of(zip, 'a.docx')).toBe(
+      'application/vnd.openxmlformats-officedocument.wordprocessingml.document',
+    );
     expect(await of(zip, 'a.html', 'image/svg+xml')).toBe('application/zip');
     expect(await of(ftyp('isom'), 'a.m4a')).toBe('audio/mp4');
     expect(await of(ftyp('3gp4', 'isom'), 'a.mp4', 'video/mp4')).toBe('video/mp4');
@@ -83,8 +92,14 @@ describe('sniff of text', () => {
     ['text/html', '<h1>title</h1>'],
     ['text/html', '<?php echo 1 ?><b>'],
     ['image/svg+xml', '<svg xmlns="http://www.w3.org/2000/svg"/>'],
-    ['image/svg+xml', '<?xml version="1.0"?>\n<!-- by x -->\n<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "x.dtd">\n<svg>'],
-    ['image/svg+xml', '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b">]><s:svg xmlns:s="http://www.w3.org/2000/svg">'],
+    [
+      'image/svg+xml',
+      '<?xml version="1.0"?>\n<!-- by x -->\n<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "x.dtd">\n<svg>',
+    ],
+    [
+      'image/svg+xml',
+      '<?xml version="1.0"?><!DOCTYPE x [<!ENTITY a "b">]><s:svg xmlns:s="http://www.w3.org/2000/svg">',
+    ],
     ['application/xhtml+xml', '<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml">'],
     ['application/xml', '<?xml version="1.0"?><rss/>'],
     ['application/xml', '<feed xmlns="http://www.w3.org/2005/Atom">'],
@@ -129,17 +144,42 @@ describe('sniff of text', () => {
 describe('bytes of no known kind', () => {
   const noise = bytes('\0\x01\x02\x03 unknown');
   const inert = [
-    ...['jpeg', 'png', 'gif', 'webp', 'avif', 'heic', 'heif', 'bmp', 'tiff', 'x-icon', 'x-tga', 'vnd.adobe.photoshop'].map(
-      (type) => `image/${type}`,
+    ...[
+      'jpeg',
+      'png',
+      'gif',
+      'webp',
+      'avif',
+      'heic',
+      'heif',
+      'bmp',
+      'tiff',
+      'x-icon',
+      'x-tga',
+      'vnd.adobe.photoshop',
+    ].map((type) => `image/${type}`),
+    ...['mp4', 'quicktime', 'webm', 'x-matroska', 'x-msvideo', 'x-flv', 'mp2t', '3gpp'].map(
+      (type) => `video/${type}`,
     ),
-    ...['mp4', 'quicktime', 'webm', 'x-matroska', 'x-msvideo', 'x-flv', 'mp2t', '3gpp'].map((type) => `video/${type}`),
     ...['mpeg', 'mp4', 'ogg', 'wav', 'flac', 'aac', 'x-mpegurl'].map((type) => `audio/${type}`),
-    ...['pdf', 'zip', 'gzip', 'x-7z-compressed', 'x-rar-compressed', 'epub+zip', 'wasm', 'msword', 'x-tar'].map(
-      (type) => `application/${type}`,
-    ),
-    ...['vnd.apple.mpegurl', 'x-subrip', 'json', 'yaml', 'vnd.openxmlformats-officedocument.wordprocessingml.document'].map(
-      (type) => `application/${type}`,
-    ),
+    ...[
+      'pdf',
+      'zip',
+      'gzip',
+      'x-7z-compressed',
+      'x-rar-compressed',
+      'epub+zip',
+      'wasm',
+      'msword',
+      'x-tar',
+    ].map((type) => `application/${type}`),
+    ...[
+      'vnd.apple.mpegurl',
+      'x-subrip',
+      'json',
+      'yaml',
+      'vnd.openxmlformats-officedocument.wordprocessingml.document',
+    ].map((type) => `application/${type}`),
     ...[
       'text/plain',
       'text/csv',
@@ -158,7 +198,9 @@ describe('bytes of no known kind', () => {
       for (const filename of ['x', 'x.dat', 'file']) {
         const sniffed = await sniff(head, { filename, declared });
         expect(sniffed).toMatchObject({ contentType: declared, active: false });
-        expect(sniffed.detected).toBe(head.length > 0 && head !== noise ? 'text/plain' : 'application/octet-stream');
+        expect(sniffed.detected).toBe(
+          head.length > 0 && head !== noise ? 'text/plain' : 'application/octet-stream',
+        );
       }
     }
   });
@@ -183,14 +225,32 @@ describe('bytes of no known kind', () => {
       'text/javascript',
       'application/x-ecmascript',
     ],
-    ...['multipart/related', 'multipart/x-mixed-replace', 'message/rfc822', 'application/x-shockwave-flash', 'application/hta'],
-    ...['application/dash+xml', 'application/ttml+xml', 'application/x-unheard-of', 'text/x-unheard-of', 'x/y'],
+    ...[
+      'multipart/related',
+      'multipart/x-mixed-replace',
+      'message/rfc822',
+      'application/x-shockwave-flash',
+      'application/hta',
+    ],
+    ...[
+      'application/dash+xml',
+      'application/ttml+xml',
+      'application/x-unheard-of',
+      'text/x-unheard-of',
+      'x/y',
+    ],
   ])('are nothing when the sender says %s', async (declared) => {
     expect(await of(noise, 'x', declared)).toBe('application/octet-stream');
   });
 
   it('are not believed to hold markup that is something else', async () => {
-    for (const declared of ['image/jpeg', 'video/mp4', 'application/pdf', 'audio/x-mpegurl', 'application/json']) {
+    for (const declared of [
+      'image/jpeg',
+      'video/mp4',
+      'application/pdf',
+      'audio/x-mpegurl',
+      'application/json',
+    ]) {
       expect(await of(bytes('<script>alert(1)</script>'), 'x', declared)).toBe('text/html');
       expect(await of(bytes('<?xml version="1.0"?><a/>'), 'x', declared)).toBe('application/xml');
       expect(await of(bytes('<svg onload=alert(1)>'), 'x', declared)).toBe('image/svg+xml');
@@ -200,7 +260,8 @@ describe('bytes of no known kind', () => {
 });
 
 describe('playlists and captions', () => {
-  const mpd = '<?xml version="1.0"?>\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" xmlns:xlink="http://www.w3.org/1999/xlink">';
+  const mpd =
+    '<?xml version="1.0"?>\n<MPD xmlns="urn:mpeg:dash:schema:mpd:2011" xmlns:xlink="http://www.w3.org/1999/xlink">';
   const ttml = '<tt xml:lang="en" xmlns="http://www.w3.org/ns/ttml"><body/></tt>';
   const srt = '1\n00:00:01,000 --> 00:00:02,000\nhi\n';
 
@@ -213,7 +274,11 @@ describe('playlists and captions', () => {
     ['application/dash+xml', mpd, 'x'],
     ['application/ttml+xml', ttml, 'x.ttml'],
     ['application/ttml+xml', `<?xml version="1.0"?><!-- a -->${ttml}`, 'x.dfxp'],
-    ['application/xspf+xml', '<?xml version="1.0"?><playlist version="1" xmlns="http://xspf.org/ns/0/">', 'x.xspf'],
+    [
+      'application/xspf+xml',
+      '<?xml version="1.0"?><playlist version="1" xmlns="http://xspf.org/ns/0/">',
+      'x.xspf',
+    ],
     ['text/vtt', 'WEBVTT\n\n00:01.000 --> 00:02.000\nhi', 'x.vtt'],
     ['text/vtt', 'WEBVTT\n\n00:01.000 --> 00:02.000\nhi', 'x'],
     ['application/x-subrip', srt, 'x.srt'],
@@ -227,23 +292,48 @@ describe('playlists and captions', () => {
       'application/octet-stream',
       contentType,
       ...(filename === 'x' || /json/.test(contentType) ? [] : ['text/plain']),
-    ])
-      expect(await sniff(bytes(text), { filename, declared }), declared).toMatchObject({ contentType, active: false });
+    ]) {
+      expect(await sniff(bytes(text), { filename, declared }), declared).toMatchObject({
+        contentType,
+        active: false,
+      });
+    }
   });
 
   it.each([
     ['a page', '<!DOCTYPE html><script>1</script>', 'x.m3u8', 'text/html'],
-    ['a page in XML', '<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml">', 'x.mpd', 'application/xhtml+xml'],
+    [
+      'a page in XML',
+      '<?xml version="1.0"?><html xmlns="http://www.w3.org/1999/xhtml">',
+      'x.mpd',
+      'application/xhtml+xml',
+    ],
     ['a root of no such kind', '<?xml version="1.0"?><MPD/>', 'x.mpd', 'application/xml'],
-    ['a script inside', `${mpd}<x:script xmlns:x="http://www.w3.org/1999/xhtml">`, 'x.mpd', 'application/xml'],
-    ['a script in disguise', `${mpd}<x:script xmlns:x = 'http://www.w3.org/1&#57;99/xhtml'>`, 'x.mpd', 'application/xml'],
-    ['a drawing in disguise', `${mpd}<svg xmlns="http:&#x2f;/www.w3.org/2000/svg">`, 'x.mpd', 'application/xml'],
+    [
+      'a script inside',
+      `${mpd}<x:script xmlns:x="http://www.w3.org/1999/xhtml">`,
+      'x.mpd',
+      'application/xml',
+    ],
+    [
+      'a script in disguise',
+      `${mpd}<x:script xmlns:x = 'http://www.w3.org/1&#57;99/xhtml'>`,
+      'x.mpd',
+      'application/xml',
+    ],
+    [
+      'a drawing in disguise',
+      `${mpd}<svg xmlns="http:&#x2f;/www.w3.org/2000/svg">`,
+      'x.mpd',
+      'application/xml',
+    ],
     ['a stylesheet', `<?xml-stylesheet href="x.xsl"?>${ttml}`, 'x.ttml', 'application/xml'],
     ['a root without a name space', '<MPD><script>', 'x.mpd', 'text/plain'],
     ['entities', `<!DOCTYPE tt [<!ENTITY a "b">]>${ttml}`, 'x.ttml', 'text/html'],
   ])('%s is none', async (_, text, filename, contentType) => {
-    for (const declared of [undefined, 'application/dash+xml', 'application/ttml+xml'])
+    for (const declared of [undefined, 'application/dash+xml', 'application/ttml+xml']) {
       expect(await of(bytes(text), filename, declared)).toBe(contentType);
+    }
   });
 });
 
@@ -255,7 +345,9 @@ describe('a PDF with something in front', () => {
     ['printer commands', `\x1b%-12345X@PJL\r\n\0${pdf}`],
     ['more than a KiB', `${'\0'.repeat(5000)}${pdf}`],
   ])('is known: %s', async (_, text) => {
-    expect(await sniff(bytes(text), { filename: 'x', declared: undefined })).toMatchObject({ detected: 'application/pdf' });
+    expect(await sniff(bytes(text), { filename: 'x', declared: undefined })).toMatchObject({
+      detected: 'application/pdf',
+    });
   });
 
   it.each([
@@ -274,9 +366,12 @@ describe('a PDF with something in front', () => {
     expect(await of(bytes(`A PDF begins with\n${pdf}`), 'pdf.md')).toBe('text/markdown');
     expect(await of(bytes(`A PDF begins with\n${pdf}`), 'x')).toBe('text/plain');
     expect(await of(bytes(`<!DOCTYPE html><pre>${pdf}`), 'x.html')).toBe('text/html');
-    expect(await of(bytes(`PK\x03\x04\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\x20\0\0\0\x20\0\0\0\x05\0\0\0a.pdf${pdf}`), 'x.zip')).toBe(
-      'application/zip',
-    );
+    expect(
+      await of(
+        bytes(`PK\x03\x04\x14\0\0\0\0\0\0\0\0\0\0\0\0\0\x20\0\0\0\x20\0\0\0\x05\0\0\0a.pdf${pdf}`),
+        'x.zip',
+      ),
+    ).toBe('application/zip');
   });
 });
 
@@ -291,7 +386,9 @@ describe('active', () => {
     ['\x89PNG\r\n\x1a\n<?php system($_GET[0]); ?>', false],
     ['PK\x03\x04<script>', false],
   ])('of %j, called HTML: %s', async (text, active) => {
-    expect((await sniff(bytes(text), { filename: 'x.html', declared: 'text/html' })).active).toBe(active);
+    expect((await sniff(bytes(text), { filename: 'x.html', declared: 'text/html' })).active).toBe(
+      active,
+    );
   });
 
   it('never follows from the name or the sender for bytes that are not text', async () => {
@@ -299,9 +396,18 @@ describe('active', () => {
       fc.asyncProperty(
         fc.uint8Array({ maxLength: 64 }),
         fc.constantFrom('x.html', 'x.svg', 'x.js', 'x.xml', 'x.mht', ''),
-        fc.constantFrom('text/html', 'image/svg+xml', 'text/javascript', 'application/atom+xml', undefined),
+        fc.constantFrom(
+          'text/html',
+          'image/svg+xml',
+          'text/javascript',
+          'application/atom+xml',
+          undefined,
+        ),
         async (noise, filename, declared) => {
-          const sniffed = await sniff(Buffer.concat([Uint8Array.of(0), noise]), { filename, declared });
+          const sniffed = await sniff(Buffer.concat([Uint8Array.of(0), noise]), {
+            filename,
+            declared,
+          });
           expect(sniffed.active).toBe(false);
           expect(sniffed.contentType).toMatch(/^[a-z0-9]+\/[a-z0-9.+-]+$/);
         },

@@ -6,9 +6,15 @@ import { isActive, isInert, isText, playerTypes } from './safe-types.ts';
 import { markupOf, textOf, typeOfOpening } from './text-sniff.ts';
 
 export interface Sniffed {
-  /** Lower case, without parameters. When the bytes are of no known kind, the type that the sender or the name gives, if it can do no harm. */
+  /**
+   * Lower case, without parameters. When the bytes are of no known kind, the type that the sender
+   * or the name gives, if it can do no harm.
+   */
   readonly contentType: string;
-  /** What the bytes alone show; `text/plain` or `application/octet-stream` when they are of no known kind. */
+  /**
+   * What the bytes alone show; `text/plain` or `application/octet-stream` when they are of no known
+   * kind.
+   */
   readonly detected: string;
   /** A browser that opens it might run it: it must be served as a download or as plain text. */
   readonly active: boolean;
@@ -24,8 +30,9 @@ const HEAD_BYTES = 8192;
 const UNKNOWN = 'application/octet-stream';
 
 /**
- * Detects what a file is from its first bytes (4 KiB do; more than 8 are looked at only for a PDF with something in front). Name and declared type
- * choose between types that the bytes allow, and never make anything active that is not text. Never throws.
+ * Detects what a file is from its first bytes (4 KiB do; more than 8 are looked at only for a PDF
+ * with something in front). Name and declared type choose between types that the bytes allow, and
+ * never make anything active that is not text. Never throws.
  */
 export async function sniff(head: Uint8Array, hints: SniffHints): Promise<Sniffed> {
   const shown = await typeOfBytes(head, hints);
@@ -38,19 +45,31 @@ export async function sniff(head: Uint8Array, hints: SniffHints): Promise<Sniffe
 async function typeOfBytes(whole: Uint8Array, hints: SniffHints): Promise<string | undefined> {
   const head = whole.subarray(0, HEAD_BYTES);
   const quick = magicType(head);
-  if (quick !== undefined) return refine(quick, hints);
+  if (quick !== undefined) {
+    return refine(quick, hints);
+  }
   const pdfAt = pdfStart(whole);
-  // Documents that are about PDFs quote them, and archives hold them: such a file is one only when it is called so.
-  if (pdfAt !== undefined && hintedTypes(hints).includes('application/pdf')) return 'application/pdf';
+  // Documents that are about PDFs quote them, and archives hold them: such a file is one only when
+  // it is called so.
+  if (pdfAt !== undefined && hintedTypes(hints).includes('application/pdf')) {
+    return 'application/pdf';
+  }
   const text = head.length === 0 ? undefined : textOf(head);
-  if (text !== undefined) return typeOfText(text, hints);
+  if (text !== undefined) {
+    return typeOfText(text, hints);
+  }
   const found = essenceOf(await detect(head));
   // What begins with a broken UTF-8 text may still look like XML to the detector: it stays active.
-  if (found !== undefined) return refine(found, hints);
+  if (found !== undefined) {
+    return refine(found, hints);
+  }
   return pdfAt === undefined ? undefined : 'application/pdf';
 }
 
-/** The type that the sender gives, otherwise that of the name, if it can do no harm. XML must show that it is of a harmless kind. */
+/**
+ * The type that the sender gives, otherwise that of the name, if it can do no harm. XML must show
+ * that it is of a harmless kind.
+ */
 function claimedType(isPlain: boolean, hints: SniffHints): string | undefined {
   const [declared, named] = hintedTypes(hints);
   const hinted = isPlain ? hintsOfText(hints.filename, declared, named) : [declared, named];
@@ -58,15 +77,27 @@ function claimedType(isPlain: boolean, hints: SniffHints): string | undefined {
 }
 
 function hintedTypes({ filename, declared }: SniffHints): readonly (string | undefined)[] {
-  return [essenceOf(declared), typeOfName(filename)].map((type) => (type === UNKNOWN ? undefined : type));
+  return [essenceOf(declared), typeOfName(filename)].map((type) =>
+    type === UNKNOWN ? undefined : type,
+  );
 }
 
 /** Clients look types up by extension, and some tables know only the other file that has it. */
-function hintsOfText(filename: string, declared?: string, named?: string): readonly (string | undefined)[] {
-  if (/\.[mc]?ts$/i.test(filename)) return [declared, named].filter((type) => type !== 'video/mp2t');
-  if (/\.[ct]sv$/i.test(filename) && declared === 'application/vnd.ms-excel') return [named];
+function hintsOfText(
+  filename: string,
+  declared?: string,
+  named?: string,
+): readonly (string | undefined)[] {
+  if (/\.[mc]?ts$/i.test(filename)) {
+    return [declared, named].filter((type) => type !== 'video/mp2t');
+  }
+  if (/\.[ct]sv$/i.test(filename) && declared === 'application/vnd.ms-excel') {
+    return [named];
+  }
   // What players know by its type alone.
-  if (declared === 'text/plain' && named !== undefined && playerTypes.has(named)) return [named];
+  if (declared === 'text/plain' && named !== undefined && playerTypes.has(named)) {
+    return [named];
+  }
   return [declared, named];
 }
 
@@ -74,11 +105,17 @@ function hintsOfText(filename: string, declared?: string, named?: string): reado
 function typeOfText(text: string, hints: SniffHints): string | undefined {
   const hinted = hintedTypes(hints).filter((type) => type !== undefined) as string[];
   const markup = markupOf(text);
-  if (markup?.certain) return markup.contentType;
+  if (markup?.certain) {
+    return markup.contentType;
+  }
   // A text without an <svg> element is no picture, whatever it is called.
   const claimed = hinted.find((type) => isActive(type) && type !== 'image/svg+xml');
-  if (claimed !== undefined) return claimed;
-  if (hinted.some((type) => isText(type) && isInert(type))) return undefined;
+  if (claimed !== undefined) {
+    return claimed;
+  }
+  if (hinted.some((type) => isText(type) && isInert(type))) {
+    return undefined;
+  }
   return markup?.contentType ?? typeOfOpening(text);
 }
 
@@ -91,10 +128,16 @@ async function detect(head: Uint8Array): Promise<string | undefined> {
   }
 }
 
-/** Containers look alike from their first bytes: there the name or the sender may say what is inside. */
+/**
+ * Containers look alike from their first bytes: there the name or the sender may say what is
+ * inside.
+ */
 function refine(found: string, hints: SniffHints): string {
   const choices = containers.get(found);
-  return (choices && hintedTypes(hints).find((type) => type !== undefined && choices.test(type))) ?? found;
+  return (
+    (choices && hintedTypes(hints).find((type) => type !== undefined && choices.test(type))) ??
+    found
+  );
 }
 
 const containers: ReadonlyMap<string, RegExp> = new Map([

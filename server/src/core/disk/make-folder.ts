@@ -1,16 +1,25 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
-/** Makes a folder and those above it, for this user only. Node's own `recursive` never returns below `/proc`. */
+/**
+ * Makes a folder and those above it, for this user only. Node's own `recursive` never returns below
+ * `/proc`.
+ */
 export function makeFolder(path: string): void {
-  if (isFolder(path)) return;
+  if (isFolder(path)) {
+    return;
+  }
   const parent = dirname(path);
-  if (parent !== path) makeFolder(parent);
+  if (parent !== path) {
+    makeFolder(parent);
+  }
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {
     // Another process may have been quicker.
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !isFolder(path)) throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !isFolder(path)) {
+      throw error;
+    }
   }
 }
 

@@ -1,5 +1,13 @@
 import { execFileSync } from 'node:child_process';
-import { lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -27,7 +35,11 @@ it.each<[string, () => void]>([
   prepare();
   replaceFile(path, 'new');
   const { mode } = lstatSync(path);
-  expect([lstatSync(path).isFile(), mode & 0o777, readFileSync(path, 'utf8')]).toEqual([true, 0o600, 'new']);
+  expect([lstatSync(path).isFile(), mode & 0o777, readFileSync(path, 'utf8')]).toEqual([
+    true,
+    0o600,
+    'new',
+  ]);
   expect(readFileSync(precious, 'utf8')).toBe('precious');
 });
 

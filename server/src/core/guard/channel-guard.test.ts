@@ -21,16 +21,27 @@ function channel(own: Partial<Channel>): Channel {
 }
 
 async function* bytes(...texts: string[]): AsyncGenerator<Uint8Array> {
-  for (const text of texts) yield Buffer.from(text);
+  for (const text of texts) {
+    yield Buffer.from(text);
+  }
 }
 
 function guard(
   own: Partial<Channel>,
-  options: { callTimeoutMs?: number; idleTimeoutMs?: number; maxConcurrent?: number; threshold?: number } = {},
+  options: {
+    callTimeoutMs?: number;
+    idleTimeoutMs?: number;
+    maxConcurrent?: number;
+    threshold?: number;
+  } = {},
 ) {
   let at = 0;
   const seen: string[] = [];
-  const breaker = createCircuitBreaker({ threshold: options.threshold ?? 100, openMs: 1000, now: () => at });
+  const breaker = createCircuitBreaker({
+    threshold: options.threshold ?? 100,
+    openMs: 1000,
+    now: () => at,
+  });
   const guarded = guardChannel(channel(own), {
     callTimeoutMs: options.callTimeoutMs ?? 1000,
     idleTimeoutMs: options.idleTimeoutMs ?? 1000,
@@ -48,7 +59,9 @@ describe('channel guard', () => {
     let calls = 0;
     const { guarded, seen } = guard({
       delete: async () => {
-        if (++calls < 3) throw fail('channel_unavailable');
+        if (++calls < 3) {
+          throw fail('channel_unavailable');
+        }
       },
     });
     await guarded.delete('r', { signal });
@@ -69,10 +82,14 @@ describe('channel guard', () => {
         throw fail('channel_refused');
       },
     });
-    await expect(guarded.put(bytes('a'), { key: 'k', contentType: 'x/y', signal })).rejects.toMatchObject({
+    await expect(
+      guarded.put(bytes('a'), { key: 'k', contentType: 'x/y', signal }),
+    ).rejects.toMatchObject({
       code: 'channel_unavailable',
     });
-    await expect(guarded.delete('r', { signal })).rejects.toMatchObject({ code: 'channel_refused' });
+    await expect(guarded.delete('r', { signal })).rejects.toMatchObject({
+      code: 'channel_refused',
+    });
     expect([puts, deletes]).toEqual([1, 1]);
   });
 
@@ -91,7 +108,9 @@ describe('channel guard', () => {
       },
       { idleTimeoutMs: 30 },
     );
-    await expect(guarded.put(bytes('abc'), { key: 'k', contentType: 'x/y', signal })).resolves.toEqual({ ref: 'r', size: 3 });
+    await expect(
+      guarded.put(bytes('abc'), { key: 'k', contentType: 'x/y', signal }),
+    ).resolves.toEqual({ ref: 'r', size: 3 });
 
     const silent = guard(
       {
@@ -102,7 +121,9 @@ describe('channel guard', () => {
       },
       { idleTimeoutMs: 30 },
     );
-    await expect(silent.guarded.put(bytes('abc'), { key: 'k', contentType: 'x/y', signal })).rejects.toMatchObject({
+    await expect(
+      silent.guarded.put(bytes('abc'), { key: 'k', contentType: 'x/y', signal }),
+    ).rejects.toMatchObject({
       code: 'channel_unavailable',
     });
   });
@@ -112,7 +133,10 @@ describe('channel guard', () => {
       yield Buffer.from('a');
       await never();
     }
-    const { guarded } = guard({ get: async () => ({ stream: stalls(), size: 2 }) }, { idleTimeoutMs: 30 });
+    const { guarded } = guard(
+      { get: async () => ({ stream: stalls(), size: 2 }) },
+      { idleTimeoutMs: 30 },
+    );
     const { stream } = await guarded.get('r', { signal });
     const iterator = stream[Symbol.asyncIterator]();
     await iterator.next();
@@ -132,7 +156,9 @@ describe('channel guard', () => {
       }),
     };
     const { guarded } = guard({ get: async () => ({ stream: endless, size: 100 }) });
-    for await (const _chunk of (await guarded.get('r', { signal })).stream) break;
+    for await (const _chunk of (await guarded.get('r', { signal })).stream) {
+      break;
+    }
     expect(stopped).toBe(true);
   });
 
@@ -160,12 +186,16 @@ describe('channel guard', () => {
       {
         check: async () => {
           calls++;
-          if (!healthy) throw fail('channel_unavailable');
+          if (!healthy) {
+            throw fail('channel_unavailable');
+          }
         },
       },
       { threshold: 3 },
     );
-    for (let at = 0; at < 3; at++) await expect(guarded.check({ signal })).rejects.toThrow();
+    for (let at = 0; at < 3; at++) {
+      await expect(guarded.check({ signal })).rejects.toThrow();
+    }
     expect(breaker.state()).toBe('open');
     await expect(guarded.check({ signal })).rejects.toMatchObject({ code: 'service_unavailable' });
     expect(calls).toBe(3);

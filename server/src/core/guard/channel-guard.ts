@@ -1,5 +1,12 @@
 import type { ByteSource } from '../bytes.ts';
-import type { Channel, ChannelLimits, DirectUpload, GetResult, Multipart, Presign } from '../channel.ts';
+import type {
+  Channel,
+  ChannelLimits,
+  DirectUpload,
+  GetResult,
+  Multipart,
+  Presign,
+} from '../channel.ts';
 import { fail, isStowageError, StowageError } from '../errors.ts';
 import type { CircuitBreaker } from './circuit-breaker.ts';
 import { createPacer } from './pacer.ts';
@@ -22,13 +29,16 @@ export type Operation =
   | 'direct';
 
 export interface GuardOptions {
-  /** A call without a body (delete, head, start, ...) and the wait for the first byte of a `get`. */
+  /**
+   * A call without a body (delete, head, start, ...) and the wait for the first byte of a `get`.
+   */
   readonly callTimeoutMs: number;
   /** Longest silence while bytes are being moved. Slow is fine, silent is not. */
   readonly idleTimeoutMs: number;
   /**
-   * Operations under way at once; more wait their turn. Uploads are counted apart from all else: one may keep its place for minutes while
-   * the driver waits for its turn (Telegram takes 20 messages a minute), and no reader may wait for that.
+   * Operations under way at once; more wait their turn. Uploads are counted apart from all else:
+   * one may keep its place for minutes while the driver waits for its turn (Telegram takes 20
+   * messages a minute), and no reader may wait for that.
    */
   readonly maxConcurrent: number;
   readonly breaker: CircuitBreaker;
@@ -37,8 +47,9 @@ export interface GuardOptions {
 }
 
 /**
- * Wraps any channel with time-outs, a limit on concurrency, pace, a circuit breaker, metrics and one family of errors. Calls that can be
- * repeated without a body are retried here; `put` and `multipart.part` are retried where the replayable body is (`store-objects.ts`).
+ * Wraps any channel with time-outs, a limit on concurrency, pace, a circuit breaker, metrics and
+ * one family of errors. Calls that can be repeated without a body are retried here; `put` and
+ * `multipart.part` are retried where the replayable body is (`store-objects.ts`).
  */
 export function guardChannel(channel: Channel, options: GuardOptions): Channel {
   const run = createRunner(channel.limits, options);
@@ -47,12 +58,21 @@ export function guardChannel(channel: Channel, options: GuardOptions): Channel {
     limits: channel.limits,
     remote: channel.remote,
     put: (source, call) =>
-      run('put', call.signal, (signal, beat) => channel.put(beating(source, beat), { ...call, signal, onProgress: beat }), {
-        moves: true,
-      }),
+      run(
+        'put',
+        call.signal,
+        (signal, beat) => channel.put(beating(source, beat), { ...call, signal, onProgress: beat }),
+        {
+          moves: true,
+        },
+      ),
     get: (ref, call) =>
-      run('get', call.signal, (signal) => channel.get(ref, { ...call, signal }), { retry: true, streams: true }),
-    delete: (ref, call) => run('delete', call.signal, (signal) => channel.delete(ref, { signal }), { retry: true }),
+      run('get', call.signal, (signal) => channel.get(ref, { ...call, signal }), {
+        retry: true,
+        streams: true,
+      }),
+    delete: (ref, call) =>
+      run('delete', call.signal, (signal) => channel.delete(ref, { signal }), { retry: true }),
     check: (call) => run('check', call.signal, (signal) => channel.check({ signal })),
     ...(multipart && { multipart: guardMultipart(multipart, run) }),
     ...(presign && { presign: guardPresign(presign, run) }),
@@ -68,9 +88,15 @@ export function guardChannel(channel: Channel, options: GuardOptions): Channel {
 
 interface RunMode {
   readonly retry?: boolean;
-  /** The call moves a body: the idle time-out counts, from the first byte on (a driver may wait its turn before) and renewed by `beat`. */
+  /**
+   * The call moves a body: the idle time-out counts, from the first byte on (a driver may wait its
+   * turn before) and renewed by `beat`.
+   */
   readonly moves?: boolean;
-  /** The backend may take long without a word (assembling an object): the idle time-out counts instead of the call's. */
+  /**
+   * The backend may take long without a word (assembling an object): the idle time-out counts
+   * instead of the call's.
+   */
   readonly slow?: boolean;
   /** The result is a stream that outlives the call. */
   readonly streams?: boolean;
@@ -104,7 +130,9 @@ function createRunner(limits: ChannelLimits, options: GuardOptions): Run {
     }
   };
   return (operation, signal, call, mode = {}) =>
-    mode.retry ? withRetry(() => once(operation, signal, call, mode), signal) : once(operation, signal, call, mode);
+    mode.retry
+      ? withRetry(() => once(operation, signal, call, mode), signal)
+      : once(operation, signal, call, mode);
 }
 
 interface DeadlineCall<T> {
@@ -114,17 +142,25 @@ interface DeadlineCall<T> {
   readonly options: GuardOptions;
 }
 
-/** Aborts the call when nothing happens for too long, and turns whatever comes out of it into the channel family of errors. */
+/**
+ * Aborts the call when nothing happens for too long, and turns whatever comes out of it into the
+ * channel family of errors.
+ */
 async function withDeadline<T>({ signal, call, mode, options }: DeadlineCall<T>): Promise<T> {
   signal.throwIfAborted();
   const controller = new AbortController();
   const waitMs = mode.moves || mode.slow ? options.idleTimeoutMs : options.callTimeoutMs;
   let timer: NodeJS.Timeout | undefined;
   const beat = (): void => {
-    if (timer) timer.refresh();
-    else timer = setTimeout(() => controller.abort(silence(waitMs)), waitMs);
+    if (timer) {
+      timer.refresh();
+    } else {
+      timer = setTimeout(() => controller.abort(silence(waitMs)), waitMs);
+    }
   };
-  if (!mode.moves) beat();
+  if (!mode.moves) {
+    beat();
+  }
   const forward = (): void => controller.abort(signal.reason);
   signal.addEventListener('abort', forward, { once: true });
   const settle = (): void => {
@@ -138,22 +174,32 @@ async function withDeadline<T>({ signal, call, mode, options }: DeadlineCall<T>)
       return result;
     }
     clearTimeout(timer);
-    return watchStream(result as GetResult, { idleMs: options.idleTimeoutMs, controller, settle }) as T;
+    return watchStream(result as GetResult, {
+      idleMs: options.idleTimeoutMs,
+      controller,
+      settle,
+    }) as T;
   } catch (error) {
     settle();
-    throw signal.aborted ? signal.reason : toChannelError(controller.signal.aborted ? controller.signal.reason : error);
+    throw signal.aborted
+      ? signal.reason
+      : toChannelError(controller.signal.aborted ? controller.signal.reason : error);
   }
 }
 
 function silence(waitMs: number): StowageError {
-  return fail('channel_unavailable', { message: `The storage backend did not respond for ${Math.round(waitMs / 1000)} s.` });
+  return fail('channel_unavailable', {
+    message: `The storage backend did not respond for ${Math.round(waitMs / 1000)} s.`,
+  });
 }
 
 function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = Promise.withResolvers<never>();
   const abort = (): void => aborted.reject(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
-  return Promise.race([promise, aborted.promise]).finally(() => signal.removeEventListener('abort', abort));
+  return Promise.race([promise, aborted.promise]).finally(() =>
+    signal.removeEventListener('abort', abort),
+  );
 }
 
 interface Watch {
@@ -166,14 +212,23 @@ function watchStream(result: GetResult, watch: Watch): GetResult {
   return { ...result, stream: watched(result.stream, watch) };
 }
 
-/** The clock runs only while we wait for the backend, not while the reader of the stream is slow. */
-async function* watched(stream: ByteSource, { idleMs, controller, settle }: Watch): AsyncGenerator<Uint8Array> {
+/**
+ * The clock runs only while we wait for the backend, not while the reader of the stream is slow.
+ */
+async function* watched(
+  stream: ByteSource,
+  { idleMs, controller, settle }: Watch,
+): AsyncGenerator<Uint8Array> {
   const iterator = stream[Symbol.asyncIterator]();
   try {
     for (;;) {
       const idle = setTimeout(() => controller.abort(silence(idleMs)), idleMs);
-      const next = await raceAbort(Promise.resolve(iterator.next()), controller.signal).finally(() => clearTimeout(idle));
-      if (next.done) return;
+      const next = await raceAbort(Promise.resolve(iterator.next()), controller.signal).finally(
+        () => clearTimeout(idle),
+      );
+      if (next.done) {
+        return;
+      }
       yield next.value;
     }
   } catch (error) {
@@ -194,16 +249,26 @@ async function* beating(source: ByteSource, beat: () => void): AsyncGenerator<Ui
 }
 
 function toChannelError(error: unknown): unknown {
-  if (error instanceof StowageError) return error;
+  if (error instanceof StowageError) {
+    return error;
+  }
   const name = (error as Error | undefined)?.name;
-  if (name === 'AbortError') return fail('client_closed', { cause: error });
-  return fail('channel_unavailable', { cause: error, message: 'The storage backend failed unexpectedly.' });
+  if (name === 'AbortError') {
+    return fail('client_closed', { cause: error });
+  }
+  return fail('channel_unavailable', {
+    cause: error,
+    message: 'The storage backend failed unexpectedly.',
+  });
 }
 
 function guardMultipart(multipart: Multipart, run: Run): Multipart {
   return {
     limits: multipart.limits,
-    start: (call) => run('multipart_start', call.signal, (signal) => multipart.start({ ...call, signal }), { retry: true }),
+    start: (call) =>
+      run('multipart_start', call.signal, (signal) => multipart.start({ ...call, signal }), {
+        retry: true,
+      }),
     part: (state, number, source, call) =>
       run(
         'multipart_part',
@@ -214,8 +279,14 @@ function guardMultipart(multipart: Multipart, run: Run): Multipart {
     ...(multipart.presignPart && { presignPart: multipart.presignPart.bind(multipart) }),
     // Assembling a large object may take its time: the idle time-out, not the call time-out.
     finish: (state, parts, call) =>
-      run('multipart_finish', call.signal, (signal) => multipart.finish(state, parts, { signal }), { retry: true, slow: true }),
-    abort: (state, call) => run('multipart_abort', call.signal, (signal) => multipart.abort(state, { signal }), { retry: true }),
+      run('multipart_finish', call.signal, (signal) => multipart.finish(state, parts, { signal }), {
+        retry: true,
+        slow: true,
+      }),
+    abort: (state, call) =>
+      run('multipart_abort', call.signal, (signal) => multipart.abort(state, { signal }), {
+        retry: true,
+      }),
   };
 }
 
@@ -224,13 +295,25 @@ function guardPresign(presign: Presign, run: Run): Presign {
   return {
     ...(presign.onRequest && { onRequest: true }),
     ...(presign.accepts && { accepts: presign.accepts.bind(presign) }),
-    start: (call) => run('presign_start', call.signal, (signal) => presign.start({ ...call, signal }), { retry: true }),
-    head: (state, call) => run('presign_head', call.signal, (signal) => presign.head(state, { signal }), { retry: true }),
+    start: (call) =>
+      run('presign_start', call.signal, (signal) => presign.start({ ...call, signal }), {
+        retry: true,
+      }),
+    head: (state, call) =>
+      run('presign_head', call.signal, (signal) => presign.head(state, { signal }), {
+        retry: true,
+      }),
     ...(finish && {
       finish: (arrival, call) =>
-        run('presign_finish', call.signal, (signal) => finish(arrival, { ...call, signal }), { retry: true, slow: true }),
+        run('presign_finish', call.signal, (signal) => finish(arrival, { ...call, signal }), {
+          retry: true,
+          slow: true,
+        }),
     }),
-    abort: (state, call) => run('presign_abort', call.signal, (signal) => presign.abort(state, { signal }), { retry: true }),
+    abort: (state, call) =>
+      run('presign_abort', call.signal, (signal) => presign.abort(state, { signal }), {
+        retry: true,
+      }),
   };
 }
 
@@ -238,10 +321,14 @@ function guardDirect(direct: DirectUpload, run: Run): DirectUpload {
   return {
     repo: direct.repo,
     isPrivate: direct.isPrivate,
-    start: (call) => run('direct', call.signal, (signal) => direct.start({ ...call, signal }), { retry: true }),
+    start: (call) =>
+      run('direct', call.signal, (signal) => direct.start({ ...call, signal }), { retry: true }),
     completeMultipart: (target, body, call) =>
       run('direct', call.signal, (signal) => direct.completeMultipart(target, body, { signal })),
     commit: (state, call) =>
-      run('direct', call.signal, (signal) => direct.commit(state, { signal }), { retry: true, slow: true }),
+      run('direct', call.signal, (signal) => direct.commit(state, { signal }), {
+        retry: true,
+        slow: true,
+      }),
   };
 }

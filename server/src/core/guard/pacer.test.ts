@@ -19,7 +19,9 @@ describe('pacer', () => {
     expect(order).toEqual([...order].sort((one, other) => one - other));
     for (const [at, time] of times.entries()) {
       const sixth = times[at + 5];
-      if (sixth !== undefined) expect(sixth - time).toBeGreaterThan(990);
+      if (sixth !== undefined) {
+        expect(sixth - time).toBeGreaterThan(990);
+      }
     }
   });
 

@@ -3,12 +3,18 @@ import { isStowageError } from '../errors.ts';
 import { wait } from './pacer.ts';
 
 export interface RetryPolicy {
-  /** Tries in all, the first included. Those that the remote put off (`channel_rate_limited`) do not count. */
+  /**
+   * Tries in all, the first included. Those that the remote put off (`channel_rate_limited`) do not
+   * count.
+   */
   readonly attempts: number;
   /** First wait; doubles each time, with jitter of one half. */
   readonly baseMs: number;
   readonly maxMs: number;
-  /** Longest single wait that a remote may ask for; beyond it the error is passed on. Default one minute. */
+  /**
+   * Longest single wait that a remote may ask for; beyond it the error is passed on. Default one
+   * minute.
+   */
   readonly patienceMs?: number;
   /** Longest that a remote may put us off in all. Default one minute. */
   readonly putOffMs?: number;
@@ -16,15 +22,23 @@ export interface RetryPolicy {
 
 const defaultRetry: RetryPolicy = { attempts: 4, baseMs: 200, maxMs: 10_000 };
 
-/** For bytes that are to be stored: the queue of a rate-limited remote may be minutes long, and waiting in it is not a failure. */
+/**
+ * For bytes that are to be stored: the queue of a rate-limited remote may be minutes long, and
+ * waiting in it is not a failure.
+ */
 export const uploadRetry: RetryPolicy = { ...defaultRetry, putOffMs: 10 * minuteMs };
 
 /** Errors of a channel that a repetition may cure. */
 export function isTransient(error: unknown): boolean {
-  return isStowageError(error, 'channel_unavailable') || isStowageError(error, 'channel_rate_limited');
+  return (
+    isStowageError(error, 'channel_unavailable') || isStowageError(error, 'channel_rate_limited')
+  );
 }
 
-/** Runs `call` again while it fails with a passing channel error; waits at least as long as the remote asked for. */
+/**
+ * Runs `call` again while it fails with a passing channel error; waits at least as long as the
+ * remote asked for.
+ */
 export async function withRetry<T>(
   call: (attempt: number) => Promise<T>,
   signal: AbortSignal,
@@ -37,11 +51,22 @@ export async function withRetry<T>(
       return await call(attempt);
     } catch (error) {
       const delay = delayMs(error, attempt, policy);
-      if (isStowageError(error, 'channel_rate_limited')) putOffMs += delay;
-      else failures += 1;
+      if (isStowageError(error, 'channel_rate_limited')) {
+        putOffMs += delay;
+      } else {
+        failures += 1;
+      }
       const tired = failures >= policy.attempts || putOffMs > (policy.putOffMs ?? minuteMs);
-      // A limit of minutes is not waited for: the caller falls back to another channel, or reports when to retry.
-      if (tired || !isTransient(error) || signal.aborted || delay > (policy.patienceMs ?? minuteMs)) throw error;
+      // A limit of minutes is not waited for: the caller falls back to another channel, or reports
+      // when to retry.
+      if (
+        tired ||
+        !isTransient(error) ||
+        signal.aborted ||
+        delay > (policy.patienceMs ?? minuteMs)
+      ) {
+        throw error;
+      }
       await wait(delay, signal);
     }
   }

@@ -12,11 +12,16 @@ export function createSemaphore(limit: number): Semaphore {
   const releaseOnce = (): (() => void) => {
     let held = true;
     return () => {
-      if (!held) return;
+      if (!held) {
+        return;
+      }
       held = false;
       const next = queue.shift();
-      if (next) next();
-      else free++;
+      if (next) {
+        next();
+      } else {
+        free++;
+      }
     };
   };
 
@@ -34,7 +39,9 @@ export function createSemaphore(limit: number): Semaphore {
       queue.push(turn.resolve);
       const abort = (): void => {
         const at = queue.indexOf(turn.resolve);
-        if (at < 0) return;
+        if (at < 0) {
+          return;
+        }
         queue.splice(at, 1);
         turn.reject(signal?.reason);
       };

@@ -6,17 +6,28 @@ import type { ImportOptions } from './import-types.ts';
 const totalMs = 5 * 60_000;
 
 /** Stores the bytes of an MP4. Fails as `SafeFetch.open` does, or with `unsupported_media_type`. */
-export async function fetchVideo(details: PresignedDetails, options: ImportOptions, signal: AbortSignal): Promise<IntakeResult> {
+export async function fetchVideo(
+  details: PresignedDetails,
+  options: ImportOptions,
+  signal: AbortSignal,
+): Promise<IntakeResult> {
   const { fetch, intake, pool, maxVideoBytes } = options;
   try {
-    const fetched = await fetch.open(details.sourceUrl ?? '', { maxBytes: maxVideoBytes, totalMs, signal });
+    const fetched = await fetch.open(details.sourceUrl ?? '', {
+      maxBytes: maxVideoBytes,
+      totalMs,
+      signal,
+    });
     try {
       return await intake.store({
         source: fetched.source,
         filename: details.filename,
         declaredType: 'application/octet-stream',
         size: fetched.size,
-        candidates: (await pool.forCategory('video')).map((channel) => ({ group: channel.group, channel })),
+        candidates: (await pool.forCategory('video')).map((channel) => ({
+          group: channel.group,
+          channel,
+        })),
         accept: ({ detected }) => checkVideo(detected),
         signal,
       });
@@ -24,14 +35,20 @@ export async function fetchVideo(details: PresignedDetails, options: ImportOptio
       fetched.close();
     }
   } catch (error) {
-    if (isStowageError(error, 'too_large')) throw tooLarge(maxVideoBytes);
+    if (isStowageError(error, 'too_large')) {
+      throw tooLarge(maxVideoBytes);
+    }
     throw error;
   }
 }
 
 function checkVideo(contentType: string): void {
-  if (contentType === 'video/mp4') return;
-  throw fail('unsupported_media_type', { message: `The url no longer leads to an MP4 video, but to ${contentType}.` });
+  if (contentType === 'video/mp4') {
+    return;
+  }
+  throw fail('unsupported_media_type', {
+    message: `The url no longer leads to an MP4 video, but to ${contentType}.`,
+  });
 }
 
 function tooLarge(maxBytes: number): StowageError {
@@ -41,7 +58,9 @@ function tooLarge(maxBytes: number): StowageError {
 
 /** Whether the same fetch may go better in a moment. A 404 will not. */
 export function mayGoBetter(error: unknown): boolean {
-  if (!isStowageError(error)) return true;
+  if (!isStowageError(error)) {
+    return true;
+  }
   const status = error.details?.upstream_status;
   if (error.code === 'fetch_failed' && typeof status === 'number') {
     return status === 200 || status === 408 || status === 425 || status === 429 || status >= 500;

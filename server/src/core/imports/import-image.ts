@@ -19,10 +19,19 @@ interface ImageImport {
   readonly options: ImportOptions;
 }
 
-/** Takes the picture over at once; undefined when it is a video, of which nothing was stored. Leaves nothing behind when it fails. */
-export async function importImage({ request, caller, options }: ImageImport): Promise<ReadyMedia | undefined> {
+/**
+ * Takes the picture over at once; undefined when it is a video, of which nothing was stored. Leaves
+ * nothing behind when it fails.
+ */
+export async function importImage({
+  request,
+  caller,
+  options,
+}: ImageImport): Promise<ReadyMedia | undefined> {
   const stored = await fetchImage(request, options);
-  if (stored === undefined) return undefined;
+  if (stored === undefined) {
+    return undefined;
+  }
   try {
     return await record({ request, caller, options }, stored);
   } catch (error) {
@@ -31,46 +40,73 @@ export async function importImage({ request, caller, options }: ImageImport): Pr
   }
 }
 
-/** What the remote calls it is not asked: the first bytes tell, and the smaller limit holds from then on. */
-async function fetchImage(request: ImportRequest, options: ImportOptions): Promise<IntakeResult | undefined> {
+/**
+ * What the remote calls it is not asked: the first bytes tell, and the smaller limit holds from
+ * then on.
+ */
+async function fetchImage(
+  request: ImportRequest,
+  options: ImportOptions,
+): Promise<IntakeResult | undefined> {
   const { maxImageBytes, maxVideoBytes, fetch, pool, intake } = options;
   const maxBytes = Math.max(maxImageBytes, maxVideoBytes);
   const limit = { bytes: maxBytes };
   let video = false;
-  const { source, size, close } = await fetch.open(request.url, { maxBytes, totalMs, signal: request.signal });
+  const { source, size, close } = await fetch.open(request.url, {
+    maxBytes,
+    totalMs,
+    signal: request.signal,
+  });
   try {
     return await intake.store({
       source: within(source, limit),
       filename: request.filename ?? nameInUrl(request.url),
       declaredType: 'application/octet-stream',
       size,
-      candidates: (await pool.forCategory('image')).map((channel) => ({ group: channel.group, channel })),
+      candidates: (await pool.forCategory('image')).map((channel) => ({
+        group: channel.group,
+        channel,
+      })),
       accept({ detected }, head) {
         video = detected === 'video/mp4';
         checkType(detected, head, options);
         limit.bytes = maxImageBytes;
-        if (Math.max(size ?? 0, head.length) > maxImageBytes) throw imageTooLarge(maxImageBytes);
+        if (Math.max(size ?? 0, head.length) > maxImageBytes) {
+          throw imageTooLarge(maxImageBytes);
+        }
       },
       signal: request.signal,
     });
   } catch (error) {
-    if (video) return undefined;
-    if (isStowageError(error, 'too_large')) throw imageTooLarge(limit.bytes);
+    if (video) {
+      return undefined;
+    }
+    if (isStowageError(error, 'too_large')) {
+      throw imageTooLarge(limit.bytes);
+    }
     throw error;
   } finally {
     close();
   }
 }
 
-async function record({ request, caller, options }: ImageImport, stored: IntakeResult): Promise<ReadyMedia> {
+async function record(
+  { request, caller, options }: ImageImport,
+  stored: IntakeResult,
+): Promise<ReadyMedia> {
   const { contentType } = stored.sniffed;
   const content = randomAccess({
     channel: stored.channel.channel,
     segments: stored.segments,
     signal: AbortSignal.timeout(inspectMs),
   });
-  const [facts, second] = await Promise.all([options.prober.inspect(content, contentType), secondType(content)]);
-  if (second !== undefined) throw isBoth(contentType, second);
+  const [facts, second] = await Promise.all([
+    options.prober.inspect(content, contentType),
+    secondType(content),
+  ]);
+  if (second !== undefined) {
+    throw isBoth(contentType, second);
+  }
   const id = uuidv7(options.now());
   const filename = request.filename ?? withExtension(nameInUrl(request.url), contentType);
   const added = await options.files.add({
@@ -81,18 +117,27 @@ async function record({ request, caller, options }: ImageImport, stored: IntakeR
     promisedTo: caller.owner,
     ip: request.ip,
   });
-  if (added === undefined) throw fail('internal_error');
+  if (added === undefined) {
+    throw fail('internal_error');
+  }
   return { state: 'ready', stored: added, warnings: [] };
 }
 
 function checkType(contentType: string, head: Uint8Array, { supportedTypes }: ImportOptions): void {
-  if (head.length === 0) throw fail('empty_file');
-  if (categoryOf(contentType) === 'image' && supportedTypes.includes(contentType)) return;
+  if (head.length === 0) {
+    throw fail('empty_file');
+  }
+  if (categoryOf(contentType) === 'image' && supportedTypes.includes(contentType)) {
+    return;
+  }
   throw fail('unsupported_media_type', {
     message:
       `The url leads to ${contentType}. Images and MP4 videos can be imported from a url; ` +
       'upload other files with POST /media/upload, a PUT to upload_url, and POST /media/{media_id}/complete.',
-    details: { detected: contentType, supported_types: supportedTypes.filter((type) => categoryOf(type) !== 'document') },
+    details: {
+      detected: contentType,
+      supported_types: supportedTypes.filter((type) => categoryOf(type) !== 'document'),
+    },
   });
 }
 
@@ -103,11 +148,16 @@ function imageTooLarge(maxBytes: number): StowageError {
   });
 }
 
-async function* within(source: ByteSource, limit: { readonly bytes: number }): AsyncGenerator<Uint8Array> {
+async function* within(
+  source: ByteSource,
+  limit: { readonly bytes: number },
+): AsyncGenerator<Uint8Array> {
   let bytes = 0;
   for await (const chunk of source) {
     bytes += chunk.length;
-    if (bytes > limit.bytes) throw imageTooLarge(limit.bytes);
+    if (bytes > limit.bytes) {
+      throw imageTooLarge(limit.bytes);
+    }
     yield chunk;
   }
 }

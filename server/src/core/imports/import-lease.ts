@@ -41,13 +41,22 @@ interface Step {
   readonly clears?: readonly string[];
 }
 
-/** Changes the row and moves the lease along with its version. False when another process has changed the row: then the import is its own. */
-export async function advance(held: HeldImport, step: Step, { uploads }: Pick<MetadataStore, 'uploads'>): Promise<boolean> {
+/**
+ * Changes the row and moves the lease along with its version. False when another process has
+ * changed the row: then the import is its own.
+ */
+export async function advance(
+  held: HeldImport,
+  step: Step,
+  { uploads }: Pick<MetadataStore, 'uploads'>,
+): Promise<boolean> {
   const { id, version } = held.upload;
   const lease = leaseJob({ uploadId: id, version: version + 1, attempt: step.attempt }, step.runAt);
   const clears = [held.lease.id, ...(step.clears ?? [])];
   const upload = await uploads.update(id, version, step.patch, { adds: [lease], clears });
-  if (upload === undefined) return false;
+  if (upload === undefined) {
+    return false;
+  }
   held.upload = upload;
   held.lease = lease;
   return true;
@@ -57,13 +66,25 @@ export async function advance(held: HeldImport, step: Step, { uploads }: Pick<Me
 export async function giveUp(
   held: HeldImport,
   error: { readonly code: string; readonly message: string },
-  { metadata: { uploads, jobs }, at }: { readonly metadata: Pick<MetadataStore, 'uploads' | 'jobs'>; readonly at: number },
+  {
+    metadata: { uploads, jobs },
+    at,
+  }: { readonly metadata: Pick<MetadataStore, 'uploads' | 'jobs'>; readonly at: number },
 ): Promise<void> {
   const { upload, lease } = held;
   const details = readableDetails(upload) ?? salvagedDetails(upload);
-  const failed = toJson({ ...details, received: null, error: { code: error.code, message: error.message } });
+  const failed = toJson({
+    ...details,
+    received: null,
+    error: { code: error.code, message: error.message },
+  });
   const patch = { state: 'failed', storageId: null, details: failed } as const;
   const adds = removalOf(details.received, at);
-  const updated = await uploads.update(upload.id, upload.version, patch, { adds, clears: [lease.id] });
-  if (updated === undefined) await jobs.done([lease.id]);
+  const updated = await uploads.update(upload.id, upload.version, patch, {
+    adds,
+    clears: [lease.id],
+  });
+  if (updated === undefined) {
+    await jobs.done([lease.id]);
+  }
 }

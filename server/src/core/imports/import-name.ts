@@ -1,7 +1,10 @@
 import { extensionFor } from '../content-type/media-types.ts';
 import { clampUtf8, cleanText, decodeOnce, MAX_SEGMENT_BYTES } from '../naming/path-text.ts';
 
-/** The last segment of a URL's path as a file name of at most 255 bytes; `import` when there is none. */
+/**
+ * The last segment of a URL's path as a file name of at most 255 bytes; `import` when there is
+ * none.
+ */
 export function nameInUrl(url: string): string {
   const path = URL.parse(url)?.pathname ?? '';
   const segment = path.slice(path.lastIndexOf('/') + 1);

@@ -38,7 +38,10 @@ export interface ImportOptions {
   readonly supportedTypes: readonly string[];
   readonly now: Clock;
   readonly log: Log;
-  /** How long a video import of a dead process lies idle before another process takes it up. Default 15 s. */
+  /**
+   * How long a video import of a dead process lies idle before another process takes it up. Default
+   * 15 s.
+   */
   readonly leaseMs?: number;
   /** Wait before the second try of a video; doubles. Default 2 s. */
   readonly retryMs?: number;

@@ -25,9 +25,16 @@ import { createImports } from './import-from-url.ts';
 import { leaseJob } from './import-lease.ts';
 import type { SafeFetch } from './safe-fetch/safe-fetch.ts';
 
-const film = await readFile(fileURLToPath(new URL('../../../test/fixtures/clip.mp4', import.meta.url)));
+const film = await readFile(
+  fileURLToPath(new URL('../../../test/fixtures/clip.mp4', import.meta.url)),
+);
 // With a box of nothing behind, so that it goes on after the first bytes that are looked at.
-const clip = Buffer.concat([film, Buffer.from([0, 3, 0, 0]), Buffer.from('free'), Buffer.alloc(0x30000 - 8)]);
+const clip = Buffer.concat([
+  film,
+  Buffer.from([0, 3, 0, 0]),
+  Buffer.from('free'),
+  Buffer.alloc(0x30000 - 8),
+]);
 const half = 100_000;
 const supportedTypes = ['image/png', 'video/mp4', 'application/pdf'];
 const leaseMs = 150;
@@ -72,7 +79,9 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  for (const close of closing.splice(0).reverse()) await close();
+  for (const close of closing.splice(0).reverse()) {
+    await close();
+  }
   await metadata.close();
   await rm(dataDir, { recursive: true });
 });
@@ -84,14 +93,30 @@ interface Node {
   /** Resolves when the web is asked for the `count`th time. */
   readonly asked: (count: number) => Promise<void>;
   readonly stop: () => Promise<void>;
-  readonly state: (id: string) => Promise<{ readonly state: string; readonly error: string | null } | undefined>;
+  readonly state: (
+    id: string,
+  ) => Promise<{ readonly state: string; readonly error: string | null } | undefined>;
   readonly cancel: (id: string) => Promise<boolean>;
 }
 
-/** One process with its own web; all share database and channel. `dead` ones hear of nothing: their leases run out. */
+/**
+ * One process with its own web; all share database and channel. `dead` ones hear of nothing: their
+ * leases run out.
+ */
 function node(replies: readonly Reply[], { runs = true, now = Date.now, dead = false } = {}): Node {
   const pool = createChannelPool({
-    channels: [{ id: 'm', type: 'memory', group: 'memory', label: 'Memory', name: 'm', enabled: true, weight: 1, channel }],
+    channels: [
+      {
+        id: 'm',
+        type: 'memory',
+        group: 'memory',
+        label: 'Memory',
+        name: 'm',
+        enabled: true,
+        weight: 1,
+        channel,
+      },
+    ],
     usage: metadata.files.usage,
     fallbackOrder: [],
     loadBalance: false,
@@ -101,13 +126,30 @@ function node(replies: readonly Reply[], { runs = true, now = Date.now, dead = f
   const store: MetadataStore = dead
     ? { ...metadata, jobs: { ...metadata.jobs, retry: () => new Promise(() => undefined) } }
     : metadata;
-  const access = createAccess({ tokens: metadata.tokens, allowAnonymousUploads: false, brake: createAuthThrottle(now), now });
+  const access = createAccess({
+    tokens: metadata.tokens,
+    allowAnonymousUploads: false,
+    brake: createAuthThrottle(now),
+    now,
+  });
   const intake = createIntake({ metadata, digests, spoolFolder: dataDir, now });
   const files = createFiles({ metadata, pool, intake, access, now });
   const openUploads = createOpenUploads({ uploads: metadata.uploads, access, max: 3 });
   const prober = createProber();
   const presigned = createPresignedUploads({
-    ...{ metadata, pool, intake, files, access, openUploads, prober, digests, now, supportedTypes, log: silentLog },
+    ...{
+      metadata,
+      pool,
+      intake,
+      files,
+      access,
+      openUploads,
+      prober,
+      digests,
+      now,
+      supportedTypes,
+      log: silentLog,
+    },
     ...{ urlTtlSeconds: 60, strictSize: false },
   });
   let fetches = 0;
@@ -142,16 +184,32 @@ function node(replies: readonly Reply[], { runs = true, now = Date.now, dead = f
     ...{ maxImageBytes: 1e6, maxVideoBytes: 1e6, leaseMs, retryMs: 10 },
   });
   const handlers = { ...storageJobs(pool, metadata.files), ...imports.handlers };
-  const runner = createJobRunner({ jobs: metadata.jobs, handlers, now, log: silentLog, pollMs: 20 });
-  if (runs) runner.start();
+  const runner = createJobRunner({
+    jobs: metadata.jobs,
+    handlers,
+    now,
+    log: silentLog,
+    pollMs: 20,
+  });
+  if (runs) {
+    runner.start();
+  }
   let stopping: Promise<void> | undefined;
-  const stop = (): Promise<void> => (stopping ??= runner.stop().then(() => (dead ? undefined : imports.stop())));
+  const stop = (): Promise<void> =>
+    (stopping ??= runner.stop().then(() => (dead ? undefined : imports.stop())));
   closing.push(stop, () => digests.close());
   return {
     async start(owner = 'someone') {
-      const request = { url: 'https://example.com/clip.mp4', filename: undefined, ip: null, signal: never };
+      const request = {
+        url: 'https://example.com/clip.mp4',
+        filename: undefined,
+        ip: null,
+        signal: never,
+      };
       const media = await imports.start(request, { owner });
-      if (media.state === 'ready') throw new Error('A video cannot be ready at once.');
+      if (media.state === 'ready') {
+        throw new Error('A video cannot be ready at once.');
+      }
       return media.upload.id;
     },
     runner,
@@ -160,8 +218,13 @@ function node(replies: readonly Reply[], { runs = true, now = Date.now, dead = f
     stop,
     async state(id) {
       const media = await presigned.find(id);
-      if (media === undefined) return undefined;
-      return { state: media.state, error: media.state === 'ready' ? null : (media.details.error?.code ?? null) };
+      if (media === undefined) {
+        return undefined;
+      }
+      return {
+        state: media.state,
+        error: media.state === 'ready' ? null : (media.details.error?.code ?? null),
+      };
     },
     cancel: (id) => presigned.cancel(id),
   };
@@ -171,12 +234,16 @@ function node(replies: readonly Reply[], { runs = true, now = Date.now, dead = f
 async function* until(source: ByteSource, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const { promise, reject } = Promise.withResolvers<never>();
   promise.catch(() => undefined);
-  if (signal.aborted) reject(signal.reason);
+  if (signal.aborted) {
+    reject(signal.reason);
+  }
   signal.addEventListener('abort', () => reject(signal.reason), { once: true });
   const iterator = source[Symbol.asyncIterator]();
   for (;;) {
     const next = await Promise.race([iterator.next(), promise]);
-    if (next.done) return;
+    if (next.done) {
+      return;
+    }
     yield next.value;
   }
 }
@@ -201,7 +268,8 @@ function pausing(): { readonly reply: Reply; readonly release: () => void } {
 const becomes = (on: Node, id: string, state: string, error: string | null = null): Promise<void> =>
   expect.poll(() => on.state(id), { timeout: 10_000, interval: 10 }).toEqual({ state, error });
 
-const idle = (): Promise<void> => expect.poll(() => metadata.jobs.count(), { timeout: 10_000, interval: 10 }).toBe(0);
+const idle = (): Promise<void> =>
+  expect.poll(() => metadata.jobs.count(), { timeout: 10_000, interval: 10 }).toBe(0);
 
 describe('an import of a video', () => {
   it('leaves one object and no job', async () => {
@@ -276,7 +344,9 @@ describe('an import of a video', () => {
     const one = node([whole, stalling], { runs: false, dead: true });
     const id = await one.start(await owner());
     const upload = await metadata.uploads.get(id);
-    await metadata.jobs.add([leaseJob({ uploadId: id, version: upload?.version ?? 0, attempt: 5 }, 0)]);
+    await metadata.jobs.add([
+      leaseJob({ uploadId: id, version: upload?.version ?? 0, attempt: 5 }, 0),
+    ]);
     const other = node([whole]);
     await becomes(other, id, 'failed', 'internal_error');
     expect(other.fetches()).toBe(0);
@@ -313,14 +383,18 @@ describe('an import of a video', () => {
     await new Promise((resolve) => setTimeout(resolve, 2 * leaseMs));
     expect(one.fetches()).toBe(15);
     release();
-    for (const id of ids) await becomes(one, id, 'ready');
+    for (const id of ids) {
+      await becomes(one, id, 'ready');
+    }
     expect([one.fetches(), stored.size]).toEqual([18, 9]);
   });
 
   it('is refused when its owner has too many unfinished ones', async () => {
     const one = node([stalling]);
     const token = await owner();
-    for (let count = 0; count < 3; count++) await one.start(token);
+    for (let count = 0; count < 3; count++) {
+      await one.start(token);
+    }
     await expect(one.start(token)).rejects.toMatchObject({ code: 'rate_limit_exceeded' });
   });
 
@@ -329,11 +403,14 @@ describe('an import of a video', () => {
     let broken = true;
     channel = {
       ...channel,
-      get: (ref, options) => (broken ? Promise.reject(fail('channel_unavailable')) : get(ref, options)),
+      get: (ref, options) =>
+        broken ? Promise.reject(fail('channel_unavailable')) : get(ref, options),
     };
     const one = node([whole]);
     const id = await one.start(await owner());
-    await expect.poll(async () => (await metadata.uploads.get(id))?.storageId, { interval: 5 }).toBeTruthy();
+    await expect
+      .poll(async () => (await metadata.uploads.get(id))?.storageId, { interval: 5 })
+      .toBeTruthy();
     broken = false;
     await becomes(one, id, 'ready');
     expect([one.fetches(), stored.size]).toEqual([2, 1]);
@@ -342,7 +419,12 @@ describe('an import of a video', () => {
 
 async function owner(): Promise<string> {
   const access = createAccess({
-    ...{ tokens: metadata.tokens, allowAnonymousUploads: false, brake: createAuthThrottle(Date.now), now: Date.now },
+    ...{
+      tokens: metadata.tokens,
+      allowAnonymousUploads: false,
+      brake: createAuthThrottle(Date.now),
+      now: Date.now,
+    },
   });
   const { record } = await access.createToken({ name: 'test', permissions: allPermissions });
   return record.id;

@@ -6,7 +6,13 @@ export const backupLease = 'backup';
 
 const removals = ['delete_object', 'reclaim_object'] as const;
 
-/** The kinds of jobs that wait until a backup is done: they remove objects that it may not have copied yet. */
-export function heldByBackup(leases: Pick<LeaseStore, 'isHeld'>, now: Clock): () => Promise<readonly string[]> {
+/**
+ * The kinds of jobs that wait until a backup is done: they remove objects that it may not have
+ * copied yet.
+ */
+export function heldByBackup(
+  leases: Pick<LeaseStore, 'isHeld'>,
+  now: Clock,
+): () => Promise<readonly string[]> {
   return async () => ((await leases.isHeld(backupLease, now())) ? removals : []);
 }

@@ -23,7 +23,12 @@ interface Held {
   until: number;
 }
 
-export function createJobLeases({ jobs, now, log, renewMs = leaseMs / 3 }: JobLeasesOptions): JobLeases {
+export function createJobLeases({
+  jobs,
+  now,
+  log,
+  renewMs = leaseMs / 3,
+}: JobLeasesOptions): JobLeases {
   const all = new Map<string, Held>();
   let isArmed = false;
 
@@ -33,28 +38,44 @@ export function createJobLeases({ jobs, now, log, renewMs = leaseMs / 3 }: JobLe
     const leases = asked.map(({ job }) => job);
     const kept = new Set(await jobs.renew(leases, until));
     for (const held of asked) {
-      if (kept.has(held.job.id)) held.until = until;
-      else lose(held);
+      if (kept.has(held.job.id)) {
+        held.until = until;
+      } else {
+        lose(held);
+      }
     }
   };
   const lose = ({ job, lost }: Held): void => {
     // It may have ended meanwhile, all is well then.
-    if (all.get(job.id)?.lost !== lost) return;
-    log.warn({ job: job.id, kind: job.kind }, 'A job outlived its lease; another process may be running it too');
+    if (all.get(job.id)?.lost !== lost) {
+      return;
+    }
+    log.warn(
+      { job: job.id, kind: job.kind },
+      'A job outlived its lease; another process may be running it too',
+    );
     lost.abort();
   };
   const tick = (): void => {
     isArmed = false;
-    if (all.size === 0) return;
+    if (all.size === 0) {
+      return;
+    }
     renew()
       .catch((error: unknown) => {
         log.warn({ err: error }, 'Could not renew the leases of running jobs');
-        for (const held of all.values()) if (held.until <= now()) lose(held);
+        for (const held of all.values()) {
+          if (held.until <= now()) {
+            lose(held);
+          }
+        }
       })
       .finally(arm);
   };
   function arm(): void {
-    if (!isArmed) setTimeout(tick, renewMs).unref();
+    if (!isArmed) {
+      setTimeout(tick, renewMs).unref();
+    }
     isArmed = true;
   }
 
@@ -66,7 +87,9 @@ export function createJobLeases({ jobs, now, log, renewMs = leaseMs / 3 }: JobLe
       return {
         lost: held.lost.signal,
         release: () => {
-          if (all.get(job.id) === held) all.delete(job.id);
+          if (all.get(job.id) === held) {
+            all.delete(job.id);
+          }
         },
       };
     },

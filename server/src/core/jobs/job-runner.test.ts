@@ -20,13 +20,22 @@ beforeEach(async () => {
   await metadata.migrate();
 });
 afterEach(async () => {
-  for (const { stop } of runners.splice(0)) await stop();
+  for (const { stop } of runners.splice(0)) {
+    await stop();
+  }
   await metadata.close();
   await rm(dataDir, { recursive: true });
 });
 
 function runner(handlers: Record<string, JobHandler>, jobs = metadata.jobs): JobRunner {
-  const made = createJobRunner({ jobs, handlers, now: () => at, log: silentLog, pollMs: 5, renewMs: 20 });
+  const made = createJobRunner({
+    jobs,
+    handlers,
+    now: () => at,
+    log: silentLog,
+    pollMs: 5,
+    renewMs: 20,
+  });
   runners.push(made);
   return made;
 }
@@ -58,14 +67,18 @@ describe('jobs', () => {
     const { drain } = runner({
       work: async () => {
         tries.push(at);
-        if (failing) throw new Error('no answer');
+        if (failing) {
+          throw new Error('no answer');
+        }
       },
     });
     await metadata.jobs.add([job(1)]);
     for (let minute = 0; minute < 5 * 60; minute++) {
       for (let second = 0; second < 60; second += 2) {
         at += 2000;
-        if (tries.length < 12 || second === 0) await drain();
+        if (tries.length < 12 || second === 0) {
+          await drain();
+        }
       }
     }
     const waits = tries.slice(1).map((time, index) => time - (tries[index] ?? 0));
@@ -86,7 +99,9 @@ describe('jobs', () => {
       await new Promise((resolve) => setImmediate(resolve));
     };
     await metadata.jobs.add(Array.from({ length: 200 }, (_, index) => job(index)));
-    await Promise.all([runner({ work }), runner({ work }), runner({ work })].map(({ drain }) => drain()));
+    await Promise.all(
+      [runner({ work }), runner({ work }), runner({ work })].map(({ drain }) => drain()),
+    );
     expect(ran.length).toBe(200);
     expect(new Set(ran).size).toBe(200);
     expect(await metadata.jobs.count()).toBe(0);
@@ -94,7 +109,12 @@ describe('jobs', () => {
 
   it('of a runner that died are taken over when its lease has ended', async () => {
     await metadata.jobs.add([job(1)]);
-    const [claimed] = await metadata.jobs.claim({ now: at, leaseMs: minuteMs, limit: 1, kinds: ['work'] });
+    const [claimed] = await metadata.jobs.claim({
+      now: at,
+      leaseMs: minuteMs,
+      limit: 1,
+      kinds: ['work'],
+    });
     expect(claimed).toMatchObject({ attempts: 1 });
     const attempts: number[] = [];
     const { drain } = runner({ work: async (_, context) => void attempts.push(context.attempts) });
@@ -133,11 +153,19 @@ describe('jobs', () => {
     await metadata.jobs.add([job(1)]);
     const frozen = { ...metadata.jobs, renew: () => new Promise<never>(() => undefined) };
     const thawed = Promise.withResolvers<void>();
-    const slow = runner({ work: () => thawed.promise.then(() => Promise.reject(new Error('too late'))) }, frozen);
+    const slow = runner(
+      { work: () => thawed.promise.then(() => Promise.reject(new Error('too late'))) },
+      frozen,
+    );
     const first = slow.drain();
     await expect.poll(async () => (await list())[0]?.attempts).toBe(1);
     at += minuteMs;
-    const [mine] = await metadata.jobs.claim({ now: at, leaseMs: minuteMs, limit: 1, kinds: ['work'] });
+    const [mine] = await metadata.jobs.claim({
+      now: at,
+      leaseMs: minuteMs,
+      limit: 1,
+      kinds: ['work'],
+    });
     thawed.resolve();
     await first;
     expect(await list()).toMatchObject([{ attempts: 2, lastError: null, runAt: at + minuteMs }]);
@@ -166,7 +194,8 @@ describe('jobs', () => {
     let runs = 0;
     const fragile = {
       ...metadata.jobs,
-      finish: (lease: JobLease) => (broken ? Promise.reject(new Error('gone')) : metadata.jobs.finish(lease)),
+      finish: (lease: JobLease) =>
+        broken ? Promise.reject(new Error('gone')) : metadata.jobs.finish(lease),
       postpone: () => Promise.reject(new Error('gone')),
     };
     const { drain } = runner({ work: async () => void runs++ }, fragile);
@@ -190,7 +219,9 @@ describe('jobs', () => {
   it('that hang do not keep the others waiting', async () => {
     let ran = 0;
     const hanging: JobHandler = (_, { signal }) =>
-      new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)));
+      new Promise((_resolve, reject) =>
+        signal.addEventListener('abort', () => reject(signal.reason)),
+      );
     const { start, stop } = runner({ hang: hanging, work: async () => void ran++ });
     await metadata.jobs.add([
       ...Array.from({ length: 12 }, (_, index) => job(index, { kind: 'hang' })),
@@ -207,7 +238,9 @@ describe('jobs', () => {
     const { start, stop } = runner({
       work: (_, { signal }) => {
         begun.resolve();
-        return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(new Error('stopped'))));
+        return new Promise((_resolve, reject) =>
+          signal.addEventListener('abort', () => reject(new Error('stopped'))),
+        );
       },
     });
     await metadata.jobs.add([job(1)]);

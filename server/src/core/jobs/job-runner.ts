@@ -7,11 +7,16 @@ import { own } from '../own.ts';
 import { createJobLeases, leaseMs } from './job-leases.ts';
 
 /** Does one job; throws to have it tried again later. Must be safe to repeat. */
-export type JobHandler = (payload: Json, context: { readonly signal: AbortSignal; readonly attempts: number }) => Promise<void>;
+export type JobHandler = (
+  payload: Json,
+  context: { readonly signal: AbortSignal; readonly attempts: number },
+) => Promise<void>;
 
 export interface JobRunner {
   start(): void;
-  /** Runs what is due now; resolves when nothing due is left. For tests and for `stop`-like moments. */
+  /**
+   * Runs what is due now; resolves when nothing due is left. For tests and for `stop`-like moments.
+   */
   drain(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -29,8 +34,19 @@ export interface JobRunnerOptions {
 
 const maxAtOnce = 16;
 
-/** Works off `jobs` on this node, several at once, retrying with growing waits (up to an hour) until each is done. */
-export function createJobRunner({ jobs, handlers, now, log, pollMs = 1000, renewMs, held }: JobRunnerOptions): JobRunner {
+/**
+ * Works off `jobs` on this node, several at once, retrying with growing waits (up to an hour) until
+ * each is done.
+ */
+export function createJobRunner({
+  jobs,
+  handlers,
+  now,
+  log,
+  pollMs = 1000,
+  renewMs,
+  held,
+}: JobRunnerOptions): JobRunner {
   const stop = new AbortController();
   const leases = createJobLeases({ jobs, now, log, ...(renewMs !== undefined && { renewMs }) });
   const underWay = new Set<Promise<void>>();
@@ -44,11 +60,18 @@ export function createJobRunner({ jobs, handlers, now, log, pollMs = 1000, renew
       await own(handlers, job.kind)?.(job.payload, { signal, attempts: job.attempts });
       await jobs.finish(job);
     } catch (error) {
-      if (lost.aborted) return;
+      if (lost.aborted) {
+        return;
+      }
       // No failure of the job: the next start resumes it.
-      if (stop.signal.aborted) return jobs.postpone(job, now(), 'The server was stopped.');
+      if (stop.signal.aborted) {
+        return jobs.postpone(job, now(), 'The server was stopped.');
+      }
       const message = error instanceof Error ? error.message : String(error);
-      log.warn({ job: job.id, kind: job.kind, attempts: job.attempts, error: message }, 'Job failed; will retry');
+      log.warn(
+        { job: job.id, kind: job.kind, attempts: job.attempts, error: message },
+        'Job failed; will retry',
+      );
       await jobs.postpone(job, now() + backoffMs(job.attempts), message);
     } finally {
       release();
@@ -57,15 +80,21 @@ export function createJobRunner({ jobs, handlers, now, log, pollMs = 1000, renew
   const launch = (job: ClaimedJob): void => {
     const running = run(job)
       // Its lease comes due and it is done again.
-      .catch((error: unknown) => log.error({ err: error, job: job.id }, 'Could not record that a job has ended'))
+      .catch((error: unknown) =>
+        log.error({ err: error, job: job.id }, 'Could not record that a job has ended'),
+      )
       .finally(() => underWay.delete(running));
     underWay.add(running);
   };
   /** Takes what is due into the free places. Returns whether more may be due. */
   const claim = async (): Promise<boolean> => {
-    if (stop.signal.aborted) return false;
+    if (stop.signal.aborted) {
+      return false;
+    }
     const limit = maxAtOnce - underWay.size;
-    if (limit === 0) return true;
+    if (limit === 0) {
+      return true;
+    }
     const waiting = (await held?.()) ?? [];
     const kinds = Object.keys(handlers).filter((kind) => !waiting.includes(kind));
     const due = await jobs.claim({ now: now(), leaseMs, limit, kinds });
@@ -86,14 +115,20 @@ export function createJobRunner({ jobs, handlers, now, log, pollMs = 1000, renew
   };
   const tick = async (): Promise<void> => {
     // Some may hang (a silent backend): the others continue in the places that are left.
-    while (await fill()) await room();
-    if (!stop.signal.aborted) timer = setTimeout(tick, pollMs).unref();
+    while (await fill()) {
+      await room();
+    }
+    if (!stop.signal.aborted) {
+      timer = setTimeout(tick, pollMs).unref();
+    }
   };
 
   return {
     start: () => void tick(),
     async drain() {
-      while ((await fill()) || underWay.size > 0) await room();
+      while ((await fill()) || underWay.size > 0) {
+        await room();
+      }
     },
     async stop() {
       stop.abort();

@@ -18,7 +18,11 @@ afterEach(async () => {
 });
 
 const take = (firstMs?: number) =>
-  takeLease(world.metadata.leases, { name: 'x', now: world.now, ...(firstMs !== undefined && { firstMs }) });
+  takeLease(world.metadata.leases, {
+    name: 'x',
+    now: world.now,
+    ...(firstMs !== undefined && { firstMs }),
+  });
 const isHeld = () => world.metadata.leases.isHeld('x', world.now());
 
 describe('a lease', () => {
@@ -43,7 +47,9 @@ describe('a lease', () => {
     world.advance(14 * minuteMs);
     expect([lease?.isHeld(), await isHeld()]).toEqual([true, true]);
     lease?.keep();
-    await expect.poll(() => world.metadata.leases.isHeld('x', world.now() + 2 * minuteMs)).toBe(false);
+    await expect
+      .poll(() => world.metadata.leases.isHeld('x', world.now() + 2 * minuteMs))
+      .toBe(false);
   });
 
   it('that another process has got in the meantime is not taken back', async () => {
@@ -61,8 +67,16 @@ it('removals wait while a backup holds them, other jobs do not', async () => {
   const ran: string[] = [];
   const kinds = ['delete_object', 'reclaim_object', 'abort_multipart'];
   const handlers = Object.fromEntries(kinds.map((kind) => [kind, async () => void ran.push(kind)]));
-  const runner = createJobRunner({ jobs, handlers, now: world.now, log: silentLog, held: heldByBackup(leases, world.now) });
-  await jobs.add(kinds.map((kind) => ({ id: uuidv7(world.now()), kind, payload: null, runAt: world.now() })));
+  const runner = createJobRunner({
+    jobs,
+    handlers,
+    now: world.now,
+    log: silentLog,
+    held: heldByBackup(leases, world.now),
+  });
+  await jobs.add(
+    kinds.map((kind) => ({ id: uuidv7(world.now()), kind, payload: null, runAt: world.now() })),
+  );
   const lease = await takeLease(leases, { name: backupLease, now: world.now });
   await runner.drain();
   expect(ran).toEqual(['abort_multipart']);

@@ -14,10 +14,17 @@ export interface Lease {
   release(): Promise<void>;
 }
 
-/** Undefined when another process has it. `firstMs`: how long it lasts before it is kept, for work that blocks this process. */
+/**
+ * Undefined when another process has it. `firstMs`: how long it lasts before it is kept, for work
+ * that blocks this process.
+ */
 export async function takeLease(
   leases: LeaseStore,
-  { name, now, firstMs = leaseMs }: { readonly name: string; readonly now: Clock; readonly firstMs?: number },
+  {
+    name,
+    now,
+    firstMs = leaseMs,
+  }: { readonly name: string; readonly now: Clock; readonly firstMs?: number },
 ): Promise<Lease | undefined> {
   const owner = randomUUID();
   let heldUntil = 0;
@@ -25,10 +32,14 @@ export async function takeLease(
   const take = async (ms: number): Promise<boolean> => {
     const until = now() + ms;
     const isOurs = await leases.take({ name, owner, now: now(), until });
-    if (isOurs) heldUntil = until;
+    if (isOurs) {
+      heldUntil = until;
+    }
     return isOurs;
   };
-  if (!(await take(firstMs))) return undefined;
+  if (!(await take(firstMs))) {
+    return undefined;
+  }
   return {
     keep() {
       // A renewal that fails may succeed the next time; `isHeld` looks at the clock.

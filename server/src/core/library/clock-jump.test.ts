@@ -21,5 +21,10 @@ it('believes a clock that drifts, or is set back', () => {
 });
 
 it('rests for ten minutes after a jump ahead: a clock that is set right by then removed nothing', () => {
-  expect(said([0, dayMs, dayMs, 0, ...Array(8).fill(0)])).toEqual(['steady', 'jumped', ...Array(9).fill('resting'), 'steady']);
+  expect(said([0, dayMs, dayMs, 0, ...Array(8).fill(0)])).toEqual([
+    'steady',
+    'jumped',
+    ...Array(9).fill('resting'),
+    'steady',
+  ]);
 });

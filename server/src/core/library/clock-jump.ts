@@ -6,17 +6,23 @@ const jumpMs = minuteMs;
 const restMs = 10 * minuteMs;
 
 /**
- * Whether a clock can be trusted when things are to be removed because of their age: not for a while after it has jumped ahead. A machine that slept looks the same, and
- * loses nothing by waiting.
+ * Whether a clock can be trusted when things are to be removed because of their age: not for a
+ * while after it has jumped ahead. A machine that slept looks the same, and loses nothing by
+ * waiting.
  */
-export function createJumpGuard(now: Clock, steady: Clock = () => performance.now()): () => 'steady' | 'jumped' | 'resting' {
+export function createJumpGuard(
+  now: Clock,
+  steady: Clock = () => performance.now(),
+): () => 'steady' | 'jumped' | 'resting' {
   let [lastNow, lastSteady] = [now(), steady()];
   let restUntil = Number.NEGATIVE_INFINITY;
   return () => {
     const [at, steadyAt] = [now(), steady()];
     const hasJumped = at - lastNow - (steadyAt - lastSteady) > jumpMs;
     [lastNow, lastSteady] = [at, steadyAt];
-    if (hasJumped) restUntil = steadyAt + restMs;
+    if (hasJumped) {
+      restUntil = steadyAt + restMs;
+    }
     return hasJumped ? 'jumped' : steadyAt < restUntil ? 'resting' : 'steady';
   };
 }

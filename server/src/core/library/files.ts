@@ -2,7 +2,14 @@ import type { Access } from '../access/access.ts';
 import type { GetResult } from '../channel.ts';
 import type { Clock } from '../clock.ts';
 import { fail } from '../errors.ts';
-import type { FileQuery, FileRecord, MetadataStore, NewFile, NewJob, StoredFile } from '../metadata.ts';
+import type {
+  FileQuery,
+  FileRecord,
+  MetadataStore,
+  NewFile,
+  NewJob,
+  StoredFile,
+} from '../metadata.ts';
 import type { ChannelPool } from '../storage/channel-pool.ts';
 import { deleteObjectJob } from '../storage/cleanup-jobs.ts';
 import type { Intake, IntakeResult } from '../storage/intake.ts';
@@ -12,7 +19,10 @@ import { uuidv7 } from '../uuid.ts';
 export interface FileToAdd {
   /** Becomes the file's id; absent makes a new one. */
   readonly id?: string;
-  readonly bytes: Pick<IntakeResult, 'storageId' | 'channel' | 'segments' | 'size' | 'hash' | 'sha256' | 'pendingCleanup'>;
+  readonly bytes: Pick<
+    IntakeResult,
+    'storageId' | 'channel' | 'segments' | 'size' | 'hash' | 'sha256' | 'pendingCleanup'
+  >;
   readonly filename: string;
   readonly contentType: string;
   readonly path: NewFile['path'];
@@ -31,14 +41,20 @@ export interface FileToAdd {
 /** The library: names for stored bytes. */
 export interface Files {
   /**
-   * Makes the stored bytes a file; undefined when another request changed or finished `upload` in the meantime (the bytes stay). Fails with `unauthorized` when
-   * the caller may not upload any more: the bytes took their time to come in.
+   * Makes the stored bytes a file; undefined when another request changed or finished `upload` in
+   * the meantime (the bytes stay). Fails with `unauthorized` when the caller may not upload any
+   * more: the bytes took their time to come in.
    */
   add(input: FileToAdd): Promise<StoredFile | undefined>;
   get(id: string): Promise<StoredFile | undefined>;
   getByPath(path: string): Promise<StoredFile | undefined>;
-  list(query: FileQuery): Promise<{ readonly items: readonly FileRecord[]; readonly total: number }>;
-  /** The file is gone at once; its bytes are removed by jobs until the backend confirms. False when there was none. */
+  list(
+    query: FileQuery,
+  ): Promise<{ readonly items: readonly FileRecord[]; readonly total: number }>;
+  /**
+   * The file is gone at once; its bytes are removed by jobs until the backend confirms. False when
+   * there was none.
+   */
   remove(id: string): Promise<boolean>;
   open(stored: StoredFile, options: ReadOptions): Promise<GetResult>;
 }
@@ -55,18 +71,27 @@ export function createFiles({ metadata, pool, intake, access, now }: FilesOption
   return {
     async add(input) {
       const { bytes } = input;
-      if (!(await access.mayUpload(input.promisedTo))) throw fail('unauthorized');
+      if (!(await access.mayUpload(input.promisedTo))) {
+        throw fail('unauthorized');
+      }
       const added = await metadata.files.add(newFile(input, now()));
-      if (added !== undefined) await intake.settle(bytes);
+      if (added !== undefined) {
+        await intake.settle(bytes);
+      }
       return added;
     },
     get: (id) => metadata.files.get(id),
     getByPath: (path) => metadata.files.getByPath(path),
     list: (query) => metadata.files.list(query),
-    remove: (id) => metadata.files.remove(id, (channelId, segment) => deleteObjectJob(channelId, segment, now())),
+    remove: (id) =>
+      metadata.files.remove(id, (channelId, segment) => deleteObjectJob(channelId, segment, now())),
     async open(stored, options) {
-      if (stored.blob.size === 0) return { stream: nothing(), size: 0 };
-      if (stored.replicas.length === 0) throw fail('channel_unavailable', { message: 'No storage channel holds this file.' });
+      if (stored.blob.size === 0) {
+        return { stream: nothing(), size: 0 };
+      }
+      if (stored.replicas.length === 0) {
+        throw fail('channel_unavailable', { message: 'No storage channel holds this file.' });
+      }
       return openContent(pool, stored, options);
     },
   };
@@ -91,8 +116,19 @@ function newFile(input: FileToAdd, at: number): NewFile {
       createdAt: at,
       updatedAt: at,
     },
-    blob: { id: bytes.storageId, size: bytes.size, hash: bytes.hash, sha256: bytes.sha256, createdAt: at },
-    replica: { blobId: bytes.storageId, channelId: bytes.channel.id, segments: bytes.segments, state: 'ok' },
+    blob: {
+      id: bytes.storageId,
+      size: bytes.size,
+      hash: bytes.hash,
+      sha256: bytes.sha256,
+      createdAt: at,
+    },
+    replica: {
+      blobId: bytes.storageId,
+      channelId: bytes.channel.id,
+      segments: bytes.segments,
+      state: 'ok',
+    },
     path: input.path,
     clearsJobs: bytes.pendingCleanup,
     ...(input.addsJobs && { addsJobs: input.addsJobs }),

@@ -39,13 +39,19 @@ async function openWithDisk(): Promise<void> {
   node = world.node();
 }
 
-/** As another process would open it: a crash has happened to the one before when that is never asked again. */
+/**
+ * As another process would open it: a crash has happened to the one before when that is never asked
+ * again.
+ */
 function disk(): Channel {
   return createLocalChannel({}, { dataDir: world.dataDir, log: silentLog } as never);
 }
 
 async function filesOnDisk(): Promise<number> {
-  const entries = await readdir(join(world.dataDir, 'objects'), { recursive: true, withFileTypes: true });
+  const entries = await readdir(join(world.dataDir, 'objects'), {
+    recursive: true,
+    withFileTypes: true,
+  });
   return entries.filter((entry) => entry.isFile()).length;
 }
 
@@ -78,7 +84,14 @@ describe('sweep (R10)', () => {
     await node.jobs.drain();
     expect(channel.refs.size).toBe(0);
     expect(await world.metadata.jobs.count()).toBe(0);
-    expect(await world.metadata.uploads.list({ kinds: ['presigned'], states: ['open'], limit: 1, offset: 0 })).toMatchObject({
+    expect(
+      await world.metadata.uploads.list({
+        kinds: ['presigned'],
+        states: ['open'],
+        limit: 1,
+        offset: 0,
+      }),
+    ).toMatchObject({
       total: 0,
     });
     expect(await world.metadata.files.usage('main')).toEqual({ bytes: 0, blobs: 0 });
@@ -101,7 +114,12 @@ describe('sweep (R10)', () => {
     await open({});
     await abandon(450, (id) => pdf(id));
     let stuck = true;
-    const { items } = await world.metadata.uploads.list({ kinds: ['presigned'], states: ['open'], limit: 220, offset: 200 });
+    const { items } = await world.metadata.uploads.list({
+      kinds: ['presigned'],
+      states: ['open'],
+      limit: 220,
+      offset: 200,
+    });
     const poisoned = new Set(items.map(({ id }) => id));
     const maintenance = createMaintenance({
       metadata: world.metadata,
@@ -109,7 +127,9 @@ describe('sweep (R10)', () => {
       removeExpired: {
         ...{ import: async () => false, direct: async () => false, chunked: async () => false },
         presigned: (upload) => {
-          if (stuck && poisoned.has(upload.id)) throw fail('channel_unavailable');
+          if (stuck && poisoned.has(upload.id)) {
+            throw fail('channel_unavailable');
+          }
           return node.presigned.removeExpired(upload);
         },
       },
@@ -156,7 +176,9 @@ describe('sweep (R10)', () => {
     world.advance(dayMs + 1);
     await node.maintenance.sweep();
     expect(await world.metadata.tokens.get(record.id)).toBeUndefined();
-    expect(await world.metadata.idempotency.begin({ ...entry, requestHash: '2', now: world.now() })).toEqual({
+    expect(
+      await world.metadata.idempotency.begin({ ...entry, requestHash: '2', now: world.now() }),
+    ).toEqual({
       state: 'claimed',
     });
   });
@@ -165,7 +187,12 @@ describe('sweep (R10)', () => {
 describe('reclaim', () => {
   const store = (on: Node, text: string): Promise<IntakeResult> =>
     on.intake.store({
-      ...{ source: once(pdf(text)), filename: 'a.pdf', declaredType: 'application/pdf', signal: never },
+      ...{
+        source: once(pdf(text)),
+        filename: 'a.pdf',
+        declaredType: 'application/pdf',
+        signal: never,
+      },
       candidates: [{ group: '', channel: on.pool.byId('main') }],
     });
   const add = (on: Node, bytes: IntakeResult) =>
@@ -192,14 +219,19 @@ describe('reclaim', () => {
     expect(settle).toBeDefined();
     const unsettled = {
       ...promised,
-      channel: { ...promised.channel, channel: { ...promised.channel.channel, settle: async () => {} } },
+      channel: {
+        ...promised.channel,
+        channel: { ...promised.channel.channel, settle: async () => {} },
+      },
     };
     const kept = await add(first, unsettled);
     const done = await add(first, await store(first, 'done'));
 
     expect(await node.maintenance.reclaim()).toBe(1);
     for (const stored of [kept, done]) {
-      if (stored === undefined) throw new Error('The file is missing.');
+      if (stored === undefined) {
+        throw new Error('The file is missing.');
+      }
       expect((await world.read(node, stored)).length).toBe(stored.file.size);
     }
     expect(await filesOnDisk()).toBe(2);
@@ -244,7 +276,9 @@ describe('reclaim', () => {
     world.advance(8 * dayMs);
     await node.jobs.drain();
     expect(channel.refs.size).toBe(1);
-    if (stored === undefined) throw new Error('The file is missing.');
+    if (stored === undefined) {
+      throw new Error('The file is missing.');
+    }
     expect(await world.read(node, stored)).toEqual(pdf('promised'));
     expect(await world.metadata.jobs.count()).toBe(0);
   });

@@ -28,7 +28,14 @@ export interface MaintenanceOptions {
 
 const batch = 200;
 
-export function createMaintenance({ metadata, pool, alsoSweep, removeExpired, now, log }: MaintenanceOptions): Maintenance {
+export function createMaintenance({
+  metadata,
+  pool,
+  alsoSweep,
+  removeExpired,
+  now,
+  log,
+}: MaintenanceOptions): Maintenance {
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<unknown> = Promise.resolve();
   let stopped = false;
@@ -49,7 +56,9 @@ export function createMaintenance({ metadata, pool, alsoSweep, removeExpired, no
       const expired = await metadata.uploads.expired(now(), batch);
       const results = await Promise.all(expired.map(removeOne));
       removed += results.filter((result) => result === 'removed').length;
-      if (expired.length < batch || results.every((result) => result === 'changed')) break;
+      if (expired.length < batch || results.every((result) => result === 'changed')) {
+        break;
+      }
     }
     return removed;
   };
@@ -58,21 +67,27 @@ export function createMaintenance({ metadata, pool, alsoSweep, removeExpired, no
     await metadata.idempotency.removeExpired(now());
     await metadata.tokens.removeExpired(now());
     await alsoSweep?.();
-    if (removed > 0) log.info({ removed }, 'Removed expired uploads');
+    if (removed > 0) {
+      log.info({ removed }, 'Removed expired uploads');
+    }
     return removed;
   };
   const clockState = createJumpGuard(now);
   /** Nothing is removed because of a clock that is wrong for a moment. */
   const sweepUnlessJumped = async (): Promise<unknown> => {
     const state = clockState();
-    if (state === 'jumped') log.warn({}, 'The clock jumped ahead; nothing expires for the next ten minutes');
+    if (state === 'jumped') {
+      log.warn({}, 'The clock jumped ahead; nothing expires for the next ten minutes');
+    }
     return state === 'steady' ? sweep() : undefined;
   };
   const tick = (): void => {
     running = sweepUnlessJumped()
       .catch((error: unknown) => log.error({ err: error }, 'The clean-up sweep failed; will retry'))
       .then(() => {
-        if (!stopped) timer = setTimeout(tick, minuteMs).unref();
+        if (!stopped) {
+          timer = setTimeout(tick, minuteMs).unref();
+        }
       });
   };
 
@@ -80,23 +95,31 @@ export function createMaintenance({ metadata, pool, alsoSweep, removeExpired, no
     let reclaimed = 0;
     for await (const { ref, key } of channel.unsettled?.() ?? []) {
       try {
-        if (await metadata.files.knowsStorageId(storageIdOf(key))) await channel.settle?.(ref);
-        else {
+        if (await metadata.files.knowsStorageId(storageIdOf(key))) {
+          await channel.settle?.(ref);
+        } else {
           await channel.delete(ref, { signal: AbortSignal.timeout(minuteMs) });
           reclaimed++;
         }
       } catch (error) {
-        log.warn({ channel: name, key, err: error }, 'Could not clean up an interrupted upload; will retry on the next start');
+        log.warn(
+          { channel: name, key, err: error },
+          'Could not clean up an interrupted upload; will retry on the next start',
+        );
       }
     }
-    if (reclaimed > 0) log.info({ channel: name, reclaimed }, 'Removed objects left by interrupted uploads');
+    if (reclaimed > 0) {
+      log.info({ channel: name, reclaimed }, 'Removed objects left by interrupted uploads');
+    }
     return reclaimed;
   };
 
   return {
     async reclaim() {
       let reclaimed = 0;
-      for (const channel of pool.all()) reclaimed += await reclaimOn(channel);
+      for (const channel of pool.all()) {
+        reclaimed += await reclaimOn(channel);
+      }
       return reclaimed;
     },
     sweep,

@@ -12,7 +12,11 @@ const warn = vi.fn();
 /** The database's time is what the faked timers make of it; this machine's wall clock is off. */
 async function open(): Promise<SharedClock> {
   const read = async () => (isAway ? Promise.reject(new Error('gone')) : Date.now());
-  clock = await createSharedClock({ read, log: { ...silentLog, warn }, wall: () => Date.now() + offMs });
+  clock = await createSharedClock({
+    read,
+    log: { ...silentLog, warn },
+    wall: () => Date.now() + offMs,
+  });
   return clock;
 }
 beforeEach(() => {
@@ -26,14 +30,17 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-it.each([dayMs, -dayMs, 6_000, 0])('goes by the database when this machine is off by %d ms, and says so', async (off) => {
-  offMs = off;
-  const { now } = await open();
-  expect(Math.abs(now() - start)).toBeLessThanOrEqual(1);
-  await vi.advanceTimersByTimeAsync(10 * minuteMs);
-  expect(Math.abs(now() - Date.now())).toBeLessThanOrEqual(1);
-  expect(warn).toHaveBeenCalledTimes(off === 0 ? 0 : 1);
-});
+it.each([dayMs, -dayMs, 6_000, 0])(
+  'goes by the database when this machine is off by %d ms, and says so',
+  async (off) => {
+    offMs = off;
+    const { now } = await open();
+    expect(Math.abs(now() - start)).toBeLessThanOrEqual(1);
+    await vi.advanceTimersByTimeAsync(10 * minuteMs);
+    expect(Math.abs(now() - Date.now())).toBeLessThanOrEqual(1);
+    expect(warn).toHaveBeenCalledTimes(off === 0 ? 0 : 1);
+  },
+);
 
 it('is not moved by a jump of the wall clock, and goes on without the database', async () => {
   const { now } = await open();

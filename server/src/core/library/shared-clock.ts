@@ -21,8 +21,9 @@ const worthTellingMs = 5_000;
 const slowMs = 2_000;
 
 /**
- * The time of the database, which decides every expiry and lease: read at the start and each minute, and carried on by this machine's steady clock, so that
- * neither a wrong wall clock nor a jump of it matters. While the database is away, the last reading counts.
+ * The time of the database, which decides every expiry and lease: read at the start and each
+ * minute, and carried on by this machine's steady clock, so that neither a wrong wall clock nor a
+ * jump of it matters. While the database is away, the last reading counts.
  */
 export async function createSharedClock({
   read,
@@ -37,12 +38,16 @@ export async function createSharedClock({
     const before = performance.now();
     const at = await read();
     const after = performance.now();
-    if (!isFirst && after - before > slowMs) return;
+    if (!isFirst && after - before > slowMs) {
+      return;
+    }
     zero = at - (before + after) / 2;
     tell(wall() - (zero + after));
   };
   const tell = (offMs: number): void => {
-    if (Math.abs(offMs - toldMs) < worthTellingMs) return;
+    if (Math.abs(offMs - toldMs) < worthTellingMs) {
+      return;
+    }
     toldMs = offMs;
     log.warn(
       { seconds: Math.round(offMs / 1000) },

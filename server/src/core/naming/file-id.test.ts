@@ -1,11 +1,34 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { cleanName, createStamps, type NameMode, nameCandidates, pathFromUrl, seenName } from './file-id.ts';
+import {
+  cleanName,
+  createStamps,
+  type NameMode,
+  nameCandidates,
+  pathFromUrl,
+  seenName,
+} from './file-id.ts';
 
 const anyName = fc
   .array(
     fc.oneof(
-      fc.constantFrom('..', '.', '/', '\\', '%2e', '%2f', '%', '\0', '\r\n', '"', 'nul', '.png', '\ud800', '\u0301', ' '),
+      fc.constantFrom(
+        '..',
+        '.',
+        '/',
+        '\\',
+        '%2e',
+        '%2f',
+        '%',
+        '\0',
+        '\r\n',
+        '"',
+        'nul',
+        '.png',
+        '\ud800',
+        '\u0301',
+        ' ',
+      ),
       fc.string({ unit: 'binary' }),
       fc.string({ unit: 'grapheme', maxLength: 400 }),
     ),
@@ -61,13 +84,28 @@ describe('nameCandidates', () => {
   const now = 1_700_000_000_000;
   const at = (mode: NameMode, filename: string, contentType = 'image/png', folder = '') => {
     let drawn = 0;
-    const path = nameCandidates({ mode, filename, contentType, folder, stamp: () => now, random: (limit) => drawn++ % limit });
+    const path = nameCandidates({
+      mode,
+      filename,
+      contentType,
+      folder,
+      stamp: () => now,
+      random: (limit) => drawn++ % limit,
+    });
     return [0, 1, 2].map(path);
   };
 
   it.each<[NameMode, string, string[]]>([
-    ['default', 'a b.png', ['1700000000000_a_b.png', '1700000000000_a_b(1).png', '1700000000000_a_b(2).png']],
-    ['default', 'README', ['1700000000000_README', '1700000000000_README(1)', '1700000000000_README(2)']],
+    [
+      'default',
+      'a b.png',
+      ['1700000000000_a_b.png', '1700000000000_a_b(1).png', '1700000000000_a_b(2).png'],
+    ],
+    [
+      'default',
+      'README',
+      ['1700000000000_README', '1700000000000_README(1)', '1700000000000_README(2)'],
+    ],
     ['index', 'a.JPG', ['1700000000000.jpg', '1700000000000(1).jpg', '1700000000000(2).jpg']],
     ['index', 'blob', ['1700000000000.png', '1700000000000(1).png', '1700000000000(2).png']],
     ['origin', 'a.tar.gz', ['a.tar.gz', 'a.tar(1).gz', 'a.tar(2).gz']],
@@ -106,16 +144,25 @@ describe('nameCandidates', () => {
     expect(seenName(filename)).toBe('shot.png');
   });
 
-  it('names nothing after a local folder', () => expect(at('origin', 'C:\\Users\\jo\\')[0]).toBe('file'));
+  it('names nothing after a local folder', () =>
+    expect(at('origin', 'C:\\Users\\jo\\')[0]).toBe('file'));
 
   it('stamps files in the order in which they come, and never ahead of time without need', () => {
     const names = Array.from(
       { length: 2000 },
-      () => nameCandidates({ mode: 'default', filename: 'a.png', contentType: 'image/png', folder: '' })(0) ?? '',
+      () =>
+        nameCandidates({
+          mode: 'default',
+          filename: 'a.png',
+          contentType: 'image/png',
+          folder: '',
+        })(0) ?? '',
     );
     expect(names.toSorted()).toEqual(names);
     expect(new Set(names).size).toBe(names.length);
-    for (const name of names) expect(name).toMatch(/^\d{13}_a\.png$/);
+    for (const name of names) {
+      expect(name).toMatch(/^\d{13}_a\.png$/);
+    }
 
     let clock = now;
     const stamp = createStamps(() => clock);
@@ -133,16 +180,28 @@ describe('nameCandidates', () => {
   });
 
   it('gives up at the 1000th attempt', () => {
-    const path = nameCandidates({ mode: 'origin', filename: 'a.png', contentType: 'image/png', folder: '' });
+    const path = nameCandidates({
+      mode: 'origin',
+      filename: 'a.png',
+      contentType: 'image/png',
+      folder: '',
+    });
     expect(path(999)).toBe('a(999).png');
     expect(path(1000)).toBeUndefined();
   });
 
   it('draws unpredictable names', () => {
-    const path = nameCandidates({ mode: 'short', filename: 'a', contentType: 'image/png', folder: '' });
+    const path = nameCandidates({
+      mode: 'short',
+      filename: 'a',
+      contentType: 'image/png',
+      folder: '',
+    });
     const names = Array.from({ length: 1000 }, (_, i) => path(i));
     expect(new Set(names).size).toBe(1000);
-    for (const name of names) expect(name).toMatch(/^[A-Za-z0-9]{8}\.png$/);
+    for (const name of names) {
+      expect(name).toMatch(/^[A-Za-z0-9]{8}\.png$/);
+    }
   });
 
   it('yields distinct, safe paths of bounded length that can be read back through a URL', () => {

@@ -17,7 +17,10 @@ export interface NameRequest {
   /** As the caller gave it. */
   readonly filename: string;
   readonly contentType: string;
-  /** As the caller gave it; when it is empty, the directory part of `filename` counts (Upload API 1.6). */
+  /**
+   * As the caller gave it; when it is empty, the directory part of `filename` counts (Upload API
+   * 1.6).
+   */
   readonly folder: string;
   /** See `createStamps`; that of the process when absent. */
   readonly stamp?: () => number;
@@ -26,8 +29,9 @@ export interface NameRequest {
 }
 
 /**
- * Times in milliseconds that are never the same twice and always grow, so that names which begin with them sort as they were given: the
- * present, or the next millisecond that is free. 13 digits until the year 2286.
+ * Times in milliseconds that are never the same twice and always grow, so that names which begin
+ * with them sort as they were given: the present, or the next millisecond that is free. 13 digits
+ * until the year 2286.
  */
 export function createStamps(now: Clock): () => number {
   let last = 0;
@@ -44,27 +48,33 @@ const MAX_URL_PATH_LENGTH = 4096;
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 
 /**
- * The safe name of an uploaded file: never empty, `.` or `..`, at most 255 UTF-8 bytes with the extension kept, free of `/`, controls and
- * whatever needs escaping in a URL or a shell. Takes any string. Cleaning a clean name changes nothing.
+ * The safe name of an uploaded file: never empty, `.` or `..`, at most 255 UTF-8 bytes with the
+ * extension kept, free of `/`, controls and whatever needs escaping in a URL or a shell. Takes any
+ * string. Cleaning a clean name changes nothing.
  */
 export function cleanName(raw: string): string {
   return safeName(splitName(raw).name);
 }
 
-/** The name that the person saw who chose the file: decoded, without the folders around it. Never empty. */
+/**
+ * The name that the person saw who chose the file: decoded, without the folders around it. Never
+ * empty.
+ */
 export function seenName(raw: string): string {
   return splitName(raw).name.normalize('NFC') || unnamed;
 }
 
-// Where a file lay on its machine is private: `C:\`, `C:/`, `/Users`, `\\server`, `~/`, `file://`, `content://`.
+// Where a file lay on its machine is private: `C:\`, `C:/`, `/Users`, `\\server`, `~/`, `file://`,
+// `content://`.
 const localPath = /^\s*(?:~|[a-z][a-z0-9+.-]*:)?[\\/]/i;
 
 /** Upload API 1.6: a relative folder in front of the name counts. */
 function splitName(raw: string): { readonly folder: string; readonly name: string } {
   const decoded = decodeOnce(raw);
   const slash = decoded.lastIndexOf('/');
-  if (localPath.test(cleanText(decoded)))
+  if (localPath.test(cleanText(decoded))) {
     return { folder: '', name: decoded.slice(Math.max(slash, decoded.lastIndexOf('\\')) + 1) };
+  }
   return { folder: decoded.slice(0, Math.max(slash, 0)), name: decoded.slice(slash + 1) };
 }
 
@@ -75,8 +85,9 @@ function safeName(seen: string): string {
 }
 
 /**
- * Paths to try for a new file, in order: `path(0)` is the plain one, `path(n)` the one after n collisions, undefined from the 1000th on.
- * The time in a name is drawn once; `short` draws anew at every attempt.
+ * Paths to try for a new file, in order: `path(0)` is the plain one, `path(n)` the one after n
+ * collisions, undefined from the 1000th on. The time in a name is drawn once; `short` draws anew at
+ * every attempt.
  */
 export function nameCandidates(request: NameRequest): (attempt: number) => string | undefined {
   const { contentType, stamp = processStamp, random = randomInt } = request;
@@ -89,8 +100,12 @@ export function nameCandidates(request: NameRequest): (attempt: number) => strin
   const nameAt: Record<NameMode, (attempt: number) => string> = {
     default: (attempt) => numbered(`${prefix}_`, name, attempt),
     index: (attempt) => numbered('', `${prefix}.${extension}`, attempt),
-    origin: (attempt) => (attempt === 0 || name.includes('.') ? numbered('', name, attempt) : fit(`(${attempt})`, name, '')),
-    short: () => `${Array.from({ length: 8 }, () => ALPHABET[random(ALPHABET.length)]).join('')}.${extension}`,
+    origin: (attempt) =>
+      attempt === 0 || name.includes('.')
+        ? numbered('', name, attempt)
+        : fit(`(${attempt})`, name, ''),
+    short: () =>
+      `${Array.from({ length: 8 }, () => ALPHABET[random(ALPHABET.length)]).join('')}.${extension}`,
   };
   const start = folder === '' ? '' : `${folder}/`;
   return (attempt) => (attempt < MAX_ATTEMPTS ? start + nameAt[request.mode](attempt) : undefined);
@@ -107,19 +122,25 @@ function numbered(prefix: string, name: string, attempt: number): string {
 /** Shortens `middle`, before its extension when it has one, until all three fit a segment. */
 function fit(start: string, middle: string, end: string): string {
   const room = MAX_SEGMENT_BYTES - Buffer.byteLength(start) - Buffer.byteLength(end);
-  if (Buffer.byteLength(middle) <= room) return start + middle + end;
+  if (Buffer.byteLength(middle) <= room) {
+    return start + middle + end;
+  }
   // What follows a dot that far from the end is no extension.
   const extension = /\.[^.]{1,16}$/.exec(middle)?.[0] ?? '';
   const stem = middle.slice(0, middle.length - extension.length);
-  return start + clampUtf8(stem, Math.max(room - Buffer.byteLength(extension), 0)) + extension + end;
+  return (
+    start + clampUtf8(stem, Math.max(room - Buffer.byteLength(extension), 0)) + extension + end
+  );
 }
 
 /**
- * The library path that a raw (still encoded) URL path after `/file/` means, undefined when it can mean none: malformed encoding, control
- * characters, empty or dot segments, overlong.
+ * The library path that a raw (still encoded) URL path after `/file/` means, undefined when it can
+ * mean none: malformed encoding, control characters, empty or dot segments, overlong.
  */
 export function pathFromUrl(raw: string): string | undefined {
-  if (raw.length > MAX_URL_PATH_LENGTH) return undefined;
+  if (raw.length > MAX_URL_PATH_LENGTH) {
+    return undefined;
+  }
   try {
     return asPath(decodeURIComponent(raw));
   } catch {
@@ -127,9 +148,13 @@ export function pathFromUrl(raw: string): string | undefined {
   }
 }
 
-/** Text as a library path, in the form in which the library keeps paths; undefined when it can be none. */
+/**
+ * Text as a library path, in the form in which the library keeps paths; undefined when it can be
+ * none.
+ */
 export function asPath(text: string): string | undefined {
   const path = text.normalize('NFC');
-  const isPath = !/[\p{Cc}\p{Cs}]/u.test(path) && path.split('/').every((segment) => !/^\.{0,2}$/.test(segment));
+  const isPath =
+    !/[\p{Cc}\p{Cs}]/u.test(path) && path.split('/').every((segment) => !/^\.{0,2}$/.test(segment));
   return isPath ? path : undefined;
 }

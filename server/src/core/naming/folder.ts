@@ -4,8 +4,9 @@ import { clampUtf8, cleanSegment, cleanText, decodeOnce, MAX_SEGMENT_BYTES } fro
 const MAX_FOLDER_BYTES = 768;
 
 /**
- * The folder that `raw` means (Upload API 1.6): `''` for the root, else `a/b` of safe segments. Takes any string and never fails; what is too long
- * loses its last segments. Cleaning a clean folder changes nothing.
+ * The folder that `raw` means (Upload API 1.6): `''` for the root, else `a/b` of safe segments.
+ * Takes any string and never fails; what is too long loses its last segments. Cleaning a clean
+ * folder changes nothing.
  */
 export function cleanFolder(raw: string): string {
   return folderOf(decodeOnce(raw));
@@ -13,13 +14,17 @@ export function cleanFolder(raw: string): string {
 
 /** The same for text that has been percent-decoded. */
 export function folderOf(decoded: string): string {
-  if (decoded.trim() === '') return '';
+  if (decoded.trim() === '') {
+    return '';
+  }
   const segments = cleanText(decoded)
     .replaceAll('..', '_')
     .replaceAll('\\', '/')
     .split('/')
     .filter((segment) => segment !== '')
-    .map((segment) => (segment === '.' ? '_' : clampUtf8(cleanSegment(segment), MAX_SEGMENT_BYTES)));
+    .map((segment) =>
+      segment === '.' ? '_' : clampUtf8(cleanSegment(segment), MAX_SEGMENT_BYTES),
+    );
   return shorten(segments);
 }
 
@@ -27,7 +32,9 @@ function shorten(segments: readonly string[]): string {
   let folder = '';
   for (const segment of segments) {
     const longer = folder === '' ? segment : `${folder}/${segment}`;
-    if (Buffer.byteLength(longer) > MAX_FOLDER_BYTES) break;
+    if (Buffer.byteLength(longer) > MAX_FOLDER_BYTES) {
+      break;
+    }
     folder = longer;
   }
   return folder;

@@ -1,20 +1,31 @@
-/** Longest segment of a path, in UTF-8 bytes: what file systems, archives and object stores all take. */
+/**
+ * Longest segment of a path, in UTF-8 bytes: what file systems, archives and object stores all
+ * take.
+ */
 export const MAX_SEGMENT_BYTES = 255;
 
 // Upload API 1.6. Inside a segment, so `/` is among them.
 // U+FFFD stands for bytes that were no text.
 const unsafe = /[\\/:*?"'<>| ()[\]{}#%^`~;@&=+$,\ufffd]/g;
 
-// Characters that are neither visible nor typed and make two names look alike: controls, direction marks, line separators, non-characters.
-const invisible = /[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff0-\ufffb\ufdd0-\ufdef\ufffe\uffff]/gu;
+// Characters that are neither visible nor typed and make two names look alike: controls, direction
+// marks, line separators, non-characters.
+const invisible =
+  /[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff0-\ufffb\ufdd0-\ufdef\ufffe\uffff]/gu;
 const loneSurrogate = /\p{Cs}/gu;
 
-// Names that Windows keeps for devices, with any extension: a library must survive being copied there.
+// Names that Windows keeps for devices, with any extension: a library must survive being copied
+// there.
 const device = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?=\.|$)/i;
 
-/** Percent-decodes once; text that is not validly encoded (`100%.png`, overlong UTF-8) stays as it is. */
+/**
+ * Percent-decodes once; text that is not validly encoded (`100%.png`, overlong UTF-8) stays as it
+ * is.
+ */
 export function decodeOnce(text: string): string {
-  if (!/%[0-9a-f]{2}/i.test(text)) return text;
+  if (!/%[0-9a-f]{2}/i.test(text)) {
+    return text;
+  }
   try {
     return decodeURIComponent(text);
   } catch {
@@ -27,26 +38,37 @@ export function cleanText(text: string): string {
   return text.replaceAll(invisible, '').replaceAll(loneSurrogate, '').normalize('NFC');
 }
 
-/** One segment of a path: unsafe characters become `_`, device names get a `_` in front. Expects clean text. */
+/**
+ * One segment of a path: unsafe characters become `_`, device names get a `_` in front. Expects
+ * clean text.
+ */
 export function cleanSegment(text: string): string {
   return text.replaceAll(unsafe, '_').replace(device, '_$&');
 }
 
 /** The longest beginning of at most `maxBytes` in UTF-8 that cuts no character. */
 export function clampUtf8(text: string, maxBytes: number): string {
-  if (text.length * 3 <= maxBytes || Buffer.byteLength(text) <= maxBytes) return text;
+  if (text.length * 3 <= maxBytes || Buffer.byteLength(text) <= maxBytes) {
+    return text;
+  }
   const bytes = Buffer.from(text);
   let end = maxBytes;
   // Continuation bytes are 10xxxxxx.
-  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) end--;
+  while (end > 0 && ((bytes[end] ?? 0) & 0xc0) === 0x80) {
+    end--;
+  }
   return bytes.toString('utf8', 0, end);
 }
 
 /** Without the slashes around it. */
 export function trimSlashes(text: string): string {
   let [start, end] = [0, text.length];
-  while (text[start] === '/') start++;
-  while (end > start && text[end - 1] === '/') end--;
+  while (text[start] === '/') {
+    start++;
+  }
+  while (end > start && text[end - 1] === '/') {
+    end--;
+  }
   return text.slice(start, end);
 }
 

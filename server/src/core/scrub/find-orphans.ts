@@ -15,26 +15,44 @@ export interface OrphanSearch {
   readonly storedBefore: number;
 }
 
-/** Objects that no file, upload or pending deletion knows. Holds the names of all objects in memory meanwhile. */
-export async function* findOrphans({ metadata, channels, storedBefore }: OrphanSearch): AsyncGenerator<Orphan> {
+/**
+ * Objects that no file, upload or pending deletion knows. Holds the names of all objects in memory
+ * meanwhile.
+ */
+export async function* findOrphans({
+  metadata,
+  channels,
+  storedBefore,
+}: OrphanSearch): AsyncGenerator<Orphan> {
   const known = await knownRefs(
     metadata,
     channels.map(({ id }) => id),
   );
   for (const channel of channels) {
     for await (const object of channel.channel.list?.() ?? []) {
-      if (object.storedAt < storedBefore && !known.has(nameOf(object.ref))) yield { ...object, channel };
+      if (object.storedAt < storedBefore && !known.has(nameOf(object.ref))) {
+        yield { ...object, channel };
+      }
     }
   }
 }
 
 /** Uploads come first: a merge that runs meanwhile moves their parts to a file, never back. */
-async function knownRefs(metadata: MetadataStore, channelIds: readonly string[]): Promise<ReadonlySet<string>> {
+async function knownRefs(
+  metadata: MetadataStore,
+  channelIds: readonly string[],
+): Promise<ReadonlySet<string>> {
   const known = new Set<string>();
-  for await (const { segment } of objectsOfUploads(metadata, channelIds)) known.add(nameOf(segment.ref));
-  for await (const { segment } of objectsOfFiles(metadata, channelIds)) known.add(nameOf(segment.ref));
+  for await (const { segment } of objectsOfUploads(metadata, channelIds)) {
+    known.add(nameOf(segment.ref));
+  }
+  for await (const { segment } of objectsOfFiles(metadata, channelIds)) {
+    known.add(nameOf(segment.ref));
+  }
   for (const { kind, payload } of await metadata.jobs.list({ limit: Number.MAX_SAFE_INTEGER })) {
-    if (kind === 'delete_object') known.add(nameOf((payload as { ref: Ref }).ref));
+    if (kind === 'delete_object') {
+      known.add(nameOf((payload as { ref: Ref }).ref));
+    }
   }
   return known;
 }

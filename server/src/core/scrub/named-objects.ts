@@ -5,7 +5,10 @@ import { presignedDetails } from '../uploads/presigned/presigned-details.ts';
 export interface NamedObject {
   readonly channelId: string;
   readonly segment: Segment;
-  /** Of the files that cannot be read without it; undefined for what belongs to an upload, whose objects come and go. */
+  /**
+   * Of the files that cannot be read without it; undefined for what belongs to an upload, whose
+   * objects come and go.
+   */
   readonly blobId?: string;
 }
 
@@ -13,26 +16,47 @@ const pageSize = 500;
 const kinds: readonly UploadKind[] = ['presigned', 'import', 'chunked', 'direct'];
 const states: readonly Upload['state'][] = ['open', 'failed', 'done', 'aborted'];
 
-/** Every object of these channels that files consist of, each once. Files that are added meanwhile are among them. */
-export async function* objectsOfFiles(snapshot: MetadataStore, channelIds: readonly string[]): AsyncGenerator<NamedObject> {
+/**
+ * Every object of these channels that files consist of, each once. Files that are added meanwhile
+ * are among them.
+ */
+export async function* objectsOfFiles(
+  snapshot: MetadataStore,
+  channelIds: readonly string[],
+): AsyncGenerator<NamedObject> {
   for (let after: ReplicaKey | undefined; ; ) {
     const replicas = await snapshot.replicas.page({ channelIds, after, limit: pageSize });
-    for (const { blobId, channelId, segments } of replicas) for (const segment of segments) yield { channelId, segment, blobId };
+    for (const { blobId, channelId, segments } of replicas) {
+      for (const segment of segments) {
+        yield { channelId, segment, blobId };
+      }
+    }
     after = replicas.at(-1);
-    if (replicas.length < pageSize) return;
+    if (replicas.length < pageSize) {
+      return;
+    }
   }
 }
 
 /** What uploads have stored so far; finished ones may name objects of files again. */
-export async function* objectsOfUploads(snapshot: MetadataStore, channelIds: readonly string[]): AsyncGenerator<NamedObject> {
+export async function* objectsOfUploads(
+  snapshot: MetadataStore,
+  channelIds: readonly string[],
+): AsyncGenerator<NamedObject> {
   for (let offset = 0; ; offset += pageSize) {
     const { items } = await snapshot.uploads.list({ kinds, states, limit: pageSize, offset });
     for (const upload of items) {
       for (const { channelId, segments } of await storedBy(upload, snapshot)) {
-        if (channelIds.includes(channelId)) for (const segment of segments) yield { channelId, segment };
+        if (channelIds.includes(channelId)) {
+          for (const segment of segments) {
+            yield { channelId, segment };
+          }
+        }
       }
     }
-    if (items.length < pageSize) return;
+    if (items.length < pageSize) {
+      return;
+    }
   }
 }
 
@@ -42,9 +66,15 @@ interface Stored {
 }
 
 async function storedBy(upload: Upload, snapshot: MetadataStore): Promise<readonly Stored[]> {
-  if (upload.kind === 'chunked')
-    return (await snapshot.uploads.parts(upload.id)).map(({ segments }) => ({ channelId: upload.channelId, segments }));
-  if (upload.kind === 'direct') return [];
+  if (upload.kind === 'chunked') {
+    return (await snapshot.uploads.parts(upload.id)).map(({ segments }) => ({
+      channelId: upload.channelId,
+      segments,
+    }));
+  }
+  if (upload.kind === 'direct') {
+    return [];
+  }
   const { received } = presignedDetails(upload);
   return received === null ? [] : [received];
 }

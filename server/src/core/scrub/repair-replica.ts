@@ -6,7 +6,13 @@ import type { MetadataStore, NewJob, Replica, Segment } from '../metadata.ts';
 import type { ChannelPool, ConfiguredChannel } from '../storage/channel-pool.ts';
 import { collectLeftOver, deleteObjectJob } from '../storage/cleanup-jobs.ts';
 import { storageKey } from '../storage/storage-key.ts';
-import { locateObjects, type StoredObjects, type StoreOptions, storeSpool, storeStream } from '../storage/store-objects.ts';
+import {
+  locateObjects,
+  type StoredObjects,
+  type StoreOptions,
+  storeSpool,
+  storeStream,
+} from '../storage/store-objects.ts';
 import { createHasher, isContentHash } from '../streams/hash.ts';
 import { createSpool } from '../streams/spool.ts';
 
@@ -19,39 +25,63 @@ export interface RepairOptions {
 }
 
 /**
- * Puts new objects in the place of a broken replica's, from another replica that proves right while it is read. False when there is none, or the file is gone. Throws when
- * the channel does not take the bytes.
+ * Puts new objects in the place of a broken replica's, from another replica that proves right while
+ * it is read. False when there is none, or the file is gone. Throws when the channel does not take
+ * the bytes.
  */
 export async function repairReplica(broken: Replica, options: RepairOptions): Promise<boolean> {
   const others = await options.metadata.replicas.ofBlob(broken.blobId);
   // Whatever was found of them before: what counts is that they prove right now.
   for (const healthy of others.filter(({ channelId }) => channelId !== broken.channelId)) {
-    if (!healthy.segments.every(({ hash }) => isContentHash(hash))) continue;
+    if (!healthy.segments.every(({ hash }) => isContentHash(hash))) {
+      continue;
+    }
     const outcome = await copyFrom(healthy, broken, options);
-    if (outcome !== 'source failed') return outcome;
+    if (outcome !== 'source failed') {
+      return outcome;
+    }
   }
   return false;
 }
 
-async function copyFrom(healthy: Replica, broken: Replica, options: RepairOptions): Promise<boolean | 'source failed'> {
+async function copyFrom(
+  healthy: Replica,
+  broken: Replica,
+  options: RepairOptions,
+): Promise<boolean | 'source failed'> {
   const { metadata, pool, now, signal } = options;
   const target = pool.byId(broken.channelId);
   const at = now();
   const key = storageKey(broken.blobId, '', at, at);
   const size = healthy.segments.reduce((sum, segment) => sum + segment.size, 0);
-  const notes = locateObjects(target.channel, key, size).map((ref) => deleteObjectJob(target.id, { ref }, at + dayMs));
-  if (target.channel.remote && notes.length > 0) await metadata.jobs.add(notes);
+  const notes = locateObjects(target.channel, key, size).map((ref) =>
+    deleteObjectJob(target.id, { ref }, at + dayMs),
+  );
+  if (target.channel.remote && notes.length > 0) {
+    await metadata.jobs.add(notes);
+  }
   const leftOver = collectLeftOver(target.id);
   const source = { failed: false };
   const stored = await storeInto(target, {
     source: provenBytes(pool.byId(healthy.channelId).channel, healthy.segments, { signal, source }),
     spoolFolder: options.spoolFolder,
-    put: { key, contentType: 'application/octet-stream', filename: 'repaired', size, signal, onLeftOver: leftOver.onLeftOver },
+    put: {
+      key,
+      contentType: 'application/octet-stream',
+      filename: 'repaired',
+      size,
+      signal,
+      onLeftOver: leftOver.onLeftOver,
+    },
   }).catch((error: unknown) => {
-    if (source.failed) return undefined;
+    if (source.failed) {
+      return undefined;
+    }
     throw error;
   });
-  if (stored === undefined) return 'source failed';
+  if (stored === undefined) {
+    return 'source failed';
+  }
   await metadata.jobs.add(leftOver.jobs(stored.segments, now()));
   return publish({ broken, stored, target, notes: target.channel.remote ? notes : [], options });
 }
@@ -62,8 +92,13 @@ interface Storing {
   readonly put: StoreOptions;
 }
 
-async function storeInto({ channel }: ConfiguredChannel, { source, spoolFolder, put }: Storing): Promise<StoredObjects> {
-  if (!channel.remote) return storeStream(channel, source, put);
+async function storeInto(
+  { channel }: ConfiguredChannel,
+  { source, spoolFolder, put }: Storing,
+): Promise<StoredObjects> {
+  if (!channel.remote) {
+    return storeStream(channel, source, put);
+  }
   const spool = createSpool(source, spoolFolder);
   try {
     return await storeSpool(channel, spool, put);
@@ -82,15 +117,21 @@ interface Publishing {
 
 async function publish({ broken, stored, target, notes, options }: Publishing): Promise<boolean> {
   const { metadata, now } = options;
-  const remove = (segments: readonly Segment[]) => segments.map((segment) => deleteObjectJob(target.id, segment, now()));
+  const remove = (segments: readonly Segment[]) =>
+    segments.map((segment) => deleteObjectJob(target.id, segment, now()));
   const isReplaced = await metadata.replicas.replace(broken, {
     segments: stored.segments,
     verifiedAt: now(),
     addsJobs: remove(broken.segments),
     clearsJobs: notes.map(({ id }) => id),
   });
-  if (isReplaced) for (const { ref } of stored.segments) await target.channel.settle?.(ref);
-  else await metadata.jobs.add(remove(stored.segments));
+  if (isReplaced) {
+    for (const { ref } of stored.segments) {
+      await target.channel.settle?.(ref);
+    }
+  } else {
+    await metadata.jobs.add(remove(stored.segments));
+  }
   return isReplaced;
 }
 
@@ -101,7 +142,11 @@ interface Proof {
 }
 
 /** The bytes of a replica; fails at the end of a segment that is not what it was. */
-async function* provenBytes(channel: Channel, segments: readonly Segment[], { signal, source }: Proof): ByteSource {
+async function* provenBytes(
+  channel: Channel,
+  segments: readonly Segment[],
+  { signal, source }: Proof,
+): ByteSource {
   for (const { ref, hash } of segments) {
     const hasher = createHasher();
     try {
@@ -110,7 +155,9 @@ async function* provenBytes(channel: Channel, segments: readonly Segment[], { si
         hasher.update(chunk);
         yield chunk;
       }
-      if (hasher.digest() !== hash) throw fail('content_damaged');
+      if (hasher.digest() !== hash) {
+        throw fail('content_damaged');
+      }
     } catch (error) {
       source.failed = true;
       throw error;

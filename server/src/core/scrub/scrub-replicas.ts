@@ -33,10 +33,13 @@ const pageSize = 100;
 const pageBytes = 256 * 1024 * 1024;
 
 /**
- * Looks at the next replicas behind `after`, records what it found and repairs what it can. Returns the last one, undefined when there was none. Files that are
- * deleted meanwhile are passed over.
+ * Looks at the next replicas behind `after`, records what it found and repairs what it can. Returns
+ * the last one, undefined when there was none. Files that are deleted meanwhile are passed over.
  */
-export async function scrubPage(options: ScrubOptions, after: ReplicaKey | undefined): Promise<ReplicaKey | undefined> {
+export async function scrubPage(
+  options: ScrubOptions,
+  after: ReplicaKey | undefined,
+): Promise<ReplicaKey | undefined> {
   const { metadata, channelIds } = options;
   const page = await metadata.replicas.page({ channelIds, after, limit: pageSize });
   const healthy: ReplicaFinding[] = [];
@@ -49,7 +52,9 @@ export async function scrubPage(options: ScrubOptions, after: ReplicaKey | undef
     }
     last = replica;
     bytes += look.bytes;
-    if (bytes > pageBytes) break;
+    if (bytes > pageBytes) {
+      break;
+    }
   }
   await metadata.replicas.mark(healthy);
   return last;
@@ -57,27 +62,59 @@ export async function scrubPage(options: ScrubOptions, after: ReplicaKey | undef
 
 async function lookAt(replica: CheckedReplica, options: ScrubOptions): Promise<Look> {
   const { channel, type, name } = options.pool.byId(replica.channelId);
-  const look: Look = { replica, type, channel: name, isRepaired: false, ...(await verifyReplica(channel, replica, options)) };
-  if (look.verdict === 'damaged' || look.verdict === 'missing') await noteBroken(options, look, look.verdict);
-  else options.onLook(look);
-  if (look.verdict === 'unknown')
-    options.log.warn({ channel: name, blob: replica.blobId, err: look.error }, 'Could not check a stored copy');
+  const look: Look = {
+    replica,
+    type,
+    channel: name,
+    isRepaired: false,
+    ...(await verifyReplica(channel, replica, options)),
+  };
+  if (look.verdict === 'damaged' || look.verdict === 'missing') {
+    await noteBroken(options, look, look.verdict);
+  } else {
+    options.onLook(look);
+  }
+  if (look.verdict === 'unknown') {
+    options.log.warn(
+      { channel: name, blob: replica.blobId, err: look.error },
+      'Could not check a stored copy',
+    );
+  }
   return look;
 }
 
-function finding({ blobId, channelId }: ReplicaKey, state: ReplicaFinding['state'], { now }: ScrubOptions): ReplicaFinding {
+function finding(
+  { blobId, channelId }: ReplicaKey,
+  state: ReplicaFinding['state'],
+  { now }: ScrubOptions,
+): ReplicaFinding {
   return { blobId, channelId, state, verifiedAt: now() };
 }
 
-async function noteBroken(options: ScrubOptions, look: Look, verdict: 'damaged' | 'missing'): Promise<void> {
+async function noteBroken(
+  options: ScrubOptions,
+  look: Look,
+  verdict: 'damaged' | 'missing',
+): Promise<void> {
   const { metadata, log } = options;
   const { replica, channel } = look;
   // Its file may have been deleted while it was read.
-  if ((await metadata.replicas.mark([finding(replica, verdict, options)])) === 0) return;
-  const fields = { channel, blob: replica.blobId, files: await metadata.replicas.pathsOf(replica.blobId) };
-  log.error(fields, verdict === 'damaged' ? 'A stored copy is damaged' : 'A stored copy is missing');
+  if ((await metadata.replicas.mark([finding(replica, verdict, options)])) === 0) {
+    return;
+  }
+  const fields = {
+    channel,
+    blob: replica.blobId,
+    files: await metadata.replicas.pathsOf(replica.blobId),
+  };
+  log.error(
+    fields,
+    verdict === 'damaged' ? 'A stored copy is damaged' : 'A stored copy is missing',
+  );
   const isRepaired = await repair(options, look);
-  if (isRepaired) log.info(fields, 'Repaired the copy from another one');
+  if (isRepaired) {
+    log.info(fields, 'Repaired the copy from another one');
+  }
   options.onLook({ ...look, isRepaired });
 }
 
@@ -86,7 +123,10 @@ async function repair(options: ScrubOptions, { replica, channel }: Look): Promis
     return await repairReplica(replica, options);
   } catch (error) {
     options.signal.throwIfAborted();
-    options.log.warn({ channel, blob: replica.blobId, err: error }, 'Could not repair a stored copy');
+    options.log.warn(
+      { channel, blob: replica.blobId, err: error },
+      'Could not repair a stored copy',
+    );
     return false;
   }
 }

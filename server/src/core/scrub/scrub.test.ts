@@ -48,7 +48,9 @@ let looks: Look[];
 
 beforeEach(async () => {
   [first, second] = [disk(), disk()];
-  world = await createWorld({ channels: [configured(first, 'first'), configured(second, 'second')] });
+  world = await createWorld({
+    channels: [configured(first, 'first'), configured(second, 'second')],
+  });
   node = world.node();
   looks = [];
 });
@@ -73,7 +75,11 @@ function scrubber(options: Partial<ScrubberOptions> = {}) {
 }
 
 async function put(channel: Disk, bytes: Buffer): Promise<Segment> {
-  const { ref, size } = await channel.put(once(bytes), { key: uuidv7(0), contentType: 'text/plain', signal: never });
+  const { ref, size } = await channel.put(once(bytes), {
+    key: uuidv7(0),
+    contentType: 'text/plain',
+    signal: never,
+  });
   return { ref, size, hash: hashOf(bytes) };
 }
 
@@ -84,12 +90,20 @@ async function addFile(
   bytes: Buffer,
   places: readonly (readonly [name: string, channel: Disk, segments: number])[],
 ): Promise<StoredFile> {
-  const blob = { id: uuidv7(world.now()), size: bytes.length, hash: hashOf(bytes), sha256: null, createdAt: 0 };
+  const blob = {
+    id: uuidv7(world.now()),
+    size: bytes.length,
+    hash: hashOf(bytes),
+    sha256: null,
+    createdAt: 0,
+  };
   let stored: StoredFile | undefined;
   for (const [channelId, channel, parts] of places) {
     const length = Math.ceil(bytes.length / parts);
     const segments: Segment[] = [];
-    for (let at = 0; at < parts; at++) segments.push(await put(channel, bytes.subarray(at * length, (at + 1) * length)));
+    for (let at = 0; at < parts; at++) {
+      segments.push(await put(channel, bytes.subarray(at * length, (at + 1) * length)));
+    }
     const path = `file-${++count}.txt`;
     stored = await node.metadata.files.add({
       file: {
@@ -101,20 +115,33 @@ async function addFile(
           height: null,
           durationSeconds: null,
         },
-        ...{ tags: [], listType: 'None', label: 'None', uploader: null, ip: null, givenOnce: false, createdAt: 0, updatedAt: 0 },
+        ...{
+          tags: [],
+          listType: 'None',
+          label: 'None',
+          uploader: null,
+          ip: null,
+          givenOnce: false,
+          createdAt: 0,
+          updatedAt: 0,
+        },
       },
       blob,
       replica: { blobId: blob.id, channelId, segments, state: 'ok' },
       path: (attempt) => (attempt === 0 ? path : undefined),
     });
   }
-  if (stored === undefined) throw new Error('Not added');
+  if (stored === undefined) {
+    throw new Error('Not added');
+  }
   return stored;
 }
 
 const again = async ({ file }: StoredFile): Promise<StoredFile> => {
   const found = await node.files.get(file.id);
-  if (found === undefined) throw new Error('Gone');
+  if (found === undefined) {
+    throw new Error('Gone');
+  }
   return found;
 };
 const replicaOn = async (stored: StoredFile, channelId: string): Promise<Replica | undefined> =>
@@ -129,7 +156,10 @@ describe('scrub', () => {
   it('notes when it has seen a good copy, and finds swapped bytes of the same size', async () => {
     const good = await addFile(text, [['first', first, 1]]);
     const bad = await addFile(text, [['first', first, 3]]);
-    first.swapped.set(String((await replicaOn(bad, 'first'))?.segments[1]?.ref), Buffer.from('swapped!!'));
+    first.swapped.set(
+      String((await replicaOn(bad, 'first'))?.segments[1]?.ref),
+      Buffer.from('swapped!!'),
+    );
     await scrubber().run();
     const page = await node.metadata.replicas.page({ channelIds: ['first'], limit: 10 });
     expect(page.map(({ blobId, state, verifiedAt }) => [blobId, state, verifiedAt])).toEqual([
@@ -141,29 +171,46 @@ describe('scrub', () => {
     expect(looks.map(({ verdict }) => verdict)).toEqual(['ok', 'damaged']);
   });
 
-  const faults: readonly (readonly [string, 'damaged' | 'missing', (ref: Ref) => void | Promise<void>])[] = [
+  const faults: readonly (readonly [
+    string,
+    'damaged' | 'missing',
+    (ref: Ref) => void | Promise<void>,
+  ])[] = [
     ['swapped bytes', 'damaged', (ref: Ref) => void first.swapped.set(String(ref), wrong)],
-    ['a shorter object', 'damaged', (ref: Ref) => void first.swapped.set(String(ref), text.subarray(1))],
+    [
+      'a shorter object',
+      'damaged',
+      (ref: Ref) => void first.swapped.set(String(ref), text.subarray(1)),
+    ],
     ['a lost object', 'missing', (ref: Ref) => first.delete(ref, { signal: never })],
   ];
-  it.each(faults)('repairs %s from another replica, and removes what was bad', async (_, verdict, spoil) => {
-    const stored = await addFile(text, [
-      ['first', first, 1],
-      ['second', second, 2],
-    ]);
-    const bad = firstRef(await replicaOn(stored, 'first'));
-    await spoil(bad);
-    await scrubber().run();
-    expect(looks.find(({ channel }) => channel === 'first')).toMatchObject({ verdict, isRepaired: true });
-    const repaired = await replicaOn(stored, 'first');
-    expect(repaired).toMatchObject({ state: 'ok', segments: [{ size: text.length, hash: hashOf(text) }] });
-    expect(firstRef(repaired)).not.toEqual(bad);
-    second.get = () => Promise.reject(fail('channel_unavailable'));
-    expect(await open(stored)).toEqual(text);
-    await node.jobs.drain();
-    expect([...first.refs]).toEqual([String(firstRef(repaired))]);
-    expect(await node.metadata.replicas.countBroken()).toBe(0);
-  });
+  it.each(faults)(
+    'repairs %s from another replica, and removes what was bad',
+    async (_, verdict, spoil) => {
+      const stored = await addFile(text, [
+        ['first', first, 1],
+        ['second', second, 2],
+      ]);
+      const bad = firstRef(await replicaOn(stored, 'first'));
+      await spoil(bad);
+      await scrubber().run();
+      expect(looks.find(({ channel }) => channel === 'first')).toMatchObject({
+        verdict,
+        isRepaired: true,
+      });
+      const repaired = await replicaOn(stored, 'first');
+      expect(repaired).toMatchObject({
+        state: 'ok',
+        segments: [{ size: text.length, hash: hashOf(text) }],
+      });
+      expect(firstRef(repaired)).not.toEqual(bad);
+      second.get = () => Promise.reject(fail('channel_unavailable'));
+      expect(await open(stored)).toEqual(text);
+      await node.jobs.drain();
+      expect([...first.refs]).toEqual([String(firstRef(repaired))]);
+      expect(await node.metadata.replicas.countBroken()).toBe(0);
+    },
+  );
 
   it('never repairs from a replica that is no better, and reads the good one meanwhile', async () => {
     const stored = await addFile(text, [
@@ -173,7 +220,10 @@ describe('scrub', () => {
     first.swapped.set(String(firstRef(await replicaOn(stored, 'first'))), wrong);
     second.swapped.set(String(firstRef(await replicaOn(stored, 'second'))), wrong);
     await scrubber().run();
-    expect((await again(stored)).replicas.map(({ state }) => state)).toEqual(['damaged', 'damaged']);
+    expect((await again(stored)).replicas.map(({ state }) => state)).toEqual([
+      'damaged',
+      'damaged',
+    ]);
     expect([first.refs.size, second.refs.size]).toEqual([1, 1]);
     await expect(open(stored)).rejects.toMatchObject({ code: 'content_damaged' });
     second.swapped.clear();
@@ -187,7 +237,9 @@ describe('scrub', () => {
   it('keeps reading a copy that was missing once, as the last choice', async () => {
     const stored = await addFile(text, [['first', first, 1]]);
     const replica = await replicaOn(stored, 'first');
-    if (replica) await node.metadata.replicas.mark([{ ...replica, state: 'missing', verifiedAt: 1 }]);
+    if (replica) {
+      await node.metadata.replicas.mark([{ ...replica, state: 'missing', verifiedAt: 1 }]);
+    }
     expect(await open(stored)).toEqual(text);
   });
 
@@ -203,7 +255,8 @@ describe('scrub', () => {
     const stored = await addFile(text, [['first', first, 1]]);
     const { get } = first;
     let reads = 0;
-    first.get = async (ref, options) => (reads++ === 0 ? { stream: once(wrong), size: wrong.length } : get(ref, options));
+    first.get = async (ref, options) =>
+      reads++ === 0 ? { stream: once(wrong), size: wrong.length } : get(ref, options);
     await scrubber().run();
     expect([reads, (await replicaOn(stored, 'first'))?.state]).toEqual([2, 'ok']);
   });
@@ -226,7 +279,8 @@ describe('scrub', () => {
       ['remote', Object.assign(remote, { swapped: new Map() }), 1],
     ]);
     const own = world.node({ channels });
-    const run = (options: Partial<ScrubberOptions>) => scrubber({ pool: own.pool, ...options }).run();
+    const run = (options: Partial<ScrubberOptions>) =>
+      scrubber({ pool: own.pool, ...options }).run();
     await run({});
     expect(looks.map(({ channel }) => channel)).toEqual(['first']);
     world.advance(31 * dayMs);
@@ -235,11 +289,15 @@ describe('scrub', () => {
   });
 
   it('resumes where a stop left it, rests until the next round is due, and looks at all again then', async () => {
-    for (let index = 0; index < 250; index++) await addFile(Buffer.from(`file ${index}`), [['first', first, 1]]);
+    for (let index = 0; index < 250; index++) {
+      await addFile(Buffer.from(`file ${index}`), [['first', first, 1]]);
+    }
     const stopped = scrubber({
       onLook(look) {
         looks.push(look);
-        if (looks.length === 150) void stopped.stop();
+        if (looks.length === 150) {
+          void stopped.stop();
+        }
       },
     });
     await expect(stopped.run()).rejects.toThrow();
@@ -259,7 +317,12 @@ describe('scrub', () => {
   it('leaves the work to the node that has begun it', async () => {
     await addFile(text, [['first', first, 1]]);
     const { leases } = node.metadata;
-    await leases.take({ name: 'scrub', owner: 'another node', now: world.now(), until: world.now() + 1000 });
+    await leases.take({
+      name: 'scrub',
+      owner: 'another node',
+      now: world.now(),
+      until: world.now() + 1000,
+    });
     await scrubber().run();
     expect(looks).toEqual([]);
     world.advance(1000);
@@ -272,7 +335,9 @@ describe('scrub', () => {
 it('the throttle lets so many bytes a second pass', async () => {
   const throttle = createThrottle(1_000_000);
   const started = performance.now();
-  for (let index = 0; index < 30; index++) await throttle.take(10_000, never);
+  for (let index = 0; index < 30; index++) {
+    await throttle.take(10_000, never);
+  }
   const tookMs = performance.now() - started;
   expect(tookMs).toBeGreaterThan(270);
   await expect(throttle.take(1e9, AbortSignal.timeout(10))).rejects.toThrow();

@@ -7,10 +7,14 @@ import type { ChannelPool } from '../storage/channel-pool.ts';
 import { type Look, type ScrubOptions, scrubPage } from './scrub-replicas.ts';
 import { createThrottle } from './throttle.ts';
 
-/** Reads stored bytes in the background, a little at a time, and compares them with their hashes. */
+/**
+ * Reads stored bytes in the background, a little at a time, and compares them with their hashes.
+ */
 export interface Scrubber {
   start(): void;
-  /** Resumes where the last one stopped, until all copies are checked or nothing is due. For tests. */
+  /**
+   * Resumes where the last one stopped, until all copies are checked or nothing is due. For tests.
+   */
   run(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -50,9 +54,13 @@ export function createScrubber(options: ScrubberOptions): Scrubber {
     finishedAt === null || now() >= startedAt + options.everyDays * dayMs;
 
   const scrub = async (): Promise<void> => {
-    if (!isDue(await readProgress(metadata, now()))) return;
+    if (!isDue(await readProgress(metadata, now()))) {
+      return;
+    }
     const lease = await takeLease(metadata.leases, { name: scrubLease, now });
-    if (lease === undefined) return;
+    if (lease === undefined) {
+      return;
+    }
     lease.keep();
     try {
       await scrubAll({ options, pageOptions: pageOptions(), isHeld: lease.isHeld });
@@ -69,17 +77,23 @@ export function createScrubber(options: ScrubberOptions): Scrubber {
   const tick = (): void => {
     running = scrub()
       .catch((error: unknown) => {
-        if (!stop.signal.aborted) log.error({ err: error }, 'Checking the stored copies failed; will retry');
+        if (!stop.signal.aborted) {
+          log.error({ err: error }, 'Checking the stored copies failed; will retry');
+        }
       })
       .then(arm);
   };
   const arm = (): void => {
-    if (!stop.signal.aborted) timer = setTimeout(tick, minuteMs).unref();
+    if (!stop.signal.aborted) {
+      timer = setTimeout(tick, minuteMs).unref();
+    }
   };
 
   return {
     start: () => {
-      if (bytesPerSecond > 0) arm();
+      if (bytesPerSecond > 0) {
+        arm();
+      }
     },
     run: scrub,
     async stop() {
@@ -110,19 +124,33 @@ async function scrubAll({ options, pageOptions, isHeld }: Run): Promise<void> {
   while (isHeld()) {
     pageOptions.signal.throwIfAborted();
     const last = await scrubPage(pageOptions, progress.after ?? undefined);
-    progress = { ...progress, after: last ?? progress.after, finishedAt: last === undefined ? now() : null };
+    progress = {
+      ...progress,
+      after: last ?? progress.after,
+      finishedAt: last === undefined ? now() : null,
+    };
     await metadata.settings.set(progressName, progress as unknown as Json);
-    if (last !== undefined) continue;
-    log.info({ startedAt: new Date(progress.startedAt).toISOString() }, 'Checked all stored copies');
+    if (last !== undefined) {
+      continue;
+    }
+    log.info(
+      { startedAt: new Date(progress.startedAt).toISOString() },
+      'Checked all stored copies',
+    );
     return;
   }
 }
 
 function nextRound(progress: Progress, now: number): Progress {
-  return progress.finishedAt === null ? progress : { startedAt: now, after: null, finishedAt: null };
+  return progress.finishedAt === null
+    ? progress
+    : { startedAt: now, after: null, finishedAt: null };
 }
 
-async function readProgress({ settings }: Pick<MetadataStore, 'settings'>, now: number): Promise<Progress> {
+async function readProgress(
+  { settings }: Pick<MetadataStore, 'settings'>,
+  now: number,
+): Promise<Progress> {
   const stored = (await settings.get(progressName)) as Progress | undefined;
   return stored ?? { startedAt: now, after: null, finishedAt: null };
 }

@@ -15,7 +15,9 @@ export function createThrottle(bytesPerSecond: number): Throttle {
     async take(bytes, signal) {
       dueAt = Math.max(dueAt, performance.now()) + (bytes / bytesPerSecond) * 1000;
       const waitMs = dueAt - performance.now();
-      if (waitMs > leastWaitMs) await wait(waitMs, signal);
+      if (waitMs > leastWaitMs) {
+        await wait(waitMs, signal);
+      }
     },
   };
 }

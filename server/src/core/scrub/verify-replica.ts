@@ -18,14 +18,20 @@ export interface Verified {
 export interface VerifyOptions {
   readonly throttle: Throttle;
   readonly signal: AbortSignal;
-  /** Looks only whether the objects are there and as large as they should be, where the channel can tell without reading. */
+  /**
+   * Looks only whether the objects are there and as large as they should be, where the channel can
+   * tell without reading.
+   */
   readonly quick?: boolean;
 }
 
 /** What a seek costs a disk, about: small objects count as so many bytes. */
 const leastBytes = 64 * 1024;
 
-/** Reads every object of a replica and compares it with its hash. Rejects only when `signal` is aborted. */
+/**
+ * Reads every object of a replica and compares it with its hash. Rejects only when `signal` is
+ * aborted.
+ */
 export async function verifyReplica(
   channel: Channel,
   { segments }: Pick<Replica, 'segments'>,
@@ -35,30 +41,47 @@ export async function verifyReplica(
   for (const segment of segments) {
     const verified = await verifySegment(channel, segment, options);
     bytes += verified.bytes;
-    if (verified.verdict !== 'ok') return { ...verified, bytes };
+    if (verified.verdict !== 'ok') {
+      return { ...verified, bytes };
+    }
   }
   return { verdict: 'ok', bytes };
 }
 
 /** Damage is believed only when it is seen twice: it may have happened on the way. */
-async function verifySegment(channel: Channel, segment: Segment, options: VerifyOptions): Promise<Verified> {
+async function verifySegment(
+  channel: Channel,
+  segment: Segment,
+  options: VerifyOptions,
+): Promise<Verified> {
   const first = await lookAt(channel, segment, options);
-  if (first.verdict !== 'damaged') return first;
+  if (first.verdict !== 'damaged') {
+    return first;
+  }
   const second = await lookAt(channel, segment, options);
   return { ...second, bytes: first.bytes + second.bytes };
 }
 
-async function lookAt(channel: Channel, segment: Segment, { throttle, signal, quick }: VerifyOptions): Promise<Verified> {
+async function lookAt(
+  channel: Channel,
+  segment: Segment,
+  { throttle, signal, quick }: VerifyOptions,
+): Promise<Verified> {
   const read = { bytes: 0 };
   try {
     if (quick === true && channel.size !== undefined) {
-      return { verdict: (await channel.size(segment.ref)) === segment.size ? 'ok' : 'damaged', bytes: 0 };
+      return {
+        verdict: (await channel.size(segment.ref)) === segment.size ? 'ok' : 'damaged',
+        bytes: 0,
+      };
     }
     await throttle.take(Math.max(0, leastBytes - segment.size), signal);
     const { stream, size } = await channel.get(segment.ref, { signal });
     const hash = await hashOf(stream, { throttle, signal, read });
     const isRight =
-      size === segment.size && read.bytes === segment.size && (!isContentHash(segment.hash) || hash === segment.hash);
+      size === segment.size &&
+      read.bytes === segment.size &&
+      (!isContentHash(segment.hash) || hash === segment.hash);
     return { verdict: isRight ? 'ok' : 'damaged', bytes: read.bytes };
   } catch (error) {
     signal.throwIfAborted();
@@ -69,7 +92,10 @@ async function lookAt(channel: Channel, segment: Segment, { throttle, signal, qu
 /** Gone, or in a place that the disk cannot read any more. */
 function isLoss(error: unknown): boolean {
   const cause = error instanceof Error ? error.cause : undefined;
-  return isStowageError(error, 'not_found') || (cause instanceof Error && 'code' in cause && cause.code === 'EIO');
+  return (
+    isStowageError(error, 'not_found') ||
+    (cause instanceof Error && 'code' in cause && cause.code === 'EIO')
+  );
 }
 
 interface Reading {

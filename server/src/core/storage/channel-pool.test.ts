@@ -10,7 +10,11 @@ import {
   identifyChannels,
 } from './channel-pool.ts';
 
-function channelOf(group: string, name: string, more: Partial<ConfiguredChannel> = {}): ConfiguredChannel {
+function channelOf(
+  group: string,
+  name: string,
+  more: Partial<ConfiguredChannel> = {},
+): ConfiguredChannel {
   return {
     id: `${group}-${name}`,
     type: group,
@@ -24,11 +28,26 @@ function channelOf(group: string, name: string, more: Partial<ConfiguredChannel>
   };
 }
 
-const all = [channelOf('local', 'disk'), channelOf('s3', 'one'), channelOf('s3', 'two'), channelOf('telegram', 'bot')];
+const all = [
+  channelOf('local', 'disk'),
+  channelOf('s3', 'one'),
+  channelOf('s3', 'two'),
+  channelOf('telegram', 'bot'),
+];
 
-function poolOf(channels: readonly ConfiguredChannel[] = all, options: Partial<ChannelPoolOptions> = {}) {
+function poolOf(
+  channels: readonly ConfiguredChannel[] = all,
+  options: Partial<ChannelPoolOptions> = {},
+) {
   const usage = async () => ({ bytes: 0, blobs: 0 });
-  return createChannelPool({ channels, usage, fallbackOrder: defaultFallbackOrder, loadBalance: false, routes: {}, ...options });
+  return createChannelPool({
+    channels,
+    usage,
+    fallbackOrder: defaultFallbackOrder,
+    loadBalance: false,
+    routes: {},
+    ...options,
+  });
 }
 
 async function namesOf(
@@ -57,18 +76,23 @@ describe('the channel of an upload', () => {
       ['two', 'two'],
       ['s3', 'one'],
       ['s3/two', 'two'],
-    ] as const)
+    ] as const) {
       expect(await namesOf(poolOf(all, { defaultChannel }))).toEqual([name]);
+    }
   });
 
   it('is the default for types that nobody knows', async () => {
-    expect(await namesOf(poolOf(all, { defaultChannel: 'two' }), { group: 'unheard-of' })).toEqual(['two']);
+    expect(await namesOf(poolOf(all, { defaultChannel: 'two' }), { group: 'unheard-of' })).toEqual([
+      'two',
+    ]);
     expect(await namesOf(poolOf(), { group: 'unheard-of', name: 'bot' })).toEqual(['bot']);
   });
 
   it('is Telegram when nothing is said, wherever it stands, and the first one when there is no Telegram', async () => {
     const telegramOff = channelOf('telegram', 'off', { enabled: false });
-    expect(await namesOf(poolOf([channelOf('s3', 'one'), channelOf('telegram', 'bot')]))).toEqual(['bot']);
+    expect(await namesOf(poolOf([channelOf('s3', 'one'), channelOf('telegram', 'bot')]))).toEqual([
+      'bot',
+    ]);
     expect(await namesOf(poolOf([channelOf('s3', 'one'), telegramOff]))).toEqual(['one']);
     expect(await namesOf(poolOf(all, { defaultChannel: 'gone' }))).toEqual(['bot']);
     expect((await poolOf().forCategory('image')).map(({ name }) => name)[0]).toBe('disk');
@@ -79,31 +103,42 @@ describe('the channel of an upload', () => {
     [{ group: 's3', name: 'TWO' }, 'There is no channel "TWO"; choose from: one, two'],
     [{ group: 's3', name: 'bot' }, 'There is no channel "bot"; choose from: one, two'],
     [{ name: 'none' }, 'There is no channel "none"; choose from: disk, one, two, bot'],
-    [{ name: `<b>${'x'.repeat(200)}` }, `There is no channel "<b>${'x'.repeat(97)}"; choose from: disk, one, two, bot`],
+    [
+      { name: `<b>${'x'.repeat(200)}` },
+      `There is no channel "<b>${'x'.repeat(97)}"; choose from: disk, one, two, bot`,
+    ],
   ])('%j is refused when exactly that is wanted', async (choice, message) => {
     const exact = { fallback: false, exact: true } as const;
-    await expect(poolOf().candidates({ ...choice, ...exact })).rejects.toMatchObject({ code: 'bad_request', message });
+    await expect(poolOf().candidates({ ...choice, ...exact })).rejects.toMatchObject({
+      code: 'bad_request',
+      message,
+    });
     expect(await namesOf(poolOf(), choice)).not.toEqual([]);
   });
 
   it('that is there, but takes nothing, is said to be so', async () => {
     const pool = poolOf([...all, channelOf('s3', 'off', { enabled: false })]);
-    for (const group of [undefined, 's3'])
-      await expect(pool.candidates({ group, name: 'off', fallback: false, exact: true })).rejects.toThrow(
-        'The channel "off" takes no uploads at the moment',
-      );
+    for (const group of [undefined, 's3']) {
+      await expect(
+        pool.candidates({ group, name: 'off', fallback: false, exact: true }),
+      ).rejects.toThrow('The channel "off" takes no uploads at the moment');
+    }
   });
 
   it('is the one that exactly was asked for', async () => {
     expect(await namesOf(poolOf(), { group: 's3', name: 'two', exact: true })).toEqual(['two']);
     expect(await namesOf(poolOf(), { name: 'two', exact: true })).toEqual(['two']);
     expect(await namesOf(poolOf(), { group: 'cfr2', name: 'disk', exact: true })).toEqual(['disk']);
-    expect(await namesOf(poolOf(), { group: 'discord', name: 'any', exact: true })).toEqual(['no discord']);
+    expect(await namesOf(poolOf(), { group: 'discord', name: 'any', exact: true })).toEqual([
+      'no discord',
+    ]);
   });
 
   it('is the disk for cfr2, until there is an R2 channel', async () => {
     expect(await namesOf(poolOf(), { group: 'cfr2' })).toEqual(['disk']);
-    expect(await namesOf(poolOf([...all, channelOf('cfr2', 'bucket')]), { group: 'cfr2' })).toEqual(['bucket']);
+    expect(await namesOf(poolOf([...all, channelOf('cfr2', 'bucket')]), { group: 'cfr2' })).toEqual(
+      ['bucket'],
+    );
   });
 });
 
@@ -121,15 +156,36 @@ describe('fallbacks', () => {
   });
 
   it('end with what is left of every group, unless it is for those who name it', async () => {
-    const named = [...all, channelOf('telegram', 'second'), channelOf('s3', 'by name', { weight: 0 })];
+    const named = [
+      ...all,
+      channelOf('telegram', 'second'),
+      channelOf('s3', 'by name', { weight: 0 }),
+    ];
     const names = await namesOf(poolOf(named), { group: 'telegram', fallback: true });
-    expect(names.filter((name) => !name.startsWith('no '))).toEqual(['bot', 'disk', 'one', 'second', 'two']);
-    expect((await poolOf(named).forCategory('image')).map(({ name }) => name)).toEqual(['disk', 'bot', 'one', 'second', 'two']);
+    expect(names.filter((name) => !name.startsWith('no '))).toEqual([
+      'bot',
+      'disk',
+      'one',
+      'second',
+      'two',
+    ]);
+    expect((await poolOf(named).forCategory('image')).map(({ name }) => name)).toEqual([
+      'disk',
+      'bot',
+      'one',
+      'second',
+      'two',
+    ]);
   });
 
   it('follow in the configured order, by type or name', async () => {
     const pool = poolOf(all, { fallbackOrder: ['bot', 's3'] });
-    expect(await namesOf(pool, { group: 'local', fallback: true })).toEqual(['disk', 'bot', 'one', 'two']);
+    expect(await namesOf(pool, { group: 'local', fallback: true })).toEqual([
+      'disk',
+      'bot',
+      'one',
+      'two',
+    ]);
   });
 
   it('never name a channel twice, and begin with the choice', async () => {
@@ -158,13 +214,16 @@ describe('disabled and full channels', () => {
     [949, 'full'],
     [950, 'spare'],
     [2000, 'spare'],
-  ])('with %i of 1000 bytes used and a threshold of 95 %% the next goes to %s', async (bytes, expected) => {
-    const quota = { limitBytes: 1000, thresholdPercent: 95 };
-    const pool = poolOf([channelOf('s3', 'full', { quota }), channelOf('s3', 'spare')], {
-      usage: async () => ({ bytes, blobs: 1 }),
-    });
-    expect(await namesOf(pool, { group: 's3' })).toEqual([expected]);
-  });
+  ])(
+    'with %i of 1000 bytes used and a threshold of 95 %% the next goes to %s',
+    async (bytes, expected) => {
+      const quota = { limitBytes: 1000, thresholdPercent: 95 };
+      const pool = poolOf([channelOf('s3', 'full', { quota }), channelOf('s3', 'spare')], {
+        usage: async () => ({ bytes, blobs: 1 }),
+      });
+      expect(await namesOf(pool, { group: 's3' })).toEqual([expected]);
+    },
+  );
 });
 
 it('when all channels are full, media are told so', async () => {
@@ -188,23 +247,36 @@ describe('load balance', () => {
       [0.749, 'a'],
       [0.75, 'b'],
       [0.999, 'b'],
-    ] as const)
-      expect(await namesOf(poolOf(channels, { loadBalance: true, random: () => random }), { group: 's3' })).toEqual([expected]);
-    expect(await namesOf(poolOf(channels, { loadBalance: true, random: () => 0 }), { group: 's3', name: 'b' })).toEqual(['b']);
+    ] as const) {
+      expect(
+        await namesOf(poolOf(channels, { loadBalance: true, random: () => random }), {
+          group: 's3',
+        }),
+      ).toEqual([expected]);
+    }
+    expect(
+      await namesOf(poolOf(channels, { loadBalance: true, random: () => 0 }), {
+        group: 's3',
+        name: 'b',
+      }),
+    ).toEqual(['b']);
   });
 });
 
 describe('categories of the Media API', () => {
   it('go to their channel, then to the others', async () => {
     const pool = poolOf(all, { routes: { video: 'two' } });
-    const names = async (category: string) => (await pool.forCategory(category)).map(({ name }) => name);
+    const names = async (category: string) =>
+      (await pool.forCategory(category)).map(({ name }) => name);
     expect((await names('video'))[0]).toBe('two');
     expect((await names('image'))[0]).toBe('disk');
     expect(await names('video')).toContain('disk');
   });
 
   it('are refused when nothing is there', async () => {
-    await expect(poolOf([]).forCategory('image')).rejects.toMatchObject({ code: 'service_unavailable' });
+    await expect(poolOf([]).forCategory('image')).rejects.toMatchObject({
+      code: 'service_unavailable',
+    });
   });
 });
 
@@ -215,22 +287,32 @@ describe('ids', () => {
       records,
       list: async () => records,
       async ensure(record) {
-        const known = records.find(({ type, name }) => type === record.type && name === record.name);
-        if (known !== undefined) return known;
-        if (records.some(({ id }) => id === record.id)) throw new Error('taken');
+        const known = records.find(
+          ({ type, name }) => type === record.type && name === record.name,
+        );
+        if (known !== undefined) {
+          return known;
+        }
+        if (records.some(({ id }) => id === record.id)) {
+          throw new Error('taken');
+        }
         records.push(record);
         return record;
       },
     };
   }
-  const idsOf = async (store: ChannelStore, ...configured: { type: string; name: string; id?: string }[]) =>
-    (await identifyChannels(configured, store, 1)).map(({ id }) => id);
+  const idsOf = async (
+    store: ChannelStore,
+    ...configured: { type: string; name: string; id?: string }[]
+  ) => (await identifyChannels(configured, store, 1)).map(({ id }) => id);
 
   it('stay with type and name', async () => {
     const store = storeOf();
     const first = await idsOf(store, { type: 's3', name: 'a' }, { type: 'local', name: 'a' });
     expect(new Set(first).size).toBe(2);
-    expect(await idsOf(store, { type: 'local', name: 'a' }, { type: 's3', name: 'a' })).toEqual([...first].reverse());
+    expect(await idsOf(store, { type: 'local', name: 'a' }, { type: 's3', name: 'a' })).toEqual(
+      [...first].reverse(),
+    );
   });
 
   it('are kept through a renaming when they are given', async () => {
@@ -238,9 +320,13 @@ describe('ids', () => {
     const [id = ''] = await idsOf(store, { type: 's3', name: 'old' });
     expect(await idsOf(store, { type: 's3', name: 'new', id })).toEqual([id]);
     // A newcomer under the old name must not get the files of the renamed one.
-    await expect(idsOf(store, { type: 's3', name: 'new', id }, { type: 's3', name: 'old' })).rejects.toMatchObject({
+    await expect(
+      idsOf(store, { type: 's3', name: 'new', id }, { type: 's3', name: 'old' }),
+    ).rejects.toMatchObject({
       code: 'conflict',
     });
-    expect(await idsOf(store, { type: 's3', name: 'new', id }, { type: 's3', name: 'old', id: 'other' })).toEqual([id, 'other']);
+    expect(
+      await idsOf(store, { type: 's3', name: 'new', id }, { type: 's3', name: 'old', id: 'other' }),
+    ).toEqual([id, 'other']);
   });
 });

@@ -43,9 +43,15 @@ export interface ChannelPool {
   all(): readonly ConfiguredChannel[];
   /** Enabled and not over its quota. */
   available(): Promise<readonly ConfiguredChannel[]>;
-  /** In the order to try them; never empty. Rejects with `bad_request` when an exact choice does not exist. */
+  /**
+   * In the order to try them; never empty. Rejects with `bad_request` when an exact choice does not
+   * exist.
+   */
   candidates(choice: Choice): Promise<readonly Candidate[]>;
-  /** The channel for a Media API category, and those that follow when it cannot take a file. All have room for so many bytes (default: for any). */
+  /**
+   * The channel for a Media API category, and those that follow when it cannot take a file. All
+   * have room for so many bytes (default: for any).
+   */
   forCategory(category: string, bytes?: number): Promise<readonly ConfiguredChannel[]>;
   /** Fails with `storage_quota_exceeded` unless the channel has room for so many more bytes. */
   requireRoom(id: string, bytes: number): Promise<void>;
@@ -56,7 +62,10 @@ export interface ChannelPoolOptions {
   readonly usage: FileStore['usage'];
   /** Bytes that unfinished uploads keep room for; default none. */
   readonly reserved?: (channelId: string) => Promise<number>;
-  /** Name or group of the channel for callers that name none; otherwise Telegram, otherwise the first enabled one. */
+  /**
+   * Name or group of the channel for callers that name none; otherwise Telegram, otherwise the
+   * first enabled one.
+   */
   readonly defaultChannel?: string;
   /** Groups or names, in the order to fall back. */
   readonly fallbackOrder: readonly string[];
@@ -70,7 +79,15 @@ export interface ChannelPoolOptions {
 const standardGroup = 'telegram';
 
 /** Upload API 1.8, with ours behind. */
-export const defaultFallbackOrder = ['cfr2', 'telegram', 's3', 'huggingface', 'webdav', 'discord', 'local'] as const;
+export const defaultFallbackOrder = [
+  'cfr2',
+  'telegram',
+  's3',
+  'huggingface',
+  'webdav',
+  'discord',
+  'local',
+] as const;
 
 export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
   const { channels } = options;
@@ -79,37 +96,56 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
   const groupOf = (group: string): string => (group === 'cfr2' && !hasR2 ? 'local' : group);
 
   const usedBytes = async (id: string): Promise<number> => {
-    const [{ bytes }, reserved] = await Promise.all([options.usage(id), options.reserved?.(id) ?? 0]);
+    const [{ bytes }, reserved] = await Promise.all([
+      options.usage(id),
+      options.reserved?.(id) ?? 0,
+    ]);
     return bytes + reserved;
   };
   const hasRoom = async ({ id, quota }: ConfiguredChannel, more: number): Promise<boolean> => {
-    if (quota === undefined) return true;
+    if (quota === undefined) {
+      return true;
+    }
     const [bytes, limit] = [await usedBytes(id), (quota.limitBytes * quota.thresholdPercent) / 100];
     return bytes < limit && bytes + more <= limit;
   };
   const available = async (more = 0): Promise<readonly ConfiguredChannel[]> => {
     const enabled = channels.filter((channel) => channel.enabled);
-    if (enabled.every((channel) => channel.quota === undefined)) return enabled;
+    if (enabled.every((channel) => channel.quota === undefined)) {
+      return enabled;
+    }
     const room = await Promise.all(enabled.map((channel) => hasRoom(channel, more)));
     return enabled.filter((_, at) => room[at]);
   };
   /** Why no channel is available. */
   const nowhere = async (): Promise<StowageError> => {
     const full = channels.filter((channel) => channel.enabled);
-    if (full.length === 0) return fail('service_unavailable', { message: 'No storage channel is available.' });
+    if (full.length === 0) {
+      return fail('service_unavailable', { message: 'No storage channel is available.' });
+    }
     const usages = await Promise.all(full.map(({ id }) => usedBytes(id)));
     const used = usages.reduce((sum, bytes) => sum + bytes, 0);
     const limit = full.reduce((sum, { quota }) => sum + (quota?.limitBytes ?? 0), 0);
     return fail('storage_quota_exceeded', { details: { used, limit } });
   };
-  const pick = (from: readonly ConfiguredChannel[], name: string | undefined): ConfiguredChannel | undefined => {
+  const pick = (
+    from: readonly ConfiguredChannel[],
+    name: string | undefined,
+  ): ConfiguredChannel | undefined => {
     const named = from.find((channel) => channel.name === name);
-    if (named !== undefined || !options.loadBalance) return named ?? from[0];
+    if (named !== undefined || !options.loadBalance) {
+      return named ?? from[0];
+    }
     return pickWeighted(from, options.random ?? Math.random);
   };
   /** As the routing settings name channels: by name, `type/name`, type or group. */
-  const byNameOrGroup = (from: readonly ConfiguredChannel[], wanted: string | undefined): ConfiguredChannel | undefined => {
-    if (wanted === undefined) return undefined;
+  const byNameOrGroup = (
+    from: readonly ConfiguredChannel[],
+    wanted: string | undefined,
+  ): ConfiguredChannel | undefined => {
+    if (wanted === undefined) {
+      return undefined;
+    }
     const named = from.find(({ type, name }) => name === wanted || `${type}/${name}` === wanted);
     return (
       named ??
@@ -119,33 +155,49 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
       )
     );
   };
-  /** Behind the first of every group or name: those that share a group with another one. Weight 0 is for those who ask by name. */
+  /**
+   * Behind the first of every group or name: those that share a group with another one. Weight 0 is
+   * for those who ask by name.
+   */
   const siblings = (usable: readonly ConfiguredChannel[]): readonly Candidate[] =>
     options.fallbackOrder.flatMap((wanted) =>
       usable
-        .filter(({ type, group, weight }) => (type === wanted || group === groupOf(wanted)) && weight > 0)
+        .filter(
+          ({ type, group, weight }) => (type === wanted || group === groupOf(wanted)) && weight > 0,
+        )
         .map((channel) => ({ group: wanted, channel })),
     );
   /** Upload API 1.5: an unknown value is no error, it counts as absent. */
   const isKnown = (group: string): boolean =>
-    (defaultFallbackOrder as readonly string[]).includes(group) || channels.some((channel) => channel.group === group);
+    (defaultFallbackOrder as readonly string[]).includes(group) ||
+    channels.some((channel) => channel.group === group);
   const standard = (usable: readonly ConfiguredChannel[]): ConfiguredChannel | undefined =>
-    byNameOrGroup(usable, options.defaultChannel) ?? byNameOrGroup(usable, standardGroup) ?? usable[0];
-  const first = (usable: readonly ConfiguredChannel[], { group, name, exact = false }: Choice): Candidate => {
+    byNameOrGroup(usable, options.defaultChannel) ??
+    byNameOrGroup(usable, standardGroup) ??
+    usable[0];
+  const first = (
+    usable: readonly ConfiguredChannel[],
+    { group, name, exact = false }: Choice,
+  ): Candidate => {
     if (group !== undefined && isKnown(group)) {
       const wanted = groupOf(group);
       const members = usable.filter((candidate) => candidate.group === wanted);
       const channel = pick(members, name);
-      if (exact && channel !== undefined && isAmiss(channel, name))
+      if (exact && channel !== undefined && isAmiss(channel, name)) {
         throw unknownName(
           channels.filter((configured) => configured.group === wanted),
           name,
         );
+      }
       return { group, channel };
     }
-    if (exact && group !== undefined) throw unknownGroup(group, channels);
+    if (exact && group !== undefined) {
+      throw unknownGroup(group, channels);
+    }
     const named = usable.find((candidate) => candidate.name === name);
-    if (exact && named === undefined && name !== undefined) throw unknownName(channels, name);
+    if (exact && named === undefined && name !== undefined) {
+      throw unknownName(channels, name);
+    }
     const channel = named ?? standard(usable);
     return { group: channel?.group ?? 'local', channel };
   };
@@ -153,20 +205,27 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
   return {
     byId(id) {
       const found = channels.find((channel) => channel.id === id);
-      if (found === undefined)
-        throw fail('service_unavailable', { message: 'The storage channel of this file is no longer configured.' });
+      if (found === undefined) {
+        throw fail('service_unavailable', {
+          message: 'The storage channel of this file is no longer configured.',
+        });
+      }
       return found;
     },
     all: () => channels,
     available: () => available(),
     async requireRoom(id, bytes) {
       const channel = channels.find((known) => known.id === id);
-      if (bytes > 0 && channel !== undefined && !(await hasRoom(channel, bytes))) throw await nowhere();
+      if (bytes > 0 && channel !== undefined && !(await hasRoom(channel, bytes))) {
+        throw await nowhere();
+      }
     },
     async candidates(choice) {
       const usable = await available();
       const chosen = first(usable, choice);
-      if (!choice.fallback) return [chosen];
+      if (!choice.fallback) {
+        return [chosen];
+      }
       const others = options.fallbackOrder
         .filter((wanted) => groupOf(wanted) !== groupOf(chosen.group))
         .map((wanted) => ({ group: wanted, channel: byNameOrGroup(usable, wanted) }));
@@ -176,17 +235,24 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
       const usable = await available(bytes);
       const wanted = own(options.routes, category) ?? options.defaultChannel;
       const chosen = byNameOrGroup(usable, wanted) ?? usable[0];
-      if (chosen === undefined) throw await nowhere();
+      if (chosen === undefined) {
+        throw await nowhere();
+      }
       const others = options.fallbackOrder.map((next) => byNameOrGroup(usable, next));
-      return [...new Set([chosen, ...others, ...siblings(usable).map(({ channel }) => channel)])].filter(
-        (channel) => channel !== undefined,
-      );
+      return [
+        ...new Set([chosen, ...others, ...siblings(usable).map(({ channel }) => channel)]),
+      ].filter((channel) => channel !== undefined);
     },
   };
 }
 
-/** Gives every configured channel its immutable id: the one its type and name got when they were first seen. */
-export async function identifyChannels<T extends { readonly type: string; readonly name: string; readonly id?: string }>(
+/**
+ * Gives every configured channel its immutable id: the one its type and name got when they were
+ * first seen.
+ */
+export async function identifyChannels<
+  T extends { readonly type: string; readonly name: string; readonly id?: string },
+>(
   configured: readonly T[],
   store: ChannelStore,
   now: number,
@@ -196,12 +262,15 @@ export async function identifyChannels<T extends { readonly type: string; readon
   const identify = async (entry: T): Promise<T & { readonly id: string }> => {
     const { id, type, name } = entry;
     // A known id wins over the name: the channel was renamed.
-    if (id !== undefined && known.has(id)) return { ...entry, id };
+    if (id !== undefined && known.has(id)) {
+      return { ...entry, id };
+    }
     const record = await store.ensure({ id: id ?? uuidv7(now), type, name, createdAt: now });
-    if (id === undefined && given.has(record.id))
+    if (id === undefined && given.has(record.id)) {
       throw fail('conflict', {
         message: `The channel "${name}" of type "${type}" had the id "${record.id}" before another one got it: give it an "id" of its own.`,
       });
+    }
     return { ...entry, id: id ?? record.id };
   };
   return Promise.all(configured.map(identify));
@@ -213,14 +282,24 @@ function isAmiss(channel: ConfiguredChannel, name: string | undefined): name is 
 
 function unknownName(among: readonly ConfiguredChannel[], name: string): StowageError {
   const exists = among.some((channel) => channel.name === name);
-  if (exists) return fail('bad_request', { message: `The channel ${quoted(name)} takes no uploads at the moment` });
+  if (exists) {
+    return fail('bad_request', {
+      message: `The channel ${quoted(name)} takes no uploads at the moment`,
+    });
+  }
   const names = among.filter(({ enabled }) => enabled).map((channel) => channel.name);
-  return fail('bad_request', { message: `There is no channel ${quoted(name)}; choose from: ${names.join(', ')}` });
+  return fail('bad_request', {
+    message: `There is no channel ${quoted(name)}; choose from: ${names.join(', ')}`,
+  });
 }
 
 function unknownGroup(group: string, channels: readonly ConfiguredChannel[]): StowageError {
-  const groups = [...new Set(channels.filter(({ enabled }) => enabled).map((channel) => channel.group))].join(', ');
-  return fail('bad_request', { message: `There are no ${quoted(group)} channels; choose from: ${groups}` });
+  const groups = [
+    ...new Set(channels.filter(({ enabled }) => enabled).map((channel) => channel.group)),
+  ].join(', ');
+  return fail('bad_request', {
+    message: `There are no ${quoted(group)} channels; choose from: ${groups}`,
+  });
 }
 
 /** What the caller wrote, short enough for a sentence. */
@@ -228,12 +307,17 @@ function quoted(text: string): string {
   return JSON.stringify(text.slice(0, 100));
 }
 
-function pickWeighted(from: readonly ConfiguredChannel[], random: () => number): ConfiguredChannel | undefined {
+function pickWeighted(
+  from: readonly ConfiguredChannel[],
+  random: () => number,
+): ConfiguredChannel | undefined {
   const total = from.reduce((sum, channel) => sum + channel.weight, 0);
   let at = random() * total;
   for (const channel of from) {
     at -= channel.weight;
-    if (at < 0) return channel;
+    if (at < 0) {
+      return channel;
+    }
   }
   return from[0];
 }
@@ -241,7 +325,9 @@ function pickWeighted(from: readonly ConfiguredChannel[], random: () => number):
 function unique<T extends Candidate>(candidates: readonly T[]): readonly T[] {
   const seen = new Set<string>();
   return candidates.filter(({ channel }) => {
-    if (channel === undefined) return true;
+    if (channel === undefined) {
+      return true;
+    }
     const known = seen.has(channel.id);
     seen.add(channel.id);
     return !known;

@@ -7,7 +7,11 @@ import { uuidv7 } from '../uuid.ts';
 import type { ChannelPool } from './channel-pool.ts';
 
 /** The job that removes one object from its channel. */
-export function deleteObjectJob(channelId: string, segment: Pick<Segment, 'ref'>, runAt: number): NewJob {
+export function deleteObjectJob(
+  channelId: string,
+  segment: Pick<Segment, 'ref'>,
+  runAt: number,
+): NewJob {
   return { id: uuidv7(), kind: 'delete_object', payload: { channelId, ref: segment.ref }, runAt };
 }
 
@@ -16,10 +20,16 @@ export function abortMultipartJob(channelId: string, state: Json, runAt: number)
   return { id: uuidv7(runAt), kind: 'abort_multipart', payload: { channelId, state }, runAt };
 }
 
-/** Objects that were stored in vain and that the backend would not delete at once: for `StoreOptions.onLeftOver`. */
+/**
+ * Objects that were stored in vain and that the backend would not delete at once: for
+ * `StoreOptions.onLeftOver`.
+ */
 export interface LeftOver {
   readonly onLeftOver: (ref: Ref) => void;
-  /** Their removal. Where names are chosen by us, a later try may have stored one of the good objects, `kept`, under the same name. */
+  /**
+   * Their removal. Where names are chosen by us, a later try may have stored one of the good
+   * objects, `kept`, under the same name.
+   */
   jobs(kept: readonly Segment[], runAt: number): readonly NewJob[];
 }
 
@@ -41,7 +51,10 @@ export interface Reclaim {
   readonly storageId: string;
 }
 
-/** Written before bytes go out to a remote store: removes the object unless the library has come to promise it. */
+/**
+ * Written before bytes go out to a remote store: removes the object unless the library has come to
+ * promise it.
+ */
 export function reclaimObjectJob({ channelId, ref, storageId }: Reclaim, runAt: number): NewJob {
   return { id: uuidv7(), kind: 'reclaim_object', payload: { channelId, ref, storageId }, runAt };
 }
@@ -52,17 +65,27 @@ export function abortPresignJob(channelId: string, state: Json, runAt: number): 
 }
 
 /** What each of these jobs does; for the job runner. */
-export function storageJobs(pool: ChannelPool, files: Pick<FileStore, 'knowsStorageId'>): Readonly<Record<string, JobHandler>> {
-  const read = (payload: Json): { readonly channelId: string; readonly ref: Ref; readonly state: Json } =>
+export function storageJobs(
+  pool: ChannelPool,
+  files: Pick<FileStore, 'knowsStorageId'>,
+): Readonly<Record<string, JobHandler>> {
+  const read = (
+    payload: Json,
+  ): { readonly channelId: string; readonly ref: Ref; readonly state: Json } =>
     payload as { channelId: string; ref: Ref; state: Json };
   const channelOf = (payload: Json): Channel => pool.byId(read(payload).channelId).channel;
   return {
-    delete_object: (payload, { signal }) => channelOf(payload).delete(read(payload).ref, { signal }),
+    delete_object: (payload, { signal }) =>
+      channelOf(payload).delete(read(payload).ref, { signal }),
     reclaim_object: async (payload, { signal }) => {
       const { storageId } = payload as { storageId: string };
-      if (!(await files.knowsStorageId(storageId))) await channelOf(payload).delete(read(payload).ref, { signal });
+      if (!(await files.knowsStorageId(storageId))) {
+        await channelOf(payload).delete(read(payload).ref, { signal });
+      }
     },
-    abort_multipart: async (payload, { signal }) => channelOf(payload).multipart?.abort(read(payload).state, { signal }),
-    abort_presign: async (payload, { signal }) => channelOf(payload).presign?.abort(read(payload).state, { signal }),
+    abort_multipart: async (payload, { signal }) =>
+      channelOf(payload).multipart?.abort(read(payload).state, { signal }),
+    abort_presign: async (payload, { signal }) =>
+      channelOf(payload).presign?.abort(read(payload).state, { signal }),
   };
 }

@@ -24,21 +24,30 @@ let node: Node;
 afterEach(() => world.stop());
 
 async function open(...channels: readonly Channel[]): Promise<void> {
-  world = await createWorld({ channels: channels.map((channel, at) => configured(channel, `c${at}`, `g${at}`)) });
+  world = await createWorld({
+    channels: channels.map((channel, at) => configured(channel, `c${at}`, `g${at}`)),
+  });
   node = world.node();
 }
 
-const remote = (limits: Channel['limits'] = {}): WatchedChannel => Object.assign(watchedChannel(), { remote: true, limits });
+const remote = (limits: Channel['limits'] = {}): WatchedChannel =>
+  Object.assign(watchedChannel(), { remote: true, limits });
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 /** Takes some bytes and refuses. */
-function refusing(channel: WatchedChannel, afterBytes: number, code: ErrorCode = 'channel_refused'): WatchedChannel {
+function refusing(
+  channel: WatchedChannel,
+  afterBytes: number,
+  code: ErrorCode = 'channel_refused',
+): WatchedChannel {
   channel.put = async (source) => {
     let read = 0;
     if (afterBytes > 0) {
       for await (const chunk of source) {
         read += chunk.length;
-        if (read >= afterBytes) break;
+        if (read >= afterBytes) {
+          break;
+        }
       }
     }
     throw fail(code, { message: `${code} it is` });
@@ -48,7 +57,14 @@ function refusing(channel: WatchedChannel, afterBytes: number, code: ErrorCode =
 
 function request(source: ByteSource, more: Partial<IntakeRequest> = {}): IntakeRequest {
   const candidates = node.pool.all().map((channel) => ({ group: channel.group, channel }));
-  return { source, filename: 'a.bin', declaredType: 'application/octet-stream', candidates, signal: never, ...more };
+  return {
+    source,
+    filename: 'a.bin',
+    declaredType: 'application/octet-stream',
+    candidates,
+    signal: never,
+    ...more,
+  };
 }
 
 async function* inChunks(bytes: Uint8Array, size: number): ByteSource {
@@ -74,7 +90,10 @@ const bytes = Buffer.from(Array.from({ length: 300_000 }, (_, at) => (at * 7919)
 describe('fallback', () => {
   it('the next channel gets the same bytes, however far the first one got', async () => {
     await open(remote(), remote());
-    const [first, second] = node.pool.all().map(({ channel }) => channel as WatchedChannel) as [WatchedChannel, WatchedChannel];
+    const [first, second] = node.pool.all().map(({ channel }) => channel as WatchedChannel) as [
+      WatchedChannel,
+      WatchedChannel,
+    ];
     await fc.assert(
       fc.asyncProperty(
         fc.nat(bytes.length),
@@ -83,10 +102,14 @@ describe('fallback', () => {
         async (length, chunk, afterBytes) => {
           refusing(first, afterBytes);
           const sent = bytes.subarray(0, length);
-          const result = await node.intake.store(request(inChunks(sent, chunk), { expected: { sha256: sha256(sent) } }));
+          const result = await node.intake.store(
+            request(inChunks(sent, chunk), { expected: { sha256: sha256(sent) } }),
+          );
           expect(result.channel.id).toBe('c1');
           const [segment] = result.segments;
-          const back = await readAll((await second.get(segment?.ref ?? null, { signal: never })).stream);
+          const back = await readAll(
+            (await second.get(segment?.ref ?? null, { signal: never })).stream,
+          );
           expect(back.equals(sent)).toBe(true);
           expect(result.size).toBe(length);
         },
@@ -108,7 +131,9 @@ describe('fallback', () => {
     const local = refusing(watchedChannel(), 200_000, 'disk_full');
     const other = remote();
     await open(local, other);
-    await expect(node.intake.store(request(inChunks(bytes, 10_000)))).rejects.toMatchObject({ code: 'disk_full' });
+    await expect(node.intake.store(request(inChunks(bytes, 10_000)))).rejects.toMatchObject({
+      code: 'disk_full',
+    });
     expect(await settled(local, other)).toEqual([0, 0]);
   });
 
@@ -116,8 +141,12 @@ describe('fallback', () => {
     const channels = [1, 2].map(() => ({ ...remote(), locate: (key: string) => key }));
     await open(...channels);
     let puts = 0;
-    for (const channel of channels) channel.put = () => Promise.reject(fail('channel_refused', { status: 500 + puts++ }));
-    const gone = fail('service_unavailable', { message: 'The database is not available at the moment.' });
+    for (const channel of channels) {
+      channel.put = () => Promise.reject(fail('channel_refused', { status: 500 + puts++ }));
+    }
+    const gone = fail('service_unavailable', {
+      message: 'The database is not available at the moment.',
+    });
     const jobs = { ...world.metadata.jobs, add: () => Promise.reject(gone) };
     node = world.node({ metadata: { ...world.metadata, jobs } });
     await expect(node.intake.store(request(inChunks(bytes, 10_000)))).rejects.toBe(gone);
@@ -129,7 +158,9 @@ describe('fallback', () => {
     const local = watchedChannel();
     await open(first, local);
     const result = await node.intake.store(request(inChunks(bytes, 10_000)));
-    expect(await readAll((await local.get(result.segments[0]?.ref ?? null, { signal: never })).stream)).toEqual(bytes);
+    expect(
+      await readAll((await local.get(result.segments[0]?.ref ?? null, { signal: never })).stream),
+    ).toEqual(bytes);
     await node.jobs.drain();
     await expectClean();
   });
@@ -137,34 +168,49 @@ describe('fallback', () => {
   it.each([
     ['under a name of its own', (attempt: number) => `.${attempt}`],
     ['under the same name', () => ''],
-  ])('what a try stored in vain, %s, is removed later: the good object stays', async (_, suffix) => {
-    const channel = remote();
-    await open(channel);
-    const { put, delete: remove } = channel;
-    let attempts = 0;
-    // The first try is cut short, and the backend will not take it back at once.
-    channel.put = async (source, call) => {
-      const attempt = ++attempts;
-      const result = await put(source, { ...call, key: `${call.key}${suffix(attempt)}` });
-      return attempt === 1 ? { ...result, size: result.size - 1 } : result;
-    };
-    channel.delete = () => Promise.reject(fail('channel_refused'));
-    const { segments, pendingCleanup } = await node.intake.store(request(inChunks(bytes, 10_000)));
-    channel.delete = remove;
-    expect(attempts).toBe(2);
-    expect(await settled(channel)).toEqual([1]);
-    expect(await readAll((await channel.get(segments[0]?.ref ?? null, { signal: never })).stream)).toEqual(bytes);
-    await world.metadata.jobs.done(pendingCleanup);
-    await expectClean();
-  });
+  ])(
+    'what a try stored in vain, %s, is removed later: the good object stays',
+    async (_, suffix) => {
+      const channel = remote();
+      await open(channel);
+      const { put, delete: remove } = channel;
+      let attempts = 0;
+      // The first try is cut short, and the backend will not take it back at once.
+      channel.put = async (source, call) => {
+        const attempt = ++attempts;
+        const result = await put(source, { ...call, key: `${call.key}${suffix(attempt)}` });
+        return attempt === 1 ? { ...result, size: result.size - 1 } : result;
+      };
+      channel.delete = () => Promise.reject(fail('channel_refused'));
+      const { segments, pendingCleanup } = await node.intake.store(
+        request(inChunks(bytes, 10_000)),
+      );
+      channel.delete = remove;
+      expect(attempts).toBe(2);
+      expect(await settled(channel)).toEqual([1]);
+      expect(
+        await readAll((await channel.get(segments[0]?.ref ?? null, { signal: never })).stream),
+      ).toEqual(bytes);
+      await world.metadata.jobs.done(pendingCleanup);
+      await expectClean();
+    },
+  );
 
   it('tells what each channel said when none takes it; the code is that of the first', async () => {
-    const channels = [refusing(remote(), 10, 'channel_full'), refusing(remote(), 10), remote({ maxBytes: 10 })];
+    const channels = [
+      refusing(remote(), 10, 'channel_full'),
+      refusing(remote(), 10),
+      remote({ maxBytes: 10 }),
+    ];
     await open(...channels);
     const failure = node.intake.store(request(inChunks(bytes, 50_000), { size: bytes.length }));
     await expect(failure).rejects.toMatchObject({
       code: 'channel_full',
-      attempts: [{ error: { code: 'channel_full' } }, { error: { code: 'channel_refused' } }, { error: { code: 'too_large' } }],
+      attempts: [
+        { error: { code: 'channel_full' } },
+        { error: { code: 'channel_refused' } },
+        { error: { code: 'too_large' } },
+      ],
     });
     expect(await settled(...channels)).toEqual([0, 0, 0]);
     await expectClean();
@@ -198,14 +244,19 @@ describe('fallback', () => {
 describe.each([
   ['a local disk', watchedChannel],
   ['a remote store', remote],
-  ['a remote store that takes segments', () => remote({ segment: { min: 1, best: 70_000, max: 70_000 } })],
+  [
+    'a remote store that takes segments',
+    () => remote({ segment: { min: 1, best: 70_000, max: 70_000 } }),
+  ],
   ['a remote store that wants the SHA-256', () => remote({ needsSha256: true })],
 ])('on %s', (_, make) => {
   it('a digest that does not fit leaves nothing', async () => {
     const channel = make();
     await open(channel);
     const expected = { sha256: sha256(Buffer.from('other')), md5: '0'.repeat(32) };
-    await expect(node.intake.store(request(inChunks(bytes, 9999), { expected }))).rejects.toMatchObject({
+    await expect(
+      node.intake.store(request(inChunks(bytes, 9999), { expected })),
+    ).rejects.toMatchObject({
       code: 'checksum_mismatch',
     });
     expect(await settled(channel)).toEqual([0]);
@@ -218,37 +269,49 @@ describe.each([
     const channel = make();
     await open(channel);
     const md5 = createHash('md5').update(bytes).digest('hex');
-    const result = await node.intake.store(request(inChunks(bytes, 9999), { expected: { sha256: sha256(bytes), md5 } }));
+    const result = await node.intake.store(
+      request(inChunks(bytes, 9999), { expected: { sha256: sha256(bytes), md5 } }),
+    );
     expect(result).toMatchObject({ size: bytes.length, sha256: sha256(bytes) });
   });
 
-  it.each([0, 1000, 100_000, 299_999])('a body that breaks off after %i bytes leaves nothing', async (afterBytes) => {
-    const channel = make();
-    await open(channel);
-    async function* broken(): ByteSource {
-      yield* inChunks(bytes.subarray(0, afterBytes), 9999);
-      throw fail('incomplete_body');
-    }
-    await expect(node.intake.store(request(broken()))).rejects.toMatchObject({ code: 'incomplete_body' });
-    expect(await settled(channel)).toEqual([0]);
-    await expectClean();
-  });
+  it.each([0, 1000, 100_000, 299_999])(
+    'a body that breaks off after %i bytes leaves nothing',
+    async (afterBytes) => {
+      const channel = make();
+      await open(channel);
+      async function* broken(): ByteSource {
+        yield* inChunks(bytes.subarray(0, afterBytes), 9999);
+        throw fail('incomplete_body');
+      }
+      await expect(node.intake.store(request(broken()))).rejects.toMatchObject({
+        code: 'incomplete_body',
+      });
+      expect(await settled(channel)).toEqual([0]);
+      await expectClean();
+    },
+  );
 
-  it.each([0, 1000, 200_000])('a caller who hangs up after %i bytes leaves nothing, at once', async (afterBytes) => {
-    const channel = make();
-    await open(channel);
-    const { source, push, left } = slowBody();
-    const gone = new AbortController();
-    const storing = node.intake.store(request(source, { signal: gone.signal }));
-    if (afterBytes > 0) push(bytes.subarray(0, afterBytes));
-    await new Promise((resolve) => setImmediate(resolve));
-    gone.abort(fail('client_closed'));
-    await expect(storing).rejects.toMatchObject({ code: 'client_closed' });
-    push(bytes);
-    await left;
-    expect(await settled(channel)).toEqual([0]);
-    await expectClean();
-  });
+  it.each([0, 1000, 200_000])(
+    'a caller who hangs up after %i bytes leaves nothing, at once',
+    async (afterBytes) => {
+      const channel = make();
+      await open(channel);
+      const { source, push, left } = slowBody();
+      const gone = new AbortController();
+      const storing = node.intake.store(request(source, { signal: gone.signal }));
+      if (afterBytes > 0) {
+        push(bytes.subarray(0, afterBytes));
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+      gone.abort(fail('client_closed'));
+      await expect(storing).rejects.toMatchObject({ code: 'client_closed' });
+      push(bytes);
+      await left;
+      expect(await settled(channel)).toEqual([0]);
+      await expectClean();
+    },
+  );
 
   it('what is refused by its first bytes is not read on', async () => {
     const channel = make();
@@ -258,9 +321,9 @@ describe.each([
     const refuse = (): never => {
       throw fail('unsupported_media_type');
     };
-    await expect(node.intake.store(request(source, { accept: refuse, expected: { md5: '0'.repeat(32) } }))).rejects.toMatchObject(
-      { code: 'unsupported_media_type' },
-    );
+    await expect(
+      node.intake.store(request(source, { accept: refuse, expected: { md5: '0'.repeat(32) } })),
+    ).rejects.toMatchObject({ code: 'unsupported_media_type' });
     await left;
     expect(await settled(channel)).toEqual([0]);
   });
@@ -276,7 +339,10 @@ it('without the database nothing goes out to a remote store', async () => {
   const channel = remote();
   await open(channel);
   const down = world.node({
-    metadata: { ...world.metadata, jobs: { ...world.metadata.jobs, add: () => Promise.reject(fail('service_unavailable')) } },
+    metadata: {
+      ...world.metadata,
+      jobs: { ...world.metadata.jobs, add: () => Promise.reject(fail('service_unavailable')) },
+    },
   });
   let puts = 0;
   const { put } = channel;
@@ -284,6 +350,8 @@ it('without the database nothing goes out to a remote store', async () => {
     puts++;
     return put(...args);
   };
-  await expect(down.intake.store(request(once(bytes)))).rejects.toMatchObject({ code: 'service_unavailable' });
+  await expect(down.intake.store(request(once(bytes)))).rejects.toMatchObject({
+    code: 'service_unavailable',
+  });
   expect(puts).toBe(0);
 });

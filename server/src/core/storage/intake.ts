@@ -16,7 +16,13 @@ import { uuidv7 } from '../uuid.ts';
 import type { Candidate, ConfiguredChannel } from './channel-pool.ts';
 import { collectLeftOver, deleteObjectJob, reclaimObjectJob } from './cleanup-jobs.ts';
 import { storageIdOf, storageKey } from './storage-key.ts';
-import { locateObjects, type StoredObjects, type StoreOptions, storeSpool, storeStream } from './store-objects.ts';
+import {
+  locateObjects,
+  type StoredObjects,
+  type StoreOptions,
+  storeSpool,
+  storeStream,
+} from './store-objects.ts';
 
 export interface IntakeRequest {
   readonly source: ByteSource;
@@ -77,15 +83,22 @@ function passedOn(error: StowageError): ErrorDetails {
 class NotNoted extends Error {}
 
 export interface Intake {
-  /** Streams the body to the first candidate that takes it. After any failure, everything that was stored is removed, at once or by a clean-up job. */
+  /**
+   * Streams the body to the first candidate that takes it. After any failure, everything that was
+   * stored is removed, at once or by a clean-up job.
+   */
   store(request: IntakeRequest): Promise<IntakeResult>;
   /** Call once a row promises the bytes. */
   settle(result: Pick<IntakeResult, 'channel' | 'segments'>): Promise<void>;
   /**
-   * Removes bytes whose row failed with `error`. When it is unknown whether the row was written (the database went away), they stay: then what was
-   * noted before they were sent decides at the next look.
+   * Removes bytes whose row failed with `error`. When it is unknown whether the row was written
+   * (the database went away), they stay: then what was noted before they were sent decides at the
+   * next look.
    */
-  discard(result: Pick<IntakeResult, 'channel' | 'segments' | 'pendingCleanup'>, error: unknown): Promise<void>;
+  discard(
+    result: Pick<IntakeResult, 'channel' | 'segments' | 'pendingCleanup'>,
+    error: unknown,
+  ): Promise<void>;
 }
 
 export interface IntakeOptions {
@@ -98,42 +111,66 @@ export interface IntakeOptions {
 
 /** Enough for the size of nearly every picture: an EXIF thumbnail may stand before it. */
 const headBytes = 64 * 1024;
-/** Later than the slowest upload could end: an object is an orphan only when its upload is long over. */
+/**
+ * Later than the slowest upload could end: an object is an orphan only when its upload is long
+ * over.
+ */
 const orphanAfterMs = 7 * dayMs;
 
 export function createIntake({ metadata, digests, spoolFolder, now }: IntakeOptions): Intake {
-  const removeNow = (channelId: string, objects: readonly Pick<Segment, 'ref'>[]): readonly NewJob[] =>
-    objects.map((object) => deleteObjectJob(channelId, object, now()));
+  const removeNow = (
+    channelId: string,
+    objects: readonly Pick<Segment, 'ref'>[],
+  ): readonly NewJob[] => objects.map((object) => deleteObjectJob(channelId, object, now()));
 
   const note = (jobs: readonly NewJob[]): Promise<void> =>
-    metadata.jobs.add(jobs).catch((cause: unknown) => Promise.reject(new NotNoted('The library cannot be written.', { cause })));
+    metadata.jobs
+      .add(jobs)
+      .catch((cause: unknown) =>
+        Promise.reject(new NotNoted('The library cannot be written.', { cause })),
+      );
 
-  const prepareCleanup = async ({ id, channel }: ConfiguredChannel, { key, size }: StoreOptions): Promise<readonly Note[]> => {
-    if (!channel.remote) return [];
+  const prepareCleanup = async (
+    { id, channel }: ConfiguredChannel,
+    { key, size }: StoreOptions,
+  ): Promise<readonly Note[]> => {
+    if (!channel.remote) {
+      return [];
+    }
     const storageId = storageIdOf(key);
     const notes = locateObjects(channel, key, size).map((ref) => ({
       ref,
       job: reclaimObjectJob({ channelId: id, ref, storageId }, now() + orphanAfterMs),
     }));
-    if (notes.length > 0) await note(notes.map(({ job }) => job));
+    if (notes.length > 0) {
+      await note(notes.map(({ job }) => job));
+    }
     return notes;
   };
 
-  const tryChannel = async (body: Body, channel: ConfiguredChannel, options: StoreOptions): Promise<StoredAt> => {
+  const tryChannel = async (
+    body: Body,
+    channel: ConfiguredChannel,
+    options: StoreOptions,
+  ): Promise<StoredAt> => {
     const cleanup = await prepareCleanup(channel, options);
     const ids = cleanup.map(({ job }) => job.id);
     const leftOver = collectLeftOver(channel.id);
     try {
       const stored = await body.storeInto(channel, { ...options, onLeftOver: leftOver.onLeftOver });
       const inVain = leftOver.jobs(stored.segments, now());
-      if (inVain.length > 0) await note(inVain);
+      if (inVain.length > 0) {
+        await note(inVain);
+      }
       return { stored, channel, pendingCleanup: ids };
     } catch (error) {
       // Without the database the note of before stands, for later.
-      await metadata.jobs.add([...removeNow(channel.id, cleanup), ...leftOver.jobs([], now())]).then(
-        () => metadata.jobs.done(ids),
-        () => undefined,
-      );
+      await metadata.jobs
+        .add([...removeNow(channel.id, cleanup), ...leftOver.jobs([], now())])
+        .then(
+          () => metadata.jobs.done(ids),
+          () => undefined,
+        );
       throw error;
     }
   };
@@ -141,8 +178,12 @@ export function createIntake({ metadata, digests, spoolFolder, now }: IntakeOpti
   return {
     async store(request) {
       const wanted = Object.keys(request.expected ?? {}) as DigestAlgorithm[];
-      const needsSha256 = request.candidates.some(({ channel }) => channel?.channel.limits.needsSha256);
-      if (needsSha256 && !wanted.includes('sha256')) wanted.push('sha256');
+      const needsSha256 = request.candidates.some(
+        ({ channel }) => channel?.channel.limits.needsSha256,
+      );
+      if (needsSha256 && !wanted.includes('sha256')) {
+        wanted.push('sha256');
+      }
       const incoming = abortable(request.source, request.signal);
       const tapped = wanted.length > 0 ? digests.tap(incoming, wanted) : undefined;
       const peeked = await peek(tapped?.source ?? incoming, headBytes);
@@ -150,7 +191,10 @@ export function createIntake({ metadata, digests, spoolFolder, now }: IntakeOpti
       const storageId = uuidv7(now());
       const body = createBody({ incoming, peeked, spoolFolder, digests: tapped?.digests });
       try {
-        const sniffed = await sniff(peeked.head, { filename: request.filename, declared: request.declaredType });
+        const sniffed = await sniff(peeked.head, {
+          filename: request.filename,
+          declared: request.declaredType,
+        });
         request.accept?.(sniffed, peeked.head);
         const extension = extensionFor(request.filename, sniffed.contentType);
         const keyOf = (attempt: number): string => storageKey(storageId, extension, now(), attempt);
@@ -184,18 +228,25 @@ export function createIntake({ metadata, digests, spoolFolder, now }: IntakeOpti
     },
 
     async settle({ channel, segments }) {
-      if (channel.channel.settle === undefined) return;
+      if (channel.channel.settle === undefined) {
+        return;
+      }
       // A mark that stays behind costs one look at the next start; the file is safe already.
-      await Promise.all(segments.map((segment) => channel.channel.settle?.(segment.ref).catch(() => undefined)));
+      await Promise.all(
+        segments.map((segment) => channel.channel.settle?.(segment.ref).catch(() => undefined)),
+      );
     },
 
     async discard({ channel, segments, pendingCleanup }, error) {
-      if (isStowageError(error, 'service_unavailable')) return;
+      if (isStowageError(error, 'service_unavailable')) {
+        return;
+      }
       try {
         await metadata.jobs.add(removeNow(channel.id, segments));
         await metadata.jobs.done(pendingCleanup);
       } catch {
-        // A database without room takes no job either: what was noted before stays, and the bytes go at once if they can.
+        // A database without room takes no job either: what was noted before stays, and the bytes
+        // go at once if they can.
         const call = { signal: AbortSignal.timeout(minuteMs / 2) };
         await Promise.allSettled(segments.map(({ ref }) => channel.channel.delete(ref, call)));
       }
@@ -233,7 +284,10 @@ interface BodyParts {
   readonly digests: Promise<Digests> | undefined;
 }
 
-/** A body is spooled only when a network is in the way; a local disk reads it straight, and once it has begun no other channel can. */
+/**
+ * A body is spooled only when a network is in the way; a local disk reads it straight, and once it
+ * has begun no other channel can.
+ */
 function createBody({ incoming, peeked, spoolFolder, digests }: BodyParts): Body {
   const state: { failure?: unknown; spool?: Spool } = {};
   let utf8 = createUtf8Check();
@@ -246,9 +300,13 @@ function createBody({ incoming, peeked, spoolFolder, digests }: BodyParts): Body
 
   return {
     async storeInto({ channel }, options) {
-      if (!channel.remote) return storeStream(channel, state.spool?.follow() ?? source, options);
+      if (!channel.remote) {
+        return storeStream(channel, state.spool?.follow() ?? source, options);
+      }
       const spooled = spool();
-      if (!channel.limits.needsSha256) return storeSpool(channel, spooled, options);
+      if (!channel.limits.needsSha256) {
+        return storeSpool(channel, spooled, options);
+      }
       await spooled.ended;
       const sha256 = (await digests)?.sha256;
       return storeSpool(channel, spooled, { ...options, ...(sha256 !== undefined && { sha256 }) });
@@ -271,23 +329,42 @@ interface Tries {
   readonly options: Omit<StoreOptions, 'key'>;
   /** Every attempt has a name of its own. */
   readonly keyOf: (attempt: number) => string;
-  readonly tryChannel: (body: Body, channel: ConfiguredChannel, options: StoreOptions) => Promise<StoredAt>;
+  readonly tryChannel: (
+    body: Body,
+    channel: ConfiguredChannel,
+    options: StoreOptions,
+  ) => Promise<StoredAt>;
 }
 
-async function firstThatStores({ request, body, options, keyOf, tryChannel }: Tries): Promise<StoredAt> {
+async function firstThatStores({
+  request,
+  body,
+  options,
+  keyOf,
+  tryChannel,
+}: Tries): Promise<StoredAt> {
   const attempts: Attempt[] = [];
   for (const [at, candidate] of request.candidates.entries()) {
     const { channel } = candidate;
     if (channel === undefined) {
-      attempts.push({ candidate, error: fail('service_unavailable', { message: 'No such channel is configured.' }) });
+      attempts.push({
+        candidate,
+        error: fail('service_unavailable', { message: 'No such channel is configured.' }),
+      });
       continue;
     }
     for (const compress of at === 0 ? modesOf(request, channel) : [false]) {
       try {
-        return await tryChannel(body, channel, { ...options, key: keyOf(attempts.length), compress });
+        return await tryChannel(body, channel, {
+          ...options,
+          key: keyOf(attempts.length),
+          compress,
+        });
       } catch (error) {
         attempts.push({ candidate, error: faultOfChannel(error, body, request) });
-        if (!body.replayable()) throw new ChannelsFailed(attempts);
+        if (!body.replayable()) {
+          throw new ChannelsFailed(attempts);
+        }
       }
     }
   }
@@ -296,17 +373,25 @@ async function firstThatStores({ request, body, options, keyOf, tryChannel }: Tr
 
 /** Throws what no channel is to blame for: then none is tried again. */
 function faultOfChannel(error: unknown, body: Body, { signal }: IntakeRequest): StowageError {
-  if (error instanceof NotNoted) throw error.cause;
-  if (body.failure() !== undefined || signal.aborted || !isChannelError(error)) throw error;
+  if (error instanceof NotNoted) {
+    throw error.cause;
+  }
+  if (body.failure() !== undefined || signal.aborted || !isChannelError(error)) {
+    throw error;
+  }
   return error;
 }
 
-/** Upload API 1.8: only the first try may recompress, the second one on the same channel may not. */
+/**
+ * Upload API 1.8: only the first try may recompress, the second one on the same channel may not.
+ */
 function modesOf(
   { compress = false, retryUncompressed = compress }: IntakeRequest,
   { channel }: ConfiguredChannel,
 ): readonly boolean[] {
-  if (!channel.remote) return [false];
+  if (!channel.remote) {
+    return [false];
+  }
   return retryUncompressed ? [compress, false] : [compress];
 }
 
@@ -316,17 +401,25 @@ function sha256Of({ recompressed }: StoredObjects, hashes: Digests | undefined):
 }
 
 function isChannelError(error: unknown): error is StowageError {
-  if (isTransient(error)) return true;
+  if (isTransient(error)) {
+    return true;
+  }
   return (
     isStowageError(error) &&
-    (error.code.startsWith('channel_') || ['disk_full', 'service_unavailable', 'too_large'].includes(error.code))
+    (error.code.startsWith('channel_') ||
+      ['disk_full', 'service_unavailable', 'too_large'].includes(error.code))
   );
 }
 
-function mismatch(expected: Digests | undefined, actual: Digests | undefined): StowageError | undefined {
+function mismatch(
+  expected: Digests | undefined,
+  actual: Digests | undefined,
+): StowageError | undefined {
   for (const [algorithm, hex] of Object.entries(expected ?? {})) {
     const received = actual?.[algorithm as DigestAlgorithm];
-    if (received !== hex) return fail('checksum_mismatch', { details: { algorithm, expected: hex, received } });
+    if (received !== hex) {
+      return fail('checksum_mismatch', { details: { algorithm, expected: hex, received } });
+    }
   }
   return undefined;
 }

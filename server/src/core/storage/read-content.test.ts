@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { configured, never, once, type WatchedChannel, watchedChannel } from '../../../test/core-world.ts';
+import {
+  configured,
+  never,
+  once,
+  type WatchedChannel,
+  watchedChannel,
+} from '../../../test/core-world.ts';
 import type { ByteRange, ByteSource } from '../bytes.ts';
 import { fail } from '../errors.ts';
 import type { Replica, Segment } from '../metadata.ts';
@@ -10,10 +16,17 @@ import { openContent, openReplica } from './read-content.ts';
 
 const remote = (): WatchedChannel => Object.assign(watchedChannel(), { remote: true });
 
-async function segmentsOf(channel: WatchedChannel, parts: readonly Uint8Array[]): Promise<readonly Segment[]> {
+async function segmentsOf(
+  channel: WatchedChannel,
+  parts: readonly Uint8Array[],
+): Promise<readonly Segment[]> {
   return Promise.all(
     parts.map(async (part, at) => {
-      const { ref, size } = await channel.put(once(part), { key: `part${at}`, contentType: '', signal: never });
+      const { ref, size } = await channel.put(once(part), {
+        key: `part${at}`,
+        contentType: '',
+        signal: never,
+      });
       return { ref, size, hash: '' };
     }),
   );
@@ -47,11 +60,17 @@ function breakOff(
   let left = times;
   channel.get = async (ref, options) => {
     const result = await get(ref, options);
-    if (left-- <= 0) return result;
+    if (left-- <= 0) {
+      return result;
+    }
     const whole = await readAll(result.stream);
     async function* broken(): ByteSource {
-      if (afterBytes > 0) yield whole.subarray(0, afterBytes);
-      if (error !== undefined) throw error;
+      if (afterBytes > 0) {
+        yield whole.subarray(0, afterBytes);
+      }
+      if (error !== undefined) {
+        throw error;
+      }
     }
     return { ...result, stream: broken() };
   };
@@ -59,42 +78,64 @@ function breakOff(
 
 describe('segments', () => {
   it('any range of any segments is these bytes', async () => {
-    const parts = fc.array(fc.uint8Array({ minLength: 1, maxLength: 40 }), { minLength: 1, maxLength: 8 });
+    const parts = fc.array(fc.uint8Array({ minLength: 1, maxLength: 40 }), {
+      minLength: 1,
+      maxLength: 8,
+    });
     await fc.assert(
-      fc.asyncProperty(parts, fc.nat(), fc.nat(), fc.boolean(), async (bytes, from, length, isRemote) => {
-        const channel = isRemote ? remote() : watchedChannel();
-        const segments = await segmentsOf(channel, bytes);
-        const whole = Buffer.concat(bytes);
-        const start = from % whole.length;
-        const range: ByteRange = { start, end: Math.min(whole.length - 1, start + (length % whole.length)) };
-        const gets = noteGets(channel);
-        const opened = await openReplica(channel, { segments }, { range, signal: never });
-        const expected = whole.subarray(range.start, range.end + 1);
-        expect(opened.size).toBe(expected.length);
-        expect(await readAll(opened.stream)).toEqual(expected);
-        // Nothing is fetched that nobody asked for.
-        const touched = segments.filter((_, at) => {
-          const offset = bytes.slice(0, at).reduce((sum, part) => sum + part.length, 0);
-          return offset <= range.end && offset + (bytes[at]?.length ?? 0) > range.start;
-        });
-        expect(gets.length).toBe(touched.length);
-      }),
+      fc.asyncProperty(
+        parts,
+        fc.nat(),
+        fc.nat(),
+        fc.boolean(),
+        async (bytes, from, length, isRemote) => {
+          const channel = isRemote ? remote() : watchedChannel();
+          const segments = await segmentsOf(channel, bytes);
+          const whole = Buffer.concat(bytes);
+          const start = from % whole.length;
+          const range: ByteRange = {
+            start,
+            end: Math.min(whole.length - 1, start + (length % whole.length)),
+          };
+          const gets = noteGets(channel);
+          const opened = await openReplica(channel, { segments }, { range, signal: never });
+          const expected = whole.subarray(range.start, range.end + 1);
+          expect(opened.size).toBe(expected.length);
+          expect(await readAll(opened.stream)).toEqual(expected);
+          // Nothing is fetched that nobody asked for.
+          const touched = segments.filter((_, at) => {
+            const offset = bytes.slice(0, at).reduce((sum, part) => sum + part.length, 0);
+            return offset <= range.end && offset + (bytes[at]?.length ?? 0) > range.start;
+          });
+          expect(gets.length).toBe(touched.length);
+        },
+      ),
       { numRuns: 300 },
     );
   });
 
   it('the whole file, and an empty one', async () => {
     const channel = remote();
-    const segments = await segmentsOf(channel, [Buffer.from('one '), Buffer.from('two '), Buffer.from('three')]);
+    const segments = await segmentsOf(channel, [
+      Buffer.from('one '),
+      Buffer.from('two '),
+      Buffer.from('three'),
+    ]);
     const opened = await openReplica(channel, { segments }, { signal: never });
     expect(opened.size).toBe(13);
     expect((await readAll(opened.stream)).toString()).toBe('one two three');
-    expect(await openReplica(channel, { segments: [] }, { signal: never })).toMatchObject({ size: 0 });
+    expect(await openReplica(channel, { segments: [] }, { signal: never })).toMatchObject({
+      size: 0,
+    });
   });
 
   it('the next one is opened once the reader has taken something, and no earlier', async () => {
     const channel = remote();
-    const segments = await segmentsOf(channel, [Buffer.alloc(10), Buffer.alloc(10), Buffer.alloc(10)]);
+    const segments = await segmentsOf(channel, [
+      Buffer.alloc(10),
+      Buffer.alloc(10),
+      Buffer.alloc(10),
+    ]);
     const gets = noteGets(channel);
     const { stream } = await openReplica(channel, { segments }, { signal: never });
     expect(gets).toEqual(['part0']);
@@ -131,7 +172,11 @@ describe('segments', () => {
     };
     const { stream } = await openReplica(channel, { segments }, { signal: never });
     let chunks = 0;
-    for await (const _chunk of stream) if (++chunks === 2) break;
+    for await (const _chunk of stream) {
+      if (++chunks === 2) {
+        break;
+      }
+    }
     await expect.poll(() => open, { interval: 1 }).toBe(0);
   });
 
@@ -139,10 +184,15 @@ describe('segments', () => {
     const channel = remote();
     const segments = await segmentsOf(channel, [Buffer.alloc(200_000), Buffer.alloc(10)]);
     const { get } = channel;
-    channel.get = (ref, options) => (ref === 'part1' ? Promise.reject(fail('not_found')) : get(ref, options));
+    channel.get = (ref, options) =>
+      ref === 'part1' ? Promise.reject(fail('not_found')) : get(ref, options);
     const { stream } = await openReplica(channel, { segments }, { signal: never });
     let chunks = 0;
-    for await (const _chunk of stream) if (++chunks === 3) break;
+    for await (const _chunk of stream) {
+      if (++chunks === 3) {
+        break;
+      }
+    }
     await new Promise((resolve) => setImmediate(resolve));
     const again = await openReplica(channel, { segments }, { signal: never });
     await expect(readAll(again.stream)).rejects.toMatchObject({ code: 'not_found' });
@@ -157,14 +207,20 @@ describe('a stream that breaks off', () => {
     ['without a word', undefined],
   ])('%s goes on where it stopped', async (_, error) => {
     await fc.assert(
-      fc.asyncProperty(fc.nat(255), fc.nat(255), fc.nat(255), fc.integer({ min: 1, max: 3 }), async (a, b, afterBytes, times) => {
-        const channel = remote();
-        const segments = await segmentsOf(channel, [bytes.subarray(0, 100), bytes.subarray(100)]);
-        breakOff(channel, { times, afterBytes, error });
-        const range = { start: Math.min(a, b), end: Math.max(a, b) };
-        const { stream } = await openReplica(channel, { segments }, { range, signal: never });
-        expect(await readAll(stream)).toEqual(bytes.subarray(range.start, range.end + 1));
-      }),
+      fc.asyncProperty(
+        fc.nat(255),
+        fc.nat(255),
+        fc.nat(255),
+        fc.integer({ min: 1, max: 3 }),
+        async (a, b, afterBytes, times) => {
+          const channel = remote();
+          const segments = await segmentsOf(channel, [bytes.subarray(0, 100), bytes.subarray(100)]);
+          breakOff(channel, { times, afterBytes, error });
+          const range = { start: Math.min(a, b), end: Math.max(a, b) };
+          const { stream } = await openReplica(channel, { segments }, { range, signal: never });
+          expect(await readAll(stream)).toEqual(bytes.subarray(range.start, range.end + 1));
+        },
+      ),
       { numRuns: 100 },
     );
   });
@@ -174,14 +230,18 @@ describe('a stream that breaks off', () => {
     const segments = await segmentsOf(channel, [bytes]);
     breakOff(channel, { times: 4, afterBytes: 1 });
     const gets = noteGets(channel);
-    await expect(readAll((await openReplica(channel, { segments }, { signal: never })).stream)).rejects.toMatchObject({
+    await expect(
+      readAll((await openReplica(channel, { segments }, { signal: never })).stream),
+    ).rejects.toMatchObject({
       code: 'channel_unavailable',
     });
     expect(gets).toEqual(['part0', 'part0:1-255', 'part0:2-255', 'part0:3-255']);
     const other = remote();
     const theirs = await segmentsOf(other, [bytes]);
     breakOff(other, { times: 1, afterBytes: 1, error: fail('not_found') });
-    await expect(readAll((await openReplica(other, { segments: theirs }, { signal: never })).stream)).rejects.toMatchObject({
+    await expect(
+      readAll((await openReplica(other, { segments: theirs }, { signal: never })).stream),
+    ).rejects.toMatchObject({
       code: 'not_found',
     });
   });
@@ -207,21 +267,27 @@ describe('a stream that breaks off', () => {
     const range = { start: 0, end: 9 };
     // A backend that knows no ranges, and one that does not even say so.
     channel.get = async (ref, { signal }) => get(ref, { signal });
-    await expect(openReplica(channel, { segments }, { range, signal: never })).rejects.toMatchObject({
+    await expect(
+      openReplica(channel, { segments }, { range, signal: never }),
+    ).rejects.toMatchObject({
       code: 'channel_unavailable',
     });
     channel.get = async (ref, { signal }) => ({ ...(await get(ref, { signal })), size: 10 });
     const { stream } = await openReplica(channel, { segments }, { range, signal: never });
     await expect(readAll(stream)).rejects.toMatchObject({ code: 'channel_refused' });
     channel.get = async () => ({ stream: once(bytes.subarray(0, 100)), size: 100 });
-    await expect(openReplica(channel, { segments }, { signal: never })).rejects.toMatchObject({ code: 'channel_unavailable' });
+    await expect(openReplica(channel, { segments }, { signal: never })).rejects.toMatchObject({
+      code: 'channel_unavailable',
+    });
   });
 });
 
 describe('replicas', () => {
   const bytes = Buffer.from('the bytes');
 
-  async function world(count: number): Promise<{ channels: WatchedChannel[]; pool: ChannelPool; replicas: Replica[] }> {
+  async function world(
+    count: number,
+  ): Promise<{ channels: WatchedChannel[]; pool: ChannelPool; replicas: Replica[] }> {
     const channels = Array.from({ length: count }, remote);
     const pool = createChannelPool({
       channels: channels.map((channel, at) => configured(channel, `c${at}`)),
@@ -290,7 +356,11 @@ describe('replicas', () => {
       };
       await second.delete('part0', { signal: never });
       const gets = noteGets(third);
-      const { stream, size } = await openContent(pool, { blob, replicas }, { signal: never, range });
+      const { stream, size } = await openContent(
+        pool,
+        { blob, replicas },
+        { signal: never, range },
+      );
       const { start, end } = range ?? { start: 0, end: bytes.length - 1 };
       expect(size).toBe(end - start + 1);
       expect(await readAll(stream)).toEqual(bytes.subarray(start, end + 1));
@@ -324,7 +394,9 @@ describe('replicas', () => {
       gone.abort(fail('client_closed'));
       return Promise.reject(fail('client_closed'));
     };
-    await expect(openContent(pool, { blob, replicas }, { signal: gone.signal })).rejects.toMatchObject({ code: 'client_closed' });
+    await expect(
+      openContent(pool, { blob, replicas }, { signal: gone.signal }),
+    ).rejects.toMatchObject({ code: 'client_closed' });
     expect(gets).toEqual([]);
   });
 });

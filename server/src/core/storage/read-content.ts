@@ -12,9 +12,10 @@ export interface ReadOptions {
 }
 
 /**
- * Opens the bytes of a file, or a range of them (inside the file), from the first replica that answers; those that were missing when they were looked at last come last,
- * damaged ones never. Rejects with the last replica's error before the first byte. A stream that breaks off midway resumes where it stopped, from the same replica if
- * that passes, otherwise from the next.
+ * Opens the bytes of a file, or a range of them (inside the file), from the first replica that
+ * answers; those that were missing when they were looked at last come last, damaged ones never.
+ * Rejects with the last replica's error before the first byte. A stream that breaks off midway
+ * resumes where it stopped, from the same replica if that passes, otherwise from the next.
  */
 export async function openContent(
   pool: ChannelPool,
@@ -24,33 +25,50 @@ export async function openContent(
   assertReadable(replicas);
   const left = inOrder(replicas);
   const first = await openNext(pool, left, options);
-  return left.length === 0 ? first : { size: first.size, stream: continued({ pool, left, first, options }) };
+  return left.length === 0
+    ? first
+    : { size: first.size, stream: continued({ pool, left, first, options }) };
 }
 
 /** Throws `content_damaged` when there are copies, but none that may be read. */
 export function assertReadable(replicas: readonly Replica[]): void {
-  if (replicas.length > 0 && replicas.every(({ state }) => state === 'damaged')) throw fail('content_damaged');
+  if (replicas.length > 0 && replicas.every(({ state }) => state === 'damaged')) {
+    throw fail('content_damaged');
+  }
 }
 
 function inOrder(replicas: readonly Replica[]): Replica[] {
-  const inState = (state: Replica['state']) => replicas.filter((replica) => replica.state === state);
+  const inState = (state: Replica['state']) =>
+    replicas.filter((replica) => replica.state === state);
   return [...inState('ok'), ...inState('missing')];
 }
 
 /** Takes replicas off `left` until one opens. */
-async function openNext(pool: ChannelPool, left: Replica[], options: ReadOptions): Promise<GetResult> {
-  let lastError: unknown = fail('channel_unavailable', { message: 'No storage channel holds this file.' });
+async function openNext(
+  pool: ChannelPool,
+  left: Replica[],
+  options: ReadOptions,
+): Promise<GetResult> {
+  let lastError: unknown = fail('channel_unavailable', {
+    message: 'No storage channel holds this file.',
+  });
   for (let replica = left.shift(); replica !== undefined; replica = left.shift()) {
     try {
       return await openReplica(pool.byId(replica.channelId).channel, replica, options);
     } catch (error) {
-      if (options.signal.aborted) throw error;
+      if (options.signal.aborted) {
+        throw error;
+      }
       lastError = error;
     }
   }
-  // The library promises the file, so its loss on the channel is the server's trouble, not a wrong address.
+  // The library promises the file, so its loss on the channel is the server's trouble, not a wrong
+  // address.
   throw isStowageError(lastError, 'not_found')
-    ? fail('channel_unavailable', { message: 'The storage channel has lost this file.', cause: lastError })
+    ? fail('channel_unavailable', {
+        message: 'The storage channel has lost this file.',
+        cause: lastError,
+      })
     : lastError;
 }
 
@@ -61,7 +79,12 @@ interface Continued {
   readonly options: ReadOptions;
 }
 
-async function* continued({ pool, left, first, options: { range, signal } }: Continued): AsyncGenerator<Uint8Array> {
+async function* continued({
+  pool,
+  left,
+  first,
+  options: { range, signal },
+}: Continued): AsyncGenerator<Uint8Array> {
   const start = range?.start ?? 0;
   let { stream } = first;
   let sent = 0;
@@ -73,7 +96,9 @@ async function* continued({ pool, left, first, options: { range, signal } }: Con
       }
       return;
     } catch (error) {
-      if (signal.aborted || left.length === 0 || sent >= first.size) throw error;
+      if (signal.aborted || left.length === 0 || sent >= first.size) {
+        throw error;
+      }
       const rest = { start: start + sent, end: start + first.size - 1 };
       stream = (await openNext(pool, left, { signal, range: rest })).stream;
     }
@@ -95,27 +120,41 @@ export async function openReplica(
   const pieces = cutPieces(replica.segments, range);
   const size = pieces.reduce((sum, piece) => sum + piece.size, 0);
   const [first, ...rest] = pieces;
-  if (first === undefined) return { stream: empty(), size: 0 };
+  if (first === undefined) {
+    return { stream: empty(), size: 0 };
+  }
   await assertThere(channel, rest);
   const opened = await openPiece(channel, first, signal);
-  if (rest.length === 0 && !channel.remote) return opened;
+  if (rest.length === 0 && !channel.remote) {
+    return opened;
+  }
   return { stream: joinPieces({ channel, first: opened, pieces, signal }), size };
 }
 
 const looksAtOnce = 32;
 
-/** Before the first byte goes out, where the store can tell at once: afterwards a lost segment could only end in a cut connection. */
+/**
+ * Before the first byte goes out, where the store can tell at once: afterwards a lost segment could
+ * only end in a cut connection.
+ */
 async function assertThere(channel: Channel, pieces: readonly Piece[]): Promise<void> {
-  if (channel.size === undefined) return;
+  if (channel.size === undefined) {
+    return;
+  }
   for (let at = 0; at < pieces.length; at += looksAtOnce) {
-    await Promise.all(pieces.slice(at, at + looksAtOnce).map(({ segment }) => assertSize(channel, segment)));
+    await Promise.all(
+      pieces.slice(at, at + looksAtOnce).map(({ segment }) => assertSize(channel, segment)),
+    );
   }
 }
 
 async function assertSize(channel: Channel, { ref, size }: Segment): Promise<void> {
   const found = await channel.size?.(ref);
-  if (found !== size)
-    throw fail('channel_unavailable', { message: `The storage backend holds ${found} bytes instead of ${size}.` });
+  if (found !== size) {
+    throw fail('channel_unavailable', {
+      message: `The storage backend holds ${found} bytes instead of ${size}.`,
+    });
+  }
 }
 
 function cutPieces(segments: readonly Segment[], range: ByteRange | undefined): readonly Piece[] {
@@ -125,20 +164,34 @@ function cutPieces(segments: readonly Segment[], range: ByteRange | undefined): 
     const from = Math.max(0, (range?.start ?? 0) - offset);
     const to = Math.min(segment.size - 1, (range?.end ?? Number.MAX_SAFE_INTEGER) - offset);
     offset += segment.size;
-    if (from > to) continue;
+    if (from > to) {
+      continue;
+    }
     const whole = from === 0 && to === segment.size - 1;
-    pieces.push({ segment, range: whole ? undefined : { start: from, end: to }, size: to - from + 1 });
+    pieces.push({
+      segment,
+      range: whole ? undefined : { start: from, end: to },
+      size: to - from + 1,
+    });
   }
   return pieces;
 }
 
-async function openPiece(channel: Channel, { segment, range, size }: Piece, signal: AbortSignal): Promise<GetResult> {
+async function openPiece(
+  channel: Channel,
+  { segment, range, size }: Piece,
+  signal: AbortSignal,
+): Promise<GetResult> {
   const opened = await channel.get(segment.ref, { signal, ...(range && { range }) });
-  if (opened.size === size) return opened;
+  if (opened.size === size) {
+    return opened;
+  }
   void opened.stream[Symbol.asyncIterator]()
     .return?.()
     ?.catch(() => undefined);
-  throw fail('channel_unavailable', { message: `The storage backend offers ${opened.size} bytes instead of ${size}.` });
+  throw fail('channel_unavailable', {
+    message: `The storage backend offers ${opened.size} bytes instead of ${size}.`,
+  });
 }
 
 interface Join {
@@ -153,13 +206,15 @@ async function* joinPieces({ channel, first, pieces, signal }: Join): AsyncGener
   try {
     let current: GetResult | undefined = first;
     for (const [at, piece] of pieces.entries()) {
-      const opened: GetResult = current ?? (await upcoming) ?? (await openPiece(channel, piece, signal));
+      const opened: GetResult =
+        current ?? (await upcoming) ?? (await openPiece(channel, piece, signal));
       current = undefined;
       upcoming = undefined;
       const following = pieces[at + 1];
       for await (const chunk of resuming(channel, piece, opened, signal)) {
         yield chunk;
-        // Only once the reader has taken something: a player that reads a head and seeks away costs one segment.
+        // Only once the reader has taken something: a player that reads a head and seeks away costs
+        // one segment.
         if (following !== undefined && upcoming === undefined) {
           upcoming = openPiece(channel, following, signal);
           upcoming.catch(() => undefined);
@@ -167,13 +222,20 @@ async function* joinPieces({ channel, first, pieces, signal }: Join): AsyncGener
       }
     }
   } finally {
-    upcoming?.then((unused) => unused.stream[Symbol.asyncIterator]().return?.()).catch(() => undefined);
+    upcoming
+      ?.then((unused) => unused.stream[Symbol.asyncIterator]().return?.())
+      .catch(() => undefined);
   }
 }
 
 const maxResumes = 3;
 
-async function* resuming(channel: Channel, piece: Piece, opened: GetResult, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+async function* resuming(
+  channel: Channel,
+  piece: Piece,
+  opened: GetResult,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
   let sent = 0;
   let stream: ByteSource = opened.stream;
   for (let resumes = 0; ; resumes++) {
@@ -181,16 +243,28 @@ async function* resuming(channel: Channel, piece: Piece, opened: GetResult, sign
       for await (const chunk of stream) {
         sent += chunk.length;
         noteBytesPassed(chunk.length);
-        if (sent > piece.size) throw fail('channel_refused', { message: 'The storage backend sent more bytes than it holds.' });
+        if (sent > piece.size) {
+          throw fail('channel_refused', {
+            message: 'The storage backend sent more bytes than it holds.',
+          });
+        }
         yield chunk;
       }
-      if (sent >= piece.size) return;
-      throw fail('channel_unavailable', { message: 'The storage backend sent fewer bytes than it holds.' });
+      if (sent >= piece.size) {
+        return;
+      }
+      throw fail('channel_unavailable', {
+        message: 'The storage backend sent fewer bytes than it holds.',
+      });
     } catch (error) {
-      if (resumes >= maxResumes || !isTransient(error) || signal.aborted) throw error;
+      if (resumes >= maxResumes || !isTransient(error) || signal.aborted) {
+        throw error;
+      }
       const start = (piece.range?.start ?? 0) + sent;
       const end = (piece.range?.start ?? 0) + piece.size - 1;
-      if (start > end) return;
+      if (start > end) {
+        return;
+      }
       stream = (await channel.get(piece.segment.ref, { signal, range: { start, end } })).stream;
     }
   }

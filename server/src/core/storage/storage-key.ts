@@ -1,7 +1,8 @@
 /**
- * The name under which a channel stores an object: `2026/11/<storage id>.jpg`. The storage id is the id of the blob or part it becomes, so that an
- * object left over by a crash can be matched with the library. Every attempt after the first has a name of its own (`<storage id>.1.jpg`): what a failed
- * one left can be removed without a look at the others.
+ * The name under which a channel stores an object: `2026/11/<storage id>.jpg`. The storage id is
+ * the id of the blob or part it becomes, so that an object left over by a crash can be matched with
+ * the library. Every attempt after the first has a name of its own (`<storage id>.1.jpg`): what a
+ * failed one left can be removed without a look at the others.
  */
 export function storageKey(storageId: string, extension: string, at: number, attempt = 0): string {
   const date = new Date(at);

@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { never, once, slowBody, type WatchedChannel, watchedChannel } from '../../../test/core-world.ts';
+import {
+  never,
+  once,
+  slowBody,
+  type WatchedChannel,
+  watchedChannel,
+} from '../../../test/core-world.ts';
 import type { ByteSource } from '../bytes.ts';
 import type { Channel } from '../channel.ts';
 import { fail } from '../errors.ts';
@@ -24,7 +30,10 @@ const options = { key, contentType: 'application/octet-stream', filename: 'a.bin
 
 function remote(bestBytes: number, inner: WatchedChannel = watchedChannel()): WatchedChannel {
   // One object for tests to reach into, whatever is on top.
-  return Object.assign(inner, { remote: true, limits: { segment: { min: 1, best: bestBytes, max: bestBytes } } });
+  return Object.assign(inner, {
+    remote: true,
+    limits: { segment: { min: 1, best: bestBytes, max: bestBytes } },
+  });
 }
 
 async function* inChunks(bytes: Uint8Array, size: number): ByteSource {
@@ -43,8 +52,10 @@ async function store(channel: Channel, source: ByteSource, more = {}) {
   }
 }
 
-const readBack = async (channel: Channel, segments: Parameters<typeof openReplica>[1]['segments']): Promise<Buffer> =>
-  readAll((await openReplica(channel, { segments }, { signal: never })).stream);
+const readBack = async (
+  channel: Channel,
+  segments: Parameters<typeof openReplica>[1]['segments'],
+): Promise<Buffer> => readAll((await openReplica(channel, { segments }, { signal: never })).stream);
 
 interface Fault {
   readonly segment: number;
@@ -55,18 +66,27 @@ interface Fault {
 }
 
 /** Breaks off what is put under a segment's key. */
-function withFaults(channel: WatchedChannel, faults: readonly Fault[]): { readonly tries: Map<string, number> } {
+function withFaults(
+  channel: WatchedChannel,
+  faults: readonly Fault[],
+): { readonly tries: Map<string, number> } {
   const tries = new Map<string, number>();
   const { put } = channel;
   channel.put = async (source, call) => {
     const seen = (tries.get(call.key) ?? 0) + 1;
     tries.set(call.key, seen);
-    const fault = faults.find(({ segment }) => call.key === `${key}.${segment}` || (segment === 0 && call.key === key));
-    if (fault === undefined || seen > fault.times) return put(source, call);
+    const fault = faults.find(
+      ({ segment }) => call.key === `${key}.${segment}` || (segment === 0 && call.key === key),
+    );
+    if (fault === undefined || seen > fault.times) {
+      return put(source, call);
+    }
     let read = 0;
     for await (const chunk of source) {
       read += chunk.length;
-      if (read >= fault.afterBytes) break;
+      if (read >= fault.afterBytes) {
+        break;
+      }
     }
     throw fail(fault.code);
   };
@@ -84,14 +104,20 @@ describe('segments', () => {
     await fc.assert(
       fc.asyncProperty(body, fc.boolean(), async ({ bytes, chunk, best }, tellSize) => {
         const channel = remote(best);
-        const stored = await store(channel, inChunks(bytes, chunk), tellSize ? { size: bytes.length } : {});
+        const stored = await store(
+          channel,
+          inChunks(bytes, chunk),
+          tellSize ? { size: bytes.length } : {},
+        );
         const count = Math.max(1, Math.ceil(bytes.length / best));
         expect(stored.segments.map(({ size }) => size)).toEqual(
           Array.from({ length: count }, (_, at) => Math.min(best, bytes.length - at * best)),
         );
         expect(await readBack(channel, stored.segments)).toEqual(Buffer.from(bytes));
         expect(stored.size).toBe(bytes.length);
-        const parts = stored.segments.map((_, at) => hashOf(bytes.subarray(at * best, (at + 1) * best)));
+        const parts = stored.segments.map((_, at) =>
+          hashOf(bytes.subarray(at * best, (at + 1) * best)),
+        );
         expect(stored.segments.map(({ hash }) => hash)).toEqual(parts);
         expect(stored.hash).toBe(count === 1 ? hashOf(bytes) : hashOfParts(parts));
         expect(channel.refs.size).toBe(count);
@@ -116,7 +142,9 @@ describe('segments', () => {
         const { tries } = withFaults(channel, broken);
         const stored = await store(channel, inChunks(bytes, chunk));
         expect(await readBack(channel, stored.segments)).toEqual(Buffer.from(bytes));
-        const parts = stored.segments.map((_, at) => hashOf(bytes.subarray(at * best, (at + 1) * best)));
+        const parts = stored.segments.map((_, at) =>
+          hashOf(bytes.subarray(at * best, (at + 1) * best)),
+        );
         expect(stored.segments.map(({ hash }) => hash)).toEqual(parts);
         for (const [index] of stored.segments.entries()) {
           const name = stored.segments.length === 1 ? key : `${key}.${index}`;
@@ -140,7 +168,9 @@ describe('segments', () => {
         withFaults(channel, [broken]);
         const count = Math.max(1, Math.ceil(bytes.length / best));
         const storing = store(channel, inChunks(bytes, chunk));
-        if (broken.segment >= count) return void (await storing);
+        if (broken.segment >= count) {
+          return void (await storing);
+        }
         await expect(storing).rejects.toMatchObject({ code: 'channel_refused' });
         expect([...channel.refs]).toEqual([]);
       }),
@@ -164,7 +194,9 @@ describe('segments', () => {
     const { source, push, end } = slowBody();
     const spool = createSpool(source, folder);
     push(Buffer.alloc(1500));
-    await expect(storeSpool(channel, spool, options)).rejects.toMatchObject({ code: 'channel_refused' });
+    await expect(storeSpool(channel, spool, options)).rejects.toMatchObject({
+      code: 'channel_refused',
+    });
     end();
     await spool.dispose();
   });
@@ -175,7 +207,9 @@ describe('segments', () => {
     channel.delete = () => Promise.reject(fail('channel_unavailable'));
     const leftOver: unknown[] = [];
     await expect(
-      store(channel, inChunks(Buffer.alloc(3000), 500), { onLeftOver: (ref: unknown) => leftOver.push(ref) }),
+      store(channel, inChunks(Buffer.alloc(3000), 500), {
+        onLeftOver: (ref: unknown) => leftOver.push(ref),
+      }),
     ).rejects.toMatchObject({ code: 'channel_refused' });
     expect(leftOver.sort()).toEqual([...channel.refs].sort());
     expect(leftOver.length).toBe(2);
@@ -218,7 +252,9 @@ describe('one object', () => {
       puts++;
       return put(...args);
     };
-    await expect(store(channel, once(Buffer.alloc(200)), { size: 200 })).rejects.toMatchObject({ code: 'too_large' });
+    await expect(store(channel, once(Buffer.alloc(200)), { size: 200 })).rejects.toMatchObject({
+      code: 'too_large',
+    });
     expect(puts).toBe(0);
   });
 

@@ -25,24 +25,40 @@ export interface StoreOptions extends Omit<PutOptions, 'size'> {
 const parallelSegments = 3;
 const undoMs = 30_000;
 
-/** Streams a body once into a channel that takes it whole and does not need a replay (a local disk). */
-export async function storeStream(channel: Channel, source: ByteSource, options: StoreOptions): Promise<StoredObjects> {
+/**
+ * Streams a body once into a channel that takes it whole and does not need a replay (a local disk).
+ */
+export async function storeStream(
+  channel: Channel,
+  source: ByteSource,
+  options: StoreOptions,
+): Promise<StoredObjects> {
   const hasher = createHasher();
   const { size, onLeftOver: _unused, ...rest } = options;
   const counted = { bytes: 0 };
-  const put = await channel.put(hashInto(source, hasher, counted), { ...rest, ...(size !== undefined && { size }) });
+  const put = await channel.put(hashInto(source, hasher, counted), {
+    ...rest,
+    ...(size !== undefined && { size }),
+  });
   return joinSegments([{ ref: put.ref, size: put.size, hash: hasher.digest() }]);
 }
 
 /**
- * Stores a replayable body, as one object or cut into segments of `limits.segment.best` bytes, with retries from the spool. Segments go out
- * while later ones are still arriving. When one fails for good, those already stored are deleted.
+ * Stores a replayable body, as one object or cut into segments of `limits.segment.best` bytes, with
+ * retries from the spool. Segments go out while later ones are still arriving. When one fails for
+ * good, those already stored are deleted.
  */
-export async function storeSpool(channel: Channel, spool: Spool, options: StoreOptions): Promise<StoredObjects> {
+export async function storeSpool(
+  channel: Channel,
+  spool: Spool,
+  options: StoreOptions,
+): Promise<StoredObjects> {
   const { segment, maxBytes } = channel.limits;
   if (segment === undefined) {
     const size = spool.size() ?? options.size;
-    if (maxBytes !== undefined && (size ?? 0) > maxBytes) throw fail('too_large', { details: { maxBytes } });
+    if (maxBytes !== undefined && (size ?? 0) > maxBytes) {
+      throw fail('too_large', { details: { maxBytes } });
+    }
     return wholeOf(await putSlice({ channel, spool, start: 0, size, options }));
   }
   if ((await spool.arrived(segment.best + 1)) <= segment.best) {
@@ -59,17 +75,37 @@ function wholeOf({ segment, recompressed }: PutSlice): StoredObjects {
 export function joinSegments(segments: readonly Segment[]): StoredObjects {
   const [only] = segments;
   const size = segments.reduce((sum, segment) => sum + segment.size, 0);
-  const hash = segments.length === 1 && only !== undefined ? only.hash : hashOfParts(segments.map((segment) => segment.hash));
+  const hash =
+    segments.length === 1 && only !== undefined
+      ? only.hash
+      : hashOfParts(segments.map((segment) => segment.hash));
   return { segments, size, hash };
 }
 
-/** Every ref that `storeSpool` with this key may leave behind, where the channel can tell in advance. */
-export function locateObjects(channel: Channel, key: string, sizeBytes: number | undefined): readonly Ref[] {
-  if (channel.locate === undefined) return [];
+/**
+ * Every ref that `storeSpool` with this key may leave behind, where the channel can tell in
+ * advance.
+ */
+export function locateObjects(
+  channel: Channel,
+  key: string,
+  sizeBytes: number | undefined,
+): readonly Ref[] {
+  if (channel.locate === undefined) {
+    return [];
+  }
   const best = channel.limits.segment?.best;
-  if (best === undefined || (sizeBytes !== undefined && sizeBytes <= best)) return [channel.locate(key)];
+  if (best === undefined || (sizeBytes !== undefined && sizeBytes <= best)) {
+    return [channel.locate(key)];
+  }
   const count = sizeBytes === undefined ? 1 : Math.ceil(sizeBytes / best);
-  return [channel.locate(key), ...Array.from({ length: count }, (_, index) => channel.locate?.(segmentKey(key, index)) ?? null)];
+  return [
+    channel.locate(key),
+    ...Array.from(
+      { length: count },
+      (_, index) => channel.locate?.(segmentKey(key, index)) ?? null,
+    ),
+  ];
 }
 
 async function storeSegments(
@@ -87,10 +123,21 @@ async function storeSegments(
     for (;;) {
       const at = index++;
       const start = at * sizeBytes;
-      const size = Math.min(sizeBytes, (await unlessAborted(spool.arrived(start + sizeBytes), signal)) - start);
-      if (size <= 0) return;
+      const size = Math.min(
+        sizeBytes,
+        (await unlessAborted(spool.arrived(start + sizeBytes), signal)) - start,
+      );
+      if (size <= 0) {
+        return;
+      }
       signal.throwIfAborted();
-      const { segment } = await putSlice({ channel, spool, start, size, options: segmentOptions(options, at, signal) });
+      const { segment } = await putSlice({
+        channel,
+        spool,
+        start,
+        size,
+        options: segmentOptions(options, at, signal),
+      });
       stored[at] = segment;
     }
   };
@@ -118,8 +165,11 @@ async function undo(channel: Channel, ref: Ref, { onLeftOver }: StoreOptions): P
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const aborted = Promise.withResolvers<never>();
   const onAbort = (): void => aborted.reject(signal.reason);
-  if (signal.aborted) onAbort();
-  else signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) {
+    onAbort();
+  } else {
+    signal.addEventListener('abort', onAbort, { once: true });
+  }
   try {
     return await Promise.race([promise, aborted.promise]);
   } finally {
@@ -168,10 +218,16 @@ async function putSlice({ channel, spool, start, size, options }: Slice): Promis
       const { ref, recompressed } = put;
       if (recompressed === undefined && put.size !== counted.bytes) {
         await undo(channel, ref, options);
-        throw fail('channel_unavailable', { message: `The storage backend kept ${put.size} of ${counted.bytes} bytes.` });
+        throw fail('channel_unavailable', {
+          message: `The storage backend kept ${put.size} of ${counted.bytes} bytes.`,
+        });
       }
       // The hash of what came in is not that of what is stored.
-      const segment = { ref, size: put.size, hash: recompressed === undefined ? hash : `${hash}-recompressed` };
+      const segment = {
+        ref,
+        size: put.size,
+        hash: recompressed === undefined ? hash : `${hash}-recompressed`,
+      };
       return { segment, recompressed };
     },
     options.signal,
@@ -179,7 +235,11 @@ async function putSlice({ channel, spool, start, size, options }: Slice): Promis
   );
 }
 
-function hashInto(source: ByteSource, hasher: ReturnType<typeof createHasher>, counted: { bytes: number }): ByteSource {
+function hashInto(
+  source: ByteSource,
+  hasher: ReturnType<typeof createHasher>,
+  counted: { bytes: number },
+): ByteSource {
   return watch(source, {
     onChunk(chunk) {
       hasher.update(chunk);

@@ -9,7 +9,9 @@ const never = new AbortController().signal;
 
 async function* chunksOf(chunks: readonly Uint8Array[], failAt = -1): ByteSource {
   for (const [at, chunk] of chunks.entries()) {
-    if (at === failAt) throw new RangeError('cut');
+    if (at === failAt) {
+      throw new RangeError('cut');
+    }
     yield chunk;
   }
 }
@@ -20,8 +22,11 @@ describe('abortable', () => {
     await fc.assert(
       fc.asyncProperty(chunks, fc.integer({ min: -1, max: 10 }), async (parts, failAt) => {
         const reading = readAll(abortable(chunksOf(parts, failAt), never));
-        if (failAt >= 0 && failAt < parts.length) await expect(reading).rejects.toThrow('cut');
-        else expect(await reading).toEqual(Buffer.concat(parts));
+        if (failAt >= 0 && failAt < parts.length) {
+          await expect(reading).rejects.toThrow('cut');
+        } else {
+          expect(await reading).toEqual(Buffer.concat(parts));
+        }
       }),
     );
   });
@@ -48,7 +53,9 @@ describe('abortable', () => {
         return chunksOf([])[Symbol.asyncIterator]();
       },
     };
-    await expect(readAll(abortable(source, AbortSignal.abort(new RangeError('gone'))))).rejects.toThrow('gone');
+    await expect(
+      readAll(abortable(source, AbortSignal.abort(new RangeError('gone')))),
+    ).rejects.toThrow('gone');
     expect(asked).toBe(false);
   });
 
@@ -68,7 +75,9 @@ describe('abortable', () => {
     const { source, push, left } = slowBody();
     const gone = new AbortController();
     push(Buffer.from('a'));
-    for await (const _chunk of abortable(source, gone.signal)) break;
+    for await (const _chunk of abortable(source, gone.signal)) {
+      break;
+    }
     await left;
     gone.abort();
   });

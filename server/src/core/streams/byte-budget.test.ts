@@ -10,7 +10,9 @@ describe('createByteBudget', () => {
     expect(others.map(({ bytes }) => bytes)).toEqual([250, 250, 250]);
     const many = Array.from({ length: 20 }, () => budget.join());
     expect(first.bytes).toBe(100);
-    for (const share of [...others, ...many]) share.leave();
+    for (const share of [...others, ...many]) {
+      share.leave();
+    }
     expect(first.bytes).toBe(400);
   });
 

@@ -1,4 +1,7 @@
-/** Bytes of memory that all who take part at a time share equally, so that many transfers at once need no more than a few. */
+/**
+ * Bytes of memory that all who take part at a time share equally, so that many transfers at once
+ * need no more than a few.
+ */
 export interface ByteBudget {
   /** Call `leave` once, at the end. */
   join(): Share;
@@ -34,7 +37,9 @@ export function createByteBudget({ totalBytes, minBytes, maxBytes }: BudgetLimit
           return bytes;
         },
         leave() {
-          if (!hasLeft) change(-1);
+          if (!hasLeft) {
+            change(-1);
+          }
           hasLeft = true;
         },
       };

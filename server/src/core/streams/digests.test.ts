@@ -7,7 +7,9 @@ const service = createDigestService();
 afterAll(() => service.close());
 
 async function* chunks(count: number, size: number): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < count; at++) yield Buffer.alloc(size, at);
+  for (let at = 0; at < count; at++) {
+    yield Buffer.alloc(size, at);
+  }
 }
 
 describe('digest service', () => {
@@ -30,7 +32,9 @@ describe('digest service', () => {
 
   it('drops a body that is left early', async () => {
     const tapped = service.tap(chunks(100, 1000), ['sha256']);
-    for await (const _chunk of tapped.source) break;
+    for await (const _chunk of tapped.source) {
+      break;
+    }
     await expect(tapped.digests).rejects.toMatchObject({ code: 'client_closed' });
   });
 });

@@ -5,11 +5,14 @@ import { fail } from '../errors.ts';
 export type DigestAlgorithm = 'sha256' | 'md5';
 export type Digests = Readonly<Partial<Record<DigestAlgorithm, string>>>;
 
-/** Hashes that a caller asks for (SHA-256, MD5), computed in a worker thread so that the event loop stays free. */
+/**
+ * Hashes that a caller asks for (SHA-256, MD5), computed in a worker thread so that the event loop
+ * stays free.
+ */
 export interface DigestService {
   /**
-   * Passes the bytes through unchanged; when the source has ended, `digests` resolves with hex digests. Holds at most 4 MiB that the
-   * worker has not hashed yet.
+   * Passes the bytes through unchanged; when the source has ended, `digests` resolves with hex
+   * digests. Holds at most 4 MiB that the worker has not hashed yet.
    */
   tap(
     source: ByteSource,
@@ -94,11 +97,20 @@ interface Feed {
   readonly tasks: Map<number, Task>;
 }
 
-async function* feed({ id, task, algorithms, source, worker, tasks }: Feed): AsyncGenerator<Uint8Array> {
+async function* feed({
+  id,
+  task,
+  algorithms,
+  source,
+  worker,
+  tasks,
+}: Feed): AsyncGenerator<Uint8Array> {
   let complete = false;
   try {
     for await (const chunk of source) {
-      while (task.outstandingBytes >= maxOutstandingBytes) await new Promise<void>((resolve) => (task.wake = resolve));
+      while (task.outstandingBytes >= maxOutstandingBytes) {
+        await new Promise<void>((resolve) => (task.wake = resolve));
+      }
       task.outstandingBytes += chunk.length;
       const copy = new Uint8Array(chunk);
       worker.postMessage({ id, algorithms, chunk: copy }, [copy.buffer]);
@@ -117,10 +129,14 @@ async function* feed({ id, task, algorithms, source, worker, tasks }: Feed): Asy
 
 function settle(tasks: Map<number, Task>, answer: WorkerAnswer): void {
   const task = tasks.get(answer.id);
-  if (task === undefined) return;
+  if (task === undefined) {
+    return;
+  }
   task.outstandingBytes -= answer.bytes ?? 0;
   task.wake();
-  if (answer.digests === undefined) return;
+  if (answer.digests === undefined) {
+    return;
+  }
   tasks.delete(answer.id);
   task.resolve(answer.digests);
 }

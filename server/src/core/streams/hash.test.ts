@@ -26,7 +26,9 @@ describe('hash', () => {
   });
 
   it('of parts covers their raw hashes and their number', () => {
-    expect(hashOfParts([empty, abc])).toBe(`${hashOf(Buffer.concat([Buffer.from(empty, 'hex'), Buffer.from(abc, 'hex')]))}-2`);
+    expect(hashOfParts([empty, abc])).toBe(
+      `${hashOf(Buffer.concat([Buffer.from(empty, 'hex'), Buffer.from(abc, 'hex')]))}-2`,
+    );
     expect(hashOfParts([abc, empty])).not.toBe(hashOfParts([empty, abc]));
   });
 });
@@ -34,7 +36,9 @@ describe('hash', () => {
 describe('hashing', () => {
   it('hands everything on and tells size and hash at the end', async () => {
     const results: unknown[] = [];
-    const passed = await Array.fromAsync(hashing(chunks('a', 'bc'), (result) => results.push(result)));
+    const passed = await Array.fromAsync(
+      hashing(chunks('a', 'bc'), (result) => results.push(result)),
+    );
     expect(Buffer.concat(passed).toString()).toBe('abc');
     expect(results).toEqual([{ size: 3, hash: abc }]);
   });

@@ -1,7 +1,10 @@
 import { Blake3Hasher } from '@napi-rs/blake-hash';
 import type { ByteSource } from '../bytes.ts';
 
-/** BLAKE3 over bytes that arrive piece by piece. `digest` returns lower-case hex and is called once, last. */
+/**
+ * BLAKE3 over bytes that arrive piece by piece. `digest` returns lower-case hex and is called once,
+ * last.
+ */
 export interface Hasher {
   update(chunk: Uint8Array): void;
   digest(): string;
@@ -20,7 +23,9 @@ export function createHasher(): Hasher {
     digest: () => {
       const hex = blake3.digest('hex');
       blake3.reset();
-      if (idle.length < keptIdle) idle.push(blake3);
+      if (idle.length < keptIdle) {
+        idle.push(blake3);
+      }
       return hex;
     },
   };
@@ -33,12 +38,18 @@ export function hashOf(bytes: Uint8Array): string {
   return hasher.digest();
 }
 
-/** The hash of a blob merged from parts, `<hex>-<number of parts>`: BLAKE3 over the parts' raw hashes, given as hex in order. */
+/**
+ * The hash of a blob merged from parts, `<hex>-<number of parts>`: BLAKE3 over the parts' raw
+ * hashes, given as hex in order.
+ */
 export function hashOfParts(hashes: readonly string[]): string {
   return `${hashOf(Buffer.from(hashes.join(''), 'hex'))}-${hashes.length}`;
 }
 
-/** Whether a stored hash is that of the bytes themselves: some stores' own multipart and direct uploads leave none that can be compared. */
+/**
+ * Whether a stored hash is that of the bytes themselves: some stores' own multipart and direct
+ * uploads leave none that can be compared.
+ */
 export function isContentHash(hash: string): boolean {
   return /^[0-9a-f]{64}$/.test(hash);
 }
@@ -49,8 +60,14 @@ export interface HashResult {
   readonly hash: string;
 }
 
-/** Hands the source's chunks on untouched; calls `onDone` after the last one, not when the reader leaves early or the source fails. */
-export async function* hashing(source: ByteSource, onDone: (result: HashResult) => void): ByteSource {
+/**
+ * Hands the source's chunks on untouched; calls `onDone` after the last one, not when the reader
+ * leaves early or the source fails.
+ */
+export async function* hashing(
+  source: ByteSource,
+  onDone: (result: HashResult) => void,
+): ByteSource {
   const hasher = createHasher();
   let size = 0;
   for await (const chunk of source) {

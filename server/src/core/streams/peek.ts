@@ -2,9 +2,15 @@ import type { ByteSource } from '../bytes.ts';
 
 /** A body whose first bytes have been looked at. */
 export interface Peeked {
-  /** The first `headBytes` at least, or everything when the body is shorter. Lives as long as the upload: not much more than that. */
+  /**
+   * The first `headBytes` at least, or everything when the body is shorter. Lives as long as the
+   * upload: not much more than that.
+   */
   readonly head: Uint8Array;
-  /** The whole body, head included. While nothing beyond the head was read, it may be iterated again. */
+  /**
+   * The whole body, head included. While nothing beyond the head was read, it may be iterated
+   * again.
+   */
   readonly source: ByteSource;
   /** The exact size, when the body ended within the head. */
   readonly size: number | undefined;
@@ -23,8 +29,9 @@ export async function peek(source: ByteSource, headBytes: number): Promise<Peeke
   let consumed = false;
   while (bytes < headBytes && !ended) {
     const next = await iterator.next();
-    if (next.done) ended = true;
-    else {
+    if (next.done) {
+      ended = true;
+    } else {
       chunks.push(next.value);
       bytes += next.value.length;
     }
@@ -36,15 +43,21 @@ export async function peek(source: ByteSource, headBytes: number): Promise<Peeke
     return {
       next: () => {
         const chunk = consumed ? undefined : chunks[at++];
-        if (chunk !== undefined) return Promise.resolve({ done: false, value: chunk });
-        if (ended) return Promise.resolve({ done: true, value: undefined });
+        if (chunk !== undefined) {
+          return Promise.resolve({ done: false, value: chunk });
+        }
+        if (ended) {
+          return Promise.resolve({ done: true, value: undefined });
+        }
         consumed = true;
         // The reader cannot begin again: the copy in `head` is enough.
         chunks.length = 0;
         return iterator.next();
       },
       return: async () => {
-        if (consumed) leave();
+        if (consumed) {
+          leave();
+        }
         return { done: true, value: undefined };
       },
     };
@@ -53,7 +66,10 @@ export async function peek(source: ByteSource, headBytes: number): Promise<Peeke
   const [only] = chunks;
   const leave = (): void => void iterator.return?.()?.catch(() => undefined);
   return {
-    head: chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, Math.min(bytes, headBytes)),
+    head:
+      chunks.length === 1 && only !== undefined
+        ? only
+        : Buffer.concat(chunks, Math.min(bytes, headBytes)),
     source: { [Symbol.asyncIterator]: replay },
     size: ended ? bytes : undefined,
     consumed: () => consumed,
@@ -64,6 +80,8 @@ export async function peek(source: ByteSource, headBytes: number): Promise<Peeke
 /** For small bodies only: everything at once. */
 export async function readAll(source: ByteSource): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of source) chunks.push(chunk);
+  for await (const chunk of source) {
+    chunks.push(chunk);
+  }
   return Buffer.concat(chunks);
 }

@@ -15,15 +15,16 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 async function* inChunks(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.length; at += size) {
     yield bytes.subarray(at, at + size);
-    if (at % 7 === 0) await new Promise(setImmediate);
+    if (at % 7 === 0) {
+      await new Promise(setImmediate);
+    }
   }
 }
 
 function pattern(size: number): Buffer {
-  return Buffer.from(Uint32Array.from({ length: Math.ceil(size / 4) }, (_, index) => index * 2654435761).buffer).subarray(
-    0,
-    size,
-  );
+  return Buffer.from(
+    Uint32Array.from({ length: Math.ceil(size / 4) }, (_, index) => index * 2654435761).buffer,
+  ).subarray(0, size);
 }
 
 describe('spool', () => {
@@ -37,7 +38,10 @@ describe('spool', () => {
         async (size, chunk, start, length) => {
           const bytes = pattern(size);
           const spool = createSpool(inChunks(bytes, chunk), folder);
-          const [whole, slice] = await Promise.all([readAll(spool.follow()), readAll(spool.follow(start, length))]);
+          const [whole, slice] = await Promise.all([
+            readAll(spool.follow()),
+            readAll(spool.follow(start, length)),
+          ]);
           expect(whole.equals(bytes)).toBe(true);
           expect(slice.equals(bytes.subarray(start, start + length))).toBe(true);
           expect(await spool.ended).toBe(size);
@@ -62,7 +66,9 @@ describe('spool', () => {
     expect((await readAll(spool.follow(150_000, 150_000))).length).toBe(150_000);
     gate.resolve();
     expect(await spool.ended).toBe(350_000);
-    expect(await readAll(spool.follow())).toEqual(Buffer.concat([pattern(200_000), pattern(100_000), pattern(50_000)]));
+    expect(await readAll(spool.follow())).toEqual(
+      Buffer.concat([pattern(200_000), pattern(100_000), pattern(50_000)]),
+    );
     await spool.dispose();
   });
 

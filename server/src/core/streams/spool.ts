@@ -7,26 +7,45 @@ import { createByteBudget, type Share } from './byte-budget.ts';
 import { noteBytesPassed } from './gc-pressure.ts';
 
 const kiB = 1024;
-// Of the process: what small bodies stay in memory with, what is collected for one write, and what all followers read at once, where a chunk stays
-// until the socket has taken it.
-const headBudget = createByteBudget({ totalBytes: 8192 * kiB, minBytes: 16 * kiB, maxBytes: 256 * kiB });
-const batchBudget = createByteBudget({ totalBytes: 8192 * kiB, minBytes: 64 * kiB, maxBytes: 1024 * kiB });
-const readBudget = createByteBudget({ totalBytes: 1024 * kiB, minBytes: 32 * kiB, maxBytes: 256 * kiB });
-/** Bytes of a slow sender wait no longer than this for more to come: followers must see that there is life. */
+// Of the process: what small bodies stay in memory with, what is collected for one write, and what
+// all followers read at once, where a chunk stays until the socket has taken it.
+const headBudget = createByteBudget({
+  totalBytes: 8192 * kiB,
+  minBytes: 16 * kiB,
+  maxBytes: 256 * kiB,
+});
+const batchBudget = createByteBudget({
+  totalBytes: 8192 * kiB,
+  minBytes: 64 * kiB,
+  maxBytes: 1024 * kiB,
+});
+const readBudget = createByteBudget({
+  totalBytes: 1024 * kiB,
+  minBytes: 32 * kiB,
+  maxBytes: 256 * kiB,
+});
+/**
+ * Bytes of a slow sender wait no longer than this for more to come: followers must see that there
+ * is life.
+ */
 const lingerMs = 100;
 
 /**
- * A replayable copy of a body while it is still arriving: one pump writes, any number of followers read from any offset, each at its
- * own pace. A small body stays in memory (up to 256 KiB, less while there are many); a larger one is all in an unlinked temporary file, so that nothing has
- * to be swept after a crash.
+ * A replayable copy of a body while it is still arriving: one pump writes, any number of followers
+ * read from any offset, each at its own pace. A small body stays in memory (up to 256 KiB, less
+ * while there are many); a larger one is all in an unlinked temporary file, so that nothing has to
+ * be swept after a crash.
  */
 export interface Spool {
   /**
-   * The bytes from `start` on, `lengthBytes` of them at most, as they arrive. May be called again to replay.
-   * Fails with the source's own error when the source fails.
+   * The bytes from `start` on, `lengthBytes` of them at most, as they arrive. May be called again
+   * to replay. Fails with the source's own error when the source fails.
    */
   follow(start?: number, lengthBytes?: number): ByteSource;
-  /** Resolves as soon as `bytes` have arrived or the source has ended, with the bytes that are there. Rejects when the source fails. */
+  /**
+   * Resolves as soon as `bytes` have arrived or the source has ended, with the bytes that are
+   * there. Rejects when the source fails.
+   */
   arrived(bytes: number): Promise<number>;
   /** The total, once the source has ended. */
   readonly ended: Promise<number>;
@@ -78,7 +97,9 @@ class SpoolState {
   async fill(source: ByteSource): Promise<number> {
     try {
       for await (const chunk of source) {
-        if (this.#error !== undefined) throw this.#error;
+        if (this.#error !== undefined) {
+          throw this.#error;
+        }
         if (this.#fitsHead(chunk)) {
           this.#head.push(chunk);
           this.#headBytes += chunk.length;
@@ -87,8 +108,14 @@ class SpoolState {
         }
         this.#batch.push(chunk);
         this.#batchBytes += chunk.length;
-        if (this.#batchBytes >= this.#batchShare.bytes) await this.#flush();
-        else this.#linger ??= setTimeout(() => void this.#flush().catch((error: unknown) => this.abort(error)), lingerMs);
+        if (this.#batchBytes >= this.#batchShare.bytes) {
+          await this.#flush();
+        } else {
+          this.#linger ??= setTimeout(
+            () => void this.#flush().catch((error: unknown) => this.abort(error)),
+            lingerMs,
+          );
+        }
       }
       await this.#flush();
       this.total = this.#readable;
@@ -109,7 +136,9 @@ class SpoolState {
     try {
       while (at < end) {
         const there = await this.waitFor(at + 1);
-        if (there <= at) return;
+        if (there <= at) {
+          return;
+        }
         for await (const chunk of this.#slice(at, Math.min(end, there), share)) {
           at += chunk.length;
           yield chunk;
@@ -124,7 +153,9 @@ class SpoolState {
     while (this.#readable < bytes && this.total === undefined && this.#error === undefined) {
       await new Promise<void>((resolve) => this.#waiters.push(resolve));
     }
-    if (this.#error !== undefined) throw this.#error;
+    if (this.#error !== undefined) {
+      throw this.#error;
+    }
     return this.#readable;
   }
 
@@ -145,14 +176,19 @@ class SpoolState {
   async *#slice(start: number, end: number, share: Share): AsyncGenerator<Uint8Array> {
     // It may go to the file while we are at it.
     const inHead = Math.min(end, this.#headBytes);
-    if (start < inHead) yield* sliceChunks(this.#head, start, inHead);
+    if (start < inHead) {
+      yield* sliceChunks(this.#head, start, inHead);
+    }
     let at = Math.max(start, inHead);
     while (at < end) {
-      if (this.#error !== undefined) throw this.#error;
+      if (this.#error !== undefined) {
+        throw this.#error;
+      }
       const buffer = Buffer.allocUnsafe(Math.min(share.bytes, end - at));
       const read = await this.#file?.read(buffer, 0, buffer.length, at);
-      if (read === undefined || read.bytesRead === 0)
+      if (read === undefined || read.bytesRead === 0) {
         throw fail('internal_error', { message: 'The temporary copy is incomplete.' });
+      }
       at += read.bytesRead;
       noteBytesPassed(read.bytesRead);
       yield buffer.subarray(0, read.bytesRead);
@@ -174,9 +210,13 @@ class SpoolState {
   async #write(): Promise<void> {
     clearTimeout(this.#linger);
     this.#linger = undefined;
-    if (this.#error !== undefined) throw this.#error;
+    if (this.#error !== undefined) {
+      throw this.#error;
+    }
     const bytes = this.#batchBytes;
-    if (bytes === 0) return;
+    if (bytes === 0) {
+      return;
+    }
     // The first write takes along what was in memory.
     const batch = [...this.#head, ...this.#batch];
     const position = this.#readable - this.#headBytes;
@@ -206,18 +246,28 @@ class SpoolState {
   #wake(): void {
     const waiters = this.#waiters;
     this.#waiters = [];
-    for (const wake of waiters) wake();
+    for (const wake of waiters) {
+      wake();
+    }
   }
 }
 
-function* sliceChunks(chunks: readonly Uint8Array[], start: number, end: number): Generator<Uint8Array> {
+function* sliceChunks(
+  chunks: readonly Uint8Array[],
+  start: number,
+  end: number,
+): Generator<Uint8Array> {
   let offset = 0;
   for (const chunk of chunks) {
     const from = Math.max(start - offset, 0);
     const to = Math.min(end - offset, chunk.length);
-    if (from < to) yield chunk.subarray(from, to);
+    if (from < to) {
+      yield chunk.subarray(from, to);
+    }
     offset += chunk.length;
-    if (offset >= end) return;
+    if (offset >= end) {
+      return;
+    }
   }
 }
 
@@ -225,7 +275,9 @@ async function openUnlinked(folder: string): Promise<FileHandle> {
   const path = join(folder, `spool-${crypto.randomUUID()}`);
   const create = () => open(path, 'wx+', 0o600);
   const file = await create().catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
+    if (error.code !== 'ENOENT') {
+      throw error;
+    }
     makeFolder(folder);
     return create();
   });
@@ -233,19 +285,35 @@ async function openUnlinked(folder: string): Promise<FileHandle> {
   return file;
 }
 
-async function writeAll(file: FileHandle, batch: Uint8Array[], position: number, bytes: number): Promise<void> {
+async function writeAll(
+  file: FileHandle,
+  batch: Uint8Array[],
+  position: number,
+  bytes: number,
+): Promise<void> {
   const { bytesWritten } = await file.writev(batch, position);
-  if (bytesWritten === bytes) return;
+  if (bytesWritten === bytes) {
+    return;
+  }
   const rest = Buffer.concat(batch).subarray(bytesWritten);
   for (let done = 0; done < rest.length; ) {
-    const written = await file.write(rest, done, rest.length - done, position + bytesWritten + done);
+    const written = await file.write(
+      rest,
+      done,
+      rest.length - done,
+      position + bytesWritten + done,
+    );
     done += written.bytesWritten;
   }
 }
 
 function diskError(error: unknown): unknown {
   const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'ENOSPC' || code === 'EDQUOT') return fail('disk_full', { cause: error });
-  if (code === 'EMFILE' || code === 'ENFILE' || code === 'EIO') return fail('service_unavailable', { cause: error });
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return fail('disk_full', { cause: error });
+  }
+  if (code === 'EMFILE' || code === 'ENFILE' || code === 'EIO') {
+    return fail('service_unavailable', { cause: error });
+  }
   return error;
 }

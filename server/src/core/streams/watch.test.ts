@@ -6,7 +6,9 @@ const chunks = [Uint8Array.of(1), Uint8Array.of(2), Uint8Array.of(3)];
 
 async function collect(source: AsyncIterable<Uint8Array>): Promise<Uint8Array[]> {
   const seen: Uint8Array[] = [];
-  for await (const chunk of source) seen.push(chunk);
+  for await (const chunk of source) {
+    seen.push(chunk);
+  }
   return seen;
 }
 
@@ -28,13 +30,17 @@ describe('watch', () => {
     const refused = Readable.from(chunks);
     const watched = watch(refused, {
       onChunk: ([first]) => {
-        if (first === 2) throw new Error('enough');
+        if (first === 2) {
+          throw new Error('enough');
+        }
       },
     });
     await expect(collect(watched)).rejects.toThrow('enough');
     expect(refused.destroyed).toBe(true);
     const left = Readable.from(chunks);
-    for await (const _ of watch(left, {})) break;
+    for await (const _ of watch(left, {})) {
+      break;
+    }
     expect(left.destroyed).toBe(true);
   });
 
@@ -44,7 +50,9 @@ describe('watch', () => {
       yield Uint8Array.of(1);
       throw new Error('cut');
     })();
-    const iterator = watch(broken, { onError: (error) => failures.push((error as Error).message) })[Symbol.asyncIterator]();
+    const iterator = watch(broken, { onError: (error) => failures.push((error as Error).message) })[
+      Symbol.asyncIterator
+    ]();
     await iterator.next();
     await expect(iterator.next()).rejects.toThrow('cut');
     expect(await iterator.next()).toEqual({ done: true, value: undefined });

@@ -13,15 +13,18 @@ export interface Naming {
 }
 
 /**
- * Whether the caller may have these bytes by naming their hash: by reading the library, or by having brought them to this very store before. Elsewhere the caller may have
- * brought others under that hash: a store that is uploaded to directly does not always compute it.
+ * Whether the caller may have these bytes by naming their hash: by reading the library, or by
+ * having brought them to this very store before. Elsewhere the caller may have brought others under
+ * that hash: a store that is uploaded to directly does not always compute it.
  */
 export async function mayClaimByHash(
   { sha256, channelId, caller }: Naming,
   files: Pick<FileStore, 'holdsSha256'>,
 ): Promise<boolean> {
   const { permissions, token } = caller;
-  if (permissions.has('list')) return true;
+  if (permissions.has('list')) {
+    return true;
+  }
   return token !== undefined && files.holdsSha256(sha256, { uploader: token.id, channelId });
 }
 
@@ -30,17 +33,29 @@ export interface Claimed {
   readonly size: number;
 }
 
-/** Reads all of the bytes and keeps none. Fails with `checksum_mismatch` or `too_large` when they are not the ones that were named. */
-export async function proveBytes(source: ByteSource, { sha256, size }: Claimed, digests: DigestService): Promise<void> {
+/**
+ * Reads all of the bytes and keeps none. Fails with `checksum_mismatch` or `too_large` when they
+ * are not the ones that were named.
+ */
+export async function proveBytes(
+  source: ByteSource,
+  { sha256, size }: Claimed,
+  digests: DigestService,
+): Promise<void> {
   const tapped = digests.tap(atMost(source, size), ['sha256']);
-  for await (const _ of tapped.source);
+  for await (const _ of tapped.source) {
+  }
   const { sha256: actual } = await tapped.digests;
-  if (actual !== sha256)
-    throw fail('checksum_mismatch', { message: 'These are not the bytes with the SHA-256 that was announced.' });
+  if (actual !== sha256) {
+    throw fail('checksum_mismatch', {
+      message: 'These are not the bytes with the SHA-256 that was announced.',
+    });
+  }
 }
 
 export function notArrived(): StowageError {
   return fail('upload_not_received', {
-    message: 'The file has not arrived: call getUploadUrl and upload it to uploadAction.href first.',
+    message:
+      'The file has not arrived: call getUploadUrl and upload it to uploadAction.href first.',
   });
 }

@@ -31,7 +31,11 @@ interface DirectStore {
 /** Takes bytes by their hash from anybody, and shows them under a path once they are committed. */
 function directStore(): DirectStore {
   const channel = watchedChannel();
-  const store: DirectStore = { channel: Object.assign(channel, { remote: true }), sent: new Map(), commits: 0 };
+  const store: DirectStore = {
+    channel: Object.assign(channel, { remote: true }),
+    sent: new Map(),
+    commits: 0,
+  };
   const direct: DirectUpload = {
     repo: 'owner/name',
     isPrivate: false,
@@ -39,14 +43,22 @@ function directStore(): DirectStore {
       const state: Json = { key, oid, size };
       const alreadyExists = store.sent.has(oid);
       const uploadAction = { href: `https://lfs.example/${oid}`, header: {} };
-      return { filePath: `files/${key}`, needsLfs: true, alreadyExists, state, ...(alreadyExists ? {} : { uploadAction }) };
+      return {
+        filePath: `files/${key}`,
+        needsLfs: true,
+        alreadyExists,
+        state,
+        ...(alreadyExists ? {} : { uploadAction }),
+      };
     },
     completeMultipart: async () => ({ success: true }),
     async commit(state) {
       store.commits++;
       const { key, oid, size } = state as { key: string; oid: string; size: number };
       const found = store.sent.get(oid);
-      if (found?.length !== size) throw fail('upload_not_received');
+      if (found?.length !== size) {
+        throw fail('upload_not_received');
+      }
       await channel.put(once(found), { key, contentType: '', signal: never });
       return { ref: key, size, url: `https://hub.example/${key}` };
     },
@@ -67,27 +79,46 @@ afterEach(() => world.stop());
 
 function request(fields: Partial<DirectRequest> = {}): DirectRequest {
   return {
-    ...{ filename: 'notes.txt', contentType: 'text/plain', size: bytes.length, sha256, sample: bytes },
+    ...{
+      filename: 'notes.txt',
+      contentType: 'text/plain',
+      size: bytes.length,
+      sha256,
+      sample: bytes,
+    },
     ...{ channelName: undefined, folder: 'docs', nameMode: 'origin', ip: null },
     ...fields,
   };
 }
-const start = (fields = {}, on = node): Promise<DirectTicket> => on.direct.start(request(fields), world.caller);
-const asCommit = ({ path, plan }: DirectTicket, fields: Partial<DirectCommit> = {}): DirectCommit => ({
+const start = (fields = {}, on = node): Promise<DirectTicket> =>
+  on.direct.start(request(fields), world.caller);
+const asCommit = (
+  { path, plan }: DirectTicket,
+  fields: Partial<DirectCommit> = {},
+): DirectCommit => ({
   ...{ path, filePath: plan.filePath, sha256, size: bytes.length },
   ...fields,
 });
-const commit = (ticket: DirectTicket, fields = {}, on = node) => on.direct.commit(asCommit(ticket, fields), world.caller);
+const commit = (ticket: DirectTicket, fields = {}, on = node) =>
+  on.direct.commit(asCommit(ticket, fields), world.caller);
 const send = (): void => void store.sent.set(sha256, bytes);
 
 describe('direct upload', () => {
   it('becomes a file once the store has the bytes', async () => {
     const ticket = await start();
-    expect(ticket).toMatchObject({ path: 'docs/notes.txt', channelName: 'hub', repo: 'owner/name' });
+    expect(ticket).toMatchObject({
+      path: 'docs/notes.txt',
+      channelName: 'hub',
+      repo: 'owner/name',
+    });
     await expect(commit(ticket)).rejects.toMatchObject({ code: 'upload_not_received' });
     send();
     const { stored, url } = await commit(ticket);
-    expect(stored.file).toMatchObject({ path: 'docs/notes.txt', size: bytes.length, folder: 'docs' });
+    expect(stored.file).toMatchObject({
+      path: 'docs/notes.txt',
+      size: bytes.length,
+      folder: 'docs',
+    });
     expect(stored.blob.sha256).toBe(sha256);
     expect(url).toMatch(/^https:\/\/hub\.example\//);
     expect(await world.read(node, stored)).toEqual(bytes);
@@ -110,7 +141,10 @@ describe('direct upload', () => {
   ])('%s commits nothing (T15)', async (_, fields) => {
     send();
     const ticket = await start();
-    await expect(commit(ticket, fields)).rejects.toMatchObject({ code: 'insufficient_scope', status: 403 });
+    await expect(commit(ticket, fields)).rejects.toMatchObject({
+      code: 'insufficient_scope',
+      status: 403,
+    });
     expect(store.commits).toBe(0);
     expect(store.channel.refs.size).toBe(0);
   });
@@ -118,8 +152,14 @@ describe('direct upload', () => {
   it('of somebody else commits nothing, not even for a manager of all tokens (T15)', async () => {
     send();
     const ticket = await start();
-    const other: Caller = { owner: 'somebody', permissions: new Set(['upload', 'manage']), token: undefined };
-    await expect(node.direct.commit(asCommit(ticket), other)).rejects.toMatchObject({ code: 'insufficient_scope' });
+    const other: Caller = {
+      owner: 'somebody',
+      permissions: new Set(['upload', 'manage']),
+      token: undefined,
+    };
+    await expect(node.direct.commit(asCommit(ticket), other)).rejects.toMatchObject({
+      code: 'insufficient_scope',
+    });
     expect(store.commits).toBe(0);
   });
 
@@ -132,7 +172,9 @@ describe('direct upload', () => {
 
   it('ids of other kinds of uploads are no direct uploads', async () => {
     const ticket = await start();
-    await expect(node.presigned.complete(ticket.plan.filePath, world.caller)).rejects.toMatchObject({ code: 'not_found' });
+    await expect(node.presigned.complete(ticket.plan.filePath, world.caller)).rejects.toMatchObject(
+      { code: 'not_found' },
+    );
     expect(await node.presigned.cancel(ticket.plan.filePath)).toBe(false);
   });
 });
@@ -154,7 +196,9 @@ describe('names', () => {
     send();
     const tickets = await Promise.all(Array.from({ length: 20 }, () => start()));
     const other = world.node();
-    const done = await Promise.all(tickets.map((ticket, at) => commit(ticket, {}, at % 2 ? node : other)));
+    const done = await Promise.all(
+      tickets.map((ticket, at) => commit(ticket, {}, at % 2 ? node : other)),
+    );
     expect(new Set(done.map(({ stored }) => stored.file.path)).size).toBe(20);
     expect(new Set(done.map(({ stored }) => stored.blob.id)).size).toBe(20);
     expect(store.channel.refs.size).toBe(20);
@@ -166,9 +210,16 @@ describe('a repeated commit', () => {
     send();
     const ticket = await start();
     const other = world.node();
-    const answers = await Promise.all([commit(ticket), commit(ticket, {}, other), commit(ticket), commit(ticket, {}, other)]);
+    const answers = await Promise.all([
+      commit(ticket),
+      commit(ticket, {}, other),
+      commit(ticket),
+      commit(ticket, {}, other),
+    ]);
     answers.push(await commit(ticket));
-    for (const answer of answers) expect(answer).toEqual(answers[0]);
+    for (const answer of answers) {
+      expect(answer).toEqual(answers[0]);
+    }
     expect(await world.metadata.files.list({ limit: 10, offset: 0 })).toMatchObject({ total: 1 });
     await node.jobs.drain();
     expect(store.channel.refs.size).toBe(1);
@@ -189,7 +240,10 @@ describe('a repeated commit', () => {
     const ticket = await start();
     const { files } = world.metadata;
     const flaky = world.node({
-      metadata: { ...world.metadata, files: { ...files, add: () => Promise.reject(fail('service_unavailable')) } },
+      metadata: {
+        ...world.metadata,
+        files: { ...files, add: () => Promise.reject(fail('service_unavailable')) },
+      },
     });
     await expect(commit(ticket, {}, flaky)).rejects.toMatchObject({ code: 'service_unavailable' });
     expect((await commit(ticket)).stored.file.path).toBe('docs/notes.txt');
@@ -203,7 +257,10 @@ describe('expiry', () => {
     const ticket = await start();
     const { files } = world.metadata;
     const crashing = world.node({
-      metadata: { ...world.metadata, files: { ...files, add: () => Promise.reject(new Error('crash')) } },
+      metadata: {
+        ...world.metadata,
+        files: { ...files, add: () => Promise.reject(new Error('crash')) },
+      },
     });
     await expect(commit(ticket, {}, crashing)).rejects.toThrow('crash');
     expect(store.channel.refs.size).toBe(1);
@@ -268,17 +325,32 @@ describe('bytes that the store has of somebody else (T30)', () => {
     const ticket = await node.direct.start(request(), stranger);
     expect(ticket.plan.alreadyExists).toBe(false);
     const id = ticket.proof?.uploadId ?? '';
-    await expect(node.direct.commit(asCommit(ticket), stranger)).rejects.toMatchObject({ code: 'upload_not_received' });
-    for (const wrong of [Buffer.from('what the browser sendz'), bytes.subarray(1), Buffer.alloc(0)])
-      await expect(node.direct.receive(id, once(wrong))).rejects.toMatchObject({ code: 'checksum_mismatch' });
-    await expect(node.direct.receive(id, once(Buffer.concat([bytes, bytes])))).rejects.toMatchObject({ code: 'too_large' });
-    await expect(node.direct.commit(asCommit(ticket), stranger)).rejects.toMatchObject({ code: 'upload_not_received' });
+    await expect(node.direct.commit(asCommit(ticket), stranger)).rejects.toMatchObject({
+      code: 'upload_not_received',
+    });
+    for (const wrong of [
+      Buffer.from('what the browser sendz'),
+      bytes.subarray(1),
+      Buffer.alloc(0),
+    ]) {
+      await expect(node.direct.receive(id, once(wrong))).rejects.toMatchObject({
+        code: 'checksum_mismatch',
+      });
+    }
+    await expect(
+      node.direct.receive(id, once(Buffer.concat([bytes, bytes]))),
+    ).rejects.toMatchObject({ code: 'too_large' });
+    await expect(node.direct.commit(asCommit(ticket), stranger)).rejects.toMatchObject({
+      code: 'upload_not_received',
+    });
     await node.direct.receive(id, once(bytes));
     const { stored } = await node.direct.commit(asCommit(ticket), stranger);
     expect(await world.read(node, stored)).toEqual(bytes);
     // From now on they are the caller's own.
     expect((await node.direct.start(request(), stranger)).plan.alreadyExists).toBe(true);
-    await expect(node.direct.receive(id, once(bytes))).rejects.toMatchObject({ code: 'already_completed' });
+    await expect(node.direct.receive(id, once(bytes))).rejects.toMatchObject({
+      code: 'already_completed',
+    });
   });
 
   it('are not taken over with a ticket from before they were there', async () => {
@@ -286,16 +358,25 @@ describe('bytes that the store has of somebody else (T30)', () => {
     const early = await node.direct.start(request(), stranger);
     expect(early.proof).toBeUndefined();
     await theirs();
-    await expect(node.direct.commit(asCommit(early), stranger)).rejects.toMatchObject({ code: 'upload_not_received' });
+    await expect(node.direct.commit(asCommit(early), stranger)).rejects.toMatchObject({
+      code: 'upload_not_received',
+    });
   });
 
   it('are not had for other bytes that were brought to another store under that hash', async () => {
     const second = directStore();
-    const channels = [configured(store.channel, 'hub', 'huggingface'), configured(second.channel, 'more', 'huggingface')];
+    const channels = [
+      configured(store.channel, 'hub', 'huggingface'),
+      configured(second.channel, 'more', 'huggingface'),
+    ];
     const both = await createWorld({ channels });
     const { direct, access } = both.node();
     const { record } = await access.createToken({ name: 'stranger', permissions: ['upload'] });
-    const stranger: Caller = { owner: record.id, permissions: new Set(record.permissions), token: record };
+    const stranger: Caller = {
+      owner: record.id,
+      permissions: new Set(record.permissions),
+      token: record,
+    };
     const early = await direct.start(request({ channelName: 'more' }), stranger);
     // A hub files objects under the hash that their uploader claims.
     second.sent.set(sha256, Buffer.alloc(bytes.length));
@@ -309,13 +390,22 @@ describe('bytes that the store has of somebody else (T30)', () => {
   });
 
   it('are the same file for several commits at once of one upload by the code', async () => {
-    const household: Caller = { owner: 'authCode', permissions: new Set(['upload']), token: undefined };
+    const household: Caller = {
+      owner: 'authCode',
+      permissions: new Set(['upload']),
+      token: undefined,
+    };
     const ticket = await node.direct.start(request(), household);
     send();
-    const files = await Promise.all(Array.from({ length: 5 }, () => node.direct.commit(asCommit(ticket), household)));
+    const files = await Promise.all(
+      Array.from({ length: 5 }, () => node.direct.commit(asCommit(ticket), household)),
+    );
     expect(new Set(files.map(({ stored }) => stored.file.id)).size).toBe(1);
     const again = await node.direct.start(request(), household);
-    expect(again).toMatchObject({ plan: { alreadyExists: false }, proof: { uploadId: expect.any(String) } });
+    expect(again).toMatchObject({
+      plan: { alreadyExists: false },
+      proof: { uploadId: expect.any(String) },
+    });
   });
 
   it('are not looked at for a caller who may not upload any more', async () => {
@@ -323,9 +413,13 @@ describe('bytes that the store has of somebody else (T30)', () => {
     const stranger = await other(['upload']);
     const ticket = await node.direct.start(request(), stranger);
     await world.metadata.tokens.remove(stranger.owner);
-    await expect(node.direct.receive(ticket.proof?.uploadId ?? '', once(bytes))).rejects.toMatchObject({
+    await expect(
+      node.direct.receive(ticket.proof?.uploadId ?? '', once(bytes)),
+    ).rejects.toMatchObject({
       code: 'invalid_signature',
     });
-    await expect(node.direct.receive('direct_none', once(bytes))).rejects.toMatchObject({ code: 'not_found' });
+    await expect(node.direct.receive('direct_none', once(bytes))).rejects.toMatchObject({
+      code: 'not_found',
+    });
   });
 });

@@ -1,7 +1,8 @@
 import { toJson } from '../bytes.ts';
 import type { Upload } from '../metadata.ts';
 
-export interface NewUpload extends Pick<Upload, 'id' | 'kind' | 'owner' | 'channelId' | 'createdAt' | 'expiresAt'> {
+export interface NewUpload
+  extends Pick<Upload, 'id' | 'kind' | 'owner' | 'channelId' | 'createdAt' | 'expiresAt'> {
   readonly category?: Upload['category'];
   readonly expectedBytes?: number;
   /** Of the kind's own type, which has nothing but JSON in it. */
@@ -10,8 +11,16 @@ export interface NewUpload extends Pick<Upload, 'id' | 'kind' | 'owner' | 'chann
   readonly read: (upload: Upload) => unknown;
 }
 
-/** The row of an upload that has only just begun. No row is ever made that could not be read again. */
-export function newUpload({ details, read, category = null, expectedBytes = 0, ...rest }: NewUpload): Upload {
+/**
+ * The row of an upload that has only just begun. No row is ever made that could not be read again.
+ */
+export function newUpload({
+  details,
+  read,
+  category = null,
+  expectedBytes = 0,
+  ...rest
+}: NewUpload): Upload {
   const upload: Upload = {
     ...rest,
     category,

@@ -16,7 +16,9 @@ beforeEach(() => {
 const openUploads = createOpenUploads({
   uploads: {
     async add(_, limit) {
-      if (limit !== undefined) limits.push(limit);
+      if (limit !== undefined) {
+        limits.push(limit);
+      }
       return open < (limit?.max ?? 0);
     },
     countOpen: async () => open,
@@ -28,8 +30,18 @@ const openUploads = createOpenUploads({
 describe('open uploads', () => {
   it.each([
     ['a token', 'token-id', '192.0.2.1', { max: 10 }],
-    ['the upload code', 'authCode', '192.0.2.1', { max: 100, network: { name: '192.0.2.1', max: 10 } }],
-    ['the upload code, by IPv6', 'authCode', '2001:db8:1:2::3', { max: 100, network: { name: '2001:db8:1::/48', max: 10 } }],
+    [
+      'the upload code',
+      'authCode',
+      '192.0.2.1',
+      { max: 100, network: { name: '192.0.2.1', max: 10 } },
+    ],
+    [
+      'the upload code, by IPv6',
+      'authCode',
+      '2001:db8:1:2::3',
+      { max: 100, network: { name: '2001:db8:1::/48', max: 10 } },
+    ],
     ['anybody', 'anonymous', '192.0.2.1', { max: 100, network: { name: '192.0.2.1', max: 10 } }],
     ['anybody from nowhere', 'anonymous', null, { max: 100, network: { name: '', max: 10 } }],
   ])('of %s have their limit', async (_, owner, ip, limit) => {
@@ -49,7 +61,9 @@ describe('open uploads', () => {
 
   it('are not begun by those who may not upload any more', async () => {
     allowed = false;
-    await expect(openUploads.begin(upload('token-id'), null)).rejects.toMatchObject({ code: 'unauthorized' });
+    await expect(openUploads.begin(upload('token-id'), null)).rejects.toMatchObject({
+      code: 'unauthorized',
+    });
     expect(limits).toEqual([]);
   });
 });

@@ -3,7 +3,12 @@ import { describe, expect, it, vi } from 'vitest';
 import { createByteQueue } from './byte-queue.ts';
 
 const create = (idleMs = 60_000) => {
-  const hooks = { flow: vi.fn<(on: boolean) => void>(), onIdle: vi.fn<() => void>(), idleMs, share: { bytes: 1024 * 1024 } };
+  const hooks = {
+    flow: vi.fn<(on: boolean) => void>(),
+    onIdle: vi.fn<() => void>(),
+    idleMs,
+    share: { bytes: 1024 * 1024 },
+  };
   return { hooks, queue: createByteQueue(hooks) };
 };
 
@@ -16,11 +21,16 @@ describe('createByteQueue', () => {
         let pushed = 0;
         for (const push of steps) {
           // One reader: it asks again only after it has been served.
-          if (push) queue.push(Uint8Array.of(pushed >> 8, pushed++ & 255));
-          else if (taken.length <= pushed) taken.push(queue.next());
+          if (push) {
+            queue.push(Uint8Array.of(pushed >> 8, pushed++ & 255));
+          } else if (taken.length <= pushed) {
+            taken.push(queue.next());
+          }
         }
         queue.close();
-        while (taken.length < pushed) taken.push(queue.next());
+        while (taken.length < pushed) {
+          taken.push(queue.next());
+        }
         const values = (await Promise.all(taken)).flatMap(({ value }) =>
           value ? [(value[0] ?? 0) * 256 + (value[1] ?? 0)] : [],
         );
@@ -32,9 +42,13 @@ describe('createByteQueue', () => {
 
   it('stops the producer above its share and lets it go on below half of it', async () => {
     const { hooks, queue } = create();
-    for (let i = 0; i < 20; i++) queue.push(new Uint8Array(65_536));
+    for (let i = 0; i < 20; i++) {
+      queue.push(new Uint8Array(65_536));
+    }
     expect(hooks.flow.mock.calls).toEqual([[false]]);
-    for (let i = 0; i < 20; i++) await queue.next();
+    for (let i = 0; i < 20; i++) {
+      await queue.next();
+    }
     expect(hooks.flow.mock.calls).toEqual([[false], [true]]);
   });
 
@@ -49,7 +63,9 @@ describe('createByteQueue', () => {
 
   it('counts what a chunk costs besides its bytes', () => {
     const { hooks, queue } = create();
-    for (let i = 0; i < 3000; i++) queue.push(new Uint8Array(1));
+    for (let i = 0; i < 3000; i++) {
+      queue.push(new Uint8Array(1));
+    }
     expect(hooks.flow).toHaveBeenCalledWith(false);
   });
 

@@ -1,7 +1,10 @@
 /** Chunks on their way from a pushing producer to one pulling reader. */
 export interface ByteQueue {
   push(chunk: Uint8Array): void;
-  /** Ends the queue: without an error the reader still gets what is queued, with one it gets the error at once. The first call counts. */
+  /**
+   * Ends the queue: without an error the reader still gets what is queued, with one it gets the
+   * error at once. The first call counts.
+   */
   close(error?: Error): void;
   /** One at a time. Resolves at once while chunks are queued. */
   next(): Promise<IteratorResult<Uint8Array, undefined>>;
@@ -11,14 +14,17 @@ export interface ByteQueue {
 export interface ByteQueueHooks {
   /** Asks the producer to pause (`false`) or to resume. */
   flow(on: boolean): void;
-  /** More than this in the queue pauses the producer, less than half of it resumes it. May change. */
+  /**
+   * More than this in the queue pauses the producer, less than half of it resumes it. May change.
+   */
   readonly share: { readonly bytes: number };
   /** The reader has waited for `idleMs` without a byte. */
   readonly idleMs: number;
   onIdle(): void;
 }
 
-// What a queued chunk costs besides its bytes: a client that sends single bytes must not fill the memory with a million of them.
+// What a queued chunk costs besides its bytes: a client that sends single bytes must not fill the
+// memory with a million of them.
 const CHUNK_COST_BYTES = 512;
 
 export function createByteQueue(hooks: ByteQueueHooks): ByteQueue {
@@ -33,7 +39,9 @@ export function createByteQueue(hooks: ByteQueueHooks): ByteQueue {
   let idle: NodeJS.Timeout | undefined;
 
   function push(chunk: Uint8Array): void {
-    if (closed) return;
+    if (closed) {
+      return;
+    }
     if (waiter !== undefined) {
       waiter.resolve({ done: false, value: chunk });
       waiter = undefined;
@@ -41,19 +49,28 @@ export function createByteQueue(hooks: ByteQueueHooks): ByteQueue {
     }
     chunks.push(chunk);
     heldBytes += chunk.length + CHUNK_COST_BYTES;
-    if (heldBytes <= hooks.share.bytes || paused) return;
+    if (heldBytes <= hooks.share.bytes || paused) {
+      return;
+    }
     paused = true;
     hooks.flow(false);
   }
 
   function close(error?: Error): void {
-    if (closed) return;
+    if (closed) {
+      return;
+    }
     closed = true;
     failure = error;
     clearTimeout(idle);
-    if (error !== undefined) chunks = [];
-    if (error === undefined) waiter?.resolve({ done: true, value: undefined });
-    else waiter?.reject(error);
+    if (error !== undefined) {
+      chunks = [];
+    }
+    if (error === undefined) {
+      waiter?.resolve({ done: true, value: undefined });
+    } else {
+      waiter?.reject(error);
+    }
     waiter = undefined;
   }
 
@@ -73,12 +90,19 @@ export function createByteQueue(hooks: ByteQueueHooks): ByteQueue {
 
   function next(): Promise<Result> {
     const chunk = chunks[head];
-    if (chunk !== undefined) return shift(chunk);
-    if (failure !== undefined) return Promise.reject(failure);
-    if (closed) return Promise.resolve({ done: true, value: undefined });
+    if (chunk !== undefined) {
+      return shift(chunk);
+    }
+    if (failure !== undefined) {
+      return Promise.reject(failure);
+    }
+    if (closed) {
+      return Promise.resolve({ done: true, value: undefined });
+    }
     return new Promise((resolve, reject) => {
       waiter = { resolve, reject };
-      // Silence counts only while a reader waits: a slow store must not time out a client that we paused ourselves.
+      // Silence counts only while a reader waits: a slow store must not time out a client that we
+      // paused ourselves.
       idle ??= setTimeout(() => waiter !== undefined && hooks.onIdle(), hooks.idleMs);
       idle.refresh();
     });

@@ -1,6 +1,7 @@
 /**
- * The parameters of a header such as Content-Disposition, by lower-case name; the first of a name counts. Takes what clients write beside the
- * standards: quotes inside quotes, quotes that never end, tokens with blanks and semicolons. Never throws.
+ * The parameters of a header such as Content-Disposition, by lower-case name; the first of a name
+ * counts. Takes what clients write beside the standards: quotes inside quotes, quotes that never
+ * end, tokens with blanks and semicolons. Never throws.
  */
 export function parseParameters(value: string): Map<string, string> {
   const parameters = new Map<string, string>();
@@ -10,8 +11,11 @@ export function parseParameters(value: string): Map<string, string> {
       at = value.indexOf(';', at + 1);
       continue;
     }
-    const { text, end } = value[name.end] === '"' ? quotedAt(value, name.end + 1) : tokenAt(value, name.end);
-    if (!parameters.has(name.text)) parameters.set(name.text, text);
+    const { text, end } =
+      value[name.end] === '"' ? quotedAt(value, name.end + 1) : tokenAt(value, name.end);
+    if (!parameters.has(name.text)) {
+      parameters.set(name.text, text);
+    }
     at = value.indexOf(';', end);
   }
   return parameters;
@@ -32,15 +36,19 @@ function nameAt(value: string, at: number): Piece | undefined {
 }
 
 /**
- * Behind an opening quote. Only `\"` and `\\` are escapes: browsers send file names with single backslashes. Some clients escape no quotes, so
- * that only one before a semicolon or the end closes.
+ * Behind an opening quote. Only `\"` and `\\` are escapes: browsers send file names with single
+ * backslashes. Some clients escape no quotes, so that only one before a semicolon or the end
+ * closes.
  */
 function quotedAt(value: string, start: number): Piece {
   let text = '';
   for (let at = start; at < value.length; at++) {
     const escaped = value[at] === '\\' && (value[at + 1] === '"' || value[at + 1] === '\\');
-    if (escaped) at++;
-    else if (value[at] === '"' && endsHere(value, at + 1)) return { text, end: at + 1 };
+    if (escaped) {
+      at++;
+    } else if (value[at] === '"' && endsHere(value, at + 1)) {
+      return { text, end: at + 1 };
+    }
     text += value[at];
   }
   return { text, end: value.length };
@@ -55,9 +63,15 @@ function endsHere(value: string, at: number): boolean {
 /** Up to a semicolon that begins the next parameter. */
 function tokenAt(value: string, start: number): Piece {
   let end = value.indexOf(';', start);
-  while (end !== -1 && nameAt(value, end + 1) === undefined) end = value.indexOf(';', end + 1);
-  if (end !== -1) return { text: value.slice(start, end).trim(), end };
+  while (end !== -1 && nameAt(value, end + 1) === undefined) {
+    end = value.indexOf(';', end + 1);
+  }
+  if (end !== -1) {
+    return { text: value.slice(start, end).trim(), end };
+  }
   let last = value.length;
-  while (last > start && /[\s;]/.test(value[last - 1] ?? '')) last--;
+  while (last > start && /[\s;]/.test(value[last - 1] ?? '')) {
+    last--;
+  }
   return { text: value.slice(start, last).trim(), end: value.length };
 }

@@ -1,5 +1,10 @@
 import { once } from 'node:events';
-import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingMessage,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { isStowageError } from '../../core/errors.ts';
@@ -8,10 +13,13 @@ import { type HeldText, holdText } from './held-text.ts';
 
 const MiB = 2 ** 20;
 const arrived: { readonly held: HeldText; readonly response: ServerResponse }[] = [];
-const turns = createTurns((request: IncomingMessage, response) => void arrived.push({ held: holdText(request), response }), {
-  maxWaiting: 16,
-  maxWaitingInAll: 100,
-});
+const turns = createTurns(
+  (request: IncomingMessage, response) => void arrived.push({ held: holdText(request), response }),
+  {
+    maxWaiting: 16,
+    maxWaitingInAll: 100,
+  },
+);
 const server = createServer(turns.take).on('connection', (socket: Socket) => turns.watch(socket));
 
 beforeAll(async () => {
@@ -21,10 +29,14 @@ afterAll(() => void server.close());
 
 async function ask(): Promise<(typeof arrived)[number]> {
   const came = once(server, 'request');
-  httpRequest({ port: (server.address() as AddressInfo).port, host: '127.0.0.1' }, (response) => response.resume()).end();
+  httpRequest({ port: (server.address() as AddressInfo).port, host: '127.0.0.1' }, (response) =>
+    response.resume(),
+  ).end();
   await came;
   const last = arrived.at(-1);
-  if (last === undefined) throw new Error('Nothing arrived.');
+  if (last === undefined) {
+    throw new Error('Nothing arrived.');
+  }
   return last;
 }
 
@@ -43,7 +55,9 @@ it('lets one alone have what a form can bring, shares it among many, and gives i
   expect(addingFails(first.held, 7 * MiB)).toBe(false);
 
   const others = [];
-  for (let times = 0; times < 15; times++) others.push(await ask());
+  for (let times = 0; times < 15; times++) {
+    others.push(await ask());
+  }
   expect(others.map(({ held }) => addingFails(held, MiB / 4))).toEqual(others.map(() => false));
   // 16 share 8 MiB.
   expect(others.map(({ held }) => addingFails(held, MiB))).toEqual(others.map(() => true));

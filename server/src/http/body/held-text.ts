@@ -5,15 +5,23 @@ import { whenAnswered } from '../connections/turns.ts';
 
 /** Text of one request that is kept in memory until its answer is out. */
 export interface HeldText {
-  /** Throws `service_unavailable`, to be repeated, when this request holds more than its share while others hold much too. */
+  /**
+   * Throws `service_unavailable`, to be repeated, when this request holds more than its share while
+   * others hold much too.
+   */
   add(bytes: number): void;
 }
 
 const kiB = 1024;
 /** Holds what requests really send, however many there are. */
 const freeBytes = 64 * kiB;
-// Of the process, as its memory is. The largest share is more than a form can hold, so that one alone always gets in.
-const budget = createByteBudget({ totalBytes: 8 * 1024 * kiB, minBytes: freeBytes, maxBytes: 8 * 1024 * kiB });
+// Of the process, as its memory is. The largest share is more than a form can hold, so that one
+// alone always gets in.
+const budget = createByteBudget({
+  totalBytes: 8 * 1024 * kiB,
+  minBytes: freeBytes,
+  maxBytes: 8 * 1024 * kiB,
+});
 
 export function holdText(request: IncomingMessage): HeldText {
   let heldBytes = 0;
@@ -21,9 +29,13 @@ export function holdText(request: IncomingMessage): HeldText {
   return {
     add(bytes) {
       heldBytes += bytes;
-      if (heldBytes <= freeBytes) return;
+      if (heldBytes <= freeBytes) {
+        return;
+      }
       share ??= joinUntilAnswered(request);
-      if (heldBytes <= share.bytes) return;
+      if (heldBytes <= share.bytes) {
+        return;
+      }
       throw fail('service_unavailable', {
         message: 'The server is reading too many requests with long texts at the moment.',
         retryAfterMs: 2000,

@@ -9,7 +9,10 @@ import { encodedBody } from './whole-body.ts';
 
 const defaultMaxBytes = 256 * 1024;
 const idleMs = 30_000;
-/** Nothing that is asked for has more than three levels; what walks through a value must not run out of stack. */
+/**
+ * Nothing that is asked for has more than three levels; what walks through a value must not run out
+ * of stack.
+ */
 const maxDepth = 100;
 
 const notAnObject = {
@@ -22,7 +25,14 @@ const notAnObject = {
 export const jsonFailures: readonly Failure[] = jsonFailuresUpTo(defaultMaxBytes);
 
 export function jsonFailuresUpTo(maxBytes: number): readonly Failure[] {
-  return ['invalid_json', notAnObject, tooLargeJson(maxBytes), encodedBody('gzip'), 'incomplete_body', silentFor(idleMs)];
+  return [
+    'invalid_json',
+    notAnObject,
+    tooLargeJson(maxBytes),
+    encodedBody('gzip'),
+    'incomplete_body',
+    silentFor(idleMs),
+  ];
 }
 
 function tooLargeJson(maxBytes: number) {
@@ -35,17 +45,31 @@ export interface JsonLimits {
   readonly maxBytes?: number;
 }
 
-/** A JSON body, whatever its declared type; undefined when it is empty. Throws `invalid_json`, `too_large`, or what `holdText` throws. */
-async function readJson(request: IncomingMessage, { maxBytes = defaultMaxBytes }: JsonLimits): Promise<unknown> {
+/**
+ * A JSON body, whatever its declared type; undefined when it is empty. Throws `invalid_json`,
+ * `too_large`, or what `holdText` throws.
+ */
+async function readJson(
+  request: IncomingMessage,
+  { maxBytes = defaultMaxBytes }: JsonLimits,
+): Promise<unknown> {
   const held = holdText(request);
-  const body = watch(bodyOf(request, { maxBytes, idleMs }), { onChunk: (chunk) => held.add(chunk.length) });
+  const body = watch(bodyOf(request, { maxBytes, idleMs }), {
+    onChunk: (chunk) => held.add(chunk.length),
+  });
   const bytes = await readAll(body).catch((error: unknown) => {
-    if (!isStowageError(error, 'too_large')) throw error;
+    if (!isStowageError(error, 'too_large')) {
+      throw error;
+    }
     throw failed(tooLargeJson(maxBytes));
   });
-  if (bytes.length === 0) return undefined;
+  if (bytes.length === 0) {
+    return undefined;
+  }
   const value = parse(bytes, request);
-  if (!isWithin(value, maxDepth)) throw fail('invalid_json', { message: `The JSON body has more than ${maxDepth} levels.` });
+  if (!isWithin(value, maxDepth)) {
+    throw fail('invalid_json', { message: `The JSON body has more than ${maxDepth} levels.` });
+  }
   return value;
 }
 
@@ -62,11 +86,16 @@ function parse(bytes: Buffer, request: IncomingMessage): unknown {
 }
 
 function isWithin(value: unknown, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return true;
+  if (typeof value !== 'object' || value === null) {
+    return true;
+  }
   return levels > 0 && Object.values(value).every((member) => isWithin(member, levels - 1));
 }
 
-/** A JSON object; keys such as `__proto__` are plain keys. Throws `validation_error` for any other JSON. */
+/**
+ * A JSON object; keys such as `__proto__` are plain keys. Throws `validation_error` for any other
+ * JSON.
+ */
 export async function readJsonObject(
   request: IncomingMessage,
   limits: JsonLimits = {},

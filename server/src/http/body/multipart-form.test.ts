@@ -3,14 +3,18 @@ import { describe, expect, it } from 'vitest';
 import { readForm } from './multipart-form.ts';
 
 const contentType = 'multipart/form-data; boundary=b';
-const field = (name: string, value: string) => `--b\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
+const field = (name: string, value: string) =>
+  `--b\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n${value}\r\n`;
 const file = (name: string, content: string, filename = 'x.png') =>
   `--b\r\nContent-Disposition: form-data; name="${name}"; filename="${filename}"\r\nContent-Type: image/png\r\n\r\n${content}\r\n`;
-const open = (...parts: string[]) => readForm({ contentType, body: Readable.from([Buffer.from([...parts, '--b--'].join(''))]) });
+const open = (...parts: string[]) =>
+  readForm({ contentType, body: Readable.from([Buffer.from([...parts, '--b--'].join(''))]) });
 
 async function textOf(body: AsyncIterable<Uint8Array> | undefined): Promise<string> {
   const chunks: Uint8Array[] = [];
-  for await (const chunk of body ?? []) chunks.push(chunk);
+  for await (const chunk of body ?? []) {
+    chunks.push(chunk);
+  }
   return Buffer.concat(chunks).toString();
 }
 
@@ -33,9 +37,17 @@ describe('readForm', () => {
 
   it('counts every byte that it keeps of fields, names included, and nothing else', async () => {
     const held: number[] = [];
-    const parts = [field('ab', 'x'.repeat(1000)), field('ab', 'y'.repeat(1000)), file('file', 'z'.repeat(5000)), field('c', 'é')];
+    const parts = [
+      field('ab', 'x'.repeat(1000)),
+      field('ab', 'y'.repeat(1000)),
+      file('file', 'z'.repeat(5000)),
+      field('c', 'é'),
+    ];
     const body = Readable.from([Buffer.from([...parts, '--b--'].join(''))]);
-    const form = readForm({ contentType, body }, { held: { add: (bytes) => void held.push(bytes) } });
+    const form = readForm(
+      { contentType, body },
+      { held: { add: (bytes) => void held.push(bytes) } },
+    );
     await form.rest();
     expect(held.reduce((sum, bytes) => sum + bytes)).toBe(2 + 1000 + 1 + 2);
   });
@@ -47,7 +59,12 @@ describe('readForm', () => {
   });
 
   it('takes the first of a name, and any name', async () => {
-    const form = open(field('a', ''), field('a', '2'), field('__proto__', 'x'), field('toString', 'y'));
+    const form = open(
+      field('a', ''),
+      field('a', '2'),
+      field('__proto__', 'x'),
+      field('toString', 'y'),
+    );
     const fields = await form.rest();
     expect(Object.entries(fields)).toEqual([
       ['a', ''],
@@ -58,22 +75,34 @@ describe('readForm', () => {
   });
 
   it('takes an octet-stream part without a name as a file, other nameless parts as text', async () => {
-    const nameless = (type: string) => `--b\r\nContent-Disposition: form-data; name="file"\r\nContent-Type: ${type}\r\n\r\nx\r\n`;
-    expect(await open(nameless('application/octet-stream')).nextFile('file')).toMatchObject({ filename: '' });
+    const nameless = (type: string) =>
+      `--b\r\nContent-Disposition: form-data; name="file"\r\nContent-Type: ${type}\r\n\r\nx\r\n`;
+    expect(await open(nameless('application/octet-stream')).nextFile('file')).toMatchObject({
+      filename: '',
+    });
     const form = open(nameless('text/plain'));
     expect(await form.nextFile('file')).toBeUndefined();
     expect(form.fields.file).toBe('x');
   });
 
   it('bounds a field', async () => {
-    await expect(open(field('a', 'x'.repeat(70_000))).rest()).rejects.toMatchObject({ code: 'too_large' });
+    await expect(open(field('a', 'x'.repeat(70_000))).rest()).rejects.toMatchObject({
+      code: 'too_large',
+    });
     await expect(open(field('a', 'x'.repeat(65_536))).rest()).resolves.toBeDefined();
   });
 
   it('reads urlencoded forms', async () => {
     const read = (text: string) =>
-      readForm({ contentType: 'application/x-www-form-urlencoded; charset=UTF-8', body: Readable.from([Buffer.from(text)]) });
-    expect({ ...(await read('a=1&b=%E6%97%A5+x&a=2&100%=y').rest()) }).toEqual({ a: '1', b: '日 x', '100%': 'y' });
+      readForm({
+        contentType: 'application/x-www-form-urlencoded; charset=UTF-8',
+        body: Readable.from([Buffer.from(text)]),
+      });
+    expect({ ...(await read('a=1&b=%E6%97%A5+x&a=2&100%=y').rest()) }).toEqual({
+      a: '1',
+      b: '日 x',
+      '100%': 'y',
+    });
     const form = read('a=1');
     expect(await form.nextFile('file')).toBeUndefined();
     expect(form.fields.a).toBe('1');

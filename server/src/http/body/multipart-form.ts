@@ -1,7 +1,13 @@
 import type { ByteSource } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
 import type { HeldText } from './held-text.ts';
-import { boundaryOf, isMultipart, type MultipartLimits, type Part, parseMultipart } from './multipart.ts';
+import {
+  boundaryOf,
+  isMultipart,
+  type MultipartLimits,
+  type Part,
+  parseMultipart,
+} from './multipart.ts';
 import { type Fields, readUrlencoded } from './urlencoded-form.ts';
 
 /** A form whose parts may come in any order, read as it comes in. */
@@ -9,8 +15,9 @@ export interface Form {
   /** The text fields read so far, without a prototype. The first of a name counts. */
   readonly fields: Fields;
   /**
-   * Reads on to the next file (called `name`, when given; other files are skipped), collecting fields on the way. Undefined at the end of
-   * the form: then `fields` is complete. A file left unread is skipped.
+   * Reads on to the next file (called `name`, when given; other files are skipped), collecting
+   * fields on the way. Undefined at the end of the form: then `fields` is complete. A file left
+   * unread is skipped.
    */
   nextFile(name?: string): Promise<FilePart | undefined>;
   /** Reads to the end, skipping files, and returns all fields. */
@@ -42,7 +49,8 @@ export interface FormLimits extends MultipartLimits {
  *     const stored = await store(file.body, form.fields);   // what came before the file
  *     const fields = await form.rest();                     // and after it
  *
- * Its methods throw what `parseMultipart` throws, `too_large` for a field above the limit, what `held` throws, `invalid_multipart` for other content types.
+ * Its methods throw what `parseMultipart` throws, `too_large` for a field above the limit, what
+ * `held` throws, `invalid_multipart` for other content types.
  */
 export function readForm(
   { contentType, body }: { readonly contentType: string | undefined; readonly body: ByteSource },
@@ -56,18 +64,26 @@ export function readForm(
       return readText(field, maxFieldBytes, held);
     });
   }
-  if (/^\s*application\/x-www-form-urlencoded\b/i.test(contentType ?? '')) return urlencodedForm(body, maxFieldBytes);
+  if (/^\s*application\/x-www-form-urlencoded\b/i.test(contentType ?? '')) {
+    return urlencodedForm(body, maxFieldBytes);
+  }
   throw fail('invalid_multipart', { message: 'The body must be multipart/form-data.' });
 }
 
-function multipartForm(parts: AsyncGenerator<Part, void, void>, readField: (part: Part) => Promise<string>): Form {
+function multipartForm(
+  parts: AsyncGenerator<Part, void, void>,
+  readField: (part: Part) => Promise<string>,
+): Form {
   const fields: Record<string, string> = Object.create(null);
 
   async function nextFile(name?: string): Promise<FilePart | undefined> {
     for (let step = await parts.next(); !step.done; step = await parts.next()) {
       const { name: partName, filename = '', contentType, body } = step.value;
-      if (!isFile(step.value)) fields[partName] ??= await readField(step.value);
-      else if (name === undefined || name === partName) return { name: partName, filename, contentType, body };
+      if (!isFile(step.value)) {
+        fields[partName] ??= await readField(step.value);
+      } else if (name === undefined || name === partName) {
+        return { name: partName, filename, contentType, body };
+      }
     }
     return undefined;
   }
@@ -76,7 +92,7 @@ function multipartForm(parts: AsyncGenerator<Part, void, void>, readField: (part
     fields,
     nextFile,
     rest: async () => {
-      while ((await nextFile()) !== undefined);
+      while ((await nextFile()) !== undefined) {}
       return fields;
     },
   };
@@ -87,14 +103,21 @@ function isFile({ filename, contentType }: Part): boolean {
   return filename !== undefined || /^application\/octet-stream\b/i.test(contentType ?? '');
 }
 
-async function readText(body: ByteSource, maxFieldBytes: number, held: HeldText | undefined): Promise<string> {
+async function readText(
+  body: ByteSource,
+  maxFieldBytes: number,
+  held: HeldText | undefined,
+): Promise<string> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of body) {
     bytes += chunk.length;
     held?.add(chunk.length);
     if (bytes > maxFieldBytes) {
-      throw fail('too_large', { message: 'A form field is larger than allowed.', details: { maxBytes: maxFieldBytes } });
+      throw fail('too_large', {
+        message: 'A form field is larger than allowed.',
+        details: { maxBytes: maxFieldBytes },
+      });
     }
     chunks.push(chunk);
   }
@@ -108,5 +131,9 @@ function urlencodedForm(body: ByteSource, maxBytes: number): Form {
     reading ??= readUrlencoded(body, { maxBytes }).then((all) => Object.assign(fields, all));
     return reading;
   };
-  return { fields, nextFile: () => read().then(() => undefined), rest: () => read().then(() => fields) };
+  return {
+    fields,
+    nextFile: () => read().then(() => undefined),
+    rest: () => read().then(() => fields),
+  };
 }

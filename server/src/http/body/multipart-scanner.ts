@@ -3,7 +3,10 @@ import { fail } from '../../core/errors.ts';
 
 /** Cuts a multipart body into header blocks and slices of content. Calls must not overlap. */
 export interface MultipartScanner {
-  /** Skips what is left of the current part. The next part's header lines, undefined after the closing boundary. */
+  /**
+   * Skips what is left of the current part. The next part's header lines, undefined after the
+   * closing boundary.
+   */
   nextHeaders(): Promise<Buffer | undefined>;
   /** The next slice (never empty) of the current part's content, undefined at its end. */
   nextSlice(): Promise<Buffer | undefined>;
@@ -17,8 +20,13 @@ const MAX_BOUNDARY_LENGTH = 200;
 const MAX_PADDING_BYTES = 256;
 const [TAB, LF, CR, SPACE, DASH] = [9, 10, 13, 32, 45];
 
-/** What follows the text of a delimiter: the end of the form, the next part (its header lines start at `at`), more bytes needed, or neither. */
-type Sequel = { readonly kind: 'close' | 'content' | 'more' } | { readonly kind: 'part'; readonly at: number };
+/**
+ * What follows the text of a delimiter: the end of the form, the next part (its header lines start
+ * at `at`), more bytes needed, or neither.
+ */
+type Sequel =
+  | { readonly kind: 'close' | 'content' | 'more' }
+  | { readonly kind: 'part'; readonly at: number };
 
 export function createMultipartScanner(
   source: ByteSource,
@@ -33,58 +41,82 @@ export function createMultipartScanner(
   let state: 'start' | 'preamble' | 'headers' | 'content' | 'closed' = 'start';
   let failure: unknown;
 
-  /** Puts the next chunk behind what is unread. Copies only then, and what is unread is a few bytes by then. */
+  /**
+   * Puts the next chunk behind what is unread. Copies only then, and what is unread is a few bytes
+   * by then.
+   */
   async function pull(): Promise<boolean> {
     const { done, value } = await input.next();
-    if (done) return false;
-    const chunk = Buffer.isBuffer(value) ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+    if (done) {
+      return false;
+    }
+    const chunk = Buffer.isBuffer(value)
+      ? value
+      : Buffer.from(value.buffer, value.byteOffset, value.byteLength);
     buffer = at === buffer.length ? chunk : Buffer.concat([buffer.subarray(at), chunk]);
     at = 0;
     return true;
   }
 
   async function pullMore(): Promise<void> {
-    if (await pull()) return;
-    if (state === 'preamble') throw fail('invalid_multipart', { message: 'No boundary was found in the body.' });
+    if (await pull()) {
+      return;
+    }
+    if (state === 'preamble') {
+      throw fail('invalid_multipart', { message: 'No boundary was found in the body.' });
+    }
     throw fail('incomplete_body', { message: 'The form ended before its closing boundary.' });
   }
 
   async function start(): Promise<void> {
     const firstLine = await peekLine();
     const boundary = declaredBoundary ?? sniffBoundary(firstLine);
-    if (boundary.length > MAX_BOUNDARY_LENGTH) throw fail('invalid_multipart', { message: 'The boundary is too long.' });
+    if (boundary.length > MAX_BOUNDARY_LENGTH) {
+      throw fail('invalid_multipart', { message: 'The boundary is too long.' });
+    }
     const dashed = `--${boundary}`;
     const isFirst = firstLine.startsWith(dashed);
-    if (isFirst && /[^\r]\n$/.test(firstLine)) lineEnd = '\n';
+    if (isFirst && /[^\r]\n$/.test(firstLine)) {
+      lineEnd = '\n';
+    }
     delimiter = Buffer.from(lineEnd + dashed, 'latin1');
     // No line end comes before a delimiter at the very start.
     const sequel = isFirst ? sequelAt(buffer, dashed.length) : undefined;
-    if (sequel?.kind === 'part' || sequel?.kind === 'close') return enter(sequel);
+    if (sequel?.kind === 'part' || sequel?.kind === 'close') {
+      return enter(sequel);
+    }
     state = 'preamble';
     let preambleBytes = 0;
     for (let slice = await readSlice(); slice !== undefined; slice = await readSlice()) {
       preambleBytes += slice.length;
-      if (preambleBytes > MAX_PREAMBLE_BYTES) throw fail('invalid_multipart', { message: 'No boundary was found in the body.' });
+      if (preambleBytes > MAX_PREAMBLE_BYTES) {
+        throw fail('invalid_multipart', { message: 'No boundary was found in the body.' });
+      }
     }
   }
 
   /** The first line with its end, or as much of it as a boundary may have. Nothing is consumed. */
   async function peekLine(): Promise<string> {
     const wanted = MAX_BOUNDARY_LENGTH + MAX_PADDING_BYTES;
-    while (buffer.indexOf(LF) === -1 && buffer.length < wanted && (await pull()));
-    if (buffer.length === 0) throw fail('invalid_multipart', { message: 'The body is empty.' });
+    while (buffer.indexOf(LF) === -1 && buffer.length < wanted && (await pull())) {}
+    if (buffer.length === 0) {
+      throw fail('invalid_multipart', { message: 'The body is empty.' });
+    }
     const end = buffer.indexOf(LF);
     return buffer.toString('latin1', 0, end === -1 ? wanted : Math.min(wanted, end + 1));
   }
 
   async function readHeaders(): Promise<Buffer> {
-    // The line end of the delimiter counts as the first of the two that end the headers: there may be none.
+    // The line end of the delimiter counts as the first of the two that end the headers: there may
+    // be none.
     at -= lineEnd.length;
     const end = Buffer.from(lineEnd + lineEnd);
     for (;;) {
       const found = buffer.indexOf(end, at);
       if ((found === -1 ? buffer.length : found) - at > maxHeaderBytes) {
-        throw fail('invalid_multipart', { message: `The headers of a part are larger than ${maxHeaderBytes} bytes.` });
+        throw fail('invalid_multipart', {
+          message: `The headers of a part are larger than ${maxHeaderBytes} bytes.`,
+        });
       }
       if (found !== -1) {
         const headers = buffer.subarray(Math.min(at + lineEnd.length, found), found);
@@ -101,21 +133,31 @@ export function createMultipartScanner(
       const found = buffer.indexOf(delimiter, at);
       if (found === -1) {
         const end = tailStart(buffer, at, delimiter);
-        if (end > at) return take(end);
+        if (end > at) {
+          return take(end);
+        }
         await pullMore();
         continue;
       }
       const sequel = sequelAt(buffer, found + delimiter.length);
-      if (sequel.kind === 'content') return take(found + delimiter.length);
-      if (found > at) return take(found);
-      if (sequel.kind !== 'more') return enter(sequel);
+      if (sequel.kind === 'content') {
+        return take(found + delimiter.length);
+      }
+      if (found > at) {
+        return take(found);
+      }
+      if (sequel.kind !== 'more') {
+        return enter(sequel);
+      }
       await pullMore();
     }
   }
 
   function enter(sequel: Sequel): undefined {
     state = sequel.kind === 'part' ? 'headers' : 'closed';
-    if (sequel.kind === 'part') at = sequel.at;
+    if (sequel.kind === 'part') {
+      at = sequel.at;
+    }
   }
 
   function take(end: number): Buffer {
@@ -125,14 +167,20 @@ export function createMultipartScanner(
   }
 
   async function nextSlice(): Promise<Buffer | undefined> {
-    if (failure !== undefined) throw failure;
+    if (failure !== undefined) {
+      throw failure;
+    }
     return state === 'content' ? guard(readSlice) : undefined;
   }
 
   async function nextHeaders(): Promise<Buffer | undefined> {
-    if (failure !== undefined) throw failure;
-    while ((await nextSlice()) !== undefined);
-    if (state === 'start') await guard(start);
+    if (failure !== undefined) {
+      throw failure;
+    }
+    while ((await nextSlice()) !== undefined) {}
+    if (state === 'start') {
+      await guard(start);
+    }
     return state === 'headers' ? guard(readHeaders) : undefined;
   }
 
@@ -152,32 +200,49 @@ export function createMultipartScanner(
 function sniffBoundary(firstLine: string): string {
   // An empty form has its closing boundary in the first line.
   const boundary = /^--(.+?)(?:--)?\s*$/.exec(firstLine)?.[1];
-  if (boundary === undefined) throw fail('invalid_multipart', { message: 'The Content-Type has no boundary.' });
+  if (boundary === undefined) {
+    throw fail('invalid_multipart', { message: 'The Content-Type has no boundary.' });
+  }
   return boundary;
 }
 
 /**
- * RFC 2046 5.1.1: `--` closes, blanks and a line end lead to the next part. Anything else means that the content happens to hold the
- * delimiter as the beginning of a longer line.
+ * RFC 2046 5.1.1: `--` closes, blanks and a line end lead to the next part. Anything else means
+ * that the content happens to hold the delimiter as the beginning of a longer line.
  */
 function sequelAt(buffer: Buffer, index: number): Sequel {
   if (buffer[index] === DASH) {
-    if (index + 1 >= buffer.length) return { kind: 'more' };
+    if (index + 1 >= buffer.length) {
+      return { kind: 'more' };
+    }
     return { kind: buffer[index + 1] === DASH ? 'close' : 'content' };
   }
   let end = index;
-  while (end - index < MAX_PADDING_BYTES && (buffer[end] === SPACE || buffer[end] === TAB)) end++;
-  if (buffer[end] === LF) return { kind: 'part', at: end + 1 };
-  if (end >= buffer.length || (buffer[end] === CR && end + 1 >= buffer.length)) return { kind: 'more' };
-  return buffer[end] === CR && buffer[end + 1] === LF ? { kind: 'part', at: end + 2 } : { kind: 'content' };
+  while (end - index < MAX_PADDING_BYTES && (buffer[end] === SPACE || buffer[end] === TAB)) {
+    end++;
+  }
+  if (buffer[end] === LF) {
+    return { kind: 'part', at: end + 1 };
+  }
+  if (end >= buffer.length || (buffer[end] === CR && end + 1 >= buffer.length)) {
+    return { kind: 'more' };
+  }
+  return buffer[end] === CR && buffer[end + 1] === LF
+    ? { kind: 'part', at: end + 2 }
+    : { kind: 'content' };
 }
 
-/** Where the end of the buffer may be the beginning of the delimiter; the buffer's length when it is none. */
+/**
+ * Where the end of the buffer may be the beginning of the delimiter; the buffer's length when it is
+ * none.
+ */
 function tailStart(buffer: Buffer, at: number, delimiter: Buffer): number {
   let index = Math.max(at, buffer.length - delimiter.length + 1);
   // Its first byte, a line end, does not occur in it again.
   index = buffer.indexOf(delimiter[0] ?? LF, index);
-  if (index === -1) return buffer.length;
+  if (index === -1) {
+    return buffer.length;
+  }
   const isPrefix = buffer.compare(delimiter, 0, buffer.length - index, index) === 0;
   return isPrefix ? index : tailStart(buffer, index + 1, delimiter);
 }

@@ -11,7 +11,10 @@ interface SeenPart {
   readonly content: string;
 }
 
-async function parse(chunks: readonly Uint8Array[], options: MultipartOptions = {}): Promise<SeenPart[]> {
+async function parse(
+  chunks: readonly Uint8Array[],
+  options: MultipartOptions = {},
+): Promise<SeenPart[]> {
   const seen: SeenPart[] = [];
   for await (const part of parseMultipart(Readable.from(chunks), options)) {
     const content: Uint8Array[] = [];
@@ -27,14 +30,21 @@ async function parse(chunks: readonly Uint8Array[], options: MultipartOptions = 
 
 const text = (...lines: string[]) => [Buffer.from(lines.join('\r\n'), 'utf8')];
 const one = async (disposition: string) => {
-  const [part] = await parse(text('--b', `Content-Disposition: form-data; ${disposition}`, '', 'x', '--b--'), { boundary: 'b' });
+  const [part] = await parse(
+    text('--b', `Content-Disposition: form-data; ${disposition}`, '', 'x', '--b--'),
+    { boundary: 'b' },
+  );
   return part;
 };
 
 /** Cuts `bytes` at the given places. */
 function cut(bytes: Buffer, places: readonly number[]): Buffer[] {
-  const sorted = [...new Set(places.map((place) => place % (bytes.length + 1)))].sort((a, b) => a - b);
-  return [0, ...sorted].map((from, i) => bytes.subarray(from, sorted[i])).filter((chunk) => chunk.length > 0);
+  const sorted = [...new Set(places.map((place) => place % (bytes.length + 1)))].sort(
+    (a, b) => a - b,
+  );
+  return [0, ...sorted]
+    .map((from, i) => bytes.subarray(from, sorted[i]))
+    .filter((chunk) => chunk.length > 0);
 }
 
 describe('parseMultipart', () => {
@@ -60,14 +70,29 @@ describe('parseMultipart', () => {
   });
 
   it('takes the boundary from the first line when the Content-Type has none', async () => {
-    const body = text('--odd boundary', 'Content-Disposition: form-data; name=a', '', '1', '--odd boundary--');
+    const body = text(
+      '--odd boundary',
+      'Content-Disposition: form-data; name=a',
+      '',
+      '1',
+      '--odd boundary--',
+    );
     expect(await parse(body)).toMatchObject([{ name: 'a', content: '1' }]);
   });
 
   it('reads an empty form, empty parts, parts without headers and padded boundaries', async () => {
     expect(await parse(text('--b--', ''), { boundary: 'b' })).toEqual([]);
     expect(await parse(text('--b--', ''))).toEqual([]);
-    const body = text('--b  ', '', 'x', '--b\t', 'Content-Disposition: form-data; name=e', '', '', '--b--');
+    const body = text(
+      '--b  ',
+      '',
+      'x',
+      '--b\t',
+      'Content-Disposition: form-data; name=e',
+      '',
+      '',
+      '--b--',
+    );
     expect(await parse(body, { boundary: 'b' })).toMatchObject([
       { name: '', content: 'x' },
       { name: 'e', content: '' },
@@ -75,8 +100,13 @@ describe('parseMultipart', () => {
   });
 
   it('accepts bare LF when the form is written so, without touching CRLF in the content', async () => {
-    const body = [Buffer.from('--b\nContent-Disposition: form-data; name=a\n\n1\r\n2\n--b\n\n\n--b--\n')];
-    expect(await parse(body, { boundary: 'b' })).toMatchObject([{ name: 'a', content: '1\r\n2' }, { content: '' }]);
+    const body = [
+      Buffer.from('--b\nContent-Disposition: form-data; name=a\n\n1\r\n2\n--b\n\n\n--b--\n'),
+    ];
+    expect(await parse(body, { boundary: 'b' })).toMatchObject([
+      { name: 'a', content: '1\r\n2' },
+      { content: '' },
+    ]);
   });
 
   it('skips what the caller does not read', async () => {
@@ -94,7 +124,9 @@ describe('parseMultipart', () => {
     );
     for await (const part of parseMultipart(Readable.from(body), { boundary: 'b' })) {
       names.push(part.name);
-      for await (const _ of part.body) break;
+      for await (const _ of part.body) {
+        break;
+      }
     }
     expect(names).toEqual(['a', 'b']);
   });
@@ -124,7 +156,10 @@ describe('parseMultipart', () => {
   });
 
   it('reads a name in latin1 when it is no UTF-8', async () => {
-    const body = Buffer.from('--b\r\nContent-Disposition: form-data; name="f"; filename="caf\xe9"\r\n\r\nx\r\n--b--', 'latin1');
+    const body = Buffer.from(
+      '--b\r\nContent-Disposition: form-data; name="f"; filename="caf\xe9"\r\n\r\nx\r\n--b--',
+      'latin1',
+    );
     expect(await parse([body], { boundary: 'b' })).toMatchObject([{ filename: 'café' }]);
   });
 
@@ -136,7 +171,11 @@ describe('parseMultipart', () => {
     ['cut in the content', ['--b', '', 'abc'], 'incomplete_body'],
     ['cut after a delimiter', ['--b', '', 'abc', '--b'], 'incomplete_body'],
     ['cut inside the closing dashes', ['--b', '', 'abc', '--b-'], 'incomplete_body'],
-    ['a form inside a part', ['--b', 'Content-Type: multipart/mixed; boundary=c', '', '--c', '--b--'], 'invalid_multipart'],
+    [
+      'a form inside a part',
+      ['--b', 'Content-Type: multipart/mixed; boundary=c', '', '--c', '--b--'],
+      'invalid_multipart',
+    ],
     ['huge headers', ['--b', `X: ${'y'.repeat(20_000)}`, '', 'x', '--b--'], 'invalid_multipart'],
   ])('refuses %s', async (_, lines, code) => {
     await expect(parse(text(...lines), { boundary: 'b' })).rejects.toMatchObject({ code });
@@ -151,7 +190,8 @@ describe('parseMultipart', () => {
       }
     })();
     const read = async () => {
-      for await (const _ of parseMultipart(endless, { boundary: 'b' }));
+      for await (const _ of parseMultipart(endless, { boundary: 'b' })) {
+      }
     };
     await expect(read()).rejects.toMatchObject({ code: 'invalid_multipart' });
     expect(sent).toBeLessThan(200);
@@ -166,7 +206,8 @@ describe('parseMultipart', () => {
       }
     })();
     const read = async () => {
-      for await (const _ of parseMultipart(endless, { boundary: 'b' }));
+      for await (const _ of parseMultipart(endless, { boundary: 'b' })) {
+      }
     };
     await expect(read()).rejects.toMatchObject({ code: 'invalid_multipart' });
     expect(sentBytes).toBeLessThan(300_000);
@@ -180,7 +221,8 @@ describe('parseMultipart', () => {
     const parts = parseMultipart(broken, { boundary: 'b' });
     const { value: part } = await parts.next();
     const read = async () => {
-      for await (const _ of part?.body ?? []);
+      for await (const _ of part?.body ?? []) {
+      }
     };
     await expect(read()).rejects.toThrow('cut');
     await expect(parts.next()).rejects.toThrow('cut');
@@ -188,18 +230,35 @@ describe('parseMultipart', () => {
 
   it('leaves the source when the caller leaves', async () => {
     const source = Readable.from(text('--b', '', 'x', '--b', '', 'y', '--b--'));
-    for await (const _ of parseMultipart(source, { boundary: 'b' })) break;
+    for await (const _ of parseMultipart(source, { boundary: 'b' })) {
+      break;
+    }
     expect(source.destroyed).toBe(true);
   });
 
   const content = fc.array(
     fc.oneof(
-      fc.constantFrom('\r\n--bound', '\r\n--boundary', '\r', '\n', '\r\n', '--', '-', '--boundary', '\r\n--', '\r\n-'),
+      fc.constantFrom(
+        '\r\n--bound',
+        '\r\n--boundary',
+        '\r',
+        '\n',
+        '\r\n',
+        '--',
+        '-',
+        '--boundary',
+        '\r\n--',
+        '\r\n-',
+      ),
       fc.string({ unit: 'binary-ascii', maxLength: 6 }),
     ),
     { maxLength: 12 },
   );
-  const token = fc.string({ unit: fc.constantFrom(...'abcXYZ019é日 ._()[];=,\\"'), minLength: 1, maxLength: 8 });
+  const token = fc.string({
+    unit: fc.constantFrom(...'abcXYZ019é日 ._()[];=,\\"'),
+    minLength: 1,
+    maxLength: 8,
+  });
   const sent = fc.array(
     fc.record({
       name: token,
@@ -212,21 +271,31 @@ describe('parseMultipart', () => {
 
   it('finds what was sent, wherever the chunks are cut, and agrees with busboy', async () => {
     await fc.assert(
-      fc.asyncProperty(sent, fc.array(fc.nat(), { maxLength: 20 }), fc.boolean(), async (parts, places, single) => {
-        const clean = parts.map((part) => ({ ...part, content: unambiguous(part.content.join('')) }));
-        const bytes = write(clean);
-        const chunks = single ? cut(bytes, Array.from(bytes.keys())) : cut(bytes, places);
-        const own = await parse(chunks, { boundary: 'boundary' });
-        expect(own).toEqual(
-          clean.map(({ name, filename, contentType, content }) => ({
-            name,
-            filename: filename ?? undefined,
-            contentType: contentType ?? undefined,
-            content,
-          })),
-        );
-        expect(own.map(({ name, filename, content }) => ({ name, filename, content }))).toEqual(await parseWithBusboy(chunks));
-      }),
+      fc.asyncProperty(
+        sent,
+        fc.array(fc.nat(), { maxLength: 20 }),
+        fc.boolean(),
+        async (parts, places, single) => {
+          const clean = parts.map((part) => ({
+            ...part,
+            content: unambiguous(part.content.join('')),
+          }));
+          const bytes = write(clean);
+          const chunks = single ? cut(bytes, Array.from(bytes.keys())) : cut(bytes, places);
+          const own = await parse(chunks, { boundary: 'boundary' });
+          expect(own).toEqual(
+            clean.map(({ name, filename, contentType, content }) => ({
+              name,
+              filename: filename ?? undefined,
+              contentType: contentType ?? undefined,
+              content,
+            })),
+          );
+          expect(own.map(({ name, filename, content }) => ({ name, filename, content }))).toEqual(
+            await parseWithBusboy(chunks),
+          );
+        },
+      ),
       { numRuns: 300 },
     );
   });
@@ -241,7 +310,11 @@ describe('parseMultipart', () => {
         async (parts, from, length, noise) => {
           const bytes = write(parts.map((part) => ({ ...part, content: part.content.join('') })));
           const start = from % bytes.length;
-          const broken = Buffer.concat([bytes.subarray(0, start), Buffer.from(noise), bytes.subarray(start + (length % 40))]);
+          const broken = Buffer.concat([
+            bytes.subarray(0, start),
+            Buffer.from(noise),
+            bytes.subarray(start + (length % 40)),
+          ]);
           await parse(cut(broken, [7, 50, 90]), { boundary: 'boundary' }).catch((error) =>
             expect(error.code).toMatch(/^(incomplete_body|invalid_multipart)$/),
           );
@@ -252,13 +325,20 @@ describe('parseMultipart', () => {
   });
 });
 
-// Content that holds the delimiter itself cannot be sent; one that holds it as the start of a longer line, or
-// at its very start, can, but busboy ends the part there.
+// Content that holds the delimiter itself cannot be sent; one that holds it as the start of a
+// longer line, or at its very start, can, but busboy ends the part there.
 const unambiguous = (value: string) => value.replaceAll(/(^|\r\n)--boundary/g, '$1--bo_ndary');
 
 const quote = (value: string) => `"${value.replaceAll(/[\\"]/g, '\\$&')}"`;
 
-function write(parts: readonly { name: string; filename: string | null; contentType: string | null; content: string }[]): Buffer {
+function write(
+  parts: readonly {
+    name: string;
+    filename: string | null;
+    contentType: string | null;
+    content: string;
+  }[],
+): Buffer {
   const chunks = parts.flatMap(({ name, filename, contentType, content }) => [
     Buffer.from(`--boundary\r\nContent-Disposition: form-data; name=${quote(name)}`),
     Buffer.from(filename === null ? '' : `; filename=${quote(filename)}`),
@@ -271,7 +351,12 @@ function write(parts: readonly { name: string; filename: string | null; contentT
 
 function parseWithBusboy(chunks: readonly Buffer[]): Promise<Omit<SeenPart, 'contentType'>[]> {
   const headers = { 'content-type': 'multipart/form-data; boundary=boundary' };
-  const parser = busboy({ headers, preservePath: true, defParamCharset: 'utf8', defCharset: 'latin1' });
+  const parser = busboy({
+    headers,
+    preservePath: true,
+    defParamCharset: 'utf8',
+    defCharset: 'latin1',
+  });
   const seen: Omit<SeenPart, 'contentType'>[] = [];
   parser.on('field', (name, content) => seen.push({ name, filename: undefined, content }));
   parser.on('file', (name, stream, info) => {
@@ -281,7 +366,9 @@ function parseWithBusboy(chunks: readonly Buffer[]): Promise<Omit<SeenPart, 'con
     });
   });
   Readable.from(chunks).pipe(parser);
-  return new Promise((resolve, reject) => parser.on('close', () => resolve(seen)).on('error', reject));
+  return new Promise((resolve, reject) =>
+    parser.on('close', () => resolve(seen)).on('error', reject),
+  );
 }
 
 describe('boundaryOf', () => {

@@ -5,8 +5,9 @@ import { type PartHeaders, parsePartHeaders } from './part-headers.ts';
 
 export interface Part extends PartHeaders {
   /**
-   * The bytes of the part, in slices of the source's chunks. To be read before the next part is asked for; whatever is left then is
-   * skipped. Throws what the source throws, and `incomplete_body` when the form ends inside the part.
+   * The bytes of the part, in slices of the source's chunks. To be read before the next part is
+   * asked for; whatever is left then is skipped. Throws what the source throws, and
+   * `incomplete_body` when the form ends inside the part.
    */
   readonly body: ByteSource;
 }
@@ -24,26 +25,39 @@ export interface MultipartOptions extends MultipartLimits {
 }
 
 /**
- * The parts of a multipart/form-data body (RFC 7578), in order, without ever holding one. Preamble, epilogue and
- * Content-Transfer-Encoding are ignored; lines may end in LF alone when the first one does. Names come more than once if sent so.
+ * The parts of a multipart/form-data body (RFC 7578), in order, without ever holding one. Preamble,
+ * epilogue and Content-Transfer-Encoding are ignored; lines may end in LF alone when the first one
+ * does. Names come more than once if sent so.
  *
- * Throws `invalid_multipart` for what is not multipart, for too many parts or headers and for forms inside forms, `incomplete_body` when the
- * source ends before the closing boundary.
+ * Throws `invalid_multipart` for what is not multipart, for too many parts or headers and for forms
+ * inside forms, `incomplete_body` when the source ends before the closing boundary.
  */
-export async function* parseMultipart(source: ByteSource, options: MultipartOptions = {}): AsyncGenerator<Part, void, void> {
+export async function* parseMultipart(
+  source: ByteSource,
+  options: MultipartOptions = {},
+): AsyncGenerator<Part, void, void> {
   const { maxParts = 100, maxHeaderBytes = 16 * 1024 } = options;
   const scanner = createMultipartScanner(source, options.boundary, maxHeaderBytes);
   let count = 0;
-  // A reader that comes too late must not take the next part's bytes for its own, nor the end of the form for the end of its part.
+  // A reader that comes too late must not take the next part's bytes for its own, nor the end of
+  // the form for the end of its part.
   const nextSliceOf = (part: number) => () => {
-    if (part !== count) throw fail('internal_error', { message: 'A part was read after the form had moved on to the next one.' });
+    if (part !== count) {
+      throw fail('internal_error', {
+        message: 'A part was read after the form had moved on to the next one.',
+      });
+    }
     return scanner.nextSlice();
   };
   try {
     for (; ; count++) {
       const headerBytes = await scanner.nextHeaders();
-      if (headerBytes === undefined) return;
-      if (count === maxParts) throw fail('invalid_multipart', { message: `The form has more than ${maxParts} parts.` });
+      if (headerBytes === undefined) {
+        return;
+      }
+      if (count === maxParts) {
+        throw fail('invalid_multipart', { message: `The form has more than ${maxParts} parts.` });
+      }
       const headers = parsePartHeaders(headerBytes);
       refuseNested(headers);
       yield { ...headers, body: bodyOfPart(nextSliceOf(count)) };
@@ -53,10 +67,13 @@ export async function* parseMultipart(source: ByteSource, options: MultipartOpti
   }
 }
 
-// RFC 7578 4.3 gave up forms inside forms. A file of such a type (an .mht page) is a file like any other.
+// RFC 7578 4.3 gave up forms inside forms. A file of such a type (an .mht page) is a file like any
+// other.
 function refuseNested({ contentType, filename }: PartHeaders): void {
   if (filename === undefined && contentType !== undefined && /^multipart\//i.test(contentType)) {
-    throw fail('invalid_multipart', { message: 'A multipart body inside a part is not supported.' });
+    throw fail('invalid_multipart', {
+      message: 'A multipart body inside a part is not supported.',
+    });
   }
 }
 

@@ -13,7 +13,8 @@ export interface PartHeaders {
 
 /** Reads the header lines of a part. Never throws: what makes no sense is left out. */
 export function parsePartHeaders(bytes: Buffer): PartHeaders {
-  // RFC 7578 5.1: UTF-8; older clients write what their system uses, which Latin-1 at least does not garble further.
+  // RFC 7578 5.1: UTF-8; older clients write what their system uses, which Latin-1 at least does
+  // not garble further.
   const headers = splitHeaders(decodeBytes(bytes, 'utf-8') ?? decodeBytes(bytes, 'latin1') ?? '');
   const parameters = parseParameters(headers.get('content-disposition') ?? '');
   const filename = parameterText(parameters, 'filename');
@@ -32,7 +33,9 @@ function splitHeaders(text: string): Map<string, string> {
   for (const line of lines) {
     const colon = line.indexOf(':');
     const name = line.slice(0, Math.max(colon, 0)).trim().toLowerCase();
-    if (name !== '' && !headers.has(name)) headers.set(name, line.slice(colon + 1).trim());
+    if (name !== '' && !headers.has(name)) {
+      headers.set(name, line.slice(colon + 1).trim());
+    }
   }
   return headers;
 }

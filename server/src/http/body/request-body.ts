@@ -12,30 +12,47 @@ export interface BodyOptions {
   readonly maxBytes: number;
   /** Maximum silence in ms while a reader waits for bytes. There is no minimum speed. */
   readonly idleMs: number;
-  /** Aborting makes the read fail with the reason when it is a `StowageError`, otherwise with `client_closed`. */
+  /**
+   * Aborting makes the read fail with the reason when it is a `StowageError`, otherwise with
+   * `client_closed`.
+   */
   readonly signal?: AbortSignal | undefined;
 }
 
 export const silentFor = (idleMs: number) =>
-  ({ code: 'client_closed', status: 408, message: `No data arrived for ${Math.ceil(idleMs / 1000)} seconds.` }) as const;
+  ({
+    code: 'client_closed',
+    status: 408,
+    message: `No data arrived for ${Math.ceil(idleMs / 1000)} seconds.`,
+  }) as const;
 
 const kiB = 1024;
 // Of the process, as its memory is: all bodies that are being read share this.
-const budget = createByteBudget({ totalBytes: 3 * 1024 * kiB, minBytes: 64 * kiB, maxBytes: 512 * kiB });
+const budget = createByteBudget({
+  totalBytes: 3 * 1024 * kiB,
+  minBytes: 64 * kiB,
+  maxBytes: 512 * kiB,
+});
 
 /**
- * The raw body of a request, readable once, in the chunks that the socket gave. Holds at most 512 KiB, less while there are many. Throws `too_large` as soon as more
- * than `maxBytes` are announced or have come, `incomplete_body` when it ends short of its Content-Length, `client_closed` when the
- * connection is cut, and the same with status 408 after `idleMs` of silence. Left early, the request stays paused until `drain`.
- * Fails at once with `unsupported_media_type` for a body with a Content-Encoding.
+ * The raw body of a request, readable once, in the chunks that the socket gave. Holds at most 512
+ * KiB, less while there are many. Throws `too_large` as soon as more than `maxBytes` are announced
+ * or have come, `incomplete_body` when it ends short of its Content-Length, `client_closed` when
+ * the connection is cut, and the same with status 408 after `idleMs` of silence. Left early, the
+ * request stays paused until `drain`. Fails at once with `unsupported_media_type` for a body with a
+ * Content-Encoding.
  */
 export function bodyOf(request: IncomingMessage, options: BodyOptions): ByteSource {
   refuseEncoded(request);
   return { [Symbol.asyncIterator]: () => readBody(request, options) };
 }
 
-// Readable's own async iterator costs several promises and a `read()` for every chunk; here a queued chunk costs one resolved promise.
-function readBody(request: IncomingMessage, { maxBytes, idleMs, signal }: BodyOptions): AsyncIterator<Uint8Array, undefined> {
+// Readable's own async iterator costs several promises and a `read()` for every chunk; here a
+// queued chunk costs one resolved promise.
+function readBody(
+  request: IncomingMessage,
+  { maxBytes, idleMs, signal }: BodyOptions,
+): AsyncIterator<Uint8Array, undefined> {
   const announced = announcedBytes(request);
   let receivedBytes = 0;
   const share = budget.join();
@@ -49,10 +66,16 @@ function readBody(request: IncomingMessage, { maxBytes, idleMs, signal }: BodyOp
   const onData = (chunk: Buffer) => {
     receivedBytes += chunk.length;
     noteBytesPassed(chunk.length);
-    if (receivedBytes > maxBytes) stop(fail('too_large', { details: { maxBytes } }));
-    else queue.push(chunk);
+    if (receivedBytes > maxBytes) {
+      stop(fail('too_large', { details: { maxBytes } }));
+    } else {
+      queue.push(chunk);
+    }
   };
-  const onEnd = () => stop(announced !== undefined && receivedBytes !== announced ? fail('incomplete_body') : undefined);
+  const onEnd = () =>
+    stop(
+      announced !== undefined && receivedBytes !== announced ? fail('incomplete_body') : undefined,
+    );
   const onCut = () => stop(fail('client_closed'));
   const onAbort = () => stop(abortError(signal));
 
@@ -64,22 +87,33 @@ function readBody(request: IncomingMessage, { maxBytes, idleMs, signal }: BodyOp
 
   function stop(error: StowageError | undefined): void {
     letGo();
-    if (error !== undefined) request.pause();
+    if (error !== undefined) {
+      request.pause();
+    }
     queue.close(error);
   }
 
-  /** The usual end of a form, whose reader knows it by its last boundary: what has come already may flow off. */
+  /**
+   * The usual end of a form, whose reader knows it by its last boundary: what has come already may
+   * flow off.
+   */
   function leave(): void {
     letGo();
-    if (!request.complete) request.pause();
+    if (!request.complete) {
+      request.pause();
+    }
     queue.close();
   }
 
-  if (announced !== undefined && announced > maxBytes) stop(fail('too_large', { details: { maxBytes } }));
-  else if (signal?.aborted) stop(abortError(signal));
-  else if (request.readableEnded) onEnd();
-  else if (request.destroyed) stop(fail('client_closed'));
-  else {
+  if (announced !== undefined && announced > maxBytes) {
+    stop(fail('too_large', { details: { maxBytes } }));
+  } else if (signal?.aborted) {
+    stop(abortError(signal));
+  } else if (request.readableEnded) {
+    onEnd();
+  } else if (request.destroyed) {
+    stop(fail('client_closed'));
+  } else {
     signal?.addEventListener('abort', onAbort);
     request.on('end', onEnd).on('error', onCut).on('close', onCut).on('data', onData);
   }
@@ -87,7 +121,9 @@ function readBody(request: IncomingMessage, { maxBytes, idleMs, signal }: BodyOp
   return {
     next: queue.next,
     return: () => {
-      if (!queue.closed) leave();
+      if (!queue.closed) {
+        leave();
+      }
       return Promise.resolve({ done: true, value: undefined });
     },
   };
@@ -95,7 +131,9 @@ function readBody(request: IncomingMessage, { maxBytes, idleMs, signal }: BodyOp
 
 function announcedBytes(request: IncomingMessage): number | undefined {
   const header = request.headers['content-length'];
-  return header === undefined || request.headers['transfer-encoding'] !== undefined ? undefined : Number(header);
+  return header === undefined || request.headers['transfer-encoding'] !== undefined
+    ? undefined
+    : Number(header);
 }
 
 function abortError(signal: AbortSignal | undefined): StowageError {
@@ -111,13 +149,16 @@ export interface DrainLimits {
 }
 
 /**
- * Throws away what is left of a body, so that a client which is still sending gets to read the reply (closing with unread bytes resets the
- * connection and takes the reply along), and the connection can be used again. Past the limits the connection is cut.
- * Call it for every request once the reply is out; it costs nothing when the body has been read. Never rejects.
+ * Throws away what is left of a body, so that a client which is still sending gets to read the
+ * reply (closing with unread bytes resets the connection and takes the reply along), and the
+ * connection can be used again. Past the limits the connection is cut. Call it for every request
+ * once the reply is out; it costs nothing when the body has been read. Never rejects.
  */
 export function drain(request: IncomingMessage, limits: DrainLimits = {}): Promise<void> {
   const isEmpty = request.complete && request.readableLength === 0;
-  if (isEmpty || request.readableEnded || request.destroyed) return Promise.resolve();
+  if (isEmpty || request.readableEnded || request.destroyed) {
+    return Promise.resolve();
+  }
   const { maxBytes = 256 * 1024 * 1024, timeoutMs = 30_000 } = limits;
   return new Promise((resolve) => {
     let leftBytes = maxBytes;
@@ -133,7 +174,9 @@ export function drain(request: IncomingMessage, limits: DrainLimits = {}): Promi
     request.on('data', (chunk: Buffer) => {
       noteBytesPassed(chunk.length);
       leftBytes -= chunk.length;
-      if (leftBytes < 0) cut();
+      if (leftBytes < 0) {
+        cut();
+      }
     });
     request.once('end', finish).once('error', finish);
     request.socket.once('close', finish);

@@ -15,15 +15,22 @@ export const noLength = {
   message: 'Send the file with a Content-Length, or with Transfer-Encoding: chunked.',
 } as const;
 
-/** Refuses a body that is compressed: its bytes would be stored as they are, and be no picture any more. */
+/**
+ * Refuses a body that is compressed: its bytes would be stored as they are, and be no picture any
+ * more.
+ */
 export function refuseEncoded({ headers }: IncomingMessage): void {
   const encoding = headers['content-encoding']?.trim().toLowerCase() ?? '';
-  if (encoding === '' || encoding === 'identity') return;
+  if (encoding === '' || encoding === 'identity') {
+    return;
+  }
   throw failed(encodedBody(encoding));
 }
 
 /** Refuses a request that does not say that a body follows: it would be taken for an empty file. */
 export function requireLength({ headers }: IncomingMessage): void {
-  if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) return;
+  if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) {
+    return;
+  }
   throw failed(noLength);
 }

@@ -3,7 +3,10 @@ import { networksOf } from '../../core/access/network.ts';
 import type { Log } from '../../core/log.ts';
 
 export interface AddressCap {
-  /** Connections of one address at a time, or of one /64 of IPv6, which is what a single line gets. 0 for any number. */
+  /**
+   * Connections of one address at a time, or of one /64 of IPv6, which is what a single line gets.
+   * 0 for any number.
+   */
   readonly maxPerAddress: number;
   /** Whether an address stands for many clients. */
   isProxy(address: string): boolean;
@@ -13,20 +16,30 @@ export interface AddressCap {
 const quietMs = 60_000;
 
 /** Returns whether a new connection may stay; it is counted until it closes. */
-export function createAddressCap({ maxPerAddress, isProxy, log }: AddressCap): (socket: Socket) => boolean {
-  if (maxPerAddress === 0) return () => true;
+export function createAddressCap({
+  maxPerAddress,
+  isProxy,
+  log,
+}: AddressCap): (socket: Socket) => boolean {
+  if (maxPerAddress === 0) {
+    return () => true;
+  }
   const counts = new Map<string, number>();
   let warnedAt = Number.NEGATIVE_INFINITY;
 
   function warn(address: string): void {
-    if (performance.now() - warnedAt < quietMs) return;
+    if (performance.now() - warnedAt < quietMs) {
+      return;
+    }
     warnedAt = performance.now();
     log.warn({ address, maxPerAddress }, 'Closing connections beyond maxConnectionsPerAddress');
   }
 
   return (socket) => {
     const { remoteAddress } = socket;
-    if (remoteAddress === undefined || isProxy(remoteAddress)) return true;
+    if (remoteAddress === undefined || isProxy(remoteAddress)) {
+      return true;
+    }
     const key = networksOf(remoteAddress).near;
     const count = counts.get(key) ?? 0;
     if (count >= maxPerAddress) {
@@ -36,8 +49,11 @@ export function createAddressCap({ maxPerAddress, isProxy, log }: AddressCap): (
     counts.set(key, count + 1);
     socket.once('close', () => {
       const left = (counts.get(key) ?? 1) - 1;
-      if (left === 0) counts.delete(key);
-      else counts.set(key, left);
+      if (left === 0) {
+        counts.delete(key);
+      } else {
+        counts.set(key, left);
+      }
     });
     return true;
   };

@@ -16,15 +16,25 @@ export type RenderBroken = (target: string) => Pick<Rendered, 'headers' | 'body'
 const refused = new WeakSet<Socket>();
 
 /**
- * Bytes that are not HTTP. The answer has the shape that clients of the address expect, as far as it is known: otherwise that of the Media API. It comes
- * after the responses to earlier requests, and never into the middle of one. An address in raw UTF-8 is redirected to the encoded one.
+ * Bytes that are not HTTP. The answer has the shape that clients of the address expect, as far as
+ * it is known: otherwise that of the Media API. It comes after the responses to earlier requests,
+ * and never into the middle of one. An address in raw UTF-8 is redirected to the encoded one.
  */
-export function refuseBrokenRequest(error: NodeJS.ErrnoException & ParseError, socket: Socket, render: RenderBroken): void {
+export function refuseBrokenRequest(
+  error: NodeJS.ErrnoException & ParseError,
+  socket: Socket,
+  render: RenderBroken,
+): void {
   // Every further piece of it is an error again.
-  if (refused.has(socket)) return;
+  if (refused.has(socket)) {
+    return;
+  }
   refused.add(socket);
-  if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
-  else refuseInTurn({ socket, error, render });
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+  } else {
+    refuseInTurn({ socket, error, render });
+  }
 }
 
 function refuseInTurn(broken: BrokenRequest): void {
@@ -32,23 +42,33 @@ function refuseInTurn(broken: BrokenRequest): void {
   const answer = currentAnswer(socket);
   // Nothing can wait behind a request whose own body is broken.
   const isBody = answer?.req.complete === false;
-  if (isBody && answer.writableFinished) linger(socket);
-  else if (isBody ? !answer.headersSent : answer === undefined && !hasWaiting(socket)) refuse(broken);
-  else if (answer === undefined || answer.closed) soon(broken);
-  else answer.once('close', () => soon(broken));
+  if (isBody && answer.writableFinished) {
+    linger(socket);
+  } else if (isBody ? !answer.headersSent : answer === undefined && !hasWaiting(socket)) {
+    refuse(broken);
+  } else if (answer === undefined || answer.closed) {
+    soon(broken);
+  } else {
+    answer.once('close', () => soon(broken));
+  }
 }
 
 /** The next one gets its turn a moment after the one before it has closed. */
 function soon(broken: BrokenRequest): void {
   setImmediate(() => {
-    if (broken.socket.writable) refuseInTurn(broken);
+    if (broken.socket.writable) {
+      refuseInTurn(broken);
+    }
   });
 }
 
 function refuse({ socket, error, render }: BrokenRequest): void {
   const location = encodedTarget(error);
   const target = currentAnswer(socket)?.req.url ?? targetOf(error) ?? '';
-  const { headers, body } = location === undefined ? render(target) : { headers: { 'content-type': 'text/plain' }, body: '' };
+  const { headers, body } =
+    location === undefined
+      ? render(target)
+      : { headers: { 'content-type': 'text/plain' }, body: '' };
   const head = [
     `HTTP/1.1 ${location === undefined ? statusOf(error.code) : '308 Permanent Redirect'}`,
     ...(location === undefined ? [] : [`Location: ${location}`]),
@@ -61,6 +81,8 @@ function refuse({ socket, error, render }: BrokenRequest): void {
 }
 
 function statusOf(code: string | undefined): string {
-  if (code === 'HPE_HEADER_OVERFLOW') return '431 Request Header Fields Too Large';
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    return '431 Request Header Fields Too Large';
+  }
   return code === 'ERR_HTTP_REQUEST_TIMEOUT' ? '408 Request Timeout' : '400 Bad Request';
 }

@@ -16,8 +16,14 @@ const headersTimeoutMs = 60_000;
 const checkMs = 10_000;
 const turnLimits = { maxWaiting: 16, maxWaitingInAll: 4096 };
 
-/** Node's server, with what a stranger may do on a connection bounded, and no answer lost when one is closed. */
-export function createConnectionServer(handle: RequestListener, settings: ConnectionSettings): Server {
+/**
+ * Node's server, with what a stranger may do on a connection bounded, and no answer lost when one
+ * is closed.
+ */
+export function createConnectionServer(
+  handle: RequestListener,
+  settings: ConnectionSettings,
+): Server {
   const turns = createTurns(handle, turnLimits);
   const mayStay = createAddressCap(settings);
   const options = {
@@ -32,16 +38,21 @@ export function createConnectionServer(handle: RequestListener, settings: Connec
   const server = createServer(options, turns.take);
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
-    if (!mayStay(socket)) return void socket.resetAndDestroy();
+    if (!mayStay(socket)) {
+      return void socket.resetAndDestroy();
+    }
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
     turns.watch(socket);
     closeGently(socket);
   });
-  // `100 Continue` is sent when a route reads the body, so that a refused upload is refused before it is sent.
+  // `100 Continue` is sent when a route reads the body, so that a refused upload is refused before
+  // it is sent.
   server.on('checkContinue', (request, response) => {
     request.once('resume', () => {
-      if (!response.headersSent) response.writeContinue();
+      if (!response.headersSent) {
+        response.writeContinue();
+      }
     });
     turns.take(request, response);
   });
@@ -55,7 +66,10 @@ function closeGently(socket: Socket): void {
   const closeNow = socket.destroySoon.bind(socket);
   socket.destroySoon = () => {
     const isUnread = currentAnswer(socket)?.req.complete === false || hasWaiting(socket);
-    if (isUnread) linger(socket);
-    else closeNow();
+    if (isUnread) {
+      linger(socket);
+    } else {
+      closeNow();
+    }
   };
 }

@@ -13,11 +13,14 @@ const lookMs = 250;
 const lingering = new WeakSet<Socket>();
 
 /**
- * RFC 9112 9.6: closes the writing side and reads on until the client closes too. Closed with unread bytes, a connection is reset, and the
- * reset may discard a response that the client has not read yet. The bytes that are read may be thrown away.
+ * RFC 9112 9.6: closes the writing side and reads on until the client closes too. Closed with
+ * unread bytes, a connection is reset, and the reset may discard a response that the client has not
+ * read yet. The bytes that are read may be thrown away.
  */
 export function linger(socket: Socket, limits: LingerLimits = {}): void {
-  if (lingering.has(socket)) return;
+  if (lingering.has(socket)) {
+    return;
+  }
   lingering.add(socket);
   const { maxBytes = 256 * 2 ** 20, maxMs = 30_000, maxIdleMs = 5000 } = limits;
   const startedAt = performance.now();
@@ -26,9 +29,14 @@ export function linger(socket: Socket, limits: LingerLimits = {}): void {
   let seenAt = startedAt;
   const timer = setInterval(() => {
     const now = performance.now();
-    if (socket.bytesRead !== seenBytes) [seenBytes, seenAt] = [socket.bytesRead, now];
-    const isOver = seenBytes - startBytes > maxBytes || now - startedAt > maxMs || now - seenAt > maxIdleMs;
-    if (isOver) socket.destroy();
+    if (socket.bytesRead !== seenBytes) {
+      [seenBytes, seenAt] = [socket.bytesRead, now];
+    }
+    const isOver =
+      seenBytes - startBytes > maxBytes || now - startedAt > maxMs || now - seenAt > maxIdleMs;
+    if (isOver) {
+      socket.destroy();
+    }
   }, lookMs);
   socket.once('close', () => clearInterval(timer));
   socket.end();

@@ -20,10 +20,14 @@ describe('encodedTarget', () => {
     ['é.png HTTP/1.1\r\n', 'é', undefined],
     ['GET /é\u0001 HTTP/1.1\r\n', 'é', undefined],
     ['GET é HTTP/1.1\r\n', 'é', undefined],
-  ])('%j', (line, at, expected) => expect(encodedTarget(errorIn(`${line}${rest}`, at))).toBe(expected));
+  ])('%j', (line, at, expected) =>
+    expect(encodedTarget(errorIn(`${line}${rest}`, at))).toBe(expected),
+  );
 
   it('is for addresses only', () => {
-    expect(encodedTarget(errorIn(`GET /é HTTP/1.1\r\n${rest}`, 'é', 'HPE_INVALID_HEADER_TOKEN'))).toBeUndefined();
+    expect(
+      encodedTarget(errorIn(`GET /é HTTP/1.1\r\n${rest}`, 'é', 'HPE_INVALID_HEADER_TOKEN')),
+    ).toBeUndefined();
     expect(encodedTarget(errorIn('GET /é HTTP/1.1', 'é'))).toBeUndefined();
     expect(encodedTarget({ code: 'HPE_INVALID_URL' })).toBeUndefined();
   });
@@ -36,8 +40,13 @@ describe('encodedTarget', () => {
 
 it('targetOf finds the target in the head that is broken', () => {
   expect(targetOf(errorIn(`POST /upload HTTP/1.1\r\n${rest}`, 'upload'))).toBe('/upload');
-  expect(targetOf(errorIn(`GET /first HTTP/1.1\r\n\r\nPOST /upload?a=b HTTP/1.1\r\n: broken\r\n${rest}`, ': broken'))).toBe(
-    '/upload?a=b',
-  );
+  expect(
+    targetOf(
+      errorIn(
+        `GET /first HTTP/1.1\r\n\r\nPOST /upload?a=b HTTP/1.1\r\n: broken\r\n${rest}`,
+        ': broken',
+      ),
+    ),
+  ).toBe('/upload?a=b');
   expect(targetOf(errorIn(`: broken\r\n${rest}`, ': broken'))).toBeUndefined();
 });

@@ -7,37 +7,57 @@ interface Sight {
   readonly at: number;
 }
 
-/** Where the system does not tell what was acknowledged, only whole writes are seen: honest slow readers need more time for one. */
+/**
+ * Where the system does not tell what was acknowledged, only whole writes are seen: honest slow
+ * readers need more time for one.
+ */
 const patienceInTheDark = 10;
 
 /**
- * Ends connections whose client has taken no byte for `idleMs` although bytes wait for it. What they hold, a descriptor or a read from a store, is given back
- * with them. There is no minimum speed: a byte in time is enough. Looks now and then, so that requests cost nothing. Returns a function that stops it.
+ * Ends connections whose client has taken no byte for `idleMs` although bytes wait for it. What
+ * they hold, a descriptor or a read from a store, is given back with them. There is no minimum
+ * speed: a byte in time is enough. Looks now and then, so that requests cost nothing. Returns a
+ * function that stops it.
  */
 export function endSilentReaders(connections: Iterable<Socket>, idleMs: number): () => void {
   const seen = new Map<Socket, Sight>();
 
   async function look(): Promise<void> {
     const held = [...connections].filter((socket) => socket.writableLength > 0);
-    for (const socket of seen.keys()) if (socket.destroyed || socket.writableLength === 0) seen.delete(socket);
-    if (held.length === 0) return;
+    for (const socket of seen.keys()) {
+      if (socket.destroyed || socket.writableLength === 0) {
+        seen.delete(socket);
+      }
+    }
+    if (held.length === 0) {
+      return;
+    }
     const queues = await readSendQueues();
     const patienceMs = queues === undefined ? patienceInTheDark * idleMs : idleMs;
-    for (const socket of held) judge(socket, markOf(socket, queues), patienceMs);
+    for (const socket of held) {
+      judge(socket, markOf(socket, queues), patienceMs);
+    }
   }
 
   function judge(socket: Socket, mark: string, patienceMs: number): void {
     const now = performance.now();
     const sight = seen.get(socket);
-    if (sight?.mark !== mark) seen.set(socket, { mark, at: now });
-    // A reset, because a system that is still to deliver what was written would keep that for minutes more.
-    else if (now - sight.at >= patienceMs) socket.resetAndDestroy();
+    if (sight?.mark !== mark) {
+      seen.set(socket, { mark, at: now });
+    }
+    // A reset, because a system that is still to deliver what was written would keep that for
+    // minutes more.
+    else if (now - sight.at >= patienceMs) {
+      socket.resetAndDestroy();
+    }
   }
 
   let isLooking = false;
   const timer = setInterval(
     () => {
-      if (isLooking) return;
+      if (isLooking) {
+        return;
+      }
       isLooking = true;
       void look().finally(() => {
         isLooking = false;

@@ -12,7 +12,10 @@ interface Connection {
 export interface TurnLimits {
   /** Requests that may wait on a connection before it is no longer read from. */
   readonly maxWaiting: number;
-  /** Requests that may wait on all connections; past it, a connection with more than its share is cut. */
+  /**
+   * Requests that may wait on all connections; past it, a connection with more than its share is
+   * cut.
+   */
   readonly maxWaitingInAll: number;
 }
 
@@ -26,10 +29,14 @@ export interface Turns {
 }
 
 /**
- * One request of a connection at a time. Node hands over all that a client has sent without waiting for responses (pipelining), although they can leave
- * only one by one: each would hold a file, a call to a store or an answer in memory, for as long as the client does not read.
+ * One request of a connection at a time. Node hands over all that a client has sent without waiting
+ * for responses (pipelining), although they can leave only one by one: each would hold a file, a
+ * call to a store or an answer in memory, for as long as the client does not read.
  */
-export function createTurns(handle: RequestListener, { maxWaiting, maxWaitingInAll }: TurnLimits): Turns {
+export function createTurns(
+  handle: RequestListener,
+  { maxWaiting, maxWaitingInAll }: TurnLimits,
+): Turns {
   let waitingInAll = 0;
 
   function watch(socket: Socket): void {
@@ -46,14 +53,25 @@ export function createTurns(handle: RequestListener, { maxWaiting, maxWaitingInA
   function take(request: IncomingMessage, response: ServerResponse): void {
     const { socket } = request;
     // No response can be sent any more.
-    if (socket.writableEnded || socket.destroyed) return;
+    if (socket.writableEnded || socket.destroyed) {
+      return;
+    }
     const connection = connections.get(socket);
-    if (connection === undefined || response.socket !== null) begin(connection, request, response);
-    else wait(connection, request, response);
+    if (connection === undefined || response.socket !== null) {
+      begin(connection, request, response);
+    } else {
+      wait(connection, request, response);
+    }
   }
 
-  function begin(connection: Connection | undefined, request: IncomingMessage, response: ServerResponse): void {
-    if (connection !== undefined) connection.current = response;
+  function begin(
+    connection: Connection | undefined,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): void {
+    if (connection !== undefined) {
+      connection.current = response;
+    }
     handle(request, response);
   }
 
@@ -62,17 +80,30 @@ export function createTurns(handle: RequestListener, { maxWaiting, maxWaitingInA
     connection.waiting++;
     waitingInAll++;
     // Not at once: many quick ones must not keep the other connections waiting.
-    response.once('socket', () => setImmediate(() => socket.destroyed || leaveQueue(connection, request, response)));
-    if (connection.waiting <= maxWaiting) return;
+    response.once('socket', () =>
+      setImmediate(() => socket.destroyed || leaveQueue(connection, request, response)),
+    );
+    if (connection.waiting <= maxWaiting) {
+      return;
+    }
     // One read may have brought thousands, and Node keeps something for each.
-    if (waitingInAll > maxWaitingInAll) socket.destroy();
-    else if (!connection.isPaused) halt(connection, socket);
+    if (waitingInAll > maxWaitingInAll) {
+      socket.destroy();
+    } else if (!connection.isPaused) {
+      halt(connection, socket);
+    }
   }
 
-  function leaveQueue(connection: Connection, request: IncomingMessage, response: ServerResponse): void {
+  function leaveQueue(
+    connection: Connection,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): void {
     connection.waiting--;
     waitingInAll--;
-    if (connection.isPaused && connection.waiting <= maxWaiting / 2) flow(connection, request.socket);
+    if (connection.isPaused && connection.waiting <= maxWaiting / 2) {
+      flow(connection, request.socket);
+    }
     begin(connection, request, response);
   }
 
@@ -102,11 +133,15 @@ export function hasWaiting(socket: Socket): boolean {
 /** Calls back when the response is sent or the connection is gone. Only while it has its turn. */
 export function whenAnswered(request: IncomingMessage, done: () => void): void {
   const current = currentAnswer(request.socket);
-  if (current?.req === request) current.once('close', done);
+  if (current?.req === request) {
+    current.once('close', done);
+  }
 }
 
 /** To be called when an answer is out, so that an idle connection keeps nothing of it. */
 export function endTurn(request: IncomingMessage): void {
   const connection = connections.get(request.socket);
-  if (connection?.current?.req === request && request.complete) connection.current = undefined;
+  if (connection?.current?.req === request && request.complete) {
+    connection.current = undefined;
+  }
 }

@@ -9,5 +9,7 @@ it.each([
   [true, 'a/b.png', 'from=admin', 'private, no-store'],
   [false, 'a/b.png', 'x=1&from=admin', 'private, no-store'],
 ])('given once: %s, asked for as %s?%s: %s', (givenOnce, path, query, expected) => {
-  expect(cacheControl({ path: 'a/b.png', givenOnce }, { path, query: new URLSearchParams(query) })).toBe(expected);
+  expect(
+    cacheControl({ path: 'a/b.png', givenOnce }, { path, query: new URLSearchParams(query) }),
+  ).toBe(expected);
 });

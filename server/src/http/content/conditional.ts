@@ -8,28 +8,53 @@ export interface Validators {
   readonly lastModifiedAt: number;
 }
 
-/** The status that the conditions of a GET or HEAD demand instead of sending, in the order of RFC 9110 13.2.2; undefined to send. */
-export function preconditionStatus(headers: IncomingHttpHeaders, now: Validators): 304 | 412 | undefined {
+/**
+ * The status that the conditions of a GET or HEAD demand instead of sending, in the order of RFC
+ * 9110 13.2.2; undefined to send.
+ */
+export function preconditionStatus(
+  headers: IncomingHttpHeaders,
+  now: Validators,
+): 304 | 412 | undefined {
   const match = headers['if-match'];
   const noneMatch = headers['if-none-match'];
-  if (match !== undefined ? !matches(match, now.etag, false) : isLater(now, headers['if-unmodified-since']) === true) return 412;
-  if (noneMatch !== undefined) return matches(noneMatch, now.etag, true) ? 304 : undefined;
+  if (
+    match !== undefined
+      ? !matches(match, now.etag, false)
+      : isLater(now, headers['if-unmodified-since']) === true
+  ) {
+    return 412;
+  }
+  if (noneMatch !== undefined) {
+    return matches(noneMatch, now.etag, true) ? 304 : undefined;
+  }
   return isLater(now, headers['if-modified-since']) === false ? 304 : undefined;
 }
 
-/** Whether a Range header counts: false when If-Range names another state of the file (RFC 9110 13.1.5). */
+/**
+ * Whether a Range header counts: false when If-Range names another state of the file (RFC 9110
+ * 13.1.5).
+ */
 export function rangeApplies(headers: IncomingHttpHeaders, now: Validators): boolean {
   const condition = headers['if-range'];
-  if (typeof condition !== 'string') return true;
-  if (/^(?:W\/)?"/.test(condition)) return condition === now.etag;
+  if (typeof condition !== 'string') {
+    return true;
+  }
+  if (/^(?:W\/)?"/.test(condition)) {
+    return condition === now.etag;
+  }
   return parseDate(condition) === seconds(now.lastModifiedAt);
 }
 
 /** A strong comparison needs both tags to be strong; a weak one looks at the text alone. */
 function matches(list: string, etag: string, weak: boolean): boolean {
-  if (list.trim() === '*') return true;
+  if (list.trim() === '*') {
+    return true;
+  }
   for (const [, weakMark, tag] of list.matchAll(/(W\/)?("[\x21\x23-\x7e\x80-\xff]*")/g)) {
-    if (tag === etag && (weak || weakMark === undefined)) return true;
+    if (tag === etag && (weak || weakMark === undefined)) {
+      return true;
+    }
   }
   return false;
 }
@@ -41,7 +66,9 @@ function isLater({ lastModifiedAt }: Validators, date: string | undefined): bool
 }
 
 function parseDate(date: string | undefined): number | undefined {
-  if (date === undefined || !/^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(date)) return undefined;
+  if (date === undefined || !/^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(date)) {
+    return undefined;
+  }
   const ms = Date.parse(date);
   return Number.isNaN(ms) ? undefined : seconds(ms);
 }

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { contentDisposition, contentHeaders } from './content-headers.ts';
 
-const headersOf = (filename: string, contentType: string) => contentHeaders({ filename, contentType, cacheControl: 'no-store' });
+const headersOf = (filename: string, contentType: string) =>
+  contentHeaders({ filename, contentType, cacheControl: 'no-store' });
 
 describe('contentHeaders', () => {
   it.each([
@@ -30,11 +31,34 @@ describe('contentHeaders', () => {
     ['application/atom+xml', 'text/plain', 'attachment'],
     ['application/javascript', 'text/plain', 'attachment'],
     ...[
-      ...['application/javascript', 'application/x-javascript', 'application/ecmascript', 'application/x-ecmascript'],
-      ...['text/javascript', 'text/x-javascript', 'text/ecmascript', 'text/x-ecmascript', 'text/jscript', 'text/livescript'],
+      ...[
+        'application/javascript',
+        'application/x-javascript',
+        'application/ecmascript',
+        'application/x-ecmascript',
+      ],
+      ...[
+        'text/javascript',
+        'text/x-javascript',
+        'text/ecmascript',
+        'text/x-ecmascript',
+        'text/jscript',
+        'text/livescript',
+      ],
       ...[0, 1, 2, 3, 4, 5].map((minor) => `text/javascript1.${minor}`),
-      ...['application/rss+xml', 'application/mathml+xml', 'application/xslt+xml', 'text/xsl', 'application/rdf+xml'],
-      ...['multipart/x-mixed-replace; boundary=x', 'multipart/related', 'application/x-mimearchive', 'application/hta'],
+      ...[
+        'application/rss+xml',
+        'application/mathml+xml',
+        'application/xslt+xml',
+        'text/xsl',
+        'application/rdf+xml',
+      ],
+      ...[
+        'multipart/x-mixed-replace; boundary=x',
+        'multipart/related',
+        'application/x-mimearchive',
+        'application/hta',
+      ],
       ...['application/x-shockwave-flash', 'text/x-component'],
     ].map((type): [string, string, string] => [type, 'text/plain', 'attachment']),
     ['application/x-unheard-of', 'application/octet-stream', 'attachment'],
@@ -63,8 +87,16 @@ describe('contentHeaders', () => {
   });
 
   it('saves on demand, and is kept as long as told', () => {
-    const headers = contentHeaders({ filename: 'x.png', contentType: 'image/png', download: true, cacheControl: 'private' });
-    expect(headers).toMatchObject({ 'Content-Disposition': 'attachment; filename="x.png"', 'Cache-Control': 'private' });
+    const headers = contentHeaders({
+      filename: 'x.png',
+      contentType: 'image/png',
+      download: true,
+      cacheControl: 'private',
+    });
+    expect(headers).toMatchObject({
+      'Content-Disposition': 'attachment; filename="x.png"',
+      'Cache-Control': 'private',
+    });
   });
 
   it('has valid values for any name and type', () => {
@@ -92,7 +124,10 @@ describe('contentDisposition', () => {
     ['a b(1).jpg', 'filename="a b(1).jpg"'],
     ['日本.png', 'filename="__.png"; filename*=UTF-8\'\'%E6%97%A5%E6%9C%AC.png'],
     ['say "hi".txt', 'filename="say _hi_.txt"; filename*=UTF-8\'\'say%20%22hi%22.txt'],
-    ["it's (100%)*.txt", "filename=\"it's (100_)*.txt\"; filename*=UTF-8''it%27s%20%28100%25%29%2A.txt"],
+    [
+      "it's (100%)*.txt",
+      "filename=\"it's (100_)*.txt\"; filename*=UTF-8''it%27s%20%28100%25%29%2A.txt",
+    ],
     ['a\r\nSet-Cookie: x', 'filename="aSet-Cookie: x"'],
     ['../../etc/passwd', 'filename="passwd"'],
     ['C:\\dir\\x.txt', 'filename="x.txt"'],
@@ -100,7 +135,9 @@ describe('contentDisposition', () => {
     ['\ud83d.png', 'filename=".png"'],
     ['', 'filename="file"'],
     ['dir/', 'filename="file"'],
-  ])('%j', (filename, parameters) => expect(contentDisposition('attachment', filename)).toBe(`attachment; ${parameters}`));
+  ])('%j', (filename, parameters) =>
+    expect(contentDisposition('attachment', filename)).toBe(`attachment; ${parameters}`),
+  );
 
   it('bounds the name', () => {
     expect(contentDisposition('inline', 'é'.repeat(10_000)).length).toBeLessThan(1200);

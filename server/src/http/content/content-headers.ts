@@ -14,12 +14,14 @@ export interface ContentDescription {
 }
 
 /**
- * The headers under which bytes of users are sent: nothing runs in the owner's origin, every picture, sound and video
- * still shows, and other sites may embed them.
+ * The headers under which bytes of users are sent: nothing runs in the owner's origin, every
+ * picture, sound and video still shows, and other sites may embed them.
  *
- * What a browser could run (HTML, XML, scripts) goes out as plain text and as a download; what is of no known type as mere bytes. SVG keeps its
- * type, because as a picture in a page it runs nothing, but opened by itself it is a download too. So is a PDF: Chromium shows one in a
- * sandbox, and runs its scripts there (seen in version 156: dialogs, changed forms), under the owner's address.
+ * What a browser could run (HTML, XML, scripts) goes out as plain text and as a download; what is
+ * of no known type as mere bytes. SVG keeps its type, because as a picture in a page it runs
+ * nothing, but opened by itself it is a download too. So is a PDF: Chromium shows one in a sandbox,
+ * and runs its scripts there (seen in version 156: dialogs, changed forms), under the owner's
+ * address.
  */
 export function contentHeaders({
   filename,
@@ -30,9 +32,13 @@ export function contentHeaders({
   const essence = essenceOf(contentType) ?? 'application/octet-stream';
   return {
     'Content-Type': servedType(essence, contentType),
-    'Content-Disposition': contentDisposition(download || !isShown(essence) ? 'attachment' : 'inline', filename),
+    'Content-Disposition': contentDisposition(
+      download || !isShown(essence) ? 'attachment' : 'inline',
+      filename,
+    ),
     'X-Content-Type-Options': 'nosniff',
-    'Content-Security-Policy': /^(?:image|audio|video)\//.test(essence) && essence !== SVG ? mediaPolicy : policy,
+    'Content-Security-Policy':
+      /^(?:image|audio|video)\//.test(essence) && essence !== SVG ? mediaPolicy : policy,
     'Cross-Origin-Resource-Policy': 'cross-origin',
     'Access-Control-Allow-Origin': '*',
     'Access-Control-Expose-Headers': 'Content-Length, Content-Range, ETag, Accept-Ranges',
@@ -42,23 +48,38 @@ export function contentHeaders({
 
 const SVG = 'image/svg+xml';
 
-// Styles are what viewers of pictures and SVG use on themselves; a sandboxed document has no origin to run anything in.
+// Styles are what viewers of pictures and SVG use on themselves; a sandboxed document has no origin
+// to run anything in.
 const policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox";
-// Opened by itself, a picture or video is loaded by a document of the browser's own, to which the policy applies.
-const mediaPolicy = "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; media-src 'self' data:; sandbox";
+// Opened by itself, a picture or video is loaded by a document of the browser's own, to which the
+// policy applies.
+const mediaPolicy =
+  "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; media-src 'self' data:; sandbox";
 
 function servedType(essence: string, contentType: string): string {
-  if (essence === SVG) return essence;
-  const type = isActive(essence) ? 'text/plain' : isInert(essence) ? essence : 'application/octet-stream';
+  if (essence === SVG) {
+    return essence;
+  }
+  const type = isActive(essence)
+    ? 'text/plain'
+    : isInert(essence)
+      ? essence
+      : 'application/octet-stream';
   const charset = isText(essence) ? charsetOf(contentType) : undefined;
   return charset === undefined ? type : `${type}; charset=${charset}`;
 }
 
 function isShown(essence: string): boolean {
-  return isInert(essence) && (/^(?:image|audio|video|text)\//.test(essence) || essence === 'application/json');
+  return (
+    isInert(essence) &&
+    (/^(?:image|audio|video|text)\//.test(essence) || essence === 'application/json')
+  );
 }
 
-/** RFC 6266: an ASCII name for every client, and the real one (RFC 8187) when it differs. Directories are dropped. */
+/**
+ * RFC 6266: an ASCII name for every client, and the real one (RFC 8187) when it differs.
+ * Directories are dropped.
+ */
 export function contentDisposition(type: 'inline' | 'attachment', filename: string): string {
   const base = cleanText(filename).split(/[/\\]/).at(-1)?.trim() ?? '';
   const name = clampUtf8(base === '' ? 'file' : base, MAX_SEGMENT_BYTES);
@@ -68,5 +89,8 @@ export function contentDisposition(type: 'inline' | 'attachment', filename: stri
 }
 
 function encodeExtended(text: string): string {
-  return encodeURIComponent(text).replaceAll(/['()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`);
+  return encodeURIComponent(text).replaceAll(
+    /['()*]/g,
+    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }

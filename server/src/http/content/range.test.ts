@@ -4,7 +4,10 @@ import { parseRange, type RangeAnswer } from './range.ts';
 
 const none: RangeAnswer = { kind: 'none' };
 const unsatisfiable: RangeAnswer = { kind: 'unsatisfiable' };
-const range = (start: number, end: number): RangeAnswer => ({ kind: 'range', range: { start, end } });
+const range = (start: number, end: number): RangeAnswer => ({
+  kind: 'range',
+  range: { start, end },
+});
 
 describe('parseRange', () => {
   it.each<[string | undefined, RangeAnswer]>([
@@ -53,13 +56,17 @@ describe('parseRange', () => {
         const answer = parseRange(`bytes=${first ?? ''}-${last ?? ''}`, size);
         const all = Array.from({ length: size }, (_, i) => i);
         if (answer.kind !== 'range') {
-          const asked = first === undefined ? all.slice(size - Math.min(last ?? 0, size)) : all.slice(first, (last ?? size) + 1);
+          const asked =
+            first === undefined
+              ? all.slice(size - Math.min(last ?? 0, size))
+              : all.slice(first, (last ?? size) + 1);
           expect(asked).toEqual([]);
           return;
         }
         const { start, end } = answer.range;
         expect(0 <= start && start <= end && end < size).toBe(true);
-        const wanted = first === undefined ? all.slice(-(last ?? 0)) : all.slice(first, (last ?? size) + 1);
+        const wanted =
+          first === undefined ? all.slice(-(last ?? 0)) : all.slice(first, (last ?? size) + 1);
         expect(all.slice(start, end + 1)).toEqual(wanted);
       }),
     );
@@ -75,7 +82,9 @@ describe('parseRange', () => {
         fc.maxSafeNat(),
         (header, size) => {
           const answer = parseRange(header, size);
-          if (answer.kind === 'range') expect(answer.range.end).toBeLessThan(size);
+          if (answer.kind === 'range') {
+            expect(answer.range.end).toBeLessThan(size);
+          }
         },
       ),
     );

@@ -8,25 +8,40 @@ export type RangeAnswer =
   | { readonly kind: 'unsatisfiable' };
 
 /**
- * What a Range header asks of `size` bytes (RFC 9110 14). The range lies inside the bytes. A malformed header or another unit is
- * ignored, as the RFC demands; a request for several ranges gets the whole, as it allows.
+ * What a Range header asks of `size` bytes (RFC 9110 14). The range lies inside the bytes. A
+ * malformed header or another unit is ignored, as the RFC demands; a request for several ranges
+ * gets the whole, as it allows.
  */
 export function parseRange(header: string | undefined, size: number): RangeAnswer {
   const match = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(header ?? '');
-  if (match === null) return { kind: 'none' };
+  if (match === null) {
+    return { kind: 'none' };
+  }
   const [, first = '', last = ''] = match;
-  if (first === '') return suffix(last, size);
+  if (first === '') {
+    return suffix(last, size);
+  }
   const start = Number(first);
   const end = last === '' ? Number.POSITIVE_INFINITY : Number(last);
-  if (end < start) return { kind: 'none' };
-  if (start >= size) return { kind: 'unsatisfiable' };
+  if (end < start) {
+    return { kind: 'none' };
+  }
+  if (start >= size) {
+    return { kind: 'unsatisfiable' };
+  }
   return { kind: 'range', range: { start, end: Math.min(end, size - 1) } };
 }
 
 function suffix(length: string, size: number): RangeAnswer {
-  if (length === '') return { kind: 'none' };
-  if (Number(length) === 0) return { kind: 'unsatisfiable' };
+  if (length === '') {
+    return { kind: 'none' };
+  }
+  if (Number(length) === 0) {
+    return { kind: 'unsatisfiable' };
+  }
   // The last bytes of an empty file are all of it, but no Content-Range can say so.
-  if (size === 0) return { kind: 'none' };
+  if (size === 0) {
+    return { kind: 'none' };
+  }
   return { kind: 'range', range: { start: Math.max(0, size - Number(length)), end: size - 1 } };
 }

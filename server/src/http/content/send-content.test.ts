@@ -1,5 +1,10 @@
 import { once } from 'node:events';
-import { createServer, request as httpRequest, type IncomingHttpHeaders, type Server } from 'node:http';
+import {
+  createServer,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type Server,
+} from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { ByteRange, ByteSource } from '../../core/bytes.ts';
@@ -18,12 +23,17 @@ afterEach(async () => {
 });
 
 async function* chunks(source: Buffer, size: number): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < source.length; at += size) yield source.subarray(at, at + size);
+  for (let at = 0; at < source.length; at += size) {
+    yield source.subarray(at, at + size);
+  }
 }
 
 interface Setup {
   readonly size?: number;
-  readonly stream?: (range: ByteRange | undefined, signal: AbortSignal) => ByteSource | Promise<ByteSource>;
+  readonly stream?: (
+    range: ByteRange | undefined,
+    signal: AbortSignal,
+  ) => ByteSource | Promise<ByteSource>;
 }
 
 async function serve({ size = bytes.length, stream }: Setup = {}) {
@@ -42,7 +52,8 @@ async function serve({ size = bytes.length, stream }: Setup = {}) {
     },
     async open(range, signal) {
       opened.push(range);
-      const part = range === undefined ? bytes.subarray(0, size) : bytes.subarray(range.start, range.end + 1);
+      const part =
+        range === undefined ? bytes.subarray(0, size) : bytes.subarray(range.start, range.end + 1);
       return { stream: (await stream?.(range, signal)) ?? chunks(part, 300), size: part.length };
     },
   };
@@ -71,7 +82,11 @@ interface Reply {
   readonly complete: boolean;
 }
 
-function fetchFrom(port: number, headers: Record<string, string> = {}, method = 'GET'): Promise<Reply> {
+function fetchFrom(
+  port: number,
+  headers: Record<string, string> = {},
+  method = 'GET',
+): Promise<Reply> {
   return new Promise((resolve, reject) => {
     const client = httpRequest({ port, host: '127.0.0.1', method, headers }, (response) => {
       const body: Buffer[] = [];
@@ -127,7 +142,10 @@ describe('sendContent', () => {
     const { port, opened } = await serve();
     const { status, headers, body } = await fetchFrom(port, { Range: range });
     expect(status).toBe(206);
-    expect(headers).toMatchObject({ 'content-range': `bytes ${start}-${end}/1000`, 'content-length': String(end - start + 1) });
+    expect(headers).toMatchObject({
+      'content-range': `bytes ${start}-${end}/1000`,
+      'content-length': String(end - start + 1),
+    });
     expect(body.equals(bytes.subarray(start, end + 1))).toBe(true);
     expect(opened).toEqual([{ start, end }]);
   });
@@ -139,13 +157,21 @@ describe('sendContent', () => {
     { Range: 'bytes=0-1', 'If-Range': '"old"' },
   ])('sends the whole for %j', async (headers) => {
     const { port } = await serve();
-    expect(await fetchFrom(port, headers as Record<string, string>)).toMatchObject({ status: 200, body: bytes });
+    expect(await fetchFrom(port, headers as Record<string, string>)).toMatchObject({
+      status: 200,
+      body: bytes,
+    });
   });
 
-  it.each(['"tag"', new Date(lastModifiedAt).toUTCString()])('sends the range when If-Range is %s', async (condition) => {
-    const { port } = await serve();
-    expect(await fetchFrom(port, { Range: 'bytes=0-1', 'If-Range': condition })).toMatchObject({ status: 206 });
-  });
+  it.each(['"tag"', new Date(lastModifiedAt).toUTCString()])(
+    'sends the range when If-Range is %s',
+    async (condition) => {
+      const { port } = await serve();
+      expect(await fetchFrom(port, { Range: 'bytes=0-1', 'If-Range': condition })).toMatchObject({
+        status: 206,
+      });
+    },
+  );
 
   it('refuses a range beyond the end', async () => {
     const { port, opened } = await serve();
@@ -156,9 +182,16 @@ describe('sendContent', () => {
 
   it('answers conditions without opening anything', async () => {
     const { port, opened } = await serve();
-    const { status, headers, body } = await fetchFrom(port, { 'If-None-Match': 'W/"tag"', Range: 'bytes=0-1' });
+    const { status, headers, body } = await fetchFrom(port, {
+      'If-None-Match': 'W/"tag"',
+      Range: 'bytes=0-1',
+    });
     expect({ status, length: body.length }).toEqual({ status: 304, length: 0 });
-    expect(headers).toMatchObject({ etag: '"tag"', 'cache-control': 'public', 'x-content-type-options': 'nosniff' });
+    expect(headers).toMatchObject({
+      etag: '"tag"',
+      'cache-control': 'public',
+      'x-content-type-options': 'nosniff',
+    });
     expect(headers['content-type']).toBeUndefined();
     expect(await fetchFrom(port, { 'If-Match': '"other"' })).toMatchObject({ status: 412 });
     expect(opened).toEqual([]);
@@ -166,7 +199,11 @@ describe('sendContent', () => {
 
   it('sends an empty file', async () => {
     const { port } = await serve({ size: 0 });
-    expect(await fetchFrom(port)).toMatchObject({ status: 200, headers: { 'content-length': '0' }, complete: true });
+    expect(await fetchFrom(port)).toMatchObject({
+      status: 200,
+      headers: { 'content-length': '0' },
+      complete: true,
+    });
     expect(await fetchFrom(port, { Range: 'bytes=0-' })).toMatchObject({
       status: 416,
       headers: { 'content-range': 'bytes */0' },
@@ -185,7 +222,11 @@ describe('sendContent', () => {
     ['nothing comes', async function* () {}],
   ])('lets the caller answer with an error when %s', async (_, stream) => {
     const { port, sent } = await serve({ stream });
-    expect(await fetchFrom(port)).toMatchObject({ status: 502, body: Buffer.from('error page'), complete: true });
+    expect(await fetchFrom(port)).toMatchObject({
+      status: 502,
+      body: Buffer.from('error page'),
+      complete: true,
+    });
     expect(sent).toMatchObject([{ error: { code: 'channel_unavailable' } }]);
   });
 
@@ -217,7 +258,9 @@ describe('sendContent', () => {
       size,
       async *stream(_, signal) {
         signal.addEventListener('abort', () => stopped.resolve(signal.reason));
-        for (; readBytes < size; readBytes += 65_536) yield Buffer.alloc(65_536);
+        for (; readBytes < size; readBytes += 65_536) {
+          yield Buffer.alloc(65_536);
+        }
       },
     });
     const socket = connect(port, '127.0.0.1');

@@ -10,7 +10,10 @@ export interface Content extends Validators {
   readonly size: number;
   /** For every answer that carries or stands for the bytes (`contentHeaders`). */
   readonly headers: Readonly<Record<string, string>>;
-  /** Opens the bytes, or the range of them. `signal` is aborted when the client goes away. Never called for HEAD, 304, 412 and 416. */
+  /**
+   * Opens the bytes, or the range of them. `signal` is aborted when the client goes away. Never
+   * called for HEAD, 304, 412 and 416.
+   */
   open(range: ByteRange | undefined, signal: AbortSignal): Promise<GetResult>;
 }
 
@@ -18,15 +21,23 @@ export interface Sent {
   readonly status: number;
   /** Bytes of the body handed to the connection. */
   readonly bytes: number;
-  /** What broke the body off: the client is gone (`client_closed`), or the content failed, and then the connection was cut. */
+  /**
+   * What broke the body off: the client is gone (`client_closed`), or the content failed, and then
+   * the connection was cut.
+   */
   readonly failure?: unknown;
 }
 
 /**
- * Responds to a GET or HEAD with the bytes, a part of them, or none (RFC 9110 13 and 14). Throws only while nothing has been sent, so that the
- * caller can still answer with an error; a body that cannot be finished ends in a cut connection, never in a short body that looks whole.
+ * Responds to a GET or HEAD with the bytes, a part of them, or none (RFC 9110 13 and 14). Throws
+ * only while nothing has been sent, so that the caller can still answer with an error; a body that
+ * cannot be finished ends in a cut connection, never in a short body that looks whole.
  */
-export async function sendContent(request: IncomingMessage, response: ServerResponse, content: Content): Promise<Sent> {
+export async function sendContent(
+  request: IncomingMessage,
+  response: ServerResponse,
+  content: Content,
+): Promise<Sent> {
   const headers = {
     ...content.headers,
     ETag: content.etag,
@@ -34,8 +45,13 @@ export async function sendContent(request: IncomingMessage, response: ServerResp
     'Accept-Ranges': 'bytes',
   };
   const precondition = preconditionStatus(request.headers, content);
-  if (precondition !== undefined)
-    return sendEmpty(response, precondition, precondition === 304 ? headersOf304(headers) : headers);
+  if (precondition !== undefined) {
+    return sendEmpty(
+      response,
+      precondition,
+      precondition === 304 ? headersOf304(headers) : headers,
+    );
+  }
 
   // RFC 9110 14.2: ranges are defined for GET alone.
   const wantsRange = request.method === 'GET' && rangeApplies(request.headers, content);
@@ -43,7 +59,14 @@ export async function sendContent(request: IncomingMessage, response: ServerResp
   if (answer.kind === 'unsatisfiable') {
     return sendEmpty(response, 416, { ...headers, 'Content-Range': `bytes */${content.size}` });
   }
-  if (answer.kind === 'none') return sendBody(response, { status: 200, headers, content, hasBody: request.method !== 'HEAD' });
+  if (answer.kind === 'none') {
+    return sendBody(response, {
+      status: 200,
+      headers,
+      content,
+      hasBody: request.method !== 'HEAD',
+    });
+  }
   const { range } = answer;
   const contentRange = `bytes ${range.start}-${range.end}/${content.size}`;
   return sendBody(response, {
@@ -57,12 +80,21 @@ export async function sendContent(request: IncomingMessage, response: ServerResp
 
 /** RFC 9110 15.4.5: what describes the bytes stays with the copy that the client has. */
 function headersOf304(headers: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !/^content-(?:type|disposition)$/i.test(name)));
+  return Object.fromEntries(
+    Object.entries(headers).filter(([name]) => !/^content-(?:type|disposition)$/i.test(name)),
+  );
 }
 
-function sendEmpty(response: ServerResponse, status: number, headers: Record<string, string>): Sent {
+function sendEmpty(
+  response: ServerResponse,
+  status: number,
+  headers: Record<string, string>,
+): Sent {
   const isError = status >= 400;
-  response.writeHead(status, { ...headers, ...(isError ? { 'Content-Length': '0', 'Cache-Control': 'no-store' } : {}) });
+  response.writeHead(status, {
+    ...headers,
+    ...(isError ? { 'Content-Length': '0', 'Cache-Control': 'no-store' } : {}),
+  });
   response.end();
   return { status, bytes: 0 };
 }
@@ -75,7 +107,10 @@ interface Body {
   readonly hasBody: boolean;
 }
 
-async function sendBody(response: ServerResponse, { status, headers, content, range, hasBody }: Body): Promise<Sent> {
+async function sendBody(
+  response: ServerResponse,
+  { status, headers, content, range, hasBody }: Body,
+): Promise<Sent> {
   const size = range === undefined ? content.size : range.end - range.start + 1;
   const head = () => response.writeHead(status, { ...headers, 'Content-Length': String(size) });
   if (!hasBody || size === 0) {
@@ -87,7 +122,15 @@ async function sendBody(response: ServerResponse, { status, headers, content, ra
   response.once('close', onClose);
   try {
     const { stream } = await content.open(range, leaving.signal);
-    return { status, ...(await pump(stream[Symbol.asyncIterator](), { response, size, head, signal: leaving.signal })) };
+    return {
+      status,
+      ...(await pump(stream[Symbol.asyncIterator](), {
+        response,
+        size,
+        head,
+        signal: leaving.signal,
+      })),
+    };
   } finally {
     response.off('close', onClose);
   }
@@ -100,27 +143,46 @@ interface Target {
   readonly signal: AbortSignal;
 }
 
-async function pump(input: AsyncIterator<Uint8Array>, target: Target): Promise<Omit<Sent, 'status'>> {
+async function pump(
+  input: AsyncIterator<Uint8Array>,
+  target: Target,
+): Promise<Omit<Sent, 'status'>> {
   const { response, size, head, signal } = target;
   let bytes = 0;
   try {
     // The first bytes come before the status line: a store that fails now gets an honest answer.
     let next = await input.next();
-    if (response.destroyed) throw fail('client_closed');
-    if (next.done) throw fail('channel_unavailable', { message: 'The storage backend sent nothing.' });
+    if (response.destroyed) {
+      throw fail('client_closed');
+    }
+    if (next.done) {
+      throw fail('channel_unavailable', { message: 'The storage backend sent nothing.' });
+    }
     head();
     while (!next.done) {
       bytes += next.value.length;
-      if (bytes > size) throw fail('channel_unavailable', { message: 'The storage backend sent more bytes than it holds.' });
-      if (bytes === size) return await finish(input, target, next.value);
+      if (bytes > size) {
+        throw fail('channel_unavailable', {
+          message: 'The storage backend sent more bytes than it holds.',
+        });
+      }
+      if (bytes === size) {
+        return await finish(input, target, next.value);
+      }
       // Stores read ahead by themselves; one more chunk here would be held for every slow reader.
-      if (!response.write(next.value)) await once(response, 'drain', { signal });
+      if (!response.write(next.value)) {
+        await once(response, 'drain', { signal });
+      }
       next = await input.next();
     }
-    throw fail('channel_unavailable', { message: 'The storage backend sent fewer bytes than it holds.' });
+    throw fail('channel_unavailable', {
+      message: 'The storage backend sent fewer bytes than it holds.',
+    });
   } catch (error) {
     input.return?.()?.catch(() => undefined);
-    if (!response.headersSent) throw error;
+    if (!response.headersSent) {
+      throw error;
+    }
     response.destroy();
     return { bytes, failure: signal.aborted ? signal.reason : error };
   }

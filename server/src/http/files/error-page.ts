@@ -1,9 +1,15 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** Whether a person opened the address in a browser. Programs, pictures in pages and scripts get the text that they know. */
+/**
+ * Whether a person opened the address in a browser. Programs, pictures in pages and scripts get the
+ * text that they know.
+ */
 export function wantsPage(headers: IncomingHttpHeaders): boolean {
   const mode = headers['sec-fetch-mode'] ?? 'navigate';
-  return mode === 'navigate' && /^\s*(?:text\/html|application\/xhtml\+xml)\s*(?:[,;]|$)/i.test(headers.accept ?? '');
+  return (
+    mode === 'navigate' &&
+    /^\s*(?:text\/html|application\/xhtml\+xml)\s*(?:[,;]|$)/i.test(headers.accept ?? '')
+  );
 }
 
 /** Loads nothing and runs nothing. */
@@ -29,12 +35,18 @@ small { opacity: 0.7 }
 
 export const pagePolicy = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
 
-const gone = ['There is no file here', 'It was deleted, or the link is not complete. Ask the sender for a new one.'] as const;
+const gone = [
+  'There is no file here',
+  'It was deleted, or the link is not complete. Ask the sender for a new one.',
+] as const;
 const wrong = [
   'This link does not work',
   'It is not complete, or was changed on its way. Ask the sender for a new one.',
 ] as const;
-const broken = ['The file cannot be shown right now', 'It is not lost. Try again in a moment.'] as const;
+const broken = [
+  'The file cannot be shown right now',
+  'It is not lost. Try again in a moment.',
+] as const;
 
 function escaped(text: string): string {
   return text.replaceAll(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);

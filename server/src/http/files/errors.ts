@@ -7,7 +7,9 @@ import { errorPage, pagePolicy, wantsPage } from './error-page.ts';
 export const filesDialect: Dialect = {
   say(error, { headers }): ErrorAnswer {
     const text = `Error: ${publicMessage(error)}`;
-    if (!wantsPage(headers)) return { body: text, headers: { 'x-content-type-options': 'nosniff' } };
+    if (!wantsPage(headers)) {
+      return { body: text, headers: { 'x-content-type-options': 'nosniff' } };
+    }
     return {
       body: errorPage(error.status, text),
       headers: {
@@ -23,7 +25,11 @@ export const filesDialect: Dialect = {
 export function sendErrorRaw(thrown: unknown, context: Context): void {
   const { request, reply } = context;
   const { status, headers, body } = render(thrown, filesDialect, context);
-  for (const [name, value] of Object.entries(reply.getHeaders())) if (value !== undefined) reply.raw.setHeader(name, value);
+  for (const [name, value] of Object.entries(reply.getHeaders())) {
+    if (value !== undefined) {
+      reply.raw.setHeader(name, value);
+    }
+  }
   reply.raw.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
   reply.raw.end(request.method === 'HEAD' ? undefined : body);
 }

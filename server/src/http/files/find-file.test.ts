@@ -16,9 +16,13 @@ const library = new Set([
   'x y.png',
 ]);
 const files = {
-  getByPath: async (path: string) => (library.has(path) ? ({ file: { path } } as StoredFile) : undefined),
+  getByPath: async (path: string) =>
+    library.has(path) ? ({ file: { path } } as StoredFile) : undefined,
 };
-const roots = { origins: ['http://pics.example:8080', 'https://Home.example/img'], urlPrefix: 'https://cdn.example/i/' };
+const roots = {
+  origins: ['http://pics.example:8080', 'https://Home.example/img'],
+  urlPrefix: 'https://cdn.example/i/',
+};
 const found = async (text: string) => (await findFile(text, files))?.file.path;
 const linked = async (text: string) => (await findLinked(text, roots, files))?.file.path;
 

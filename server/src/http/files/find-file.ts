@@ -9,14 +9,17 @@ import type { HttpSettings } from '../deps.ts';
 type Lookup = Pick<Files, 'getByPath'>;
 
 /**
- * The file that `text` names: a library path in any Unicode form, percent-encoded or not. Upload API 4.2: a comma may stand for a slash. What
- * is written literally comes first.
+ * The file that `text` names: a library path in any Unicode form, percent-encoded or not. Upload
+ * API 4.2: a comma may stand for a slash. What is written literally comes first.
  */
 export function findFile(text: string, files: Lookup): Promise<StoredFile | undefined> {
   return firstOf(spellings(text), files);
 }
 
-/** Where links of this server begin: before `/file/`, under every name that callers have for us, and before a bare path. */
+/**
+ * Where links of this server begin: before `/file/`, under every name that callers have for us, and
+ * before a bare path.
+ */
 export interface LinkRoots {
   readonly origins: readonly string[];
   readonly urlPrefix?: string | undefined;
@@ -24,41 +27,62 @@ export interface LinkRoots {
 
 export function linkRoots(request: IncomingMessage, settings: HttpSettings): LinkRoots {
   const { host = '' } = request.headers;
-  return { origins: [requestOrigin(request, settings), `http://${host}`, `https://${host}`], urlPrefix: settings.urlPrefix };
+  return {
+    origins: [requestOrigin(request, settings), `http://${host}`, `https://${host}`],
+    urlPrefix: settings.urlPrefix,
+  };
 }
 
-/** The same, and by a link as uploads answer it: `/file/...`, the whole address of it, or `publicUrl`. */
-export function findLinked(text: string, roots: LinkRoots, files: Lookup): Promise<StoredFile | undefined> {
+/**
+ * The same, and by a link as uploads answer it: `/file/...`, the whole address of it, or
+ * `publicUrl`.
+ */
+export function findLinked(
+  text: string,
+  roots: LinkRoots,
+  files: Lookup,
+): Promise<StoredFile | undefined> {
   const linked = pathOfLink(text, roots);
   const bare = trimSlashes(text);
-  // With the slash in front it is a link before it is a path; without it may be a folder called `file`.
+  // With the slash in front it is a link before it is a path; without it may be a folder called
+  // `file`.
   const paths = [...(linked === undefined ? [] : spellings(linked)), ...spellings(bare)];
-  if (bare.startsWith('file/')) paths.push(...spellings(bare.slice('file/'.length)));
+  if (bare.startsWith('file/')) {
+    paths.push(...spellings(bare.slice('file/'.length)));
+  }
   return firstOf(paths, files);
 }
 
 function spellings(text: string): readonly string[] {
   const decoded = decodeOnce(text);
   const written = decoded === text ? [text] : [text, decoded];
-  return written.flatMap((path) => (path.includes(',') ? [path, path.replaceAll(',', '/')] : [path]));
+  return written.flatMap((path) =>
+    path.includes(',') ? [path, path.replaceAll(',', '/')] : [path],
+  );
 }
 
 async function firstOf(texts: readonly string[], files: Lookup): Promise<StoredFile | undefined> {
   for (const text of new Set(texts)) {
     const path = asPath(text);
     const found = path === undefined ? undefined : await files.getByPath(path);
-    if (found !== undefined) return found;
+    if (found !== undefined) {
+      return found;
+    }
   }
   return undefined;
 }
 
-/** What stands in an address of this server behind `/file/` or `urlPrefix`; undefined for everything else, foreign addresses included. */
+/**
+ * What stands in an address of this server behind `/file/` or `urlPrefix`; undefined for everything
+ * else, foreign addresses included.
+ */
 function pathOfLink(text: string, { origins, urlPrefix }: LinkRoots): string | undefined {
-  if (/^https?:\/\//i.test(text))
+  if (/^https?:\/\//i.test(text)) {
     return pathBelow(text, [
       ...origins.map((origin) => `${origin}/file/`),
       ...(urlPrefix === undefined ? [] : [`${urlPrefix}/`]),
     ]);
+  }
   const here = 'http://here/';
   return text.startsWith('/') ? pathBelow(text.replace(/^\/+/, here), [`${here}file/`]) : undefined;
 }

@@ -19,7 +19,8 @@ const prefix = '/file/';
 const params = () =>
   z.object({
     path: z.string().meta({
-      description: 'Path of the file, slashes included, percent-encoded or not. A comma may stand for a slash.',
+      description:
+        'Path of the file, slashes included, percent-encoded or not. A comma may stand for a slash.',
       example: 'img/test/abc123_image.jpg',
     }),
   });
@@ -38,7 +39,12 @@ const ranges = () =>
     'If-Range': text('ETag or date: the range counts only while the file is the same.'),
   });
 
-const described: readonly HeaderName[] = ['ETag', 'Last-Modified', 'Accept-Ranges', 'Content-Disposition'];
+const described: readonly HeaderName[] = [
+  'ETag',
+  'Last-Modified',
+  'Accept-Ranges',
+  'Content-Disposition',
+];
 
 const withoutBody: RouteAnswers = {
   304: { description: 'The copy is current.', headers: ['ETag', 'Last-Modified'] },
@@ -48,7 +54,10 @@ const withoutBody: RouteAnswers = {
 const noPath = { code: 'bad_request', message: 'Decode Image ID Failed' } as const;
 const noSuchFile = { code: 'not_found', message: 'Image Not Found' } as const;
 
-/** Upload API 4.8, with complete ranges, validators, and headers under which nothing of a user runs in our origin. */
+/**
+ * Upload API 4.8, with complete ranges, validators, and headers under which nothing of a user runs
+ * in our origin.
+ */
 export const readFile = route({
   id: 'readFile',
   method: 'GET',
@@ -66,10 +75,21 @@ export const readFile = route({
   ].join('\n\n'),
   request: { params, headers: ranges },
   answers: {
-    200: { description: 'The whole file.', headers: described, content: { '*/*': { schema: bytes } } },
-    206: { description: 'A part of it.', headers: [...described, 'Content-Range'], content: { '*/*': { schema: bytes } } },
+    200: {
+      description: 'The whole file.',
+      headers: described,
+      content: { '*/*': { schema: bytes } },
+    },
+    206: {
+      description: 'A part of it.',
+      headers: [...described, 'Content-Range'],
+      content: { '*/*': { schema: bytes } },
+    },
     ...withoutBody,
-    416: { description: 'No byte of the file lies in this range (`range_not_satisfiable`).', headers: ['Content-Range'] },
+    416: {
+      description: 'No byte of the file lies in this range (`range_not_satisfiable`).',
+      headers: ['Content-Range'],
+    },
   },
   failures: [
     noPath,
@@ -79,7 +99,10 @@ export const readFile = route({
     'channel_unavailable',
     'channel_unauthorized',
     'channel_rate_limited',
-    { code: 'service_unavailable', message: 'The storage channel of this file is no longer configured.' },
+    {
+      code: 'service_unavailable',
+      message: 'The storage channel of this file is no longer configured.',
+    },
   ],
   undecodable: noPath,
   handler: send,
@@ -108,11 +131,16 @@ async function send(context: Context): Promise<FastifyReply> {
   const stored = await find(asked.path, deps);
   const { file, blob } = stored;
   // These include CORS; sent twice it would be void.
-  const headers = { ...contentHeaders({ ...file, cacheControl: cacheControl(file, asked) }), 'X-Request-Id': request.id };
+  const headers = {
+    ...contentHeaders({ ...file, cacheControl: cacheControl(file, asked) }),
+    'X-Request-Id': request.id,
+  };
   reply.hijack();
   try {
     // Its bytes are never opened, but a GET would fail.
-    if (request.method === 'HEAD') assertReadable(stored.replicas);
+    if (request.method === 'HEAD') {
+      assertReadable(stored.replicas);
+    }
     const sent = await sendContent(request.raw, reply.raw, {
       size: file.size,
       headers,
@@ -120,7 +148,9 @@ async function send(context: Context): Promise<FastifyReply> {
       lastModifiedAt: file.createdAt,
       open: (range, signal) => deps.files.open(stored, { range, signal }),
     });
-    if (sent.failure !== undefined) deps.log.warn({ requestId: request.id, err: sent.failure }, 'Download aborted');
+    if (sent.failure !== undefined) {
+      deps.log.warn({ requestId: request.id, err: sent.failure }, 'Download aborted');
+    }
   } catch (error) {
     sendErrorRaw(error, context);
   }
@@ -130,12 +160,16 @@ async function send(context: Context): Promise<FastifyReply> {
 function askedFor(url: string): Asked {
   const [raw = '', query = ''] = url.slice(prefix.length).split('?', 2);
   const path = pathFromUrl(raw);
-  if (path === undefined) throw failed(noPath);
+  if (path === undefined) {
+    throw failed(noPath);
+  }
   return { path, query: new URLSearchParams(query) };
 }
 
 async function find(path: string, { files }: HttpDeps): Promise<StoredFile> {
   const found = await findFile(path, files);
-  if (found === undefined) throw failed(noSuchFile);
+  if (found === undefined) {
+    throw failed(noSuchFile);
+  }
   return found;
 }

@@ -4,7 +4,14 @@ import { jsonFailures } from '../body/json-body.ts';
 import { failed } from '../failure.ts';
 import { named } from '../openapi/named.ts';
 import { json, route } from '../route.ts';
-import { grantable, grantableExpiry, grantFailures, readPrefix, wantedExpiry, wantedPermissions } from './grants.ts';
+import {
+  grantable,
+  grantableExpiry,
+  grantFailures,
+  readPrefix,
+  wantedExpiry,
+  wantedPermissions,
+} from './grants.ts';
 import { isText, missingFields, sendMissingFields } from './missing-fields.ts';
 import { apiToken, exampleToken, presentToken } from './present-token.ts';
 import { readOrder } from './read-order.ts';
@@ -17,16 +24,24 @@ const createTokenRequest = named('CreateTokenRequest', () =>
       .string()
       .min(1)
       .max(maxLabelBytes)
-      .meta({ description: `At most ${maxLabelBytes} bytes of UTF-8, without control characters.` }),
+      .meta({
+        description: `At most ${maxLabelBytes} bytes of UTF-8, without control characters.`,
+      }),
     owner: z.string().max(maxLabelBytes).optional().meta({ description: 'As the name.' }),
     permissions: wantedPermissions(),
     expiresAt: wantedExpiry(),
-    autoDelete: z.boolean().optional().meta({ description: 'Whether the token is removed once it has expired.' }),
+    autoDelete: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Whether the token is removed once it has expired.' }),
     prefix: z
       .string()
       .regex(/^[A-Za-z0-9_-]{0,32}$/)
       .nullish()
-      .meta({ description: 'What the token begins with: `pe_live_` for clients of the Media API. Default `imgbed_`.' }),
+      .meta({
+        description:
+          'What the token begins with: `pe_live_` for clients of the Media API. Default `imgbed_`.',
+      }),
   }),
 );
 
@@ -43,11 +58,16 @@ export const createApiToken = route({
   request: {
     body: {
       required: true,
-      content: json(createTokenRequest, { blog: { value: { name: 'blog', permissions: ['upload', 'list'] } } }),
+      content: json(createTokenRequest, {
+        blog: { value: { name: 'blog', permissions: ['upload', 'list'] } },
+      }),
     },
   },
   answers: {
-    200: { description: 'The token, this once.', content: json(apiToken, { made: { value: made } }) },
+    200: {
+      description: 'The token, this once.',
+      content: json(apiToken, { made: { value: made } }),
+    },
     400: missingFields('name, permissions'),
   },
   failures: [...jsonFailures, ...grantFailures],
@@ -55,8 +75,12 @@ export const createApiToken = route({
     const { reply, deps } = context;
     const { caller, body } = await readOrder(context, 'manage');
     const { name, permissions } = body;
-    if (!isText(name) || !Array.isArray(permissions))
-      return sendMissingFields(reply, { name: isText(name), permissions: Array.isArray(permissions) });
+    if (!isText(name) || !Array.isArray(permissions)) {
+      return sendMissingFields(reply, {
+        name: isText(name),
+        permissions: Array.isArray(permissions),
+      });
+    }
     const { token, record } = await deps.access.createToken({
       name: readLabel(name, 'name'),
       owner: typeof body.owner === 'string' ? readLabel(body.owner, 'owner') : '',
@@ -71,7 +95,9 @@ export const createApiToken = route({
 
 /** What people call a token stands in every line of the log that it makes. */
 function readLabel(text: string, field: string): string {
-  if (Buffer.byteLength(text) <= maxLabelBytes && cleanText(text) === text.normalize('NFC')) return text;
+  if (Buffer.byteLength(text) <= maxLabelBytes && cleanText(text) === text.normalize('NFC')) {
+    return text;
+  }
   throw failed({
     code: 'validation_error',
     message: `${field} must have at most ${maxLabelBytes} bytes, and nothing that cannot be seen, such as a line break.`,

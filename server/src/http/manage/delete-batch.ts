@@ -15,9 +15,14 @@ const maxJsonBytes = maxFiles * 4096;
 const workers = 10;
 
 const fileId = () =>
-  z.string().meta({ description: 'Path of a file, as in its link behind `/file/`.', example: 'img/test/abc123_image.jpg' });
+  z.string().meta({
+    description: 'Path of a file, as in its link behind `/file/`.',
+    example: 'img/test/abc123_image.jpg',
+  });
 
-const deleteBatchRequest = named('DeleteBatchRequest', () => z.object({ fileIds: z.array(fileId()).min(1).max(maxFiles) }));
+const deleteBatchRequest = named('DeleteBatchRequest', () =>
+  z.object({ fileIds: z.array(fileId()).min(1).max(maxFiles) }),
+);
 
 const deleteBatchAnswer = named('DeleteBatchAnswer', () =>
   z.strictObject({
@@ -46,14 +51,23 @@ export const deleteBatch = route({
   description:
     'By paths, or by links as `src` and `publicUrl` show them. What was not deleted is named in `failed`, files that are not there included; the rest is gone. Needs the permission `delete`.',
   request: {
-    body: { required: true, content: json(deleteBatchRequest, { one: { value: { fileIds: [path] } } }) },
+    body: {
+      required: true,
+      content: json(deleteBatchRequest, { one: { value: { fileIds: [path] } } }),
+    },
   },
   answers: {
     200: {
       description: 'What became of each.',
       content: json(deleteBatchAnswer, {
         one: { value: { success: true, deleted: [path], failed: [] } },
-        absent: { value: { success: false, deleted: [path], failed: [{ fileId: 'img/none.jpg', error: 'File not found' }] } },
+        absent: {
+          value: {
+            success: false,
+            deleted: [path],
+            failed: [{ fileId: 'img/none.jpg', error: 'File not found' }],
+          },
+        },
       }),
     },
   },
@@ -65,16 +79,25 @@ export const deleteBatch = route({
     const roots = linkRoots(request.raw, deps.settings);
     const found = await atOnce(texts, (text) => findLinked(text, roots, deps.files));
     // Two spellings of one file are one deletion, and both are right.
-    const ids = [...new Set(found.map((stored) => stored?.file.id))].filter((id) => id !== undefined);
+    const ids = [...new Set(found.map((stored) => stored?.file.id))].filter(
+      (id) => id !== undefined,
+    );
     const removed = new Map(await atOnce(ids, async (id) => [id, await remove(id, deps)] as const));
-    // Files that are not there may have been deleted by a request that failed on its way to the disk.
+    // Files that are not there may have been deleted by a request that failed on its way to the
+    // disk.
     await deps.metadata.settled({ anew: removed.size < texts.length });
     const deleted: string[] = [];
     const kept: { readonly fileId: string; readonly error: string }[] = [];
     for (const [at, text] of texts.entries()) {
       const outcome = removed.get(found[at]?.file.id ?? '') ?? 'absent';
-      if (outcome === 'removed') deleted.push(trimSlashes(text));
-      else kept.push({ fileId: trimSlashes(text), error: outcome === 'absent' ? 'File not found' : 'Delete file failed' });
+      if (outcome === 'removed') {
+        deleted.push(trimSlashes(text));
+      } else {
+        kept.push({
+          fileId: trimSlashes(text),
+          error: outcome === 'absent' ? 'File not found' : 'Delete file failed',
+        });
+      }
     }
     return reply.send({ success: kept.length === 0, deleted, failed: kept });
   },
@@ -84,28 +107,42 @@ async function remove(id: string, { files }: HttpDeps): Promise<'removed' | 'abs
   try {
     return (await files.remove(id)) ? 'removed' : 'absent';
   } catch (error) {
-    if (!isStowageError(error)) throw error;
+    if (!isStowageError(error)) {
+      throw error;
+    }
     return 'failed';
   }
 }
 
-async function atOnce<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<readonly R[]> {
+async function atOnce<T, R>(
+  items: readonly T[],
+  work: (item: T) => Promise<R>,
+): Promise<readonly R[]> {
   const results: R[] = [];
   const next = items.entries();
   const worker = async (): Promise<void> => {
-    for (const [at, item] of next) results[at] = await work(item);
+    for (const [at, item] of next) {
+      results[at] = await work(item);
+    }
   };
   await Promise.all(Array.from({ length: workers }, worker));
   return results;
 }
 
 function readFileIds(value: unknown): readonly string[] {
-  if (value === undefined || value === null) throw failed(none);
-  if (!Array.isArray(value) || value.some((id) => typeof id !== 'string'))
+  if (value === undefined || value === null) {
+    throw failed(none);
+  }
+  if (!Array.isArray(value) || value.some((id) => typeof id !== 'string')) {
     throw fail('bad_request', { message: 'fileIds must be an array of strings' });
+  }
   const texts = (value as string[]).map((id) => id.trim()).filter((id) => trimSlashes(id) !== '');
   const named = [...new Map(texts.map((text) => [trimSlashes(text), text])).values()];
-  if (named.length === 0) throw failed(none);
-  if (named.length > maxFiles) throw failed(tooMany);
+  if (named.length === 0) {
+    throw failed(none);
+  }
+  if (named.length > maxFiles) {
+    throw failed(tooMany);
+  }
   return named;
 }

@@ -13,7 +13,10 @@ const deleteFileAnswer = named('DeleteFileAnswer', () =>
   z.strictObject({
     success: z.literal(true),
     fileId: z.string().meta({ description: 'Path of the file.' }),
-    deleted: z.literal(false).optional().meta({ description: 'Only there when there was no such file.' }),
+    deleted: z
+      .literal(false)
+      .optional()
+      .meta({ description: 'Only there when there was no such file.' }),
   }),
 );
 
@@ -25,8 +28,8 @@ const isFolder = {
 } as const;
 
 /**
- * Upload API 4.4, by GET too: only a credential in a header counts, which no foreign page can send. A file that is not there is a success that
- * says so.
+ * Upload API 4.4, by GET too: only a credential in a header counts, which no foreign page can send.
+ * A file that is not there is a success that says so.
  */
 export const deleteFile = route({
   id: 'deleteFile',
@@ -40,9 +43,18 @@ export const deleteFile = route({
   request: {
     params: () =>
       z.object({
-        path: z.string().meta({ description: 'Path of the file, slashes included, as in its link behind `/file/`.', example }),
+        path: z.string().meta({
+          description: 'Path of the file, slashes included, as in its link behind `/file/`.',
+          example,
+        }),
       }),
-    query: () => z.object({ folder: z.enum(['true', 'false']).optional().meta({ description: '`true` is answered by 501.' }) }),
+    query: () =>
+      z.object({
+        folder: z
+          .enum(['true', 'false'])
+          .optional()
+          .meta({ description: '`true` is answered by 501.' }),
+      }),
   },
   answers: {
     200: {
@@ -56,12 +68,19 @@ export const deleteFile = route({
   failures: [noPath, isFolder],
   undecodable: noPath,
   async handler({ request, reply, deps }) {
-    if (queryOf(request.url).folder === 'true') throw failed(isFolder);
-    const text = decodeOnce((request.url.slice(prefix.length).split('?')[0] ?? '').replace(/\/+$/, ''));
+    if (queryOf(request.url).folder === 'true') {
+      throw failed(isFolder);
+    }
+    const text = decodeOnce(
+      (request.url.slice(prefix.length).split('?')[0] ?? '').replace(/\/+$/, ''),
+    );
     const stored = await findLinked(text, linkRoots(request.raw, deps.settings), deps.files);
-    if (stored !== undefined && (await deps.files.remove(stored.file.id)))
+    if (stored !== undefined && (await deps.files.remove(stored.file.id))) {
       return reply.send({ success: true, fileId: stored.file.path });
-    if (asPath(text.replace(/^\/+/, '')) === undefined) throw failed(noPath);
+    }
+    if (asPath(text.replace(/^\/+/, '')) === undefined) {
+      throw failed(noPath);
+    }
     // A deletion before this one may have failed on its way to the disk.
     await deps.metadata.settled({ anew: true });
     return reply.send({ success: true, fileId: text, deleted: false });

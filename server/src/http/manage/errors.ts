@@ -12,7 +12,9 @@ export const manageError = named('ManageError', () =>
   }),
 );
 
-/** Errors of management are JSON with `success: false`, except where upstream's clients know a text. */
+/**
+ * Errors of management are JSON with `success: false`, except where upstream's clients know a text.
+ */
 export const manageDialect: Dialect = {
   say: (error, facts) => ({ body: textOf(error, facts) ?? bodyOf(error) }),
   schema: manageError,
@@ -29,7 +31,11 @@ function bodyOf({ code, message, details }: StowageError): object {
 
 /** Upload API 4.2 and 4.6. */
 function textOf({ status, message }: StowageError, { route }: Facts): string | undefined {
-  if (status === 401) return 'You need to login';
-  if (status === 403) return message;
+  if (status === 401) {
+    return 'You need to login';
+  }
+  if (status === 403) {
+    return message;
+  }
   return status === 405 && route === '/api/manage/apiTokens' ? 'Method not allowed' : undefined;
 }

@@ -22,5 +22,13 @@ export const manageApi: Api = {
   credentials: 'token',
   authenticate: byToken,
   failures: ['unauthorized', tooManyGuesses, 'internal_error', 'service_unavailable'],
-  routes: [listApiTokens, createApiToken, updateApiToken, deleteApiToken, deleteFile, deleteBatch, testChannel],
+  routes: [
+    listApiTokens,
+    createApiToken,
+    updateApiToken,
+    deleteApiToken,
+    deleteFile,
+    deleteBatch,
+    testChannel,
+  ],
 };

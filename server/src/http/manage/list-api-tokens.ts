@@ -12,9 +12,13 @@ export const listApiTokens = route({
   permission: 'manage',
   tag: 'Management',
   summary: 'List API tokens',
-  description: 'Without their secret part. Needs the permission `manage`, as all about tokens and channels does.',
+  description:
+    'Without their secret part. Needs the permission `manage`, as all about tokens and channels does.',
   answers: {
-    200: { description: 'All tokens.', content: json(apiTokens, { one: { value: { tokens: [exampleToken] } } }) },
+    200: {
+      description: 'All tokens.',
+      content: json(apiTokens, { one: { value: { tokens: [exampleToken] } } }),
+    },
   },
   async handler({ reply, deps }) {
     await deps.metadata.tokens.removeExpired(deps.now());

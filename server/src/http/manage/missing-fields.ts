@@ -6,7 +6,10 @@ export function isText(value: unknown): value is string {
   return typeof value === 'string' && value !== '';
 }
 
-export function sendMissingFields(reply: FastifyReply, given: Readonly<Record<string, boolean>>): FastifyReply {
+export function sendMissingFields(
+  reply: FastifyReply,
+  given: Readonly<Record<string, boolean>>,
+): FastifyReply {
   const missing = Object.entries(given).flatMap(([name, isThere]) => (isThere ? [] : [name]));
   return reply.code(400).send(bodyFor(missing.join(', ')));
 }
@@ -14,10 +17,16 @@ export function sendMissingFields(reply: FastifyReply, given: Readonly<Record<st
 /** The same for the document. */
 export function missingFields(names: string): RouteAnswer {
   const value = bodyFor(names);
-  return { description: 'The request is not valid.', content: json(manageError, { missing: { summary: value.message, value } }) };
+  return {
+    description: 'The request is not valid.',
+    content: json(manageError, { missing: { summary: value.message, value } }),
+  };
 }
 
-/** Upload API 4.6: the sentence is part of the wire; the `message` beside it, an addition of ours, names the missing fields. */
+/**
+ * Upload API 4.6: the sentence is part of the wire; the `message` beside it, an addition of ours,
+ * names the missing fields.
+ */
 function bodyFor(names: string) {
   return { error: '缺少必要参数', message: `Missing: ${names}` };
 }

@@ -11,7 +11,9 @@ export const apiToken = named('ApiToken', () =>
     permissions: permissionList(),
     createdAt: timestamp,
     updatedAt: timestamp,
-    token: z.string().meta({ description: 'Whole in the answer that creates it, never again; else its first characters.' }),
+    token: z.string().meta({
+      description: 'Whole in the answer that creates it, never again; else its first characters.',
+    }),
     expiresAt: timestamp.nullable(),
     autoDelete: z.boolean(),
     lastUsedAt: timestamp.nullable(),
@@ -33,7 +35,8 @@ export const exampleToken = {
 
 /** `token`: whole, when it was just made. */
 export function presentToken(record: TokenRecord, token?: string) {
-  const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
+  const iso = (at: number | null): string | null =>
+    at === null ? null : new Date(at).toISOString();
   return {
     id: record.id,
     name: record.name,
@@ -50,6 +53,8 @@ export function presentToken(record: TokenRecord, token?: string) {
 
 /** Upload API 4.6: a token that is not there is a 200 with an error in it. */
 export const unknownToken = {
-  schema: named('UnknownToken', () => z.strictObject({ error: z.string() }).meta({ title: 'No such token' })),
+  schema: named('UnknownToken', () =>
+    z.strictObject({ error: z.string() }).meta({ title: 'No such token' }),
+  ),
   example: { summary: 'There is none with this id', value: { error: 'Token 不存在' } },
 };

@@ -11,10 +11,15 @@ export interface Order {
 }
 
 /**
- * The JSON body, and the caller once more: the token may have been revoked or narrowed while the body came in. Held back, a body would otherwise outlive its
- * token, and make a new one. Throws what both throw.
+ * The JSON body, and the caller once more: the token may have been revoked or narrowed while the
+ * body came in. Held back, a body would otherwise outlive its token, and make a new one. Throws
+ * what both throw.
  */
-export async function readOrder({ request, deps }: Context, permission: Permission, limits: JsonLimits = {}): Promise<Order> {
+export async function readOrder(
+  { request, deps }: Context,
+  permission: Permission,
+  limits: JsonLimits = {},
+): Promise<Order> {
   const body = await readJsonObject(request.raw, limits);
   return { caller: await authenticateToken(request.raw, permission, deps), body };
 }

@@ -14,7 +14,10 @@ const testChannelAnswer = named('TestChannelAnswer', () =>
           step: z.enum(['check', 'put', 'get', 'range', 'delete', 'gone']),
           ok: z.boolean(),
           durationMs: z.number(),
-          error: z.string().optional().meta({ description: 'What went wrong, in the words of the store.' }),
+          error: z
+            .string()
+            .optional()
+            .meta({ description: 'What went wrong, in the words of the store.' }),
         }),
       )
       .meta({ description: 'In order; ends at the first that fails.' }),
@@ -24,12 +27,22 @@ const testChannelAnswer = named('TestChannelAnswer', () =>
 const refused = {
   success: false,
   channel: { id: 'ch_1', type: 's3', name: 'main' },
-  steps: [{ step: 'check', ok: false, durationMs: 93, error: 'The storage backend refused the credentials.' }],
+  steps: [
+    {
+      step: 'check',
+      ok: false,
+      durationMs: 93,
+      error: 'The storage backend refused the credentials.',
+    },
+  ],
 };
 
 const noSuchChannel = { code: 'not_found', message: 'No such channel.' } as const;
 
-/** Ours: stores, reads, and deletes a small object on a channel (by id or name) and reports how each step went. */
+/**
+ * Ours: stores, reads, and deletes a small object on a channel (by id or name) and reports how each
+ * step went.
+ */
 export const testChannel = route({
   id: 'testChannel',
   method: 'POST',
@@ -37,16 +50,26 @@ export const testChannel = route({
   permission: 'manage',
   tag: 'Management',
   summary: 'Test a channel',
-  description: 'Stores, reads and deletes a small picture there. A channel that fails is a 200 with `success: false`.',
-  request: { params: () => z.object({ id: z.string().meta({ description: 'Id or name of the channel.' }) }) },
+  description:
+    'Stores, reads and deletes a small picture there. A channel that fails is a 200 with `success: false`.',
+  request: {
+    params: () => z.object({ id: z.string().meta({ description: 'Id or name of the channel.' }) }),
+  },
   answers: {
-    200: { description: 'How each step went.', content: json(testChannelAnswer, { refused: { value: refused } }) },
+    200: {
+      description: 'How each step went.',
+      content: json(testChannelAnswer, { refused: { value: refused } }),
+    },
   },
   failures: [noSuchChannel],
   async handler({ request, reply, deps }) {
     const { id } = request.params as { id: string };
-    const channel = deps.pool.all().find((candidate) => candidate.id === id || candidate.name === id);
-    if (channel === undefined) throw failed(noSuchChannel);
+    const channel = deps.pool
+      .all()
+      .find((candidate) => candidate.id === id || candidate.name === id);
+    if (channel === undefined) {
+      throw failed(noSuchChannel);
+    }
     const steps = await testChannelSteps(channel.channel, AbortSignal.timeout(120_000));
     return reply.send({
       success: steps.every((step) => step.ok),

@@ -2,7 +2,13 @@ import { z } from 'zod';
 import { jsonFailures } from '../body/json-body.ts';
 import { named } from '../openapi/named.ts';
 import { json, route } from '../route.ts';
-import { grantable, grantableExpiry, grantFailures, wantedExpiry, wantedPermissions } from './grants.ts';
+import {
+  grantable,
+  grantableExpiry,
+  grantFailures,
+  wantedExpiry,
+  wantedPermissions,
+} from './grants.ts';
 import { isText, missingFields, sendMissingFields } from './missing-fields.ts';
 import { apiToken, exampleToken, presentToken, unknownToken } from './present-token.ts';
 import { readOrder } from './read-order.ts';
@@ -11,7 +17,9 @@ const updateTokenRequest = named('UpdateTokenRequest', () =>
   z.object({
     tokenId: z.string(),
     permissions: wantedPermissions(),
-    expiresAt: wantedExpiry().meta({ description: 'As when creating. Absent: the expiry is removed.' }),
+    expiresAt: wantedExpiry().meta({
+      description: 'As when creating. Absent: the expiry is removed.',
+    }),
     autoDelete: z.boolean().optional(),
   }),
 );
@@ -19,7 +27,12 @@ const updateTokenRequest = named('UpdateTokenRequest', () =>
 const updateTokenAnswer = named('UpdateTokenAnswer', () =>
   z.union([
     z
-      .strictObject({ success: z.literal(true), message: z.string(), tokenId: z.string(), token: apiToken().optional() })
+      .strictObject({
+        success: z.literal(true),
+        message: z.string(),
+        tokenId: z.string(),
+        token: apiToken().optional(),
+      })
       .meta({ title: 'Changed' }),
     unknownToken.schema(),
   ]),
@@ -37,13 +50,20 @@ export const updateApiToken = route({
   description:
     'The permissions are replaced, the rest changes only when it is sent. No token gives another more than it has itself.',
   request: {
-    body: { required: true, content: json(updateTokenRequest, { narrower: { value: { tokenId, permissions: ['upload'] } } }) },
+    body: {
+      required: true,
+      content: json(updateTokenRequest, {
+        narrower: { value: { tokenId, permissions: ['upload'] } },
+      }),
+    },
   },
   answers: {
     200: {
       description: 'It is changed; or there is none with this id.',
       content: json(updateTokenAnswer, {
-        changed: { value: { success: true, message: 'Token 已更新', tokenId, token: exampleToken } },
+        changed: {
+          value: { success: true, message: 'Token 已更新', tokenId, token: exampleToken },
+        },
         unknown: unknownToken.example,
       }),
     },
@@ -54,10 +74,16 @@ export const updateApiToken = route({
     const { reply, deps } = context;
     const { caller, body } = await readOrder(context, 'manage');
     const { tokenId, permissions } = body;
-    if (!isText(tokenId) || !Array.isArray(permissions))
-      return sendMissingFields(reply, { tokenId: isText(tokenId), permissions: Array.isArray(permissions) });
+    if (!isText(tokenId) || !Array.isArray(permissions)) {
+      return sendMissingFields(reply, {
+        tokenId: isText(tokenId),
+        permissions: Array.isArray(permissions),
+      });
+    }
     const known = await deps.metadata.tokens.get(tokenId);
-    if (known === undefined) return reply.send(unknownToken.example.value);
+    if (known === undefined) {
+      return reply.send(unknownToken.example.value);
+    }
     grantable(known.permissions, caller);
     const updated = await deps.metadata.tokens.update(known.id, {
       permissions: grantable(permissions, caller),

@@ -8,7 +8,15 @@ import { type CallerContext, type Context, json, route } from '../route.ts';
 import { exampleOf, success } from './envelope-schemas.ts';
 import { idempotencyFailures, idempotencyHeader, idempotent } from './idempotency.ts';
 import { mediaIdOf } from './media-id.ts';
-import { byId, exampleId, exampleMedia, mediaFields, noSuchMedia, rateHeaders, tooManyFrames } from './media-schemas.ts';
+import {
+  byId,
+  exampleId,
+  exampleMedia,
+  mediaFields,
+  noSuchMedia,
+  rateHeaders,
+  tooManyFrames,
+} from './media-schemas.ts';
 import { presentFile } from './present.ts';
 
 const completeMediaRequest = named('CompleteMediaRequest', () =>
@@ -20,7 +28,10 @@ const completeMediaAnswer = success('CompleteMediaAnswer', () =>
     ...mediaFields(),
     message: z.string(),
     next_step: z.string(),
-    warnings: z.array(z.string()).optional().meta({ description: 'What differed from the declaration and was put right.' }),
+    warnings: z
+      .array(z.string())
+      .optional()
+      .meta({ description: 'What differed from the declaration and was put right.' }),
   }),
 );
 
@@ -34,7 +45,11 @@ export const completeMedia = route({
   summary: 'Complete an upload',
   description:
     'Step 3 of 3. Checks what arrived: its real type, size, checksum, dimensions and length. Only then it is media. Safe to repeat, and to call twice at once: the answer stays the same. A body is not looked at.',
-  request: { params: byId, headers: idempotencyHeader, body: { required: false, content: json(completeMediaRequest) } },
+  request: {
+    params: byId,
+    headers: idempotencyHeader,
+    body: { required: false, content: json(completeMediaRequest) },
+  },
   answers: {
     200: {
       description: 'The finished media.',
@@ -71,7 +86,10 @@ export const completeMedia = route({
   async handler(context) {
     const id = mediaIdOf(context.request);
     note(context.request.raw, { upload: 'presigned' });
-    return idempotent({ ...context, body: {} }, async () => ({ status: 200, data: await complete(id, context) }));
+    return idempotent({ ...context, body: {} }, async () => ({
+      status: 200,
+      data: await complete(id, context),
+    }));
   },
 });
 
@@ -94,11 +112,22 @@ function withWords<File extends { readonly id: string; readonly type: string }>(
   };
 }
 
-/** A caller who has not sent the bytes gets the upload URL again, unless it is a store's own, which only step 1 returns. */
-async function withAddress(error: unknown, id: string, { request, deps }: Context): Promise<unknown> {
-  if (!isStowageError(error, 'upload_not_received')) return error;
+/**
+ * A caller who has not sent the bytes gets the upload URL again, unless it is a store's own, which
+ * only step 1 returns.
+ */
+async function withAddress(
+  error: unknown,
+  id: string,
+  { request, deps }: Context,
+): Promise<unknown> {
+  if (!isStowageError(error, 'upload_not_received')) {
+    return error;
+  }
   const media = await deps.presigned.find(id);
-  if (media?.state !== 'uploading' || media.details.presign !== null) return error;
+  if (media?.state !== 'uploading' || media.details.presign !== null) {
+    return error;
+  }
   const upload_url = `${requestOrigin(request.raw, deps.settings)}${relayUrl(media.upload, media.details, deps)}`;
   return fail('upload_not_received', { details: { ...error.details, upload_url } });
 }

@@ -7,6 +7,9 @@ export function writeCursor({ createdAt, id }: FilePosition): string {
 
 /** Undefined when we have not written it. */
 export function readCursor(cursor: string): FilePosition | undefined {
-  const [, createdAt, id] = /^(\d{1,15}) ([\w-]{1,64})$/.exec(Buffer.from(cursor, 'base64url').toString('latin1')) ?? [];
-  return createdAt === undefined || id === undefined ? undefined : { createdAt: Number(createdAt), id };
+  const [, createdAt, id] =
+    /^(\d{1,15}) ([\w-]{1,64})$/.exec(Buffer.from(cursor, 'base64url').toString('latin1')) ?? [];
+  return createdAt === undefined || id === undefined
+    ? undefined
+    : { createdAt: Number(createdAt), id };
 }

@@ -7,10 +7,18 @@ import { mediaIdOf } from './media-id.ts';
 import { byId, exampleId, idAlias, mediaId, noSuchMedia, rateHeaders } from './media-schemas.ts';
 
 const deleteMediaAnswer = success('DeleteMediaAnswer', () =>
-  z.strictObject({ media_id: mediaId(), id: idAlias(), deleted: z.literal(true), message: z.string() }),
+  z.strictObject({
+    media_id: mediaId(),
+    id: idAlias(),
+    deleted: z.literal(true),
+    message: z.string(),
+  }),
 );
 
-/** Media API 5.3: a file, or an upload that is not finished (running transfers stop). A second time is 404. */
+/**
+ * Media API 5.3: a file, or an upload that is not finished (running transfers stop). A second time
+ * is 404.
+ */
 export const deleteMedia = route({
   id: 'deleteMedia',
   method: 'DELETE',
@@ -33,8 +41,13 @@ export const deleteMedia = route({
     const { request, reply, deps } = context;
     const id = mediaIdOf(request);
     // An upload that cannot be cancelled any more may have become a file since we looked for one.
-    const removed = (await deps.files.remove(id)) || (await deps.presigned.cancel(id)) || (await deps.files.remove(id));
-    if (!removed) throw failed(noSuchMedia);
+    const removed =
+      (await deps.files.remove(id)) ||
+      (await deps.presigned.cancel(id)) ||
+      (await deps.files.remove(id));
+    if (!removed) {
+      throw failed(noSuchMedia);
+    }
     return reply.send(envelope(present(id), context));
   },
 });

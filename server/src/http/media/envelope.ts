@@ -29,7 +29,11 @@ export function envelope(data: object, { request, deps }: Context): Envelope {
 /** Media API 1.3: every failure in the envelope. */
 export const mediaDialect: Dialect = {
   say(error, { requestId, at }) {
-    const body: Envelope = { data: null, error: errorBody(error, retryAfterSeconds(error)), meta: metaOf(requestId, at) };
+    const body: Envelope = {
+      data: null,
+      error: errorBody(error, retryAfterSeconds(error)),
+      meta: metaOf(requestId, at),
+    };
     return { body };
   },
   schema: mediaError,
@@ -51,7 +55,10 @@ function errorBody(error: StowageError, seconds: number | undefined): ErrorBody 
 }
 
 /** The limit has one name, wherever it was noticed. */
-function wireDetails({ maxBytes, ...details }: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+function wireDetails({
+  maxBytes,
+  ...details
+}: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   return maxBytes === undefined ? details : { max_size: maxBytes, ...details };
 }
 

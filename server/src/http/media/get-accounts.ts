@@ -5,7 +5,9 @@ import { success } from './envelope-schemas.ts';
 import { rateHeaders } from './media-schemas.ts';
 
 const accountsAnswer = success('AccountsAnswer', () =>
-  z.strictObject({ accounts: z.array(z.unknown()).max(0), total: z.literal(0) }).meta({ description: 'Always empty.' }),
+  z
+    .strictObject({ accounts: z.array(z.unknown()).max(0), total: z.literal(0) })
+    .meta({ description: 'Always empty.' }),
 );
 
 /** There are no social accounts here, but some clients ask for them to test a key. */
@@ -17,6 +19,8 @@ export const getAccounts = route({
   tag: 'Account',
   summary: 'Social accounts (none)',
   description: 'Stowage has none; some clients ask to see whether a token works.',
-  answers: { 200: { description: 'An empty list.', headers: rateHeaders, content: json(accountsAnswer) } },
+  answers: {
+    200: { description: 'An empty list.', headers: rateHeaders, content: json(accountsAnswer) },
+  },
   handler: (context) => context.reply.send(envelope({ accounts: [], total: 0 }, context)),
 });

@@ -24,7 +24,9 @@ const meAnswer = success('MeAnswer', () =>
         expires_at: timestamp.nullable(),
       })
       .meta({ description: 'The token of this request.' }),
-    scopes: scopes().meta({ description: 'What the token may do: `read` may list, `write` may upload, delete or manage.' }),
+    scopes: scopes().meta({
+      description: 'What the token may do: `read` may list, `write` may upload, delete or manage.',
+    }),
     permissions: permissionList().meta({ description: 'The same, exactly.' }),
     user: z.strictObject({ id: z.int(), email: z.string(), name: z.string() }),
     organization: z
@@ -44,9 +46,9 @@ const meAnswer = success('MeAnswer', () =>
     quota: z.strictObject({
       accounts: z.strictObject({ used: used(), limit: z.int() }),
       ai_credits: z.strictObject({ used: used(), limit: z.int(), bonus: z.int() }),
-      storage_bytes: z
-        .strictObject({ used: used(), limit: z.int().nullable() })
-        .meta({ description: 'Bytes on all channels; `limit` is null unless every channel has one.' }),
+      storage_bytes: z.strictObject({ used: used(), limit: z.int().nullable() }).meta({
+        description: 'Bytes on all channels; `limit` is null unless every channel has one.',
+      }),
       team_seats: z.strictObject({ limit: z.int() }),
     }),
     stats: z.strictObject({ posts_last_30d: z.int(), total_posts: z.int() }),
@@ -63,12 +65,17 @@ export const getMe = route({
   summary: 'Who am I',
   description:
     'The token of this request, what it may do, and how much is stored. The quickest way to see whether a token works.',
-  answers: { 200: { description: 'The token works.', headers: rateHeaders, content: json(meAnswer) } },
+  answers: {
+    200: { description: 'The token works.', headers: rateHeaders, content: json(meAnswer) },
+  },
   async handler(context) {
     const { reply, deps, caller } = context;
-    const iso = (at: number | null | undefined): string | null => (at == null ? null : new Date(at).toISOString());
+    const iso = (at: number | null | undefined): string | null =>
+      at == null ? null : new Date(at).toISOString();
     const { token } = caller;
-    const usage = await Promise.all(deps.pool.all().map((channel) => deps.metadata.files.usage(channel.id)));
+    const usage = await Promise.all(
+      deps.pool.all().map((channel) => deps.metadata.files.usage(channel.id)),
+    );
     const limits = deps.pool.all().map((channel) => channel.quota?.limitBytes);
     const limit = limits.every((bytes) => bytes !== undefined)
       ? Math.floor(limits.reduce((sum, bytes) => sum + (bytes ?? 0), 0))
@@ -115,5 +122,8 @@ export const getMe = route({
 /** In the words of the Media API. */
 function scopesOf({ permissions }: Caller): readonly string[] {
   const writes = ['upload', 'delete', 'manage'] as const;
-  return [...(permissions.has('list') ? ['read'] : []), ...(writes.some((one) => permissions.has(one)) ? ['write'] : [])];
+  return [
+    ...(permissions.has('list') ? ['read'] : []),
+    ...(writes.some((one) => permissions.has(one)) ? ['write'] : []),
+  ];
 }

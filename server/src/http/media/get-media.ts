@@ -18,12 +18,22 @@ export const getMedia = route({
   summary: 'Get one media item',
   description: 'Finished or not.',
   request: { params: byId },
-  answers: { 200: { description: 'The media.', headers: rateHeaders, content: json(mediaAnswer, mediaExample) } },
+  answers: {
+    200: {
+      description: 'The media.',
+      headers: rateHeaders,
+      content: json(mediaAnswer, mediaExample),
+    },
+  },
   failures: [noSuchMedia],
   async handler(context) {
     const { request, reply, deps } = context;
     const found = await deps.presigned.find(mediaIdOf(request));
-    if (found === undefined) throw failed(noSuchMedia);
-    return reply.send(envelope(presentMedia(found, { request: request.raw, settings: deps.settings }), context));
+    if (found === undefined) {
+      throw failed(noSuchMedia);
+    }
+    return reply.send(
+      envelope(presentMedia(found, { request: request.raw, settings: deps.settings }), context),
+    );
   },
 });

@@ -16,6 +16,8 @@ export const getPlatformRules = route({
   tag: 'Account',
   summary: 'Rules of social platforms (none)',
   description: 'For clients that expect the address to exist.',
-  answers: { 200: { description: 'No rules.', headers: rateHeaders, content: json(platformRulesAnswer) } },
+  answers: {
+    200: { description: 'No rules.', headers: rateHeaders, content: json(platformRulesAnswer) },
+  },
   handler: (context) => context.reply.send(envelope({ platforms: {} }, context)),
 });

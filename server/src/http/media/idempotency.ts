@@ -11,11 +11,15 @@ import { type Envelope, envelope } from './envelope.ts';
 export const idempotencyHeader = () =>
   z.object({
     'Idempotency-Key': z.string().max(255).optional().meta({
-      description: 'The same key with the same body gets the same answer for a day, so that a repeat makes nothing twice.',
+      description:
+        'The same key with the same body gets the same answer for a day, so that a repeat makes nothing twice.',
     }),
   });
 
-export const idempotencyFailures: readonly Failure[] = ['idempotency_in_flight', 'idempotency_key_conflict'];
+export const idempotencyFailures: readonly Failure[] = [
+  'idempotency_in_flight',
+  'idempotency_key_conflict',
+];
 
 interface Work extends CallerContext {
   readonly body: Readonly<Record<string, unknown>>;
@@ -29,8 +33,8 @@ interface Answer {
 }
 
 /**
- * Media API 8.2: the same `Idempotency-Key` with the same request gets the same answer for a day, or as long as it is of use. Without the header
- * nothing is kept.
+ * Media API 8.2: the same `Idempotency-Key` with the same request gets the same answer for a day,
+ * or as long as it is of use. Without the header nothing is kept.
  */
 export async function idempotent(
   context: Work,
@@ -55,8 +59,12 @@ export async function idempotent(
     claimMs: minuteMs,
     expiresAt: deps.now() + dayMs,
   });
-  if (known.state !== 'claimed' && known.requestHash !== requestHash) throw fail('idempotency_key_conflict');
-  if (known.state === 'in_flight') throw fail('idempotency_in_flight', { retryAfterMs: 1000 });
+  if (known.state !== 'claimed' && known.requestHash !== requestHash) {
+    throw fail('idempotency_key_conflict');
+  }
+  if (known.state === 'in_flight') {
+    throw fail('idempotency_in_flight', { retryAfterMs: 1000 });
+  }
   if (known.state === 'done') {
     const answer = known.response as unknown as Answer;
     return reply.code(answer.status).header('idempotency-replayed', 'true').send(wrap(answer.data));
@@ -64,7 +72,12 @@ export async function idempotent(
   try {
     const answer = await work();
     const { status, data, expiresAt = deps.now() + dayMs } = answer;
-    await idempotency.finish(caller.owner, key, toJson({ status, data }), Math.min(expiresAt, deps.now() + dayMs));
+    await idempotency.finish(
+      caller.owner,
+      key,
+      toJson({ status, data }),
+      Math.min(expiresAt, deps.now() + dayMs),
+    );
     return reply.code(answer.status).send(wrap(answer.data));
   } catch (error) {
     await idempotency.release(caller.owner, key);
@@ -79,14 +92,20 @@ function routeOf(request: FastifyRequest): string {
 
 /** Members of objects have no order. */
 function inOrder(_: string, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return value;
+  }
   return Object.fromEntries(Object.entries(value).sort(([one], [other]) => (one < other ? -1 : 1)));
 }
 
 function readKey(request: FastifyRequest): string | undefined {
   const header = request.headers['idempotency-key'];
   const key = Array.isArray(header) ? header[0] : header;
-  if (key === undefined || key === '') return undefined;
-  if (key.length > 255) throw fail('validation_error', { message: 'Idempotency-Key can have 255 characters at most.' });
+  if (key === undefined || key === '') {
+    return undefined;
+  }
+  if (key.length > 255) {
+    throw fail('validation_error', { message: 'Idempotency-Key can have 255 characters at most.' });
+  }
   return key;
 }

@@ -23,7 +23,10 @@ export const otherMediaFailures = {
     'Anything else that may go wrong, always in this envelope: also unknown addresses, wrong methods and malformed requests.',
   failures: [
     'method_not_allowed',
-    { code: 'not_found', message: `No route for GET ${canonical}/nosuch. The API is described at /docs.` },
+    {
+      code: 'not_found',
+      message: `No route for GET ${canonical}/nosuch. The API is described at /docs.`,
+    },
     'bad_request',
   ],
 } as const satisfies Api['others'];
@@ -37,7 +40,8 @@ export const mediaApi: Api = {
     origins: corsOrigins,
     methods: 'GET, POST, DELETE, OPTIONS',
     headers: 'Content-Type, Authorization, Idempotency-Key',
-    exposed: 'X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, Idempotency-Replayed',
+    exposed:
+      'X-Request-Id, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, Retry-After, Idempotency-Replayed',
   }),
   headers: { 'cache-control': 'no-store' },
   credentials: 'token',
@@ -45,11 +49,28 @@ export const mediaApi: Api = {
     const caller = await authenticateToken(request.raw, 'any', deps);
     // Before the permission: a refusal counts too, and carries the state (Media API 1.5).
     await limitRate(caller, reply, deps);
-    if (permission !== 'any' && !caller.permissions.has(permission))
+    if (permission !== 'any' && !caller.permissions.has(permission)) {
       throw fail('insufficient_scope', { details: { required: permission } });
+    }
     return caller;
   },
-  failures: ['unauthorized', 'rate_limit_exceeded', tooManyGuesses, 'internal_error', 'service_unavailable'],
+  failures: [
+    'unauthorized',
+    'rate_limit_exceeded',
+    tooManyGuesses,
+    'internal_error',
+    'service_unavailable',
+  ],
   others: otherMediaFailures,
-  routes: [uploadMedia, uploadFromUrl, completeMedia, listMedia, getMedia, deleteMedia, getMe, getAccounts, getPlatformRules],
+  routes: [
+    uploadMedia,
+    uploadFromUrl,
+    completeMedia,
+    listMedia,
+    getMedia,
+    deleteMedia,
+    getMe,
+    getAccounts,
+    getPlatformRules,
+  ],
 };

@@ -45,11 +45,15 @@ const listMediaAnswer = success('ListMediaAnswer', () =>
     items: z.array(media()).meta(alias('media')),
     media_ids: z.array(z.uuid()).meta({ description: 'The ids of the page.' }),
     total: count().meta({ description: 'All that match, whatever the page.' }),
-    next_cursor: z
-      .string()
-      .nullable()
-      .meta({ description: 'For `cursor` of the next page of finished media; null when there is none.' }),
-    pagination: z.strictObject({ limit: count(), offset: count(), total: count(), has_more: z.boolean() }),
+    next_cursor: z.string().nullable().meta({
+      description: 'For `cursor` of the next page of finished media; null when there is none.',
+    }),
+    pagination: z.strictObject({
+      limit: count(),
+      offset: count(),
+      total: count(),
+      has_more: z.boolean(),
+    }),
   }),
 );
 
@@ -70,7 +74,8 @@ export const listMedia = route({
   permission: 'list',
   tag: 'Media',
   summary: 'List media',
-  description: 'Newest first, files of the Upload API included. Parameters that are not named here are ignored.',
+  description:
+    'Newest first, files of the Upload API included. Parameters that are not named here are ignored.',
   request: { query: () => listQuery },
   answers: {
     200: {
@@ -91,7 +96,9 @@ export const listMedia = route({
     const query = readQuery(request);
     const presenting = { request: request.raw, settings: deps.settings };
     const { items, ...found } = await find(query, deps);
-    const shown = items.map((item) => ('state' in item ? presentMedia(item, presenting) : presentFile(item, presenting)));
+    const shown = items.map((item) =>
+      'state' in item ? presentMedia(item, presenting) : presentFile(item, presenting),
+    );
     return reply.send(envelope(presentPage({ ...found, shown, query }), context));
   },
 });
@@ -121,18 +128,36 @@ function presentPage({ shown, total, next, query: { limit, offset, cursor } }: P
 
 type Query = z.infer<typeof listQuery>;
 
-async function find({ type, status, limit, offset, cursor }: Query, { files, presigned }: HttpDeps) {
+async function find(
+  { type, status, limit, offset, cursor }: Query,
+  { files, presigned }: HttpDeps,
+) {
   if (status !== 'ready') {
-    if (cursor !== undefined)
-      throw refusal([{ field: 'cursor', message: 'cursor works with finished media only.', code: 'custom' }]);
+    if (cursor !== undefined) {
+      throw refusal([
+        { field: 'cursor', message: 'cursor works with finished media only.', code: 'custom' },
+      ]);
+    }
     const page = { state: status, limit, offset, ...(type && { category: type }) };
     return { ...(await presigned.listPending(page)), next: undefined };
   }
   const after = cursor === undefined ? undefined : readCursor(cursor);
-  if (cursor !== undefined && after === undefined)
-    throw refusal([{ field: 'cursor', message: 'cursor must be the next_cursor of an earlier response.', code: 'custom' }]);
+  if (cursor !== undefined && after === undefined) {
+    throw refusal([
+      {
+        field: 'cursor',
+        message: 'cursor must be the next_cursor of an earlier response.',
+        code: 'custom',
+      },
+    ]);
+  }
   // One more item shows whether there are more.
-  const found = await files.list({ limit: limit + 1, offset, ...(type && { category: type }), ...(after && { after }) });
+  const found = await files.list({
+    limit: limit + 1,
+    offset,
+    ...(type && { category: type }),
+    ...(after && { after }),
+  });
   const items = found.items.slice(0, limit);
   return { items, total: found.total, next: found.items.length > limit ? items.at(-1) : undefined };
 }
@@ -153,7 +178,9 @@ function refusal(problems: readonly Problem[]): StowageError {
 function readQuery(request: FastifyRequest): Query {
   const given = Object.entries(queryOf(request.url)).filter(([, value]) => value !== '');
   const parsed = listQuery.safeParse(Object.fromEntries(given));
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    return parsed.data;
+  }
   const problems = parsed.error.issues.map((issue) => ({
     field: String(issue.path[0]),
     message: issue.message,

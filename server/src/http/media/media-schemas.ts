@@ -13,11 +13,18 @@ export const rateHeaders = [
 ] as const satisfies readonly HeaderName[];
 
 export const byId = () =>
-  z.object({ id: z.uuid().meta({ description: 'Id of the media; any other text is answered like an unknown id.' }) });
+  z.object({
+    id: z
+      .uuid()
+      .meta({ description: 'Id of the media; any other text is answered like an unknown id.' }),
+  });
 
 export const noSuchMedia = { code: 'not_found', message: 'Media not found.' } as const;
 /** Of calls that need room in a storage channel. */
-export const noRoom = { code: 'storage_quota_exceeded', details: { used: 4_900_000_000, limit: 5_000_000_000 } } as const;
+export const noRoom = {
+  code: 'storage_quota_exceeded',
+  details: { used: 4_900_000_000, limit: 5_000_000_000 },
+} as const;
 
 /** In the words of `core/uploads/open-uploads.ts`. */
 export const tooManyUnfinished = {
@@ -55,24 +62,36 @@ const byteCount = () => z.int().nullable();
 /** Media API 5.2: every name that some client reads. */
 export const mediaFields = () => ({
   ...ids(),
-  status: state().meta({ description: '`uploading` until it is completed; `failed` when the file was refused.' }),
+  status: state().meta({
+    description: '`uploading` until it is completed; `failed` when the file was refused.',
+  }),
   media_status: state().meta(alias('status')),
   upload_status: state().meta(alias('status')),
   type: kind().meta({ description: 'Files of the Upload API may be of any kind.' }),
   media_type: kind().meta(alias('type')),
   filename: z.string().meta({ description: 'The name that the caller gave.' }),
   original_name: z.string().meta(alias('filename')),
-  content_type: z.string().meta({ description: 'What the bytes are; as declared until the upload is completed.' }),
+  content_type: z
+    .string()
+    .meta({ description: 'What the bytes are; as declared until the upload is completed.' }),
   mime_type: z.string().meta(alias('content_type')),
   size: byteCount().meta({ description: 'Bytes; null while neither declared nor received.' }),
   file_size: byteCount().meta(alias('size')),
   width: z.int().nullable().meta({ description: 'Pixels, as shown (orientation applied).' }),
   height: z.int().nullable().meta({ description: 'Pixels, as shown (orientation applied).' }),
-  dimensions: z.strictObject({ width: z.int(), height: z.int() }).nullable().meta({ description: 'Both, when known.' }),
-  aspect_ratio: z.number().nullable().meta({ description: 'Width divided by height, four decimals.' }),
+  dimensions: z
+    .strictObject({ width: z.int(), height: z.int() })
+    .nullable()
+    .meta({ description: 'Both, when known.' }),
+  aspect_ratio: z
+    .number()
+    .nullable()
+    .meta({ description: 'Width divided by height, four decimals.' }),
   orientation: z.enum(['landscape', 'portrait', 'square']).nullable(),
   duration: z.number().nullable().meta({ description: 'Seconds, of videos.' }),
-  url: z.url().nullable().meta({ description: 'The lasting link; null while there is no file, or when the owner hides links.' }),
+  url: z.url().nullable().meta({
+    description: 'The lasting link; null while there is no file, or when the owner hides links.',
+  }),
   thumbnail_url: z.url().nullable().meta({ description: 'A picture to show for it; images only.' }),
   error_message: z.string().nullable().meta({ description: 'Why it failed.' }),
   created_at: timestamp,

@@ -21,7 +21,12 @@ export function presentFile(file: FileRecord, context: PresentContext) {
   return {
     ...ids(file.id),
     ...states('ready'),
-    ...named({ type, filename: file.filename, contentType: essenceOf(file.contentType) ?? file.contentType, size: file.size }),
+    ...named({
+      type,
+      filename: file.filename,
+      contentType: essenceOf(file.contentType) ?? file.contentType,
+      size: file.size,
+    }),
     ...shape(width, height),
     duration: file.durationSeconds,
     url,
@@ -32,7 +37,9 @@ export function presentFile(file: FileRecord, context: PresentContext) {
 }
 
 export function presentMedia(media: Media, context: PresentContext) {
-  if (media.state === 'ready') return presentFile(media.stored.file, context);
+  if (media.state === 'ready') {
+    return presentFile(media.stored.file, context);
+  }
   const { upload, details, state } = media;
   return {
     ...ids(upload.id),
@@ -92,6 +99,8 @@ function shape(width: number | null, height: number | null) {
 }
 
 function orientation(width: number, height: number): string {
-  if (width === height) return 'square';
+  if (width === height) {
+    return 'square';
+  }
   return width > height ? 'landscape' : 'portrait';
 }

@@ -10,7 +10,15 @@ import { requestSignal } from '../request-signal.ts';
 import { type Context, json, route } from '../route.ts';
 import { exampleOf, success } from './envelope-schemas.ts';
 import { idempotencyFailures, idempotencyHeader, idempotent } from './idempotency.ts';
-import { exampleId, exampleMedia, holdsAnother, mediaFields, noRoom, rateHeaders, tooManyFrames } from './media-schemas.ts';
+import {
+  exampleId,
+  exampleMedia,
+  holdsAnother,
+  mediaFields,
+  noRoom,
+  rateHeaders,
+  tooManyFrames,
+} from './media-schemas.ts';
 import { supportedTypes } from './media-types.ts';
 import { presentMedia } from './present.ts';
 import { misspelt, uploadRequestSchema } from './upload-request.ts';
@@ -20,13 +28,16 @@ type Body = Readonly<Record<string, unknown>>;
 /** Media API 5.4. Unknown fields are ignored. */
 const uploadFromUrlSchema = z.object({
   url: z
-    .string({ error: (issue) => (issue.input === undefined ? 'url is required.' : 'url must be a string.') })
+    .string({
+      error: (issue) => (issue.input === undefined ? 'url is required.' : 'url must be a string.'),
+    })
     .min(1, 'url must not be empty.')
     .max(8192, 'url must have at most 8192 characters.')
     .meta({ description: 'Public address of the file', example: 'https://example.com/photo.jpg' }),
-  filename: uploadRequestSchema.shape.filename
-    .nullish()
-    .meta({ description: 'Name of the file; default: the last segment of the path of url', example: 'photo.jpg' }),
+  filename: uploadRequestSchema.shape.filename.nullish().meta({
+    description: 'Name of the file; default: the last segment of the path of url',
+    example: 'photo.jpg',
+  }),
 });
 
 const uploadFromUrlRequest = named('UploadFromUrlRequest', () => uploadFromUrlSchema);
@@ -69,7 +80,10 @@ const exampleVideo = exampleOf({
   next_step: nextStep('uploading', exampleId),
 });
 
-/** Media API 5.4: images are ready with the answer (201), videos are fetched in the background (202). */
+/**
+ * Media API 5.4: images are ready with the answer (201), videos are fetched in the background
+ * (202).
+ */
 export const uploadFromUrl = route({
   id: 'uploadMediaFromUrl',
   method: 'POST',
@@ -83,7 +97,9 @@ export const uploadFromUrl = route({
     headers: idempotencyHeader,
     body: {
       required: true,
-      content: json(uploadFromUrlRequest, { image: { value: { url: exampleImage.data.source_url } } }),
+      content: json(uploadFromUrlRequest, {
+        image: { value: { url: exampleImage.data.source_url } },
+      }),
     },
   },
   answers: {
@@ -102,18 +118,29 @@ export const uploadFromUrl = route({
     noRoom,
     ...jsonFailures,
     ...idempotencyFailures,
-    { code: 'validation_error', message: 'url is required.', details: { field: 'url', validation_errors: [] } },
+    {
+      code: 'validation_error',
+      message: 'url is required.',
+      details: { field: 'url', validation_errors: [] },
+    },
     { error: () => misspelt('source_url', 'url') },
     'invalid_url',
     'url_not_allowed',
-    { code: 'too_large', message: 'The file is larger than the 25 MB limit.', details: { max_size: 26_214_400 } },
+    {
+      code: 'too_large',
+      message: 'The file is larger than the 25 MB limit.',
+      details: { max_size: 26_214_400 },
+    },
     {
       code: 'unsupported_media_type',
       as: 'file',
       message:
         'The url leads to text/html. Images and MP4 videos can be imported from a url; ' +
         'upload other files with POST /media/upload, a PUT to upload_url, and POST /media/{media_id}/complete.',
-      details: { detected: 'text/html', supported_types: supportedTypes.filter((type) => !type.startsWith('application/')) },
+      details: {
+        detected: 'text/html',
+        supported_types: supportedTypes.filter((type) => !type.startsWith('application/')),
+      },
     },
     { code: 'fetch_failed', details: { upstream_status: 404 } },
     'fetch_timeout',
@@ -131,7 +158,10 @@ export const uploadFromUrl = route({
       const { url, filename } = readBody(body);
       const ip = clientAddress(request.raw, deps.settings.trustProxy);
       const signal = requestSignal(request.raw);
-      const media = await deps.imports.start({ url, filename: filename ? cleanText(filename) : undefined, ip, signal }, caller);
+      const media = await deps.imports.start(
+        { url, filename: filename ? cleanText(filename) : undefined, ip, signal },
+        caller,
+      );
       return { status: media.state === 'ready' ? 201 : 202, data: present(media, url, context) };
     });
   },
@@ -143,7 +173,9 @@ function present(media: Media, url: string, { request, deps }: Context) {
 }
 
 function nextStep(state: Media['state'], id: string): string {
-  if (state === 'ready') return `Media is ready. Attach it to a post by passing "media_ids": ["${id}"] to POST /v1/posts.`;
+  if (state === 'ready') {
+    return `Media is ready. Attach it to a post by passing "media_ids": ["${id}"] to POST /v1/posts.`;
+  }
   return `The video is being imported. Poll GET /media/${id} until media_status is "ready" or "failed".`;
 }
 
@@ -167,8 +199,14 @@ function readBody(body: Body): z.infer<typeof uploadFromUrlSchema> {
     throw misspelt(wrong, 'url');
   }
   const parsed = uploadFromUrlSchema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path, message, code }) => ({ field: String(path[0] ?? ''), message, code }));
+  if (parsed.success) {
+    return parsed.data;
+  }
+  const problems = parsed.error.issues.map(({ path, message, code }) => ({
+    field: String(path[0] ?? ''),
+    message,
+    code,
+  }));
   throw fail('validation_error', {
     message: problems[0]?.message ?? 'The request is not valid.',
     details: { field: problems[0]?.field, validation_errors: problems },

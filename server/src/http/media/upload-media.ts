@@ -14,36 +14,51 @@ import { misspelt, readUploadRequest, uploadMediaRequest } from './upload-reques
 
 const uploadMethodSchema = named('UploadMethod', () =>
   z.strictObject({
-    method: z.enum(['POST', 'PUT']).meta({ description: 'POST takes a form, PUT the bytes alone.' }),
-    content_type: z.string().meta({ description: 'Content-Type to send. For a form the client adds its boundary.' }),
-    field_name: z.string().nullable().meta({ description: 'Name of the form field of the file; null for PUT.' }),
-    headers: z.record(z.string(), z.string()).optional().meta({ description: 'Headers to send with a PUT, all of them.' }),
+    method: z
+      .enum(['POST', 'PUT'])
+      .meta({ description: 'POST takes a form, PUT the bytes alone.' }),
+    content_type: z
+      .string()
+      .meta({ description: 'Content-Type to send. For a form the client adds its boundary.' }),
+    field_name: z
+      .string()
+      .nullable()
+      .meta({ description: 'Name of the form field of the file; null for PUT.' }),
+    headers: z
+      .record(z.string(), z.string())
+      .optional()
+      .meta({ description: 'Headers to send with a PUT, all of them.' }),
   }),
 );
 
 const uploadMediaAnswer = success('UploadMediaAnswer', () =>
   z.strictObject({
     ...ids(),
-    upload_url: z.url().meta({ description: 'Where to send the bytes. Needs no token: whoever has the address may upload.' }),
+    upload_url: z.url().meta({
+      description: 'Where to send the bytes. Needs no token: whoever has the address may upload.',
+    }),
     upload_method: uploadMethodSchema(),
     provider: z.enum(['cloudflare_images', 'r2']).meta({
-      description: 'The way to upload, on every channel: `cloudflare_images` takes a form by POST, `r2` the bytes by PUT.',
+      description:
+        'The way to upload, on every channel: `cloudflare_images` takes a form by POST, `r2` the bytes by PUT.',
     }),
     channel: z
       .strictObject({ type: z.string(), name: z.string() })
       .meta({ description: 'The channel that the bytes go to, whatever `provider` says.' }),
     protocol: z.enum(['https', 'http']),
     status: z.literal('uploading'),
-    expires_in: z
-      .int()
-      .meta({ description: 'Seconds for which `upload_url` is valid. A transfer that began in time may finish.' }),
+    expires_in: z.int().meta({
+      description:
+        'Seconds for which `upload_url` is valid. A transfer that began in time may finish.',
+    }),
     expires_at: timestamp,
     max_size: z.int().meta({ description: 'Most bytes that `upload_url` takes.' }),
     next_step: z.string(),
   }),
 );
 
-const nextStep = 'Upload your file to upload_url, then call POST /media/{media_id}/complete to finalize.';
+const nextStep =
+  'Upload your file to upload_url, then call POST /media/{media_id}/complete to finalize.';
 
 const started = {
   media_id: exampleId,
@@ -84,7 +99,9 @@ const noFilename = {
   message: 'filename is required.',
   details: {
     field: 'filename',
-    validation_errors: [{ field: 'filename', message: 'filename is required.', code: 'invalid_type' }],
+    validation_errors: [
+      { field: 'filename', message: 'filename is required.', code: 'invalid_type' },
+    ],
   },
 } as const;
 
@@ -103,8 +120,17 @@ export const uploadMedia = route({
     body: {
       required: true,
       content: json(uploadMediaRequest, {
-        image: { value: { filename: 'product-photo.jpg', content_type: 'image/jpeg', size: 2_048_576 } },
-        video: { value: { filename: 'clip.mp4', content_type: 'video/mp4', size: 52_428_800, duration: 12.5 } },
+        image: {
+          value: { filename: 'product-photo.jpg', content_type: 'image/jpeg', size: 2_048_576 },
+        },
+        video: {
+          value: {
+            filename: 'clip.mp4',
+            content_type: 'video/mp4',
+            size: 52_428_800,
+            duration: 12.5,
+          },
+        },
       }),
     },
   },
@@ -138,7 +164,11 @@ export const uploadMedia = route({
         const wanted = readUploadRequest(body, deps.settings);
         const ip = clientAddress(request.raw, deps.settings.trustProxy);
         const started = await deps.presigned.start({ ...wanted, ip }, caller);
-        return { status: 201, data: present(started, context), expiresAt: started.details.urlExpiresAt };
+        return {
+          status: 201,
+          data: present(started, context),
+          expiresAt: started.details.urlExpiresAt,
+        };
       },
       // A repeated answer is older.
       (data) => envelope({ ...data, expires_in: secondsLeft(data, deps.now()) }, context),
@@ -173,10 +203,19 @@ function present(started: StartedUpload, { request, deps }: Context) {
   };
 }
 
-/** Images go as forms, everything else raw; a relay URL takes both, a store's own URL what the store requires. */
+/**
+ * Images go as forms, everything else raw; a relay URL takes both, a store's own URL what the store
+ * requires.
+ */
 function uploadMethod({ target, details }: StartedUpload) {
   const asForm = target === undefined ? details.category === 'image' : target.method === 'POST';
-  if (asForm) return { method: 'POST', content_type: 'multipart/form-data', field_name: target?.fieldName ?? 'file' };
+  if (asForm) {
+    return {
+      method: 'POST',
+      content_type: 'multipart/form-data',
+      field_name: target?.fieldName ?? 'file',
+    };
+  }
   return {
     method: 'PUT',
     content_type: details.contentType,

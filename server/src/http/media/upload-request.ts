@@ -21,29 +21,47 @@ const seconds = z
 /** Media API 2.1. Unknown fields are ignored; `null` counts as absent for optional ones. */
 export const uploadRequestSchema = z.object({
   filename: z
-    .string({ error: (issue) => (issue.input === undefined ? 'filename is required.' : 'filename must be a string.') })
+    .string({
+      error: (issue) =>
+        issue.input === undefined ? 'filename is required.' : 'filename must be a string.',
+    })
     .min(1, 'filename must not be empty.')
     .max(255, 'filename must have at most 255 characters.')
     // biome-ignore lint/suspicious/noControlCharactersInRegex: NUL in names is what is refused
     .regex(/^[^/\\\u0000]*$/, 'filename must not contain "/", "\\" or NUL.')
-    .refine((name) => /[^\s.]/.test(cleanText(name)), 'filename must have something in it besides dots and blanks.')
+    .refine(
+      (name) => /[^\s.]/.test(cleanText(name)),
+      'filename must have something in it besides dots and blanks.',
+    )
     .meta({ description: 'Original filename with extension', example: 'photo.jpg' }),
   content_type: z
-    .string({ error: (issue) => (issue.input === undefined ? 'content_type is required.' : 'content_type must be a string.') })
+    .string({
+      error: (issue) =>
+        issue.input === undefined ? 'content_type is required.' : 'content_type must be a string.',
+    })
     .meta({ description: 'MIME type of the file', example: 'image/jpeg' }),
-  size: z.int('size must be a whole number of bytes.').positive('size must be greater than 0.').nullish(),
+  size: z
+    .int('size must be a whole number of bytes.')
+    .positive('size must be greater than 0.')
+    .nullish(),
   width: pixels('width').nullish(),
   height: pixels('height').nullish(),
   duration: seconds.nullish(),
   direct: z.boolean('direct must be true or false.').nullish().meta({
-    description: 'The client follows upload_method exactly, so upload_url may be an address of the store that takes nothing else',
+    description:
+      'The client follows upload_method exactly, so upload_url may be an address of the store that takes nothing else',
   }),
-  sha256: z.string().nullish().meta({ description: 'SHA-256 of the file, hexadecimal or base64; verified' }),
+  sha256: z
+    .string()
+    .nullish()
+    .meta({ description: 'SHA-256 of the file, hexadecimal or base64; verified' }),
 });
 
 const { shape: asked } = uploadRequestSchema;
 
-/** What the server validates, with what it accepts besides and what the settings demand by default. */
+/**
+ * What the server validates, with what it accepts besides and what the settings demand by default.
+ */
 export const uploadMediaRequest = named('UploadMediaRequest', () =>
   uploadRequestSchema
     .extend({
@@ -52,7 +70,8 @@ export const uploadMediaRequest = named('UploadMediaRequest', () =>
         examples: [...supportedTypes],
       }),
       size: asked.size.unwrap().unwrap().optional().meta({
-        description: 'Size in bytes. By default at most 20 MiB for images and documents, 500 MiB for videos.',
+        description:
+          'Size in bytes. By default at most 20 MiB for images and documents, 500 MiB for videos.',
         example: 2_048_576,
       }),
       file_size: z
@@ -60,11 +79,20 @@ export const uploadMediaRequest = named('UploadMediaRequest', () =>
         .positive()
         .optional()
         .meta({ description: 'Another name of `size`: one of both is needed.', deprecated: true }),
-      width: asked.width.meta({ description: 'Width in pixels; what the file itself says counts more.' }),
-      height: asked.height.meta({ description: 'Height in pixels; what the file itself says counts more.' }),
-      duration: asked.duration.meta({ description: 'Length of a video in seconds; what the file itself says counts more.' }),
+      width: asked.width.meta({
+        description: 'Width in pixels; what the file itself says counts more.',
+      }),
+      height: asked.height.meta({
+        description: 'Height in pixels; what the file itself says counts more.',
+      }),
+      duration: asked.duration.meta({
+        description: 'Length of a video in seconds; what the file itself says counts more.',
+      }),
     })
-    .refine(({ size, file_size }) => size !== undefined || file_size !== undefined, 'size is required.')
+    .refine(
+      ({ size, file_size }) => size !== undefined || file_size !== undefined,
+      'size is required.',
+    )
     .meta({ anyOf: [{ required: ['size'] }, { required: ['file_size'] }] }),
 );
 
@@ -85,18 +113,28 @@ export function readUploadRequest(body: Body, settings: HttpSettings): Omit<Pres
   refuseMisspelt(body);
   // The official Node SDK sends `file_size` only.
   const parsed = uploadRequestSchema.safeParse({ ...body, size: body.size ?? body.file_size });
-  if (!parsed.success)
+  if (!parsed.success) {
     throw invalid(
-      parsed.error.issues.map((issue) => ({ field: String(issue.path[0] ?? ''), message: issue.message, code: issue.code })),
+      parsed.error.issues.map((issue) => ({
+        field: String(issue.path[0] ?? ''),
+        message: issue.message,
+        code: issue.code,
+      })),
     );
+  }
   const { data } = parsed;
   const contentType = declaredType(data.content_type, data.filename);
   const category = contentType && mediaCategory(contentType);
-  if (!contentType || !category) throw unsupported(data.content_type);
+  if (!contentType || !category) {
+    throw unsupported(data.content_type);
+  }
   const maxBytes = settings.maxBytesOf[category];
-  if (data.size == null && settings.requireSize)
+  if (data.size == null && settings.requireSize) {
     throw invalid([{ field: 'size', message: 'size is required.', code: 'required' }]);
-  if (data.size != null && data.size > maxBytes) throw oversized(category, maxBytes);
+  }
+  if (data.size != null && data.size > maxBytes) {
+    throw oversized(category, maxBytes);
+  }
   return {
     filename: cleanText(data.filename),
     contentType,
@@ -119,7 +157,9 @@ interface Problem {
 
 function invalid(problems: readonly Problem[]): StowageError {
   const [first] = problems;
-  const message = first && (/^[a-z_0-9]+ /.test(first.message) ? first.message : `${first.field}: ${first.message}`);
+  const message =
+    first &&
+    (/^[a-z_0-9]+ /.test(first.message) ? first.message : `${first.field}: ${first.message}`);
   return fail('validation_error', {
     ...(message !== undefined && { message }),
     details: { field: first?.field, validation_errors: problems },
@@ -142,13 +182,20 @@ function oversized(category: string, maxBytes: number): StowageError {
   const message = `size exceeds the ${Math.round(maxBytes / 2 ** 20)} MB limit for ${category}s.`;
   return fail('validation_error', {
     message,
-    details: { field: 'size', max_size: maxBytes, category, validation_errors: [{ field: 'size', message, code: 'too_big' }] },
+    details: {
+      field: 'size',
+      max_size: maxBytes,
+      category,
+      validation_errors: [{ field: 'size', message, code: 'too_big' }],
+    },
   });
 }
 
 function refuseMisspelt(body: Body): void {
   for (const [wrong, right] of Object.entries(mistakes)) {
-    if (!Object.hasOwn(body, wrong) || Object.hasOwn(body, right)) continue;
+    if (!Object.hasOwn(body, wrong) || Object.hasOwn(body, right)) {
+      continue;
+    }
     throw misspelt(wrong, right);
   }
 }
@@ -161,8 +208,18 @@ export function misspelt(wrong: string, right: string): StowageError {
 }
 
 function sha256Hex(text: string): string {
-  if (/^[0-9a-f]{64}$/i.test(text)) return text.toLowerCase();
+  if (/^[0-9a-f]{64}$/i.test(text)) {
+    return text.toLowerCase();
+  }
   const bytes = Buffer.from(text, 'base64');
-  if (bytes.length === 32) return bytes.toString('hex');
-  throw invalid([{ field: 'sha256', message: 'sha256 must be 64 hexadecimal characters, or base64.', code: 'invalid' }]);
+  if (bytes.length === 32) {
+    return bytes.toString('hex');
+  }
+  throw invalid([
+    {
+      field: 'sha256',
+      message: 'sha256 must be 64 hexadecimal characters, or base64.',
+      code: 'invalid',
+    },
+  ]);
 }

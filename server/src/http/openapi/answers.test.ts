@@ -2,9 +2,16 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Stowage, startStowage } from '../../../test/acceptance/harness.ts';
 import { bytes, openSite, type RemoteSite } from '../../../test/acceptance/remote-site.ts';
-import { type HubEmulator, startHubEmulator } from '../../../test/emulators/huggingface/emulator.ts';
+import {
+  type HubEmulator,
+  startHubEmulator,
+} from '../../../test/emulators/huggingface/emulator.ts';
 import { fixtureBytes, fixtures } from '../../../test/fixtures/index.ts';
-import { type Call, type DocumentedCalls, documentedCalls } from '../../../test/services/documented-calls.ts';
+import {
+  type Call,
+  type DocumentedCalls,
+  documentedCalls,
+} from '../../../test/services/documented-calls.ts';
 import { apis } from '../apis.ts';
 import { operationsOf } from './operations.ts';
 
@@ -30,7 +37,13 @@ beforeAll(async () => {
     config: {
       channels: [
         { type: 'local', name: 'local' },
-        { type: 'huggingface', name: 'hf', repo: 'ada/pictures', token: hub.token, endpoint: hub.url },
+        {
+          type: 'huggingface',
+          name: 'hf',
+          repo: 'ada/pictures',
+          token: hub.token,
+          endpoint: hub.url,
+        },
       ],
     },
   });
@@ -56,13 +69,22 @@ async function startUpload(json: object = image): Promise<Started['data']> {
 
 function form(fields: Readonly<Record<string, string>>, file?: Uint8Array): FormData {
   const made = new FormData();
-  for (const [name, value] of Object.entries(fields)) made.append(name, value);
-  if (file !== undefined) made.append('file', new Blob([file as Uint8Array<ArrayBuffer>], { type: 'image/png' }), 'photo.png');
+  for (const [name, value] of Object.entries(fields)) {
+    made.append(name, value);
+  }
+  if (file !== undefined) {
+    made.append(
+      'file',
+      new Blob([file as Uint8Array<ArrayBuffer>], { type: 'image/png' }),
+      'photo.png',
+    );
+  }
   return made;
 }
 
 const raw = (content: Uint8Array): NonNullable<Call['body']> => content as Uint8Array<ArrayBuffer>;
-const codeOf = ({ body }: { readonly body: unknown }) => (body as { error: { code: string } | null }).error?.code;
+const codeOf = ({ body }: { readonly body: unknown }) =>
+  (body as { error: { code: string } | null }).error?.code;
 
 describe('answers are as the document says', () => {
   it('to an upload by the Media API', async () => {
@@ -81,10 +103,16 @@ describe('answers are as the document says', () => {
   });
 
   it('to requests that are not right', async () => {
-    expect(codeOf(await call('uploadMedia', { json: { ...image, filename: undefined } }))).toBe('validation_error');
-    expect(codeOf(await call('uploadMedia', { json: { contentType: 'image/png' } }))).toBe('invalid_field_name');
+    expect(codeOf(await call('uploadMedia', { json: { ...image, filename: undefined } }))).toBe(
+      'validation_error',
+    );
+    expect(codeOf(await call('uploadMedia', { json: { contentType: 'image/png' } }))).toBe(
+      'invalid_field_name',
+    );
     expect(codeOf(await call('uploadMedia', { body: '{' }))).toBe('invalid_json');
-    expect(codeOf(await call('uploadMedia', { json: { ...image, more: 'x'.repeat(300_000) } }))).toBe('file_too_large');
+    expect(
+      codeOf(await call('uploadMedia', { json: { ...image, more: 'x'.repeat(300_000) } })),
+    ).toBe('file_too_large');
     expect(codeOf(await call('uploadMedia', { json: image, token: '' }))).toBe('unauthorized');
     expect(codeOf(await call('listMedia', { query: { limit: '1000' } }))).toBe('validation_error');
     expect(codeOf(await call('getMedia', { params: { id: unknownId } }))).toBe('not_found');
@@ -95,24 +123,40 @@ describe('answers are as the document says', () => {
     await call('uploadMedia', { json: image, headers });
     const again = await call('uploadMedia', { json: image, headers });
     expect(again.headers.get('idempotency-replayed')).toBe('true');
-    expect(codeOf(await call('uploadMedia', { json: { ...image, size: 1 }, headers }))).toBe('idempotency_key_conflict');
+    expect(codeOf(await call('uploadMedia', { json: { ...image, size: 1 }, headers }))).toBe(
+      'idempotency_key_conflict',
+    );
   });
 
   it('to bytes that do not belong', async () => {
     const { media_id: id, upload_url: url } = await startUpload();
     const forged = url.replace(/sig=v1\..{4}/, 'sig=v1.AAAA');
-    expect(codeOf(await call('putUpload', { url: forged, body: raw(png) }))).toBe('invalid_signature');
+    expect(codeOf(await call('putUpload', { url: forged, body: raw(png) }))).toBe(
+      'invalid_signature',
+    );
     const typed = { url, body: raw(png), headers: { 'content-type': 'video/mp4' } };
     expect(codeOf(await call('putUpload', typed))).toBe('content_type_mismatch');
     const wrong = createHash('md5').update('x').digest('base64');
-    expect(codeOf(await call('putUpload', { url, body: raw(png), headers: { 'content-md5': wrong } }))).toBe('checksum_mismatch');
-    expect(codeOf(await call('postUpload', { url, body: form({ note: 'x' }) }))).toBe('bad_request');
+    expect(
+      codeOf(await call('putUpload', { url, body: raw(png), headers: { 'content-md5': wrong } })),
+    ).toBe('checksum_mismatch');
+    expect(codeOf(await call('postUpload', { url, body: form({ note: 'x' }) }))).toBe(
+      'bad_request',
+    );
     const boundless = { url, body: 'x', headers: { 'content-type': 'multipart/form-data' } };
     expect(codeOf(await call('postUpload', boundless))).toBe('invalid_multipart');
-    await call('putUpload', { url, body: 'no picture at all', headers: { 'content-type': 'image/png' } });
+    await call('putUpload', {
+      url,
+      body: 'no picture at all',
+      headers: { 'content-type': 'image/png' },
+    });
     expect(codeOf(await call('completeMedia', { params: { id } }))).toBe('content_type_mismatch');
     expect(codeOf(await call('completeMedia', { params: { id } }))).toBe('media_failed');
-    const small = await startUpload({ filename: 'a.pdf', content_type: 'application/pdf', size: 900 });
+    const small = await startUpload({
+      filename: 'a.pdf',
+      content_type: 'application/pdf',
+      size: 900,
+    });
     const large = { url: small.upload_url, body: raw(Buffer.alloc(2000)) };
     expect(codeOf(await call('putUpload', large))).toBe('file_too_large');
   });
@@ -121,12 +165,24 @@ describe('answers are as the document says', () => {
     site.on('/a.png', bytes(png));
     site.on('/clip.mp4', bytes(fixtureBytes(fixtures.clip)));
     site.on('/a.html', bytes(fixtureBytes(fixtures.html)));
-    expect((await call('uploadMediaFromUrl', { json: { url: `${site.url}/a.png` } })).status).toBe(201);
-    expect((await call('uploadMediaFromUrl', { json: { url: `${site.url}/clip.mp4` } })).status).toBe(202);
-    expect(codeOf(await call('uploadMediaFromUrl', { json: { url: `${site.url}/a.html` } }))).toBe('unsupported_media_type');
-    expect(codeOf(await call('uploadMediaFromUrl', { json: { url: `${site.url}/none` } }))).toBe('fetch_failed');
-    expect(codeOf(await call('uploadMediaFromUrl', { json: { url: 'http://10.0.0.1/' } }))).toBe('url_not_allowed');
-    expect(codeOf(await call('uploadMediaFromUrl', { json: { url: 'ftp://example.com/' } }))).toBe('invalid_url');
+    expect((await call('uploadMediaFromUrl', { json: { url: `${site.url}/a.png` } })).status).toBe(
+      201,
+    );
+    expect(
+      (await call('uploadMediaFromUrl', { json: { url: `${site.url}/clip.mp4` } })).status,
+    ).toBe(202);
+    expect(codeOf(await call('uploadMediaFromUrl', { json: { url: `${site.url}/a.html` } }))).toBe(
+      'unsupported_media_type',
+    );
+    expect(codeOf(await call('uploadMediaFromUrl', { json: { url: `${site.url}/none` } }))).toBe(
+      'fetch_failed',
+    );
+    expect(codeOf(await call('uploadMediaFromUrl', { json: { url: 'http://10.0.0.1/' } }))).toBe(
+      'url_not_allowed',
+    );
+    expect(codeOf(await call('uploadMediaFromUrl', { json: { url: 'ftp://example.com/' } }))).toBe(
+      'invalid_url',
+    );
   });
 
   it('to questions about the token', async () => {
@@ -138,14 +194,24 @@ describe('answers are as the document says', () => {
 
   it('to an upload by the Upload API, and to those who read', async () => {
     await call('upload', { body: form({}, png), query: { returnFormat: 'full' } });
-    const { body } = await call('upload', { body: form({}, png), query: { uploadFolder: 'img/test', serverCompress: 'false' } });
+    const { body } = await call('upload', {
+      body: form({}, png),
+      query: { uploadFolder: 'img/test', serverCompress: 'false' },
+    });
     const params = { path: (body as [{ src: string }])[0].src.slice('/file/'.length) };
     const { body: read, headers } = await call('readFile', { params });
     expect(png.equals(read as Buffer)).toBe(true);
     expect((await call('readFile', { params, headers: { range: 'bytes=0-9' } })).status).toBe(206);
-    expect((await call('readFile', { params, headers: { range: 'bytes=9999999-' } })).status).toBe(416);
-    expect((await call('readFile', { params, headers: { 'if-none-match': headers.get('etag') ?? '' } })).status).toBe(304);
-    expect((await call('readFile', { params, headers: { 'if-match': '"other"' } })).status).toBe(412);
+    expect((await call('readFile', { params, headers: { range: 'bytes=9999999-' } })).status).toBe(
+      416,
+    );
+    expect(
+      (await call('readFile', { params, headers: { 'if-none-match': headers.get('etag') ?? '' } }))
+        .status,
+    ).toBe(304);
+    expect((await call('readFile', { params, headers: { 'if-match': '"other"' } })).status).toBe(
+      412,
+    );
     expect((await call('readFile', { params: { path: 'none.png' } })).status).toBe(404);
     expect((await call('readFile', { params: { path: 'a%00b.png' } })).status).toBe(400);
     await call('headFile', { params });
@@ -154,30 +220,60 @@ describe('answers are as the document says', () => {
 
   it('to what the Upload API refuses', async () => {
     expect((await call('upload', { body: form({}, png), token: '' })).body).toBe('Unauthorized');
-    expect((await call('upload', { body: form({ other: 'x' }) })).body).toBe('Error: No file provided');
+    expect((await call('upload', { body: form({ other: 'x' }) })).body).toBe(
+      'Error: No file provided',
+    );
     expect((await call('upload', { body: 'text' })).status).toBe(400);
-    expect((await call('upload', { body: form({}, png), query: { uploadChannel: 's3', autoRetry: 'false' } })).status).toBe(400);
+    expect(
+      (
+        await call('upload', {
+          body: form({}, png),
+          query: { uploadChannel: 's3', autoRetry: 'false' },
+        })
+      ).status,
+    ).toBe(400);
     await call('listChannels');
     await call('listChannels', { token: '' });
   });
 
   it('to an upload in chunks', async () => {
-    const fields = { originalFileName: 'photo.png', originalFileType: 'image/png', totalChunks: '2' };
-    const init = await call('upload', { body: new URLSearchParams(fields), query: { initChunked: 'true' } });
+    const fields = {
+      originalFileName: 'photo.png',
+      originalFileType: 'image/png',
+      totalChunks: '2',
+    };
+    const init = await call('upload', {
+      body: new URLSearchParams(fields),
+      query: { initChunked: 'true' },
+    });
     const { uploadId } = init.body as { uploadId: string };
     const step = { ...fields, uploadId };
     const cut = png.length - 100;
-    await call('upload', { body: form({ ...step, chunkIndex: '1' }, png.subarray(cut)), query: { chunked: 'true' } });
-    expect((await call('upload', { body: form({ ...step, chunkIndex: '7' }, png), query: { chunked: 'true' } })).status).toBe(
-      400,
-    );
+    await call('upload', {
+      body: form({ ...step, chunkIndex: '1' }, png.subarray(cut)),
+      query: { chunked: 'true' },
+    });
+    expect(
+      (
+        await call('upload', {
+          body: form({ ...step, chunkIndex: '7' }, png),
+          query: { chunked: 'true' },
+        })
+      ).status,
+    ).toBe(400);
     await call('getChunkedUpload', { query: { uploadId } });
-    await call('upload', { body: form({ ...step, chunkIndex: '0' }, png.subarray(0, cut)), query: { chunked: 'true' } });
+    await call('upload', {
+      body: form({ ...step, chunkIndex: '0' }, png.subarray(0, cut)),
+      query: { chunked: 'true' },
+    });
     await call('upload', { body: form(step), query: { chunked: 'true', merge: 'true' } });
     await call('getChunkedUpload', { query: { uploadId } });
     await call('upload', { query: { cleanup: 'true', uploadId, totalChunks: '2' } });
     expect((await call('upload', { query: { cleanup: 'true' } })).status).toBe(400);
-    expect((await call('upload', { body: form(step), query: { chunked: 'true', merge: 'true' } })).status).toBe(400);
+    expect(
+      (await call('upload', { body: form(step), query: { chunked: 'true', merge: 'true' } }))
+        .status,
+    ).toBe(400);
     expect((await call('getChunkedUpload', { query: { uploadId: 'none' } })).status).toBe(400);
     expect((await call('getChunkedUpload', { token: '', query: { uploadId } })).status).toBe(401);
   });
@@ -188,13 +284,21 @@ describe('answers are as the document says', () => {
   ])('to an upload to Hugging Face, %s', async (_how, size) => {
     const content = Buffer.alloc(size, size);
     const sha256 = createHash('sha256').update(content).digest('hex');
-    const asked = { fileName: 'clip.bin', fileType: 'application/octet-stream', fileSize: size, sha256 };
+    const asked = {
+      fileName: 'clip.bin',
+      fileType: 'application/octet-stream',
+      fileSize: size,
+      sha256,
+    };
     const fileSample = content.subarray(0, 512).toString('base64');
     const { body } = await call('getHuggingFaceUploadUrl', { json: { ...asked, fileSample } });
     const ticket = body as Ticket;
     const parts = await sendTo(ticket, content);
     if (parts.length > 0) {
-      await call('completeHuggingFaceMultipart', { url: ticket.uploadAction.href, json: { oid: sha256, parts } });
+      await call('completeHuggingFaceMultipart', {
+        url: ticket.uploadAction.href,
+        json: { oid: sha256, parts },
+      });
     }
     const { fullId, filePath } = ticket;
     await call('commitHuggingFaceUpload', { json: { fullId, filePath, sha256, fileSize: size } });
@@ -203,12 +307,17 @@ describe('answers are as the document says', () => {
 
     const made = await call('createToken', { json: { name: 'uploader', permissions: ['upload'] } });
     const { token } = made.body as { token: string };
-    const again = (await call('getHuggingFaceUploadUrl', { json: { ...asked, fileSample }, token })).body as Ticket;
+    const again = (await call('getHuggingFaceUploadUrl', { json: { ...asked, fileSample }, token }))
+      .body as Ticket;
     const claimed = { fullId: again.fullId, filePath: again.filePath, sha256, fileSize: size };
     expect((await call('commitHuggingFaceUpload', { json: claimed, token })).status).toBe(409);
     const url = again.uploadAction.href;
-    expect(codeOf(await call('putDirectUpload', { url, body: 'other bytes' }))).toBe('checksum_mismatch');
-    expect(codeOf(await call('putDirectUpload', { url: `${url}x`, body: content }))).toBe('invalid_signature');
+    expect(codeOf(await call('putDirectUpload', { url, body: 'other bytes' }))).toBe(
+      'checksum_mismatch',
+    );
+    expect(codeOf(await call('putDirectUpload', { url: `${url}x`, body: content }))).toBe(
+      'invalid_signature',
+    );
     expect((await call('putDirectUpload', { url, body: content })).status).toBe(200);
     await call('commitHuggingFaceUpload', { json: claimed, token });
     expect(codeOf(await call('putDirectUpload', { url, body: content }))).toBe('already_completed');
@@ -225,17 +334,23 @@ describe('answers are as the document says', () => {
   });
 
   it('to those who manage', async () => {
-    const { body } = await call('createToken', { json: { name: 'reader', permissions: ['list'], autoDelete: true } });
+    const { body } = await call('createToken', {
+      json: { name: 'reader', permissions: ['list'], autoDelete: true },
+    });
     const made = body as { id: string; token: string };
     await call('listTokens');
     expect((await call('listTokens', { token: made.token })).status).toBe(403);
-    expect(codeOf(await call('uploadMedia', { json: image, token: made.token }))).toBe('insufficient_scope');
+    expect(codeOf(await call('uploadMedia', { json: image, token: made.token }))).toBe(
+      'insufficient_scope',
+    );
     await call('updateToken', { json: { tokenId: made.id, permissions: ['list', 'upload'] } });
     await call('updateToken', { json: { tokenId: 'none', permissions: ['list'] } });
     await call('deleteToken', { query: { id: made.id } });
     await call('deleteToken', { query: { id: made.id } });
     expect((await call('createToken', { json: { name: 'x' } })).status).toBe(400);
-    expect((await call('createToken', { json: { name: 'x', permissions: ['all'] } })).status).toBe(400);
+    expect((await call('createToken', { json: { name: 'x', permissions: ['all'] } })).status).toBe(
+      400,
+    );
     expect((await call('createToken', { body: '{' })).status).toBe(400);
     expect((await call('updateToken', { json: {} })).status).toBe(400);
     expect((await call('deleteToken')).status).toBe(400);
@@ -243,7 +358,9 @@ describe('answers are as the document says', () => {
     const { body: stored } = await call('upload', { body: form({}, png) });
     const path = (stored as [{ src: string }])[0].src.slice('/file/'.length);
     await call('deleteFile', { params: { path } });
-    expect((await call('deleteFile', { params: { path: 'img' }, query: { folder: 'true' } })).status).toBe(501);
+    expect(
+      (await call('deleteFile', { params: { path: 'img' }, query: { folder: 'true' } })).status,
+    ).toBe(501);
     await call('deleteFiles', { json: { fileIds: [path, 'none.png'] } });
     expect((await call('deleteFiles', { json: { fileIds: [] } })).status).toBe(400);
     await call('testChannel', { params: { id: 'local' } });
@@ -256,18 +373,25 @@ describe('answers are as the document says', () => {
     await call('getMetrics', { token: '' });
     const { headers, body } = await call('getOpenApi');
     expect(Object.keys((body as { paths: object }).paths)).toContain('/upload');
-    expect((await call('getOpenApi', { headers: { 'if-none-match': headers.get('etag') ?? '' } })).status).toBe(304);
+    expect(
+      (await call('getOpenApi', { headers: { 'if-none-match': headers.get('etag') ?? '' } }))
+        .status,
+    ).toBe(304);
     await call('getDocs');
   });
 
   it('to too many requests', async () => {
     let last = await call('listAccounts');
-    for (let count = 0; last.status === 200 && count < 100; count++) last = await call('listAccounts');
+    for (let count = 0; last.status === 200 && count < 100; count++) {
+      last = await call('listAccounts');
+    }
     expect(codeOf(last)).toBe('rate_limit_exceeded');
   });
 
   it('for every operation at least once', () => {
-    const succeeded = new Set([...calls.seen].filter((seen) => /\s2\d\d$/.test(seen)).map((seen) => seen.split(' ')[0]));
+    const succeeded = new Set(
+      [...calls.seen].filter((seen) => /\s2\d\d$/.test(seen)).map((seen) => seen.split(' ')[0]),
+    );
     expect(
       operationsOf(apis)
         .map(({ id }) => id)
@@ -279,7 +403,10 @@ describe('answers are as the document says', () => {
 interface Ticket {
   readonly fullId: string;
   readonly filePath: string;
-  readonly uploadAction: { readonly href: string; readonly header: Readonly<Record<string, string>> };
+  readonly uploadAction: {
+    readonly href: string;
+    readonly header: Readonly<Record<string, string>>;
+  };
 }
 
 /** Uploads as clients do; answers the parts when there are any. */

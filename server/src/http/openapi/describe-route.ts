@@ -39,7 +39,9 @@ function templateOf(path: string): string {
 }
 
 function accessOf({ permission }: Route, { credentials }: Api): Access {
-  if (permission === 'public' || permission === 'signed') return 'none';
+  if (permission === 'public' || permission === 'signed') {
+    return 'none';
+  }
   return permission === 'local' ? 'local' : credentials;
 }
 
@@ -59,20 +61,29 @@ function answersOf(route: Route, api: Api): Answers {
 
 /** Where upload codes count, a missing permission reads like missing credentials. */
 function scopeFailures({ permission }: Route, { credentials }: Api): readonly Failure[] {
-  if (credentials === 'upload' || !allPermissions.some((one) => one === permission)) return [];
+  if (credentials === 'upload' || !allPermissions.some((one) => one === permission)) {
+    return [];
+  }
   return [{ code: 'insufficient_scope', details: { required: permission } }];
 }
 
 /** Under `default`, whatever their status. */
 function othersOf({ others, dialect }: Api): Answers {
-  if (others === undefined) return {};
+  if (others === undefined) {
+    return {};
+  }
   const answers = Object.values(shownIn(dialect, others.failures));
   const { all } = joined(...answers.map((answer) => ({ all: answer })));
-  return { default: { description: others.description, ...(all?.content && { content: all.content }) } };
+  return {
+    default: { description: others.description, ...(all?.content && { content: all.content }) },
+  };
 }
 
 function made(contents: RouteContents): Contents {
   return Object.fromEntries(
-    Object.entries(contents).map(([mediaType, { schema, ...rest }]) => [mediaType, { ...rest, schema: schema() }]),
+    Object.entries(contents).map(([mediaType, { schema, ...rest }]) => [
+      mediaType,
+      { ...rest, schema: schema() },
+    ]),
   );
 }

@@ -29,7 +29,9 @@ describe('the page', () => {
     const plain = await fetch(url, { headers: { 'accept-encoding': 'identity' } });
     expect(plain.headers.get('content-encoding')).toBeNull();
     expect((await plain.text()) === (await packed.text())).toBe(true);
-    const again = await fetch(url, { headers: { 'if-none-match': plain.headers.get('etag') ?? '' } });
+    const again = await fetch(url, {
+      headers: { 'if-none-match': plain.headers.get('etag') ?? '' },
+    });
     expect(again.status).toBe(304);
   });
 
@@ -40,19 +42,27 @@ describe('the page', () => {
     ['br, gzip;q=0.5', 'gzip'],
     ['deflate,GZIP', 'gzip'],
   ])('takes its script as "%s" says', async (accepted, encoding) => {
-    const { headers, body } = await fetch(`${server.url}/docs/scalar.js`, { headers: { 'accept-encoding': accepted } });
+    const { headers, body } = await fetch(`${server.url}/docs/scalar.js`, {
+      headers: { 'accept-encoding': accepted },
+    });
     await body?.cancel();
     expect(headers.get('content-encoding')).toBe(encoding);
   });
 
-  it.each(['/docs', '/docs/scalar.js', '/openapi.json'])('%s answers HEAD like GET', async (path) => {
-    const ask = (method: string) => fetch(server.url + path, { method, headers: { 'accept-encoding': 'identity' } });
-    const [get, head] = await Promise.all([ask('GET'), ask('HEAD')]);
-    const headersOf = (answer: Response) =>
-      [...answer.headers].filter(([name]) => !['date', 'x-request-id', 'connection', 'keep-alive'].includes(name));
-    expect([head.status, headersOf(head)]).toEqual([get.status, headersOf(get)]);
-    expect(Number(head.headers.get('content-length'))).toBe((await get.arrayBuffer()).byteLength);
-  });
+  it.each(['/docs', '/docs/scalar.js', '/openapi.json'])(
+    '%s answers HEAD like GET',
+    async (path) => {
+      const ask = (method: string) =>
+        fetch(server.url + path, { method, headers: { 'accept-encoding': 'identity' } });
+      const [get, head] = await Promise.all([ask('GET'), ask('HEAD')]);
+      const headersOf = (answer: Response) =>
+        [...answer.headers].filter(
+          ([name]) => !['date', 'x-request-id', 'connection', 'keep-alive'].includes(name),
+        );
+      expect([head.status, headersOf(head)]).toEqual([get.status, headersOf(get)]);
+      expect(Number(head.headers.get('content-length'))).toBe((await get.arrayBuffer()).byteLength);
+    },
+  );
 
   it('is drawn from the document that is served', async () => {
     const served = await (await fetch(`${server.url}/openapi.json`)).json();
@@ -68,7 +78,13 @@ describe.skipIf(!isPresent('chromium'))('the page in Chromium (skipped without c
   beforeAll(async () => {
     browser = await chromium.launch({
       executablePath: '/usr/bin/chromium',
-      args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--disable-background-networking', '--disable-component-update'],
+      args: [
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-quic',
+        '--disable-background-networking',
+        '--disable-component-update',
+      ],
     });
   });
 
@@ -79,7 +95,9 @@ describe.skipIf(!isPresent('chromium'))('the page in Chromium (skipped without c
     page.on('request', (request) => requests.push(request.url()));
     page.on('pageerror', (error) => complaints.push(error.message));
     page.on('console', (message) => {
-      if (['error', 'warning'].includes(message.type())) complaints.push(message.text());
+      if (['error', 'warning'].includes(message.type())) {
+        complaints.push(message.text());
+      }
     });
     await page.goto(`${server.url}${path}`);
     return page;
@@ -130,7 +148,9 @@ describe.skipIf(!isPresent('chromium'))('the page in Chromium (skipped without c
   });
 
   it('has asked nobody else, and complained of nothing', () => {
-    const foreign = requests.filter((url) => !/^(data|blob):/.test(url) && new URL(url).origin !== server.url);
+    const foreign = requests.filter(
+      (url) => !/^(data|blob):/.test(url) && new URL(url).origin !== server.url,
+    );
     expect(foreign).toEqual([]);
     expect(requests).toContain(`${server.url}/openapi.json`);
     expect(complaints).toEqual([]);

@@ -1,4 +1,7 @@
-/** What the renderer may do: show our document and try its requests here. Nothing of it calls its makers. */
+/**
+ * What the renderer may do: show our document and try its requests here. Nothing of it calls its
+ * makers.
+ */
 const configuration = {
   url: 'openapi.json',
   pageTitle: 'Stowage API',
@@ -32,7 +35,11 @@ export const docsPolicy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** The page at `/docs`. It says what it is at once; the renderer, which takes seconds on a slow line, takes the place of that. Its one script comes from `/docs/scalar.js`. Both addresses are relative, for servers below a path. */
+/**
+ * The page at `/docs`. It says what it is at once; the renderer, which takes seconds on a slow
+ * line, takes the place of that. Its one script comes from `/docs/scalar.js`. Both addresses are
+ * relative, for servers below a path.
+ */
 export const docsPage = `<!doctype html>
 <html lang="en">
   <head>

@@ -15,8 +15,8 @@ export interface OpenApiDocument {
 }
 
 /**
- * The OpenAPI 3.1 description of all requests and responses, made from the schemas that the server uses. `path` is what a proxy puts in front of all addresses,
- * with a slash at both ends.
+ * The OpenAPI 3.1 description of all requests and responses, made from the schemas that the server
+ * uses. `path` is what a proxy puts in front of all addresses, with a slash at both ends.
  */
 export function openApiDocument(apis: readonly Api[], path = '/'): OpenApiDocument {
   return tidy({
@@ -56,10 +56,29 @@ const intro = `Two upload APIs over one library of files: files uploaded through
 **Files** are read at \`/file/...\`; the link is all that is needed.`;
 
 const securitySchemes = {
-  token: { type: 'http', scheme: 'bearer', description: 'An API token: `Authorization: Bearer <token>`.' },
-  authCode: { type: 'apiKey', in: 'header', name: 'authCode', description: 'The upload code, where one is configured.' },
-  authCodeQuery: { type: 'apiKey', in: 'query', name: 'authCode', description: 'The same in the query.' },
-  authCodeCookie: { type: 'apiKey', in: 'cookie', name: 'authCode', description: 'The same as a cookie.' },
+  token: {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'An API token: `Authorization: Bearer <token>`.',
+  },
+  authCode: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'authCode',
+    description: 'The upload code, where one is configured.',
+  },
+  authCodeQuery: {
+    type: 'apiKey',
+    in: 'query',
+    name: 'authCode',
+    description: 'The same in the query.',
+  },
+  authCodeCookie: {
+    type: 'apiKey',
+    in: 'cookie',
+    name: 'authCode',
+    description: 'The same as a cookie.',
+  },
 };
 
 const security: Readonly<Record<Access, readonly object[]>> = {
@@ -77,16 +96,29 @@ function paths(all: readonly Operation[]): Record<string, Record<string, object>
   return found;
 }
 
-function describe({ id, tag, summary, description, access, parameters = {}, body, answers }: Operation): object {
+function describe({
+  id,
+  tag,
+  summary,
+  description,
+  access,
+  parameters = {},
+  body,
+  answers,
+}: Operation): object {
   return {
     operationId: id,
     tags: [tag],
     summary,
     ...(description !== undefined && { description }),
     security: security[access],
-    parameters: Object.entries(parameters).flatMap(([place, schema]) => parametersOf(place as ParameterPlace, schema)),
+    parameters: Object.entries(parameters).flatMap(([place, schema]) =>
+      parametersOf(place as ParameterPlace, schema),
+    ),
     ...(body && { requestBody: { required: body.required, content: contents(body.content) } }),
-    responses: Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, response(answer)])),
+    responses: Object.fromEntries(
+      Object.entries(answers).map(([status, answer]) => [status, response(answer)]),
+    ),
   };
 }
 
@@ -109,7 +141,9 @@ function response({ description, headers: names = [], content }: Answer): object
   return {
     description,
     ...(names.length > 0 && {
-      headers: Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }])),
+      headers: Object.fromEntries(
+        names.map((name) => [name, { $ref: `#/components/headers/${name}` }]),
+      ),
     }),
     ...(content && { content: contents(content) }),
   };

@@ -18,7 +18,9 @@ function shown(failure: Failure, dialect: Dialect, path: string | undefined): An
   const isOwnText = isText && typeof failure === 'object' && 'error' in failure;
   const content: Content = {
     schema: isText ? text() : (dialect.schema ?? unnamed)(),
-    examples: { [nameOf(failure, error)]: { summary: isOwnText ? body : error.message, value: body } },
+    examples: {
+      [nameOf(failure, error)]: { summary: isOwnText ? body : error.message, value: body },
+    },
   };
   return {
     [status]: {
@@ -48,7 +50,10 @@ function headersOf(error: StowageError, status: number): readonly HeaderName[] {
 
 /** Waits that always come with these. */
 const usual: Partial<Record<ErrorCode, ErrorDetails>> = {
-  rate_limit_exceeded: { message: 'Rate limit exceeded. Retry after 32 seconds.', retryAfterMs: 32_000 },
+  rate_limit_exceeded: {
+    message: 'Rate limit exceeded. Retry after 32 seconds.',
+    retryAfterMs: 32_000,
+  },
   idempotency_in_flight: { retryAfterMs: 1000 },
 };
 
@@ -69,7 +74,11 @@ function join(one: Answer, other: Answer): Answer {
   for (const [mediaType, { schema, examples }] of Object.entries(other.content ?? {})) {
     content[mediaType] = { schema, examples: { ...content[mediaType]?.examples, ...examples } };
   }
-  return { ...one, headers: [...new Set([...(one.headers ?? []), ...(other.headers ?? [])])], content };
+  return {
+    ...one,
+    headers: [...new Set([...(one.headers ?? []), ...(other.headers ?? [])])],
+    content,
+  };
 }
 
 const meanings: Readonly<Record<number, string>> = {

@@ -10,7 +10,12 @@ export const getDocs = route({
   tag: 'Operations',
   summary: 'This document as a page',
   description: 'Everything it loads comes from this server.',
-  answers: { 200: { description: 'A page that loads nothing from other hosts.', content: { 'text/html': { schema: text } } } },
+  answers: {
+    200: {
+      description: 'A page that loads nothing from other hosts.',
+      content: { 'text/html': { schema: text } },
+    },
+  },
   handler: ({ reply }) =>
     reply
       .header('content-security-policy', docsPolicy)

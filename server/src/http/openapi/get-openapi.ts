@@ -28,13 +28,18 @@ export function createGetOpenApi(all: () => readonly Api[]): Route {
       written.set(path, document);
       const { text, etag } = await document;
       reply.header('access-control-allow-origin', '*');
-      if (isCurrent(request, reply, etag)) return reply.code(304).send();
+      if (isCurrent(request, reply, etag)) {
+        return reply.code(304).send();
+      }
       return reply.type('application/json; charset=utf-8').send(text);
     },
   });
 }
 
-/** What callers have in front of all addresses, such as `/media/`; `/` when the server has a host of its own. */
+/**
+ * What callers have in front of all addresses, such as `/media/`; `/` when the server has a host of
+ * its own.
+ */
 function publicPath(publicUrl = ''): string {
   return `${URL.parse(publicUrl)?.pathname ?? ''}/`.replace(/\/+$/, '/');
 }

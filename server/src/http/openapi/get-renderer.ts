@@ -26,8 +26,12 @@ export const getRenderer = route({
     });
     const { gzipped, etag } = await script;
     reply.header('vary', 'Accept-Encoding').type('text/javascript; charset=utf-8');
-    if (isCurrent(request, reply, etag)) return reply.code(304).send();
-    if (acceptsGzip(request)) return reply.header('content-encoding', 'gzip').send(gzipped);
+    if (isCurrent(request, reply, etag)) {
+      return reply.code(304).send();
+    }
+    if (acceptsGzip(request)) {
+      return reply.header('content-encoding', 'gzip').send(gzipped);
+    }
     // Once for all, as it is 5 MB.
     unpackedScript ??= unpack(gzipped);
     return reply.send(await unpackedScript);

@@ -6,21 +6,31 @@ interface Name {
 
 const registry = z.registry<Name>();
 
-/** Gives a schema its name under `components.schemas`; wherever it is used, the document points there. It is made when it is first asked for. */
+/**
+ * Gives a schema its name under `components.schemas`; wherever it is used, the document points
+ * there. It is made when it is first asked for.
+ */
 export function named<Schema extends z.ZodType>(id: string, make: () => Schema): () => Schema {
   let schema: Schema | undefined;
   return () => {
-    if (schema !== undefined) return schema;
+    if (schema !== undefined) {
+      return schema;
+    }
     schema = make();
     registry.add(schema, { id });
     return schema;
   };
 }
 
-/** Throws for a schema without a name: bodies are always named, so that generated clients have types for them. */
+/**
+ * Throws for a schema without a name: bodies are always named, so that generated clients have types
+ * for them.
+ */
 export function refTo(schema: z.ZodType): { readonly $ref: string } {
   const name = registry.get(schema);
-  if (name === undefined) throw new TypeError('A body needs a schema with a name.');
+  if (name === undefined) {
+    throw new TypeError('A body needs a schema with a name.');
+  }
   return { $ref: uri(name.id) };
 }
 

@@ -1,7 +1,10 @@
 import type { z } from 'zod';
 import type { RouteAnswer, RouteContent } from '../route.ts';
 
-/** One thing a caller can do; the document is made of these, and tests compare real responses with them. */
+/**
+ * One thing a caller can do; the document is made of these, and tests compare real responses with
+ * them.
+ */
 export interface Operation {
   readonly id: string;
   readonly method: 'get' | 'head' | 'post' | 'put' | 'delete';
@@ -17,7 +20,10 @@ export interface Operation {
   readonly answers: Answers;
 }
 
-/** `token`: an API token · `upload`: a token or the upload code · `local`: this machine or a token · `none`: everybody. */
+/**
+ * `token`: an API token · `upload`: a token or the upload code · `local`: this machine or a token ·
+ * `none`: everybody.
+ */
 export type Access = 'token' | 'upload' | 'local' | 'none';
 export type ParameterPlace = 'path' | 'query' | 'header';
 export type Answers = Readonly<Record<string, Answer>>;

@@ -14,7 +14,11 @@ const packer = fileURLToPath(siblingModule(import.meta.url, 'pack-renderer'));
 
 /** The script of the page, made when the page is opened for the first time, then kept (1.4 MB). */
 export async function loadRendererScript(): Promise<Packed> {
-  const { stdout } = await run(process.execPath, [packer], { encoding: 'buffer', env: {}, maxBuffer: 64 * 2 ** 20 });
+  const { stdout } = await run(process.execPath, [packer], {
+    encoding: 'buffer',
+    env: {},
+    maxBuffer: 64 * 2 ** 20,
+  });
   return { gzipped: stdout, etag: etagOf(stdout) };
 }
 

@@ -15,14 +15,16 @@ const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 /** Routes that the document need not list one by one, because it tells of them in words. */
 const inWords: readonly ((method: string, path: string) => boolean)[] = [
   // The Media API under its other bases.
-  (_method, path) => /^(\/api\/v1\/api\/v1|\/v1|)\/(media|me|accounts|platform-rules)(\/|$)/.test(path),
+  (_method, path) =>
+    /^(\/api\/v1\/api\/v1|\/v1|)\/(media|me|accounts|platform-rules)(\/|$)/.test(path),
   (_method, path) => path.startsWith('/api/huggingface/'),
   // "Any method does the same."
   (method, path) => path === '/upload' && method !== 'POST',
   // "GET and POST do the same."
   (method, path) => path === '/api/manage/delete/{path}' && ['GET', 'POST'].includes(method),
   // HEAD of what GET describes.
-  (method, path) => method === 'HEAD' && ['/healthz', '/readyz', '/docs', '/openapi.json'].includes(path),
+  (method, path) =>
+    method === 'HEAD' && ['/healthz', '/readyz', '/docs', '/openapi.json'].includes(path),
   // A part of the page.
   (_method, path) => path === '/docs/scalar.js',
 ];
@@ -33,8 +35,14 @@ const found = new Set<string>();
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'stowage-routes-'));
-  const loaded = loadConfig({ env: { STOWAGE_DATA_DIR: folder, STOWAGE_LOG_LEVEL: 'silent' }, cwd: folder, drivers });
-  if ('problems' in loaded) throw new Error(loaded.problems.join('\n'));
+  const loaded = loadConfig({
+    env: { STOWAGE_DATA_DIR: folder, STOWAGE_LOG_LEVEL: 'silent' },
+    cwd: folder,
+    drivers,
+  });
+  if ('problems' in loaded) {
+    throw new Error(loaded.problems.join('\n'));
+  }
   app = await createApp(loaded.config, createLogger(loaded.config.log));
   const { http } = app;
   const urls = new Set<string>();
@@ -43,7 +51,9 @@ beforeAll(async () => {
   for (const url of urls) {
     for (const method of methods) {
       const { statusCode } = await http.inject({ method, url: url.replace(/:\w+|\*/g, 'x') });
-      if (statusCode !== 405) found.add(`${method} ${asTemplate(url)}`);
+      if (statusCode !== 405) {
+        found.add(`${method} ${asTemplate(url)}`);
+      }
     }
   }
 });
@@ -59,7 +69,9 @@ function asTemplate(url: string): string {
 
 describe('routes', () => {
   it('are all in the document', () => {
-    const documented = new Set(operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`));
+    const documented = new Set(
+      operations.map(({ method, path }) => `${method.toUpperCase()} ${path}`),
+    );
     const isMissing = (route: string): boolean => {
       const [method = '', path = ''] = route.split(' ');
       return !documented.has(route) && !inWords.some((matches) => matches(method, path));

@@ -2,14 +2,22 @@
 export const tags = [
   {
     name: 'Media',
-    description: 'The Media API: get an upload URL, send the bytes, complete. Also under `/v1` and without a prefix.',
+    description:
+      'The Media API: get an upload URL, send the bytes, complete. Also under `/v1` and without a prefix.',
   },
-  { name: 'Upload URL', description: 'Step 2 of the Media API, on channels that have no upload addresses of their own.' },
+  {
+    name: 'Upload URL',
+    description: 'Step 2 of the Media API, on channels that have no upload addresses of their own.',
+  },
   { name: 'Account', description: 'Calls by which clients of the Media API check a token.' },
-  { name: 'Upload', description: 'The Upload API (image bed): one POST stores a file; large files go in chunks.' },
+  {
+    name: 'Upload',
+    description: 'The Upload API (image bed): one POST stores a file; large files go in chunks.',
+  },
   {
     name: 'Hugging Face',
-    description: 'Large files straight to a Hugging Face repository. Also under `/api/huggingface`.',
+    description:
+      'Large files straight to a Hugging Face repository. Also under `/api/huggingface`.',
   },
   { name: 'Files', description: 'The links, whichever API a file came through.' },
   { name: 'Management', description: 'Tokens, files and channels.' },

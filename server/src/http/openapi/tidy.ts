@@ -1,18 +1,25 @@
 type Node = Readonly<Record<string, unknown>>;
 
 /**
- * JSON Schema as zod writes it, made for readers and generators: objects may grow (the tests are stricter), formats stand without their
- * patterns, whole numbers without the limits of JavaScript, "or null" is a type instead of a choice, and a tuple of one is a list of one.
+ * JSON Schema as zod writes it, made for readers and generators: objects may grow (the tests are
+ * stricter), formats stand without their patterns, whole numbers without the limits of JavaScript,
+ * "or null" is a type instead of a choice, and a tuple of one is a list of one.
  */
 export function tidy<Tree>(tree: Tree): Tree {
   return tidied(tree) as Tree;
 }
 
 function tidied(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(tidied);
-  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) {
+    return value.map(tidied);
+  }
+  if (typeof value !== 'object' || value === null) {
+    return value;
+  }
   return simplified(
-    Object.fromEntries(Object.entries(value).map(([key, child]) => [key, keepsText(key) ? child : tidied(child)])),
+    Object.fromEntries(
+      Object.entries(value).map(([key, child]) => [key, keepsText(key) ? child : tidied(child)]),
+    ),
   );
 }
 
@@ -30,7 +37,8 @@ function withoutNoise(node: Node): Node {
   const { additionalProperties, pattern, minimum, maximum, contentEncoding, ...rest } = node;
   return {
     ...rest,
-    ...(additionalProperties !== undefined && additionalProperties !== false && { additionalProperties }),
+    ...(additionalProperties !== undefined &&
+      additionalProperties !== false && { additionalProperties }),
     ...(pattern !== undefined && node.format === undefined && { pattern }),
     ...(minimum !== undefined && minimum !== Number.MIN_SAFE_INTEGER && { minimum }),
     ...(maximum !== undefined && maximum !== Number.MAX_SAFE_INTEGER && { maximum }),
@@ -40,15 +48,30 @@ function withoutNoise(node: Node): Node {
 
 /** Generators and linters know no tuples. */
 function asList({ prefixItems, items, ...rest }: Node): Node {
-  if (Array.isArray(prefixItems) && prefixItems.length === 1 && items === false) return { ...rest, items: prefixItems[0] };
-  return { ...rest, ...(prefixItems !== undefined && { prefixItems }), ...(items !== undefined && { items }) };
+  if (Array.isArray(prefixItems) && prefixItems.length === 1 && items === false) {
+    return { ...rest, items: prefixItems[0] };
+  }
+  return {
+    ...rest,
+    ...(prefixItems !== undefined && { prefixItems }),
+    ...(items !== undefined && { items }),
+  };
 }
 
 function nullable(node: Node): Node {
   const { anyOf, ...rest } = node;
-  if (!Array.isArray(anyOf) || anyOf.length !== 2) return node;
+  if (!Array.isArray(anyOf) || anyOf.length !== 2) {
+    return node;
+  }
   const [one, other] = anyOf as [Node, Node];
-  if (other.type !== 'null' || typeof one.type !== 'string') return node;
+  if (other.type !== 'null' || typeof one.type !== 'string') {
+    return node;
+  }
   const { type, enum: values, ...facts } = one;
-  return { ...facts, ...rest, type: [type, 'null'], ...(Array.isArray(values) && { enum: [...values, null] }) };
+  return {
+    ...facts,
+    ...rest,
+    type: [type, 'null'],
+    ...(Array.isArray(values) && { enum: [...values, null] }),
+  };
 }

@@ -12,6 +12,8 @@ export const getHealth = route({
   tag: 'Operations',
   summary: 'Liveness: does the process run?',
   description: 'For programs that restart a dead process. Looks at nothing else.',
-  answers: { 200: { description: 'It does.', content: json(health, { ok: { value: { status: 'ok' } } }) } },
+  answers: {
+    200: { description: 'It does.', content: json(health, { ok: { value: { status: 'ok' } } }) },
+  },
   handler: () => ({ status: 'ok' }),
 });

@@ -12,19 +12,32 @@ export const getMetrics = route({
   permission: 'local',
   tag: 'Operations',
   summary: 'Metrics for Prometheus',
-  description: 'Open to the machine itself, to everybody when configured so, and to tokens with the permission `manage`.',
-  answers: { 200: { description: 'Metrics in the text format.', content: { 'text/plain': { schema: text } } } },
-  failures: ['unauthorized', { code: 'insufficient_scope', details: { required: 'manage' } }, 'rate_limit_exceeded'],
+  description:
+    'Open to the machine itself, to everybody when configured so, and to tokens with the permission `manage`.',
+  answers: {
+    200: {
+      description: 'Metrics in the text format.',
+      content: { 'text/plain': { schema: text } },
+    },
+  },
+  failures: [
+    'unauthorized',
+    { code: 'insufficient_scope', details: { required: 'manage' } },
+    'rate_limit_exceeded',
+  ],
   async handler({ request, reply, deps }) {
-    if (!deps.settings.metricsPublic && !isFromHere(request.raw, deps)) await authenticateToken(request.raw, 'manage', deps);
+    if (!deps.settings.metricsPublic && !isFromHere(request.raw, deps)) {
+      await authenticateToken(request.raw, 'manage', deps);
+    }
     const { contentType, body } = await deps.metrics.render();
     return reply.type(contentType).send(body);
   },
 });
 
 /**
- * A program on this machine that asks this machine. What a proxy here passes on comes from elsewhere, whether it is trusted or not; a page
- * whose name was made to lead here (DNS rebinding) asks by that name.
+ * A program on this machine that asks this machine. What a proxy here passes on comes from
+ * elsewhere, whether it is trusted or not; a page whose name was made to lead here (DNS rebinding)
+ * asks by that name.
  */
 function isFromHere(request: IncomingMessage, { settings }: HttpDeps): boolean {
   const isLocal = ['127.0.0.1', '::1'].includes(clientAddress(request, settings.trustProxy));

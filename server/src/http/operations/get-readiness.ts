@@ -6,7 +6,8 @@ const readiness = named('Readiness', () =>
   z.strictObject({
     status: z.enum(['ok', 'unavailable']),
     checks: z.record(z.string(), z.enum(['ok', 'stopping', 'unavailable'])).meta({
-      description: 'What was looked at: `server` and `database`. Channels do not count: reading and other channels go on.',
+      description:
+        'What was looked at: `server` and `database`. Channels do not count: reading and other channels go on.',
     }),
   }),
 );
@@ -23,14 +24,19 @@ export const getReadiness = route({
   answers: {
     200: {
       description: 'They can.',
-      content: json(readiness, { ok: { value: { status: 'ok', checks: { server: 'ok', database: 'ok' } } } }),
+      content: json(readiness, {
+        ok: { value: { status: 'ok', checks: { server: 'ok', database: 'ok' } } },
+      }),
     },
     503: {
-      description: 'Not now: the server is on its way down, or its database does not answer within two seconds.',
+      description:
+        'Not now: the server is on its way down, or its database does not answer within two seconds.',
       headers: ['Retry-After'],
       content: json(readiness, {
         stopping: { value: { status: 'unavailable', checks: { server: 'stopping' } } },
-        database: { value: { status: 'unavailable', checks: { server: 'ok', database: 'unavailable' } } },
+        database: {
+          value: { status: 'unavailable', checks: { server: 'ok', database: 'unavailable' } },
+        },
       }),
     },
   },

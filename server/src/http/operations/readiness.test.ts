@@ -10,7 +10,8 @@ describe('readiness', () => {
     asked.push(answer);
     return answer.promise;
   };
-  const readiness = () => createReadiness({ isReady: () => isReady, metadata: { check } as MetadataStore });
+  const readiness = () =>
+    createReadiness({ isReady: () => isReady, metadata: { check } as MetadataStore });
   beforeEach(() => {
     vi.useFakeTimers();
     asked = [];
@@ -23,11 +24,16 @@ describe('readiness', () => {
     const answers = [ask(), ask(), ask()];
     expect(asked).toHaveLength(1);
     asked[0]?.resolve();
-    for (const answer of answers) expect(await answer).toEqual({ status: 'ok', checks: { server: 'ok', database: 'ok' } });
+    for (const answer of answers) {
+      expect(await answer).toEqual({ status: 'ok', checks: { server: 'ok', database: 'ok' } });
+    }
     await vi.advanceTimersByTimeAsync(1_100);
     const later = ask();
     asked[1]?.reject(new Error('gone'));
-    expect(await later).toEqual({ status: 'unavailable', checks: { server: 'ok', database: 'unavailable' } });
+    expect(await later).toEqual({
+      status: 'unavailable',
+      checks: { server: 'ok', database: 'unavailable' },
+    });
   });
 
   it('waits two seconds for a database that is frozen', async () => {

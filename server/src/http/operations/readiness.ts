@@ -20,11 +20,15 @@ export function createReadiness({ isReady, metadata }: Asked): () => Promise<Rea
   let asked: { readonly at: number; readonly answer: Promise<boolean> } | undefined;
   const databaseAnswers = (): Promise<boolean> => {
     const at = performance.now();
-    if (asked === undefined || at - asked.at > freshMs) asked = { at, answer: inTime(metadata.check()) };
+    if (asked === undefined || at - asked.at > freshMs) {
+      asked = { at, answer: inTime(metadata.check()) };
+    }
     return asked.answer;
   };
   return async () => {
-    if (!isReady()) return { status: 'unavailable', checks: { server: 'stopping' } };
+    if (!isReady()) {
+      return { status: 'unavailable', checks: { server: 'stopping' } };
+    }
     const isThere = await databaseAnswers();
     return {
       status: isThere ? 'ok' : 'unavailable',

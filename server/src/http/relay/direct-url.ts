@@ -3,7 +3,10 @@ import type { HttpDeps } from '../deps.ts';
 
 export const directPurpose = 'direct';
 
-/** The path that takes the bytes of a direct upload whose store has them already; the signature in it is the only credential. */
+/**
+ * The path that takes the bytes of a direct upload whose store has them already; the signature in
+ * it is the only credential.
+ */
 export function directUrl(
   { uploadId, expiresAt }: NonNullable<DirectTicket['proof']>,
   maxBytes: number,

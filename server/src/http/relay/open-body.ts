@@ -24,10 +24,17 @@ interface OpenedBody {
 }
 
 /** The file of a raw body, or of a form. */
-export function openBody(request: FastifyRequest, { maxBytes = 0 }: UrlClaims, { settings }: HttpDeps): OpenedBody {
+export function openBody(
+  request: FastifyRequest,
+  { maxBytes = 0 }: UrlClaims,
+  { settings }: HttpDeps,
+): OpenedBody {
   const contentType = request.headers['content-type'];
   const isForm = isMultipart(contentType);
-  const body = bodyOf(request.raw, { maxBytes: maxBytes + (isForm ? formOverheadBytes : 0), idleMs: settings.idleTimeoutMs });
+  const body = bodyOf(request.raw, {
+    maxBytes: maxBytes + (isForm ? formOverheadBytes : 0),
+    idleMs: settings.idleTimeoutMs,
+  });
   if (!isForm) {
     const announced = request.headers['content-length'];
     const size = announced === undefined ? undefined : Number(announced);
@@ -41,7 +48,9 @@ export function openBody(request: FastifyRequest, { maxBytes = 0 }: UrlClaims, {
       const form = readForm({ contentType, body }, { held: holdText(request.raw) });
       // `file` by the book; any other single file part is taken too.
       const file = await form.nextFile();
-      if (file === undefined) throw failed(noFile, { details: { fields: Object.keys(form.fields) } });
+      if (file === undefined) {
+        throw failed(noFile, { details: { fields: Object.keys(form.fields) } });
+      }
       filename = file.filename;
       return { source: toTheEnd(file.body, form), contentType: file.contentType };
     },
@@ -50,6 +59,8 @@ export function openBody(request: FastifyRequest, { maxBytes = 0 }: UrlClaims, {
 
 /** A form that breaks off behind the file has not arrived whole. */
 async function* toTheEnd(file: ByteSource, form: Form): AsyncGenerator<Uint8Array> {
-  for await (const chunk of file) yield chunk;
+  for await (const chunk of file) {
+    yield chunk;
+  }
   await form.rest();
 }

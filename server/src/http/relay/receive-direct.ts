@@ -7,7 +7,10 @@ import { route } from '../route.ts';
 import { directPurpose } from './direct-url.ts';
 import { readClaims, signature } from './read-claims.ts';
 
-/** Upload API 3.3: step 2 of a direct upload whose bytes the store has already. They are looked at, so that a hash alone opens nothing. */
+/**
+ * Upload API 3.3: step 2 of a direct upload whose bytes the store has already. They are looked at,
+ * so that a hash alone opens nothing.
+ */
 export const receiveDirect = route({
   id: 'putDirectUpload',
   method: 'PUT',
@@ -18,7 +21,8 @@ export const receiveDirect = route({
   description:
     'Step 2 of a Hugging Face upload whose bytes are in the repository already, of somebody else. `uploadAction.href` leads here then: a hash alone gives no right to a file. The bytes are compared and not kept; commit afterwards.',
   request: {
-    params: () => z.object({ id: z.string().meta({ description: 'Part of `uploadAction.href`.' }) }),
+    params: () =>
+      z.object({ id: z.string().meta({ description: 'Part of `uploadAction.href`.' }) }),
     query: signature,
     body: { required: true, content: { 'application/octet-stream': { schema: bytes } } },
   },
@@ -26,21 +30,31 @@ export const receiveDirect = route({
     200: {
       description: 'These are the bytes.',
       headers: ['X-Request-Id'],
-      content: { 'text/plain': { schema: text, examples: { compared: { summary: 'Nothing', value: '' } } } },
+      content: {
+        'text/plain': { schema: text, examples: { compared: { summary: 'Nothing', value: '' } } },
+      },
     },
   },
   failures: [
-    { code: 'checksum_mismatch', message: 'These are not the bytes with the SHA-256 that was announced.' },
+    {
+      code: 'checksum_mismatch',
+      message: 'These are not the bytes with the SHA-256 that was announced.',
+    },
     'not_found',
     { code: 'too_large', details: { maxBytes: 524_288_000 } },
   ],
   async handler({ request, reply, deps }) {
     const startedAt = deps.now();
     const { id, expiresAt, maxBytes = 0 } = readClaims(request, directPurpose, deps);
-    if (startedAt > expiresAt) throw fail('upload_url_expired');
+    if (startedAt > expiresAt) {
+      throw fail('upload_url_expired');
+    }
     requireLength(request.raw);
     refuseEncoded(request.raw);
-    await deps.direct.receive(id, bodyOf(request.raw, { maxBytes, idleMs: deps.settings.idleTimeoutMs }));
+    await deps.direct.receive(
+      id,
+      bodyOf(request.raw, { maxBytes, idleMs: deps.settings.idleTimeoutMs }),
+    );
     return reply.code(200).send('');
   },
 });

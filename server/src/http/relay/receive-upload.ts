@@ -14,7 +14,8 @@ import { noFile, openBody } from './open-body.ts';
 import { readClaims, signature } from './read-claims.ts';
 import { relayPurpose } from './relay-url.ts';
 
-const byId = () => z.object({ id: z.uuid().meta({ description: 'Part of the address that step 1 answered.' }) });
+const byId = () =>
+  z.object({ id: z.uuid().meta({ description: 'Part of the address that step 1 answered.' }) });
 
 const digest = (description: string) => z.string().optional().meta({ description });
 const checksums = () =>
@@ -22,12 +23,18 @@ const checksums = () =>
     'Content-MD5': digest('MD5 of the body, base64 (RFC 1864). Verified.'),
     'Content-Digest': digest('`sha-256=:<base64>:` (RFC 9530). Verified.'),
     'Repr-Digest': digest('The same as Content-Digest, which counts first.'),
-    'If-None-Match': digest('`*` wants to be the first to upload, ETags want to bring other bytes; otherwise 412.'),
+    'If-None-Match': digest(
+      '`*` wants to be the first to upload, ETags want to bring other bytes; otherwise 412.',
+    ),
     'X-Amz-Checksum-Sha256': digest('SHA-256 of the body, base64. Verified.'),
   });
 
 const relayForm = named('RelayForm', () =>
-  z.object({ file: z.file().meta({ description: 'The file. Any other name of the one file part is taken too.' }) }),
+  z.object({
+    file: z
+      .file()
+      .meta({ description: 'The file. Any other name of the one file part is taken too.' }),
+  }),
 );
 
 const relayFormAnswer = named('RelayFormAnswer', () =>
@@ -49,7 +56,10 @@ const failures: readonly Failure[] = [
   malformedChecksum,
   partOfFile,
   'precondition_failed',
-  { code: 'checksum_mismatch', details: { algorithm: 'md5', expected: '9e107d9d372bb682', received: 'e4d909c290d0fb1c' } },
+  {
+    code: 'checksum_mismatch',
+    details: { algorithm: 'md5', expected: '9e107d9d372bb682', received: 'e4d909c290d0fb1c' },
+  },
   {
     code: 'invalid_signature',
     as: 'revoked',
@@ -71,7 +81,10 @@ const failures: readonly Failure[] = [
   'channel_full',
 ];
 
-const stored = { description: 'The bytes are stored.', headers: ['X-Request-Id', 'ETag', 'Location'] } as const;
+const stored = {
+  description: 'The bytes are stored.',
+  headers: ['X-Request-Id', 'ETag', 'Location'],
+} as const;
 
 /** Media API 3.4: step 2, raw by PUT, for every kind of media. May be repeated until `complete`. */
 export const putUpload = route({
@@ -98,7 +111,12 @@ export const putUpload = route({
     },
   },
   answers: {
-    200: { ...stored, content: { 'text/plain': { schema: text, examples: { stored: { summary: 'Nothing', value: '' } } } } },
+    200: {
+      ...stored,
+      content: {
+        'text/plain': { schema: text, examples: { stored: { summary: 'Nothing', value: '' } } },
+      },
+    },
   },
   failures,
   async handler(context) {
@@ -127,7 +145,9 @@ export const postUpload = route({
     200: {
       ...stored,
       content: json(relayFormAnswer, {
-        stored: { value: asImage(exampleId, 'product-photo.jpg', Date.parse('2026-04-10T12:00:03.000Z')) },
+        stored: {
+          value: asImage(exampleId, 'product-photo.jpg', Date.parse('2026-04-10T12:00:03.000Z')),
+        },
       }),
     },
   },
@@ -140,11 +160,21 @@ export const postUpload = route({
 
 /** The shape of Cloudflare Images, which images go to by default. */
 function asImage(id: string, filename: string, at: number) {
-  const result = { id, filename, uploaded: new Date(at).toISOString(), requireSignedURLs: false, variants: [] };
+  const result = {
+    id,
+    filename,
+    uploaded: new Date(at).toISOString(),
+    requireSignedURLs: false,
+    variants: [],
+  };
   return { result, success: true, errors: [], messages: [] };
 }
 
-async function receive({ request, reply, deps }: Context): Promise<{ readonly id: string; readonly filename: string }> {
+async function receive({
+  request,
+  reply,
+  deps,
+}: Context): Promise<{ readonly id: string; readonly filename: string }> {
   const startedAt = deps.now();
   const claims = readClaims(request, relayPurpose, deps);
   requireLength(request.raw);
@@ -162,12 +192,17 @@ async function receive({ request, reply, deps }: Context): Promise<{ readonly id
   });
   reply.header('etag', `"${received.hash}"`);
   // Some browser libraries look for it; the file has no link yet.
-  reply.header('location', `${requestOrigin(request.raw, deps.settings)}/api/v1/media/${claims.id}`);
+  reply.header(
+    'location',
+    `${requestOrigin(request.raw, deps.settings)}/api/v1/media/${claims.id}`,
+  );
   return { id: claims.id, filename: upload.filename() };
 }
 
 /** RFC 9110 13.1.2: `*` wants to be the first, tags want to replace anything but those bytes. */
 function refusedTags(header: string | undefined): '*' | readonly string[] {
   const tags = (header ?? '').split(',').map((tag) => tag.trim());
-  return tags.includes('*') ? '*' : tags.map((tag) => tag.replace(/^(?:W\/)?"(.*)"$/, '$1')).filter((tag) => tag !== '');
+  return tags.includes('*')
+    ? '*'
+    : tags.map((tag) => tag.replace(/^(?:W\/)?"(.*)"$/, '$1')).filter((tag) => tag !== '');
 }

@@ -78,8 +78,17 @@ export function channelFailure(
   error: StowageError,
 ): { readonly status: number; readonly text: string } {
   const { none, failed, failedStatus, refusedStatus = failedStatus } = channelTexts(group);
-  if (!configured) return { status: 400, text: none };
-  if (error.code === 'too_large') return { status: 413, text: `Error: ${error.message}` };
-  if (error.code === 'disk_full' || error.code === 'channel_full') return { status: 507, text: `Error: ${error.message}` };
-  return { status: error.code === 'channel_refused' ? refusedStatus : failedStatus, text: failed(error.message) };
+  if (!configured) {
+    return { status: 400, text: none };
+  }
+  if (error.code === 'too_large') {
+    return { status: 413, text: `Error: ${error.message}` };
+  }
+  if (error.code === 'disk_full' || error.code === 'channel_full') {
+    return { status: 507, text: `Error: ${error.message}` };
+  }
+  return {
+    status: error.code === 'channel_refused' ? refusedStatus : failedStatus,
+    text: failed(error.message),
+  };
 }

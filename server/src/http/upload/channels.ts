@@ -24,7 +24,8 @@ const channelsAnswer = named('ChannelsAnswer', () =>
     })
     .catchall(channels())
     .meta({
-      description: 'Channels by group, for `uploadChannel`. The six groups are always there, others when they have channels.',
+      description:
+        'Channels by group, for `uploadChannel`. The six groups are always there, others when they have channels.',
     }),
 );
 
@@ -69,8 +70,12 @@ export const getChannels = route({
   async handler({ request, reply, deps }) {
     const all = queryOf(request.url).includeDisabled === 'true';
     const channels = all ? deps.pool.all() : await deps.pool.available();
-    const answer = new Map<string, { name: string; type: string }[]>(groups.map((group) => [group, []]));
-    for (const { group, name, label } of channels) answer.set(group, [...(answer.get(group) ?? []), { name, type: label }]);
+    const answer = new Map<string, { name: string; type: string }[]>(
+      groups.map((group) => [group, []]),
+    );
+    for (const { group, name, label } of channels) {
+      answer.set(group, [...(answer.get(group) ?? []), { name, type: label }]);
+    }
     return reply.header('cache-control', 'private, no-store').send(Object.fromEntries(answer));
   },
 });

@@ -9,7 +9,9 @@ export const channelsPath = '/api/channels';
 
 /** The few refusals that are JSON. */
 export const cleanupRefusal = named('CleanupRefusal', () =>
-  z.strictObject({ error: z.string(), uploadId: z.string().optional() }).meta({ title: 'Why nothing was dropped' }),
+  z
+    .strictObject({ error: z.string(), uploadId: z.string().optional() })
+    .meta({ title: 'Why nothing was dropped' }),
 );
 
 const refusals = {
@@ -20,14 +22,22 @@ const refusals = {
 /** Errors of the Upload API are text that begins with `Error: `; 401 is one word. */
 export const uploadDialect: Dialect = {
   say(error, { route }) {
-    if (isRefusal(error)) return { status: 401, body: route === channelsPath ? { error: unauthorized } : unauthorized };
-    if (error.code === 'method_not_allowed' && route === channelsPath) return { body: 'Method Not Allowed' };
-    if (error instanceof ChannelsFailed) return describeAttempts(error.attempts);
+    if (isRefusal(error)) {
+      return { status: 401, body: route === channelsPath ? { error: unauthorized } : unauthorized };
+    }
+    if (error.code === 'method_not_allowed' && route === channelsPath) {
+      return { body: 'Method Not Allowed' };
+    }
+    if (error instanceof ChannelsFailed) {
+      return describeAttempts(error.attempts);
+    }
     return { body: `Error: ${error.message}` };
   },
   trace(error, { requestId, route }, log) {
     // Some tools show no answer but the link in it: then this is the only trace.
-    if (isRefusal(error) && route !== channelsPath) log.warn({ requestId, reason: refusals[error.code] }, 'Upload refused');
+    if (isRefusal(error) && route !== channelsPath) {
+      log.warn({ requestId, reason: refusals[error.code] }, 'Upload refused');
+    }
   },
   schema: cleanupRefusal,
 };
@@ -35,13 +45,18 @@ export const uploadDialect: Dialect = {
 // Upload API 1.3: missing permissions read the same as missing credentials.
 const unauthorized = 'Unauthorized';
 
-function isRefusal(error: StowageError): error is StowageError & { readonly code: keyof typeof refusals } {
+function isRefusal(
+  error: StowageError,
+): error is StowageError & { readonly code: keyof typeof refusals } {
   return error.code === 'unauthorized' || error.code === 'insufficient_scope';
 }
 
 /** No disk, no descriptors: it is this machine that has nothing left to give. */
 function isOwnTrouble({ candidate, error }: Attempt): boolean {
-  return error.code === 'disk_full' || (error.code === 'service_unavailable' && candidate.channel?.channel.remote === false);
+  return (
+    error.code === 'disk_full' ||
+    (error.code === 'service_unavailable' && candidate.channel?.channel.remote === false)
+  );
 }
 
 function describeAttempts(attempts: readonly Attempt[]): ErrorAnswer {
@@ -56,8 +71,13 @@ function describeAttempts(attempts: readonly Attempt[]): ErrorAnswer {
   return { status: 500, body: JSON.stringify(allFailed(attempts)) };
 }
 
-function describe({ candidate, error }: Attempt): { readonly status: number; readonly text: string } {
-  if (isOwnTrouble({ candidate, error })) return { status: error.status, text: `Error: ${error.message}` };
+function describe({ candidate, error }: Attempt): {
+  readonly status: number;
+  readonly text: string;
+} {
+  if (isOwnTrouble({ candidate, error })) {
+    return { status: error.status, text: `Error: ${error.message}` };
+  }
   return channelFailure(candidate.group, candidate.channel !== undefined, error);
 }
 
@@ -67,10 +87,18 @@ function allFailed(attempts: readonly Attempt[]): Readonly<Record<string, string
     const { group, channel } = attempt.candidate;
     const { label } = channelTexts(group);
     const { text } = describe(attempt);
-    if (channel !== undefined && channel === attempts[0]?.candidate.channel && answer[label] !== undefined)
+    if (
+      channel !== undefined &&
+      channel === attempts[0]?.candidate.channel &&
+      answer[label] !== undefined
+    ) {
       answer[`${label}_retry`] = `Error: ${label} retry - ${text}`;
+    }
     // Ours: a second channel of a group.
-    else answer[answer[label] === undefined ? label : `${label}/${channel?.name}`] = `Error: ${label}${text}`;
+    else {
+      answer[answer[label] === undefined ? label : `${label}/${channel?.name}`] =
+        `Error: ${label}${text}`;
+    }
   }
   return { ...answer };
 }

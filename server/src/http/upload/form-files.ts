@@ -18,18 +18,25 @@ export function otherField(names: readonly string[]) {
   return { code: 'bad_request', as: 'other_field', message } as const;
 }
 
-/** Reads the form to its end and hands out its files in order. Fails when there is none, in words that say why. */
+/**
+ * Reads the form to its end and hands out its files in order. Fails when there is none, in words
+ * that say why.
+ */
 export async function* filesOf(form: Form): AsyncGenerator<FilePart, void, void> {
   const seen = { files: 0, unnamed: 0, others: new Set<string>() };
   for (let part = await form.nextFile(); part !== undefined; part = await form.nextFile()) {
-    if (part.name !== field) seen.others.add(part.name);
-    else if (part.filename === '') seen.unnamed++;
-    else {
+    if (part.name !== field) {
+      seen.others.add(part.name);
+    } else if (part.filename === '') {
+      seen.unnamed++;
+    } else {
       seen.files++;
       yield part;
     }
   }
-  if (seen.files === 0) throw whyNoFile(form, seen);
+  if (seen.files === 0) {
+    throw whyNoFile(form, seen);
+  }
 }
 
 /** Upload API 1.11: the texts begin as there. */
@@ -39,8 +46,14 @@ function whyNoFile(
 ): StowageError {
   const text = fields[field];
   // What pages of documentation send while no file is chosen.
-  if (text === '' || text?.startsWith('@')) return fail('bad_request', { message: 'No file provided: choose a file' });
-  if (text !== undefined || unnamed > 0) return failed(noName);
-  if (others.size === 0) return failed(noFile);
+  if (text === '' || text?.startsWith('@')) {
+    return fail('bad_request', { message: 'No file provided: choose a file' });
+  }
+  if (text !== undefined || unnamed > 0) {
+    return failed(noName);
+  }
+  if (others.size === 0) {
+    return failed(noFile);
+  }
   return failed(otherField([...others]));
 }

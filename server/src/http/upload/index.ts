@@ -12,13 +12,15 @@ import { upload } from './upload.ts';
 export const uploadApi: Api = {
   prefixes: ['/upload'],
   // The paths of older clients.
-  alsoAt: (path) => (path.startsWith('/upload/huggingface/') ? [path.replace('/upload', '/api')] : []),
+  alsoAt: (path) =>
+    path.startsWith('/upload/huggingface/') ? [path.replace('/upload', '/api')] : [],
   dialect: uploadDialect,
   cors: ({ corsOrigins }) => ({
     origins: corsOrigins,
     methods: 'POST, GET, OPTIONS',
     headers: 'Content-Type, Authorization, authCode, Idempotency-Key',
-    exposed: 'Content-Length, Content-Range, ETag, X-Request-Id, X-Stowage-Channel, X-Stowage-Notice',
+    exposed:
+      'Content-Length, Content-Range, ETag, X-Request-Id, X-Stowage-Channel, X-Stowage-Notice',
   }),
   credentials: 'upload',
   authenticate: byTokenOrCode,

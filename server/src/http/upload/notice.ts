@@ -9,7 +9,9 @@ const known: ReadonlyMap<string, (text: string) => boolean> = new Map([
   ...['authCode', 'uploadChannel', 'channelName', 'uploadFolder', 'uploadId', 'totalChunks'].map(
     (name) => [name, anyText] as const,
   ),
-  ...['serverCompress', 'autoRetry', 'initChunked', 'chunked', 'merge', 'cleanup'].map((name) => [name, flag] as const),
+  ...['serverCompress', 'autoRetry', 'initChunked', 'chunked', 'merge', 'cleanup'].map(
+    (name) => [name, flag] as const,
+  ),
   ['uploadNameType', (text) => nameModes.some((mode) => mode === text)],
   ['returnFormat', (text) => text === 'default' || text === 'full'],
 ]);
@@ -18,8 +20,8 @@ const maxNamed = 10;
 const maxLength = 60;
 
 /**
- * Upload API 1.2: unknown values count as the default and unknown names are ignored, never an error. Ours: a header names them, so that a slip of
- * the pen is seen. Undefined when all is known.
+ * Upload API 1.2: unknown values count as the default and unknown names are ignored, never an
+ * error. Ours: a header names them, so that a slip of the pen is seen. Undefined when all is known.
  */
 export function noticeOf(query: Fields): string | undefined {
   const ignored = Object.entries(query)

@@ -13,16 +13,25 @@ const formOverheadBytes = 1024 * 1024;
 export function openForm(request: FastifyRequest, { settings }: Pick<HttpDeps, 'settings'>): Form {
   const maxBytes = settings.maxUploadBytes + formOverheadBytes;
   const body = bodyOf(request.raw, { maxBytes, idleMs: settings.idleTimeoutMs });
-  return readForm({ contentType: request.headers['content-type'], body }, { held: holdText(request.raw) });
+  return readForm(
+    { contentType: request.headers['content-type'], body },
+    { held: holdText(request.raw) },
+  );
 }
 
 export const notAForm = {
   code: 'invalid_multipart',
-  message: 'Send multipart/form-data with the file in the field `file`, as `curl -F file=@photo.jpg` does.',
+  message:
+    'Send multipart/form-data with the file in the field `file`, as `curl -F file=@photo.jpg` does.',
 } as const;
 
-/** The same where a file must come: the error for other bodies, such as those of `curl --data-binary`, explains what to send. */
+/**
+ * The same where a file must come: the error for other bodies, such as those of `curl
+ * --data-binary`, explains what to send.
+ */
 export function openFileForm(request: FastifyRequest, deps: Pick<HttpDeps, 'settings'>): Form {
-  if (isMultipart(request.headers['content-type'])) return openForm(request, deps);
+  if (isMultipart(request.headers['content-type'])) {
+    return openForm(request, deps);
+  }
   throw failed(notAForm);
 }

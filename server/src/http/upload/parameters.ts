@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { nameModes } from './query.ts';
 
-export const authCode = () => z.string().optional().meta({ description: 'The upload code, for callers without a token.' });
+export const authCode = () =>
+  z.string().optional().meta({ description: 'The upload code, for callers without a token.' });
 
 const storage = () => ({
   uploadChannel: z.string().optional().meta({
@@ -19,7 +20,10 @@ const naming = () => ({
     description:
       '`default`: prefix and original name. `index`: prefix only. `origin`: original name. `short`: a short link. A taken name gets a number.',
   }),
-  returnFormat: z.enum(['default', 'full']).optional().meta({ description: '`full`: `src` is a whole URL.' }),
+  returnFormat: z
+    .enum(['default', 'full'])
+    .optional()
+    .meta({ description: '`full`: `src` is a whole URL.' }),
   uploadFolder: z
     .string()
     .optional()
@@ -41,7 +45,10 @@ export const uploadQuery = () =>
     }),
     ...naming(),
     initChunked: z.boolean().optional().meta({ description: '`true` starts a chunked upload.' }),
-    chunked: z.boolean().optional().meta({ description: '`true` sends a chunk, or with `merge` ends a chunked upload.' }),
+    chunked: z
+      .boolean()
+      .optional()
+      .meta({ description: '`true` sends a chunk, or with `merge` ends a chunked upload.' }),
     merge: z.boolean().optional().meta({ description: '`true` joins the chunks to a file.' }),
     cleanup: z.boolean().optional().meta({ description: '`true` gives a chunked upload up.' }),
     uploadId: z.string().optional().meta({ description: 'For `cleanup`.' }),

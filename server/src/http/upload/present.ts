@@ -20,20 +20,33 @@ export const uploaded = named('Uploaded', () =>
     .array(
       z.strictObject({
         src: z.string().meta({
-          description: 'Link to the file, without the host unless `returnFormat=full`. Percent-encoded: use it as it is.',
+          description:
+            'Link to the file, without the host unless `returnFormat=full`. Percent-encoded: use it as it is.',
           example: '/file/abc123_image.jpg',
         }),
-        publicUrl: z.string().optional().meta({ description: 'With the configured prefix; only when there is one.' }),
+        publicUrl: z
+          .string()
+          .optional()
+          .meta({ description: 'With the configured prefix; only when there is one.' }),
       }),
     )
     .min(1)
-    .meta({ title: 'Stored files', description: 'One for each file of the form, in the same order.' }),
+    .meta({
+      title: 'Stored files',
+      description: 'One for each file of the form, in the same order.',
+    }),
 );
 
-/** Upload API 1.8: `src`, with `publicUrl` only when a prefix is configured; both can be used as they are. */
+/**
+ * Upload API 1.8: `src`, with `publicUrl` only when a prefix is configured; both can be used as
+ * they are.
+ */
 export function presentUploaded({ file }: StoredFile, { fullUrl, request, settings }: Presenting) {
   const link = linkTo(file.path);
-  return { src: fullUrl ? `${requestOrigin(request, settings)}${link}` : link, ...publicUrl(file.path, settings) };
+  return {
+    src: fullUrl ? `${requestOrigin(request, settings)}${link}` : link,
+    ...publicUrl(file.path, settings),
+  };
 }
 
 /** Percent-encoded: programs put it into requests as it is, and HTTP knows no other characters. */
@@ -41,28 +54,50 @@ export function linkTo(path: string): string {
   return `/file/${encodePath(path)}`;
 }
 
-export function publicUrl(path: string, { urlPrefix }: HttpSettings): { readonly publicUrl?: string } {
-  return urlPrefix === undefined ? {} : { publicUrl: `${urlPrefix.replace(/\/+$/, '')}/${encodePath(path)}` };
+export function publicUrl(
+  path: string,
+  { urlPrefix }: HttpSettings,
+): { readonly publicUrl?: string } {
+  return urlPrefix === undefined
+    ? {}
+    : { publicUrl: `${urlPrefix.replace(/\/+$/, '')}/${encodePath(path)}` };
 }
 
 /** The answer to an upload, with the channels that hold the files. */
 export function sendUploaded(
   reply: FastifyReply,
   stored: readonly StoredFile[],
-  { fullUrl, request, deps }: { readonly fullUrl: boolean; readonly request: IncomingMessage; readonly deps: HttpDeps },
+  {
+    fullUrl,
+    request,
+    deps,
+  }: { readonly fullUrl: boolean; readonly request: IncomingMessage; readonly deps: HttpDeps },
 ): FastifyReply {
   note(request, { file: stored.map(({ file }) => file.path).join(' ') });
   setChannelHeaders(reply, holdersOf(stored, deps));
-  return reply.send(stored.map((each) => presentUploaded(each, { fullUrl, request, settings: deps.settings })));
+  return reply.send(
+    stored.map((each) => presentUploaded(each, { fullUrl, request, settings: deps.settings })),
+  );
 }
 
-export function holdersOf(stored: readonly StoredFile[], { pool }: Pick<HttpDeps, 'pool'>): readonly ConfiguredChannel[] {
+export function holdersOf(
+  stored: readonly StoredFile[],
+  { pool }: Pick<HttpDeps, 'pool'>,
+): readonly ConfiguredChannel[] {
   const ids = new Set(stored.flatMap(({ replicas }) => replicas.map(({ channelId }) => channelId)));
   return pool.all().filter(({ id }) => ids.has(id));
 }
 
-/** Ours: where the bytes really went, each as `uploadChannel/channelName`. Callers that asked for another one see it here. */
-export function setChannelHeaders(reply: FastifyReply, channels: readonly ConfiguredChannel[]): void {
+/**
+ * Ours: where the bytes really went, each as `uploadChannel/channelName`. Callers that asked for
+ * another one see it here.
+ */
+export function setChannelHeaders(
+  reply: FastifyReply,
+  channels: readonly ConfiguredChannel[],
+): void {
   const names = channels.map(({ group, name }) => `${group}/${encodeURIComponent(name)}`);
-  if (names.length > 0) reply.header('x-stowage-channel', names.join(', '));
+  if (names.length > 0) {
+    reply.header('x-stowage-channel', names.join(', '));
+  }
 }

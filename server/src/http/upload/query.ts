@@ -1,7 +1,10 @@
 import type { NameMode } from '../../core/naming/file-id.ts';
 import type { Fields } from '../body/urlencoded-form.ts';
 
-/** Upload API 1.2. Unknown values mean the default, unknown names are ignored, empty ones count as absent. */
+/**
+ * Upload API 1.2. Unknown values mean the default, unknown names are ignored, empty ones count as
+ * absent.
+ */
 export interface UploadOptions {
   readonly uploadChannel: string | undefined;
   readonly channelName: string | undefined;
@@ -12,7 +15,12 @@ export interface UploadOptions {
   readonly uploadFolder: string | undefined;
 }
 
-export const nameModes = ['default', 'index', 'origin', 'short'] as const satisfies readonly NameMode[];
+export const nameModes = [
+  'default',
+  'index',
+  'origin',
+  'short',
+] as const satisfies readonly NameMode[];
 
 /** The query counts; what it lacks may come as a form field of the same name. */
 export function uploadOptions(query: Fields, form: Fields = {}): UploadOptions {

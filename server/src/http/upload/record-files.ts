@@ -21,11 +21,19 @@ export interface Recording {
   readonly ip: string;
 }
 
-/** Gives the files their names, in order. All of them or none: what was named before one failed is removed again. */
-export async function recordFiles({ taken, ...recording }: Recording, deps: HttpDeps): Promise<readonly StoredFile[]> {
+/**
+ * Gives the files their names, in order. All of them or none: what was named before one failed is
+ * removed again.
+ */
+export async function recordFiles(
+  { taken, ...recording }: Recording,
+  deps: HttpDeps,
+): Promise<readonly StoredFile[]> {
   const added: StoredFile[] = [];
   try {
-    for (const file of taken) added.push(await record(file, recording, deps));
+    for (const file of taken) {
+      added.push(await record(file, recording, deps));
+    }
     return added;
   } catch (error) {
     await Promise.allSettled(added.map(({ file }) => deps.files.remove(file.id)));
@@ -35,7 +43,11 @@ export async function recordFiles({ taken, ...recording }: Recording, deps: Http
 }
 
 /** Removes bytes that nothing will promise because of `error`. */
-export async function discard(taken: readonly TakenFile[], error: unknown, { intake }: Pick<HttpDeps, 'intake'>): Promise<void> {
+export async function discard(
+  taken: readonly TakenFile[],
+  error: unknown,
+  { intake }: Pick<HttpDeps, 'intake'>,
+): Promise<void> {
   await Promise.allSettled(taken.map(({ bytes }) => intake.discard(bytes, error)));
 }
 
@@ -55,6 +67,8 @@ async function record(
     uploader: caller.token?.id ?? null,
     promisedTo: caller.owner,
   });
-  if (added === undefined) throw fail('internal_error');
+  if (added === undefined) {
+    throw fail('internal_error');
+  }
   return added;
 }

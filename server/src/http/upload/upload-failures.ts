@@ -14,7 +14,11 @@ const fileFailures: readonly Failure[] = [
   noFile,
   noName,
   otherField(['image']),
-  { code: 'bad_request', as: 'no_such_channel', message: 'There is no channel "nope"; choose from: photos, spare' },
+  {
+    code: 'bad_request',
+    as: 'no_such_channel',
+    message: 'There is no channel "nope"; choose from: photos, spare',
+  },
   externalLink,
   notAForm,
   'incomplete_body',
@@ -30,11 +34,17 @@ const fileFailures: readonly Failure[] = [
 
 function away(group: string): Attempt['candidate'] {
   // The dialect looks at nothing else of it.
-  return { group, channel: { group, name: 'main', channel: { remote: true } } as ConfiguredChannel };
+  return {
+    group,
+    channel: { group, name: 'main', channel: { remote: true } } as ConfiguredChannel,
+  };
 }
 
 function ofChannels(as: string, candidates: readonly Attempt['candidate'][]): Failure {
-  const attempts = candidates.map((candidate) => ({ candidate, error: fail('channel_unavailable') }));
+  const attempts = candidates.map((candidate) => ({
+    candidate,
+    error: fail('channel_unavailable'),
+  }));
   return { as, error: () => new ChannelsFailed(attempts) };
 }
 
@@ -42,19 +52,35 @@ const chunkedFailures: readonly Failure[] = [
   missingInit,
   missingChunk,
   missingMerge,
-  { code: 'bad_request', as: 'total', message: 'totalChunks must be a whole number from 1 to 10000' },
+  {
+    code: 'bad_request',
+    as: 'total',
+    message: 'totalChunks must be a whole number from 1 to 10000',
+  },
   { code: 'bad_request', as: 'index', message: 'chunkIndex must be a whole number from 0 to 4' },
   { code: 'bad_request', as: 'session', message: 'Invalid or expired upload session' },
   { code: 'bad_request', as: 'mismatch', message: 'Session parameters mismatch' },
-  { code: 'bad_request', as: 'channel', message: 'The huggingface channel does not support chunked uploads' },
+  {
+    code: 'bad_request',
+    as: 'channel',
+    message: 'The huggingface channel does not support chunked uploads',
+  },
   { code: 'gone', message: 'Upload session expired' },
   {
     code: 'chunks_missing',
     message:
       'Failed to merge chunks - Only 4/5 chunks completed successfully. Final status: {"completed":4,"missing":1}. Missing chunks: 2. The upload is kept: send them and merge again',
   },
-  { code: 'channel_unavailable', as: 'chunk', message: 'Failed to upload chunk - The storage backend is not available.' },
-  { code: 'channel_refused', as: 'chunk', message: 'Failed to upload chunk - The storage backend refused the file.' },
+  {
+    code: 'channel_unavailable',
+    as: 'chunk',
+    message: 'Failed to upload chunk - The storage backend is not available.',
+  },
+  {
+    code: 'channel_refused',
+    as: 'chunk',
+    message: 'Failed to upload chunk - The storage backend refused the file.',
+  },
   {
     code: 'channel_rate_limited',
     as: 'chunk',

@@ -18,7 +18,11 @@ import { discard, recordFiles, type TakenFile } from './record-files.ts';
 
 export const uploadFileForm = named('UploadFileForm', () =>
   z
-    .object({ file: z.file().meta({ description: 'The file, with its name. May come several times: all are stored, or none.' }) })
+    .object({
+      file: z.file().meta({
+        description: 'The file, with its name. May come several times: all are stored, or none.',
+      }),
+    })
     .meta({
       title: 'A whole file',
       description:
@@ -26,8 +30,16 @@ export const uploadFileForm = named('UploadFileForm', () =>
     }),
 );
 
-/** Upload API 1: stores the files of a form and returns their links in the same order; all of them or an error. */
-export async function uploadFile({ request, reply, caller, deps }: CallerContext): Promise<FastifyReply> {
+/**
+ * Upload API 1: stores the files of a form and returns their links in the same order; all of them
+ * or an error.
+ */
+export async function uploadFile({
+  request,
+  reply,
+  caller,
+  deps,
+}: CallerContext): Promise<FastifyReply> {
   note(request.raw, { upload: 'basic' });
   const form = openFileForm(request, deps);
   const query = queryOf(request.url);
@@ -36,7 +48,9 @@ export async function uploadFile({ request, reply, caller, deps }: CallerContext
   try {
     for await (const part of filesOf(form)) {
       const early = uploadOptions(query, form.fields);
-      if (early.uploadChannel !== 'external') taken.push(await take(part, early, signal, deps));
+      if (early.uploadChannel !== 'external') {
+        taken.push(await take(part, early, signal, deps));
+      }
     }
     // Fields may follow the files.
     const options = uploadOptions(query, form.fields);
@@ -53,10 +67,19 @@ export async function uploadFile({ request, reply, caller, deps }: CallerContext
   const options = uploadOptions(query, form.fields);
   const ip = clientAddress(request.raw, deps.settings.trustProxy);
   const stored = await recordFiles({ taken, options, caller, ip }, deps);
-  return sendUploaded(reply, stored, { fullUrl: options.fullUrl === true, request: request.raw, deps });
+  return sendUploaded(reply, stored, {
+    fullUrl: options.fullUrl === true,
+    request: request.raw,
+    deps,
+  });
 }
 
-async function take(part: FilePart, options: UploadOptions, signal: AbortSignal, deps: HttpDeps): Promise<TakenFile> {
+async function take(
+  part: FilePart,
+  options: UploadOptions,
+  signal: AbortSignal,
+  deps: HttpDeps,
+): Promise<TakenFile> {
   const { head, ...bytes } = await deps.intake.store({
     source: atMost(part.body, deps.settings.maxUploadBytes),
     filename: part.filename,
@@ -66,6 +89,7 @@ async function take(part: FilePart, options: UploadOptions, signal: AbortSignal,
     retryUncompressed: options.autoRetry,
     signal,
   });
-  const { width, height } = bytes.recompressed ?? deps.prober.fromHead(head, bytes.sniffed.contentType);
+  const { width, height } =
+    bytes.recompressed ?? deps.prober.fromHead(head, bytes.sniffed.contentType);
   return { filename: part.filename, bytes, width, height };
 }

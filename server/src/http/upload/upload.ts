@@ -5,8 +5,19 @@ import { named } from '../openapi/named.ts';
 import { queryOf } from '../query.ts';
 import { type CallerContext, json, route } from '../route.ts';
 import { exampleFields, exampleUploadId } from './chunked/chunk-fields.ts';
-import { chunkedCleaned, chunkedCleanupForm, cleanedExample, cleanupAnswers, cleanupChunks } from './chunked/cleanup-chunks.ts';
-import { chunkedInitForm, chunkedStarted, initChunked, startedExample } from './chunked/init-chunked.ts';
+import {
+  chunkedCleaned,
+  chunkedCleanupForm,
+  cleanedExample,
+  cleanupAnswers,
+  cleanupChunks,
+} from './chunked/cleanup-chunks.ts';
+import {
+  chunkedInitForm,
+  chunkedStarted,
+  initChunked,
+  startedExample,
+} from './chunked/init-chunked.ts';
 import { chunkedMergeForm, mergeChunked } from './chunked/merge-chunked.ts';
 import { chunkExample, chunkForm, chunkStored, putChunk } from './chunked/put-chunk.ts';
 import { noticeOf } from './notice.ts';
@@ -16,17 +27,30 @@ import { uploadFailures } from './upload-failures.ts';
 import { uploadFile, uploadFileForm } from './upload-file.ts';
 
 const uploadForm = named('UploadForm', () =>
-  z.union([uploadFileForm(), chunkedInitForm(), chunkForm(), chunkedMergeForm(), chunkedCleanupForm()]),
+  z.union([
+    uploadFileForm(),
+    chunkedInitForm(),
+    chunkForm(),
+    chunkedMergeForm(),
+    chunkedCleanupForm(),
+  ]),
 );
 
 /** Steps without a file may come as `application/x-www-form-urlencoded`. */
-const uploadFields = named('UploadFields', () => z.union([chunkedInitForm(), chunkedMergeForm(), chunkedCleanupForm()]));
+const uploadFields = named('UploadFields', () =>
+  z.union([chunkedInitForm(), chunkedMergeForm(), chunkedCleanupForm()]),
+);
 
-const uploadAnswer = named('UploadAnswer', () => z.union([uploaded(), chunkedStarted(), chunkStored(), chunkedCleaned()]));
+const uploadAnswer = named('UploadAnswer', () =>
+  z.union([uploaded(), chunkedStarted(), chunkStored(), chunkedCleaned()]),
+);
 
 const examples = {
   file: { summary: 'A file is stored, or merged', value: [{ src: '/file/abc123_image.jpg' }] },
-  full: { summary: 'With returnFormat=full', value: [{ src: 'https://media.example/file/abc123_image.jpg' }] },
+  full: {
+    summary: 'With returnFormat=full',
+    value: [{ src: 'https://media.example/file/abc123_image.jpg' }],
+  },
   publicUrl: {
     summary: 'With a configured prefix',
     value: [{ src: '/file/abc123_image.jpg', publicUrl: 'https://cdn.example/abc123_image.jpg' }],
@@ -65,7 +89,10 @@ The other query parameters may also be form fields; the query counts first. Unkn
         'multipart/form-data': { schema: uploadForm },
         'application/x-www-form-urlencoded': {
           schema: uploadFields,
-          examples: { init: { value: exampleFields }, merge: { value: { ...exampleFields, uploadId: exampleUploadId } } },
+          examples: {
+            init: { value: exampleFields },
+            merge: { value: { ...exampleFields, uploadId: exampleUploadId } },
+          },
         },
       },
     },
@@ -81,28 +108,47 @@ The other query parameters may also be form fields; the query counts first. Unkn
   failures: uploadFailures,
   // A person has opened the address in a browser: "Unauthorized" would not explain what it is.
   before({ request, reply }) {
-    if (isVisit(request) && request.headers.accept?.includes('text/html')) throw onlyPosts(reply);
+    if (isVisit(request) && request.headers.accept?.includes('text/html')) {
+      throw onlyPosts(reply);
+    }
   },
   handler: dispatch,
 });
 
-/** Upload API 1.1: the query chooses, by the exact string `true`; nothing of the body is read before the caller is known. */
+/**
+ * Upload API 1.1: the query chooses, by the exact string `true`; nothing of the body is read before
+ * the caller is known.
+ */
 async function dispatch(context: CallerContext): Promise<FastifyReply> {
   const { request, reply } = context;
-  if (isVisit(request)) throw onlyPosts(reply);
+  if (isVisit(request)) {
+    throw onlyPosts(reply);
+  }
   const query = queryOf(request.url);
   const notice = noticeOf(query);
-  if (notice !== undefined) reply.header('x-stowage-notice', notice);
-  if (query.cleanup === 'true') return cleanupChunks(context);
-  if (query.initChunked === 'true') return initChunked(context);
-  if (query.chunked === 'true' && query.merge === 'true') return mergeChunked(context);
-  if (query.chunked === 'true') return putChunk(context);
+  if (notice !== undefined) {
+    reply.header('x-stowage-notice', notice);
+  }
+  if (query.cleanup === 'true') {
+    return cleanupChunks(context);
+  }
+  if (query.initChunked === 'true') {
+    return initChunked(context);
+  }
+  if (query.chunked === 'true' && query.merge === 'true') {
+    return mergeChunked(context);
+  }
+  if (query.chunked === 'true') {
+    return putChunk(context);
+  }
   return uploadFile(context);
 }
 
 /** A request that brings nothing, and asks for nothing that needs no body. */
 function isVisit({ method, headers, url }: FastifyRequest): boolean {
-  if ((method !== 'GET' && method !== 'HEAD') || headers['content-type'] !== undefined) return false;
+  if ((method !== 'GET' && method !== 'HEAD') || headers['content-type'] !== undefined) {
+    return false;
+  }
   const query = queryOf(url);
   return !['cleanup', 'initChunked', 'chunked'].some((name) => query[name] === 'true');
 }

@@ -34,7 +34,10 @@ export const createTables: Migration = {
       .addColumn('created_at', 'bigint', (column) => column.notNull())
       .addColumn('updated_at', 'bigint', (column) => column.notNull()),
     schema.createIndex('files_newest').on('files').columns(['created_at', 'id']),
-    schema.createIndex('files_newest_of_category').on('files').columns(['category', 'created_at', 'id']),
+    schema
+      .createIndex('files_newest_of_category')
+      .on('files')
+      .columns(['category', 'created_at', 'id']),
     schema.createIndex('files_of_blob').on('files').column('blob_id'),
 
     byKey(
@@ -81,12 +84,18 @@ export const createTables: Migration = {
     schema.createIndex('uploads_newest').on('uploads').columns(['created_at', 'id']),
     schema.createIndex('uploads_expiry').on('uploads').columns(['expires_at', 'id']),
     schema.createIndex('uploads_of_owner').on('uploads').columns(['owner', 'kind', 'state']),
-    schema.createIndex('uploads_storage').on('uploads').column('storage_id').where('storage_id', 'is not', null),
+    schema
+      .createIndex('uploads_storage')
+      .on('uploads')
+      .column('storage_id')
+      .where('storage_id', 'is not', null),
 
     byKey(
       schema
         .createTable('upload_parts')
-        .addColumn('upload_id', text, (column) => column.notNull().references('uploads.id').onDelete('cascade'))
+        .addColumn('upload_id', text, (column) =>
+          column.notNull().references('uploads.id').onDelete('cascade'),
+        )
         .addColumn('part_index', 'bigint', (column) => column.notNull())
         .addColumn('state', text, (column) => column.notNull())
         .addColumn('storage_id', text, (column) => column.notNull())

@@ -1,12 +1,15 @@
 import type { Migration } from './index.ts';
 
 /**
- * Paths that are given once in all time. Files from before were all served as immutable, so none of their paths may be given again.
+ * Paths that are given once in all time. Files from before were all served as immutable, so none of
+ * their paths may be given again.
  */
 export const spentPaths: Migration = {
   name: '0002-spent-paths',
   steps: ({ db: { schema }, text, byKey }) => [
-    schema.alterTable('files').addColumn('given_once', 'integer', (column) => column.notNull().defaultTo(1)),
+    schema
+      .alterTable('files')
+      .addColumn('given_once', 'integer', (column) => column.notNull().defaultTo(1)),
     byKey(
       schema
         .createTable('spent_paths')

@@ -5,7 +5,11 @@ export const scrubAndLeases: Migration = {
   name: '0003-scrub-and-leases',
   steps: ({ db: { schema }, text, byKey }) => [
     schema.alterTable('replicas').addColumn('verified_at', 'bigint'),
-    schema.createIndex('replicas_broken').on('replicas').column('channel_id').where(sql<boolean>`state <> 'ok'`),
+    schema
+      .createIndex('replicas_broken')
+      .on('replicas')
+      .column('channel_id')
+      .where(sql<boolean>`state <> 'ok'`),
 
     byKey(
       schema

@@ -1,11 +1,16 @@
 import type { Migration } from './index.ts';
 
-/** What limits of unfinished uploads are counted by. Uploads from before have no network; what they received counts from now on. */
+/**
+ * What limits of unfinished uploads are counted by. Uploads from before have no network; what they
+ * received counts from now on.
+ */
 export const uploadLimits: Migration = {
   name: '0004-upload-limits',
   steps: ({ db: { schema }, text }) => [
     schema.alterTable('uploads').addColumn('network', text),
-    schema.alterTable('uploads').addColumn('received_bytes', 'bigint', (column) => column.notNull().defaultTo(0)),
+    schema
+      .alterTable('uploads')
+      .addColumn('received_bytes', 'bigint', (column) => column.notNull().defaultTo(0)),
     schema
       .createIndex('uploads_of_network')
       .on('uploads')

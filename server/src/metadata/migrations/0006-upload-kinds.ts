@@ -1,16 +1,28 @@
 import { sql } from 'kysely';
 import type { Migration } from './index.ts';
 
-/** What lists of unfinished uploads are filtered by, and what these keep room for. Uploads from before keep none. */
+/**
+ * What lists of unfinished uploads are filtered by, and what these keep room for. Uploads from
+ * before keep none.
+ */
 export const uploadKinds: Migration = {
   name: '0006-upload-kinds',
   steps: ({ db, text }) => [
     db.schema.alterTable('uploads').addColumn('category', text),
-    db.schema.alterTable('uploads').addColumn('expected_bytes', 'bigint', (column) => column.notNull().defaultTo(0)),
-    db.schema.createIndex('uploads_of_channel').on('uploads').column('channel_id').where(sql<boolean>`state = 'open'`),
+    db.schema
+      .alterTable('uploads')
+      .addColumn('expected_bytes', 'bigint', (column) => column.notNull().defaultTo(0)),
+    db.schema
+      .createIndex('uploads_of_channel')
+      .on('uploads')
+      .column('channel_id')
+      .where(sql<boolean>`state = 'open'`),
     // As JSON.stringify writes it; inside of a text the quotes would be escaped.
     ...(['image', 'video', 'document'] as const).map((category) =>
-      db.updateTable('uploads').set({ category }).where('details', 'like', `%"category":"${category}"%`),
+      db
+        .updateTable('uploads')
+        .set({ category })
+        .where('details', 'like', `%"category":"${category}"%`),
     ),
   ],
 };

@@ -8,7 +8,10 @@ import { jobLeases } from './0005-job-leases.ts';
 import { uploadKinds } from './0006-upload-kinds.ts';
 import { findBySha256 } from './0007-find-by-sha256.ts';
 
-/** One step in the life of the schema. Never changed once released: what is wrong in it is put right by a later one. */
+/**
+ * One step in the life of the schema. Never changed once released: what is wrong in it is put right
+ * by a later one.
+ */
 export interface Migration {
   readonly name: string;
   readonly steps: (flavor: Flavor) => readonly Compilable[];

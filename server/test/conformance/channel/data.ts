@@ -3,14 +3,21 @@ import { createHasher } from '../../../src/core/streams/hash.ts';
 
 const blockBytes = 64 * 1024;
 
-/** A made-up file: its bytes follow from `seed`, so that gigabytes can be compared without being held. */
+/**
+ * A made-up file: its bytes follow from `seed`, so that gigabytes can be compared without being
+ * held.
+ */
 export interface Sample {
   readonly seed: number;
   readonly size: number;
 }
 
 /** The sample's bytes, all or a range, in chunks of `chunkBytes`. */
-export async function* bytesOf(sample: Sample, range?: ByteRange, chunkBytes = blockBytes): ByteSource {
+export async function* bytesOf(
+  sample: Sample,
+  range?: ByteRange,
+  chunkBytes = blockBytes,
+): ByteSource {
   const end = range === undefined ? sample.size : range.end + 1;
   for (let at = range?.start ?? 0; at < end; ) {
     const size = Math.min(chunkBytes, end - at);
@@ -24,7 +31,9 @@ export function sampleHash(sample: Sample, range?: ByteRange): Promise<string> {
   return hashSource(bytesOf(sample, range)).then(({ hash }) => hash);
 }
 
-export async function hashSource(source: ByteSource): Promise<{ readonly hash: string; readonly size: number }> {
+export async function hashSource(
+  source: ByteSource,
+): Promise<{ readonly hash: string; readonly size: number }> {
   const hasher = createHasher();
   let size = 0;
   for await (const chunk of source) {
@@ -53,7 +62,10 @@ function slice(seed: number, start: number, size: number): Buffer<ArrayBuffer> {
   return bytes;
 }
 
-/** The first four bytes of a block carry its number, so that no two blocks are alike and a misplaced one is noticed. */
+/**
+ * The first four bytes of a block carry its number, so that no two blocks are alike and a misplaced
+ * one is noticed.
+ */
 function stamp(bytes: Buffer, from: number, block: number): void {
   for (let index = from; index < 4 && index - from < bytes.length; index++) {
     bytes[index - from] = (block >>> (8 * index)) & 0xff;

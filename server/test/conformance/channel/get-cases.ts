@@ -7,7 +7,9 @@ const borders = [1024, 16_384, 65_536, 131_072, 262_144, 524_288, 1_048_576, 4_1
 
 function rangesOf(size: number): ByteRange[] {
   const last = size - 1;
-  const across = borders.filter((border) => border + 1 < size).map((border) => ({ start: border - 1, end: border }));
+  const across = borders
+    .filter((border) => border + 1 < size)
+    .map((border) => ({ start: border - 1, end: border }));
   const middle = Math.floor(size / 2);
   return [
     { start: 0, end: 0 },

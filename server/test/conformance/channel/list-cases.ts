@@ -26,9 +26,13 @@ export const listCases: readonly ChannelCase[] = [
       const from = Date.now() - 2000;
       const stored = [await put(sample(10)), await put(sample(20)), await put(sample(30))];
       expect(await listed(channel)).toHaveLength(before);
-      for (const { ref } of stored) await channel.settle?.(ref);
+      for (const { ref } of stored) {
+        await channel.settle?.(ref);
+      }
       const [first] = stored;
-      if (first) await channel.delete(first.ref, { signal: new AbortController().signal });
+      if (first) {
+        await channel.delete(first.ref, { signal: new AbortController().signal });
+      }
       const after = await listed(channel);
       expect(after).toHaveLength(before + 2);
       for (const { ref, size } of stored.slice(1)) {

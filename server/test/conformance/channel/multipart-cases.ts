@@ -24,7 +24,10 @@ interface SentPart {
   readonly size: number;
 }
 
-async function begin(subject: Subject, { parts, tailBytes = 1 }: { parts: number; tailBytes?: number }): Promise<Transfer> {
+async function begin(
+  subject: Subject,
+  { parts, tailBytes = 1 }: { parts: number; tailBytes?: number },
+): Promise<Transfer> {
   const { multipart } = subject.channel;
   if (multipart === undefined) {
     throw new Error('no multipart');
@@ -52,7 +55,9 @@ async function begin(subject: Subject, { parts, tailBytes = 1 }: { parts: number
       const size = end - start + 1;
       return {
         number,
-        part: throughJson(await multipart.part(state, number, bytesOf(of, { start, end }), { size, signal })),
+        part: throughJson(
+          await multipart.part(state, number, bytesOf(of, { start, end }), { size, signal }),
+        ),
         size,
       };
     },
@@ -66,8 +71,13 @@ async function begin(subject: Subject, { parts, tailBytes = 1 }: { parts: number
 }
 
 /** Undefined for stores without presigned parts. */
-async function sendStraight({ multipart, state, sample, partBytes }: Transfer, number: number): Promise<SentPart | undefined> {
-  if (multipart.presignPart === undefined) return undefined;
+async function sendStraight(
+  { multipart, state, sample, partBytes }: Transfer,
+  number: number,
+): Promise<SentPart | undefined> {
+  if (multipart.presignPart === undefined) {
+    return undefined;
+  }
   const start = (number - 1) * partBytes;
   const bytes = bufferOf(sample).subarray(start, Math.min(start + partBytes, sample.size));
   const { url, headers, partOf } = await multipart.presignPart(state, number, {
@@ -75,14 +85,22 @@ async function sendStraight({ multipart, state, sample, partBytes }: Transfer, n
     expiresInSeconds: 600,
     signal,
   });
-  const refused = await fetch(url, { method: 'PUT', headers, body: new Uint8Array(bytes.subarray(1)) });
+  const refused = await fetch(url, {
+    method: 'PUT',
+    headers,
+    body: new Uint8Array(bytes.subarray(1)),
+  });
   expect(refused.status).toBe(403);
   const response = await fetch(url, { method: 'PUT', headers, body: new Uint8Array(bytes) });
   expect(response.status).toBe(200);
   return { number, part: throughJson(partOf(response.headers)), size: bytes.length };
 }
 
-async function expectFinished(subject: Subject, transfer: Transfer, sent: readonly SentPart[]): Promise<void> {
+async function expectFinished(
+  subject: Subject,
+  transfer: Transfer,
+  sent: readonly SentPart[],
+): Promise<void> {
   const { ref, size } = await transfer.finish(sent);
   expect(size).toBe(transfer.sample.size);
   subject.expectNoSecrets(ref);
@@ -105,7 +123,11 @@ export const multipartCases: readonly ChannelCase[] = [
     needs: 'multipart',
     run: async (subject) => {
       const transfer = await begin(subject, { parts: 4, tailBytes: 70_000 });
-      await expectFinished(subject, transfer, await Promise.all([4, 2, 3, 1].map((number) => transfer.send(number))));
+      await expectFinished(
+        subject,
+        transfer,
+        await Promise.all([4, 2, 3, 1].map((number) => transfer.send(number))),
+      );
     },
   },
   {
@@ -158,8 +180,11 @@ export const multipartCases: readonly ChannelCase[] = [
       const transfer = await begin(subject, { parts: 3 });
       const sent = [await transfer.send(3), await transfer.send(1)];
       const straight = await sendStraight(transfer, 2);
-      if (straight !== undefined) await expectFinished(subject, transfer, [...sent, straight]);
-      else await transfer.multipart.abort(transfer.state, { signal });
+      if (straight !== undefined) {
+        await expectFinished(subject, transfer, [...sent, straight]);
+      } else {
+        await transfer.multipart.abort(transfer.state, { signal });
+      }
     },
   },
   {

@@ -31,7 +31,11 @@ async function begin(subject: Subject, filename = 'picture.png') {
 }
 
 /** What a client with nothing but `fetch` does; answers the status. */
-async function send(upload: PresignedUpload, bytes: Buffer<ArrayBufferLike>, headers = upload.headers): Promise<number> {
+async function send(
+  upload: PresignedUpload,
+  bytes: Buffer<ArrayBufferLike>,
+  headers = upload.headers,
+): Promise<number> {
   const body = Uint8Array.from(bytes);
   const response = await fetch(upload.url, {
     method: upload.method,
@@ -49,12 +53,24 @@ function formOf(upload: PresignedUpload, body: Uint8Array<ArrayBuffer>): FormDat
 }
 
 async function curl(upload: PresignedUpload, bytes: Buffer): Promise<number> {
-  const headers = Object.entries(upload.headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]);
+  const headers = Object.entries(upload.headers).flatMap(([name, value]) => [
+    '-H',
+    `${name}: ${value}`,
+  ]);
   const body =
     upload.method === 'PUT'
       ? ['-X', 'PUT', '--data-binary', '@-']
       : ['-F', `${upload.fieldName ?? 'file'}=@-;filename=picture.png;type=image/png`];
-  const child = run('curl', ['-sS', '-o', '/dev/null', '-w', '%{http_code}', ...headers, ...body, upload.url]);
+  const child = run('curl', [
+    '-sS',
+    '-o',
+    '/dev/null',
+    '-w',
+    '%{http_code}',
+    ...headers,
+    ...body,
+    upload.url,
+  ]);
   child.child.stdin?.end(bytes);
   return Number((await child).stdout);
 }
@@ -117,11 +133,16 @@ export const presignCases: readonly ChannelCase[] = [
     needs: 'presign',
     run: async (subject) => {
       const { presign, upload, state, sample } = await begin(subject);
-      const signed = Object.keys(upload.headers).find((name) => name.toLowerCase() === 'content-type');
+      const signed = Object.keys(upload.headers).find(
+        (name) => name.toLowerCase() === 'content-type',
+      );
       if (signed === undefined) {
         return;
       }
-      const status = await send(upload, bufferOf(sample), { ...upload.headers, [signed]: 'text/html' });
+      const status = await send(upload, bufferOf(sample), {
+        ...upload.headers,
+        [signed]: 'text/html',
+      });
       expect(status).toBeGreaterThanOrEqual(400);
       expect(await presign.head(state, { signal })).toBeUndefined();
     },

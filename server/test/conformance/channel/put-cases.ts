@@ -1,7 +1,14 @@
 import { expect } from 'vitest';
 import { isStowageError } from '../../../src/core/errors.ts';
 import { bytesOf } from './data.ts';
-import { type ChannelCase, failAfter, type Subject, stallAfter, throughJson, within } from './subject.ts';
+import {
+  type ChannelCase,
+  failAfter,
+  type Subject,
+  stallAfter,
+  throughJson,
+  within,
+} from './subject.ts';
 
 const oddNames = [
   'naïve 日本語 🐘.png',
@@ -48,8 +55,15 @@ async function rejectsOnAbort(subject: Subject, key: string): Promise<void> {
   const controller = new AbortController();
   const sample = subject.sample(Math.min(1024 * 1024, subject.maxBytes - 1));
   const source = stallAfter(bytesOf(sample), () => setImmediate(() => controller.abort()));
-  const options = { key, contentType: 'application/octet-stream', size: sample.size + 1, signal: controller.signal };
-  await expect(within(subject.soonMs, subject.channel.put(source, options))).rejects.toThrow(/^(?!not settled)/);
+  const options = {
+    key,
+    contentType: 'application/octet-stream',
+    size: sample.size + 1,
+    signal: controller.signal,
+  };
+  await expect(within(subject.soonMs, subject.channel.put(source, options))).rejects.toThrow(
+    /^(?!not settled)/,
+  );
 }
 
 async function passesErrorOn(subject: Subject, key: string): Promise<void> {
@@ -65,7 +79,10 @@ async function passesErrorOn(subject: Subject, key: string): Promise<void> {
   await expect(within(subject.soonMs, put)).rejects.toBe(error);
 }
 
-async function leavesNothingUnder(subject: Subject, work: (subject: Subject, key: string) => Promise<void>): Promise<void> {
+async function leavesNothingUnder(
+  subject: Subject,
+  work: (subject: Subject, key: string) => Promise<void>,
+): Promise<void> {
   const key = subject.key();
   await subject.leavesNothing(() => work(subject, key));
   const ref = subject.channel.locate?.(key);
@@ -116,7 +133,12 @@ export const putCases: readonly ChannelCase[] = [
         yield new Uint8Array(0);
       })();
       const signal = new AbortController().signal;
-      const { ref } = await subject.channel.put(source, { key: subject.key(), contentType: 'image/png', size: 1000, signal });
+      const { ref } = await subject.channel.put(source, {
+        key: subject.key(),
+        contentType: 'image/png',
+        size: 1000,
+        signal,
+      });
       await subject.expectBytes(ref, sample);
     },
   },
@@ -164,16 +186,24 @@ export const putCases: readonly ChannelCase[] = [
       ).filter(({ size }) => size > 0);
       const results = await Promise.all(samples.map((sample) => subject.put(sample)));
       expect(new Set(results.map(({ ref }) => JSON.stringify(ref))).size).toBe(samples.length);
-      await Promise.all(samples.map((sample, index) => subject.expectBytes(results[index]?.ref ?? null, sample)));
+      await Promise.all(
+        samples.map((sample, index) => subject.expectBytes(results[index]?.ref ?? null, sample)),
+      );
     },
   },
-  { name: 'an abort during put rejects soon and leaves nothing', run: (subject) => leavesNothingUnder(subject, rejectsOnAbort) },
+  {
+    name: 'an abort during put rejects soon and leaves nothing',
+    run: (subject) => leavesNothingUnder(subject, rejectsOnAbort),
+  },
   {
     name: 'a signal aborted before put rejects and leaves nothing',
     run: (subject) =>
       leavesNothingUnder(subject, async (_, key) => {
         await expect(
-          within(subject.soonMs, subject.put(subject.sample(1000), { key, signal: AbortSignal.abort() })),
+          within(
+            subject.soonMs,
+            subject.put(subject.sample(1000), { key, signal: AbortSignal.abort() }),
+          ),
         ).rejects.toThrow(/^(?!not settled)/);
       }),
   },
@@ -209,14 +239,20 @@ export const putCases: readonly ChannelCase[] = [
       await subject.channel.delete(ref, { signal });
       await subject.expectGone(ref);
       await subject.channel.delete(throughJson(ref), { signal });
-      await Promise.all([subject.channel.delete(ref, { signal }), subject.channel.delete(ref, { signal })]);
+      await Promise.all([
+        subject.channel.delete(ref, { signal }),
+        subject.channel.delete(ref, { signal }),
+      ]);
     },
   },
   {
     name: 'delete takes only what it was asked for',
     run: async (subject) => {
       const kept = subject.sample(1000);
-      const [first, second] = await Promise.all([subject.put(kept), subject.put(subject.sample(1000))]);
+      const [first, second] = await Promise.all([
+        subject.put(kept),
+        subject.put(subject.sample(1000)),
+      ]);
       await subject.channel.delete(second.ref, { signal: new AbortController().signal });
       await subject.expectBytes(first.ref, kept);
     },
@@ -229,7 +265,9 @@ export const putCases: readonly ChannelCase[] = [
       await subject.channel.delete(ref, { signal });
       const error = await subject.channel.get(ref, { signal }).catch((reason: unknown) => reason);
       expect(isStowageError(error, 'not_found')).toBe(true);
-      subject.expectNoSecrets(error instanceof Error ? `${error.message} ${error.stack} ${String(error.cause)}` : '');
+      subject.expectNoSecrets(
+        error instanceof Error ? `${error.message} ${error.stack} ${String(error.cause)}` : '',
+      );
     },
   },
   {
@@ -270,12 +308,20 @@ export const putCases: readonly ChannelCase[] = [
       const asked = Promise.withResolvers<readonly string[]>();
       const source = (async function* () {
         yield* bytesOf(sample, { start: 0, end: 1_899_999 });
-        Array.fromAsync(subject.channel.unsettled?.() ?? [], (left) => left.key).then(asked.resolve, asked.reject);
+        Array.fromAsync(subject.channel.unsettled?.() ?? [], (left) => left.key).then(
+          asked.resolve,
+          asked.reject,
+        );
         await asked.promise;
         yield* bytesOf(sample, { start: 1_900_000, end: sample.size - 1 });
       })();
       const signal = new AbortController().signal;
-      const { ref } = await subject.channel.put(source, { key, contentType: 'image/png', size: sample.size, signal });
+      const { ref } = await subject.channel.put(source, {
+        key,
+        contentType: 'image/png',
+        size: sample.size,
+        signal,
+      });
       expect(await asked.promise).not.toContain(key);
       await subject.expectBytes(ref, sample);
       await subject.channel.settle?.(ref);
@@ -283,6 +329,7 @@ export const putCases: readonly ChannelCase[] = [
   },
   {
     name: 'check succeeds and stores nothing',
-    run: (subject) => subject.leavesNothing(() => subject.channel.check({ signal: new AbortController().signal })),
+    run: (subject) =>
+      subject.leavesNothing(() => subject.channel.check({ signal: new AbortController().signal })),
   },
 ];

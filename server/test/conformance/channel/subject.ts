@@ -6,7 +6,10 @@ import { bytesOf, hashSource, type Sample, sampleHash } from './data.ts';
 /** What a driver's test file hands to `channelConformance`. */
 export interface ChannelFixture {
   readonly channel: Channel;
-  /** Number of objects on the backend (unfinished ones included, where it can be told): proves that failures leave nothing behind. */
+  /**
+   * Number of objects on the backend (unfinished ones included, where it can be told): proves that
+   * failures leave nothing behind.
+   */
   objects?(): Promise<number>;
   destroy?(): Promise<void> | void;
 }
@@ -43,11 +46,17 @@ export interface Subject {
   key(): string;
   /** A new sample, different from all before. */
   sample(size: number): Sample;
-  put(sample: Sample, options?: Partial<PutOptions> & { readonly chunkBytes?: number }): Promise<PutResult>;
+  put(
+    sample: Sample,
+    options?: Partial<PutOptions> & { readonly chunkBytes?: number },
+  ): Promise<PutResult>;
   /** Reads `ref` back, whole or a range, and expects the sample's bytes. */
   expectBytes(ref: Ref, sample: Sample, range?: ByteRange): Promise<void>;
   expectGone(ref: Ref): Promise<void>;
-  /** Runs `work` and expects that the backend holds as many objects afterwards as before, where that can be told. */
+  /**
+   * Runs `work` and expects that the backend holds as many objects afterwards as before, where that
+   * can be told.
+   */
   leavesNothing(work: () => Promise<void>): Promise<void>;
   expectNoSecrets(value: unknown): void;
 }
@@ -55,7 +64,10 @@ export interface Subject {
 let keys = 0;
 let seeds = 0;
 
-export function createSubject(fixture: ChannelFixture, options: ChannelConformanceOptions): Subject {
+export function createSubject(
+  fixture: ChannelFixture,
+  options: ChannelConformanceOptions,
+): Subject {
   const { channel } = fixture;
   const maxBytes = Math.min(options.maxBytes ?? 2 ** 40, channel.limits.maxBytes ?? 2 ** 40);
   const run = Date.now().toString(36);
@@ -128,7 +140,9 @@ export async function within<T>(ms: number, promise: Promise<T>): Promise<T> {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
-/** Yields what `source` has, runs `then`, and says nothing more: a caller whose connection stalls. */
+/**
+ * Yields what `source` has, runs `then`, and says nothing more: a caller whose connection stalls.
+ */
 export async function* stallAfter(source: ByteSource, then: () => void): ByteSource {
   yield* source;
   then();

@@ -1,4 +1,12 @@
-import type { Blob, NewFile, NewJob, Replica, TokenRecord, Upload, UploadPart } from '../../../src/core/metadata.ts';
+import type {
+  Blob,
+  NewFile,
+  NewJob,
+  Replica,
+  TokenRecord,
+  Upload,
+  UploadPart,
+} from '../../../src/core/metadata.ts';
 import { uuidv7 } from '../../../src/core/uuid.ts';
 
 export const newId = (): string => uuidv7(Date.now());
@@ -18,7 +26,12 @@ export interface FileChanges extends Partial<Omit<NewFile, 'file' | 'path'>> {
   readonly path?: string | NewFile['path'];
 }
 
-export function newFile({ file, path = `folder/${newId()}.png`, blob = newBlob(), ...changes }: FileChanges = {}): NewFile {
+export function newFile({
+  file,
+  path = `folder/${newId()}.png`,
+  blob = newBlob(),
+  ...changes
+}: FileChanges = {}): NewFile {
   const now = Date.now();
   return {
     file: {
@@ -65,7 +78,11 @@ export function newUpload(changes: Partial<Upload> = {}): Upload {
   };
 }
 
-export function storedPart(upload: Upload, index: number, changes: Partial<UploadPart> = {}): UploadPart {
+export function storedPart(
+  upload: Upload,
+  index: number,
+  changes: Partial<UploadPart> = {},
+): UploadPart {
   const storageId = newId();
   return {
     uploadId: upload.id,
@@ -81,8 +98,18 @@ export function storedPart(upload: Upload, index: number, changes: Partial<Uploa
   };
 }
 
-export function pendingPart(upload: Upload, index: number, changes: Partial<UploadPart> = {}): UploadPart {
-  return storedPart(upload, index, { state: 'pending', size: 0, segments: [], hash: '', ...changes });
+export function pendingPart(
+  upload: Upload,
+  index: number,
+  changes: Partial<UploadPart> = {},
+): UploadPart {
+  return storedPart(upload, index, {
+    state: 'pending',
+    size: 0,
+    segments: [],
+    hash: '',
+    ...changes,
+  });
 }
 
 export function newToken(changes: Partial<TokenRecord> = {}): TokenRecord {

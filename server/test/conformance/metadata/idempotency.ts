@@ -21,9 +21,16 @@ export function idempotencyTests(nodes: () => Nodes): void {
       state: 'in_flight',
       requestHash: 'hash-1',
     });
-    await store.idempotency.finish(first.owner, first.key, { status: 201, body: null }, first.expiresAt);
+    await store.idempotency.finish(
+      first.owner,
+      first.key,
+      { status: 201, body: null },
+      first.expiresAt,
+    );
     const done = { state: 'done', requestHash: 'hash-1', response: { status: 201, body: null } };
-    expect(await other.idempotency.begin({ ...first, requestHash: 'other', now: 8_000_000 })).toEqual(done);
+    expect(
+      await other.idempotency.begin({ ...first, requestHash: 'other', now: 8_000_000 }),
+    ).toEqual(done);
     expect(await store.idempotency.begin(entry())).toEqual({ state: 'claimed' });
     expect(await store.idempotency.begin({ ...first, key: 'KEY-1' })).toEqual({ state: 'claimed' });
   });
@@ -33,16 +40,27 @@ export function idempotencyTests(nodes: () => Nodes): void {
     const first = entry();
     await idempotency.begin(first);
     await idempotency.finish(first.owner, first.key, null, first.expiresAt);
-    expect(await idempotency.begin(first)).toEqual({ state: 'done', requestHash: 'hash-1', response: null });
+    expect(await idempotency.begin(first)).toEqual({
+      state: 'done',
+      requestHash: 'hash-1',
+      response: null,
+    });
   });
 
   it('gives an old claim without an answer to the next', async () => {
     const { idempotency } = nodes().store;
     const first = entry();
     await idempotency.begin(first);
-    expect(await idempotency.begin({ ...first, now: 1_060_000 })).toMatchObject({ state: 'in_flight' });
-    expect(await idempotency.begin({ ...first, now: 1_060_001, requestHash: 'new' })).toEqual({ state: 'claimed' });
-    expect(await idempotency.begin({ ...first, now: 1_120_001 })).toEqual({ state: 'in_flight', requestHash: 'new' });
+    expect(await idempotency.begin({ ...first, now: 1_060_000 })).toMatchObject({
+      state: 'in_flight',
+    });
+    expect(await idempotency.begin({ ...first, now: 1_060_001, requestHash: 'new' })).toEqual({
+      state: 'claimed',
+    });
+    expect(await idempotency.begin({ ...first, now: 1_120_001 })).toEqual({
+      state: 'in_flight',
+      requestHash: 'new',
+    });
   });
 
   it('lets go of a claim, but not of an answer', async () => {
@@ -77,7 +95,9 @@ export function idempotencyTests(nodes: () => Nodes): void {
     await idempotency.begin({ ...first, expiresAt: 2_000_000 });
     await idempotency.finish(first.owner, first.key, 1, 2_000_000);
     expect(await idempotency.begin({ ...first, now: 2_000_001 })).toEqual({ state: 'claimed' });
-    expect(await idempotency.begin({ ...first, now: 2_000_001 })).toMatchObject({ state: 'in_flight' });
+    expect(await idempotency.begin({ ...first, now: 2_000_001 })).toMatchObject({
+      state: 'in_flight',
+    });
   });
 
   it('lets one of many claims win', async () => {
@@ -86,10 +106,15 @@ export function idempotencyTests(nodes: () => Nodes): void {
     const answers = await atOnce(30, [store, other], (node, index) =>
       node.idempotency.begin({ ...first, requestHash: String(index) }),
     );
-    const winners = answers.flatMap(({ state }, index) => (state === 'claimed' ? [String(index)] : []));
+    const winners = answers.flatMap(({ state }, index) =>
+      state === 'claimed' ? [String(index)] : [],
+    );
     expect(winners).toHaveLength(1);
     expect(answers.filter(({ state }) => state === 'in_flight')).toHaveLength(29);
-    expect(await store.idempotency.begin(first)).toEqual({ state: 'in_flight', requestHash: winners[0] });
+    expect(await store.idempotency.begin(first)).toEqual({
+      state: 'in_flight',
+      requestHash: winners[0],
+    });
   });
 
   it('never claims twice while claims come and go', async () => {
@@ -98,7 +123,9 @@ export function idempotencyTests(nodes: () => Nodes): void {
     let holders = 0;
     await atOnce(20, [store, other], async (node) => {
       for (let turn = 0; turn < 5; turn++) {
-        if ((await node.idempotency.begin(first)).state !== 'claimed') continue;
+        if ((await node.idempotency.begin(first)).state !== 'claimed') {
+          continue;
+        }
         expect(++holders).toBe(1);
         holders--;
         await node.idempotency.release(first.owner, first.key);

@@ -6,7 +6,10 @@ export function jobTests(nodes: () => Nodes): void {
   it('hands out due jobs of the kinds asked for', async () => {
     const { jobs } = nodes().store;
     const [kind, other] = [newId(), newId()];
-    const due = [newJob({ kind, runAt: 100, payload: { deep: [1, { a: null }] } }), newJob({ kind: other, runAt: 99 })];
+    const due = [
+      newJob({ kind, runAt: 100, payload: { deep: [1, { a: null }] } }),
+      newJob({ kind: other, runAt: 99 }),
+    ];
     const notYet = newJob({ kind, runAt: 101 });
     const elsewhere = newJob({ kind: newId(), runAt: 1 });
     await jobs.add([...due, notYet, elsewhere]);
@@ -22,7 +25,10 @@ export function jobTests(nodes: () => Nodes): void {
     const kind = newId();
     const rows = times(5, (index) => newJob({ kind, runAt: 50 - index }));
     await jobs.add(rows);
-    const claim = async () => (await jobs.claim({ now: 50, leaseMs: 1000, limit: 2, kinds: [kind] })).map(({ id }) => id).sort();
+    const claim = async () =>
+      (await jobs.claim({ now: 50, leaseMs: 1000, limit: 2, kinds: [kind] }))
+        .map(({ id }) => id)
+        .sort();
     expect(await claim()).toEqual([rows[3]?.id, rows[4]?.id].sort());
     expect(await claim()).toEqual([rows[1]?.id, rows[2]?.id].sort());
     expect(await claim()).toEqual([rows[0]?.id]);
@@ -33,7 +39,8 @@ export function jobTests(nodes: () => Nodes): void {
     const { jobs } = nodes().store;
     const job = newJob({ kind: newId(), runAt: 10 });
     await jobs.add([job]);
-    const claim = (now: number) => nodes().other.jobs.claim({ now, leaseMs: 100, limit: 9, kinds: [job.kind] });
+    const claim = (now: number) =>
+      nodes().other.jobs.claim({ now, leaseMs: 100, limit: 9, kinds: [job.kind] });
     expect(await claim(20)).toMatchObject([{ id: job.id, attempts: 1 }]);
     expect(await claim(119)).toEqual([]);
     expect(await claim(120)).toMatchObject([{ id: job.id, attempts: 2 }]);
@@ -50,7 +57,9 @@ export function jobTests(nodes: () => Nodes): void {
     expect(new Set(ids).size).toBe(ids.length);
     const rest = await store.jobs.claim({ now: 2000, leaseMs: 60_000, limit: 200, kinds: [kind] });
     expect(ids.length + rest.length).toBe(200);
-    for (const batch of claimed) expect(batch.length).toBeLessThanOrEqual(10);
+    for (const batch of claimed) {
+      expect(batch.length).toBeLessThanOrEqual(10);
+    }
   });
 
   it('forgets what is done', async () => {
@@ -75,10 +84,14 @@ export function jobTests(nodes: () => Nodes): void {
     await claim(1000);
     await jobs.retry(job.id, 5000, 'remote says no');
     expect(await claim(4999)).toEqual([]);
-    expect(await claim(5000)).toMatchObject([{ id: job.id, attempts: 2, lastError: 'remote says no' }]);
+    expect(await claim(5000)).toMatchObject([
+      { id: job.id, attempts: 2, lastError: 'remote says no' },
+    ]);
     // Whatever a remote says is no reason to lose the job.
     await jobs.retry(job.id, 6000, 'odd \0 \ud800 text');
-    expect(await claim(6000)).toMatchObject([{ attempts: 3, lastError: expect.stringContaining('odd') }]);
+    expect(await claim(6000)).toMatchObject([
+      { attempts: 3, lastError: expect.stringContaining('odd') },
+    ]);
   });
 
   it('renews leases that hold, and tells those that were lost', async () => {
@@ -107,26 +120,38 @@ export function jobTests(nodes: () => Nodes): void {
     const { store, other } = nodes();
     const job = newJob({ kind: newId() });
     await store.jobs.add([job]);
-    const claim = async (now: number) => (await store.jobs.claim({ now, leaseMs: 10, limit: 1, kinds: [job.kind] }))[0];
+    const claim = async (now: number) =>
+      (await store.jobs.claim({ now, leaseMs: 10, limit: 1, kinds: [job.kind] }))[0];
     const [old, current] = [await claim(1000), await claim(1010)];
-    if (!old || !current) throw new Error('not claimed');
+    if (!old || !current) {
+      throw new Error('not claimed');
+    }
     await other.jobs.finish(old);
     await other.jobs.postpone(old, 99, 'late');
     expect(await claim(1019)).toBeUndefined();
     await other.jobs.postpone(current, 1015, 'odd \0 \ud800 text');
-    expect(await claim(1015)).toMatchObject({ attempts: 3, lastError: expect.stringContaining('odd') });
+    expect(await claim(1015)).toMatchObject({
+      attempts: 3,
+      lastError: expect.stringContaining('odd'),
+    });
     await other.jobs.finish(current);
     const last = await claim(1030);
     expect(last).toMatchObject({ attempts: 4 });
-    if (last) await other.jobs.finish(last);
+    if (last) {
+      await other.jobs.finish(last);
+    }
     expect(await claim(9999)).toBeUndefined();
   });
 
   it('gives back all that is claimed, and leaves the rest as it is', async () => {
     const { jobs } = nodes().store;
-    const [claimed, later] = [newJob({ kind: newId(), runAt: 5 }), newJob({ kind: newId(), runAt: 9000 })];
+    const [claimed, later] = [
+      newJob({ kind: newId(), runAt: 5 }),
+      newJob({ kind: newId(), runAt: 9000 }),
+    ];
     await jobs.add([claimed, later]);
-    const claim = (now: number) => jobs.claim({ now, leaseMs: 5000, limit: 9, kinds: [claimed.kind, later.kind] });
+    const claim = (now: number) =>
+      jobs.claim({ now, leaseMs: 5000, limit: 9, kinds: [claimed.kind, later.kind] });
     await claim(10);
     expect(await jobs.giveBack(20)).toBeGreaterThanOrEqual(1);
     expect(await claim(20)).toMatchObject([{ id: claimed.id, attempts: 2 }]);
@@ -143,9 +168,9 @@ export function jobTests(nodes: () => Nodes): void {
     const ids = new Set(rows.map(({ id }) => id));
     const ours = (await jobs.list({ limit: 10_000 })).filter(({ id }) => ids.has(id));
     expect(ours.map(({ id }) => id)).toEqual(rows.map(({ id }) => id));
-    expect((await jobs.list({ limit: 10_000, minAttempts: 2 })).filter(({ id }) => ids.has(id))).toMatchObject([
-      { id: rows[1]?.id, attempts: 2 },
-    ]);
+    expect(
+      (await jobs.list({ limit: 10_000, minAttempts: 2 })).filter(({ id }) => ids.has(id)),
+    ).toMatchObject([{ id: rows[1]?.id, attempts: 2 }]);
     expect(await jobs.list({ limit: 1 })).toHaveLength(1);
   });
 }

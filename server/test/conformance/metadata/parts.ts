@@ -14,9 +14,15 @@ export function partTests(nodes: () => Nodes): void {
   it('writes parts in any order and answers them in theirs', async () => {
     const { uploads } = nodes().store;
     const upload = await add();
-    const parts = [11, 2, 0, 100].map((index) => storedPart(upload, index, { native: { etag: String(index) } }));
-    for (const part of parts) expect(await uploads.putPart(part, 0)).toBeNull();
-    expect((await nodes().other.uploads.parts(upload.id)).map(({ index }) => index)).toEqual([0, 2, 11, 100]);
+    const parts = [11, 2, 0, 100].map((index) =>
+      storedPart(upload, index, { native: { etag: String(index) } }),
+    );
+    for (const part of parts) {
+      expect(await uploads.putPart(part, 0)).toBeNull();
+    }
+    expect((await nodes().other.uploads.parts(upload.id)).map(({ index }) => index)).toEqual([
+      0, 2, 11, 100,
+    ]);
     expect(await uploads.parts(upload.id)).toEqual([parts[2], parts[1], parts[0], parts[3]]);
     expect(await uploads.parts(newUpload().id)).toEqual([]);
     expect(await uploads.get(upload.id)).toEqual(upload);
@@ -81,22 +87,30 @@ export function partTests(nodes: () => Nodes): void {
     const [slow, quick] = [pendingPart(upload, 0), pendingPart(upload, 0)];
     await uploads.putPart(slow, 0);
     await uploads.putPart(quick, 0);
-    expect(await uploads.putPart(storedPart(upload, 0, { storageId: slow.storageId }), upload.expiresAt + 1)).toBeUndefined();
+    expect(
+      await uploads.putPart(
+        storedPart(upload, 0, { storageId: slow.storageId }),
+        upload.expiresAt + 1,
+      ),
+    ).toBeUndefined();
     expect(await uploads.parts(upload.id)).toEqual([quick]);
     expect(await uploads.get(upload.id)).toEqual(upload);
   });
 
-  it.each(['failed', 'done', 'aborted'] as const)('writes nothing once the upload is %s', async (state) => {
-    const { uploads } = nodes().store;
-    const upload = await add();
-    const part = storedPart(upload, 0);
-    await uploads.putPart(part, 0);
-    const changed = await uploads.update(upload.id, 1, { state });
-    expect(await uploads.putPart(storedPart(upload, 0), upload.expiresAt + 1)).toBeUndefined();
-    expect(await uploads.putPart(pendingPart(upload, 1), upload.expiresAt + 1)).toBeUndefined();
-    expect(await uploads.parts(upload.id)).toEqual([part]);
-    expect(await uploads.get(upload.id)).toEqual(changed);
-  });
+  it.each(['failed', 'done', 'aborted'] as const)(
+    'writes nothing once the upload is %s',
+    async (state) => {
+      const { uploads } = nodes().store;
+      const upload = await add();
+      const part = storedPart(upload, 0);
+      await uploads.putPart(part, 0);
+      const changed = await uploads.update(upload.id, 1, { state });
+      expect(await uploads.putPart(storedPart(upload, 0), upload.expiresAt + 1)).toBeUndefined();
+      expect(await uploads.putPart(pendingPart(upload, 1), upload.expiresAt + 1)).toBeUndefined();
+      expect(await uploads.parts(upload.id)).toEqual([part]);
+      expect(await uploads.get(upload.id)).toEqual(changed);
+    },
+  );
 
   it('knows no upload that never was', async () => {
     expect(await nodes().store.uploads.putPart(storedPart(newUpload(), 0), 0)).toBeUndefined();
@@ -133,7 +147,9 @@ export function partTests(nodes: () => Nodes): void {
     const { store, other } = nodes();
     const upload = await add({ expiresAt: 0 });
     const parts = times(60, (index) => storedPart(upload, index));
-    await atOnce(60, [store, other], (node, index) => node.uploads.putPart(parts[index] ?? storedPart(upload, 0), index));
+    await atOnce(60, [store, other], (node, index) =>
+      node.uploads.putPart(parts[index] ?? storedPart(upload, 0), index),
+    );
     expect(await store.uploads.parts(upload.id)).toEqual(parts);
     expect((await store.uploads.get(upload.id))?.expiresAt).toBe(59);
   });
@@ -148,9 +164,18 @@ export function partTests(nodes: () => Nodes): void {
         await atOnce(attempts, [store, other], async (node) => {
           const pending = pendingPart(upload, 0);
           const replacedFirst = await node.uploads.putPart(pending, 0);
-          const replacedThen = await node.uploads.putPart(storedPart(upload, 0, { storageId: pending.storageId }), 0);
-          for (const part of [replacedFirst, replacedThen]) if (part) handedOut.push(`${part.state} ${part.storageId}`);
-          if (replacedThen === undefined) refused.push(pending.storageId);
+          const replacedThen = await node.uploads.putPart(
+            storedPart(upload, 0, { storageId: pending.storageId }),
+            0,
+          );
+          for (const part of [replacedFirst, replacedThen]) {
+            if (part) {
+              handedOut.push(`${part.state} ${part.storageId}`);
+            }
+          }
+          if (replacedThen === undefined) {
+            refused.push(pending.storageId);
+          }
         });
         const [kept, ...more] = await store.uploads.parts(upload.id);
         expect(more).toEqual([]);
@@ -169,7 +194,9 @@ export function partTests(nodes: () => Nodes): void {
     for (const _ of times(10, () => 0)) {
       const upload = await add();
       const [answers] = await Promise.all([
-        atOnce(10, [store, other], (node, index) => node.uploads.putPart(storedPart(upload, index), 0)),
+        atOnce(10, [store, other], (node, index) =>
+          node.uploads.putPart(storedPart(upload, index), 0),
+        ),
         other.uploads.update(upload.id, 1, { state: 'aborted' }),
       ]);
       const written = answers.filter((answer) => answer !== undefined);
@@ -184,13 +211,22 @@ export function partTests(nodes: () => Nodes): void {
     const maxBytes = 100;
     await store.uploads.putPart(pendingPart(upload, 0), 0, { maxBytes });
     expect(await sum()).toBe(0);
-    const [first, last] = [storedPart(upload, 1, { size: 60 }), storedPart(upload, 2, { size: 40 })];
-    for (const part of [first, first, last]) await store.uploads.putPart(part, 0, { maxBytes });
+    const [first, last] = [
+      storedPart(upload, 1, { size: 60 }),
+      storedPart(upload, 2, { size: 40 }),
+    ];
+    for (const part of [first, first, last]) {
+      await store.uploads.putPart(part, 0, { maxBytes });
+    }
     expect([await sum(), await sum(1), await sum(2), await sum(7)]).toEqual([100, 40, 60, 100]);
-    await expect(other.uploads.putPart(storedPart(upload, 3, { size: 1 }), 0, { maxBytes })).rejects.toMatchObject({
+    await expect(
+      other.uploads.putPart(storedPart(upload, 3, { size: 1 }), 0, { maxBytes }),
+    ).rejects.toMatchObject({
       code: 'too_large',
     });
-    await expect(other.uploads.putPart(storedPart(upload, 1, { size: 61 }), 0, { maxBytes })).rejects.toThrow();
+    await expect(
+      other.uploads.putPart(storedPart(upload, 1, { size: 61 }), 0, { maxBytes }),
+    ).rejects.toThrow();
     expect(await store.uploads.parts(upload.id)).toContainEqual(first);
     await other.uploads.putPart(storedPart(upload, 1, { size: 10 }), 0, { maxBytes });
     expect(await sum()).toBe(50);

@@ -3,9 +3,15 @@ import { expect, it } from 'vitest';
 import type { Nodes } from '../metadata.ts';
 import { atOnce, newBlob, newFile, newId, replicaOf, times } from './fixtures.ts';
 
-const series = (name: string) => (attempt: number) => (attempt === 0 ? `${name}.png` : `${name}(${attempt}).png`);
+const series = (name: string) => (attempt: number) =>
+  attempt === 0 ? `${name}.png` : `${name}(${attempt}).png`;
 
-const noCleanup = (channelId: string) => ({ id: newId(), kind: channelId, payload: null, runAt: 0 });
+const noCleanup = (channelId: string) => ({
+  id: newId(),
+  kind: channelId,
+  payload: null,
+  runAt: 0,
+});
 
 export function pathTests(nodes: () => Nodes): void {
   it('claims the first path that is free', async () => {
@@ -14,7 +20,8 @@ export function pathTests(nodes: () => Nodes): void {
       fc.asyncProperty(fc.uniqueArray(fc.nat(60), { maxLength: 60 }), async (taken) => {
         const path = series(newId());
         await Promise.all(taken.map((attempt) => files.add(newFile({ path: path(attempt) }))));
-        const free = times(62, (attempt) => attempt).find((attempt) => !taken.includes(attempt)) ?? 0;
+        const free =
+          times(62, (attempt) => attempt).find((attempt) => !taken.includes(attempt)) ?? 0;
         expect((await files.add(newFile({ path })))?.file.path).toBe(path(free));
       }),
       { numRuns: 20 },
@@ -44,7 +51,9 @@ export function pathTests(nodes: () => Nodes): void {
       expect(added?.file.path).not.toBe(gone.spent);
       expect(await store.files.getByPath(gone.spent)).toBeUndefined();
     }
-    await expect(store.files.add(newFile({ path: gone.spent }))).rejects.toMatchObject({ code: 'conflict' });
+    await expect(store.files.add(newFile({ path: gone.spent }))).rejects.toMatchObject({
+      code: 'conflict',
+    });
   });
 
   it('never gives it to an add that waits for the removal either', async () => {
@@ -69,7 +78,9 @@ export function pathTests(nodes: () => Nodes): void {
     const { files } = nodes().store;
     const name = newId();
     const path = (attempt: number) => (attempt < 20 ? series(name)(attempt) : undefined);
-    for (const _ of times(20, () => 0)) await files.add(newFile({ path }));
+    for (const _ of times(20, () => 0)) {
+      await files.add(newFile({ path }));
+    }
     const [channelId, blob] = [newId(), newBlob()];
     const input = newFile({ path, blob, replica: replicaOf(blob, { channelId }) });
     await expect(files.add(input)).rejects.toMatchObject({ code: 'conflict' });
@@ -79,7 +90,9 @@ export function pathTests(nodes: () => Nodes): void {
   });
 
   it('gives up at once when there is no path at all', async () => {
-    await expect(nodes().store.files.add(newFile({ path: () => undefined }))).rejects.toMatchObject({ code: 'conflict' });
+    await expect(nodes().store.files.add(newFile({ path: () => undefined }))).rejects.toMatchObject(
+      { code: 'conflict' },
+    );
   });
 
   it('passes on what path() throws and writes nothing', async () => {
@@ -89,7 +102,9 @@ export function pathTests(nodes: () => Nodes): void {
     const error = new RangeError('no such folder');
     const input = newFile({
       path: (attempt) => {
-        if (attempt === 0) return taken;
+        if (attempt === 0) {
+          return taken;
+        }
         throw error;
       },
     });
@@ -118,12 +133,28 @@ export function pathTests(nodes: () => Nodes): void {
   it('compares paths byte by byte', async () => {
     const { files } = nodes().store;
     const name = newId();
-    const paths = ['a', 'A', 'ä', 'a\u0308', 'ß', 'ss', 'İ', 'i', 'a ', '%', '_', "'", '\\', '𝒳', '\u{10FFFF}'].map(
-      (end) => `${name}/${end}`,
-    );
+    const paths = [
+      'a',
+      'A',
+      'ä',
+      'a\u0308',
+      'ß',
+      'ss',
+      'İ',
+      'i',
+      'a ',
+      '%',
+      '_',
+      "'",
+      '\\',
+      '𝒳',
+      '\u{10FFFF}',
+    ].map((end) => `${name}/${end}`);
     const added = await Promise.all(paths.map((path) => files.add(newFile({ path }))));
     expect(added.map((stored) => stored?.file.path)).toEqual(paths);
-    for (const [index, path] of paths.entries()) expect((await files.getByPath(path))?.file.id).toBe(added[index]?.file.id);
+    for (const [index, path] of paths.entries()) {
+      expect((await files.getByPath(path))?.file.id).toBe(added[index]?.file.id);
+    }
     expect(await files.getByPath(`${name}/Ä`)).toBeUndefined();
   });
 }

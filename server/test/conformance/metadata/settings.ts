@@ -24,7 +24,9 @@ export function settingTests(nodes: () => Nodes): void {
   it('gives all nodes the same value when they start at once', async () => {
     const { store, other } = nodes();
     const name = newId();
-    const values = await atOnce(30, [store, other], (node, index) => node.settings.setIfAbsent(name, { key: index }));
+    const values = await atOnce(30, [store, other], (node, index) =>
+      node.settings.setIfAbsent(name, { key: index }),
+    );
     expect(new Set(values.map((value) => JSON.stringify(value))).size).toBe(1);
     expect(await store.settings.get(name)).toEqual(values[0]);
   });

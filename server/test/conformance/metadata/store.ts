@@ -73,7 +73,9 @@ export function storeTests(open: () => Promise<OpenedMetadata>): void {
           (of) => of.files.add(newFile()),
           (of) => of.migrate(),
         ];
-        for (const call of calls) await expect(call(store)).rejects.toMatchObject({ code: refused });
+        for (const call of calls) {
+          await expect(call(store)).rejects.toMatchObject({ code: refused });
+        }
         await store.close();
       }));
   });

@@ -23,13 +23,19 @@ export function tokenTests(nodes: () => Nodes): void {
     const { tokens } = nodes().store;
     const token = newToken();
     await tokens.add(token);
-    await expect(tokens.add(newToken({ id: token.id }))).rejects.toMatchObject({ code: 'conflict' });
-    await expect(tokens.add(newToken({ hash: token.hash }))).rejects.toMatchObject({ code: 'conflict' });
+    await expect(tokens.add(newToken({ id: token.id }))).rejects.toMatchObject({
+      code: 'conflict',
+    });
+    await expect(tokens.add(newToken({ hash: token.hash }))).rejects.toMatchObject({
+      code: 'conflict',
+    });
   });
 
   it('adds a first one only where there is none, whoever asks at once', async () => {
     const { store, other } = nodes();
-    for (const { id } of await store.tokens.list()) await store.tokens.remove(id);
+    for (const { id } of await store.tokens.list()) {
+      await store.tokens.remove(id);
+    }
     const added = await atOnce(8, [store, other], (node) => node.tokens.addFirst(newToken()));
     expect(added.filter(Boolean)).toHaveLength(1);
     expect(await store.tokens.list()).toHaveLength(1);
@@ -50,8 +56,14 @@ export function tokenTests(nodes: () => Nodes): void {
 
   it('lists the oldest first', async () => {
     const { tokens } = nodes().store;
-    const rows = [newToken({ createdAt: 2 }), newToken({ createdAt: 1 }), newToken({ createdAt: 2 })];
-    for (const token of rows) await tokens.add(token);
+    const rows = [
+      newToken({ createdAt: 2 }),
+      newToken({ createdAt: 1 }),
+      newToken({ createdAt: 2 }),
+    ];
+    for (const token of rows) {
+      await tokens.add(token);
+    }
     expect((await tokens.list()).slice(0, 3)).toEqual([rows[1], rows[0], rows[2]]);
   });
 
@@ -60,7 +72,12 @@ export function tokenTests(nodes: () => Nodes): void {
     const token = newToken();
     await tokens.add(token);
     expect(await tokens.update(token.id, { name: 'New' })).toEqual({ ...token, name: 'New' });
-    const patch = { permissions: ['delete'], expiresAt: 9, autoDelete: true, updatedAt: 8 } as const;
+    const patch = {
+      permissions: ['delete'],
+      expiresAt: 9,
+      autoDelete: true,
+      updatedAt: 8,
+    } as const;
     expect(await tokens.update(token.id, patch)).toEqual({ ...token, name: 'New', ...patch });
     expect(await tokens.update(token.id, { expiresAt: null, autoDelete: false })).toMatchObject({
       expiresAt: null,
@@ -92,16 +109,25 @@ export function tokenTests(nodes: () => Nodes): void {
 
   it('removes expired tokens that ask for it', async () => {
     const { tokens } = nodes().store;
-    const gone = [newToken({ autoDelete: true, expiresAt: 10 }), newToken({ autoDelete: true, expiresAt: 99 })];
+    const gone = [
+      newToken({ autoDelete: true, expiresAt: 10 }),
+      newToken({ autoDelete: true, expiresAt: 99 }),
+    ];
     const kept = [
       newToken({ autoDelete: false, expiresAt: 10 }),
       newToken({ autoDelete: true, expiresAt: 100 }),
       newToken({ autoDelete: true, expiresAt: null }),
     ];
-    for (const token of [...gone, ...kept]) await tokens.add(token);
+    for (const token of [...gone, ...kept]) {
+      await tokens.add(token);
+    }
     expect(await tokens.removeExpired(100)).toBe(2);
-    for (const { id } of gone) expect(await tokens.get(id)).toBeUndefined();
-    for (const token of kept) expect(await tokens.get(token.id)).toEqual(token);
+    for (const { id } of gone) {
+      expect(await tokens.get(id)).toBeUndefined();
+    }
+    for (const token of kept) {
+      expect(await tokens.get(token.id)).toEqual(token);
+    }
     expect(await tokens.removeExpired(100)).toBe(0);
   });
 }

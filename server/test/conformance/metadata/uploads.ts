@@ -12,7 +12,11 @@ export function uploadTests(nodes: () => Nodes): void {
 
   it('answers what was added, once', async () => {
     const { uploads } = nodes().store;
-    const upload = await add({ details: { nested: [{ a: null }] }, storageId: newId(), result: [1] });
+    const upload = await add({
+      details: { nested: [{ a: null }] },
+      storageId: newId(),
+      result: [1],
+    });
     expect(await nodes().other.uploads.get(upload.id)).toEqual(upload);
     await expect(uploads.add(upload)).rejects.toMatchObject({ code: 'conflict' });
     expect(await uploads.get(newId())).toBeUndefined();
@@ -45,9 +49,16 @@ export function uploadTests(nodes: () => Nodes): void {
   it('lists by category', async () => {
     const { uploads } = nodes().store;
     const owner = newId();
-    const [image] = [await add({ owner, category: 'image' }), await add({ owner, category: 'video' }), await add({ owner })];
+    const [image] = [
+      await add({ owner, category: 'image' }),
+      await add({ owner, category: 'video' }),
+      await add({ owner }),
+    ];
     const query = { kinds: [image.kind], states: ['open'], owner, limit: 10, offset: 0 } as const;
-    expect(await uploads.list({ ...query, category: 'image' })).toEqual({ items: [image], total: 1 });
+    expect(await uploads.list({ ...query, category: 'image' })).toEqual({
+      items: [image],
+      total: 1,
+    });
     expect(await uploads.list({ ...query, category: 'document' })).toEqual({ items: [], total: 0 });
     expect((await uploads.list(query)).total).toBe(3);
   });
@@ -72,7 +83,11 @@ export function uploadTests(nodes: () => Nodes): void {
   it('takes an undefined value for an absent one', async () => {
     const upload = await add();
     const patch = { state: undefined, result: 3 } as unknown as UploadPatch;
-    expect(await nodes().store.uploads.update(upload.id, 1, patch)).toEqual({ ...upload, version: 2, result: 3 });
+    expect(await nodes().store.uploads.update(upload.id, 1, patch)).toEqual({
+      ...upload,
+      version: 2,
+      result: 3,
+    });
   });
 
   it('writes nothing at another version', async () => {
@@ -85,7 +100,14 @@ export function uploadTests(nodes: () => Nodes): void {
       [upload.id, 5],
       [newId(), 4],
     ] as const) {
-      expect(await uploads.update(id, version, { state: 'done' }, { adds: [newJob()], clears: [kept.id] })).toBeUndefined();
+      expect(
+        await uploads.update(
+          id,
+          version,
+          { state: 'done' },
+          { adds: [newJob()], clears: [kept.id] },
+        ),
+      ).toBeUndefined();
       expect(await uploads.remove(id, version, [newJob()])).toBe(false);
     }
     expect(await uploads.get(upload.id)).toEqual(upload);
@@ -94,17 +116,25 @@ export function uploadTests(nodes: () => Nodes): void {
 
   it('brings and clears jobs with a change', async () => {
     const { uploads, jobs } = nodes().store;
-    const [upload, old, added] = [await add(), newJob({ kind: 'old' }), times(3, () => newJob({ kind: 'added' }))];
+    const [upload, old, added] = [
+      await add(),
+      newJob({ kind: 'old' }),
+      times(3, () => newJob({ kind: 'added' })),
+    ];
     await jobs.add([old]);
     await uploads.update(upload.id, 1, {}, { adds: added, clears: [old.id] });
-    const there = (await jobs.list({ limit: 1000 })).filter(({ kind }) => ['old', 'added'].includes(kind));
+    const there = (await jobs.list({ limit: 1000 })).filter(({ kind }) =>
+      ['old', 'added'].includes(kind),
+    );
     expect(there.map(({ id }) => id)).toEqual(added.map(({ id }) => id));
   });
 
   it('lets one of many changes at a version win', async () => {
     const { store, other } = nodes();
     const upload = await add();
-    const updated = await atOnce(50, [store, other], (node, index) => node.uploads.update(upload.id, 1, { result: index }));
+    const updated = await atOnce(50, [store, other], (node, index) =>
+      node.uploads.update(upload.id, 1, { result: index }),
+    );
     const winners = updated.flatMap((row) => (row ? [row] : []));
     expect(winners).toHaveLength(1);
     expect(await store.uploads.get(upload.id)).toEqual(winners[0]);
@@ -116,7 +146,12 @@ export function uploadTests(nodes: () => Nodes): void {
     await atOnce(20, [store, other], async (node) => {
       for (;;) {
         const row = await node.uploads.get(upload.id);
-        if (row && (await node.uploads.update(row.id, row.version, { details: Number(row.details) + 1 }))) return;
+        if (
+          row &&
+          (await node.uploads.update(row.id, row.version, { details: Number(row.details) + 1 }))
+        ) {
+          return;
+        }
       }
     });
     expect(await store.uploads.get(upload.id)).toMatchObject({ version: 21, details: 20 });
@@ -140,13 +175,34 @@ export function uploadTests(nodes: () => Nodes): void {
     const { uploads } = nodes().store;
     const owner = newId();
     const rows: Upload[] = [];
-    for (const [index, kind] of (['import', 'presigned', 'import', 'direct', 'import'] as const).entries()) {
-      rows.unshift(await add({ owner, kind, state: index === 4 ? 'failed' : 'open', createdAt: 10 + Math.min(index, 3) }));
+    for (const [index, kind] of (
+      ['import', 'presigned', 'import', 'direct', 'import'] as const
+    ).entries()) {
+      rows.unshift(
+        await add({
+          owner,
+          kind,
+          state: index === 4 ? 'failed' : 'open',
+          createdAt: 10 + Math.min(index, 3),
+        }),
+      );
     }
-    const all = { kinds: ['import', 'presigned', 'direct'], states: ['open', 'failed'], owner, limit: 10, offset: 0 } as const;
+    const all = {
+      kinds: ['import', 'presigned', 'direct'],
+      states: ['open', 'failed'],
+      owner,
+      limit: 10,
+      offset: 0,
+    } as const;
     expect(await uploads.list(all)).toEqual({ items: rows, total: 5 });
-    expect(await uploads.list({ ...all, limit: 2, offset: 1 })).toEqual({ items: rows.slice(1, 3), total: 5 });
-    expect(await uploads.list({ ...all, kinds: ['import'], states: ['open'] })).toEqual({ items: [rows[2], rows[4]], total: 2 });
+    expect(await uploads.list({ ...all, limit: 2, offset: 1 })).toEqual({
+      items: rows.slice(1, 3),
+      total: 5,
+    });
+    expect(await uploads.list({ ...all, kinds: ['import'], states: ['open'] })).toEqual({
+      items: [rows[2], rows[4]],
+      total: 2,
+    });
     expect(await uploads.list({ ...all, owner: newId() })).toEqual({ items: [], total: 0 });
     expect(await uploads.list({ ...all, kinds: [] })).toEqual({ items: [], total: 0 });
     const { owner: _, ...anyOwner } = all;
@@ -156,7 +212,9 @@ export function uploadTests(nodes: () => Nodes): void {
   it('finds expired uploads of any state, oldest first', async () => {
     const { uploads } = nodes().store;
     const states = ['open', 'failed', 'done', 'aborted', 'open'] as const;
-    const rows = await Promise.all(states.map((state, index) => add({ state, expiresAt: -100 + index })));
+    const rows = await Promise.all(
+      states.map((state, index) => add({ state, expiresAt: -100 + index })),
+    );
     expect(await uploads.expired(-96, 10)).toEqual(rows.slice(0, 4));
     expect(await uploads.expired(-95, 2)).toEqual(rows.slice(0, 2));
     expect(await uploads.expired(-100, 10)).toEqual([]);
@@ -179,14 +237,21 @@ export function uploadTests(nodes: () => Nodes): void {
   it('lets an owner have so many open ones of all kinds, exactly, on all nodes together', async () => {
     const { store, other } = nodes();
     const owner = newId();
-    await Promise.all([add({ owner, state: 'done' }), add({ owner, state: 'failed' }), add(), add({ owner })]);
+    await Promise.all([
+      add({ owner, state: 'done' }),
+      add({ owner, state: 'failed' }),
+      add(),
+      add({ owner }),
+    ]);
     const kinds = ['presigned', 'chunked', 'direct', 'import'] as const;
     const begin = (node: MetadataStore, index: number) =>
       node.uploads.add(newUpload({ owner, kind: kinds[index % 4] ?? 'import' }), { max: 10 });
     const begun = await atOnce(40, [store, other], begin);
     expect(begun.filter(Boolean)).toHaveLength(9);
     expect(await store.uploads.countOpen(owner)).toBe(10);
-    const [one] = (await store.uploads.list({ kinds, states: ['open'], owner, limit: 1, offset: 0 })).items;
+    const [one] = (
+      await store.uploads.list({ kinds, states: ['open'], owner, limit: 1, offset: 0 })
+    ).items;
     await store.uploads.update(one?.id ?? '', one?.version ?? 0, { state: 'done' });
     expect([await begin(store, 0), await begin(other, 1)]).toEqual([true, false]);
     expect(await store.uploads.add(newUpload({ owner }))).toBe(true);
@@ -197,9 +262,12 @@ export function uploadTests(nodes: () => Nodes): void {
     const owner = newId();
     const begin = (name: string) => (node: MetadataStore) =>
       node.uploads.add(newUpload({ owner }), { max: 5, network: { name, max: 3 } });
-    const begun = async (name: string) => (await atOnce(10, [store, other], begin(name))).filter(Boolean).length;
+    const begun = async (name: string) =>
+      (await atOnce(10, [store, other], begin(name))).filter(Boolean).length;
     expect([await begun('a'), await begun('b'), await begun('c')]).toEqual([3, 2, 0]);
     // The network of another owner is another's business.
-    expect(await store.uploads.add(newUpload(), { max: 1, network: { name: 'a', max: 1 } })).toBe(true);
+    expect(await store.uploads.add(newUpload(), { max: 1, network: { name: 'a', max: 1 } })).toBe(
+      true,
+    );
   });
 }

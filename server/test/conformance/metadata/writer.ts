@@ -1,9 +1,14 @@
 import { openMetadata } from '../../../src/metadata/index.ts';
 import { newFile } from './fixtures.ts';
 
-// A process for others to kill: `node writer.ts migrate|write FOLDER [DATABASE_URL]`. Says each file id once its row is promised.
+// A process for others to kill: `node writer.ts migrate|write FOLDER [DATABASE_URL]`. Says each
+// file id once its row is promised.
 const [task, dataDir = '', databaseUrl] = process.argv.slice(2);
-const store = await openMetadata({ dataDir, durability: 'full', ...(databaseUrl && { databaseUrl }) });
+const store = await openMetadata({
+  dataDir,
+  durability: 'full',
+  ...(databaseUrl && { databaseUrl }),
+});
 const ran = await store.migrate();
 
 if (task === 'migrate') {

@@ -2,7 +2,12 @@ import { onTestFinished } from 'vitest';
 import { createCloudflareImagesChannel } from '../../../src/channels/cloudflare-images/index.ts';
 import { cloudflareImagesSettings } from '../../../src/channels/cloudflare-images/settings.ts';
 import type { Channel } from '../../../src/core/channel.ts';
-import { type CloudflareEmulator, type CloudflareEmulatorOptions, emulatedAccount, startCloudflareEmulator } from './emulator.ts';
+import {
+  type CloudflareEmulator,
+  type CloudflareEmulatorOptions,
+  emulatedAccount,
+  startCloudflareEmulator,
+} from './emulator.ts';
 
 /** For tests: an emulator and a channel on it, both gone when the test is over. */
 export async function emulatedChannel(
@@ -11,7 +16,12 @@ export async function emulatedChannel(
 ): Promise<{ readonly channel: Channel; readonly emulator: CloudflareEmulator }> {
   const emulator = await startCloudflareEmulator(options);
   const { apiBase, deliveryBase } = emulator;
-  const settings = cloudflareImagesSettings.parse({ ...emulatedAccount, apiBase, deliveryBase, ...overrides });
+  const settings = cloudflareImagesSettings.parse({
+    ...emulatedAccount,
+    apiBase,
+    deliveryBase,
+    ...overrides,
+  });
   const channel = createCloudflareImagesChannel(settings);
   onTestFinished(async () => {
     await channel.close?.();

@@ -25,7 +25,11 @@ export interface Refusal {
   readonly message: string;
 }
 
-export function refusal(status: number, code: number, message: string): { readonly refused: Refusal } {
+export function refusal(
+  status: number,
+  code: number,
+  message: string,
+): { readonly refused: Refusal } {
   return { refused: { status, code, message } };
 }
 
@@ -54,13 +58,26 @@ export function newImage(
   const expiresAt = draft ? expiryOf(expiry, now) : undefined;
   const meta = jsonOf(metadata);
   const bad = (message: string) => refusal(400, 5400, `Bad request: ${message}`);
-  if (!['true', 'false'].includes(requireSignedURLs)) return bad('requireSignedURLs must be true or false');
-  if (id !== undefined && !isCustomId(id)) return bad('invalid custom ID');
-  if (id !== undefined && requireSignedURLs === 'true') return bad('custom IDs cannot be used with requireSignedURLs');
-  // the documentation has no code for this; the last two digits of the others are those of the status
-  if (id !== undefined && images.has(id)) return refusal(409, 5409, 'Resource already exists');
-  if (meta === undefined || Buffer.byteLength(metadata) > mostMetadataBytes) return bad('metadata is not valid or too large');
-  if (draft && expiresAt === undefined) return bad('expiry must be between 2 minutes and 6 hours from now');
+  if (!['true', 'false'].includes(requireSignedURLs)) {
+    return bad('requireSignedURLs must be true or false');
+  }
+  if (id !== undefined && !isCustomId(id)) {
+    return bad('invalid custom ID');
+  }
+  if (id !== undefined && requireSignedURLs === 'true') {
+    return bad('custom IDs cannot be used with requireSignedURLs');
+  }
+  // the documentation has no code for this; the last two digits of the others are those of the
+  // status
+  if (id !== undefined && images.has(id)) {
+    return refusal(409, 5409, 'Resource already exists');
+  }
+  if (meta === undefined || Buffer.byteLength(metadata) > mostMetadataBytes) {
+    return bad('metadata is not valid or too large');
+  }
+  if (draft && expiresAt === undefined) {
+    return bad('expiry must be between 2 minutes and 6 hours from now');
+  }
   return {
     id: id ?? randomUUID(),
     requireSignedURLs: requireSignedURLs === 'true',
@@ -71,7 +88,10 @@ export function newImage(
   };
 }
 
-/** As the API shows an image. A draft is marked as one, and has neither name nor variants that deliver anything. */
+/**
+ * As the API shows an image. A draft is marked as one, and has neither name nor variants that
+ * deliver anything.
+ */
 export function present(image: EmulatedImage, delivery: string): Record<string, unknown> {
   return {
     id: image.id,
@@ -83,9 +103,14 @@ export function present(image: EmulatedImage, delivery: string): Record<string, 
   };
 }
 
-export async function forget(images: Map<string, EmulatedImage>, image: EmulatedImage): Promise<void> {
+export async function forget(
+  images: Map<string, EmulatedImage>,
+  image: EmulatedImage,
+): Promise<void> {
   images.delete(image.id);
-  if (image.file !== undefined) await rm(image.file.path, { force: true });
+  if (image.file !== undefined) {
+    await rm(image.file.path, { force: true });
+  }
 }
 
 /** Type of a stored file by its first bytes; undefined for what the service does not take. */
@@ -110,11 +135,15 @@ const signatures: readonly (readonly [RegExp, string])[] = [
 ];
 
 function isCustomId(id: string): boolean {
-  return id !== '' && id.length <= 1024 && !uuid.test(id) && !id.startsWith('/') && !id.endsWith('/');
+  return (
+    id !== '' && id.length <= 1024 && !uuid.test(id) && !id.startsWith('/') && !id.endsWith('/')
+  );
 }
 
 function expiryOf(expiry: string | undefined, now: number): number | undefined {
-  if (expiry === undefined) return now + 30 * minuteMs;
+  if (expiry === undefined) {
+    return now + 30 * minuteMs;
+  }
   const at = Date.parse(expiry);
   return at >= now + 2 * minuteMs && at <= now + 360 * minuteMs ? at : undefined;
 }

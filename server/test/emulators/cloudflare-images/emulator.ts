@@ -36,7 +36,10 @@ export interface CloudflareEmulatorOptions {
   readonly keeps?: (size: number) => number;
 }
 
-/** Hosted Cloudflare Images: the API, the upload host and the delivery host. Names of `faults` are those of `calls`. */
+/**
+ * Hosted Cloudflare Images: the API, the upload host and the delivery host. Names of `faults` are
+ * those of `calls`.
+ */
 export interface CloudflareEmulator {
   readonly apiBase: string;
   readonly deliveryBase: string;
@@ -50,7 +53,17 @@ export interface CloudflareEmulator {
   stop(): Promise<void>;
 }
 
-type CallName = 'verify' | 'stats' | 'list' | 'upload' | 'draft' | 'details' | 'blob' | 'delete' | 'direct' | 'delivery';
+type CallName =
+  | 'verify'
+  | 'stats'
+  | 'list'
+  | 'upload'
+  | 'draft'
+  | 'details'
+  | 'blob'
+  | 'delete'
+  | 'direct'
+  | 'delivery';
 
 export const emulatedAccount = {
   accountId: '023e105f4ecef8ad9ca31a8372d0c353',
@@ -72,7 +85,9 @@ interface State {
   tokenStatus: string;
 }
 
-export async function startCloudflareEmulator(options: CloudflareEmulatorOptions = {}): Promise<CloudflareEmulator> {
+export async function startCloudflareEmulator(
+  options: CloudflareEmulatorOptions = {},
+): Promise<CloudflareEmulator> {
   const state: State = {
     options,
     images: new Map(),
@@ -109,7 +124,10 @@ interface Call extends Exchange {
   readonly now: number;
 }
 
-type Answer = { readonly result: unknown } | { readonly refused: Refusal } | { readonly file: Parameters<typeof sendFile>[1] };
+type Answer =
+  | { readonly result: unknown }
+  | { readonly refused: Refusal }
+  | { readonly file: Parameters<typeof sendFile>[1] };
 
 const uploadCors = {
   'access-control-allow-origin': '*',
@@ -121,17 +139,38 @@ async function route(state: State, exchange: Exchange): Promise<void> {
   const { request, response } = exchange;
   const { pathname } = new URL(request.url ?? '/', 'http://emulator');
   const found = routes.find(({ method, path }) => method === request.method && path.test(pathname));
-  if (request.method === 'OPTIONS' && pathname.startsWith('/upload/')) return preflight(exchange);
-  if (found === undefined) return sendEnvelope(exchange, 404, refusal(404, 7003, 'Could not route to your request').refused);
+  if (request.method === 'OPTIONS' && pathname.startsWith('/upload/')) {
+    return preflight(exchange);
+  }
+  if (found === undefined) {
+    return sendEnvelope(
+      exchange,
+      404,
+      refusal(404, 7003, 'Could not route to your request').refused,
+    );
+  }
   const [, id = ''] = found.path.exec(pathname) ?? [];
-  const call: Call = { ...exchange, state, id: decodeURIComponent(id), now: Date.now() + state.skewMs };
+  const call: Call = {
+    ...exchange,
+    state,
+    id: decodeURIComponent(id),
+    now: Date.now() + state.skewMs,
+  };
   const fault = state.faults.take(found.name);
   response.once('close', () => state.calls.push({ name: found.name, status: response.statusCode }));
-  if (await faultBefore(fault, exchange)) return;
+  if (await faultBefore(fault, exchange)) {
+    return;
+  }
   const answer = (found.open ? undefined : authorize(call, pathname)) ?? (await found.run(call));
-  if (faultAfter(fault, exchange)) return;
-  if ('file' in answer) return sendFile(exchange, { ...answer.file, cut: fault?.kind === 'cut' });
-  if ('refused' in answer) return sendEnvelope(exchange, answer.refused.status, answer.refused, found.cors);
+  if (faultAfter(fault, exchange)) {
+    return;
+  }
+  if ('file' in answer) {
+    return sendFile(exchange, { ...answer.file, cut: fault?.kind === 'cut' });
+  }
+  if ('refused' in answer) {
+    return sendEnvelope(exchange, answer.refused.status, answer.refused, found.cors);
+  }
   sendEnvelope(exchange, 200, answer, found.cors);
 }
 
@@ -153,23 +192,47 @@ const routes: readonly Route[] = [
   { name: 'stats', method: 'GET', path: new RegExp(`${images}/v1/stats$`), run: stats },
   { name: 'list', method: 'GET', path: new RegExp(`${images}/v1$`), run: list },
   { name: 'upload', method: 'POST', path: new RegExp(`${images}/v1$`), run: upload },
-  { name: 'draft', method: 'POST', path: new RegExp(`${images}/v2/direct_upload$`), run: createDraft },
+  {
+    name: 'draft',
+    method: 'POST',
+    path: new RegExp(`${images}/v2/direct_upload$`),
+    run: createDraft,
+  },
   { name: 'blob', method: 'GET', path: new RegExp(`${images}/v1/(.+)/blob$`), run: blob },
   { name: 'details', method: 'GET', path: new RegExp(`${images}/v1/(.+)$`), run: details },
   { name: 'delete', method: 'DELETE', path: new RegExp(`${images}/v1/(.+)$`), run: remove },
-  { name: 'direct', method: 'POST', path: /^\/upload\/[^/]+\/(.+)$/, open: true, cors: uploadCors, run: directUpload },
+  {
+    name: 'direct',
+    method: 'POST',
+    path: /^\/upload\/[^/]+\/(.+)$/,
+    open: true,
+    cors: uploadCors,
+    run: directUpload,
+  },
   { name: 'delivery', method: 'GET', path: /^\/delivery\/[^/]+\/(.+)$/, open: true, run: deliver },
 ];
 
 function authorize({ request, state }: Call, pathname: string): Answer | undefined {
   if (request.headers.authorization !== `Bearer ${emulatedAccount.apiToken}`) {
-    return pathname.endsWith('/verify') ? refusal(401, 1000, 'Invalid API Token') : refusal(403, 10000, 'Authentication error');
+    return pathname.endsWith('/verify')
+      ? refusal(401, 1000, 'Invalid API Token')
+      : refusal(403, 10000, 'Authentication error');
   }
-  if (pathname.endsWith('/verify')) return undefined;
-  if (state.tokenStatus !== 'active') return refusal(403, 10000, 'Authentication error');
+  if (pathname.endsWith('/verify')) {
+    return undefined;
+  }
+  if (state.tokenStatus !== 'active') {
+    return refusal(403, 10000, 'Authentication error');
+  }
   const [, account] = /\/accounts\/([^/]+)\//.exec(pathname) ?? [];
-  if (account === emulatedAccount.accountId) return undefined;
-  return refusal(403, 5403, 'The given account is not valid or is not authorized to access this service');
+  if (account === emulatedAccount.accountId) {
+    return undefined;
+  }
+  return refusal(
+    403,
+    5403,
+    'The given account is not valid or is not authorized to access this service',
+  );
 }
 
 async function verifyToken({ state }: Call): Promise<Answer> {
@@ -177,7 +240,9 @@ async function verifyToken({ state }: Call): Promise<Answer> {
 }
 
 async function stats({ state }: Call): Promise<Answer> {
-  return { result: { count: { current: stored(state).length, allowed: state.options.allowed ?? 100_000 } } };
+  return {
+    result: { count: { current: stored(state).length, allowed: state.options.allowed ?? 100_000 } },
+  };
 }
 
 async function list({ state }: Call): Promise<Answer> {
@@ -187,39 +252,66 @@ async function list({ state }: Call): Promise<Answer> {
 async function upload(call: Call): Promise<Answer> {
   const { state, now } = call;
   const form = await imageForm(call);
-  if ('refused' in form) return form;
+  if ('refused' in form) {
+    return form;
+  }
   const image = newImage(state.images, { fields: form.fields, now, draft: false });
-  if (isRefusal(image)) return drop(form.file, image);
+  if (isRefusal(image)) {
+    return drop(form.file, image);
+  }
   return keep(call, image, form.file);
 }
 
 async function createDraft(call: Call): Promise<Answer> {
   const { state, request, now } = call;
-  if (!isForm(request.headers['content-type'])) return notAForm;
+  if (!isForm(request.headers['content-type'])) {
+    return notAForm;
+  }
   const { fields } = await receiveForm(request, state.dir);
   const image = newImage(state.images, { fields, now, draft: true });
-  if (isRefusal(image)) return image;
+  if (isRefusal(image)) {
+    return image;
+  }
   state.images.set(image.id, image);
   return {
-    result: { id: image.id, uploadURL: `${state.url}/upload/${emulatedAccount.deliveryHash}/${encodeURIComponent(image.id)}` },
+    result: {
+      id: image.id,
+      uploadURL: `${state.url}/upload/${emulatedAccount.deliveryHash}/${encodeURIComponent(image.id)}`,
+    },
   };
 }
 
 async function directUpload(call: Call): Promise<Answer> {
   const { state, id, now } = call;
   const form = await imageForm(call);
-  if ('refused' in form) return form;
+  if ('refused' in form) {
+    return form;
+  }
   const image = state.images.get(id);
-  if (image === undefined) return drop(form.file, notFound);
-  if (image.file !== undefined) return drop(form.file, refusal(409, 5409, 'The upload URL was already used'));
-  if ((image.expiresAt ?? 0) < now) return drop(form.file, refusal(403, 5403, 'The upload URL has expired'));
+  if (image === undefined) {
+    return drop(form.file, notFound);
+  }
+  if (image.file !== undefined) {
+    return drop(form.file, refusal(409, 5409, 'The upload URL was already used'));
+  }
+  if ((image.expiresAt ?? 0) < now) {
+    return drop(form.file, refusal(403, 5403, 'The upload URL has expired'));
+  }
   return keep(call, image, form.file);
 }
 
-async function keep({ state, now }: Call, image: EmulatedImage, file: ReceivedFile): Promise<Answer> {
+async function keep(
+  { state, now }: Call,
+  image: EmulatedImage,
+  file: ReceivedFile,
+): Promise<Answer> {
   const contentType = state.options.formats === 'any' ? file.contentType : await sniff(file.path);
-  if (contentType === undefined) return drop(file, refusal(415, 5455, 'Unsupported image format'));
-  if (file.size > mostBytes) return drop(file, refusal(413, 5413, 'Maximum image size of 10 MB is reached'));
+  if (contentType === undefined) {
+    return drop(file, refusal(415, 5455, 'Unsupported image format'));
+  }
+  if (file.size > mostBytes) {
+    return drop(file, refusal(413, 5413, 'Maximum image size of 10 MB is reached'));
+  }
   const size = state.options.keeps?.(file.size) ?? file.size;
   image.file = { path: file.path, filename: file.filename, contentType, size };
   image.uploadedAt = now;
@@ -234,12 +326,16 @@ async function details({ state, id }: Call): Promise<Answer> {
 
 async function blob({ state, id }: Call): Promise<Answer> {
   const file = state.images.get(id)?.file;
-  return file === undefined ? notFound : { file: { ...file, ignoreRange: state.options.ignoreRange ?? false } };
+  return file === undefined
+    ? notFound
+    : { file: { ...file, ignoreRange: state.options.ignoreRange ?? false } };
 }
 
 async function remove({ state, id }: Call): Promise<Answer> {
   const image = state.images.get(id);
-  if (image === undefined) return notFound;
+  if (image === undefined) {
+    return notFound;
+  }
   await forget(state.images, image);
   return { result: {} };
 }
@@ -248,8 +344,12 @@ async function remove({ state, id }: Call): Promise<Answer> {
 async function deliver({ state, id, request, now }: Call): Promise<Answer> {
   const cut = id.lastIndexOf('/');
   const image = state.images.get(id.slice(0, cut));
-  if (image?.file === undefined) return notFound;
-  if (image.requireSignedURLs && !isSigned(request.url ?? '', now)) return refusal(403, 9401, 'Invalid or missing signature');
+  if (image?.file === undefined) {
+    return notFound;
+  }
+  if (image.requireSignedURLs && !isSigned(request.url ?? '', now)) {
+    return refusal(403, 9401, 'Invalid or missing signature');
+  }
   return { file: image.file };
 }
 
@@ -258,9 +358,13 @@ function isSigned(target: string, now: number): boolean {
   const url = new URL(target, 'http://emulator');
   const signature = Buffer.from(url.searchParams.get('sig') ?? '');
   url.searchParams.delete('sig');
-  const expected = createHmac('sha256', emulatedAccount.signingKey).update(`${url.pathname}?${url.searchParams}`).digest('hex');
+  const expected = createHmac('sha256', emulatedAccount.signingKey)
+    .update(`${url.pathname}?${url.searchParams}`)
+    .digest('hex');
   const exp = url.searchParams.get('exp');
-  if (exp !== null && Number(exp) * 1000 < now) return false;
+  if (exp !== null && Number(exp) * 1000 < now) {
+    return false;
+  }
   return signature.length === expected.length && timingSafeEqual(signature, Buffer.from(expected));
 }
 
@@ -279,12 +383,19 @@ interface ImageForm {
   readonly file: ReceivedFile;
 }
 
-async function imageForm({ request, state }: Call): Promise<ImageForm | { readonly refused: Refusal }> {
-  if (!isForm(request.headers['content-type'])) return notAForm;
+async function imageForm({
+  request,
+  state,
+}: Call): Promise<ImageForm | { readonly refused: Refusal }> {
+  if (!isForm(request.headers['content-type'])) {
+    return notAForm;
+  }
   const { fields, files } = await receiveForm(request, state.dir);
   const [file, ...more] = files;
   const wanted = file?.field === 'file' && more.length === 0 && file.size > 0;
-  if (file !== undefined && wanted) return { fields, file };
+  if (file !== undefined && wanted) {
+    return { fields, file };
+  }
   await Promise.all(files.map(({ path }) => rm(path)));
   return refusal(400, 5400, 'Bad request: expected one image in the field "file"');
 }
@@ -316,7 +427,12 @@ function sendEnvelope(
 ): void {
   const refused = 'code' in answer;
   const body = refused
-    ? { result: null, success: false, errors: [{ code: answer.code, message: answer.message }], messages: [] }
+    ? {
+        result: null,
+        success: false,
+        errors: [{ code: answer.code, message: answer.message }],
+        messages: [],
+      }
     : { result: answer.result, success: true, errors: [], messages: [] };
   sendJson(response, status, body, headers);
 }

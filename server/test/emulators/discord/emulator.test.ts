@@ -26,7 +26,8 @@ async function withLibrary(options: DiscordEmulatorOptions = {}) {
 const refusal = (call: Promise<unknown>) =>
   call.then(
     () => undefined,
-    (error: unknown) => (error instanceof DiscordAPIError ? [error.status, error.code, error.message] : error),
+    (error: unknown) =>
+      error instanceof DiscordAPIError ? [error.status, error.code, error.message] : error,
   );
 
 describe('the Discord emulator, asked by the @discordjs/rest library', () => {
@@ -53,7 +54,9 @@ describe('the Discord emulator, asked by the @discordjs/rest library', () => {
     const original = attachments[0]?.url ?? '';
     emulator.advance(25 * 3_600_000);
     expect((await fetch(original)).status).toBe(404);
-    const answer = (await rest.post('/attachments/refresh-urls', { body: { attachment_urls: [original] } })) as {
+    const answer = (await rest.post('/attachments/refresh-urls', {
+      body: { attachment_urls: [original] },
+    })) as {
       refreshed_urls: { refreshed: string }[];
     };
     expect(await (await fetch(answer.refreshed_urls[0]?.refreshed ?? '')).text()).toBe('hello');
@@ -74,9 +77,21 @@ describe('the Discord emulator, asked by the @discordjs/rest library', () => {
 
   it('refuses as the API does', async () => {
     const { rest, path, send, emulator } = await withLibrary({ maxUploadBytes: 1000 });
-    expect(await refusal(send(Buffer.alloc(1001)))).toEqual([413, 40_005, 'Request entity too large']);
-    expect(await refusal(send(Buffer.alloc(0)))).toEqual([400, 50_006, 'Cannot send an empty message']);
-    expect(await refusal(rest.get('/channels/42/messages/1'))).toEqual([404, 10_003, 'Unknown Channel']);
+    expect(await refusal(send(Buffer.alloc(1001)))).toEqual([
+      413,
+      40_005,
+      'Request entity too large',
+    ]);
+    expect(await refusal(send(Buffer.alloc(0)))).toEqual([
+      400,
+      50_006,
+      'Cannot send an empty message',
+    ]);
+    expect(await refusal(rest.get('/channels/42/messages/1'))).toEqual([
+      404,
+      10_003,
+      'Unknown Channel',
+    ]);
     expect(await refusal(rest.get(`${path}/1`))).toEqual([404, 10_008, 'Unknown Message']);
     const stranger = new REST({ version: '10', api: emulator.restUrl }).setToken('wrong');
     expect(await refusal(stranger.get('/users/@me'))).toEqual([401, 0, '401: Unauthorized']);

@@ -42,7 +42,10 @@ interface EmulatedAttachment {
   readonly size: number;
 }
 
-/** The Discord API and CDN as far as storage needs them. Calls and `faults` are named `POST message`, `GET message`, `DELETE message`, ... and `download`. */
+/**
+ * The Discord API and CDN as far as storage needs them. Calls and `faults` are named `POST
+ * message`, `GET message`, `DELETE message`, ... and `download`.
+ */
 export interface DiscordEmulator {
   /** For `apiBase`; `restUrl` is the same without the version, as `@discordjs/rest` wants it. */
   readonly url: string;
@@ -63,7 +66,9 @@ export const emulatedToken = 'MTIzNDU2Nzg5.Canary.TokenThatMustNeverShow-AnyWher
 const emulatedChannelId = '1100000000000000001';
 
 interface State {
-  readonly options: Required<Pick<DiscordEmulatorOptions, 'token' | 'channelIds' | 'maxUploadBytes' | 'urlLifetimeMs'>> &
+  readonly options: Required<
+    Pick<DiscordEmulatorOptions, 'token' | 'channelIds' | 'maxUploadBytes' | 'urlLifetimeMs'>
+  > &
     DiscordEmulatorOptions;
   readonly messages: Map<string, EmulatedMessage>;
   /** Message id by nonce; kept when the message is deleted. */
@@ -78,7 +83,9 @@ interface State {
   global: { retryAfter: number; times: number };
 }
 
-export async function startDiscordEmulator(options: DiscordEmulatorOptions = {}): Promise<DiscordEmulator> {
+export async function startDiscordEmulator(
+  options: DiscordEmulatorOptions = {},
+): Promise<DiscordEmulator> {
   const state: State = {
     options: {
       token: emulatedToken,
@@ -136,7 +143,10 @@ interface Answer {
   readonly body?: unknown;
 }
 
-const refusal = (status: number, code: number, message: string): Answer => ({ status, body: { message, code } });
+const refusal = (status: number, code: number, message: string): Answer => ({
+  status,
+  body: { message, code },
+});
 const unknownMessage = refusal(404, 10_008, 'Unknown Message');
 
 interface Target {
@@ -149,7 +159,9 @@ interface Target {
 async function route(state: State, exchange: Exchange): Promise<void> {
   const { request } = exchange;
   const url = new URL(request.url ?? '/', state.origin);
-  if (url.pathname.startsWith('/attachments/')) return download(state, exchange, url);
+  if (url.pathname.startsWith('/attachments/')) {
+    return download(state, exchange, url);
+  }
   const target = targetOf(request.method ?? 'GET', url.pathname);
   const fault = state.faults.take(target.call);
   if (await faultBefore(fault, exchange)) {
@@ -157,27 +169,38 @@ async function route(state: State, exchange: Exchange): Promise<void> {
     return;
   }
   const form = await receive(state, exchange);
-  const { answer, headers } = limited(state, target) ?? (await answered(state, exchange, { target, form }));
+  const { answer, headers } =
+    limited(state, target) ?? (await answered(state, exchange, { target, form }));
   if (faultAfter(fault, exchange)) {
     state.calls.push({ call: target.call, status: 0 });
     return;
   }
   state.calls.push({ call: target.call, status: answer.status });
   const dated = { ...headers, date: new Date(nowOf(state)).toUTCString() };
-  if (answer.body === undefined) exchange.response.writeHead(answer.status, dated).end();
-  else sendJson(exchange.response, answer.status, answer.body, dated);
+  if (answer.body === undefined) {
+    exchange.response.writeHead(answer.status, dated).end();
+  } else {
+    sendJson(exchange.response, answer.status, answer.body, dated);
+  }
 }
 
 function targetOf(method: string, path: string): Target {
-  const [, channelId = '', messageId = ''] = /^\/api\/v10\/channels\/(\d+)\/messages(?:\/(\d+))?$/.exec(path) ?? [];
-  if (channelId !== '') return { call: `${method} message`, channelId, messageId };
+  const [, channelId = '', messageId = ''] =
+    /^\/api\/v10\/channels\/(\d+)\/messages(?:\/(\d+))?$/.exec(path) ?? [];
+  if (channelId !== '') {
+    return { call: `${method} message`, channelId, messageId };
+  }
   const [, typingIn = ''] = /^\/api\/v10\/channels\/(\d+)\/typing$/.exec(path) ?? [];
-  if (typingIn !== '') return { call: `${method} typing`, channelId: typingIn, messageId: '' };
+  if (typingIn !== '') {
+    return { call: `${method} typing`, channelId: typingIn, messageId: '' };
+  }
   return { call: `${method} ${path.replace('/api/v10', '')}`, channelId: '', messageId: '' };
 }
 
 async function receive(state: State, { request }: Exchange): Promise<ReceivedForm> {
-  if (request.headers['content-type']?.startsWith('multipart/form-data')) return receiveForm(request, state.dir);
+  if (request.headers['content-type']?.startsWith('multipart/form-data')) {
+    return receiveForm(request, state.dir);
+  }
   return { fields: await receiveParams(request), files: [] };
 }
 
@@ -191,28 +214,48 @@ function limited(state: State, target: Target): Limited | undefined {
   if (state.global.times > 0) {
     state.global.times -= 1;
     const { retryAfter } = state.global;
-    const headers = { 'retry-after': String(Math.ceil(retryAfter)), 'x-ratelimit-global': 'true', 'x-ratelimit-scope': 'global' };
+    const headers = {
+      'retry-after': String(Math.ceil(retryAfter)),
+      'x-ratelimit-global': 'true',
+      'x-ratelimit-scope': 'global',
+    };
     return {
-      answer: { status: 429, body: { message: 'You are being rate limited.', retry_after: retryAfter, global: true } },
+      answer: {
+        status: 429,
+        body: { message: 'You are being rate limited.', retry_after: retryAfter, global: true },
+      },
       headers,
     };
   }
   const window = windowOf(state, target);
-  if (window === undefined || window.used < (state.options.limit?.count ?? 0)) return undefined;
+  if (window === undefined || window.used < (state.options.limit?.count ?? 0)) {
+    return undefined;
+  }
   const seconds = Math.max(0.001, (window.resetAt - nowOf(state)) / 1000);
-  const headers = { ...limitHeaders(state, target), 'retry-after': String(Math.ceil(seconds)), 'x-ratelimit-scope': 'user' };
+  const headers = {
+    ...limitHeaders(state, target),
+    'retry-after': String(Math.ceil(seconds)),
+    'x-ratelimit-scope': 'user',
+  };
   return {
-    answer: { status: 429, body: { message: 'You are being rate limited.', retry_after: seconds, global: false } },
+    answer: {
+      status: 429,
+      body: { message: 'You are being rate limited.', retry_after: seconds, global: false },
+    },
     headers,
   };
 }
 
 function windowOf(state: State, { call, channelId }: Target) {
   const { limit } = state.options;
-  if (limit === undefined) return undefined;
+  if (limit === undefined) {
+    return undefined;
+  }
   const id = `${call}/${channelId}`;
   const known = state.windows.get(id);
-  if (known !== undefined && known.resetAt > nowOf(state)) return known;
+  if (known !== undefined && known.resetAt > nowOf(state)) {
+    return known;
+  }
   const window = { used: 0, resetAt: nowOf(state) + limit.windowMs };
   state.windows.set(id, window);
   return window;
@@ -220,7 +263,9 @@ function windowOf(state: State, { call, channelId }: Target) {
 
 function limitHeaders(state: State, target: Target): Record<string, string> {
   const window = windowOf(state, target);
-  if (window === undefined) return {};
+  if (window === undefined) {
+    return {};
+  }
   const count = state.options.limit?.count ?? 0;
   return {
     'x-ratelimit-limit': String(count),
@@ -237,27 +282,40 @@ async function answered(
   { target, form }: { target: Target; form: ReceivedForm },
 ): Promise<Limited> {
   const window = windowOf(state, target);
-  if (window !== undefined) window.used += 1;
+  if (window !== undefined) {
+    window.used += 1;
+  }
   const headers = limitHeaders(state, target);
-  if (request.headers.authorization !== `Bot ${state.options.token}`)
+  if (request.headers.authorization !== `Bot ${state.options.token}`) {
     return { answer: refusal(401, 0, '401: Unauthorized'), headers };
-  if (target.channelId !== '' && !state.options.channelIds.includes(target.channelId))
+  }
+  if (target.channelId !== '' && !state.options.channelIds.includes(target.channelId)) {
     return { answer: refusal(404, 10_003, 'Unknown Channel'), headers };
+  }
   const answer = await calls[target.call]?.(state, target, form);
   return { answer: answer ?? refusal(404, 0, '404: Not Found'), headers };
 }
 
-const calls: Readonly<Record<string, (state: State, target: Target, form: ReceivedForm) => Answer | Promise<Answer>>> = {
-  'GET /users/@me': () => ({ status: 200, body: { id: '1000000000000000001', username: 'stowage', bot: true } }),
+const calls: Readonly<
+  Record<string, (state: State, target: Target, form: ReceivedForm) => Answer | Promise<Answer>>
+> = {
+  'GET /users/@me': () => ({
+    status: 200,
+    body: { id: '1000000000000000001', username: 'stowage', bot: true },
+  }),
   'POST typing': () => ({ status: 204 }),
   'POST message': createMessage,
   'GET message': (state, target) => {
     const message = findMessage(state, target);
-    return message === undefined ? unknownMessage : { status: 200, body: messageJson(state, message) };
+    return message === undefined
+      ? unknownMessage
+      : { status: 200, body: messageJson(state, message) };
   },
   'DELETE message': async (state, target) => {
     const message = findMessage(state, target);
-    if (message === undefined) return unknownMessage;
+    if (message === undefined) {
+      return unknownMessage;
+    }
     state.messages.delete(message.id);
     await Promise.all(message.attachments.map(({ path }) => rm(path, { force: true })));
     return { status: 204 };
@@ -266,7 +324,12 @@ const calls: Readonly<Record<string, (state: State, target: Target, form: Receiv
     const urls = JSON.parse(fields.attachment_urls ?? '[]') as string[];
     return {
       status: 200,
-      body: { refreshed_urls: urls.map((original) => ({ original, refreshed: refreshed(state, original) })) },
+      body: {
+        refreshed_urls: urls.map((original) => ({
+          original,
+          refreshed: refreshed(state, original),
+        })),
+      },
     };
   },
 };
@@ -283,7 +346,11 @@ function earlierWith(state: State, nonce: string | undefined) {
   return earlier !== undefined && earlier.at > nowOf(state) - nonceLifetimeMs ? earlier : undefined;
 }
 
-async function createMessage(state: State, { channelId }: Target, form: ReceivedForm): Promise<Answer> {
+async function createMessage(
+  state: State,
+  { channelId }: Target,
+  form: ReceivedForm,
+): Promise<Answer> {
   const payload = JSON.parse(form.fields.payload_json ?? '{}') as {
     nonce?: string | number;
     enforce_nonce?: boolean;
@@ -292,23 +359,30 @@ async function createMessage(state: State, { channelId }: Target, form: Received
   };
   const drop = () => Promise.all(form.files.map(({ path }) => rm(path, { force: true })));
   const nonce = payload.nonce === undefined ? undefined : String(payload.nonce);
-  if (nonce !== undefined && nonce.length > 25) return refusal(400, 50_035, 'Invalid Form Body');
+  if (nonce !== undefined && nonce.length > 25) {
+    return refusal(400, 50_035, 'Invalid Form Body');
+  }
   const earlier = earlierWith(state, nonce);
   if (earlier !== undefined && payload.enforce_nonce) {
     await drop();
     const message = state.messages.get(earlier.id);
-    return message === undefined ? unknownMessage : { status: 200, body: messageJson(state, message) };
+    return message === undefined
+      ? unknownMessage
+      : { status: 200, body: messageJson(state, message) };
   }
   if (form.files.some(({ size }) => size > state.options.maxUploadBytes)) {
     await drop();
     return refusal(413, 40_005, 'Request entity too large');
   }
-  if (form.files.every(({ size }) => size === 0) && payload.content === undefined)
+  if (form.files.every(({ size }) => size === 0) && payload.content === undefined) {
     return refusal(400, 50_006, 'Cannot send an empty message');
+  }
   const attachments = form.files.map((file) => attach(state, file, payload.attachments));
   const message: EmulatedMessage = { id: snowflake(state), channelId, nonce, attachments };
   state.messages.set(message.id, message);
-  if (nonce !== undefined && earlier === undefined) state.nonces.set(nonce, { id: message.id, at: nowOf(state) });
+  if (nonce !== undefined && earlier === undefined) {
+    state.nonces.set(nonce, { id: message.id, at: nowOf(state) });
+  }
   return { status: 200, body: messageJson(state, message) };
 }
 
@@ -321,7 +395,13 @@ function attach(
   const named = described.find(({ id }) => String(id) === index)?.filename ?? file.filename;
   // Discord keeps letters, digits, dot, dash and underscore of a name
   const filename = named.replaceAll(/[^\w.-]+/g, '_') || 'unknown';
-  return { id: snowflake(state), filename, contentType: file.contentType, path: file.path, size: file.size };
+  return {
+    id: snowflake(state),
+    filename,
+    contentType: file.contentType,
+    path: file.path,
+    size: file.size,
+  };
 }
 
 function messageJson(state: State, { id, channelId, nonce, attachments }: EmulatedMessage) {
@@ -334,7 +414,10 @@ function messageJson(state: State, { id, channelId, nonce, attachments }: Emulat
     timestamp: new Date(nowOf(state)).toISOString(),
     ...(nonce === undefined ? {} : { nonce }),
     attachments: attachments.map((attachment) => {
-      const url = signedUrl(state, `/attachments/${channelId}/${attachment.id}/${attachment.filename}`);
+      const url = signedUrl(
+        state,
+        `/attachments/${channelId}/${attachment.id}/${attachment.filename}`,
+      );
       return {
         id: attachment.id,
         filename: attachment.filename,
@@ -371,7 +454,9 @@ async function download(state: State, exchange: Exchange, url: URL): Promise<voi
   const attachment = isValid(state, url) ? findAttachment(state, url.pathname) : undefined;
   state.calls.push({ call: 'download', status: attachment === undefined ? 404 : 200 });
   if (attachment === undefined) {
-    exchange.response.writeHead(404, { 'content-type': 'text/plain' }).end('This content is no longer available.');
+    exchange.response
+      .writeHead(404, { 'content-type': 'text/plain' })
+      .end('This content is no longer available.');
     return;
   }
   const { path, size, contentType } = attachment;
@@ -391,6 +476,8 @@ function isValid(state: State, { pathname, searchParams }: URL): boolean {
 
 function findAttachment(state: State, path: string): EmulatedAttachment | undefined {
   const [, , channelId, attachmentId] = path.split('/');
-  const messages = [...state.messages.values()].filter((message) => message.channelId === channelId);
+  const messages = [...state.messages.values()].filter(
+    (message) => message.channelId === channelId,
+  );
   return messages.flatMap(({ attachments }) => attachments).find(({ id }) => id === attachmentId);
 }

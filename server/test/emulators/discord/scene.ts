@@ -3,7 +3,11 @@ import { createDiscordChannel } from '../../../src/channels/discord/index.ts';
 import { discordSettings } from '../../../src/channels/discord/settings.ts';
 import type { UrlClocks } from '../../../src/channels/discord/url-cache.ts';
 import type { Channel } from '../../../src/core/channel.ts';
-import { type DiscordEmulator, type DiscordEmulatorOptions, startDiscordEmulator } from './emulator.ts';
+import {
+  type DiscordEmulator,
+  type DiscordEmulatorOptions,
+  startDiscordEmulator,
+} from './emulator.ts';
 
 export interface Scene {
   readonly emulator: DiscordEmulator;
@@ -13,7 +17,10 @@ export interface Scene {
 }
 
 /** An emulator and a channel on it, both gone at the end of the test. */
-export async function discordScene(options: DiscordEmulatorOptions = {}, clocks: UrlClocks = {}): Promise<Scene> {
+export async function discordScene(
+  options: DiscordEmulatorOptions = {},
+  clocks: UrlClocks = {},
+): Promise<Scene> {
   const emulator = await startDiscordEmulator(options);
   onTestFinished(() => emulator.stop());
   const open: Scene['open'] = (more = {}, otherClocks = {}) => {

@@ -34,7 +34,11 @@ export function ok(json: unknown): Reply {
 }
 
 export function refuse(status: number, error: string, code?: string): Reply {
-  return { status, json: { error }, headers: { 'x-error-message': error, ...(code !== undefined && { 'x-error-code': code }) } };
+  return {
+    status,
+    json: { error },
+    headers: { 'x-error-message': error, ...(code !== undefined && { 'x-error-code': code }) },
+  };
 }
 
 export function knows({ state, headers }: Routed): boolean {
@@ -47,22 +51,30 @@ export async function withRepo(
   handle: (call: InRepo) => Promise<Reply> | Reply,
 ): Promise<Reply> {
   const repo = call.state.repos.get(call.args[0] ?? '');
-  if (call.headers.authorization !== undefined && !knows(call)) return refuse(401, 'Invalid credentials in Authorization header');
-  if (repo === undefined || (repo.private && !knows(call)))
+  if (call.headers.authorization !== undefined && !knows(call)) {
+    return refuse(401, 'Invalid credentials in Authorization header');
+  }
+  if (repo === undefined || (repo.private && !knows(call))) {
     return refuse(
       knows(call) ? 404 : 401,
       knows(call) ? 'Repository not found' : 'Invalid username or password.',
       'RepoNotFound',
     );
-  if (access === 'write' && !mayWrite(call, repo))
+  }
+  if (access === 'write' && !mayWrite(call, repo)) {
     return refuse(403, "Forbidden: you don't have the necessary permissions to write to this repo");
+  }
   const branch = repo.branches.get('main') as Branch;
   return handle({ ...call, repo, branch });
 }
 
 function mayWrite(call: Routed, repo: Repo): boolean {
   const { state } = call;
-  return knows(call) && state.role === 'write' && [state.user, ...state.orgs].includes(repo.name.split('/')[0] ?? '');
+  return (
+    knows(call) &&
+    state.role === 'write' &&
+    [state.user, ...state.orgs].includes(repo.name.split('/')[0] ?? '')
+  );
 }
 
 export function withBranch(

@@ -22,7 +22,11 @@ describe('hub emulator under @huggingface/hub', () => {
 
   beforeEach(async () => {
     emulator = await startHubEmulator({ multipartFromBytes: 1_000_000, chunkBytes: 400_000 });
-    common = { hubUrl: emulator.url, accessToken: emulator.token, repo: { type: 'dataset', name: 'lab/things' } };
+    common = {
+      hubUrl: emulator.url,
+      accessToken: emulator.token,
+      repo: { type: 'dataset', name: 'lab/things' },
+    };
     await createRepo({ ...common });
   });
   afterEach(() => emulator.close());
@@ -33,11 +37,18 @@ describe('hub emulator under @huggingface/hub', () => {
   };
 
   it('knows who calls and which repositories there are', async () => {
-    expect(await whoAmI(common)).toMatchObject({ name: 'ada', auth: { accessToken: { role: 'write' } } });
+    expect(await whoAmI(common)).toMatchObject({
+      name: 'ada',
+      auth: { accessToken: { role: 'write' } },
+    });
     expect(await repoExists({ ...common })).toBe(true);
-    expect(await repoExists({ ...common, repo: { type: 'dataset', name: 'lab/nothing' } })).toBe(false);
+    expect(await repoExists({ ...common, repo: { type: 'dataset', name: 'lab/nothing' } })).toBe(
+      false,
+    );
     await expect(createRepo({ ...common })).rejects.toThrow(/already created/);
-    await expect(whoAmI({ ...common, accessToken: 'hf_other' })).rejects.toThrow(/Invalid credentials/);
+    await expect(whoAmI({ ...common, accessToken: 'hf_other' })).rejects.toThrow(
+      /Invalid credentials/,
+    );
   });
 
   it.each([
@@ -47,23 +58,34 @@ describe('hub emulator under @huggingface/hub', () => {
     ['a video in parts', 'v/x.mp4', randomBytes(1_300_000), true],
     ['a video with xet turned off', 'v/y.mp4', randomBytes(1_300_000), false],
   ])('uploads and downloads %s', async (_, path, bytes, useXet) => {
-    await uploadFile({ ...common, file: { path, content: new Blob([Uint8Array.from(bytes)]) }, useXet });
+    await uploadFile({
+      ...common,
+      file: { path, content: new Blob([Uint8Array.from(bytes)]) },
+      useXet,
+    });
     expect(await fileExists({ ...common, path })).toBe(true);
     // The library asks for bytes=0-0 and cannot tell the size of an empty file.
-    if (bytes.length > 0) expect((await read(path))?.equals(bytes)).toBe(true);
+    if (bytes.length > 0) {
+      expect((await read(path))?.equals(bytes)).toBe(true);
+    }
     const [info] = await pathsInfo({ ...common, paths: [path, 'nothing'] });
     expect(info).toMatchObject({ path, size: bytes.length, type: 'file' });
   });
 
   it('reads slices, lists and deletes', async () => {
     const picture = Buffer.from(Array.from({ length: 3000 }, (_, index) => index % 251));
-    const files = ['a/1.png', 'a/2.txt', 'b/3.png'].map((path) => ({ path, content: new Blob([picture]) }));
+    const files = ['a/1.png', 'a/2.txt', 'b/3.png'].map((path) => ({
+      path,
+      content: new Blob([picture]),
+    }));
     await uploadFiles({ ...common, files });
     const blob = await downloadFile({ ...common, path: 'a/1.png' });
     const slice = Buffer.from((await blob?.slice(100, 200).arrayBuffer()) ?? new ArrayBuffer(0));
     expect(slice).toEqual(picture.subarray(100, 200));
     await deleteFile({ ...common, path: 'a/2.txt' });
-    const paths = (await Array.fromAsync(listFiles({ ...common, recursive: true }))).map(({ path }) => path);
+    const paths = (await Array.fromAsync(listFiles({ ...common, recursive: true }))).map(
+      ({ path }) => path,
+    );
     expect(paths).toEqual(expect.arrayContaining(['.gitattributes', 'a/1.png', 'b/3.png']));
     expect(paths).not.toContain('a/2.txt');
     expect(await downloadFile({ ...common, path: 'a/2.txt' })).toBeNull();
@@ -85,13 +107,31 @@ describe('hub emulator under @huggingface/hub', () => {
 
   it('refuses binary content outside LFS, and pointers to objects that were never uploaded', async () => {
     const post = async (line: unknown) => {
-      const body = [{ key: 'header', value: { summary: 'x' } }, line].map((part) => JSON.stringify(part)).join('\n');
-      const headers = { authorization: `Bearer ${emulator.token}`, 'content-type': 'application/x-ndjson' };
-      return fetch(`${emulator.url}/api/datasets/lab/things/commit/main`, { method: 'POST', headers, body });
+      const body = [{ key: 'header', value: { summary: 'x' } }, line]
+        .map((part) => JSON.stringify(part))
+        .join('\n');
+      const headers = {
+        authorization: `Bearer ${emulator.token}`,
+        'content-type': 'application/x-ndjson',
+      };
+      return fetch(`${emulator.url}/api/datasets/lab/things/commit/main`, {
+        method: 'POST',
+        headers,
+        body,
+      });
     };
     const content = Buffer.from([0, 1, 2]).toString('base64');
-    expect((await post({ key: 'file', value: { path: 'x', content, encoding: 'base64' } })).status).toBe(400);
-    expect((await post({ key: 'lfsFile', value: { path: 'x', algo: 'sha256', oid: 'a'.repeat(64), size: 3 } })).status).toBe(400);
+    expect(
+      (await post({ key: 'file', value: { path: 'x', content, encoding: 'base64' } })).status,
+    ).toBe(400);
+    expect(
+      (
+        await post({
+          key: 'lfsFile',
+          value: { path: 'x', algo: 'sha256', oid: 'a'.repeat(64), size: 3 },
+        })
+      ).status,
+    ).toBe(400);
     expect(emulator.files('lab/things')).toEqual([]);
   });
 
@@ -99,7 +139,10 @@ describe('hub emulator under @huggingface/hub', () => {
     emulator.addRepo('lab/hidden', true);
     const response = await fetch(`${emulator.url}/api/datasets/lab/hidden`);
     expect([response.status, response.headers.get('x-error-code')]).toEqual([401, 'RepoNotFound']);
-    const commitResponse = await fetch(`${emulator.url}/api/datasets/lab/things/commit/main`, { method: 'POST', body: '' });
+    const commitResponse = await fetch(`${emulator.url}/api/datasets/lab/things/commit/main`, {
+      method: 'POST',
+      body: '',
+    });
     expect(commitResponse.status).toBe(403);
   });
 });

@@ -6,15 +6,19 @@ import { newRepo, type Repo } from './repo.ts';
 import { createStorage } from './storage.ts';
 
 export type HubEmulatorOptions = Partial<
-  Pick<HubState, 'token' | 'user' | 'orgs' | 'role' | 'multipartFromBytes' | 'chunkBytes' | 'verify' | 'commitMs'>
+  Pick<
+    HubState,
+    'token' | 'user' | 'orgs' | 'role' | 'multipartFromBytes' | 'chunkBytes' | 'verify' | 'commitMs'
+  >
 > & {
   /** Delay of every answer of both hosts. */
   readonly latencyMs?: number;
 };
 
 /**
- * A Hugging Face hub for tests: the calls that our driver and the service's own client library make for dataset repositories, with LFS
- * objects on disk behind signed links of a second host (another origin, as S3 and the CDN are).
+ * A Hugging Face hub for tests: the calls that our driver and the service's own client library make
+ * for dataset repositories, with LFS objects on disk behind signed links of a second host (another
+ * origin, as S3 and the CDN are).
  */
 export interface HubEmulator {
   readonly url: string;
@@ -29,7 +33,10 @@ export interface HubEmulator {
   commits(name: string, branch?: string): readonly string[];
   /** `repo/oid` of every object in LFS storage, and what is left of unfinished ones. */
   objects(): Promise<readonly string[]>;
-  /** By name of the call: `commit`, `preupload`, `lfs-batch`, `lfs-put`, `part-put`, `storage-get`, ... (emulator/hub.ts, storage.ts). */
+  /**
+   * By name of the call: `commit`, `preupload`, `lfs-batch`, `lfs-put`, `part-put`, `storage-get`,
+   * ... (emulator/hub.ts, storage.ts).
+   */
   readonly faults: Faults;
   readonly hubLog: readonly LoggedCall[];
   readonly storageLog: readonly LoggedCall[];
@@ -47,7 +54,10 @@ const defaults = {
   commitMs: 0,
 } as const;
 
-export async function startHubEmulator({ latencyMs = 0, ...options }: HubEmulatorOptions = {}): Promise<HubEmulator> {
+export async function startHubEmulator({
+  latencyMs = 0,
+  ...options
+}: HubEmulatorOptions = {}): Promise<HubEmulator> {
   const faults = createFaults();
   const repos = new Map<string, Repo>();
   const storage = createStorage(() => storageHost);
@@ -62,7 +72,8 @@ export async function startHubEmulator({ latencyMs = 0, ...options }: HubEmulato
     user: state.user,
     addRepo: (name, isPrivate = false) => void repos.set(name, newRepo(name, isPrivate)),
     repo: (name) => repos.get(name),
-    files: (name, branch) => [...(branchOf(name, branch)?.files.keys() ?? [])].filter((path) => path !== '.gitattributes'),
+    files: (name, branch) =>
+      [...(branchOf(name, branch)?.files.keys() ?? [])].filter((path) => path !== '.gitattributes'),
     commits: (name, branch) => branchOf(name, branch)?.commits.slice(1) ?? [],
     objects: () => storage.objects(),
     faults,

@@ -1,5 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { type Exchange, type Faults, faultAfter, faultBefore, sendFile, startEmulatorHost } from '../emulator-kit.ts';
+import {
+  type Exchange,
+  type Faults,
+  faultAfter,
+  faultBefore,
+  sendFile,
+  startEmulatorHost,
+} from '../emulator-kit.ts';
 
 /** What a handler returns. */
 export interface Reply {
@@ -49,24 +56,41 @@ export async function startHost({ faults, latencyMs, route }: HostOptions): Prom
   const host = await startEmulatorHost(async (exchange) => {
     const { request, response } = exchange;
     const { method = 'GET', headers } = request;
-    const call: Call = { method, headers, request, url: new URL(request.url ?? '/', 'http://emulator') };
+    const call: Call = {
+      method,
+      headers,
+      request,
+      url: new URL(request.url ?? '/', 'http://emulator'),
+    };
     const { name, handle } = route(call);
     log.push({ name, authorization: headers.authorization });
     const fault = faults.take(name);
     response.setHeader('x-request-id', crypto.randomUUID());
-    if (await faultBefore(fault, exchange)) return;
+    if (await faultBefore(fault, exchange)) {
+      return;
+    }
     const reply = await handle(call);
-    if (!faultAfter(fault, exchange)) await write(exchange, reply, fault?.kind === 'cut');
+    if (!faultAfter(fault, exchange)) {
+      await write(exchange, reply, fault?.kind === 'cut');
+    }
   }, latencyMs);
   return { ...host, log };
 }
 
 async function write(exchange: Exchange, reply: Reply, cut: boolean): Promise<void> {
   const { response } = exchange;
-  for (const [name, value] of Object.entries(reply.headers ?? {})) response.setHeader(name, value);
-  if (reply.file !== undefined) return sendFile(exchange, { ...reply.file, contentType: 'application/octet-stream', cut });
-  if (reply.bytes !== undefined) return sendBytes(exchange, reply.bytes);
-  if (reply.json !== undefined && !response.hasHeader('content-type')) response.setHeader('content-type', 'application/json');
+  for (const [name, value] of Object.entries(reply.headers ?? {})) {
+    response.setHeader(name, value);
+  }
+  if (reply.file !== undefined) {
+    return sendFile(exchange, { ...reply.file, contentType: 'application/octet-stream', cut });
+  }
+  if (reply.bytes !== undefined) {
+    return sendBytes(exchange, reply.bytes);
+  }
+  if (reply.json !== undefined && !response.hasHeader('content-type')) {
+    response.setHeader('content-type', 'application/json');
+  }
   const text = reply.json === undefined ? (reply.text ?? '') : JSON.stringify(reply.json);
   response.writeHead(reply.status, { 'content-length': Buffer.byteLength(text) }).end(text);
 }
@@ -75,9 +99,17 @@ function sendBytes({ request, response }: Exchange, bytes: Buffer): void {
   const [, first = '0', last = ''] = /^bytes=(\d+)-(\d*)$/.exec(request.headers.range ?? '') ?? [];
   const start = Number(first);
   const end = Math.min(last === '' ? bytes.length : Number(last), bytes.length - 1);
-  if (request.headers.range === undefined) send(response, 200, bytes);
-  else if (start >= bytes.length) send(response.setHeader('content-range', `bytes */${bytes.length}`), 416, Buffer.alloc(0));
-  else send(response.setHeader('content-range', `bytes ${start}-${end}/${bytes.length}`), 206, bytes.subarray(start, end + 1));
+  if (request.headers.range === undefined) {
+    send(response, 200, bytes);
+  } else if (start >= bytes.length) {
+    send(response.setHeader('content-range', `bytes */${bytes.length}`), 416, Buffer.alloc(0));
+  } else {
+    send(
+      response.setHeader('content-range', `bytes ${start}-${end}/${bytes.length}`),
+      206,
+      bytes.subarray(start, end + 1),
+    );
+  }
 }
 
 function send(response: ServerResponse, status: number, bytes: Buffer): void {

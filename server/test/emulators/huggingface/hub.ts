@@ -62,7 +62,9 @@ function route(name: string, method: string, path: string, handle: Handle<Routed
 export function routeHub(state: HubState, { method, url }: Call): Handler {
   for (const found of routes) {
     const match = found.method === method ? found.path.exec(url.pathname) : null;
-    if (match === null) continue;
+    if (match === null) {
+      continue;
+    }
     const args = match.slice(1).map((arg) => decodeURIComponent(arg ?? ''));
     return { name: found.name, handle: (call) => found.handle({ ...call, state, args }) };
   }

@@ -1,7 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 
 export type Entry =
-  | { readonly kind: 'regular'; readonly content: Buffer; readonly oid: string; readonly size: number }
+  | {
+      readonly kind: 'regular';
+      readonly content: Buffer;
+      readonly oid: string;
+      readonly size: number;
+    }
   | { readonly kind: 'lfs'; readonly lfsOid: string; readonly oid: string; readonly size: number };
 
 export interface Branch {
@@ -38,7 +43,14 @@ export function addBranch(repo: Repo, name: string): void {
   repo.branches.set(name, {
     head: from?.head ?? randomBytes(20).toString('hex'),
     commits: [...(from?.commits ?? ['initial commit'])],
-    files: new Map(from?.files ?? [['.gitattributes', regularEntry(Buffer.from('*.bin filter=lfs diff=lfs merge=lfs -text\n'))]]),
+    files: new Map(
+      from?.files ?? [
+        [
+          '.gitattributes',
+          regularEntry(Buffer.from('*.bin filter=lfs diff=lfs merge=lfs -text\n')),
+        ],
+      ],
+    ),
   });
 }
 
@@ -53,9 +65,16 @@ export function lfsEntry(lfsOid: string, size: number): Entry {
 }
 
 /** By extension, by `.gitattributes`, by size, and by what the first bytes look like. */
-export function needsLfs(branch: Branch, file: { path: string; size: number; sample: Buffer }): boolean {
-  if (lfsExtensions.test(file.path) || file.size > largestRegularBytes) return true;
-  if (tracked(branch).includes(file.path)) return true;
+export function needsLfs(
+  branch: Branch,
+  file: { path: string; size: number; sample: Buffer },
+): boolean {
+  if (lfsExtensions.test(file.path) || file.size > largestRegularBytes) {
+    return true;
+  }
+  if (tracked(branch).includes(file.path)) {
+    return true;
+  }
   return !isText(file.sample);
 }
 
@@ -63,8 +82,13 @@ export function needsLfs(branch: Branch, file: { path: string; size: number; sam
 export function track(branch: Branch, path: string): void {
   const attributes = branch.files.get('.gitattributes');
   const text = attributes?.kind === 'regular' ? attributes.content.toString() : '';
-  if (lfsExtensions.test(path) || tracked(branch).includes(path)) return;
-  branch.files.set('.gitattributes', regularEntry(Buffer.from(`${text}${path} filter=lfs diff=lfs merge=lfs -text\n`)));
+  if (lfsExtensions.test(path) || tracked(branch).includes(path)) {
+    return;
+  }
+  branch.files.set(
+    '.gitattributes',
+    regularEntry(Buffer.from(`${text}${path} filter=lfs diff=lfs merge=lfs -text\n`)),
+  );
 }
 
 function tracked(branch: Branch): string[] {
@@ -78,7 +102,9 @@ function tracked(branch: Branch): string[] {
 }
 
 function isText(sample: Buffer): boolean {
-  if (sample.includes(0)) return false;
+  if (sample.includes(0)) {
+    return false;
+  }
   // The sample may end in the middle of a character.
   const text = sample.toString('utf8');
   return !text.slice(0, -1).includes('\ufffd');
@@ -86,6 +112,11 @@ function isText(sample: Buffer): boolean {
 
 export function isSafePath(path: string): boolean {
   return (
-    path !== '' && path.split('/').every((part) => part !== '' && part !== '.' && part !== '..' && part.toLowerCase() !== '.git')
+    path !== '' &&
+    path
+      .split('/')
+      .every(
+        (part) => part !== '' && part !== '.' && part !== '..' && part.toLowerCase() !== '.git',
+      )
   );
 }

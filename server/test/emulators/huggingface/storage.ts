@@ -10,14 +10,21 @@ export interface PartTag {
   readonly etag: string;
 }
 
-/** The object store and CDN behind the hub: signed links only, objects on disk, one space per repository. */
+/**
+ * The object store and CDN behind the hub: signed links only, objects on disk, one space per
+ * repository.
+ */
 export interface Storage {
   route(call: Call): Handler;
   /** Address of an object, valid as long as the emulator. */
   link(repo: string, oid: string): string;
   sizeOf(repo: string, oid: string): Promise<number | undefined>;
   /** Signed part links of a multipart upload, by padded number. */
-  startParts(repo: string, oid: string, count: number): { uploadId: string; links: Record<string, string> };
+  startParts(
+    repo: string,
+    oid: string,
+    count: number,
+  ): { uploadId: string; links: Record<string, string> };
   /** Joins the parts; returns a sentence when something does not fit. */
   complete(uploadId: string, parts: readonly PartTag[]): Promise<string | undefined>;
   /** `repo/oid` of every stored object, and what is left of unfinished ones. */
@@ -33,7 +40,8 @@ interface OpenUpload {
 export function createStorage(host: () => { readonly url: string; readonly dir: string }): Storage {
   const key = randomBytes(16).toString('hex');
   const uploads = new Map<string, OpenUpload>();
-  const signature = (path: string): string => createHash('sha256').update(`${key}${path}`).digest('hex');
+  const signature = (path: string): string =>
+    createHash('sha256').update(`${key}${path}`).digest('hex');
   const sign = (path: string): string => `${host().url}${path}?X-Amz-Signature=${signature(path)}`;
   const fileOf = (name: string): string => join(host().dir, encodeURIComponent(name));
 
@@ -52,7 +60,9 @@ export function createStorage(host: () => { readonly url: string; readonly dir: 
 
   const storePart = async (call: Call, uploadId: string, number: string): Promise<Reply> => {
     const upload = uploads.get(uploadId);
-    if (upload === undefined) return xmlError(404, 'NoSuchUpload');
+    if (upload === undefined) {
+      return xmlError(404, 'NoSuchUpload');
+    }
     const reply = await store(call, `part/${uploadId}/${number}`);
     upload.etags.set(Number(number), reply.headers?.etag ?? '');
     return reply;
@@ -60,7 +70,9 @@ export function createStorage(host: () => { readonly url: string; readonly dir: 
 
   const read = async (name: string): Promise<Reply> => {
     const found = await stat(fileOf(name)).catch(() => undefined);
-    if (found === undefined) return xmlError(404, 'NoSuchKey');
+    if (found === undefined) {
+      return xmlError(404, 'NoSuchKey');
+    }
     const etag = `"${createHash('md5').update(name).digest('hex')}"`;
     return { status: 200, headers: { etag }, file: { path: fileOf(name), size: found.size } };
   };
@@ -69,29 +81,40 @@ export function createStorage(host: () => { readonly url: string; readonly dir: 
     link: (repo, oid) => sign(`/lfs/${repo}/${oid}`),
 
     route: ({ method, url }) => {
-      const [, uploadId = '', number = ''] = /^\/part\/([0-9a-f]+)\/(\d+)$/.exec(url.pathname) ?? [];
+      const [, uploadId = '', number = ''] =
+        /^\/part\/([0-9a-f]+)\/(\d+)$/.exec(url.pathname) ?? [];
       const name = url.pathname.slice('/lfs/'.length);
-      if (method === 'GET') return guarded('storage-get', () => read(name), signature);
-      if (uploadId !== '') return guarded('part-put', (call) => storePart(call, uploadId, number), signature);
+      if (method === 'GET') {
+        return guarded('storage-get', () => read(name), signature);
+      }
+      if (uploadId !== '') {
+        return guarded('part-put', (call) => storePart(call, uploadId, number), signature);
+      }
       return guarded('lfs-put', (call) => store(call, name), signature);
     },
 
-    sizeOf: async (repo, oid) => (await stat(fileOf(`${repo}/${oid}`)).catch(() => undefined))?.size,
+    sizeOf: async (repo, oid) =>
+      (await stat(fileOf(`${repo}/${oid}`)).catch(() => undefined))?.size,
 
     startParts: (repo, oid, count) => {
       const uploadId = randomBytes(8).toString('hex');
       uploads.set(uploadId, { name: `${repo}/${oid}`, count, etags: new Map() });
       const numbers = Array.from({ length: count }, (_, index) => index + 1);
-      const linkOf = (number: number) => [String(number).padStart(5, '0'), sign(`/part/${uploadId}/${number}`)] as const;
+      const linkOf = (number: number) =>
+        [String(number).padStart(5, '0'), sign(`/part/${uploadId}/${number}`)] as const;
       return { uploadId, links: Object.fromEntries(numbers.map(linkOf)) };
     },
 
     complete: async (uploadId, parts) => {
       const upload = uploads.get(uploadId);
-      if (upload === undefined) return 'NoSuchUpload';
+      if (upload === undefined) {
+        return 'NoSuchUpload';
+      }
       const fits = ({ partNumber, etag }: PartTag, index: number) =>
         partNumber === index + 1 && upload.etags.get(partNumber) === etag;
-      if (parts.length !== upload.count || !parts.every(fits)) return 'InvalidPart: a specified part could not be found';
+      if (parts.length !== upload.count || !parts.every(fits)) {
+        return 'InvalidPart: a specified part could not be found';
+      }
       const files = parts.map(({ partNumber }) => fileOf(`part/${uploadId}/${partNumber}`));
       await joinFiles(files, fileOf(`${upload.name}.partial`));
       await rename(fileOf(`${upload.name}.partial`), fileOf(upload.name));
@@ -103,15 +126,25 @@ export function createStorage(host: () => { readonly url: string; readonly dir: 
   };
 }
 
-function guarded(name: string, handle: (call: Call) => Promise<Reply>, signature: (path: string) => string): Handler {
+function guarded(
+  name: string,
+  handle: (call: Call) => Promise<Reply>,
+  signature: (path: string) => string,
+): Handler {
   return {
     name,
     handle: async (call) => {
       const { url, headers, method } = call;
       // S3 takes one kind of credentials only: a token that follows a redirect is an error.
-      if (headers.authorization !== undefined) return xmlError(400, 'InvalidArgument: Only one auth mechanism allowed');
-      if (url.searchParams.get('X-Amz-Signature') !== signature(url.pathname)) return xmlError(403, 'SignatureDoesNotMatch');
-      if (method === 'PUT' && headers['content-length'] === undefined) return xmlError(411, 'MissingContentLength');
+      if (headers.authorization !== undefined) {
+        return xmlError(400, 'InvalidArgument: Only one auth mechanism allowed');
+      }
+      if (url.searchParams.get('X-Amz-Signature') !== signature(url.pathname)) {
+        return xmlError(403, 'SignatureDoesNotMatch');
+      }
+      if (method === 'PUT' && headers['content-length'] === undefined) {
+        return xmlError(411, 'MissingContentLength');
+      }
       return handle(call);
     },
   };
@@ -128,7 +161,9 @@ function tap(see: (chunk: Buffer) => unknown) {
 
 async function joinFiles(files: readonly string[], target: string): Promise<void> {
   await pipeline(async function* () {
-    for (const file of files) yield* createReadStream(file, { highWaterMark: 2 ** 20 });
+    for (const file of files) {
+      yield* createReadStream(file, { highWaterMark: 2 ** 20 });
+    }
   }, createWriteStream(target));
   await Promise.all(files.map((file) => rm(file)));
 }

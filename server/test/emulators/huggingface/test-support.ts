@@ -3,7 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'vitest';
-import { createHuggingFaceChannel, type HuggingFaceSettings } from '../../../src/channels/huggingface/index.ts';
+import {
+  createHuggingFaceChannel,
+  type HuggingFaceSettings,
+} from '../../../src/channels/huggingface/index.ts';
 import type { ByteSource } from '../../../src/core/bytes.ts';
 import type { Channel, PutOptions, Ref } from '../../../src/core/channel.ts';
 import { type HubEmulator, type HubEmulatorOptions, startHubEmulator } from './emulator.ts';
@@ -21,7 +24,10 @@ export interface Rig {
   close(): Promise<void>;
 }
 
-export async function startRig(options: HubEmulatorOptions = {}, settings: Partial<HuggingFaceSettings> = {}): Promise<Rig> {
+export async function startRig(
+  options: HubEmulatorOptions = {},
+  settings: Partial<HuggingFaceSettings> = {},
+): Promise<Rig> {
   const emulator = await startHubEmulator(options);
   const dataDir = await mkdtemp(join(tmpdir(), 'huggingface-'));
   const opened: Channel[] = [];
@@ -45,7 +51,15 @@ export async function startRig(options: HubEmulatorOptions = {}, settings: Parti
 
 function settingsFor(emulator: HubEmulator): HuggingFaceSettings {
   const { token, url: endpoint } = emulator;
-  return { token, endpoint, repo: 'ada/pictures', private: false, branch: 'main', folder: 'files', repoType: 'dataset' };
+  return {
+    token,
+    endpoint,
+    repo: 'ada/pictures',
+    private: false,
+    branch: 'main',
+    folder: 'files',
+    repoType: 'dataset',
+  };
 }
 
 export function sha256(bytes: Uint8Array): string {
@@ -55,28 +69,49 @@ export function sha256(bytes: Uint8Array): string {
 /** Bytes the hub takes for binary. */
 export function binary(size: number): Buffer {
   const bytes = randomBytes(size);
-  if (size > 0) bytes[0] = 0;
+  if (size > 0) {
+    bytes[0] = 0;
+  }
   return bytes;
 }
 
 export async function* inChunks(bytes: Uint8Array, chunkBytes = 65_536): ByteSource {
-  for (let at = 0; at < bytes.length; at += chunkBytes) yield bytes.subarray(at, at + chunkBytes);
+  for (let at = 0; at < bytes.length; at += chunkBytes) {
+    yield bytes.subarray(at, at + chunkBytes);
+  }
 }
 
 export function putOptions(bytes: Uint8Array, key: string): PutOptions {
-  return { key, contentType: 'application/octet-stream', size: bytes.length, sha256: sha256(bytes), signal };
+  return {
+    key,
+    contentType: 'application/octet-stream',
+    size: bytes.length,
+    sha256: sha256(bytes),
+    signal,
+  };
 }
 
-export function putBytes(channel: Channel, bytes: Uint8Array, key = `k/${crypto.randomUUID()}.bin`) {
+export function putBytes(
+  channel: Channel,
+  bytes: Uint8Array,
+  key = `k/${crypto.randomUUID()}.bin`,
+) {
   return channel.put(inChunks(bytes), putOptions(bytes, key));
 }
 
-export async function readBytes(channel: Channel, ref: Ref, range?: { start: number; end: number }): Promise<Buffer> {
+export async function readBytes(
+  channel: Channel,
+  ref: Ref,
+  range?: { start: number; end: number },
+): Promise<Buffer> {
   const { stream } = await channel.get(ref, range === undefined ? { signal } : { signal, range });
   return Buffer.concat(await Array.fromAsync(stream));
 }
 
 /** Quicker than `toEqual` on megabytes. */
 export function expectSame(actual: Buffer, expected: Buffer | undefined): void {
-  expect({ size: actual.length, same: expected?.equals(actual) }).toEqual({ size: expected?.length, same: true });
+  expect({ size: actual.length, same: expected?.equals(actual) }).toEqual({
+    size: expected?.length,
+    same: true,
+  });
 }

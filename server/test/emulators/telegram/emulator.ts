@@ -24,7 +24,11 @@ export interface TelegramEmulatorOptions {
   readonly maxDownloadBytes?: number;
   readonly filePathLifetimeMs?: number;
   /** Messages a bot may send to a chat; more get 429. `minuteMs` makes minutes short for tests. */
-  readonly pace?: { readonly perSecond?: number; readonly perMinute?: number; readonly minuteMs?: number };
+  readonly pace?: {
+    readonly perSecond?: number;
+    readonly perMinute?: number;
+    readonly minuteMs?: number;
+  };
   /** As some reverse proxies do. */
   readonly ignoreRange?: boolean;
 }
@@ -62,7 +66,10 @@ interface EmulatedFile {
   readonly size: number;
 }
 
-/** The Bot API as far as storage needs it. Method names are the names of `faults`, and `download` for `/file/...`. */
+/**
+ * The Bot API as far as storage needs it. Method names are the names of `faults`, and `download`
+ * for `/file/...`.
+ */
 export interface TelegramEmulator {
   readonly url: string;
   readonly token: string;
@@ -78,13 +85,20 @@ export interface TelegramEmulator {
 }
 
 export const emulatedToken = '123456789:AAEmulatedCanaryTokenThatMustNeverShow1';
-export const emulatedChat: EmulatedChat = { id: -1001234567890, username: 'stowage_files', type: 'channel' };
+export const emulatedChat: EmulatedChat = {
+  id: -1001234567890,
+  username: 'stowage_files',
+  type: 'channel',
+};
 
 const dayMs = 86_400_000;
 
 interface State {
   readonly options: Required<
-    Pick<TelegramEmulatorOptions, 'tokens' | 'maxUploadBytes' | 'maxDownloadBytes' | 'filePathLifetimeMs'>
+    Pick<
+      TelegramEmulatorOptions,
+      'tokens' | 'maxUploadBytes' | 'maxDownloadBytes' | 'filePathLifetimeMs'
+    >
   > &
     TelegramEmulatorOptions;
   readonly messages: Map<number, EmulatedMessage>;
@@ -98,7 +112,9 @@ interface State {
   lastId: number;
 }
 
-export async function startTelegramEmulator(options: TelegramEmulatorOptions = {}): Promise<TelegramEmulator> {
+export async function startTelegramEmulator(
+  options: TelegramEmulatorOptions = {},
+): Promise<TelegramEmulator> {
   const state: State = {
     options: {
       tokens: [emulatedToken],
@@ -130,7 +146,9 @@ export async function startTelegramEmulator(options: TelegramEmulatorOptions = {
     },
     upgrade: (from, to) => {
       const group = state.chats.find(({ id }) => id === from);
-      if (group === undefined) throw new Error(`no chat ${from}`);
+      if (group === undefined) {
+        throw new Error(`no chat ${from}`);
+      }
       state.chats = [
         ...state.chats.filter((chat) => chat !== group),
         { ...group, migratedTo: to },
@@ -153,13 +171,24 @@ type Answer =
 async function route(state: State, exchange: Exchange): Promise<void> {
   const { pathname } = new URL(exchange.request.url ?? '/', 'http://emulator');
   const [, file, token = '', rest = ''] = /^\/(file\/)?bot([^/]+)\/(.+)$/.exec(pathname) ?? [];
-  if (!/^\d+:[\w-]+$/.test(token)) return reply(state, exchange, '?', { status: 404, description: 'Not Found' });
-  if (!state.options.tokens.includes(token)) return reply(state, exchange, rest, { status: 401, description: 'Unauthorized' });
-  if (file === undefined) return callMethod(state, exchange, { botId: token.split(':')[0] ?? '', method: rest });
+  if (!/^\d+:[\w-]+$/.test(token)) {
+    return reply(state, exchange, '?', { status: 404, description: 'Not Found' });
+  }
+  if (!state.options.tokens.includes(token)) {
+    return reply(state, exchange, rest, { status: 401, description: 'Unauthorized' });
+  }
+  if (file === undefined) {
+    return callMethod(state, exchange, { botId: token.split(':')[0] ?? '', method: rest });
+  }
   return download(state, exchange, decodeURIComponent(rest));
 }
 
-function reply(state: State, { request, response }: Exchange, method: string, answer: Answer): void {
+function reply(
+  state: State,
+  { request, response }: Exchange,
+  method: string,
+  answer: Answer,
+): void {
   const status = 'result' in answer ? 200 : answer.status;
   state.calls.push({ method, status });
   request.resume();
@@ -179,7 +208,11 @@ interface MethodRequest {
   readonly method: string;
 }
 
-async function callMethod(state: State, exchange: Exchange, { botId, method }: MethodRequest): Promise<void> {
+async function callMethod(
+  state: State,
+  exchange: Exchange,
+  { botId, method }: MethodRequest,
+): Promise<void> {
   const fault = state.faults.take(method);
   if (await faultBefore(fault, exchange)) {
     state.calls.push({ method, status: 0 });
@@ -191,11 +224,18 @@ async function callMethod(state: State, exchange: Exchange, { botId, method }: M
     state.calls.push({ method, status: 0 });
     return;
   }
-  reply(state, exchange, method, answer ?? { status: 404, description: 'Not Found: method not found' });
+  reply(
+    state,
+    exchange,
+    method,
+    answer ?? { status: 404, description: 'Not Found: method not found' },
+  );
 }
 
 async function receive(state: State, { request }: Exchange): Promise<ReceivedForm> {
-  if (request.headers['content-type']?.startsWith('multipart/form-data')) return receiveForm(request, state.dir);
+  if (request.headers['content-type']?.startsWith('multipart/form-data')) {
+    return receiveForm(request, state.dir);
+  }
   return { fields: await receiveParams(request), files: [] };
 }
 
@@ -203,8 +243,12 @@ interface MethodCall extends MethodRequest {
   readonly form: ReceivedForm;
 }
 
-const methods: Readonly<Record<string, (state: State, call: MethodCall) => Answer | Promise<Answer>>> = {
-  getMe: (_, { botId }) => ({ result: { id: Number(botId), is_bot: true, first_name: 'Stowage', username: 'stowage_bot' } }),
+const methods: Readonly<
+  Record<string, (state: State, call: MethodCall) => Answer | Promise<Answer>>
+> = {
+  getMe: (_, { botId }) => ({
+    result: { id: Number(botId), is_bot: true, first_name: 'Stowage', username: 'stowage_bot' },
+  }),
   getChat: (state, { form }) => withChat(state, form, (chat) => ({ result: chatJson(chat) })),
   getChatMember: (state, { form }) =>
     withChat(state, form, (chat) => ({ result: memberJson(chat, Number(form.fields.user_id)) })),
@@ -222,11 +266,18 @@ function withChat(
 ): Answer | Promise<Answer> {
   const wanted = form.fields.chat_id ?? '';
   const chat = state.chats.find(
-    ({ id, username }) => String(id) === wanted || (username !== undefined && `@${username}` === wanted),
+    ({ id, username }) =>
+      String(id) === wanted || (username !== undefined && `@${username}` === wanted),
   );
-  if (wanted === '') return { status: 400, description: 'Bad Request: chat_id is empty' };
-  if (chat?.migratedTo !== undefined) return migrated(chat.migratedTo);
-  return chat === undefined ? { status: 400, description: 'Bad Request: chat not found' } : then(chat);
+  if (wanted === '') {
+    return { status: 400, description: 'Bad Request: chat_id is empty' };
+  }
+  if (chat?.migratedTo !== undefined) {
+    return migrated(chat.migratedTo);
+  }
+  return chat === undefined
+    ? { status: 400, description: 'Bad Request: chat not found' }
+    : then(chat);
 }
 
 function migrated(to: number): Answer {
@@ -240,25 +291,38 @@ function chatJson({ id, username, type }: EmulatedChat) {
 
 function memberJson(chat: EmulatedChat, userId: number) {
   const user = { id: userId, is_bot: true, first_name: 'Stowage' };
-  if (chat.member === false) return { user, status: 'left' };
-  if (chat.admin === false) return { user, status: 'member' };
+  if (chat.member === false) {
+    return { user, status: 'left' };
+  }
+  if (chat.admin === false) {
+    return { user, status: 'member' };
+  }
   return { user, status: 'administrator', can_post_messages: true, can_delete_messages: true };
 }
 
-function sendMessage(state: State, call: MethodCall, field: 'document' | 'photo'): Answer | Promise<Answer> {
+function sendMessage(
+  state: State,
+  call: MethodCall,
+  field: 'document' | 'photo',
+): Answer | Promise<Answer> {
   return withChat(state, call.form, async (chat) => {
     const file = attached(call.form, field);
     const refusal =
-      refusalOf(state, chat, { call, field, file }) ?? (field === 'photo' && file ? await photoRefusal(file) : undefined);
+      refusalOf(state, chat, { call, field, file }) ??
+      (field === 'photo' && file ? await photoRefusal(file) : undefined);
     if (refusal !== undefined || file === undefined) {
       await Promise.all(call.form.files.map(({ path }) => rm(path, { force: true })));
-      return refusal ?? { status: 400, description: `Bad Request: there is no ${field} in the request` };
+      return (
+        refusal ?? { status: 400, description: `Bad Request: there is no ${field} in the request` }
+      );
     }
     return { result: await store(state, chat, { call, field, file }) };
   });
 }
 
-/** The file part of a field: the part of that name, or the one the field points to with `attach://`. */
+/**
+ * The file part of a field: the part of that name, or the one the field points to with `attach://`.
+ */
 function attached({ fields, files }: ReceivedForm, field: string): ReceivedFile | undefined {
   const name = /^attach:\/\/(.+)$/.exec(fields[field] ?? '')?.[1] ?? field;
   return files.find((file) => file.field === name);
@@ -275,37 +339,64 @@ function refusalOf(
   chat: EmulatedChat,
   { call, file }: Omit<Incoming, 'file'> & { file: ReceivedFile | undefined },
 ): Answer | undefined {
-  if (chat.member === false) return { status: 403, description: 'Forbidden: bot is not a member of the channel chat' };
-  if (chat.type === 'channel' && chat.admin === false)
-    return { status: 400, description: 'Bad Request: need administrator rights in the channel chat' };
-  if (file !== undefined && file.size > state.options.maxUploadBytes)
+  if (chat.member === false) {
+    return { status: 403, description: 'Forbidden: bot is not a member of the channel chat' };
+  }
+  if (chat.type === 'channel' && chat.admin === false) {
+    return {
+      status: 400,
+      description: 'Bad Request: need administrator rights in the channel chat',
+    };
+  }
+  if (file !== undefined && file.size > state.options.maxUploadBytes) {
     return { status: 413, description: 'Request Entity Too Large' };
-  if (file !== undefined && file.size === 0) return { status: 400, description: 'Bad Request: file must be non-empty' };
+  }
+  if (file !== undefined && file.size === 0) {
+    return { status: 400, description: 'Bad Request: file must be non-empty' };
+  }
   const retryAfterMs = takeTurn(state, `${call.botId}/${chat.id}`);
-  if (retryAfterMs === 0) return undefined;
+  if (retryAfterMs === 0) {
+    return undefined;
+  }
   const seconds = Math.ceil(retryAfterMs / 1000);
-  return { status: 429, description: `Too Many Requests: retry after ${seconds}`, parameters: { retry_after: seconds } };
+  return {
+    status: 429,
+    description: `Too Many Requests: retry after ${seconds}`,
+    parameters: { retry_after: seconds },
+  };
 }
 
 /** 0 when the message may go, otherwise how long to wait. */
 function takeTurn(state: State, target: string): number {
-  const { perSecond = Infinity, perMinute = Infinity, minuteMs = 60_000 } = state.options.pace ?? {};
+  const {
+    perSecond = Infinity,
+    perMinute = Infinity,
+    minuteMs = 60_000,
+  } = state.options.pace ?? {};
   const now = nowOf(state);
   const sent = (state.sent.get(target) ?? []).filter((at) => at > now - Math.max(minuteMs, 1000));
   state.sent.set(target, sent);
   const waits = [
     { count: perSecond, lengthMs: 1000 },
     { count: perMinute, lengthMs: minuteMs },
-  ].map(({ count, lengthMs }) => (Number.isFinite(count) ? (sent.at(-count) ?? -Infinity) + lengthMs - now : 0));
+  ].map(({ count, lengthMs }) =>
+    Number.isFinite(count) ? (sent.at(-count) ?? -Infinity) + lengthMs - now : 0,
+  );
   const waitMs = Math.max(0, ...waits);
-  if (waitMs === 0) sent.push(now);
+  if (waitMs === 0) {
+    sent.push(now);
+  }
   return waitMs;
 }
 
 async function photoRefusal(file: ReceivedFile): Promise<Answer | undefined> {
-  if (file.size > 10 * 2 ** 20) return { status: 413, description: 'Request Entity Too Large' };
+  if (file.size > 10 * 2 ** 20) {
+    return { status: 413, description: 'Request Entity Too Large' };
+  }
   const { width, height } = await sizeOf(file.path);
-  if (width === 0) return { status: 400, description: 'Bad Request: IMAGE_PROCESS_FAILED' };
+  if (width === 0) {
+    return { status: 400, description: 'Bad Request: IMAGE_PROCESS_FAILED' };
+  }
   const fits = width + height <= 10_000 && Math.max(width, height) <= 20 * Math.min(width, height);
   return fits ? undefined : { status: 400, description: 'Bad Request: PHOTO_INVALID_DIMENSIONS' };
 }
@@ -321,9 +412,14 @@ async function sizeOf(path: string): Promise<{ width: number; height: number }> 
 
 async function store(state: State, chat: EmulatedChat, { call, field, file }: Incoming) {
   state.lastId += 1;
-  const sizes = field === 'photo' ? await photoSizes(state, file) : [asStored(await converted(file, call.form))];
+  const sizes =
+    field === 'photo'
+      ? await photoSizes(state, file)
+      : [asStored(await converted(file, call.form))];
   const largest = sizes.at(-1);
-  if (largest === undefined) throw new Error('no file');
+  if (largest === undefined) {
+    throw new Error('no file');
+  }
   const message: EmulatedMessage = {
     id: state.lastId,
     chatId: chat.id,
@@ -333,8 +429,15 @@ async function store(state: State, chat: EmulatedChat, { call, field, file }: In
     sentAt: nowOf(state),
   };
   state.messages.set(message.id, message);
-  const base = { message_id: message.id, chat: chatJson(chat), date: Math.floor(message.sentAt / 1000) };
-  return { ...base, ...(field === 'photo' ? { photo: sizes.map(fileJson) } : documentJson(largest)) };
+  const base = {
+    message_id: message.id,
+    chat: chatJson(chat),
+    date: Math.floor(message.sentAt / 1000),
+  };
+  return {
+    ...base,
+    ...(field === 'photo' ? { photo: sizes.map(fileJson) } : documentJson(largest)),
+  };
 }
 
 function asStored(file: ReceivedFile): EmulatedFile {
@@ -352,10 +455,17 @@ function asStored(file: ReceivedFile): EmulatedFile {
 /** Telegram makes an MP4 of a GIF, unless the call turns content detection off. */
 async function converted(file: ReceivedFile, { fields }: ReceivedForm): Promise<ReceivedFile> {
   const isGif = file.contentType === 'image/gif' || /\.gif$/i.test(file.filename);
-  if (!isGif || fields.disable_content_type_detection === 'true') return file;
+  if (!isGif || fields.disable_content_type_detection === 'true') {
+    return file;
+  }
   const video = Buffer.from('an MP4 made of a GIF');
   await writeFile(file.path, video);
-  return { ...file, filename: `${file.filename}.mp4`, contentType: 'video/mp4', size: video.length };
+  return {
+    ...file,
+    filename: `${file.filename}.mp4`,
+    contentType: 'video/mp4',
+    size: video.length,
+  };
 }
 
 function documentJson(file: EmulatedFile) {
@@ -364,7 +474,12 @@ function documentJson(file: EmulatedFile) {
 }
 
 function fileJson({ fileId, uniqueId, size, width, height }: EmulatedFile) {
-  return { file_id: fileId, file_unique_id: uniqueId, file_size: size, ...(width && { width, height }) };
+  return {
+    file_id: fileId,
+    file_unique_id: uniqueId,
+    file_size: size,
+    ...(width && { width, height }),
+  };
 }
 
 /** Photos are recompressed into several sizes, the original is not kept. */
@@ -376,7 +491,13 @@ async function photoSizes(state: State, file: ReceivedFile): Promise<EmulatedFil
       .resize(side, side, { fit: 'inside', withoutEnlargement: true })
       .jpeg({ quality: 75 })
       .toFile(path);
-    const stored = asStored({ ...file, path, size, filename: `file_${state.lastId}.jpg`, contentType: 'image/jpeg' });
+    const stored = asStored({
+      ...file,
+      path,
+      size,
+      filename: `file_${state.lastId}.jpg`,
+      contentType: 'image/jpeg',
+    });
     return { ...stored, width, height };
   });
   return Promise.all(sizes);
@@ -384,30 +505,52 @@ async function photoSizes(state: State, file: ReceivedFile): Promise<EmulatedFil
 
 function getFile(state: State, { botId, form }: MethodCall): Answer {
   const id = form.fields.file_id ?? '';
-  if (!/^BQAC[\w-]{20,}$/.test(id)) return { status: 400, description: 'Bad Request: invalid file_id' };
-  const message = [...state.messages.values()].find(({ file, botId: owner }) => file.fileId === id && owner === botId);
-  if (message === undefined)
-    return { status: 400, description: 'Bad Request: wrong file_id or the file is temporarily unavailable' };
-  if (message.file.size > state.options.maxDownloadBytes) return { status: 400, description: 'Bad Request: file is too big' };
+  if (!/^BQAC[\w-]{20,}$/.test(id)) {
+    return { status: 400, description: 'Bad Request: invalid file_id' };
+  }
+  const message = [...state.messages.values()].find(
+    ({ file, botId: owner }) => file.fileId === id && owner === botId,
+  );
+  if (message === undefined) {
+    return {
+      status: 400,
+      description: 'Bad Request: wrong file_id or the file is temporarily unavailable',
+    };
+  }
+  if (message.file.size > state.options.maxDownloadBytes) {
+    return { status: 400, description: 'Bad Request: file is too big' };
+  }
   const folder = message.method === 'sendPhoto' ? 'photos' : 'documents';
   const path = `${folder}/file_${message.id}_${randomBytes(3).toString('hex')}`;
-  state.paths.set(path, { file: message.file, expiresAt: nowOf(state) + state.options.filePathLifetimeMs });
+  state.paths.set(path, {
+    file: message.file,
+    expiresAt: nowOf(state) + state.options.filePathLifetimeMs,
+  });
   return { result: { ...fileJson(message.file), file_path: path } };
 }
 
 function findMessage(state: State, { botId, form }: MethodCall): EmulatedMessage | undefined {
   const message = state.messages.get(Number(form.fields.message_id));
-  return message?.botId === botId && String(message.chatId) === form.fields.chat_id ? message : undefined;
+  return message?.botId === botId && String(message.chatId) === form.fields.chat_id
+    ? message
+    : undefined;
 }
 
 function deleteMessage(state: State, call: MethodCall): Answer | Promise<Answer> {
   return withChat(state, call.form, async (chat) => {
     const message = findMessage(state, call);
-    if (message === undefined) return { status: 400, description: 'Bad Request: message to delete not found' };
-    if (chat.admin === false && nowOf(state) - message.sentAt > 2 * dayMs)
+    if (message === undefined) {
+      return { status: 400, description: 'Bad Request: message to delete not found' };
+    }
+    if (chat.admin === false && nowOf(state) - message.sentAt > 2 * dayMs) {
       return { status: 400, description: "Bad Request: message can't be deleted for everyone" };
+    }
     state.messages.delete(message.id);
-    for (const [path, { file }] of state.paths) if (file === message.file) state.paths.delete(path);
+    for (const [path, { file }] of state.paths) {
+      if (file === message.file) {
+        state.paths.delete(path);
+      }
+    }
     await rm(message.file.path, { force: true });
     return { result: true };
   });
@@ -418,7 +561,10 @@ function editMessage(state: State, call: MethodCall): Answer | Promise<Answer> {
     const found = findMessage(state, call) !== undefined;
     const words =
       'message is not modified: specified new message content and reply markup are exactly the same as a current content and reply markup of the message';
-    return { status: 400, description: `Bad Request: ${found ? words : 'message to edit not found'}` };
+    return {
+      status: 400,
+      description: `Bad Request: ${found ? words : 'message to edit not found'}`,
+    };
   });
 }
 
@@ -429,8 +575,9 @@ async function download(state: State, exchange: Exchange, path: string): Promise
     return;
   }
   const known = state.paths.get(path);
-  if (known === undefined || known.expiresAt <= nowOf(state))
+  if (known === undefined || known.expiresAt <= nowOf(state)) {
     return reply(state, exchange, 'download', { status: 404, description: 'Not Found' });
+  }
   state.calls.push({ method: 'download', status: 200 });
   const { path: body, size } = known.file;
   const ignoreRange = state.options.ignoreRange ?? false;

@@ -1,8 +1,16 @@
 import { onTestFinished } from 'vitest';
-import { createTelegramChannel, type TelegramClocks } from '../../../src/channels/telegram/index.ts';
+import {
+  createTelegramChannel,
+  type TelegramClocks,
+} from '../../../src/channels/telegram/index.ts';
 import { telegramSettings } from '../../../src/channels/telegram/settings.ts';
 import type { Channel } from '../../../src/core/channel.ts';
-import { emulatedChat, startTelegramEmulator, type TelegramEmulator, type TelegramEmulatorOptions } from './emulator.ts';
+import {
+  emulatedChat,
+  startTelegramEmulator,
+  type TelegramEmulator,
+  type TelegramEmulatorOptions,
+} from './emulator.ts';
 
 export interface Scene {
   readonly emulator: TelegramEmulator;
@@ -22,7 +30,12 @@ export async function telegramScene(
   const emulator = await startTelegramEmulator(options);
   onTestFinished(() => emulator.stop());
   const open: Scene['open'] = (more = {}, otherClocks = {}) => {
-    const parsed = telegramSettings.parse({ botToken: emulator.token, chatId: emulatedChat.id, apiBase: emulator.url, ...more });
+    const parsed = telegramSettings.parse({
+      botToken: emulator.token,
+      chatId: emulatedChat.id,
+      apiBase: emulator.url,
+      ...more,
+    });
     const channel = createTelegramChannel(parsed, otherClocks);
     onTestFinished(() => channel.close?.());
     return channel;

@@ -4,7 +4,9 @@ import { create } from '../create.ts';
 import { commonSettings, regionName } from '../settings.ts';
 
 const settings = z.strictObject({
-  endpoint: z.url({ protocol: /^https?$/ }).describe('Address of the MinIO server, such as https://minio.example.com:9000.'),
+  endpoint: z
+    .url({ protocol: /^https?$/ })
+    .describe('Address of the MinIO server, such as https://minio.example.com:9000.'),
   region: regionName.default('us-east-1').describe('Region the server is configured with.'),
   ...commonSettings.shape,
 });

@@ -13,7 +13,10 @@ const settings = z.strictObject({
     .url({ protocol: /^https?$/ })
     .optional()
     .describe('Address to reach the bucket at instead, such as a proxy of your own.'),
-  jurisdiction: z.enum(['eu', 'fedramp']).optional().describe('Jurisdiction the bucket was made in, if any.'),
+  jurisdiction: z
+    .enum(['eu', 'fedramp'])
+    .optional()
+    .describe('Jurisdiction the bucket was made in, if any.'),
   ...commonSettings.shape,
 });
 
@@ -27,7 +30,8 @@ function r2(type: 'r2' | 'cfr2'): Driver {
       create({
         ...own,
         endpoint:
-          endpoint ?? `https://${accountId}${jurisdiction === undefined ? '' : `.${jurisdiction}`}.r2.cloudflarestorage.com`,
+          endpoint ??
+          `https://${accountId}${jurisdiction === undefined ? '' : `.${jurisdiction}`}.r2.cloudflarestorage.com`,
         region: 'auto',
         pathStyle: true,
         checksums: 'WHEN_REQUIRED',
@@ -35,7 +39,9 @@ function r2(type: 'r2' | 'cfr2'): Driver {
   });
 }
 
-/** Cloudflare R2. All parts of a multipart upload but the last must have one size, which ours have. */
+/**
+ * Cloudflare R2. All parts of a multipart upload but the last must have one size, which ours have.
+ */
 export const r2Driver = r2('r2');
 
 /** The same under the name that the Upload API gives the channel. */

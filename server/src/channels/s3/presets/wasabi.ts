@@ -19,5 +19,10 @@ export const wasabiDriver = defineDriver({
   label: 'S3',
   settings,
   create: (own) =>
-    create({ ...own, endpoint: `https://s3.${own.region}.wasabisys.com`, pathStyle: true, checksums: 'WHEN_REQUIRED' }),
+    create({
+      ...own,
+      endpoint: `https://s3.${own.region}.wasabisys.com`,
+      pathStyle: true,
+      checksums: 'WHEN_REQUIRED',
+    }),
 });

@@ -2,7 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isPublicAddress } from './address-rules.ts';
 
-/** First and last address of every block that must never be reached, as bytes of the network and its bits. */
+/**
+ * First and last address of every block that must never be reached, as bytes of the network and its
+ * bits.
+ */
 const forbiddenV4 = [
   '0.0.0.0/8',
   '10.0.0.0/8',
@@ -43,10 +46,34 @@ const forbiddenV6: readonly (readonly [prefix: bigint, bits: number])[] = [
 ];
 
 const publicAddresses = [
-  ...['1.1.1.1', '8.8.8.8', '9.255.255.255', '11.0.0.0', '100.63.255.255', '100.128.0.0', '126.255.255.255', '128.0.0.0'],
-  ...['169.253.255.255', '169.255.0.0', '172.15.255.255', '172.32.0.0', '192.0.1.0', '192.167.255.255', '192.169.0.0'],
+  ...[
+    '1.1.1.1',
+    '8.8.8.8',
+    '9.255.255.255',
+    '11.0.0.0',
+    '100.63.255.255',
+    '100.128.0.0',
+    '126.255.255.255',
+    '128.0.0.0',
+  ],
+  ...[
+    '169.253.255.255',
+    '169.255.0.0',
+    '172.15.255.255',
+    '172.32.0.0',
+    '192.0.1.0',
+    '192.167.255.255',
+    '192.169.0.0',
+  ],
   ...['198.17.255.255', '198.20.0.0', '203.0.112.255', '223.255.255.255'],
-  ...['2606:4700:4700::1111', '2001:4860:4860::8888', '2a00:1450:4001:80b::200e', '2001:200::1', '2003::1', '2620:fe::fe'],
+  ...[
+    '2606:4700:4700::1111',
+    '2001:4860:4860::8888',
+    '2a00:1450:4001:80b::200e',
+    '2001:200::1',
+    '2003::1',
+    '2620:fe::fe',
+  ],
 ];
 
 function v4(value: number): string {
@@ -54,7 +81,9 @@ function v4(value: number): string {
 }
 
 function v6(value: bigint): string {
-  return [...Array(8).keys()].map((at) => ((value >> BigInt(112 - 16 * at)) & 0xffffn).toString(16)).join(':');
+  return [...Array(8).keys()]
+    .map((at) => ((value >> BigInt(112 - 16 * at)) & 0xffffn).toString(16))
+    .join(':');
 }
 
 function numberOf(address: string): number {
@@ -68,7 +97,9 @@ const anyForbiddenV4 = fc.constantFrom(...forbiddenV4).chain((block) => {
 });
 const anyForbiddenV6 = fc
   .constantFrom(...forbiddenV6)
-  .chain(([prefix, bits]) => fc.bigInt({ min: 0n, max: 2n ** BigInt(128 - bits) - 1n }).map((offset) => v6(prefix + offset)));
+  .chain(([prefix, bits]) =>
+    fc.bigInt({ min: 0n, max: 2n ** BigInt(128 - bits) - 1n }).map((offset) => v6(prefix + offset)),
+  );
 
 describe('isPublicAddress', () => {
   it.each(publicAddresses)('takes %s', (address) => {
@@ -78,7 +109,10 @@ describe('isPublicAddress', () => {
   it.each(forbiddenV4)('refuses the first and the last address of %s', (block) => {
     const [network = '', bits] = block.split('/');
     const first = numberOf(network);
-    expect([v4(first), v4(first + 2 ** (32 - Number(bits)) - 1)].map(isPublicAddress)).toEqual([false, false]);
+    expect([v4(first), v4(first + 2 ** (32 - Number(bits)) - 1)].map(isPublicAddress)).toEqual([
+      false,
+      false,
+    ]);
   });
 
   it('refuses every IPv4 address of a forbidden block', () => {
@@ -90,19 +124,31 @@ describe('isPublicAddress', () => {
   });
 
   it('refuses every IPv4 address inside an IPv6 one', () => {
-    const wrapped = fc.tuple(fc.constantFrom('::ffff:', '::', '64:ff9b::', '::ffff:0:'), fc.nat(2 ** 32 - 1));
+    const wrapped = fc.tuple(
+      fc.constantFrom('::ffff:', '::', '64:ff9b::', '::ffff:0:'),
+      fc.nat(2 ** 32 - 1),
+    );
     fc.assert(fc.property(wrapped, ([prefix, value]) => !isPublicAddress(`${prefix}${v4(value)}`)));
   });
 
   it('takes only global unicast of IPv6', () => {
-    const outside = fc.bigInt({ min: 0n, max: 2n ** 128n - 1n }).filter((value) => value >> 125n !== 1n);
+    const outside = fc
+      .bigInt({ min: 0n, max: 2n ** 128n - 1n })
+      .filter((value) => value >> 125n !== 1n);
     fc.assert(fc.property(outside, (value) => !isPublicAddress(v6(value))));
   });
 
-  it.each(['', 'localhost', '1.2.3', '8.8.8.8%eth0', 'fe80::1%eth0', '2606:4700::1%lo', '08.8.8.8', '8.8.8.8.', '0x8.8.8.8'])(
-    'refuses %j, which is no plain address',
-    (text) => {
-      expect(isPublicAddress(text)).toBe(false);
-    },
-  );
+  it.each([
+    '',
+    'localhost',
+    '1.2.3',
+    '8.8.8.8%eth0',
+    'fe80::1%eth0',
+    '2606:4700::1%lo',
+    '08.8.8.8',
+    '8.8.8.8.',
+    '0x8.8.8.8',
+  ])('refuses %j, which is no plain address', (text) => {
+    expect(isPublicAddress(text)).toBe(false);
+  });
 });

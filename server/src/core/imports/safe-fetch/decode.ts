@@ -1,5 +1,11 @@
 import { Readable, type Transform } from 'node:stream';
-import { createBrotliDecompress, createGunzip, createInflate, createInflateRaw, createZstdDecompress } from 'node:zlib';
+import {
+  createBrotliDecompress,
+  createGunzip,
+  createInflate,
+  createInflateRaw,
+  createZstdDecompress,
+} from 'node:zlib';
 import type { ByteSource } from '../../bytes.ts';
 import { fail } from '../../errors.ts';
 import { peek } from '../../streams/peek.ts';
@@ -20,11 +26,16 @@ export function isDecodable(coding: string): boolean {
   return decoders.has(coding);
 }
 
-/** The plain bytes, not further than they are read. Fails with `fetch_failed` when the body is not in this coding. */
+/**
+ * The plain bytes, not further than they are read. Fails with `fetch_failed` when the body is not
+ * in this coding.
+ */
 export async function* decoded(source: ByteSource, coding: string): AsyncGenerator<Uint8Array> {
   const { head, source: whole } = await peek(source, 1);
   const decoder = decoders.get(coding)?.(head);
-  if (decoder === undefined) throw fail('internal_error');
+  if (decoder === undefined) {
+    throw fail('internal_error');
+  }
   const input = Readable.from(whole, { objectMode: false });
   input.once('error', (error) => decoder.destroy(error));
   try {
@@ -38,7 +49,9 @@ export async function* decoded(source: ByteSource, coding: string): AsyncGenerat
 }
 
 function isZlibError(error: unknown): boolean {
-  return /^(?:Z_|ERR_?_?(?:BROTLI|ZSTD|ZLIB)|ERR__|ZSTD_)/.test(String((error as NodeJS.ErrnoException | null)?.code));
+  return /^(?:Z_|ERR_?_?(?:BROTLI|ZSTD|ZLIB)|ERR__|ZSTD_)/.test(
+    String((error as NodeJS.ErrnoException | null)?.code),
+  );
 }
 
 function broken(cause: unknown): Error {

@@ -16,17 +16,23 @@ export interface HttpGet {
   readonly signal: AbortSignal;
 }
 
-/** One request on a connection of its own; the answer as it comes, whatever its status. Fails with `fetch_failed`, `fetch_timeout` or the signal's reason. */
+/**
+ * One request on a connection of its own; the answer as it comes, whatever its status. Fails with
+ * `fetch_failed`, `fetch_timeout` or the signal's reason.
+ */
 export async function httpGet(options: HttpGet): Promise<IncomingMessage> {
   options.signal.throwIfAborted();
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const request = open(options);
   const timer = setTimeout(() => request.destroy(connectTimeout()), options.connectTimeoutMs);
   request.once('socket', (socket) => {
-    socket.once(options.target.url.protocol === 'https:' ? 'secureConnect' : 'connect', () => clearTimeout(timer));
+    socket.once(options.target.url.protocol === 'https:' ? 'secureConnect' : 'connect', () =>
+      clearTimeout(timer),
+    );
   });
   request.once('response', (response) => {
-    // The reader of the response gets its errors; an error of an unread response must not end the process.
+    // The reader of the response gets its errors; an error of an unread response must not end the
+    // process.
     response.on('error', () => undefined);
     resolve(response);
   });
@@ -60,8 +66,14 @@ function open({ target, addresses, userAgent, referer, signal }: HttpGet): http.
     agent: secure ? new https.Agent({ keepAlive: false }) : new http.Agent({ keepAlive: false }),
     signal,
   };
-  if (!secure) return http.request(options);
-  return https.request({ ...options, servername: isIP(host) === 0 ? host : '', rejectUnauthorized: true });
+  if (!secure) {
+    return http.request(options);
+  }
+  return https.request({
+    ...options,
+    servername: isIP(host) === 0 ? host : '',
+    rejectUnauthorized: true,
+  });
 }
 
 function connectTimeout(): StowageError {
@@ -69,9 +81,20 @@ function connectTimeout(): StowageError {
 }
 
 /** What the caller learns of a failed connection: nothing that the remote sent. */
-export function fetchError(error: unknown, signal: AbortSignal, status: number | null = null): unknown {
-  if (signal.aborted) return signal.reason;
-  if (isStowageError(error)) return error;
-  const message = status === null ? 'The url could not be reached.' : 'The connection closed before the whole file arrived.';
+export function fetchError(
+  error: unknown,
+  signal: AbortSignal,
+  status: number | null = null,
+): unknown {
+  if (signal.aborted) {
+    return signal.reason;
+  }
+  if (isStowageError(error)) {
+    return error;
+  }
+  const message =
+    status === null
+      ? 'The url could not be reached.'
+      : 'The connection closed before the whole file arrived.';
   return fail('fetch_failed', { message, details: { upstream_status: status }, cause: error });
 }

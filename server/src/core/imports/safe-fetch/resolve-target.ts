@@ -13,16 +13,23 @@ export const systemResolver: Resolver = async (host) => {
 };
 
 /**
- * The addresses to connect to, asked for once. One forbidden address among them and the host is refused: which of them would be taken is up to
- * whoever answers for its name.
+ * The addresses to connect to, asked for once. One forbidden address among them and the host is
+ * refused: which of them would be taken is up to whoever answers for its name.
  */
 export async function resolveTarget(
   { host, trusted }: Target,
-  { resolver, blocked }: { readonly resolver: Resolver; readonly blocked: (address: string) => boolean },
+  {
+    resolver,
+    blocked,
+  }: { readonly resolver: Resolver; readonly blocked: (address: string) => boolean },
 ): Promise<readonly string[]> {
   const addresses = isIP(host) === 0 ? await ask(host, resolver) : [host];
-  const allowed = addresses.every((address) => (trusted || isPublicAddress(address)) && !blocked(address));
-  if (!allowed || addresses.length === 0) throw notAllowed(isIP(host) === 0 ? unknownOrInternal : undefined);
+  const allowed = addresses.every(
+    (address) => (trusted || isPublicAddress(address)) && !blocked(address),
+  );
+  if (!allowed || addresses.length === 0) {
+    throw notAllowed(isIP(host) === 0 ? unknownOrInternal : undefined);
+  }
   return addresses;
 }
 
@@ -30,15 +37,23 @@ export async function resolveTarget(
 const unknownOrInternal = 'The host of the url does not exist, or is not on the public internet.';
 
 export function notAllowed(message?: string): StowageError {
-  return fail('url_not_allowed', { ...(message !== undefined && { message }), details: { field: 'url' } });
+  return fail('url_not_allowed', {
+    ...(message !== undefined && { message }),
+    details: { field: 'url' },
+  });
 }
 
-/** None when there is no such name. A failure of the name server itself proves nothing about a name and may be temporary. */
+/**
+ * None when there is no such name. A failure of the name server itself proves nothing about a name
+ * and may be temporary.
+ */
 async function ask(host: string, resolver: Resolver): Promise<readonly string[]> {
   try {
     return await resolver(host);
   } catch (cause) {
-    if (!passing.has(String((cause as NodeJS.ErrnoException | null)?.code))) return [];
+    if (!passing.has(String((cause as NodeJS.ErrnoException | null)?.code))) {
+      return [];
+    }
     throw fail('fetch_failed', {
       message: 'The host of the url cannot be looked up at the moment.',
       details: { upstream_status: null },
@@ -48,15 +63,25 @@ async function ask(host: string, resolver: Resolver): Promise<readonly string[]>
 }
 
 /** Of the name server, of `getaddrinfo` and of c-ares. */
-const passing: ReadonlySet<string> = new Set(['EAI_AGAIN', 'ETIMEOUT', 'ESERVFAIL', 'ECONNREFUSED', 'ETIMEDOUT']);
+const passing: ReadonlySet<string> = new Set([
+  'EAI_AGAIN',
+  'ETIMEOUT',
+  'ESERVFAIL',
+  'ECONNREFUSED',
+  'ETIMEDOUT',
+]);
 
 /** A `lookup` that knows these addresses only, so that a connection goes where the check was. */
 export function pinnedLookup(addresses: readonly string[]): LookupFunction {
   const entries = addresses.map((address) => ({ address, family: isIP(address) }));
   return (host, options, callback) => {
     const [first] = entries;
-    if (first === undefined) callback(new Error(`${host} has no address`), []);
-    else if (options.all) callback(null, entries);
-    else callback(null, first.address, first.family);
+    if (first === undefined) {
+      callback(new Error(`${host} has no address`), []);
+    } else if (options.all) {
+      callback(null, entries);
+    } else {
+      callback(null, first.address, first.family);
+    }
   };
 }

@@ -3,24 +3,43 @@ import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import http, { type IncomingHttpHeaders, type RequestListener } from 'node:http';
 import https from 'node:https';
-import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
+import {
+  type AddressInfo,
+  createServer as createTcpServer,
+  type Server,
+  type Socket,
+} from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { getCACertificates, setDefaultCACertificates } from 'node:tls';
-import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync, zstdCompressSync } from 'node:zlib';
+import {
+  brotliCompressSync,
+  deflateRawSync,
+  deflateSync,
+  gzipSync,
+  zstdCompressSync,
+} from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { isPresent } from '../../../../test/setup/programs.ts';
 import { isStowageError, StowageError } from '../../errors.ts';
 import { readAll } from '../../streams/peek.ts';
 import { createSafeFetch, type FetchRequest, type SafeFetchOptions } from './safe-fetch.ts';
 
-const defaults: SafeFetchOptions = { allowHttp: true, allowedPrivateHosts: ['127.0.0.1'], userAgent: 'Stowage (test)' };
+const defaults: SafeFetchOptions = {
+  allowHttp: true,
+  allowedPrivateHosts: ['127.0.0.1'],
+  userAgent: 'Stowage (test)',
+};
 const servers: Server[] = [];
 const sockets = new Set<Socket>();
 
 afterEach(() => {
-  for (const socket of sockets) socket.destroy();
-  for (const server of servers.splice(0)) server.close();
+  for (const socket of sockets) {
+    socket.destroy();
+  }
+  for (const server of servers.splice(0)) {
+    server.close();
+  }
 });
 
 interface Listening {
@@ -30,7 +49,10 @@ interface Listening {
   connections(): number;
 }
 
-async function listen(server: Server, { host = '127.0.0.1', scheme = 'http' } = {}): Promise<Listening> {
+async function listen(
+  server: Server,
+  { host = '127.0.0.1', scheme = 'http' } = {},
+): Promise<Listening> {
   let connections = 0;
   server.on('connection', (socket: Socket) => {
     connections++;
@@ -50,11 +72,17 @@ const serve = (listener: RequestListener, host?: string): Promise<Listening> =>
 const say = (answer: string, end = true): Promise<Listening> =>
   listen(
     createTcpServer((socket) => {
-      socket.once('data', () => (end ? socket.end(answer, 'latin1') : socket.write(answer, 'latin1')));
+      socket.once('data', () =>
+        end ? socket.end(answer, 'latin1') : socket.write(answer, 'latin1'),
+      );
     }),
   );
 
-async function read(url: string, options: Partial<SafeFetchOptions> = {}, request: Partial<FetchRequest> = {}): Promise<string> {
+async function read(
+  url: string,
+  options: Partial<SafeFetchOptions> = {},
+  request: Partial<FetchRequest> = {},
+): Promise<string> {
   const signal = new AbortController().signal;
   const fetched = await createSafeFetch({ ...defaults, ...options }).open(url, {
     maxBytes: 100_000,
@@ -74,7 +102,9 @@ async function refusal(...args: Parameters<typeof read>): Promise<StowageError> 
     (body) => new Error(`it was fetched: ${body.slice(0, 100)}`),
     (thrown: unknown) => thrown,
   );
-  if (!isStowageError(error)) throw error;
+  if (!isStowageError(error)) {
+    throw error;
+  }
   return error;
 }
 
@@ -83,7 +113,9 @@ const redirectTo = (location: string, status = 302): Promise<Listening> =>
 
 describe('what is sent', () => {
   it('is a bare GET under its own name, with path and query but no fragment', async () => {
-    let seen: { method: string | undefined; url: string | undefined; headers: IncomingHttpHeaders } | undefined;
+    let seen:
+      | { method: string | undefined; url: string | undefined; headers: IncomingHttpHeaders }
+      | undefined;
     const { url, port } = await serve((request, response) => {
       seen = { method: request.method, url: request.url, headers: request.headers };
       response.end('hello');
@@ -106,8 +138,11 @@ describe('what is sent', () => {
     const cookies: (string | undefined)[] = [];
     const { url } = await serve((request, response) => {
       cookies.push(request.headers.cookie ?? request.headers.referer);
-      if (request.url === '/end') response.end('end');
-      else response.writeHead(302, { location: '/end', 'set-cookie': 'session=1; Path=/' }).end();
+      if (request.url === '/end') {
+        response.end('end');
+      } else {
+        response.writeHead(302, { location: '/end', 'set-cookie': 'session=1; Path=/' }).end();
+      }
     });
     expect(await read(`${url}/start`)).toBe('end');
     expect(cookies).toEqual([undefined, undefined]);
@@ -116,7 +151,13 @@ describe('what is sent', () => {
   it('takes no proxy from the environment', async () => {
     const proxy = await serve((_request, response) => response.end('from the proxy'));
     const { url } = await serve((_request, response) => response.end('direct'));
-    const names = { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: proxy.url, http_proxy: proxy.url, ALL_PROXY: proxy.url, NO_PROXY: '' };
+    const names = {
+      NODE_USE_ENV_PROXY: '1',
+      HTTP_PROXY: proxy.url,
+      http_proxy: proxy.url,
+      ALL_PROXY: proxy.url,
+      NO_PROXY: '',
+    };
     const script = `
       import { createSafeFetch } from ${JSON.stringify(new URL('./safe-fetch.ts', import.meta.url).href)};
       import { readAll } from ${JSON.stringify(new URL('../../streams/peek.ts', import.meta.url).href)};
@@ -128,7 +169,9 @@ describe('what is sent', () => {
         const answer = await new Promise((resolve, reject) => get('${url}/', resolve).on('error', reject));
         console.log(String(await readAll(answer))); }`;
     const { execFile } = await import('node:child_process');
-    const child = execFile(process.execPath, ['--input-type=module', '-e', script], { env: { ...process.env, ...names } });
+    const child = execFile(process.execPath, ['--input-type=module', '-e', script], {
+      env: { ...process.env, ...names },
+    });
     let output = '';
     child.stdout?.on('data', (text: string) => (output += text));
     await once(child, 'close');
@@ -145,7 +188,9 @@ describe('where it connects to', () => {
     let asked = 0;
     const resolver = async () => (asked++ === 0 ? ['127.0.0.1'] : ['127.0.0.2']);
     const options = { allowedPrivateHosts: ['rebind.test'], resolver };
-    expect(await read(`http://rebind.test:${right.port}/`, options)).toBe(`right rebind.test:${right.port}`);
+    expect(await read(`http://rebind.test:${right.port}/`, options)).toBe(
+      `right rebind.test:${right.port}`,
+    );
     expect(asked).toBe(1);
     expect(wrong.connections()).toBe(0);
   });
@@ -153,13 +198,18 @@ describe('where it connects to', () => {
   it('looks up where a redirect leads, too', async () => {
     const inner = await serve((_request, response) => response.end('secret'), '127.0.0.2');
     const outer = await redirectTo('http://inner.test/');
-    expect(await refusal(outer.url, { resolver: async () => ['127.0.0.2'] })).toMatchObject({ code: 'url_not_allowed' });
+    expect(await refusal(outer.url, { resolver: async () => ['127.0.0.2'] })).toMatchObject({
+      code: 'url_not_allowed',
+    });
     expect([outer.connections(), inner.connections()]).toEqual([1, 0]);
   });
 
   it('tries the next address when one does not answer', async () => {
     const { port } = await serve((_request, response) => response.end('second'), '127.0.0.2');
-    const options = { allowedPrivateHosts: ['two.test'], resolver: async () => ['127.0.0.3', '127.0.0.2'] };
+    const options = {
+      allowedPrivateHosts: ['two.test'],
+      resolver: async () => ['127.0.0.3', '127.0.0.2'],
+    };
     expect(await read(`http://two.test:${port}/`, options)).toBe('second');
   });
 
@@ -168,7 +218,9 @@ describe('where it connects to', () => {
     expect(await refusal(`http://127.0.0.2:${inner.port}/`)).toMatchObject({ code: 'invalid_url' });
     expect(await refusal('http://127.0.0.2/')).toMatchObject({ code: 'url_not_allowed' });
     expect(await refusal('http://localhost/')).toMatchObject({ code: 'url_not_allowed' });
-    expect(await refusal('http://inner.test/', { resolver: async () => ['93.184.216.34', '127.0.0.2'] })).toMatchObject({
+    expect(
+      await refusal('http://inner.test/', { resolver: async () => ['93.184.216.34', '127.0.0.2'] }),
+    ).toMatchObject({
       code: 'url_not_allowed',
     });
     expect(inner.connections()).toBe(0);
@@ -177,11 +229,19 @@ describe('where it connects to', () => {
   it('reports a name that does not exist, and one that takes too long to find', async () => {
     const down = () => Promise.reject(Object.assign(new Error('secret'), { code: 'EAI_AGAIN' }));
     const trouble = await refusal('http://nowhere.test/', { resolver: down });
-    expect(trouble).toMatchObject({ code: 'fetch_failed', retryable: true, details: { upstream_status: null } });
+    expect(trouble).toMatchObject({
+      code: 'fetch_failed',
+      retryable: true,
+      details: { upstream_status: null },
+    });
     expect(trouble.message).not.toContain('secret');
     const never = { resolver: () => new Promise<never>(() => undefined) };
-    expect(await refusal('http://slow.test/', { ...never, connectTimeoutMs: 20 })).toMatchObject({ code: 'fetch_timeout' });
-    expect(await refusal('http://slow.test/', never, { totalMs: 20 })).toMatchObject({ code: 'fetch_timeout' });
+    expect(await refusal('http://slow.test/', { ...never, connectTimeoutMs: 20 })).toMatchObject({
+      code: 'fetch_timeout',
+    });
+    expect(await refusal('http://slow.test/', never, { totalMs: 20 })).toMatchObject({
+      code: 'fetch_timeout',
+    });
   });
 });
 
@@ -194,18 +254,36 @@ it('a name that does not exist is answered like one of a private network', async
     async () => ['168.63.129.16'],
     async () => ['fd00:ec2::254'],
   ];
-  const errors = await Promise.all(answers.map((resolver) => refusal('http://name.test/', { resolver })));
-  const [first] = errors.map(({ code, status, message, details, retryable }) => ({ code, status, message, details, retryable }));
-  expect(first).toMatchObject({ code: 'url_not_allowed', message: expect.not.stringContaining('secret') });
-  for (const error of errors) expect(error).toMatchObject({ ...first });
+  const errors = await Promise.all(
+    answers.map((resolver) => refusal('http://name.test/', { resolver })),
+  );
+  const [first] = errors.map(({ code, status, message, details, retryable }) => ({
+    code,
+    status,
+    message,
+    details,
+    retryable,
+  }));
+  expect(first).toMatchObject({
+    code: 'url_not_allowed',
+    message: expect.not.stringContaining('secret'),
+  });
+  for (const error of errors) {
+    expect(error).toMatchObject({ ...first });
+  }
 });
 
 it.each(['93.184.216.34', '93.184.0.0/16', '2606:2800::/32'])(
   'networks that the owner blocked are refused: %s',
   async (network) => {
     const address = network.includes(':') ? '2606:2800:21f::1' : '93.184.216.34';
-    const options = { resolver: async () => [address], blockedNetworks: ['198.51.100.0/24', network] };
-    expect(await refusal('http://public.test/', options)).toMatchObject({ code: 'url_not_allowed' });
+    const options = {
+      resolver: async () => [address],
+      blockedNetworks: ['198.51.100.0/24', network],
+    };
+    expect(await refusal('http://public.test/', options)).toMatchObject({
+      code: 'url_not_allowed',
+    });
   },
 );
 
@@ -235,29 +313,46 @@ describe('a host that wants to see a page of its own', () => {
       seen.push(request.headers.referer);
       response.writeHead(403).end();
     });
-    const outer = await serve((_request, response) => response.writeHead(302, { location: inner.url }).end());
-    expect(await refusal(outer.url)).toMatchObject({ code: 'fetch_failed', details: { upstream_status: 403 } });
+    const outer = await serve((_request, response) =>
+      response.writeHead(302, { location: inner.url }).end(),
+    );
+    expect(await refusal(outer.url)).toMatchObject({
+      code: 'fetch_failed',
+      details: { upstream_status: 403 },
+    });
     expect(seen).toEqual([undefined, `${inner.url}/`]);
   });
 });
 
 describe('redirects', () => {
-  it.each([301, 302, 303, 307, 308])('are followed with status %d, also relative ones', async (status) => {
-    const { url } = await serve((request, response) => {
-      if (request.url === '/deep/end.jpg?a=1') response.end('end');
-      else response.writeHead(status, { location: 'end.jpg?a=1' }).end();
-    });
-    expect(await read(`${url}/deep/start`)).toBe('end');
-  });
+  it.each([301, 302, 303, 307, 308])(
+    'are followed with status %d, also relative ones',
+    async (status) => {
+      const { url } = await serve((request, response) => {
+        if (request.url === '/deep/end.jpg?a=1') {
+          response.end('end');
+        } else {
+          response.writeHead(status, { location: 'end.jpg?a=1' }).end();
+        }
+      });
+      expect(await read(`${url}/deep/start`)).toBe('end');
+    },
+  );
 
   it('are followed five times, not six', async () => {
     const { url } = await serve((request, response) => {
       const left = Number(request.url?.slice(1));
-      if (left === 0) response.end('end');
-      else response.writeHead(302, { location: `/${left - 1}` }).end();
+      if (left === 0) {
+        response.end('end');
+      } else {
+        response.writeHead(302, { location: `/${left - 1}` }).end();
+      }
     });
     expect(await read(`${url}/5`)).toBe('end');
-    expect(await refusal(`${url}/6`)).toMatchObject({ code: 'fetch_failed', details: { upstream_status: 302 } });
+    expect(await refusal(`${url}/6`)).toMatchObject({
+      code: 'fetch_failed',
+      details: { upstream_status: 302 },
+    });
   });
 
   it.each([
@@ -286,7 +381,10 @@ describe('redirects', () => {
 
   it('without a Location are an answer of another status', async () => {
     const { url } = await serve((_request, response) => response.writeHead(302).end());
-    expect(await refusal(url)).toMatchObject({ code: 'fetch_failed', details: { upstream_status: 302 } });
+    expect(await refusal(url)).toMatchObject({
+      code: 'fetch_failed',
+      details: { upstream_status: 302 },
+    });
   });
 });
 
@@ -300,7 +398,11 @@ describe('answers', () => {
           .end(status === 204 || status === 304 ? undefined : 'secret');
       });
       const error = await refusal(url);
-      expect(error).toMatchObject({ code: 'fetch_failed', status: 422, details: { upstream_status: status } });
+      expect(error).toMatchObject({
+        code: 'fetch_failed',
+        status: 422,
+        details: { upstream_status: status },
+      });
       expect(JSON.stringify([error.message, error.details])).not.toContain('secret');
     },
   );
@@ -318,39 +420,69 @@ describe('answers', () => {
     ['br, gzip', (bytes) => gzipSync(brotliCompressSync(bytes))],
   ];
 
-  it.each(codings)('compressed by %s are made plain, whatever was asked for', async (coding, compress) => {
-    const { url } = await serve((_request, response) => {
-      const body = compress(plain);
-      response.writeHead(200, { 'content-encoding': coding, 'content-length': body.length }).end(body);
-    });
-    expect(await read(url)).toBe(plain.toString());
-  });
+  it.each(codings)(
+    'compressed by %s are made plain, whatever was asked for',
+    async (coding, compress) => {
+      const { url } = await serve((_request, response) => {
+        const body = compress(plain);
+        response
+          .writeHead(200, { 'content-encoding': coding, 'content-length': body.length })
+          .end(body);
+      });
+      expect(await read(url)).toBe(plain.toString());
+    },
+  );
 
-  it.each(codings)('that unpack to more than is allowed end as too large: %s', async (coding, compress) => {
-    const bomb = compress(Buffer.alloc(20_000_000));
-    const { url } = await serve((_request, response) => response.writeHead(200, { 'content-encoding': coding }).end(bomb));
-    expect(await refusal(url)).toMatchObject({ code: 'too_large', details: { max_size: 100_000 } });
-  });
+  it.each(codings)(
+    'that unpack to more than is allowed end as too large: %s',
+    async (coding, compress) => {
+      const bomb = compress(Buffer.alloc(20_000_000));
+      const { url } = await serve((_request, response) =>
+        response.writeHead(200, { 'content-encoding': coding }).end(bomb),
+      );
+      expect(await refusal(url)).toMatchObject({
+        code: 'too_large',
+        details: { max_size: 100_000 },
+      });
+    },
+  );
 
   it.each(codings)('that are not compressed by %s, or cut off, fail', async (coding, compress) => {
     for (const body of [Buffer.from('no such thing at all'), compress(plain).subarray(0, -12)]) {
-      const { url } = await serve((_request, response) => response.writeHead(200, { 'content-encoding': coding }).end(body));
-      expect(await refusal(url)).toMatchObject({ code: 'fetch_failed', details: { upstream_status: 200 } });
+      const { url } = await serve((_request, response) =>
+        response.writeHead(200, { 'content-encoding': coding }).end(body),
+      );
+      expect(await refusal(url)).toMatchObject({
+        code: 'fetch_failed',
+        details: { upstream_status: 200 },
+      });
     }
   });
 
-  it.each(['compress', 'sdch', 'constructor', 'gzip, gzip, gzip'])('compressed by %s are refused', async (coding) => {
-    const { url } = await serve((_request, response) => response.writeHead(200, { 'content-encoding': coding }).end('x'));
-    expect(await refusal(url)).toMatchObject({ code: 'fetch_failed', details: { upstream_status: 200 } });
-  });
+  it.each(['compress', 'sdch', 'constructor', 'gzip, gzip, gzip'])(
+    'compressed by %s are refused',
+    async (coding) => {
+      const { url } = await serve((_request, response) =>
+        response.writeHead(200, { 'content-encoding': coding }).end('x'),
+      );
+      expect(await refusal(url)).toMatchObject({
+        code: 'fetch_failed',
+        details: { upstream_status: 200 },
+      });
+    },
+  );
 
   it('may say that they are not compressed', async () => {
-    const { url } = await serve((_request, response) => response.writeHead(200, { 'content-encoding': 'identity' }).end('plain'));
+    const { url } = await serve((_request, response) =>
+      response.writeHead(200, { 'content-encoding': 'identity' }).end('plain'),
+    );
     expect(await read(url)).toBe('plain');
   });
 
   it('compressed on the way are refused too', async () => {
-    const { url } = await say('HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n');
+    const { url } = await say(
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n',
+    );
     expect(await refusal(url)).toMatchObject({ code: 'fetch_failed' });
   });
 
@@ -360,8 +492,14 @@ describe('answers', () => {
     ['half a head', 'HTTP/1.1 200 OK\r\nContent-Le'],
     ['an endless head', `HTTP/1.1 200 OK\r\nX: ${'x'.repeat(100_000)}\r\n\r\n`],
     ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello'],
-    ['a length and chunks', 'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
-    ['another protocol', 'HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n'],
+    [
+      'a length and chunks',
+      'HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    ],
+    [
+      'another protocol',
+      'HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
+    ],
     ['less than announced', 'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\nhello'],
     ['a broken chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n'],
     ['no last chunk', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n'],
@@ -403,7 +541,7 @@ describe('size and time', () => {
     const { url } = await serve((_request, response) => {
       const chunk = Buffer.alloc(16_384);
       const more = (): void => {
-        while (!response.destroyed && response.write(chunk));
+        while (!response.destroyed && response.write(chunk)) {}
       };
       response.on('drain', more).on('close', closed.resolve);
       more();
@@ -423,13 +561,18 @@ describe('size and time', () => {
     ['a body that never ends', 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello'],
   ])('gives up with fetch_timeout on %s', async (_what, answer) => {
     const { url } = await say(answer, false);
-    expect(await refusal(url, {}, { totalMs: 60 })).toMatchObject({ code: 'fetch_timeout', status: 504 });
+    expect(await refusal(url, {}, { totalMs: 60 })).toMatchObject({
+      code: 'fetch_timeout',
+      status: 504,
+    });
   });
 
   it('gives up on a connection that is not made in time', async () => {
     // A TLS handshake that nobody answers.
     const { port } = await listen(createTcpServer());
-    expect(await refusal(`https://127.0.0.1:${port}/`, { connectTimeoutMs: 50 })).toMatchObject({ code: 'fetch_timeout' });
+    expect(await refusal(`https://127.0.0.1:${port}/`, { connectTimeoutMs: 50 })).toMatchObject({
+      code: 'fetch_timeout',
+    });
   });
 
   it('counts the time of all hops together', async () => {
@@ -446,14 +589,20 @@ describe('size and time', () => {
       response.on('close', closed.resolve).write('hello');
       caller.abort(new StowageError('client_closed'));
     });
-    expect(await refusal(url, {}, { signal: caller.signal })).toMatchObject({ code: 'client_closed' });
+    expect(await refusal(url, {}, { signal: caller.signal })).toMatchObject({
+      code: 'client_closed',
+    });
     await closed.promise;
-    expect(await refusal(url, {}, { signal: caller.signal })).toMatchObject({ code: 'client_closed' });
+    expect(await refusal(url, {}, { signal: caller.signal })).toMatchObject({
+      code: 'client_closed',
+    });
   });
 
   it('lets go of the connection when the body is not wanted', async () => {
     const closed = Promise.withResolvers<void>();
-    const { url } = await serve((_request, response) => void response.on('close', closed.resolve).write('hello'));
+    const { url } = await serve(
+      (_request, response) => void response.on('close', closed.resolve).write('hello'),
+    );
     const fetched = await createSafeFetch(defaults).open(url, {
       maxBytes: 10,
       totalMs: 10_000,
@@ -489,7 +638,14 @@ describe.skipIf(!isPresent('openssl'))('TLS (certificates made by openssl)', () 
           '-subj',
           '/CN=tls.test',
         ],
-        ...['-addext', `subjectAltName=DNS:${certified[0]},IP:${certified[1]}`, '-keyout', key, '-out', cert],
+        ...[
+          '-addext',
+          `subjectAltName=DNS:${certified[0]},IP:${certified[1]}`,
+          '-keyout',
+          key,
+          '-out',
+          cert,
+        ],
       ],
       { stdio: 'ignore' },
     );
@@ -503,11 +659,16 @@ describe.skipIf(!isPresent('openssl'))('TLS (certificates made by openssl)', () 
 
   const serveTls = (listener: RequestListener): Promise<Listening> =>
     listen(https.createServer(identity, listener), { scheme: 'https' });
-  const options = { allowedPrivateHosts: ['127.0.0.1', 'tls.test', 'other.test'], resolver: async () => ['127.0.0.1'] };
+  const options = {
+    allowedPrivateHosts: ['127.0.0.1', 'tls.test', 'other.test'],
+    resolver: async () => ['127.0.0.1'],
+  };
 
   it('asks for the name in the url, although it connects to an address', async () => {
     const { port } = await serveTls((request, response) => {
-      response.end(`${(request.socket as unknown as { servername: string }).servername} ${request.headers.host}`);
+      response.end(
+        `${(request.socket as unknown as { servername: string }).servername} ${request.headers.host}`,
+      );
     });
     expect(await read(`https://tls.test:${port}/`, options)).toBe(`tls.test tls.test:${port}`);
     expect(await read(`https://tls.test.:${port}/`, options)).toBe(`tls.test tls.test:${port}`);
@@ -516,11 +677,15 @@ describe.skipIf(!isPresent('openssl'))('TLS (certificates made by openssl)', () 
 
   it('refuses a certificate of another name or of nobody known, also where the environment would not care', async () => {
     const { port } = await serveTls((_request, response) => response.end('hello'));
-    expect(await refusal(`https://other.test:${port}/`, options)).toMatchObject({ code: 'fetch_failed' });
+    expect(await refusal(`https://other.test:${port}/`, options)).toMatchObject({
+      code: 'fetch_failed',
+    });
     setDefaultCACertificates(known);
     process.env.NODE_TLS_REJECT_UNAUTHORIZED = '0';
     try {
-      expect(await refusal(`https://tls.test:${port}/`, options)).toMatchObject({ code: 'fetch_failed' });
+      expect(await refusal(`https://tls.test:${port}/`, options)).toMatchObject({
+        code: 'fetch_failed',
+      });
     } finally {
       delete process.env.NODE_TLS_REJECT_UNAUTHORIZED;
       setDefaultCACertificates([...known, identity.cert.toString()]);
@@ -529,8 +694,12 @@ describe.skipIf(!isPresent('openssl'))('TLS (certificates made by openssl)', () 
 
   it('is not left by a redirect', async () => {
     const plain = await serve((_request, response) => response.end('plain'));
-    const { port } = await serveTls((_request, response) => response.writeHead(302, { location: plain.url }).end());
-    expect(await refusal(`https://tls.test:${port}/`, options)).toMatchObject({ code: 'url_not_allowed' });
+    const { port } = await serveTls((_request, response) =>
+      response.writeHead(302, { location: plain.url }).end(),
+    );
+    expect(await refusal(`https://tls.test:${port}/`, options)).toMatchObject({
+      code: 'url_not_allowed',
+    });
     expect(plain.connections()).toBe(0);
   });
 

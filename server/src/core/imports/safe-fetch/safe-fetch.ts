@@ -16,22 +16,28 @@ export interface FetchRequest {
 }
 
 export interface Fetched {
-  /** Exact number of bytes to come, when the server announces it (a body of another length fails). */
+  /**
+   * Exact number of bytes to come, when the server announces it (a body of another length fails).
+   */
   readonly size: number | undefined;
-  /** The body, once. Fails with `too_large`, `fetch_failed`, `fetch_timeout` or the signal's reason. */
+  /**
+   * The body, once. Fails with `too_large`, `fetch_failed`, `fetch_timeout` or the signal's reason.
+   */
   readonly source: ByteSource;
   /** Closes the connection; must be called in the end, may be called twice. */
   close(): void;
 }
 
 /**
- * GET of addresses that strangers choose. Only public addresses (and hosts the owner named) are ever connected to, also after redirects; no
- * cookies, credentials or proxies; of the response to a failure, the caller sees the status only.
+ * GET of addresses that strangers choose. Only public addresses (and hosts the owner named) are
+ * ever connected to, also after redirects; no cookies, credentials or proxies; of the response to a
+ * failure, the caller sees the status only.
  */
 export interface SafeFetch {
   /**
-   * Resolves with an answer of status 200. Fails with `invalid_url`, `url_not_allowed`, `fetch_failed` (details `upstream_status`, null when there was none),
-   * `fetch_timeout`, `too_large`, or the signal's reason.
+   * Resolves with an answer of status 200. Fails with `invalid_url`, `url_not_allowed`,
+   * `fetch_failed` (details `upstream_status`, null when there was none), `fetch_timeout`,
+   * `too_large`, or the signal's reason.
    */
   open(url: string, request: FetchRequest): Promise<Fetched>;
 }
@@ -61,10 +67,16 @@ export function createSafeFetch(options: SafeFetchOptions): SafeFetch {
   const blocked = inNetworks(options.blockedNetworks ?? []);
 
   const get = async (target: Target, signal: AbortSignal): Promise<IncomingMessage> => {
-    const addresses = await inTime(resolveTarget(target, { resolver, blocked }), connectTimeoutMs, signal);
+    const addresses = await inTime(
+      resolveTarget(target, { resolver, blocked }),
+      connectTimeoutMs,
+      signal,
+    );
     const request = { target, addresses, userAgent, connectTimeoutMs, signal };
     const response = await httpGet(request);
-    if (response.statusCode !== 403) return response;
+    if (response.statusCode !== 403) {
+      return response;
+    }
     // Many hosts show their pictures on their own pages only.
     response.destroy();
     return httpGet({ ...request, referer: `${target.url.origin}/` });
@@ -74,9 +86,13 @@ export function createSafeFetch(options: SafeFetchOptions): SafeFetch {
     for (let hops = 0; ; hops++) {
       const response = await get(target, signal);
       const { statusCode: status = 0, headers } = response;
-      if (!redirects.has(status) || headers.location === undefined) return response;
+      if (!redirects.has(status) || headers.location === undefined) {
+        return response;
+      }
       response.destroy();
-      if (hops === maxRedirects) throw failed('The url redirects too often.', status);
+      if (hops === maxRedirects) {
+        throw failed('The url redirects too often.', status);
+      }
       target = redirected(target, headers.location, rules);
     }
   };
@@ -104,15 +120,22 @@ export function createSafeFetch(options: SafeFetchOptions): SafeFetch {
   };
 }
 
-/** Every hop is checked like the first; what exactly was wrong with it is between the remote and the log. */
+/**
+ * Every hop is checked like the first; what exactly was wrong with it is between the remote and the
+ * log.
+ */
 function redirected({ url }: Target, location: string, rules: TargetRules): Target {
   try {
     // Node hands over header bytes as Latin-1; addresses are UTF-8.
     const target = parseTarget(Buffer.from(location, 'latin1').toString('utf8'), rules, url);
-    if (url.protocol === 'https:' && target.url.protocol === 'http:') throw fail('invalid_url');
+    if (url.protocol === 'https:' && target.url.protocol === 'http:') {
+      throw fail('invalid_url');
+    }
     return target;
   } catch (error) {
-    if (isStowageError(error, 'invalid_url')) throw notAllowed('The url redirects to an address that must not be fetched.');
+    if (isStowageError(error, 'invalid_url')) {
+      throw notAllowed('The url redirects to an address that must not be fetched.');
+    }
     throw error;
   }
 }
@@ -126,20 +149,31 @@ interface Announced {
 
 /** Some hosts compress whatever they send, though we do not ask for it. */
 function checkAnswer({ statusCode = 0, headers }: IncomingMessage, maxBytes: number): Announced {
-  if (statusCode !== 200) throw failed(`The url answers with status ${statusCode}.`, statusCode);
+  if (statusCode !== 200) {
+    throw failed(`The url answers with status ${statusCode}.`, statusCode);
+  }
   const codings = listed(headers['content-encoding']);
   const known = codings.length <= maxCodings && codings.every(isDecodable);
   if (!known || listed(headers['transfer-encoding']).some((coding) => coding !== 'chunked')) {
-    throw failed('The url answers with a body in a Content-Encoding that is not known here.', statusCode);
+    throw failed(
+      'The url answers with a body in a Content-Encoding that is not known here.',
+      statusCode,
+    );
   }
-  const size = /^\d+$/.test(headers['content-length'] ?? '') ? Number(headers['content-length']) : undefined;
-  if (size !== undefined && size > maxBytes) throw fail('too_large', { details: { max_size: maxBytes } });
+  const size = /^\d+$/.test(headers['content-length'] ?? '')
+    ? Number(headers['content-length'])
+    : undefined;
+  if (size !== undefined && size > maxBytes) {
+    throw fail('too_large', { details: { max_size: maxBytes } });
+  }
   return { size: codings.length === 0 ? size : undefined, codings };
 }
 
 function listed(header: string | undefined): readonly string[] {
   const codings = (header ?? '').toLowerCase().split(',');
-  return codings.map((coding) => coding.trim()).filter((coding) => coding !== '' && coding !== 'identity');
+  return codings
+    .map((coding) => coding.trim())
+    .filter((coding) => coding !== '' && coding !== 'identity');
 }
 
 interface Body {
@@ -149,7 +183,10 @@ interface Body {
 }
 
 /** Decompressed, with the same limit for what comes and for what becomes of it at every step. */
-async function* bodyOf(response: IncomingMessage, { codings, maxBytes, signal }: Body): AsyncGenerator<Uint8Array> {
+async function* bodyOf(
+  response: IncomingMessage,
+  { codings, maxBytes, signal }: Body,
+): AsyncGenerator<Uint8Array> {
   const sent: ByteSource = within(response as AsyncIterable<Uint8Array>, maxBytes);
   try {
     yield* codings.reduceRight((source, coding) => within(decoded(source, coding), maxBytes), sent);
@@ -162,7 +199,9 @@ async function* within(source: ByteSource, maxBytes: number): AsyncGenerator<Uin
   let bytes = 0;
   for await (const chunk of source) {
     bytes += chunk.length;
-    if (bytes > maxBytes) throw fail('too_large', { details: { max_size: maxBytes } });
+    if (bytes > maxBytes) {
+      throw fail('too_large', { details: { max_size: maxBytes } });
+    }
     yield chunk;
   }
 }

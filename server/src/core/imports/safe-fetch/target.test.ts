@@ -4,7 +4,10 @@ import { isStowageError } from '../../errors.ts';
 import { notAllowed, resolveTarget } from './resolve-target.ts';
 import { hostKey, parseTarget, type TargetRules } from './target.ts';
 
-const rules: TargetRules = { allowHttp: true, allowedPrivateHosts: new Set(['intranet.example', '10.1.2.3', 'fd00::7']) };
+const rules: TargetRules = {
+  allowHttp: true,
+  allowedPrivateHosts: new Set(['intranet.example', '10.1.2.3', 'fd00::7']),
+};
 
 function codeOf(text: string, given = rules): string | undefined {
   try {
@@ -16,9 +19,15 @@ function codeOf(text: string, given = rules): string | undefined {
 }
 
 /** The code of the refusal before any connection; names resolve to what `addresses` says. */
-async function refusal(text: string, addresses: Readonly<Record<string, readonly string[]>> = {}): Promise<string | undefined> {
+async function refusal(
+  text: string,
+  addresses: Readonly<Record<string, readonly string[]>> = {},
+): Promise<string | undefined> {
   try {
-    await resolveTarget(parseTarget(text, rules), { resolver: async (host) => addresses[host] ?? [], blocked: () => false });
+    await resolveTarget(parseTarget(text, rules), {
+      resolver: async (host) => addresses[host] ?? [],
+      blocked: () => false,
+    });
     return undefined;
   } catch (error) {
     return isStowageError(error) ? error.code : `a bug: ${error}`;
@@ -124,17 +133,31 @@ describe('resolveTarget', () => {
     'two parts': (value) => `${value >>> 24}.${value & 0xffffff}`,
     'three parts': (value) => `${value >>> 24}.${(value >>> 16) & 255}.${value & 0xffff}`,
     'trailing dot': (value) => `${parts(value).join('.')}.`,
-    escaped: (value) => [...parts(value).join('.')].map((char) => `%${char.charCodeAt(0).toString(16)}`).join(''),
-    'full width': (value) => [...parts(value).join('.')].map((char) => String.fromCharCode(char.charCodeAt(0) + 0xfee0)).join(''),
+    escaped: (value) =>
+      [...parts(value).join('.')].map((char) => `%${char.charCodeAt(0).toString(16)}`).join(''),
+    'full width': (value) =>
+      [...parts(value).join('.')]
+        .map((char) => String.fromCharCode(char.charCodeAt(0) + 0xfee0))
+        .join(''),
     'ideographic dots': (value) => parts(value).join('。'),
     'mapped into IPv6': (value) => `[::ffff:${parts(value).join('.')}]`,
-    'mapped, in hex': (value) => `[::ffff:${(value >>> 16).toString(16)}:${(value & 0xffff).toString(16)}]`,
+    'mapped, in hex': (value) =>
+      `[::ffff:${(value >>> 16).toString(16)}:${(value & 0xffff).toString(16)}]`,
     'compatible with IPv6': (value) => `[::${parts(value).join('.')}]`,
     NAT64: (value) => `[64:ff9b::${parts(value).join('.')}]`,
     '6to4': (value) => `[2002:${(value >>> 16).toString(16)}:${(value & 0xffff).toString(16)}::1]`,
   };
   const privateAddress = fc.oneof(
-    fc.constantFrom(0x7f000001, 0xa9fea9fe, 0x0a000001, 0xc0a80001, 0, 0x64400001, 0xac100001, 0xffffffff),
+    fc.constantFrom(
+      0x7f000001,
+      0xa9fea9fe,
+      0x0a000001,
+      0xc0a80001,
+      0,
+      0x64400001,
+      0xac100001,
+      0xffffffff,
+    ),
     fc.nat(2 ** 24 - 1).map((rest) => 0x7f000000 + rest),
   );
 
@@ -145,9 +168,12 @@ describe('resolveTarget', () => {
     await fc.assert(property, { numRuns: 50 });
   });
 
-  it.each(['[::1]', '[::]', '[fe80::1]', '[fd12:3456::1]', '[ff02::1]', '[2001:0:1::1]'])('refuses %s', async (host) => {
-    expect(await refusal(`https://${host}/`)).toBe('url_not_allowed');
-  });
+  it.each(['[::1]', '[::]', '[fe80::1]', '[fd12:3456::1]', '[ff02::1]', '[2001:0:1::1]'])(
+    'refuses %s',
+    async (host) => {
+      expect(await refusal(`https://${host}/`)).toBe('url_not_allowed');
+    },
+  );
 
   it.each([
     [['127.0.0.1']],
@@ -158,13 +184,19 @@ describe('resolveTarget', () => {
     [['fe80::1%eth0']],
     [['localhost']],
   ])('refuses a name that resolves to %j', async (addresses) => {
-    expect(await refusal('https://evil.example/', { 'evil.example': addresses })).toBe('url_not_allowed');
+    expect(await refusal('https://evil.example/', { 'evil.example': addresses })).toBe(
+      'url_not_allowed',
+    );
   });
 
   it('takes a name whose addresses are all public, and a trusted one wherever it is', async () => {
-    expect(await refusal('https://ok.example/', { 'ok.example': ['93.184.216.34', '2606:4700::1111'] })).toBeUndefined();
+    expect(
+      await refusal('https://ok.example/', { 'ok.example': ['93.184.216.34', '2606:4700::1111'] }),
+    ).toBeUndefined();
     expect(await refusal('https://8.8.8.8/')).toBeUndefined();
-    expect(await refusal('http://intranet.example:81/', { 'intranet.example': ['192.168.1.4'] })).toBeUndefined();
+    expect(
+      await refusal('http://intranet.example:81/', { 'intranet.example': ['192.168.1.4'] }),
+    ).toBeUndefined();
   });
 
   it('answers a name that resolves to nothing like one that must not be fetched', async () => {

@@ -10,7 +10,10 @@ export interface TargetRules {
 /** An address that may be fetched as far as its text shows. */
 export interface Target {
   readonly url: URL;
-  /** Without brackets and trailing dot. Numeric forms (decimal, octal, hex, short) are plain addresses by now. */
+  /**
+   * Without brackets and trailing dot. Numeric forms (decimal, octal, hex, short) are plain
+   * addresses by now.
+   */
   readonly host: string;
   /** The owner trusts this host wherever it is. */
   readonly trusted: boolean;
@@ -18,24 +21,42 @@ export interface Target {
 
 const publicPorts = new Set(['', '80', '443']);
 
-/** Throws `invalid_url` for what is no address of a public web server; `base` resolves the relative ones of redirects. */
+/**
+ * Throws `invalid_url` for what is no address of a public web server; `base` resolves the relative
+ * ones of redirects.
+ */
 export function parseTarget(text: string, rules: TargetRules, base?: URL): Target {
   const url = parse(text, base);
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw invalid('The url must begin with https:// or http://.');
-  if (url.protocol === 'http:' && !rules.allowHttp) throw invalid('The url must begin with https://.');
-  if (url.username !== '' || url.password !== '') throw invalid('The url must not contain a user name or password.');
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') {
+    throw invalid('The url must begin with https:// or http://.');
+  }
+  if (url.protocol === 'http:' && !rules.allowHttp) {
+    throw invalid('The url must begin with https://.');
+  }
+  if (url.username !== '' || url.password !== '') {
+    throw invalid('The url must not contain a user name or password.');
+  }
   const host = hostOf(url);
-  if (host === '') throw invalid('The url has no host.');
+  if (host === '') {
+    throw invalid('The url has no host.');
+  }
   const trusted = rules.allowedPrivateHosts.has(host);
-  if (!trusted && !publicPorts.has(url.port)) throw invalid('The url must use port 80 or 443.');
+  if (!trusted && !publicPorts.has(url.port)) {
+    throw invalid('The url must use port 80 or 443.');
+  }
   return { url, host, trusted };
 }
 
-/** A configured host in the form that hosts of URLs have: lower case, IDN in ASCII, numeric forms plain. */
+/**
+ * A configured host in the form that hosts of URLs have: lower case, IDN in ASCII, numeric forms
+ * plain.
+ */
 export function hostKey(host: string): string {
   const bare = host.trim().replace(/^\[(.*)\]$/, '$1');
   const written = isIP(bare) === 6 ? `[${bare}]` : bare;
-  return URL.canParse(`http://${written}/`) ? hostOf(new URL(`http://${written}/`)) : bare.toLowerCase();
+  return URL.canParse(`http://${written}/`)
+    ? hostOf(new URL(`http://${written}/`))
+    : bare.toLowerCase();
 }
 
 function hostOf({ hostname }: URL): string {
@@ -44,7 +65,9 @@ function hostOf({ hostname }: URL): string {
 
 function parse(text: string, base: URL | undefined): URL {
   const url = URL.parse(text, base?.href);
-  if (url === null) throw invalid('The url is not a valid absolute address.');
+  if (url === null) {
+    throw invalid('The url is not a valid absolute address.');
+  }
   return url;
 }
 

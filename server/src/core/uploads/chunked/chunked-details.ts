@@ -12,7 +12,10 @@ const details = z.object({
   folder: z.string().nullable(),
   nameMode: z.enum(['default', 'index', 'origin', 'short']).nullable(),
   fullUrl: z.boolean().nullable(),
-  /** The store's own multipart upload, once the first chunk has decided for it; `false` when chunks are objects of their own. */
+  /**
+   * The store's own multipart upload, once the first chunk has decided for it; `false` when chunks
+   * are objects of their own.
+   */
   native: z.union([z.object({ state: z.custom<Json>(() => true) }), z.literal(false)]).nullable(),
   /** Name of the native object, and the blob that it becomes. */
   storageId: z.string(),
@@ -32,13 +35,18 @@ export function chunkedDetails(upload: Upload): ChunkedDetails {
   return details.parse(upload.details);
 }
 
-/** The store's own multipart upload, if there is one: what a removal has to know, even of a row whose rest cannot be read. */
+/**
+ * The store's own multipart upload, if there is one: what a removal has to know, even of a row
+ * whose rest cannot be read.
+ */
 export function nativeOf(upload: Upload): ChunkedDetails['native'] {
   return salvage(upload, 'native', details.shape.native) ?? null;
 }
 
 /** What the name of the store's own object is made of; undefined when the row cannot be read. */
-export function nativeNameOf(upload: Upload): Pick<ChunkedDetails, 'storageId' | 'filename'> | undefined {
+export function nativeNameOf(
+  upload: Upload,
+): Pick<ChunkedDetails, 'storageId' | 'filename'> | undefined {
   const storageId = salvage(upload, 'storageId', details.shape.storageId);
   const filename = salvage(upload, 'filename', details.shape.filename);
   return storageId === undefined || filename === undefined ? undefined : { storageId, filename };
@@ -52,6 +60,9 @@ export function withNaming(known: ChunkedDetails, wishes: NamingOptions): Chunke
     nameMode: wishes.nameMode ?? known.nameMode,
     fullUrl: wishes.fullUrl ?? known.fullUrl,
   };
-  const same = next.folder === known.folder && next.nameMode === known.nameMode && next.fullUrl === known.fullUrl;
+  const same =
+    next.folder === known.folder &&
+    next.nameMode === known.nameMode &&
+    next.fullUrl === known.fullUrl;
   return same ? known : next;
 }

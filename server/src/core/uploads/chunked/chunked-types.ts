@@ -64,7 +64,14 @@ export interface ChunkedUploadOptions {
 
 /** The reasons a step is refused, so that the API can use its own words for each. */
 export class ChunkedRefusal extends StowageError {
-  readonly reason: 'no_session' | 'mismatch' | 'expired' | 'unsupported_channel' | 'no_channel' | 'bad_index' | 'bad_total';
+  readonly reason:
+    | 'no_session'
+    | 'mismatch'
+    | 'expired'
+    | 'unsupported_channel'
+    | 'no_channel'
+    | 'bad_index'
+    | 'bad_total';
 
   constructor(reason: ChunkedRefusal['reason'], message: string) {
     super(reason === 'expired' ? 'gone' : 'bad_request', { message });

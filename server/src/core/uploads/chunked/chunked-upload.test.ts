@@ -51,13 +51,26 @@ beforeEach(async () => {
   allowed = true;
   settles = true;
   const settled = async (): Promise<void> => {
-    if (!settles) throw fail('service_unavailable');
+    if (!settles) {
+      throw fail('service_unavailable');
+    }
   };
   const access = { mayUpload: async (owner: string) => allowed && owner !== 'revoked' };
   const now = () => clock.at;
   const channel = noting(createMemoryChannel());
   const pool = createChannelPool({
-    channels: [{ id: 'c', type: 'local', group: 'local', label: 'Local', name: 'c', enabled: true, weight: 1, channel }],
+    channels: [
+      {
+        id: 'c',
+        type: 'local',
+        group: 'local',
+        label: 'Local',
+        name: 'c',
+        enabled: true,
+        weight: 1,
+        channel,
+      },
+    ],
     usage: metadata.files.usage,
     fallbackOrder: [],
     loadBalance: false,
@@ -86,10 +99,17 @@ beforeEach(async () => {
   const remove = (upload: Upload) => chunked.removeExpired(upload);
   const removeExpired = { presigned: remove, import: remove, chunked: remove, direct: remove };
   maintenance = createMaintenance({ metadata, pool, removeExpired, now, log: silentLog });
-  jobs = createJobRunner({ jobs: metadata.jobs, handlers: storageJobs(pool, metadata.files), now, log: silentLog });
+  jobs = createJobRunner({
+    jobs: metadata.jobs,
+    handlers: storageJobs(pool, metadata.files),
+    now,
+    log: silentLog,
+  });
   content = async (path) => {
     const stored = await files.getByPath(path);
-    if (stored === undefined) throw new Error(`${path} is not there`);
+    if (stored === undefined) {
+      throw new Error(`${path} is not there`);
+    }
     return String(await readAll((await files.open(stored, { signal })).stream));
   };
 });
@@ -120,12 +140,26 @@ function noting(channel: Channel): Channel {
 
 const init = (totalChunks = 2, filename = 'a.txt') =>
   chunked.init(
-    { filename, contentType: 'text/plain', totalChunks, choice: { fallback: true }, ip: null, nameMode: 'origin' },
+    {
+      filename,
+      contentType: 'text/plain',
+      totalChunks,
+      choice: { fallback: true },
+      ip: null,
+      nameMode: 'origin',
+    },
     caller,
   );
-const stepOf = (upload: Upload, totalChunks = 2, filename = 'a.txt') => ({ uploadId: upload.id, filename, totalChunks });
+const stepOf = (upload: Upload, totalChunks = 2, filename = 'a.txt') => ({
+  uploadId: upload.id,
+  filename,
+  totalChunks,
+});
 const put = (upload: Upload, index: number, bytes: string | ByteSource, node = chunked) =>
-  node.put({ ...stepOf(upload), index, source: typeof bytes === 'string' ? source(bytes) : bytes, signal }, caller);
+  node.put(
+    { ...stepOf(upload), index, source: typeof bytes === 'string' ? source(bytes) : bytes, signal },
+    caller,
+  );
 const merge = (upload: Upload, node = chunked) => node.merge(stepOf(upload), caller);
 const sweep = async () => {
   await maintenance.sweep();
@@ -253,7 +287,9 @@ describe('the same chunk on two nodes', () => {
     const upload = await init();
     await put(upload, 0, 'a', chunked);
     await put(upload, 1, 'b', otherNode);
-    const merged = await Promise.all([chunked, otherNode, chunked, otherNode].map((node) => merge(upload, node)));
+    const merged = await Promise.all(
+      [chunked, otherNode, chunked, otherNode].map((node) => merge(upload, node)),
+    );
     expect(new Set(merged.map(({ stored }) => stored.file.id)).size).toBe(1);
   });
 });
@@ -309,7 +345,9 @@ describe('a merge', () => {
     const step = { ...stepOf(upload, 50), signal };
     await chunked.put({ ...step, index: 7, source: source('x') }, caller);
     await expect(chunked.merge(step, caller)).rejects.toMatchObject({
-      message: expect.stringMatching(/^Only 1\/50 chunks .*"missing":49.*: 0, 1, 2, 3, 4, 5, 6, 8, .*\.\.\./),
+      message: expect.stringMatching(
+        /^Only 1\/50 chunks .*"missing":49.*: 0, 1, 2, 3, 4, 5, 6, 8, .*\.\.\./,
+      ),
       details: { missing: expect.arrayContaining([0, 49]) },
     });
     expect((await chunked.status(upload.id, caller)).stored).toEqual([7]);
@@ -317,10 +355,20 @@ describe('a merge', () => {
 
   it('does not wait for a chunk whose sender died with its server', async () => {
     const upload = await init(1);
-    const pending = { uploadId: upload.id, index: 0, storageId: 'dead', size: 0, segments: [], native: null, hash: '' };
+    const pending = {
+      uploadId: upload.id,
+      index: 0,
+      storageId: 'dead',
+      size: 0,
+      segments: [],
+      native: null,
+      hash: '',
+    };
     await metadata.uploads.putPart({ ...pending, state: 'pending', updatedAt: clock.at }, clock.at);
     clock.at += 61_000;
-    await expect(chunked.merge(stepOf(upload, 1), caller)).rejects.toMatchObject({ details: { missing: [0] } });
+    await expect(chunked.merge(stepOf(upload, 1), caller)).rejects.toMatchObject({
+      details: { missing: [0] },
+    });
   });
 });
 
@@ -328,13 +376,18 @@ describe('limits', () => {
   it('let one caller begin so many uploads, however many at once', async () => {
     const begun = await Promise.allSettled(Array.from({ length: 520 }, () => init()));
     expect(begun.filter(({ status }) => status === 'fulfilled')).toHaveLength(500);
-    expect(begun.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'rate_limit_exceeded' } });
+    expect(begun.find(({ status }) => status === 'rejected')).toMatchObject({
+      reason: { code: 'rate_limit_exceeded' },
+    });
   });
 
   it('let all chunks together have as many bytes as a file, and leave nothing of what is too much', async () => {
     const upload = await init(3);
     const send = (index: number, size: number) =>
-      chunked.put({ ...stepOf(upload, 3), index, source: source('x'.repeat(size)), signal }, caller);
+      chunked.put(
+        { ...stepOf(upload, 3), index, source: source('x'.repeat(size)), signal },
+        caller,
+      );
     await send(0, 600);
     await expect(send(1, 401)).rejects.toMatchObject({ code: 'too_large' });
     await send(1, 400);
@@ -354,10 +407,18 @@ describe('limits', () => {
       chunked.put({ ...stepOf(upload, 3), index, source: body, signal }, caller),
     );
     await Promise.all(bodies.map(({ begun }) => begun));
-    for (const { go } of bodies) go();
+    for (const { go } of bodies) {
+      go();
+    }
     const results = await Promise.allSettled(puts);
-    expect(results.map(({ status }) => status).toSorted()).toEqual(['fulfilled', 'fulfilled', 'rejected']);
-    expect(results.find(({ status }) => status === 'rejected')).toMatchObject({ reason: { code: 'too_large' } });
+    expect(results.map(({ status }) => status).toSorted()).toEqual([
+      'fulfilled',
+      'fulfilled',
+      'rejected',
+    ]);
+    expect(results.find(({ status }) => status === 'rejected')).toMatchObject({
+      reason: { code: 'too_large' },
+    });
     await sweep();
     expect(objects.size).toBe(2);
   });
@@ -384,10 +445,18 @@ describe('a caller who may not upload any more', () => {
 
   it('is refused a chunk of an upload that was begun with the code, too', async () => {
     const household: Caller = { ...caller, owner: 'authCode' };
-    const wishes = { filename: 'a.txt', contentType: 'text/plain', totalChunks: 2, ip: null } as const;
+    const wishes = {
+      filename: 'a.txt',
+      contentType: 'text/plain',
+      totalChunks: 2,
+      ip: null,
+    } as const;
     const upload = await chunked.init({ ...wishes, choice: { fallback: true } }, household);
     const send = (owner: string) =>
-      chunked.put({ ...stepOf(upload), index: 0, source: source('x'), signal }, { ...caller, owner });
+      chunked.put(
+        { ...stepOf(upload), index: 0, source: source('x'), signal },
+        { ...caller, owner },
+      );
     await expect(send('revoked')).rejects.toMatchObject({ code: 'unauthorized' });
     await send('another token');
   });

@@ -8,7 +8,13 @@ import type { Candidate, Choice, ConfiguredChannel } from '../../storage/channel
 import { abortMultipartJob, deleteObjectJob } from '../../storage/cleanup-jobs.ts';
 import { uuidv7 } from '../../uuid.ts';
 import { newUpload } from '../new-upload.ts';
-import { type ChunkedDetails, chunkedDetails, type NamingOptions, nativeOf, withNaming } from './chunked-details.ts';
+import {
+  type ChunkedDetails,
+  chunkedDetails,
+  type NamingOptions,
+  nativeOf,
+  withNaming,
+} from './chunked-details.ts';
 import {
   type ChunkedInit,
   ChunkedRefusal,
@@ -28,15 +34,23 @@ import { storeChunk } from './store-chunk.ts';
 const chunkGroups: readonly string[] = ['telegram', 'cfr2', 's3', 'discord', 'local'];
 const mergeLimitMs = hourMs;
 
-/** Upload API 2: parts in any order, in parallel, repeatable, on any node; merge when all are in. */
+/**
+ * Upload API 2: parts in any order, in parallel, repeatable, on any node; merge when all are in.
+ */
 export interface ChunkedUploads {
   init(input: ChunkedInit, caller: Caller): Promise<Upload>;
   /** Resolves when the chunk is stored for good. */
   put(input: ChunkPut, caller: Caller): Promise<void>;
-  /** Idempotent for a day; a failed merge loses nothing. Goes to its end although the caller hangs up: others may wait for it. */
+  /**
+   * Idempotent for a day; a failed merge loses nothing. Goes to its end although the caller hangs
+   * up: others may wait for it.
+   */
   merge(input: ChunkedStep, caller: Caller): Promise<Merged>;
   status(uploadId: string, caller: Caller): Promise<ChunkedStatus>;
-  /** Gives the upload up and removes its parts. Unknown ids, and other callers' uploads, change nothing. */
+  /**
+   * Gives the upload up and removes its parts. Unknown ids, and other callers' uploads, change
+   * nothing.
+   */
   cleanup(uploadId: string, caller: Caller): Promise<void>;
   removeExpired(upload: Upload): Promise<boolean>;
   /** Removes what this node keeps of chunks whose upload has ended, here or on another node. */
@@ -51,28 +65,43 @@ export function createChunkedUploads(options: ChunkedUploadOptions): ChunkedUplo
 
   const session = async (uploadId: string, caller: Caller): Promise<Upload> => {
     const upload = await uploads.get(uploadId);
-    if (upload === undefined || upload.kind !== 'chunked' || !mayContinue(upload, caller) || upload.state === 'aborted') {
+    if (
+      upload === undefined ||
+      upload.kind !== 'chunked' ||
+      !mayContinue(upload, caller) ||
+      upload.state === 'aborted'
+    ) {
       throw noSession();
     }
-    if (upload.expiresAt < now()) throw new ChunkedRefusal('expired', 'Upload session expired');
+    if (upload.expiresAt < now()) {
+      throw new ChunkedRefusal('expired', 'Upload session expired');
+    }
     return upload;
   };
   const sessionOf = async (step: ChunkedStep, caller: Caller): Promise<Upload> => {
     const upload = await session(step.uploadId, caller);
     const { filename, totalChunks } = chunkedDetails(upload);
-    if (step.filename !== filename || step.totalChunks !== totalChunks)
+    if (step.filename !== filename || step.totalChunks !== totalChunks) {
       throw new ChunkedRefusal('mismatch', 'Session parameters mismatch');
+    }
     return upload;
   };
-  /** Applies wishes; when several requests change the upload at the same time, any of them may be the latest. */
+  /**
+   * Applies wishes; when several requests change the upload at the same time, any of them may be
+   * the latest.
+   */
   const applyNaming = async (upload: Upload, wishes: NamingOptions): Promise<Upload> => {
     let current: Upload | undefined = upload;
     while (current !== undefined && current.state === 'open') {
       const known = chunkedDetails(current);
       const next = withNaming(known, wishes);
-      if (next === known) return current;
+      if (next === known) {
+        return current;
+      }
       const updated = await uploads.update(current.id, current.version, { details: toJson(next) });
-      if (updated !== undefined) return updated;
+      if (updated !== undefined) {
+        return updated;
+      }
       current = await uploads.get(upload.id);
     }
     return current ?? upload;
@@ -80,14 +109,24 @@ export function createChunkedUploads(options: ChunkedUploadOptions): ChunkedUplo
   const removeWithParts = async (upload: Upload): Promise<boolean> => {
     const channel = pool.all().find(({ id }) => id === upload.channelId);
     const parts = upload.state === 'done' ? [] : await uploads.parts(upload.id);
-    const jobs = upload.state === 'done' ? [] : [...cleanupJobs(upload, parts, now()), ...reclaimNative(upload, channel, now())];
+    const jobs =
+      upload.state === 'done'
+        ? []
+        : [...cleanupJobs(upload, parts, now()), ...reclaimNative(upload, channel, now())];
     return uploads.remove(upload.id, upload.version, jobs);
   };
 
   return {
     async init(input, caller) {
-      if (!Number.isSafeInteger(input.totalChunks) || input.totalChunks < 1 || input.totalChunks > options.maxChunks) {
-        throw new ChunkedRefusal('bad_total', `totalChunks must be a whole number from 1 to ${options.maxChunks}`);
+      if (
+        !Number.isSafeInteger(input.totalChunks) ||
+        input.totalChunks < 1 ||
+        input.totalChunks > options.maxChunks
+      ) {
+        throw new ChunkedRefusal(
+          'bad_total',
+          `totalChunks must be a whole number from 1 to ${options.maxChunks}`,
+        );
       }
       const channel = chooseChunkable(await pool.candidates(input.choice), input.choice);
       const upload = begin({ input, caller, channel, at: now(), ttlMs });
@@ -97,21 +136,37 @@ export function createChunkedUploads(options: ChunkedUploadOptions): ChunkedUplo
 
     async put(input, caller) {
       const upload = await sessionOf(input, caller);
-      if (upload.state === 'done') throw noSession();
-      if (!Number.isSafeInteger(input.index) || input.index < 0 || input.index >= input.totalChunks) {
-        throw new ChunkedRefusal('bad_index', `chunkIndex must be a whole number from 0 to ${input.totalChunks - 1}`);
+      if (upload.state === 'done') {
+        throw noSession();
+      }
+      if (
+        !Number.isSafeInteger(input.index) ||
+        input.index < 0 ||
+        input.index >= input.totalChunks
+      ) {
+        throw new ChunkedRefusal(
+          'bad_index',
+          `chunkIndex must be a whole number from 0 to ${input.totalChunks - 1}`,
+        );
       }
       const current = await applyNaming(upload, input);
-      await inFlight.run(upload.id, () => storeChunk({ input, upload: current, options, inFlight, sender: caller.owner }));
+      await inFlight.run(upload.id, () =>
+        storeChunk({ input, upload: current, options, inFlight, sender: caller.owner }),
+      );
     },
 
     async merge(input, caller) {
       const upload = await sessionOf(input, caller);
       const running =
         merging.get(upload.id) ??
-        mergeChunks({ upload, wishes: input, caller, options, inFlight, signal: AbortSignal.timeout(mergeLimitMs) }).finally(() =>
-          merging.delete(upload.id),
-        );
+        mergeChunks({
+          upload,
+          wishes: input,
+          caller,
+          options,
+          inFlight,
+          signal: AbortSignal.timeout(mergeLimitMs),
+        }).finally(() => merging.delete(upload.id));
       merging.set(upload.id, running);
       return running;
     },
@@ -131,14 +186,19 @@ export function createChunkedUploads(options: ChunkedUploadOptions): ChunkedUplo
     async cleanup(uploadId, caller) {
       for (;;) {
         const upload = await uploads.get(uploadId);
-        if (upload === undefined || upload.kind !== 'chunked' || !mayContinue(upload, caller)) return;
-        if (await removeWithParts(upload)) return options.kept.dropUpload(upload.id);
+        if (upload === undefined || upload.kind !== 'chunked' || !mayContinue(upload, caller)) {
+          return;
+        }
+        if (await removeWithParts(upload)) {
+          return options.kept.dropUpload(upload.id);
+        }
       }
     },
 
     removeExpired: removeWithParts,
 
-    sweepKept: () => options.kept.sweep(async (uploadId) => (await uploads.get(uploadId))?.state === 'open'),
+    sweepKept: () =>
+      options.kept.sweep(async (uploadId) => (await uploads.get(uploadId))?.state === 'open'),
   };
 }
 
@@ -147,18 +207,33 @@ function mayContinue({ owner }: Upload, caller: Caller): boolean {
   return owner === caller.owner || isShared(owner);
 }
 
-function chooseChunkable(candidates: readonly Candidate[], { group, exact }: Choice): ConfiguredChannel {
-  const [first] = candidates.map(({ channel }) => channel).filter((channel) => channel !== undefined);
+function chooseChunkable(
+  candidates: readonly Candidate[],
+  { group, exact }: Choice,
+): ConfiguredChannel {
+  const [first] = candidates
+    .map(({ channel }) => channel)
+    .filter((channel) => channel !== undefined);
   // A group that could not take chunks even if it existed is never replaced by another channel.
-  if (group !== undefined && first?.group !== group && !chunkGroups.includes(group))
+  if (group !== undefined && first?.group !== group && !chunkGroups.includes(group)) {
     throw new ChunkedRefusal('unsupported_channel', group);
-  if (first === undefined && exact && group !== undefined) throw new ChunkedRefusal('no_channel', group);
-  if (first === undefined) throw fail('service_unavailable', { message: 'No storage channel is available' });
-  if (!takesChunks(first)) throw new ChunkedRefusal('unsupported_channel', first.group);
+  }
+  if (first === undefined && exact && group !== undefined) {
+    throw new ChunkedRefusal('no_channel', group);
+  }
+  if (first === undefined) {
+    throw fail('service_unavailable', { message: 'No storage channel is available' });
+  }
+  if (!takesChunks(first)) {
+    throw new ChunkedRefusal('unsupported_channel', first.group);
+  }
   return first;
 }
 
-/** Chunks become parts of a native multipart upload, or objects that the file is read from one after the other. */
+/**
+ * Chunks become parts of a native multipart upload, or objects that the file is read from one after
+ * the other.
+ */
 function takesChunks({ channel }: ConfiguredChannel): boolean {
   return channel.multipart !== undefined || channel.limits.segment !== undefined || !channel.remote;
 }
@@ -199,7 +274,11 @@ function begin({ input, caller, channel, at, ttlMs }: Beginning): Upload {
 
 function cleanupJobs(upload: Upload, parts: readonly UploadPart[], at: number): readonly NewJob[] {
   const native = nativeOf(upload);
-  const objects = parts.flatMap((part) => part.segments.map((segment) => deleteObjectJob(upload.channelId, segment, at)));
-  if (!native) return objects;
+  const objects = parts.flatMap((part) =>
+    part.segments.map((segment) => deleteObjectJob(upload.channelId, segment, at)),
+  );
+  if (!native) {
+    return objects;
+  }
   return [...objects, abortMultipartJob(upload.channelId, native.state, at)];
 }

@@ -26,7 +26,9 @@ describe('in flight', () => {
       ended.push(id);
       return id;
     };
-    expect(await Promise.all([1, 2, 3].map((id) => inFlight.inTurn('u', 0, work(id))))).toEqual([1, 2, 3]);
+    expect(await Promise.all([1, 2, 3].map((id) => inFlight.inTurn('u', 0, work(id))))).toEqual([
+      1, 2, 3,
+    ]);
     expect(ended).toEqual([1, 2, 3]);
   });
 

@@ -18,8 +18,11 @@ export function createInFlight(): InFlight {
         return await work();
       } finally {
         const left = (underWay.get(uploadId) ?? 1) - 1;
-        if (left === 0) underWay.delete(uploadId);
-        else underWay.set(uploadId, left);
+        if (left === 0) {
+          underWay.delete(uploadId);
+        } else {
+          underWay.set(uploadId, left);
+        }
       }
     },
     has: (uploadId) => underWay.has(uploadId),
@@ -29,7 +32,9 @@ export function createInFlight(): InFlight {
       const ended = running
         .catch(() => undefined)
         .then(() => {
-          if (turns.get(key) === ended) turns.delete(key);
+          if (turns.get(key) === ended) {
+            turns.delete(key);
+          }
         });
       turns.set(key, ended);
       return running;

@@ -18,23 +18,31 @@ interface JoinRequest {
 }
 
 /**
- * A small last chunk that came before the others had decided for the store's multipart upload is an object of its own: makes it one of the native
- * parts, so that the file is one object. True when the parts have to be looked at again.
+ * A small last chunk that came before the others had decided for the store's multipart upload is an
+ * object of its own: makes it one of the native parts, so that the file is one object. True when
+ * the parts have to be looked at again.
  */
 export async function joinLastChunk(request: JoinRequest): Promise<boolean> {
   const { upload, parts, inFlight } = request;
   const last = parts.at(-1);
-  if (last === undefined || last.native !== null || parts.every((part) => part.native === null)) return false;
+  if (last === undefined || last.native !== null || parts.every((part) => part.native === null)) {
+    return false;
+  }
   await inFlight.inTurn(upload.id, last.index, () => join(request, last));
   return true;
 }
 
-async function join({ upload, channel, options, signal }: JoinRequest, seen: UploadPart): Promise<void> {
+async function join(
+  { upload, channel, options, signal }: JoinRequest,
+  seen: UploadPart,
+): Promise<void> {
   const { metadata, now, ttlMs } = options;
   const part = (await metadata.uploads.parts(upload.id)).find(({ index }) => index === seen.index);
   const { native } = chunkedDetails(upload);
   const { multipart } = channel.channel;
-  if (part?.storageId !== seen.storageId || part.state !== 'stored' || !native || !multipart) return;
+  if (part?.storageId !== seen.storageId || part.state !== 'stored' || !native || !multipart) {
+    return;
+  }
   const joined = await withRetry(async () => {
     const { stream } = await openReplica(channel.channel, part, { signal });
     return multipart.part(native.state, part.index + 1, stream, { size: part.size, signal });
@@ -43,5 +51,9 @@ async function join({ upload, channel, options, signal }: JoinRequest, seen: Upl
     { ...part, native: joined, segments: [], storageId: uuidv7(now()), updatedAt: now() },
     now() + ttlMs,
   );
-  if (replaced) await metadata.jobs.add(replaced.segments.map((segment) => deleteObjectJob(channel.id, segment, now())));
+  if (replaced) {
+    await metadata.jobs.add(
+      replaced.segments.map((segment) => deleteObjectJob(channel.id, segment, now())),
+    );
+  }
 }

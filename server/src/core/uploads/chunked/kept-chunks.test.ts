@@ -19,7 +19,12 @@ describe('KeptChunks', () => {
   const keep = (id: string, index: number, text: string, store = kept) =>
     store.keep(id, index, { size: Buffer.byteLength(text), source: source(text) });
   const texts = async (id: string, store = kept) =>
-    Promise.all((await store.list(id)).map(async (chunk) => [chunk.index, String(await readAll(openKept(chunk)))]));
+    Promise.all(
+      (await store.list(id)).map(async (chunk) => [
+        chunk.index,
+        String(await readAll(openKept(chunk))),
+      ]),
+    );
 
   async function* source(text: string): AsyncGenerator<Uint8Array> {
     yield Buffer.from(text.slice(0, 1));
@@ -36,7 +41,10 @@ describe('KeptChunks', () => {
       [10, 'xy'],
     ]);
     await keep('a', 9, 'zz');
-    expect(await kept.list('a')).toMatchObject([{ index: 9, size: 2, hash: hashOf(Buffer.from('zz')) }, { index: 10 }]);
+    expect(await kept.list('a')).toMatchObject([
+      { index: 9, size: 2, hash: hashOf(Buffer.from('zz')) },
+      { index: 10 },
+    ]);
     await kept.drop('a', 9);
     expect(await texts('a')).toEqual([[10, 'xy']]);
   });
@@ -44,7 +52,9 @@ describe('KeptChunks', () => {
   it('a copy that is gone by the time it is read fails its reader, and nothing else', async () => {
     await keep('a', 0, 'x');
     const [chunk] = await kept.list('a');
-    if (chunk === undefined) throw new Error('nothing is kept');
+    if (chunk === undefined) {
+      throw new Error('nothing is kept');
+    }
     const [unread, late] = [openKept(chunk), openKept(chunk)];
     await kept.dropUpload('a');
     await expect(readAll(late)).rejects.toMatchObject({ code: 'ENOENT' });

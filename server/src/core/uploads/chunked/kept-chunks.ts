@@ -22,8 +22,9 @@ export interface KeptChunkOptions {
 }
 
 /**
- * Chunks that arrived whole but that their backend did not take. They stay on this node's disk until a merge stores them, the client sends them
- * again, or their upload ends. Best effort: the client knows that the chunk failed, so losing a copy costs one transfer.
+ * Chunks that arrived whole but that their backend did not take. They stay on this node's disk
+ * until a merge stores them, the client sends them again, or their upload ends. Best effort: the
+ * client knows that the chunk failed, so losing a copy costs one transfer.
  */
 export class KeptChunks {
   readonly #folder: string;
@@ -37,16 +38,28 @@ export class KeptChunks {
     this.#maxBytes = maxBytes;
   }
 
-  /** Takes a copy of the `size` bytes of `source`, in place of an older one of the same chunk. False when there is no room. */
-  async keep(uploadId: string, index: number, chunk: { readonly size: number; readonly source: ByteSource }): Promise<boolean> {
+  /**
+   * Takes a copy of the `size` bytes of `source`, in place of an older one of the same chunk. False
+   * when there is no room.
+   */
+  async keep(
+    uploadId: string,
+    index: number,
+    chunk: { readonly size: number; readonly source: ByteSource },
+  ): Promise<boolean> {
     const { size, source } = chunk;
-    if (size === 0 || (await this.#used()) + size > this.#maxBytes) return false;
+    if (size === 0 || (await this.#used()) + size > this.#maxBytes) {
+      return false;
+    }
     this.#change += size;
     const draft = join(this.#folder, uploadId, `draft-${crypto.randomUUID()}`);
     try {
       await mkdir(join(this.#folder, uploadId), { recursive: true, mode: 0o700 });
       const hasher = createHasher();
-      await pipeline(watch(source, { onChunk: hasher.update }), createWriteStream(draft, { flags: 'wx', mode: 0o600 }));
+      await pipeline(
+        watch(source, { onChunk: hasher.update }),
+        createWriteStream(draft, { flags: 'wx', mode: 0o600 }),
+      );
       await this.drop(uploadId, index);
       await rename(draft, join(this.#folder, uploadId, `${index}-${size}-${hasher.digest()}`));
       return true;
@@ -65,18 +78,26 @@ export class KeptChunks {
   }
 
   async drop(uploadId: string, index: number): Promise<void> {
-    for (const chunk of await this.list(uploadId)) if (chunk.index === index) await this.#remove(chunk);
+    for (const chunk of await this.list(uploadId)) {
+      if (chunk.index === index) {
+        await this.#remove(chunk);
+      }
+    }
   }
 
   /** Removes what is kept of uploads that `isOpen` does not confirm. */
   async sweep(isOpen: (uploadId: string) => Promise<boolean>): Promise<void> {
     for (const uploadId of await namesIn(this.#folder)) {
-      if (!(await isOpen(uploadId))) await this.dropUpload(uploadId);
+      if (!(await isOpen(uploadId))) {
+        await this.dropUpload(uploadId);
+      }
     }
   }
 
   async dropUpload(uploadId: string): Promise<void> {
-    for (const chunk of await this.list(uploadId)) await this.#remove(chunk);
+    for (const chunk of await this.list(uploadId)) {
+      await this.#remove(chunk);
+    }
     await rm(join(this.#folder, uploadId), { recursive: true, force: true });
   }
 
@@ -92,7 +113,9 @@ export class KeptChunks {
   }
 
   async #count(): Promise<number> {
-    const uploads = await Promise.all((await namesIn(this.#folder)).map((uploadId) => this.list(uploadId)));
+    const uploads = await Promise.all(
+      (await namesIn(this.#folder)).map((uploadId) => this.list(uploadId)),
+    );
     return uploads.flat().reduce((sum, { size }) => sum + size, 0);
   }
 }
@@ -104,7 +127,9 @@ export async function* openKept({ path }: KeptChunk): AsyncGenerator<Uint8Array>
 
 function parseName(folder: string, name: string): KeptChunk | undefined {
   const [, index, size, hash] = /^(\d+)-(\d+)-([0-9a-f]+)$/.exec(name) ?? [];
-  if (index === undefined || size === undefined || hash === undefined) return undefined;
+  if (index === undefined || size === undefined || hash === undefined) {
+    return undefined;
+  }
   return { index: Number(index), size: Number(size), hash, path: join(folder, name) };
 }
 
@@ -112,7 +137,9 @@ async function namesIn(folder: string): Promise<readonly string[]> {
   try {
     return await readdir(folder);
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
+    if (['ENOENT', 'ENOTDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) {
+      return [];
+    }
     throw error;
   }
 }

@@ -38,18 +38,30 @@ const maxRounds = 8;
 /** For the type 8 KiB would do; a charset shows later. */
 const sniffBytes = 64 * 1024;
 
-/** Verifies that every part is in and makes them a file. Repeated merges get the file of the first; a merge that fails changes nothing. */
+/**
+ * Verifies that every part is in and makes them a file. Repeated merges get the file of the first;
+ * a merge that fails changes nothing.
+ */
 export async function mergeChunks(request: MergeRequest): Promise<Merged> {
   const { options } = request;
   for (let round = 0; round < maxRounds; round++) {
     const upload = await options.metadata.uploads.get(request.upload.id);
-    if (upload === undefined) throw noSession();
-    if (upload.state === 'done') return mergedBefore(upload, options);
+    if (upload === undefined) {
+      throw noSession();
+    }
+    if (upload.state === 'done') {
+      return mergedBefore(upload, options);
+    }
     const parts = await completeParts(request, upload);
-    // A chunk that came in meanwhile may have begun the store's own upload, or this merge by storing a kept one.
-    if ((await options.metadata.uploads.get(upload.id))?.version !== upload.version) continue;
+    // A chunk that came in meanwhile may have begun the store's own upload, or this merge by
+    // storing a kept one.
+    if ((await options.metadata.uploads.get(upload.id))?.version !== upload.version) {
+      continue;
+    }
     const merged = await join(request, upload, parts).catch(unlessChanged(upload, options));
-    if (merged === undefined) continue;
+    if (merged === undefined) {
+      continue;
+    }
     await options.kept.dropUpload(upload.id);
     return merged;
   }
@@ -57,31 +69,53 @@ export async function mergeChunks(request: MergeRequest): Promise<Merged> {
 }
 
 /** Undefined when the parts have to be looked at again. */
-async function join(request: MergeRequest, upload: Upload, parts: readonly UploadPart[]): Promise<Merged | undefined> {
+async function join(
+  request: MergeRequest,
+  upload: Upload,
+  parts: readonly UploadPart[],
+): Promise<Merged | undefined> {
   const channel = request.options.pool.byId(upload.channelId);
-  return (await joinLastChunk({ ...request, upload, parts, channel })) ? undefined : makeFile(request, upload, parts);
+  return (await joinLastChunk({ ...request, upload, parts, channel }))
+    ? undefined
+    : makeFile(request, upload, parts);
 }
 
-/** What failed with parts that were replaced meanwhile, or with an upload that has ended, is of no interest any more: look again. */
-function unlessChanged({ id, version }: Upload, { metadata }: ChunkedUploadOptions): (error: unknown) => Promise<undefined> {
+/**
+ * What failed with parts that were replaced meanwhile, or with an upload that has ended, is of no
+ * interest any more: look again.
+ */
+function unlessChanged(
+  { id, version }: Upload,
+  { metadata }: ChunkedUploadOptions,
+): (error: unknown) => Promise<undefined> {
   return async (error) => {
     const isRefused = isStowageError(error, 'unauthorized') || isStowageError(error, 'too_large');
-    if (isRefused || (await metadata.uploads.get(id))?.version === version) throw error;
+    if (isRefused || (await metadata.uploads.get(id))?.version === version) {
+      throw error;
+    }
     return undefined;
   };
 }
 
-async function mergedBefore(upload: Upload, { files, metadata }: ChunkedUploadOptions): Promise<Merged> {
+async function mergedBefore(
+  upload: Upload,
+  { files, metadata }: ChunkedUploadOptions,
+): Promise<Merged> {
   const { fileId, fullUrl } = upload.result as { fileId: string; fullUrl: boolean };
   const stored = await files.get(fileId);
-  if (stored === undefined) throw noSession();
+  if (stored === undefined) {
+    throw noSession();
+  }
   // The merge that did it may have failed at the very end, on its way to the disk.
   await metadata.settled();
   return { stored, fullUrl };
 }
 
 /** All parts, after waiting for those that are still coming in, here or on another node. */
-async function completeParts(request: MergeRequest, upload: Upload): Promise<readonly UploadPart[]> {
+async function completeParts(
+  request: MergeRequest,
+  upload: Upload,
+): Promise<readonly UploadPart[]> {
   const { options, inFlight, signal } = request;
   const { totalChunks } = chunkedDetails(upload);
   let isRetried = false;
@@ -90,18 +124,29 @@ async function completeParts(request: MergeRequest, upload: Upload): Promise<rea
     const receiving = inFlight.has(upload.id);
     const parts = await options.metadata.uploads.parts(upload.id);
     const stored = parts.filter((part) => part.state === 'stored');
-    if (stored.length === totalChunks) return stored;
-    const coming = receiving || parts.some((part) => part.state === 'pending' && part.updatedAt > options.now() - maxWaitMs);
-    if (coming && options.now() <= giveUpAt) await wait(pollMs, signal);
-    else if (isRetried || !(await storeKeptChunks({ ...request, upload, stored })))
-      throw (await options.metadata.uploads.get(upload.id)) === undefined ? noSession() : incomplete(stored, totalChunks);
-    else isRetried = true;
+    if (stored.length === totalChunks) {
+      return stored;
+    }
+    const coming =
+      receiving ||
+      parts.some((part) => part.state === 'pending' && part.updatedAt > options.now() - maxWaitMs);
+    if (coming && options.now() <= giveUpAt) {
+      await wait(pollMs, signal);
+    } else if (isRetried || !(await storeKeptChunks({ ...request, upload, stored }))) {
+      throw (await options.metadata.uploads.get(upload.id)) === undefined
+        ? noSession()
+        : incomplete(stored, totalChunks);
+    } else {
+      isRetried = true;
+    }
   }
 }
 
 function incomplete(stored: readonly UploadPart[], totalChunks: number): Error {
   const have = new Set(stored.map((part) => part.index));
-  const missing = Array.from({ length: totalChunks }, (_, index) => index).filter((index) => !have.has(index));
+  const missing = Array.from({ length: totalChunks }, (_, index) => index).filter(
+    (index) => !have.has(index),
+  );
   const status = JSON.stringify({ completed: stored.length, missing: missing.length });
   const named = `${missing.slice(0, 20).join(', ')}${missing.length > 20 ? ', ...' : ''}`;
   // Upload API 2.4: clients see the count and the status; the indexes tell what to send again.
@@ -112,11 +157,17 @@ function incomplete(stored: readonly UploadPart[], totalChunks: number): Error {
 }
 
 /** Undefined when a part was replaced meanwhile: then all is looked at again. */
-async function makeFile(request: MergeRequest, upload: Upload, parts: readonly UploadPart[]): Promise<Merged | undefined> {
+async function makeFile(
+  request: MergeRequest,
+  upload: Upload,
+  parts: readonly UploadPart[],
+): Promise<Merged | undefined> {
   const { options, wishes, caller } = request;
   const details = chunkedDetails(upload);
   const total = parts.reduce((sum, part) => sum + part.size, 0);
-  if (total > options.maxUploadBytes) throw fail('too_large', { details: { maxBytes: options.maxUploadBytes } });
+  if (total > options.maxUploadBytes) {
+    throw fail('too_large', { details: { maxBytes: options.maxUploadBytes } });
+  }
   const channel = options.pool.byId(upload.channelId);
   const objects = joinSegments(await collectSegments({ request, channel, details, parts }));
   const contentType = await sniffObjects(request, channel, details, objects);
@@ -147,7 +198,9 @@ async function makeFile(request: MergeRequest, upload: Upload, parts: readonly U
     upload: { id: upload.id, version: upload.version, result: { fileId: id, fullUrl } },
   };
   const stored = await options.files.add(file).catch(async (error: unknown) => {
-    if (isStowageError(error, 'unauthorized')) await giveUp(upload, objects, options);
+    if (isStowageError(error, 'unauthorized')) {
+      await giveUp(upload, objects, options);
+    }
     throw error;
   });
   if (stored === undefined) {
@@ -161,13 +214,18 @@ async function makeFile(request: MergeRequest, upload: Upload, parts: readonly U
   return { stored, fullUrl };
 }
 
-/** When the upload was given up while the store finished its object, the job that gave it up may have come too early. */
+/**
+ * When the upload was given up while the store finished its object, the job that gave it up may
+ * have come too early.
+ */
 async function removeIfGivenUp(
   upload: Upload,
   channel: ConfiguredChannel,
   { metadata, now }: ChunkedUploadOptions,
 ): Promise<void> {
-  if ((await metadata.uploads.get(upload.id)) === undefined) await metadata.jobs.add(reclaimNative(upload, channel, now()));
+  if ((await metadata.uploads.get(upload.id)) === undefined) {
+    await metadata.jobs.add(reclaimNative(upload, channel, now()));
+  }
 }
 
 /** The caller may not upload any more: nothing of it stays. */
@@ -187,21 +245,36 @@ interface Collecting {
   readonly parts: readonly UploadPart[];
 }
 
-/** Parts that are objects stay as they are; native ones become one object where the first of them stands. */
+/**
+ * Parts that are objects stay as they are; native ones become one object where the first of them
+ * stands.
+ */
 async function collectSegments(collecting: Collecting): Promise<readonly Segment[]> {
   const { parts } = collecting;
   const native = parts.filter((part) => part.native !== null);
   const [first] = native;
-  if (first === undefined) return parts.flatMap((part) => part.segments);
+  if (first === undefined) {
+    return parts.flatMap((part) => part.segments);
+  }
   const object = await finishNative(collecting, native);
   return parts.flatMap((part) => (part === first ? [object] : part.segments));
 }
 
-async function finishNative({ request, channel, details }: Collecting, native: readonly UploadPart[]): Promise<Segment> {
+async function finishNative(
+  { request, channel, details }: Collecting,
+  native: readonly UploadPart[],
+): Promise<Segment> {
   const { multipart } = channel.channel;
-  if (!multipart || !details.native)
-    throw fail('service_unavailable', { message: 'The storage channel can no longer finish this upload' });
-  const numbered = native.map((part) => ({ number: part.index + 1, part: part.native, size: part.size }));
+  if (!multipart || !details.native) {
+    throw fail('service_unavailable', {
+      message: 'The storage channel can no longer finish this upload',
+    });
+  }
+  const numbered = native.map((part) => ({
+    number: part.index + 1,
+    part: part.native,
+    size: part.size,
+  }));
   const put = await multipart.finish(details.native.state, numbered, { signal: request.signal });
   return { ref: put.ref, size: put.size, hash: hashOfParts(native.map((part) => part.hash)) };
 }
@@ -217,7 +290,11 @@ async function sniffObjects(
   return withCharset(sniffed.contentType, details.contentType, startsAsUtf8(head, objects.size));
 }
 
-async function readHead({ signal }: MergeRequest, channel: Channel, objects: StoredObjects): Promise<Uint8Array> {
+async function readHead(
+  { signal }: MergeRequest,
+  channel: Channel,
+  objects: StoredObjects,
+): Promise<Uint8Array> {
   const range = { start: 0, end: Math.min(sniffBytes, objects.size) - 1 };
   const { stream } = await openReplica(channel, objects, { range, signal });
   return readAll(stream);

@@ -22,7 +22,10 @@ const parallelChunks = 3;
 const baseWaitMs = 500;
 const maxWaitMs = 15_000;
 
-/** Stores chunks again whose backend had failed. True when at least one of those that were missing is stored now. */
+/**
+ * Stores chunks again whose backend had failed. True when at least one of those that were missing
+ * is stored now.
+ */
 export async function storeKeptChunks(job: KeptJob): Promise<boolean> {
   const have = new Set(job.stored.map(({ index }) => index));
   let left = (await job.options.kept.list(job.upload.id)).filter(({ index }) => !have.has(index));
@@ -30,20 +33,27 @@ export async function storeKeptChunks(job: KeptJob): Promise<boolean> {
   for (let round = 1; left.length > 0; round++) {
     const failures = await storeAll(job, left);
     left = left.filter((chunk) => failures.has(chunk));
-    if (left.length === 0 || round === maxRounds) break;
+    if (left.length === 0 || round === maxRounds) {
+      break;
+    }
     await wait(waitMs(round, [...failures.values()]), job.signal);
   }
   return left.length < wanted;
 }
 
 /** The chunks that failed, with what they failed of. Rejects when the upload has ended. */
-async function storeAll(job: KeptJob, chunks: readonly KeptChunk[]): Promise<ReadonlyMap<KeptChunk, unknown>> {
+async function storeAll(
+  job: KeptJob,
+  chunks: readonly KeptChunk[],
+): Promise<ReadonlyMap<KeptChunk, unknown>> {
   const failures = new Map<KeptChunk, unknown>();
   const queue = chunks.values();
   const work = async (): Promise<void> => {
     for (const chunk of queue) {
       await storeOne(job, chunk).catch((error: unknown) => {
-        if (error instanceof ChunkedRefusal) throw error;
+        if (error instanceof ChunkedRefusal) {
+          throw error;
+        }
         failures.set(chunk, error);
       });
     }
@@ -52,18 +62,32 @@ async function storeAll(job: KeptJob, chunks: readonly KeptChunk[]): Promise<Rea
   return failures;
 }
 
-async function storeOne({ upload, options, inFlight, signal }: KeptJob, chunk: KeptChunk): Promise<void> {
+async function storeOne(
+  { upload, options, inFlight, signal }: KeptJob,
+  chunk: KeptChunk,
+): Promise<void> {
   signal.throwIfAborted();
   // A copy that a crash has cut is worth nothing: the client sends it again.
-  if (!(await isWhole(chunk))) return options.kept.drop(upload.id, chunk.index);
+  if (!(await isWhole(chunk))) {
+    return options.kept.drop(upload.id, chunk.index);
+  }
   const { filename, totalChunks } = chunkedDetails(upload);
-  const input = { uploadId: upload.id, filename, totalChunks, index: chunk.index, source: openKept(chunk), signal };
+  const input = {
+    uploadId: upload.id,
+    filename,
+    totalChunks,
+    index: chunk.index,
+    source: openKept(chunk),
+    signal,
+  };
   await storeKeptChunk({ input, upload, options, inFlight, sender: upload.owner });
 }
 
 async function isWhole(chunk: KeptChunk): Promise<boolean> {
   const hasher = createHasher();
-  for await (const bytes of openKept(chunk)) hasher.update(bytes);
+  for await (const bytes of openKept(chunk)) {
+    hasher.update(bytes);
+  }
   return hasher.digest() === chunk.hash;
 }
 

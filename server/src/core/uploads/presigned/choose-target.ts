@@ -18,15 +18,33 @@ interface Target {
   readonly key: string;
 }
 
-/** The first channel of the category that takes this file: by the store's own presigned upload, otherwise through the relay. */
+/**
+ * The first channel of the category that takes this file: by the store's own presigned upload,
+ * otherwise through the relay.
+ */
 export async function chooseTarget({ request, channels, options }: TargetChoice): Promise<Target> {
-  const key = storageKey(uuidv7(options.now()), extensionFor(request.filename, request.contentType), options.now());
+  const key = storageKey(
+    uuidv7(options.now()),
+    extensionFor(request.filename, request.contentType),
+    options.now(),
+  );
   for (const channel of channels) {
     const { presign, limits } = channel.channel;
-    const file = { contentType: request.contentType, ...(request.size !== null && { size: request.size }) };
-    if (presign?.accepts?.(file) === false) continue;
+    const file = {
+      contentType: request.contentType,
+      ...(request.size !== null && { size: request.size }),
+    };
+    if (presign?.accepts?.(file) === false) {
+      continue;
+    }
     if (presign === undefined || (presign.onRequest && !request.direct)) {
-      if (limits.maxBytes !== undefined && limits.segment === undefined && (request.size ?? 0) > limits.maxBytes) continue;
+      if (
+        limits.maxBytes !== undefined &&
+        limits.segment === undefined &&
+        (request.size ?? 0) > limits.maxBytes
+      ) {
+        continue;
+      }
       return { channel, target: undefined, key };
     }
     const target = await presign.start({
@@ -37,7 +55,9 @@ export async function chooseTarget({ request, channels, options }: TargetChoice)
       expiresInSeconds: options.urlTtlSeconds,
       signal: AbortSignal.timeout(30_000),
     });
-    if (target !== undefined) return { channel, target, key };
+    if (target !== undefined) {
+      return { channel, target, key };
+    }
   }
   throw fail('service_unavailable', { message: 'No storage channel takes this file.' });
 }

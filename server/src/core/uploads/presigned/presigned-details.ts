@@ -43,7 +43,10 @@ const details = z.object({
   presign: z.object({ key: z.string(), state: json }).nullable(),
   received: received.nullable(),
   error: refusal.nullable(),
-  /** Version of what lay at the store's own address when it was refused; what lies there now is looked at only if it is another. */
+  /**
+   * Version of what lay at the store's own address when it was refused; what lies there now is
+   * looked at only if it is another.
+   */
   refused: z.string().nullable().default(null),
   sourceUrl: z.string().nullable(),
 });
@@ -52,10 +55,15 @@ const details = z.object({
 export type PresignedDetails = Readonly<z.infer<typeof details>>;
 export type Received = Readonly<z.infer<typeof received>>;
 
-/** Fails with `media_failed` when the row is not as this version writes it: all that can be done then is to delete it. */
+/**
+ * Fails with `media_failed` when the row is not as this version writes it: all that can be done
+ * then is to delete it.
+ */
 export function presignedDetails(upload: Upload): PresignedDetails {
   const known = readableDetails(upload);
-  if (known === undefined) throw fail('media_failed', { message: unreadable.message });
+  if (known === undefined) {
+    throw fail('media_failed', { message: unreadable.message });
+  }
   return known;
 }
 
@@ -69,12 +77,21 @@ const unreadable = {
 } as const;
 
 const nothingKnown: PresignedDetails = {
-  ...{ filename: 'unknown', contentType: 'application/octet-stream', category: 'document', declaredSize: null, maxBytes: 0 },
+  ...{
+    filename: 'unknown',
+    contentType: 'application/octet-stream',
+    category: 'document',
+    declaredSize: null,
+    maxBytes: 0,
+  },
   ...{ sha256: null, width: null, height: null, durationSeconds: null, ip: null, urlExpiresAt: 0 },
   ...{ presign: null, received: null, error: null, refused: null, sourceUrl: null },
 };
 
-/** What can be read of a row that `presignedDetails` refuses: enough to show it, and to remove what was stored for it. */
+/**
+ * What can be read of a row that `presignedDetails` refuses: enough to show it, and to remove what
+ * was stored for it.
+ */
 export function salvagedDetails(upload: Upload): PresignedDetails {
   const members = Object.entries<z.ZodType>(details.shape).map(
     ([name, schema]) => [name, salvage(upload, name, schema)] as const,
@@ -85,22 +102,51 @@ export function salvagedDetails(upload: Upload): PresignedDetails {
 
 export function asReceived(result: IntakeResult): Received {
   const { storageId, channel, segments, size, hash, sha256, sniffed } = result;
-  return { storageId, channelId: channel.id, segments: [...segments], size, hash, sha256, contentType: sniffed.contentType };
+  return {
+    storageId,
+    channelId: channel.id,
+    segments: [...segments],
+    size,
+    hash,
+    sha256,
+    contentType: sniffed.contentType,
+  };
 }
 
 /** A failure as the row keeps it. */
-export function asRefusal({ code, message, status, details }: StowageError): NonNullable<PresignedDetails['error']> {
-  return { code, message, status, ...(details && { details: toJson(details) as Record<string, Json> }) };
+export function asRefusal({
+  code,
+  message,
+  status,
+  details,
+}: StowageError): NonNullable<PresignedDetails['error']> {
+  return {
+    code,
+    message,
+    status,
+    ...(details && { details: toJson(details) as Record<string, Json> }),
+  };
 }
 
 /** The failure that a row keeps, as it was thrown. */
 export function refusalIn({ error }: PresignedDetails): StowageError {
   const code = errorCodes.find((known) => known === error?.code) ?? 'media_failed';
   const { message, status, details: more } = error ?? {};
-  return fail(code, { ...(message && { message }), ...(status && { status }), ...(more && { details: more }) });
+  return fail(code, {
+    ...(message && { message }),
+    ...(status && { status }),
+    ...(more && { details: more }),
+  });
 }
 
-/** The jobs that remove what lies at the store's own upload address: one, or none when the bytes come through the relay. */
-export function abortPresign({ channelId }: Upload, { presign }: PresignedDetails, runAt: number): readonly NewJob[] {
+/**
+ * The jobs that remove what lies at the store's own upload address: one, or none when the bytes
+ * come through the relay.
+ */
+export function abortPresign(
+  { channelId }: Upload,
+  { presign }: PresignedDetails,
+  runAt: number,
+): readonly NewJob[] {
   return presign === null ? [] : [abortPresignJob(channelId, presign.state, runAt)];
 }

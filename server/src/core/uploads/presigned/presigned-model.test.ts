@@ -63,34 +63,58 @@ function pick({ uploads }: Model, at: number): Modelled | undefined {
 }
 
 function expectedOfPut({ state, isSwept, urlExpiresAt }: Modelled, now: number): string {
-  if (state === 'gone' || isSwept) return 'not_found';
-  if (state === 'ready' || state === 'deleted') return 'already_completed';
+  if (state === 'gone' || isSwept) {
+    return 'not_found';
+  }
+  if (state === 'ready' || state === 'deleted') {
+    return 'already_completed';
+  }
   return now > urlExpiresAt + 15_000 ? 'upload_url_expired' : 'ok';
 }
 
 function expectedOfComplete({ state, bytes, urlExpiresAt }: Modelled, now: number): string {
-  if (state === 'gone' || state === 'deleted') return 'not_found';
-  if (state === 'ready') return 'ok';
-  if (state === 'failed') return 'media_failed';
-  if (bytes === null) return now >= urlExpiresAt - 999 ? 'upload_expired' : 'upload_not_received';
+  if (state === 'gone' || state === 'deleted') {
+    return 'not_found';
+  }
+  if (state === 'ready') {
+    return 'ok';
+  }
+  if (state === 'failed') {
+    return 'media_failed';
+  }
+  if (bytes === null) {
+    return now >= urlExpiresAt - 999 ? 'upload_expired' : 'upload_not_received';
+  }
   return bytes === bodies.bad ? 'content_type_mismatch' : 'ok';
 }
 
 function noteComplete(upload: Modelled, code: string): void {
-  if (code === 'ok') upload.state = 'ready';
-  if (code === 'content_type_mismatch') Object.assign(upload, { state: 'failed', bytes: null });
+  if (code === 'ok') {
+    upload.state = 'ready';
+  }
+  if (code === 'content_type_mismatch') {
+    Object.assign(upload, { state: 'failed', bytes: null });
+  }
 }
 
 async function fileBytes({ world, node }: Real, id: string): Promise<Buffer> {
   const stored = await node.files.get(id);
-  if (stored === undefined) throw new Error(`There is no file ${id}.`);
+  if (stored === undefined) {
+    throw new Error(`There is no file ${id}.`);
+  }
   return world.read(node, stored);
 }
 
 /** What is there after a crash: it must be one of `allowed`. */
-async function observe(real: Real, upload: Modelled, allowed: readonly (Buffer | null)[]): Promise<void> {
+async function observe(
+  real: Real,
+  upload: Modelled,
+  allowed: readonly (Buffer | null)[],
+): Promise<void> {
   const is = (found: Buffer | null): void => {
-    const match = allowed.find((bytes) => (bytes === null || found === null ? bytes === found : bytes.equals(found)));
+    const match = allowed.find((bytes) =>
+      bytes === null || found === null ? bytes === found : bytes.equals(found),
+    );
     expect(match, 'other bytes than anybody sent').not.toBeUndefined();
     upload.bytes = match ?? null;
   };
@@ -101,28 +125,44 @@ async function observe(real: Real, upload: Modelled, allowed: readonly (Buffer |
     return;
   }
   const row = await real.world.metadata.uploads.get(upload.id);
-  if (row === undefined) throw new Error('The upload is gone.');
+  if (row === undefined) {
+    throw new Error('The upload is gone.');
+  }
   upload.state = row.state === 'failed' ? 'failed' : 'open';
   const { received } = presignedDetails(row);
   const ref = received?.segments[0]?.ref;
-  is(ref === undefined ? null : await readAll((await real.channel.get(ref, { signal: never })).stream));
+  is(
+    ref === undefined
+      ? null
+      : await readAll((await real.channel.get(ref, { signal: never })).stream),
+  );
 }
 
-/** A process that dies at its `calls`th word with database or store; `late`: that one was heard. Afterwards it says nothing any more. */
+/**
+ * A process that dies at its `calls`th word with database or store; `late`: that one was heard.
+ * Afterwards it says nothing any more.
+ */
 function dying({ world, channel }: Real, calls: number, late: boolean): Node {
   let left = calls;
   const mortal =
     <A extends readonly unknown[], R>(method: (...args: A) => Promise<R>) =>
     async (...args: A): Promise<R> => {
       left--;
-      if (left < 0 || (left === 0 && !late)) throw fail('service_unavailable', { message: 'crash' });
+      if (left < 0 || (left === 0 && !late)) {
+        throw fail('service_unavailable', { message: 'crash' });
+      }
       const result = await method(...args);
-      if (left <= 0) throw fail('service_unavailable', { message: 'crash' });
+      if (left <= 0) {
+        throw fail('service_unavailable', { message: 'crash' });
+      }
       return result;
     };
   const all = <T extends object>(of: T): T =>
     Object.fromEntries(
-      Object.entries(of).map(([name, value]) => [name, typeof value === 'function' ? mortal(value as never) : value]),
+      Object.entries(of).map(([name, value]) => [
+        name,
+        typeof value === 'function' ? mortal(value as never) : value,
+      ]),
     ) as T;
   const { metadata } = world;
   const store: MetadataStore = {
@@ -131,7 +171,12 @@ function dying({ world, channel }: Real, calls: number, late: boolean): Node {
     uploads: all(metadata.uploads),
     jobs: all(metadata.jobs),
   };
-  const own = { ...channel, put: mortal(channel.put), get: mortal(channel.get), delete: mortal(channel.delete) };
+  const own = {
+    ...channel,
+    put: mortal(channel.put),
+    get: mortal(channel.get),
+    delete: mortal(channel.delete),
+  };
   return world.node({ metadata: store, channels: [configured(own)] });
 }
 
@@ -140,7 +185,14 @@ const start = fc.constant<Command>({
   async run(model, { world, node }) {
     const { upload, details } = await node.presigned.start(presignRequest(), world.caller);
     const { urlExpiresAt } = details;
-    model.uploads.push({ id: upload.id, state: 'open', bytes: null, isSwept: false, urlExpiresAt, expiresAt: upload.expiresAt });
+    model.uploads.push({
+      id: upload.id,
+      state: 'open',
+      bytes: null,
+      isSwept: false,
+      urlExpiresAt,
+      expiresAt: upload.expiresAt,
+    });
   },
   toString: () => 'start',
 });
@@ -152,9 +204,13 @@ const put = fc.tuple(index, body).map<Command>(([at, name]) => ({
   check: (model) => pick(model, at) !== undefined,
   async run(model, { world, node }) {
     const upload = pick(model, at) as Modelled;
-    const code = await codeOf(node.presigned.receive(transfer(upload.id, bodies[name], world.now())));
+    const code = await codeOf(
+      node.presigned.receive(transfer(upload.id, bodies[name], world.now())),
+    );
     expect(code).toBe(expectedOfPut(upload, world.now()));
-    if (code === 'ok') Object.assign(upload, { state: 'open', bytes: bodies[name] });
+    if (code === 'ok') {
+      Object.assign(upload, { state: 'open', bytes: bodies[name] });
+    }
   },
   toString: () => `put(${at}, ${name})`,
 }));
@@ -163,7 +219,9 @@ const cutPut = fc.tuple(index, body).map<Command>(([at, name]) => ({
   check: (model) => pick(model, at) !== undefined,
   async run(model, { world, node }) {
     const upload = pick(model, at) as Modelled;
-    const code = await codeOf(node.presigned.receive(transfer(upload.id, cut(bodies[name]), world.now())));
+    const code = await codeOf(
+      node.presigned.receive(transfer(upload.id, cut(bodies[name]), world.now())),
+    );
     const expected = expectedOfPut(upload, world.now());
     expect(code).toBe(expected === 'ok' ? 'incomplete_body' : expected);
   },
@@ -177,7 +235,9 @@ const complete = index.map<Command>((at) => ({
     const code = await codeOf(real.node.presigned.complete(upload.id, real.world.caller));
     expect(code).toBe(expectedOfComplete(upload, real.world.now()));
     noteComplete(upload, code);
-    if (upload.state === 'ready') expect(await fileBytes(real, upload.id)).toEqual(upload.bytes);
+    if (upload.state === 'ready') {
+      expect(await fileBytes(real, upload.id)).toEqual(upload.bytes);
+    }
   },
   toString: () => `complete(${at})`,
 }));
@@ -190,12 +250,18 @@ const race = fc.tuple(index, body, fc.nat(30)).map<Command>(([at, name, ticks]) 
     const upload = pick(model, at) as Modelled;
     const before = upload.bytes;
     const putting = codeOf(node.presigned.receive(transfer(upload.id, bodies[name], world.now())));
-    for (let tick = 0; tick < ticks; tick++) await Promise.resolve();
-    const completing = [node, world.node()].map((on) => codeOf(on.presigned.complete(upload.id, world.caller)));
+    for (let tick = 0; tick < ticks; tick++) {
+      await Promise.resolve();
+    }
+    const completing = [node, world.node()].map((on) =>
+      codeOf(on.presigned.complete(upload.id, world.caller)),
+    );
     const acknowledged = (await putting) === 'ok';
     await Promise.all(completing);
     await observe(real, upload, [null, before, bodies[name]]);
-    if (upload.state !== 'ready') return;
+    if (upload.state !== 'ready') {
+      return;
+    }
     expect(upload.bytes).toBe(acknowledged ? bodies[name] : before);
   },
   toString: () => `race(${at}, ${name}, ${ticks})`,
@@ -205,16 +271,25 @@ const remove = index.map<Command>((at) => ({
   check: (model) => pick(model, at) !== undefined,
   async run(model, { node }) {
     const upload = pick(model, at) as Modelled;
-    const removed = (await node.presigned.cancel(upload.id)) || (await node.files.remove(upload.id));
+    const removed =
+      (await node.presigned.cancel(upload.id)) || (await node.files.remove(upload.id));
     expect(removed).toBe(!['gone', 'deleted'].includes(upload.state));
-    if (removed) upload.state = upload.state === 'ready' ? 'deleted' : 'gone';
+    if (removed) {
+      upload.state = upload.state === 'ready' ? 'deleted' : 'gone';
+    }
   },
   toString: () => `remove(${at})`,
 }));
 
 /** The process is killed in the midst of a transfer or of complete; another one takes its place. */
 const crash = fc
-  .record({ at: index, name: body, calls: fc.nat(12), late: fc.boolean(), step: fc.constantFrom('put', 'complete') })
+  .record({
+    at: index,
+    name: body,
+    calls: fc.nat(12),
+    late: fc.boolean(),
+    step: fc.constantFrom('put', 'complete'),
+  })
   .map<Command>(({ at, name, calls, late, step }) => ({
     check: (model) => ['open', 'failed'].includes(pick(model, at)?.state ?? ''),
     async run(model, real) {
@@ -222,20 +297,26 @@ const crash = fc
       const upload = pick(model, at) as Modelled;
       const { presigned } = dying(real, calls, late);
       const request = transfer(upload.id, bodies[name], world.now());
-      const code = await codeOf(step === 'put' ? presigned.receive(request) : presigned.complete(upload.id, world.caller));
+      const code = await codeOf(
+        step === 'put' ? presigned.receive(request) : presigned.complete(upload.id, world.caller),
+      );
       real.node = world.node();
       const acknowledged = code === 'ok';
-      if (step === 'complete') return observe(real, upload, [upload.bytes, null]);
+      if (step === 'complete') {
+        return observe(real, upload, [upload.bytes, null]);
+      }
       await observe(real, upload, acknowledged ? [bodies[name]] : [upload.bytes, bodies[name]]);
     },
     toString: () => `crash(${step}, ${at}, ${name}, ${calls}${late ? ', late' : ''})`,
   }));
 
-const pass = fc.constantFrom(60_000, urlTtlSeconds * 1000, dayMs, -dayMs / 2).map<Command>((ms) => ({
-  check: () => true,
-  run: async (_, { world }) => world.advance(ms),
-  toString: () => `pass(${ms} ms)`,
-}));
+const pass = fc
+  .constantFrom(60_000, urlTtlSeconds * 1000, dayMs, -dayMs / 2)
+  .map<Command>((ms) => ({
+    check: () => true,
+    run: async (_, { world }) => world.advance(ms),
+    toString: () => `pass(${ms} ms)`,
+  }));
 
 const sweep = fc.constant<Command>({
   check: () => true,
@@ -243,9 +324,13 @@ const sweep = fc.constant<Command>({
     await node.maintenance.sweep();
     await node.jobs.drain();
     for (const upload of uploads) {
-      if (upload.expiresAt >= world.now()) continue;
+      if (upload.expiresAt >= world.now()) {
+        continue;
+      }
       upload.isSwept = true;
-      if (upload.state !== 'ready') upload.state = 'gone';
+      if (upload.state !== 'ready') {
+        upload.state = 'gone';
+      }
     }
   },
   toString: () => 'sweep',
@@ -253,7 +338,10 @@ const sweep = fc.constant<Command>({
 
 async function check(commands: Iterable<Command>, databaseUrl?: string): Promise<void> {
   const channel: WatchedChannel = Object.assign(watchedChannel(), { remote: true });
-  const world = await createWorld({ channels: [configured(channel)], ...(databaseUrl !== undefined && { databaseUrl }) });
+  const world = await createWorld({
+    channels: [configured(channel)],
+    ...(databaseUrl !== undefined && { databaseUrl }),
+  });
   const model: Model = { uploads: [] };
   const real: Real = { world, channel, node: world.node() };
   try {
@@ -262,7 +350,9 @@ async function check(commands: Iterable<Command>, databaseUrl?: string): Promise
     await real.node.maintenance.sweep();
     await real.node.jobs.drain();
     const ready = model.uploads.filter(({ state }) => state === 'ready');
-    for (const { id, bytes } of ready) expect(await fileBytes(real, id)).toEqual(bytes);
+    for (const { id, bytes } of ready) {
+      expect(await fileBytes(real, id)).toEqual(bytes);
+    }
     const { items } = await world.metadata.files.list({ limit: 100, offset: 0 });
     expect(items.map(({ id }) => id).sort()).toEqual(ready.map(({ id }) => id).sort());
     expect(channel.refs.size).toBe(ready.length);
@@ -274,10 +364,13 @@ async function check(commands: Iterable<Command>, databaseUrl?: string): Promise
 }
 
 describe('presigned uploads, whatever happens in whatever order', () => {
-  const commands = fc.commands([start, put, put, cutPut, complete, race, race, remove, crash, crash, pass, sweep], {
-    maxCommands: 60,
-    size: '+1',
-  });
+  const commands = fc.commands(
+    [start, put, put, cutPut, complete, race, race, remove, crash, crash, pass, sweep],
+    {
+      maxCommands: 60,
+      size: '+1',
+    },
+  );
   const numRuns = Number(process.env.STOWAGE_TEST_RUNS ?? 60);
 
   it('every ready file is what was acknowledged last, and in the end nothing else is left on the channel', async () => {
@@ -293,7 +386,9 @@ describe('presigned uploads, whatever happens in whatever order', () => {
       const postgres = await startPostgres();
       try {
         await fc.assert(
-          fc.asyncProperty(commands, async (steps) => check(steps, await postgres.createDatabase())),
+          fc.asyncProperty(commands, async (steps) =>
+            check(steps, await postgres.createDatabase()),
+          ),
           { numRuns: Math.ceil(numRuns / 5) },
         );
       } finally {

@@ -19,7 +19,10 @@ const A = pdf('A');
 const B = pdf('B', 50_000);
 const never = new AbortController().signal;
 
-/** A store that takes uploads at addresses of its own. `moves`: they work until they expire, and what came can be taken out of their reach. */
+/**
+ * A store that takes uploads at addresses of its own. `moves`: they work until they expire, and
+ * what came can be taken out of their reach.
+ */
 function addressedStore(moves: boolean) {
   const channel = watchedChannel();
   const write = async (key: string, bytes: Uint8Array): Promise<void> => {
@@ -30,22 +33,33 @@ function addressedStore(moves: boolean) {
   };
   const read = async (key: string): Promise<Buffer> => {
     const chunks: Uint8Array[] = [];
-    for await (const chunk of (await channel.get(key, { signal: never })).stream) chunks.push(chunk);
+    for await (const chunk of (await channel.get(key, { signal: never })).stream) {
+      chunks.push(chunk);
+    }
     return Buffer.concat(chunks);
   };
   const head: Presign['head'] = async (state) => {
-    if (!channel.refs.has(String(state))) return undefined;
+    if (!channel.refs.has(String(state))) {
+      return undefined;
+    }
     const bytes = await read(String(state));
     return { ref: String(state), size: bytes.length, version: hashOf(bytes) };
   };
   const finish: Presign['finish'] = async (arrival, { key }) => {
     const now = await head(String(arrival.ref), { signal: never });
-    if (now?.version !== arrival.version) throw fail('conflict');
+    if (now?.version !== arrival.version) {
+      throw fail('conflict');
+    }
     await write(key, await read(String(arrival.ref)));
     return { ref: key, size: arrival.size };
   };
   const presign: Presign = {
-    start: async ({ key }) => ({ method: 'PUT', url: `https://store.example/${key}`, headers: {}, state: `incoming/${key}` }),
+    start: async ({ key }) => ({
+      method: 'PUT',
+      url: `https://store.example/${key}`,
+      headers: {},
+      state: `incoming/${key}`,
+    }),
     head,
     ...(moves && { finish }),
     abort: (state) => channel.delete(state, { signal: never }),
@@ -74,7 +88,9 @@ describe.each([
   const complete = (id: string, on = node) => on.presigned.complete(id, world.caller);
   const readBack = async (id: string): Promise<Buffer> => {
     const stored = await node.files.get(id);
-    if (stored === undefined) throw new Error('There is no such file.');
+    if (stored === undefined) {
+      throw new Error('There is no such file.');
+    }
     return world.read(node, stored);
   };
 
@@ -102,9 +118,23 @@ describe.each([
     const { id, key } = await start();
     await store.write(key, Buffer.from('no PDF'));
     const other = world.node();
-    const all = await Promise.allSettled([complete(id), complete(id), complete(id, other), complete(id), complete(id, other)]);
-    const said = all.map((one) => (one.status === 'rejected' ? [one.reason.code, one.reason.status, one.reason.details] : one));
-    expect(said).toEqual(said.map(() => ['content_type_mismatch', 422, { declared: 'application/pdf', detected: 'text/plain' }]));
+    const all = await Promise.allSettled([
+      complete(id),
+      complete(id),
+      complete(id, other),
+      complete(id),
+      complete(id, other),
+    ]);
+    const said = all.map((one) =>
+      one.status === 'rejected' ? [one.reason.code, one.reason.status, one.reason.details] : one,
+    );
+    expect(said).toEqual(
+      said.map(() => [
+        'content_type_mismatch',
+        422,
+        { declared: 'application/pdf', detected: 'text/plain' },
+      ]),
+    );
   });
 
   it('completes what arrived', async () => {
@@ -197,7 +227,9 @@ it('bytes that are exchanged while complete looks at them are looked at again', 
   let exchanged = false;
   Object.assign(presign, {
     finish: async (...args: Parameters<NonNullable<Presign['finish']>>) => {
-      if (!exchanged) await store.write(key, B);
+      if (!exchanged) {
+        await store.write(key, B);
+      }
       exchanged = true;
       return finish?.(...args);
     },
@@ -228,7 +260,8 @@ it('a store that must be asked for is used by those who ask; what it does not ta
   const other = configured(watchedChannel(), 'other');
   const world = await createWorld({ channels: [pictures, other] });
   const node = world.node();
-  const begin = (fields: Parameters<typeof presignRequest>[0]) => node.presigned.start(presignRequest(fields), world.caller);
+  const begin = (fields: Parameters<typeof presignRequest>[0]) =>
+    node.presigned.start(presignRequest(fields), world.caller);
   const relayed = await begin({});
   expect([relayed.channel.id, relayed.target, relayed.details.urlExpiresAt]).toEqual([
     pictures.id,
@@ -236,9 +269,18 @@ it('a store that must be asked for is used by those who ask; what it does not ta
     world.now() + urlTtlSeconds * 1000,
   ]);
   const asked = await begin({ direct: true });
-  expect([asked.channel.id, asked.target?.method, asked.details.urlExpiresAt]).toEqual([pictures.id, 'POST', expiresAt]);
+  expect([asked.channel.id, asked.target?.method, asked.details.urlExpiresAt]).toEqual([
+    pictures.id,
+    'POST',
+    expiresAt,
+  ]);
   for (const direct of [true, false]) {
-    const elsewhere = await begin({ direct, contentType: 'image/png', filename: 'a.png', category: 'image' });
+    const elsewhere = await begin({
+      direct,
+      contentType: 'image/png',
+      filename: 'a.png',
+      category: 'image',
+    });
     expect([elsewhere.channel.id, elsewhere.target]).toEqual([other.id, undefined]);
   }
   await world.stop();

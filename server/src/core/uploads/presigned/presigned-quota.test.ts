@@ -27,7 +27,10 @@ async function open() {
 it('open uploads keep their room, on all nodes, until they end', async () => {
   const { world, one, other, start, full } = await open();
   const first = await start(600);
-  await expect(start(401, other)).rejects.toMatchObject({ ...full, details: { used: 600, limit: 1000 } });
+  await expect(start(401, other)).rejects.toMatchObject({
+    ...full,
+    details: { used: 600, limit: 1000 },
+  });
   const second = await start(400, other);
   await expect(start(1)).rejects.toMatchObject(full);
   await one.presigned.cancel(first);
@@ -44,7 +47,9 @@ it('keep none once their address has expired and nothing came, nor once they hav
   await one.presigned.receive(transfer(failing, Buffer.alloc(500, 'no PDF'), world.now()));
   await start(500);
   await expect(start(1)).rejects.toMatchObject(full);
-  await expect(one.presigned.complete(failing, world.caller)).rejects.toMatchObject({ code: 'content_type_mismatch' });
+  await expect(one.presigned.complete(failing, world.caller)).rejects.toMatchObject({
+    code: 'content_type_mismatch',
+  });
   const third = await start(500);
   await one.presigned.receive(transfer(third, A, world.now()));
   world.advance(urlTtlSeconds * 1000 + 1);

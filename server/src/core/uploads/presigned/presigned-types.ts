@@ -51,7 +51,11 @@ export interface ReceiveRequest {
 /** A media item in whatever state it is. */
 export type Media =
   | { readonly state: 'ready'; readonly stored: StoredFile; readonly warnings: readonly string[] }
-  | { readonly state: 'uploading' | 'failed'; readonly upload: Upload; readonly details: PresignedDetails };
+  | {
+      readonly state: 'uploading' | 'failed';
+      readonly upload: Upload;
+      readonly details: PresignedDetails;
+    };
 
 export interface PresignedUploadOptions {
   readonly metadata: MetadataStore;

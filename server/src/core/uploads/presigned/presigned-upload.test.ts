@@ -33,11 +33,14 @@ const ttlMs = urlTtlSeconds * 1000;
 async function start(fields = {}): Promise<string> {
   return (await node.presigned.start(presignRequest(fields), world.caller)).upload.id;
 }
-const put = (id: string, bytes: Uint8Array, on = node) => on.presigned.receive(transfer(id, bytes, world.now()));
+const put = (id: string, bytes: Uint8Array, on = node) =>
+  on.presigned.receive(transfer(id, bytes, world.now()));
 const complete = (id: string, on = node) => on.presigned.complete(id, world.caller);
 async function readBack(id: string): Promise<Buffer> {
   const stored = await node.files.get(id);
-  if (stored === undefined) throw new Error('There is no such file.');
+  if (stored === undefined) {
+    throw new Error('There is no such file.');
+  }
   return world.read(node, stored);
 }
 async function drained(): Promise<number> {
@@ -51,9 +54,14 @@ describe('presigned upload', () => {
     expect(await node.presigned.find(id)).toMatchObject({ state: 'uploading' });
     await put(id, B);
     expect(await node.presigned.find(id)).toMatchObject({ state: 'uploading' });
-    expect(await complete(id)).toMatchObject({ state: 'ready', stored: { file: { id, size: B.length } } });
+    expect(await complete(id)).toMatchObject({
+      state: 'ready',
+      stored: { file: { id, size: B.length } },
+    });
     expect(await readBack(id)).toEqual(B);
-    expect(await node.presigned.listPending({ state: 'uploading', limit: 10, offset: 0 })).toMatchObject({ total: 0 });
+    expect(
+      await node.presigned.listPending({ state: 'uploading', limit: 10, offset: 0 }),
+    ).toMatchObject({ total: 0 });
     expect(await drained()).toBe(1);
   });
 
@@ -70,7 +78,10 @@ describe('presigned upload', () => {
 
   it('complete says what is missing, before and after the address has expired', async () => {
     const id = await start();
-    await expect(complete(id)).rejects.toMatchObject({ code: 'upload_not_received', details: { expires_in: urlTtlSeconds } });
+    await expect(complete(id)).rejects.toMatchObject({
+      code: 'upload_not_received',
+      details: { expires_in: urlTtlSeconds },
+    });
     world.advance(ttlMs + 1);
     await expect(complete(id)).rejects.toMatchObject({ code: 'upload_expired' });
   });
@@ -116,7 +127,11 @@ describe('presigned upload', () => {
     const id = await start();
     await put(id, A);
     await complete(id);
-    const stranger = { owner: 'stranger', permissions: new Set(permissions.split(' ') as Permission[]), token: undefined };
+    const stranger = {
+      owner: 'stranger',
+      permissions: new Set(permissions.split(' ') as Permission[]),
+      token: undefined,
+    };
     const said = async (): Promise<string> =>
       node.presigned.complete(id, stranger).then(
         ({ state }) => state,
@@ -132,9 +147,23 @@ describe('presigned upload', () => {
     const id = await start();
     await put(id, Buffer.from('plain text, not a PDF at all'));
     const other = world.node();
-    const all = await Promise.allSettled([complete(id), complete(id), complete(id, other), complete(id), complete(id, other)]);
-    const said = all.map((one) => (one.status === 'rejected' ? [one.reason.code, one.reason.status, one.reason.details] : one));
-    expect(said).toEqual(said.map(() => ['content_type_mismatch', 422, { declared: 'application/pdf', detected: 'text/plain' }]));
+    const all = await Promise.allSettled([
+      complete(id),
+      complete(id),
+      complete(id, other),
+      complete(id),
+      complete(id, other),
+    ]);
+    const said = all.map((one) =>
+      one.status === 'rejected' ? [one.reason.code, one.reason.status, one.reason.details] : one,
+    );
+    expect(said).toEqual(
+      said.map(() => [
+        'content_type_mismatch',
+        422,
+        { declared: 'application/pdf', detected: 'text/plain' },
+      ]),
+    );
   });
 
   it('bytes of another kind fail the media, a new transfer takes it up again', async () => {
@@ -266,8 +295,15 @@ describe('several at once', () => {
     const id = await start();
     await put(id, A);
     const other = world.node();
-    const answers = await Promise.all([complete(id), complete(id, other), complete(id), complete(id, other)]);
-    for (const answer of answers) expect(answer.stored).toEqual(answers[0]?.stored);
+    const answers = await Promise.all([
+      complete(id),
+      complete(id, other),
+      complete(id),
+      complete(id, other),
+    ]);
+    for (const answer of answers) {
+      expect(answer.stored).toEqual(answers[0]?.stored);
+    }
     expect(await world.metadata.files.list({ limit: 10, offset: 0 })).toMatchObject({ total: 1 });
     expect(await drained()).toBe(1);
     expect(await readBack(id)).toEqual(A);
@@ -284,7 +320,9 @@ describe('several at once', () => {
           return false;
         },
       );
-      for (let tick = 0; tick < round; tick++) await Promise.resolve();
+      for (let tick = 0; tick < round; tick++) {
+        await Promise.resolve();
+      }
       await complete(id);
       expect(await readBack(id)).toEqual((await second) ? B : A);
       expect(await drained()).toBe(round + 1);
@@ -339,7 +377,9 @@ describe('several at once', () => {
           ...world.metadata.uploads,
           async get(id) {
             const upload = await get(id);
-            if (held) return upload;
+            if (held) {
+              return upload;
+            }
             held = true;
             answered.resolve();
             await hold.promise;
@@ -398,7 +438,9 @@ describe('clocks (R9)', () => {
   it('a node a day ahead refuses new transfers, and keeps what others received', async () => {
     const ahead = world.node({ clockOffMs: dayMs });
     const id = await start();
-    await expect(ahead.presigned.receive(transfer(id, A, world.now() + dayMs))).rejects.toMatchObject({
+    await expect(
+      ahead.presigned.receive(transfer(id, A, world.now() + dayMs)),
+    ).rejects.toMatchObject({
       code: 'upload_url_expired',
     });
     await put(id, A);
@@ -409,7 +451,9 @@ describe('clocks (R9)', () => {
   it('a few seconds of difference between nodes are forgiven, more are not', async () => {
     const id = await start();
     await node.presigned.receive(transfer(id, A, world.now() + ttlMs + 10_000));
-    await expect(node.presigned.receive(transfer(id, A, world.now() + ttlMs + 20_000))).rejects.toMatchObject({
+    await expect(
+      node.presigned.receive(transfer(id, A, world.now() + ttlMs + 20_000)),
+    ).rejects.toMatchObject({
       code: 'upload_url_expired',
     });
     expect(await complete(id)).toMatchObject({ state: 'ready' });

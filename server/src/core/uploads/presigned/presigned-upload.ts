@@ -21,16 +21,27 @@ import {
   readableDetails,
   salvagedDetails,
 } from './presigned-details.ts';
-import type { Media, PresignedUploadOptions, PresignRequest, ReceiveRequest, StartedUpload } from './presigned-types.ts';
+import type {
+  Media,
+  PresignedUploadOptions,
+  PresignRequest,
+  ReceiveRequest,
+  StartedUpload,
+} from './presigned-types.ts';
 
-/** Uploads live on after their URL so that a slow transfer can finish and a late `complete` is not punished. */
+/**
+ * Uploads live on after their URL so that a slow transfer can finish and a late `complete` is not
+ * punished.
+ */
 export const uploadGraceMs = dayMs;
 
 type Ready = Media & { readonly state: 'ready' };
 
 export interface PresignedUploads {
   start(request: PresignRequest, caller: Caller): Promise<StartedUpload>;
-  /** Takes the bytes of an upload from the relay. The last complete transfer before `complete` wins. */
+  /**
+   * Takes the bytes of an upload from the relay. The last complete transfer before `complete` wins.
+   */
   receive(request: ReceiveRequest): Promise<Received>;
   /** Idempotent; two at once get the same answer. */
   complete(id: string, caller: Caller): Promise<Ready>;
@@ -44,7 +55,10 @@ export interface PresignedUploads {
     readonly items: readonly Media[];
     readonly total: number;
   }>;
-  /** Cancels an unfinished upload: running transfers stop, its bytes are removed. False when there is none. */
+  /**
+   * Cancels an unfinished upload: running transfers stop, its bytes are removed. False when there
+   * is none.
+   */
   cancel(id: string): Promise<boolean>;
   /** Removes what is past its time. */
   removeExpired(upload: Upload): Promise<boolean>;
@@ -58,13 +72,20 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
   const writers = new Map<string, Set<AbortController>>();
   const completing = new Map<string, Promise<Ready>>();
 
-  const receivable = async (request: ReceiveRequest): Promise<{ upload: Upload; details: PresignedDetails }> => {
+  const receivable = async (
+    request: ReceiveRequest,
+  ): Promise<{ upload: Upload; details: PresignedDetails }> => {
     const upload = await uploads.get(request.id);
-    if (upload === undefined || upload.kind !== 'presigned' || upload.state === 'aborted')
+    if (upload === undefined || upload.kind !== 'presigned' || upload.state === 'aborted') {
       throw fail('not_found', { message: 'Media not found.' });
-    if (upload.state === 'done') throw fail('already_completed');
+    }
+    if (upload.state === 'done') {
+      throw fail('already_completed');
+    }
     const details = presignedDetails(upload);
-    if (request.startedAt > details.urlExpiresAt + clockToleranceMs) throw fail('upload_url_expired');
+    if (request.startedAt > details.urlExpiresAt + clockToleranceMs) {
+      throw fail('upload_url_expired');
+    }
     await requireOwner(upload);
     checkAbsent(request, details);
     checkDeclared(request, details);
@@ -72,18 +93,28 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
   };
 
   const requireOwner = async ({ owner }: Upload): Promise<void> => {
-    if (await access.mayUpload(owner)) return;
+    if (await access.mayUpload(owner)) {
+      return;
+    }
     throw fail('invalid_signature', {
       message: 'The API key of this upload was revoked, has expired or may no longer upload.',
     });
   };
 
-  const accept = async (request: ReceiveRequest, received: Received, cleared: readonly string[]): Promise<void> => {
+  const accept = async (
+    request: ReceiveRequest,
+    received: Received,
+    cleared: readonly string[],
+  ): Promise<void> => {
     const { id } = request;
     for (;;) {
       const upload = await uploads.get(id);
-      if (upload === undefined || upload.state === 'aborted') throw fail('not_found', { message: 'Media not found.' });
-      if (upload.state === 'done') throw fail('already_completed');
+      if (upload === undefined || upload.state === 'aborted') {
+        throw fail('not_found', { message: 'Media not found.' });
+      }
+      if (upload.state === 'done') {
+        throw fail('already_completed');
+      }
       await requireOwner(upload);
       const details = presignedDetails(upload);
       checkAbsent(request, details);
@@ -97,20 +128,32 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
         details: toJson({ ...details, received, error: null, refused: null }),
       } as const;
       const replaced = removalOf(details.received, now());
-      if ((await uploads.update(id, upload.version, patch, { adds: replaced, clears: cleared })) !== undefined) return;
+      if (
+        (await uploads.update(id, upload.version, patch, { adds: replaced, clears: cleared })) !==
+        undefined
+      ) {
+        return;
+      }
     }
   };
 
   const remove = async (upload: Upload): Promise<boolean> => {
-    for (const writer of writers.get(upload.id) ?? []) writer.abort(fail('not_found', { message: 'The upload was cancelled.' }));
+    for (const writer of writers.get(upload.id) ?? []) {
+      writer.abort(fail('not_found', { message: 'The upload was cancelled.' }));
+    }
     const details = readableDetails(upload) ?? salvagedDetails(upload);
-    const jobs = upload.state === 'done' ? [] : [...removalOf(details.received, now()), ...abortPresign(upload, details, now())];
+    const jobs =
+      upload.state === 'done'
+        ? []
+        : [...removalOf(details.received, now()), ...abortPresign(upload, details, now())];
     return uploads.remove(upload.id, upload.version, jobs);
   };
 
   const findReady = async (id: string): Promise<Ready | undefined> => {
     const stored = await files.get(id);
-    if (stored === undefined) return undefined;
+    if (stored === undefined) {
+      return undefined;
+    }
     await metadata.settled();
     return { state: 'ready', stored, warnings: [] };
   };
@@ -157,13 +200,18 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
           declaredType: details.contentType,
           size: request.size,
           candidates: [{ group: '', channel: pool.byId(upload.channelId) }],
-          expected: { ...request.expected, ...(details.sha256 !== null && { sha256: details.sha256 }) },
+          expected: {
+            ...request.expected,
+            ...(details.sha256 !== null && { sha256: details.sha256 }),
+          },
           signal: AbortSignal.any([request.signal, writer.signal]),
         });
         return await keep(result, (received) => accept(request, received, result.pendingCleanup));
       } finally {
         own.delete(writer);
-        if (own.size === 0) writers.delete(request.id);
+        if (own.size === 0) {
+          writers.delete(request.id);
+        }
       }
     },
 
@@ -175,16 +223,23 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
         return own;
       };
       const under = completing.get(key);
-      // Concurrent calls wait for the one answer. If it is a failure, it may have looked before this caller's bytes arrived, so they try again.
-      return under === undefined ? begin() : under.catch((error) => (completing.get(key) ?? begin()).catch(unlessStill(error)));
+      // Concurrent calls wait for the one answer. If it is a failure, it may have looked before
+      // this caller's bytes arrived, so they try again.
+      return under === undefined
+        ? begin()
+        : under.catch((error) => (completing.get(key) ?? begin()).catch(unlessStill(error)));
     },
 
     async find(id) {
       const ready = await findReady(id);
-      if (ready !== undefined) return ready;
+      if (ready !== undefined) {
+        return ready;
+      }
       const upload = await uploads.get(id);
       // It may have become a file since we looked for one.
-      if (upload?.state === 'done') return findReady(id);
+      if (upload?.state === 'done') {
+        return findReady(id);
+      }
       return upload === undefined ? undefined : pendingMedia(upload, log);
     },
 
@@ -194,15 +249,28 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
         ...{ kinds: ['presigned', 'import'], states, limit, offset },
         ...(category !== undefined && { category }),
       });
-      return { items: items.map((upload) => pendingMedia(upload, log)).filter((media) => media !== undefined), total };
+      return {
+        items: items
+          .map((upload) => pendingMedia(upload, log))
+          .filter((media) => media !== undefined),
+        total,
+      };
     },
 
     async cancel(id) {
       for (;;) {
         const upload = await uploads.get(id);
-        if (upload === undefined || upload.kind === 'chunked' || upload.kind === 'direct' || upload.state === 'done')
+        if (
+          upload === undefined ||
+          upload.kind === 'chunked' ||
+          upload.kind === 'direct' ||
+          upload.state === 'done'
+        ) {
           return false;
-        if (await remove(upload)) return true;
+        }
+        if (await remove(upload)) {
+          return true;
+        }
       }
     },
 
@@ -210,7 +278,10 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
   };
 
   /** Stored bytes that do not make it into the upload's row are removed. */
-  async function keep(result: IntakeResult, commit: (received: Received) => Promise<void>): Promise<Received> {
+  async function keep(
+    result: IntakeResult,
+    commit: (received: Received) => Promise<void>,
+  ): Promise<Received> {
     const received = asReceived(result);
     try {
       await commit(received);
@@ -226,17 +297,26 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
 /** What failed for the caller at once has not failed before: both get the same answer. */
 function unlessStill(error: unknown): (again: unknown) => never {
   return (again) => {
-    throw isStowageError(again, 'media_failed') && again.message === (error as Error).message ? error : again;
+    throw isStowageError(again, 'media_failed') && again.message === (error as Error).message
+      ? error
+      : again;
   };
 }
 
 /** Undefined for uploads that are not media (any more). */
 function pendingMedia(upload: Upload, log: Log): Media | undefined {
-  if (upload.kind !== 'presigned' && upload.kind !== 'import') return undefined;
-  if (upload.state === 'done' || upload.state === 'aborted') return undefined;
+  if (upload.kind !== 'presigned' && upload.kind !== 'import') {
+    return undefined;
+  }
+  if (upload.state === 'done' || upload.state === 'aborted') {
+    return undefined;
+  }
   const details = readableDetails(upload);
   if (details === undefined) {
-    log.warn({ upload: upload.id }, 'Could not read the record of an upload; it shows as failed until it is deleted or expires');
+    log.warn(
+      { upload: upload.id },
+      'Could not read the record of an upload; it shows as failed until it is deleted or expires',
+    );
     return { state: 'failed', upload, details: salvagedDetails(upload) };
   }
   return { state: upload.state === 'failed' ? 'failed' : 'uploading', upload, details };
@@ -244,20 +324,35 @@ function pendingMedia(upload: Upload, log: Log): Media | undefined {
 
 /** Jobs that remove received bytes that are no longer needed. */
 export function removalOf(received: Received | null, at: number): readonly NewJob[] {
-  return received === null ? [] : received.segments.map((segment) => deleteObjectJob(received.channelId, segment, at));
+  return received === null
+    ? []
+    : received.segments.map((segment) => deleteObjectJob(received.channelId, segment, at));
 }
 
 function checkAbsent({ unless = [] }: ReceiveRequest, { received }: PresignedDetails): void {
-  if (received === null) return;
-  if (unless === '*' || unless.includes(received.hash)) throw fail('precondition_failed');
+  if (received === null) {
+    return;
+  }
+  if (unless === '*' || unless.includes(received.hash)) {
+    throw fail('precondition_failed');
+  }
 }
 
 function checkDeclared({ contentType, size }: ReceiveRequest, details: PresignedDetails): void {
-  if (size !== undefined && size > details.maxBytes) throw fail('too_large', { details: { max_size: details.maxBytes } });
-  if (isUnspecificType(contentType)) return;
+  if (size !== undefined && size > details.maxBytes) {
+    throw fail('too_large', { details: { max_size: details.maxBytes } });
+  }
+  if (isUnspecificType(contentType)) {
+    return;
+  }
   const given = essenceOf(contentType) ?? contentType;
   // Heic and heif are two names of one family.
-  if (given?.replace('image/heif', 'image/heic') === details.contentType.replace('image/heif', 'image/heic')) return;
+  if (
+    given?.replace('image/heif', 'image/heic') ===
+    details.contentType.replace('image/heif', 'image/heic')
+  ) {
+    return;
+  }
   throw fail('content_type_mismatch', {
     status: 415,
     message: `This URL is for ${details.contentType}, but the request says ${given}.`,
@@ -267,5 +362,12 @@ function checkDeclared({ contentType, size }: ReceiveRequest, details: Presigned
 
 function pick(request: PresignRequest): Omit<PresignedDetails, 'urlExpiresAt' | 'presign'> {
   const { size, direct: _, ...rest } = request;
-  return { ...rest, declaredSize: size, received: null, error: null, refused: null, sourceUrl: null };
+  return {
+    ...rest,
+    declaredSize: size,
+    received: null,
+    error: null,
+    refused: null,
+    sourceUrl: null,
+  };
 }

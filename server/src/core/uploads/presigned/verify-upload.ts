@@ -32,23 +32,45 @@ type Verdict =
     };
 
 /** Whether the bytes may become the declared media, and what they are. */
-export async function verify({ received, start, details, channel, options }: Verification): Promise<Verdict> {
+export async function verify({
+  received,
+  start,
+  details,
+  channel,
+  options,
+}: Verification): Promise<Verdict> {
   const sizeError = verifySize(received, details, options.strictSize);
-  if (sizeError !== undefined) return { error: sizeError };
+  if (sizeError !== undefined) {
+    return { error: sizeError };
+  }
   const signal = AbortSignal.timeout(inspectTimeoutMs);
-  const content = randomAccess({ channel: channel.channel, segments: received.segments, signal, start });
+  const content = randomAccess({
+    channel: channel.channel,
+    segments: received.segments,
+    signal,
+    start,
+  });
   const contentType = await detect(content, details);
-  if (categoryOf(contentType) !== details.category || !options.supportedTypes.includes(contentType)) {
+  if (
+    categoryOf(contentType) !== details.category ||
+    !options.supportedTypes.includes(contentType)
+  ) {
     return { error: mistyped(details, contentType) };
   }
   const [facts, second] = await Promise.all([
     inspect(content, contentType, options),
     details.category === 'image' ? secondType(content) : undefined,
   ]);
-  if ('error' in facts) return facts;
-  if (second !== undefined) return { error: isBoth(contentType, second) };
+  if ('error' in facts) {
+    return facts;
+  }
+  if (second !== undefined) {
+    return { error: isBoth(contentType, second) };
+  }
   const sha256 = await verifySha256({ received, details, channel, options });
-  if (typeof sha256 === 'object' && sha256 !== null) return sha256;
+  if (typeof sha256 === 'object' && sha256 !== null) {
+    return sha256;
+  }
   return {
     contentType,
     facts: withDeclared(facts, details),
@@ -57,8 +79,14 @@ export async function verify({ received, start, details, channel, options }: Ver
   };
 }
 
-/** What the bytes are. The declared type only chooses between types that they allow: what it merely claims does not count here. */
-async function detect(content: RandomAccess, { contentType, category }: PresignedDetails): Promise<string> {
+/**
+ * What the bytes are. The declared type only chooses between types that they allow: what it merely
+ * claims does not count here.
+ */
+async function detect(
+  content: RandomAccess,
+  { contentType, category }: PresignedDetails,
+): Promise<string> {
   const detectIn = async (bytes: number) =>
     (await sniff(await content.read(0, bytes), { filename: '', declared: contentType })).detected;
   const detected = await detectIn(startBytes);
@@ -66,9 +94,17 @@ async function detect(content: RandomAccess, { contentType, category }: Presigne
   return category === 'document' && detected !== contentType ? detectIn(lateStartBytes) : detected;
 }
 
-function verifySize({ size }: Received, { maxBytes, declaredSize }: PresignedDetails, strict: boolean): StowageError | undefined {
-  if (size === 0) return fail('empty_file');
-  if (size > maxBytes) return fail('too_large', { details: { max_size: maxBytes, received: size } });
+function verifySize(
+  { size }: Received,
+  { maxBytes, declaredSize }: PresignedDetails,
+  strict: boolean,
+): StowageError | undefined {
+  if (size === 0) {
+    return fail('empty_file');
+  }
+  if (size > maxBytes) {
+    return fail('too_large', { details: { max_size: maxBytes, received: size } });
+  }
   if (strict && declaredSize !== null && declaredSize !== size) {
     return fail('size_mismatch', { details: { declared: declaredSize, received: size } });
   }
@@ -98,24 +134,36 @@ async function inspect(
   try {
     return await prober.inspect(content, contentType);
   } catch (error) {
-    if (isStowageError(error, 'invalid_media') || isStowageError(error, 'unprocessable')) return { error };
+    if (isStowageError(error, 'invalid_media') || isStowageError(error, 'unprocessable')) {
+      return { error };
+    }
     throw error;
   }
 }
 
-/** Bytes that went straight to the store are read once more, only when the caller asked for the check. */
+/**
+ * Bytes that went straight to the store are read once more, only when the caller asked for the
+ * check.
+ */
 async function verifySha256({
   received,
   details,
   channel,
   options,
 }: Verification): Promise<string | null | { readonly error: StowageError }> {
-  if (received.sha256 !== null || details.sha256 === null) return received.sha256;
-  const { stream } = await openReplica(channel.channel, received, { signal: AbortSignal.timeout(30 * inspectTimeoutMs) });
+  if (received.sha256 !== null || details.sha256 === null) {
+    return received.sha256;
+  }
+  const { stream } = await openReplica(channel.channel, received, {
+    signal: AbortSignal.timeout(30 * inspectTimeoutMs),
+  });
   const tapped = options.digests.tap(stream, ['sha256']);
-  for await (const _chunk of tapped.source);
+  for await (const _chunk of tapped.source) {
+  }
   const { sha256 } = await tapped.digests;
-  if (sha256 === details.sha256) return details.sha256;
+  if (sha256 === details.sha256) {
+    return details.sha256;
+  }
   return {
     error: fail('checksum_mismatch', {
       status: 422,
@@ -132,9 +180,15 @@ function withDeclared(facts: MediaFacts, details: PresignedDetails): MediaFacts 
   };
 }
 
-function warningsOf(received: Received, details: PresignedDetails, contentType: string): readonly string[] {
+function warningsOf(
+  received: Received,
+  details: PresignedDetails,
+  contentType: string,
+): readonly string[] {
   const warnings: string[] = [];
-  if (contentType !== details.contentType) warnings.push(`content_type corrected from ${details.contentType} to ${contentType}.`);
+  if (contentType !== details.contentType) {
+    warnings.push(`content_type corrected from ${details.contentType} to ${contentType}.`);
+  }
   if (details.declaredSize !== null && details.declaredSize !== received.size) {
     warnings.push(`size corrected from ${details.declaredSize} to ${received.size}.`);
   }

@@ -12,7 +12,9 @@ import { uploadOptions } from '../query.ts';
 /** Fields of a step that carries no file, from multipart or urlencoded forms alike. */
 export async function readFields(request: FastifyRequest, deps: HttpDeps): Promise<Fields> {
   // A query is enough for clients that send no body at all.
-  if (request.headers['content-type'] === undefined) return Object.create(null);
+  if (request.headers['content-type'] === undefined) {
+    return Object.create(null);
+  }
   return openForm(request, deps).rest();
 }
 
@@ -21,10 +23,14 @@ export function wholeNumber(text: string | undefined): number {
   return text !== undefined && /^\s*\d{1,15}\s*$/.test(text) ? Number(text) : Number.NaN;
 }
 
-/** What chunk and merge requests have in common; `missing` is the failure when a field is absent. */
+/**
+ * What chunk and merge requests have in common; `missing` is the failure when a field is absent.
+ */
 export function readStep(request: FastifyRequest, fields: Fields, missing: Failure): ChunkedStep {
   const { uploadId, totalChunks, originalFileName } = fields;
-  if (!uploadId || !totalChunks || !originalFileName) throw failed(missing);
+  if (!uploadId || !totalChunks || !originalFileName) {
+    throw failed(missing);
+  }
   const { nameMode, fullUrl, uploadFolder } = uploadOptions(queryOf(request.url), fields);
   return {
     uploadId: boundedText(uploadId, 'uploadId', 'type'),

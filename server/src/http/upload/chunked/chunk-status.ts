@@ -15,9 +15,13 @@ const chunkedStatus = named('ChunkedStatus', () =>
     status: z.enum(['open', 'merged']),
     originalFileName: z.string(),
     totalChunks: z.int(),
-    uploadedChunks: z.array(z.int()).meta({ description: 'Indexes that need not be sent again, ascending.' }),
+    uploadedChunks: z
+      .array(z.int())
+      .meta({ description: 'Indexes that need not be sent again, ascending.' }),
     expiresAt: timestamp,
-    result: uploaded().optional().meta({ description: 'The answer of the merge, once there was one.' }),
+    result: uploaded()
+      .optional()
+      .meta({ description: 'The answer of the merge, once there was one.' }),
   }),
 );
 
@@ -33,7 +37,10 @@ const example = {
 
 const missingId = { code: 'bad_request', message: 'Missing uploadId parameter' } as const;
 
-/** Ours: which chunks have arrived, so that a client can resume after a crash; and the link, once merged. */
+/**
+ * Ours: which chunks have arrived, so that a client can resume after a crash; and the link, once
+ * merged.
+ */
 export const chunkStatus = route({
   id: 'getChunkedUpload',
   method: 'GET',
@@ -41,12 +48,15 @@ export const chunkStatus = route({
   permission: 'upload',
   tag: 'Upload',
   summary: 'What a chunked upload has',
-  description: 'For going on after a crash: which chunks are stored, and the link once they are merged.',
+  description:
+    'For going on after a crash: which chunks are stored, and the link once they are merged.',
   request: {
     query: () =>
       z.object({
         authCode: authCode(),
-        uploadId: z.string().meta({ description: 'Of a chunked upload that the same caller started.' }),
+        uploadId: z
+          .string()
+          .meta({ description: 'Of a chunked upload that the same caller started.' }),
       }),
   },
   answers: {
@@ -63,10 +73,16 @@ export const chunkStatus = route({
   ],
   async handler({ request, reply, caller, deps }) {
     const { uploadId } = queryOf(request.url);
-    if (!uploadId) throw failed(missingId);
+    if (!uploadId) {
+      throw failed(missingId);
+    }
     const { upload, details, stored, file } = await deps.chunked.status(uploadId, caller);
     const result = file && [
-      presentUploaded(file, { fullUrl: details.fullUrl === true, request: request.raw, settings: deps.settings }),
+      presentUploaded(file, {
+        fullUrl: details.fullUrl === true,
+        request: request.raw,
+        settings: deps.settings,
+      }),
     ];
     return reply.header('cache-control', 'no-store').send({
       success: true,

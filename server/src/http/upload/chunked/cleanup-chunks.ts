@@ -17,7 +17,12 @@ export const chunkedCleanupForm = named('ChunkedCleanupForm', () =>
 
 export const chunkedCleaned = named('ChunkedCleaned', () =>
   z
-    .strictObject({ success: z.literal(true), message: z.string(), uploadId: z.string(), cleanedChunks: z.int() })
+    .strictObject({
+      success: z.literal(true),
+      message: z.string(),
+      uploadId: z.string(),
+      cleanedChunks: z.int(),
+    })
     .meta({ title: 'A dropped chunked upload' }),
 );
 
@@ -37,25 +42,37 @@ const nothingNamed = { error: 'Missing uploadId parameter' };
 export const cleanupAnswers: RouteAnswers = {
   400: {
     description: 'The request is not valid.',
-    content: json(cleanupRefusal, { cleanup: { summary: 'Nothing to clean up was named', value: nothingNamed } }),
+    content: json(cleanupRefusal, {
+      cleanup: { summary: 'Nothing to clean up was named', value: nothingNamed },
+    }),
   },
   500: {
     description: 'Something failed on our side. Retrying later may work.',
     content: json(cleanupRefusal, {
       cleanup: {
         summary: 'Cleaning up failed',
-        value: { error: 'Cleanup failed: Something went wrong on our side.', uploadId: exampleUploadId },
+        value: {
+          error: 'Cleanup failed: Something went wrong on our side.',
+          uploadId: exampleUploadId,
+        },
       },
     }),
   },
 };
 
 /** Upload API 2.5: success for unknown ids too; other callers' uploads are left alone. */
-export async function cleanupChunks({ request, reply, caller, deps }: CallerContext): Promise<FastifyReply> {
+export async function cleanupChunks({
+  request,
+  reply,
+  caller,
+  deps,
+}: CallerContext): Promise<FastifyReply> {
   const query = queryOf(request.url);
   const form = query.uploadId ? undefined : await readFields(request, deps);
   const uploadId = query.uploadId || form?.uploadId;
-  if (!uploadId) return reply.code(400).send(nothingNamed);
+  if (!uploadId) {
+    return reply.code(400).send(nothingNamed);
+  }
   try {
     await deps.chunked.cleanup(uploadId, caller);
   } catch (error) {
@@ -63,5 +80,10 @@ export async function cleanupChunks({ request, reply, caller, deps }: CallerCont
     return reply.code(status).send({ error: `Cleanup failed: ${message}`, uploadId });
   }
   const cleanedChunks = wholeNumber(query.totalChunks ?? form?.totalChunks) || 0;
-  return reply.send({ success: true, message: `Cleanup completed for upload ${uploadId}`, uploadId, cleanedChunks });
+  return reply.send({
+    success: true,
+    message: `Cleanup completed for upload ${uploadId}`,
+    uploadId,
+    cleanedChunks,
+  });
 }

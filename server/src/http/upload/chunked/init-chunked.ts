@@ -14,7 +14,9 @@ import { chunkError } from './chunk-errors.ts';
 import { exampleFields, exampleUploadId, whole } from './chunk-fields.ts';
 import { readFields, wholeNumber } from './chunk-form.ts';
 
-export const chunkedInitForm = named('ChunkedInitForm', () => z.object(whole()).meta({ title: 'Chunked upload, step 1: start' }));
+export const chunkedInitForm = named('ChunkedInitForm', () =>
+  z.object(whole()).meta({ title: 'Chunked upload, step 1: start' }),
+);
 
 export const chunkedStarted = named('ChunkedStarted', () =>
   z
@@ -45,10 +47,21 @@ export const startedExample = {
   },
 };
 
-export const missingInit = { code: 'bad_request', as: 'init', message: 'Missing initialization parameters' } as const;
+export const missingInit = {
+  code: 'bad_request',
+  as: 'init',
+  message: 'Missing initialization parameters',
+} as const;
 
-/** Upload API 2.2. The answer has no top-level `message`: one known client takes any for a failure. */
-export async function initChunked({ request, reply, caller, deps }: CallerContext): Promise<FastifyReply> {
+/**
+ * Upload API 2.2. The answer has no top-level `message`: one known client takes any for a failure.
+ */
+export async function initChunked({
+  request,
+  reply,
+  caller,
+  deps,
+}: CallerContext): Promise<FastifyReply> {
   const fields = await readFields(request, deps);
   const { originalFileName, originalFileType, totalChunks } = fields;
   if (!originalFileName || originalFileType === undefined || !totalChunks) {
@@ -59,7 +72,8 @@ export async function initChunked({ request, reply, caller, deps }: CallerContex
     const upload = await deps.chunked.init(
       {
         filename: boundedText(originalFileName, 'originalFileName', 'name'),
-        contentType: boundedText(originalFileType, 'originalFileType', 'type') || 'application/octet-stream',
+        contentType:
+          boundedText(originalFileType, 'originalFileType', 'type') || 'application/octet-stream',
         totalChunks: wholeNumber(totalChunks),
         choice: choiceOf(options),
         ip: clientAddress(request.raw, deps.settings.trustProxy),
@@ -72,7 +86,12 @@ export async function initChunked({ request, reply, caller, deps }: CallerContex
     const channel = deps.pool.byId(upload.channelId);
     setChannelHeaders(reply, [channel]);
     const uploadChannel = options.uploadChannel ?? channel.group;
-    const sessionInfo = { uploadId: upload.id, originalFileName, totalChunks: wholeNumber(totalChunks), uploadChannel };
+    const sessionInfo = {
+      uploadId: upload.id,
+      originalFileName,
+      totalChunks: wholeNumber(totalChunks),
+      uploadChannel,
+    };
     return reply.send({ success: true, uploadId: upload.id, sessionInfo });
   } catch (error) {
     throw chunkError(error, 'Failed to initialize chunked upload');

@@ -12,10 +12,19 @@ export const chunkedMergeForm = named('ChunkedMergeForm', () =>
   z.object(stepFields()).meta({ title: 'Chunked upload, step 3: merge' }),
 );
 
-export const missingMerge = { code: 'bad_request', as: 'merge', message: 'Missing merge parameters' } as const;
+export const missingMerge = {
+  code: 'bad_request',
+  as: 'merge',
+  message: 'Missing merge parameters',
+} as const;
 
 /** Upload API 2.4. */
-export async function mergeChunked({ request, reply, caller, deps }: CallerContext): Promise<FastifyReply> {
+export async function mergeChunked({
+  request,
+  reply,
+  caller,
+  deps,
+}: CallerContext): Promise<FastifyReply> {
   note(request.raw, { upload: 'chunked' });
   const step = readStep(request, await readFields(request, deps), missingMerge);
   try {

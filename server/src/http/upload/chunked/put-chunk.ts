@@ -47,18 +47,34 @@ export const chunkExample = {
   },
 };
 
-export const missingChunk = { code: 'bad_request', as: 'chunk', message: 'Missing chunk upload parameters' } as const;
+export const missingChunk = {
+  code: 'bad_request',
+  as: 'chunk',
+  message: 'Missing chunk upload parameters',
+} as const;
 
-/** Upload API 2.3: 200 only once the chunk is stored. `file` may stand before the fields that say where it belongs. */
-export async function putChunk({ request, reply, caller, deps }: CallerContext): Promise<FastifyReply> {
+/**
+ * Upload API 2.3: 200 only once the chunk is stored. `file` may stand before the fields that say
+ * where it belongs.
+ */
+export async function putChunk({
+  request,
+  reply,
+  caller,
+  deps,
+}: CallerContext): Promise<FastifyReply> {
   const form = openFileForm(request, deps);
   const file = await form.nextFile('file');
-  if (file === undefined) throw failed(missingChunk);
+  if (file === undefined) {
+    throw failed(missingChunk);
+  }
   const body = isComplete(form.fields) ? undefined : await setAside(file, form, deps);
   try {
     const step = readStep(request, form.fields, missingChunk);
     // An empty type is what browsers send for files they do not know.
-    if (form.fields.chunkIndex === undefined || form.fields.originalFileType === undefined) throw failed(missingChunk);
+    if (form.fields.chunkIndex === undefined || form.fields.originalFileType === undefined) {
+      throw failed(missingChunk);
+    }
     boundedText(form.fields.originalFileType, 'originalFileType', 'type');
     const index = wholeNumber(form.fields.chunkIndex);
     const source = body?.follow() ?? bounded(file.body, deps);

@@ -34,7 +34,10 @@ const directCommitAnswer = named('DirectCommitAnswer', () =>
     src: z.string().meta({ description: 'Link to the file here.' }),
     fileUrl: z.string().meta({ description: 'Address of the file at Hugging Face.' }),
     fullId: z.string(),
-    publicUrl: z.string().optional().meta({ description: 'With the configured prefix; only when there is one.' }),
+    publicUrl: z
+      .string()
+      .optional()
+      .meta({ description: 'With the configured prefix; only when there is one.' }),
   }),
 );
 
@@ -53,10 +56,14 @@ export const commitUpload = route({
   permission: 'upload',
   tag: 'Hugging Face',
   summary: 'Make the uploaded bytes a file',
-  description: 'Step 3 of 3. Takes only what step 1 issued to the same caller; safe to repeat. Nothing is overwritten.',
+  description:
+    'Step 3 of 3. Takes only what step 1 issued to the same caller; safe to repeat. Nothing is overwritten.',
   request: {
     query: authCodeQuery,
-    body: { required: true, content: json(directCommitRequest, { video: { value: exampleDirect } }) },
+    body: {
+      required: true,
+      content: json(directCommitRequest, { video: { value: exampleDirect } }),
+    },
   },
   answers: {
     200: {
@@ -75,16 +82,26 @@ export const commitUpload = route({
     { code: 'not_found', message: 'The file was deleted.' },
     {
       code: 'upload_not_received',
-      message: 'The file has not arrived: call getUploadUrl and upload it to uploadAction.href first.',
+      message:
+        'The file has not arrived: call getUploadUrl and upload it to uploadAction.href first.',
     },
   ],
   dialect: directDialect,
   async handler({ request, reply, caller, deps }) {
     note(request.raw, { upload: 'direct' });
-    const { stored, url } = await deps.direct.commit(readDirectCommit(await readJsonObject(request.raw)), caller);
+    const { stored, url } = await deps.direct.commit(
+      readDirectCommit(await readJsonObject(request.raw)),
+      caller,
+    );
     const { path } = stored.file;
     setChannelHeaders(reply, holdersOf([stored], deps));
     note(request.raw, { file: path });
-    return reply.send({ success: true, src: linkTo(path), fileUrl: url, fullId: path, ...publicUrl(path, deps.settings) });
+    return reply.send({
+      success: true,
+      src: linkTo(path),
+      fileUrl: url,
+      fullId: path,
+      ...publicUrl(path, deps.settings),
+    });
   },
 });

@@ -25,7 +25,9 @@ const directParts = named('DirectParts', () =>
   }),
 );
 
-const directPartsAnswer = named('DirectPartsAnswer', () => z.unknown().meta({ description: 'What Hugging Face answered.' }));
+const directPartsAnswer = named('DirectPartsAnswer', () =>
+  z.unknown().meta({ description: 'What Hugging Face answered.' }),
+);
 
 const exampleParts = {
   oid: exampleDirect.sha256,
@@ -35,10 +37,21 @@ const exampleParts = {
   ],
 };
 
-const wrongTarget = { code: 'bad_request', as: 'target', message: 'Invalid multipart completion target' } as const;
-const wrongParts = { code: 'bad_request', as: 'parts', message: 'Invalid multipart parts' } as const;
+const wrongTarget = {
+  code: 'bad_request',
+  as: 'target',
+  message: 'Invalid multipart completion target',
+} as const;
+const wrongParts = {
+  code: 'bad_request',
+  as: 'parts',
+  message: 'Invalid multipart parts',
+} as const;
 
-/** Upload API 3.3: passes the list of parts on to the hub. The signature in the address, made in step 1, is enough. */
+/**
+ * Upload API 3.3: passes the list of parts on to the hub. The signature in the address, made in
+ * step 1, is enough.
+ */
 export const completeMultipart = route({
   id: 'completeHuggingFaceMultipart',
   method: 'POST',
@@ -53,12 +66,18 @@ export const completeMultipart = route({
       z.object({
         target: z.url().meta({ description: 'Filled in by the server in `uploadAction.href`.' }),
         channelName: z.string().meta({ description: 'Filled in by the server.' }),
-        sig: z.string().meta({ description: 'Filled in by the server; stands for the credentials.' }),
+        sig: z
+          .string()
+          .meta({ description: 'Filled in by the server; stands for the credentials.' }),
       }),
     body: { required: true, content: json(directParts, { two: { value: exampleParts } }) },
   },
   answers: {
-    200: { description: 'The parts are joined.', headers: ['X-Request-Id'], content: json(directPartsAnswer) },
+    200: {
+      description: 'The parts are joined.',
+      headers: ['X-Request-Id'],
+      content: json(directPartsAnswer),
+    },
   },
   failures: [tooManyGuesses, ...directFailures, wrongTarget, wrongParts],
   dialect: directDialect,
@@ -67,14 +86,21 @@ export const completeMultipart = route({
     const { target, channelName } = await verified(context);
     const body = readCompletion(await readJsonObject(request.raw));
     const channelId = deps.direct.channelId(channelName);
-    return reply.send(await deps.direct.completeMultipart(channelId, target, body, requestSignal(request.raw)));
+    return reply.send(
+      await deps.direct.completeMultipart(channelId, target, body, requestSignal(request.raw)),
+    );
   },
 });
 
-/** Without the signature credentials are asked for; but the target could be any address, and what we did not issue is not called. */
+/**
+ * Without the signature credentials are asked for; but the target could be any address, and what we
+ * did not issue is not called.
+ */
 async function verified({ request, deps }: Context): Promise<Signed> {
   const { target, channelName, sig } = queryOf(request.url);
-  if (target && channelName && sig && isValid({ target, channelName, sig }, deps)) return { target, channelName, sig };
+  if (target && channelName && sig && isValid({ target, channelName, sig }, deps)) {
+    return { target, channelName, sig };
+  }
   await authenticateUpload(request.raw, 'upload', deps);
   throw target ? failed(wrongTarget) : fail('bad_request', { message: 'Missing target URL' });
 }
@@ -91,16 +117,23 @@ function isValid({ target, channelName, sig }: Signed, { signer, direct, now }: 
     const claims = signer.verify(sig, 'hf-complete');
     return claims.id === `${direct.channelId(channelName)} ${target}` && claims.expiresAt > now();
   } catch (error) {
-    if (isStowageError(error, 'invalid_signature') || isStowageError(error, 'not_found')) return false;
+    if (isStowageError(error, 'invalid_signature') || isStowageError(error, 'not_found')) {
+      return false;
+    }
     throw error;
   }
 }
 
 function readCompletion(body: Readonly<Record<string, unknown>>): Json {
   const { oid, parts } = body;
-  if (typeof oid !== 'string' || !Array.isArray(parts))
+  if (typeof oid !== 'string' || !Array.isArray(parts)) {
     throw fail('bad_request', { message: 'Invalid multipart completion payload' });
-  const valid = parts.every((part) => Number.isSafeInteger(part?.partNumber) && typeof part?.etag === 'string');
-  if (!valid || parts.length === 0) throw failed(wrongParts);
+  }
+  const valid = parts.every(
+    (part) => Number.isSafeInteger(part?.partNumber) && typeof part?.etag === 'string',
+  );
+  if (!valid || parts.length === 0) {
+    throw failed(wrongParts);
+  }
   return { oid, parts: parts.map(({ partNumber, etag }) => ({ partNumber, etag })) };
 }

@@ -43,13 +43,16 @@ const directUploadAnswer = named('DirectUploadAnswer', () =>
     repo: z.string(),
     isPrivate: z.boolean(),
     needsLfs: z.boolean().meta({ description: 'False: nothing to upload, commit at once.' }),
-    alreadyExists: z.boolean().meta({ description: 'True: Hugging Face has these bytes, commit at once.' }),
+    alreadyExists: z
+      .boolean()
+      .meta({ description: 'True: Hugging Face has these bytes, commit at once.' }),
     oid: z.string(),
     uploadAction: z
       .strictObject({
-        href: z
-          .url()
-          .meta({ description: 'Where to PUT the file; with `chunk_size`, where to POST the list of parts at the end.' }),
+        href: z.url().meta({
+          description:
+            'Where to PUT the file; with `chunk_size`, where to POST the list of parts at the end.',
+        }),
         header: z.record(z.string(), z.string()).meta({
           description:
             'Headers of the PUT. With `chunk_size` (bytes of a part) there is one address per part instead: `00001`, `00002`, ...',
@@ -82,7 +85,10 @@ const exampleAnswer = {
   needsLfs: true,
   alreadyExists: false,
   oid: exampleSha256,
-  uploadAction: { href: 'https://storage.example/lfs/e3b0c442', header: { 'Content-Type': 'video/mp4' } },
+  uploadAction: {
+    href: 'https://storage.example/lfs/e3b0c442',
+    header: { 'Content-Type': 'video/mp4' },
+  },
 };
 
 /** Upload API 3.2: `oid` and `alreadyExists` always, header values as strings. */
@@ -97,7 +103,10 @@ export const getUploadUrl = route({
     'Step 1 of 3. The bytes go straight to Hugging Face: PUT them to `uploadAction.href`, or part by part when `uploadAction.header` has a `chunk_size`. Then commit. Nothing needs uploading when there is no `uploadAction`. Bytes that are in the repository already are said to be there only to callers who may list files or uploaded them before; all others upload them, here instead of there, before they can commit.',
   request: {
     query: authCodeQuery,
-    body: { required: true, content: json(directUploadRequest, { video: { value: exampleRequest } }) },
+    body: {
+      required: true,
+      content: json(directUploadRequest, { video: { value: exampleRequest } }),
+    },
   },
   answers: {
     200: {
@@ -117,7 +126,10 @@ export const getUploadUrl = route({
     const { request, reply, caller, deps } = context;
     const wanted = readDirectRequest(await readJsonObject(request.raw));
     const ip = clientAddress(request.raw, deps.settings.trustProxy);
-    const ticket = await deps.direct.start({ ...wanted, folder: cleanFolder(wanted.folder), ip }, caller);
+    const ticket = await deps.direct.start(
+      { ...wanted, folder: cleanFolder(wanted.folder), ip },
+      caller,
+    );
     const { plan, path, channelName, repo, isPrivate } = ticket;
     const uploadAction = actionOf(ticket, wanted.size, context);
     return reply.header('cache-control', 'no-store').send({
@@ -137,20 +149,43 @@ export const getUploadUrl = route({
 
 type Action = { readonly href: string; readonly header: Readonly<Record<string, string>> };
 
-function actionOf({ plan, proof, channelName }: DirectTicket, size: number, context: Context): Action | undefined {
-  if (proof === undefined) return plan.uploadAction && withOwnCompletion(plan.uploadAction, channelName, context);
+function actionOf(
+  { plan, proof, channelName }: DirectTicket,
+  size: number,
+  context: Context,
+): Action | undefined {
+  if (proof === undefined) {
+    return plan.uploadAction && withOwnCompletion(plan.uploadAction, channelName, context);
+  }
   const { request, deps } = context;
-  return { href: `${requestOrigin(request.raw, deps.settings)}${directUrl(proof, size, deps)}`, header: {} };
+  return {
+    href: `${requestOrigin(request.raw, deps.settings)}${directUrl(proof, size, deps)}`,
+    header: {},
+  };
 }
 
 /**
- * Upload API 3.3: browsers cannot reach the hub's own completion address (no CORS), so it is rewritten to ours; the signature in it stands for the
- * credentials, which clients do not send there.
+ * Upload API 3.3: browsers cannot reach the hub's own completion address (no CORS), so it is
+ * rewritten to ours; the signature in it stands for the credentials, which clients do not send
+ * there.
  */
-function withOwnCompletion(action: Action, channelName: string, { request, deps }: Context): Action {
-  if (action.header.chunk_size === undefined) return action;
+function withOwnCompletion(
+  action: Action,
+  channelName: string,
+  { request, deps }: Context,
+): Action {
+  if (action.header.chunk_size === undefined) {
+    return action;
+  }
   const id = `${deps.direct.channelId(channelName)} ${action.href}`;
-  const sig = deps.signer.sign({ id, purpose: 'hf-complete', expiresAt: deps.now() + completionTtlMs });
+  const sig = deps.signer.sign({
+    id,
+    purpose: 'hf-complete',
+    expiresAt: deps.now() + completionTtlMs,
+  });
   const query = new URLSearchParams({ target: action.href, channelName, sig });
-  return { ...action, href: `${requestOrigin(request.raw, deps.settings)}/upload/huggingface/completeMultipart?${query}` };
+  return {
+    ...action,
+    href: `${requestOrigin(request.raw, deps.settings)}/upload/huggingface/completeMultipart?${query}`,
+  };
 }

@@ -17,10 +17,18 @@ const sampleBytes = 512;
 export function readDirectRequest(body: Body): Omit<DirectRequest, 'ip'> {
   const { fileName, sha256, fileSample } = body;
   const size = numberIn(body.fileSize);
-  if (typeof fileName !== 'string' || !fileName || typeof sha256 !== 'string' || typeof fileSample !== 'string' || !(size > 0)) {
+  if (
+    typeof fileName !== 'string' ||
+    !fileName ||
+    typeof sha256 !== 'string' ||
+    typeof fileSample !== 'string' ||
+    !(size > 0)
+  ) {
     throw failed(missingStartFields);
   }
-  if (!Number.isSafeInteger(size)) throw fail('bad_request', { message: 'fileSize must be a whole number' });
+  if (!Number.isSafeInteger(size)) {
+    throw fail('bad_request', { message: 'fileSize must be a whole number' });
+  }
   return {
     filename: boundedText(fileName, 'fileName', 'name'),
     contentType: boundedText(text(body.fileType) ?? 'application/octet-stream', 'fileType', 'type'),
@@ -55,17 +63,25 @@ const directError = named('DirectError', () => z.strictObject({ error: z.string(
 /** These routes say errors as `{"error"}`; 401 stays the one word of the Upload API. */
 export const directDialect: Dialect = {
   say(error, facts) {
-    if (error.code === 'unauthorized') return uploadDialect.say(error, facts);
+    if (error.code === 'unauthorized') {
+      return uploadDialect.say(error, facts);
+    }
     // Upload API 3.2: whatever the hub refuses is a 500 with its words.
     return { status: error.status === 502 ? 500 : error.status, body: { error: error.message } };
   },
   trace(error, facts, log) {
-    if (error.code === 'unauthorized') uploadDialect.trace?.(error, facts, log);
+    if (error.code === 'unauthorized') {
+      uploadDialect.trace?.(error, facts, log);
+    }
   },
   schema: directError,
 };
 
-const noDigest = { code: 'bad_request', as: 'sha256', message: 'sha256 must be 64 hexadecimal characters' } as const;
+const noDigest = {
+  code: 'bad_request',
+  as: 'sha256',
+  message: 'sha256 must be 64 hexadecimal characters',
+} as const;
 export const missingStartFields = {
   code: 'bad_request',
   as: 'fields',
@@ -93,7 +109,8 @@ export const sha256 = () =>
     .regex(/^[0-9a-fA-F]{64}$/)
     .meta({ description: 'SHA-256 of the whole file, hexadecimal.' });
 export const fileSize = () => z.int().positive().meta({ description: 'Bytes of the whole file.' });
-export const channelName = () => z.string().optional().meta({ description: 'A Hugging Face channel by name; else the first.' });
+export const channelName = () =>
+  z.string().optional().meta({ description: 'A Hugging Face channel by name; else the first.' });
 
 export const exampleDirect = {
   sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
@@ -106,12 +123,17 @@ function text(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-/** NaN for what is neither a number nor a text: an object may not even be one that `Number` can read. */
+/**
+ * NaN for what is neither a number nor a text: an object may not even be one that `Number` can
+ * read.
+ */
 function numberIn(value: unknown): number {
   return typeof value === 'number' || typeof value === 'string' ? Number(value) : Number.NaN;
 }
 
 function hexDigest(value: string): string {
-  if (!/^[0-9a-f]{64}$/i.test(value)) throw failed(noDigest);
+  if (!/^[0-9a-f]{64}$/i.test(value)) {
+    throw failed(noDigest);
+  }
   return value.toLowerCase();
 }
