@@ -116,7 +116,7 @@ describe('what all clients need', () => {
     const address = /`(http\S+authCode=\S+)`/.exec(right.section('Clients'))?.[1] ?? '';
     await expectLink((await sendForm({ address, field: 'file', path: [0, 'src'] })).link);
     const [, name = '', value = ''] =
-      /header `(authCode): (\S+)`/.exec(right.section('Clients')) ?? [];
+      /header\s+`(authCode): (\S+)`/.exec(right.section('Clients')) ?? [];
     const plain = address.replace(/&authCode.*/, '');
     await expectLink(
       (
@@ -288,10 +288,10 @@ describe('settings of programs with windows', () => {
   it('Shortcuts', () =>
     expectUpload((document) => {
       const text = document.section('iPhone and iPad');
-      const [, address = ''] = /_Get Contents of URL_: `(.*?)`/.exec(text) ?? [];
-      const [, name = '', value = ''] = /Headers `(.*?)` = `(.*?)`/.exec(text) ?? [];
-      const [, field = ''] = /named `(.*?)`/.exec(text) ?? [];
-      const [, key = ''] = /Value for `(.*?)`/.exec(text) ?? [];
+      const [, address = ''] = /_Get Contents of URL_:\s+`(.*?)`/.exec(text) ?? [];
+      const [, name = '', value = ''] = /Headers\s+`(.*?)` = `(.*?)`/.exec(text) ?? [];
+      const [, field = ''] = /named\s+`(.*?)`/.exec(text) ?? [];
+      const [, key = ''] = /Value for\s+`(.*?)`/.exec(text) ?? [];
       return { address, field, headers: { [name]: value }, path: [0, key] };
     }));
 });
