@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
 import { buildChannels } from './build-channels.ts';
+import { channelGroups } from './channels/index.ts';
 import { collectedFrom } from './collected-metrics.ts';
 import type { Config } from './config.ts';
 import { createAccess } from './core/access/access.ts';
@@ -19,11 +20,7 @@ import { createMaintenance } from './core/library/maintenance.ts';
 import { createSharedClock } from './core/library/shared-clock.ts';
 import type { MetadataStore } from './core/metadata.ts';
 import { createScrubber } from './core/scrub/scrubber.ts';
-import {
-  type ChannelPool,
-  createChannelPool,
-  defaultFallbackOrder,
-} from './core/storage/channel-pool.ts';
+import { type ChannelPool, createChannelPool } from './core/storage/channel-pool.ts';
 import { storageJobs } from './core/storage/cleanup-jobs.ts';
 import { createIntake } from './core/storage/intake.ts';
 import { createDigestService } from './core/streams/digests.ts';
@@ -111,12 +108,11 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     usage: metadata.files.usage,
     // An address that has expired keeps no room, though its upload may live on.
     reserved: (id) => metadata.uploads.reservedBytes(id, now() + uploadGraceMs),
-    fallbackOrder: config.routing.fallbackOrder ?? defaultFallbackOrder,
+    groups: channelGroups,
+    fallbackOrder: config.routing.fallbackOrder,
+    defaultChannel: config.routing.defaultChannel,
     loadBalance: config.routing.loadBalance,
     routes: { image, video, document },
-    ...(config.routing.defaultChannel !== undefined && {
-      defaultChannel: config.routing.defaultChannel,
-    }),
   });
   metrics.collect(collectedFrom({ config, metadata, pool }));
   const digests = createDigestService();

@@ -62,8 +62,8 @@ async function buildChannel(
   }
   return {
     ...{ id, type, name, enabled, weight },
-    group: driver.group,
-    label: driver.label,
+    group: driver.group.name,
+    label: driver.group.label,
     ...(quota && {
       quota: { limitBytes: quota.limitGB * bytesPerGB, thresholdPercent: quota.threshold },
     }),

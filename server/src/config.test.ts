@@ -11,7 +11,8 @@ const CANARY = 'canary-7f3a9c-do-not-show';
 
 function driver(type: string, settings: z.ZodType): Driver {
   const create = () => Promise.reject(new Error('never made here'));
-  return defineDriver({ type, group: 's3', label: type, settings, create });
+  const group = { name: 's3', label: 'S3' };
+  return defineDriver({ type, group, settings, create });
 }
 
 const drivers = [

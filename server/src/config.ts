@@ -139,7 +139,7 @@ function checkRouting(
   { routing }: Settings,
   { channels, drivers, found, report }: RoutingContext,
 ): void {
-  const groups = new Map(drivers.map(({ type, group }) => [type, group]));
+  const groups = new Map(drivers.map(({ type, group }) => [type, group.name]));
   const known = new Set(
     channels.flatMap(({ type, name, enabled }) =>
       enabled ? [name, groups.get(type) ?? type] : [],

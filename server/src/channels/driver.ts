@@ -1,20 +1,6 @@
 import { z } from 'zod';
 import type { Channel } from '../core/channel.ts';
-
-/**
- * The values of the Upload API's `uploadChannel` (plus ours): the groups that channels are chosen
- * from.
- */
-export type ChannelGroup =
-  | 'local'
-  | 'memory'
-  | 's3'
-  | 'cfr2'
-  | 'telegram'
-  | 'discord'
-  | 'huggingface'
-  | 'webdav'
-  | 'cloudflare_images';
+import type { ChannelGroup } from '../core/storage/channel-group.ts';
 
 /**
  * The code of a channel type. One folder per driver; `index.ts` there exports one or more of these,
@@ -23,11 +9,8 @@ export type ChannelGroup =
 export interface Driver<Settings = unknown> {
   /** `type` in the configuration, lower case. */
   readonly type: string;
+  /** Drivers whose channels callers choose by one name share it. */
   readonly group: ChannelGroup;
-  /**
-   * Value of `Channel` in file metadata of the Upload API, such as `TelegramNew` or `CloudflareR2`.
-   */
-  readonly label: string;
   /** Strict object; every member has a `.describe()` sentence, secrets are made with `secret()`. */
   readonly settings: z.ZodType<Settings>;
   create(settings: Settings, context: DriverContext): Channel | Promise<Channel>;

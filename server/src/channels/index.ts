@@ -1,3 +1,4 @@
+import type { ChannelGroup } from '../core/storage/channel-group.ts';
 import { cloudflareImagesDriver } from './cloudflare-images/index.ts';
 import { discordDriver } from './discord/index.ts';
 import type { Driver } from './driver.ts';
@@ -32,6 +33,11 @@ export const drivers: readonly Driver[] = [
   telegramDriver,
   wasabiDriver,
   webdavDriver,
+];
+
+/** What callers choose channels from, each group once. */
+export const channelGroups: readonly ChannelGroup[] = [
+  ...new Set(drivers.map(({ group }) => group)),
 ];
 
 /** The driver of a channel `type` in the configuration. */

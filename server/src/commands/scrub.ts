@@ -127,7 +127,6 @@ async function openChannels(config: Config, metadata: MetadataStore): Promise<Ch
   return createChannelPool({
     channels,
     usage: metadata.files.usage,
-    fallbackOrder: [],
     loadBalance: false,
     routes: {},
   });

@@ -18,8 +18,7 @@ import {
 
 export const cloudflareImagesDriver = defineDriver({
   type: 'cloudflare_images',
-  group: 'cloudflare_images',
-  label: 'CloudflareImages',
+  group: { name: 'cloudflare_images', label: 'CloudflareImages' },
   settings: cloudflareImagesSettings,
   create: createCloudflareImagesChannel,
 });

@@ -14,8 +14,7 @@ import { createUrlCache, type UrlClocks } from './url-cache.ts';
  */
 export const discordDriver = defineDriver({
   type: 'discord',
-  group: 'discord',
-  label: 'Discord',
+  group: { name: 'discord', label: 'Discord', fallbackRank: 6, takesChunks: true },
   settings: discordSettings,
   create: (settings) => createDiscordChannel(settings),
 });

@@ -52,8 +52,7 @@ export type HuggingFaceSettings = z.infer<typeof settingsSchema>;
 
 export const huggingfaceDriver = defineDriver({
   type: 'huggingface',
-  group: 'huggingface',
-  label: 'HuggingFace',
+  group: { name: 'huggingface', label: 'HuggingFace', fallbackRank: 4 },
   settings: settingsSchema,
   create: (settings, context) => createHuggingFaceChannel(settings, context),
 });

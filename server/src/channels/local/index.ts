@@ -46,8 +46,14 @@ const settingsSchema = z.strictObject({
 /** Files in a folder, which nodes on several machines may share. */
 export const localDriver = defineDriver({
   type: 'local',
-  group: 'local',
-  label: 'Local',
+  group: {
+    name: 'local',
+    label: 'Local',
+    fallbackRank: 7,
+    // Upload API 1.2: `cfr2` is the storage at hand.
+    standsInFor: 'cfr2',
+    takesChunks: true,
+  },
   settings: settingsSchema,
   create: createLocalChannel,
 });

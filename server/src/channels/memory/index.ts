@@ -14,8 +14,7 @@ const settingsSchema = z.strictObject({
  */
 export const memoryDriver = defineDriver({
   type: 'memory',
-  group: 'memory',
-  label: 'Memory',
+  group: { name: 'memory', label: 'Memory' },
   settings: settingsSchema,
   create: createMemoryChannel,
 });

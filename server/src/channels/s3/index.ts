@@ -1,5 +1,6 @@
 import { defineDriver } from '../driver.ts';
 import { create } from './create.ts';
+import { s3Group } from './group.ts';
 import { s3Settings } from './settings.ts';
 
 export { b2Driver } from './presets/b2.ts';
@@ -11,8 +12,7 @@ export { wasabiDriver } from './presets/wasabi.ts';
 /** Any service that speaks the S3 API. */
 export const s3Driver = defineDriver({
   type: 's3',
-  group: 's3',
-  label: 'S3',
+  group: s3Group,
   settings: s3Settings,
   create,
 });

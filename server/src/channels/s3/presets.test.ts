@@ -61,7 +61,7 @@ it('R2 is the group cfr2, shown as CloudflareR2, everything else s3', () => {
   const ours = ['s3', 'r2', 'cfr2', 'minio', 'b2', 'wasabi', 'spaces'];
   const listed = drivers
     .filter(({ type }) => ours.includes(type))
-    .map(({ type, group, label }) => `${type} ${group} ${label}`);
+    .map(({ type, group }) => `${type} ${group.name} ${group.label}`);
   expect(listed.sort()).toEqual([
     'b2 s3 S3',
     'cfr2 cfr2 CloudflareR2',

@@ -21,8 +21,13 @@ import {
 /** A chat of a Telegram bot as storage: one message per file or segment. */
 export const telegramDriver = defineDriver({
   type: 'telegram',
-  group: 'telegram',
-  label: 'TelegramNew',
+  group: {
+    name: 'telegram',
+    label: 'TelegramNew',
+    fallbackRank: 2,
+    isDefault: true,
+    takesChunks: true,
+  },
   settings: telegramSettings,
   create: (settings) => createTelegramChannel(settings),
 });

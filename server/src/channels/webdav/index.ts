@@ -14,8 +14,7 @@ import { segmentBytes, type WebdavSettings, webdavSettings } from './settings.ts
 
 export const webdavDriver = defineDriver({
   type: 'webdav',
-  group: 'webdav',
-  label: 'WebDAV',
+  group: { name: 'webdav', label: 'WebDAV', fallbackRank: 5 },
   settings: webdavSettings,
   create: createWebdavChannel,
 });

@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { channelGroups } from '../../channels/index.ts';
 import { createMemoryChannel } from '../../channels/memory/index.ts';
 import type { ChannelRecord, ChannelStore } from '../metadata.ts';
+import { defaultFallbackOrder } from './channel-group.ts';
 import {
   type ChannelPoolOptions,
   type ConfiguredChannel,
   createChannelPool,
-  defaultFallbackOrder,
   identifyChannels,
 } from './channel-pool.ts';
 
@@ -43,7 +44,7 @@ function poolOf(
   return createChannelPool({
     channels,
     usage,
-    fallbackOrder: defaultFallbackOrder,
+    groups: channelGroups,
     loadBalance: false,
     routes: {},
     ...options,
@@ -86,6 +87,8 @@ describe('the channel of an upload', () => {
       'two',
     ]);
     expect(await namesOf(poolOf(), { group: 'unheard-of', name: 'bot' })).toEqual(['bot']);
+    expect(await namesOf(poolOf(), { group: 'cloudflare_images' })).toEqual(['bot']);
+    expect(await namesOf(poolOf([]), { group: 'unheard-of' })).toEqual(['no local']);
   });
 
   it('is Telegram when nothing is said, wherever it stands, and the first one when there is no Telegram', async () => {
@@ -143,6 +146,18 @@ describe('the channel of an upload', () => {
 });
 
 describe('fallbacks', () => {
+  it('follow in the order of the Upload API, with ours behind', () => {
+    expect(defaultFallbackOrder(channelGroups)).toEqual([
+      'cfr2',
+      'telegram',
+      's3',
+      'huggingface',
+      'webdav',
+      'discord',
+      'local',
+    ]);
+  });
+
   it('follow in order, each channel once, with the types that have none', async () => {
     expect(await namesOf(poolOf(), { group: 's3', name: 'two', fallback: true })).toEqual([
       'two',

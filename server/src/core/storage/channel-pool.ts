@@ -3,15 +3,15 @@ import { fail, type StowageError } from '../errors.ts';
 import type { ChannelStore, FileStore } from '../metadata.ts';
 import { own } from '../own.ts';
 import { uuidv7 } from '../uuid.ts';
+import { type ChannelGroup, defaultFallbackOrder } from './channel-group.ts';
 
 /** A channel as the owner configured it, ready for use. */
 export interface ConfiguredChannel {
   /** Immutable: files point to it. */
   readonly id: string;
   readonly type: string;
-  /** What `uploadChannel` chooses from. */
+  /** Name of its `ChannelGroup`, and the label of that. */
   readonly group: string;
-  /** `Channel` in the Upload API's metadata. */
   readonly label: string;
   readonly name: string;
   readonly enabled: boolean;
@@ -41,6 +41,8 @@ export interface ChannelPool {
   /** Rejects with `service_unavailable` when the channel is no longer configured. */
   byId(id: string): ConfiguredChannel;
   all(): readonly ConfiguredChannel[];
+  /** Also of groups without a channel; undefined when no driver has it. */
+  group(name: string): ChannelGroup | undefined;
   /** Enabled and not over its quota. */
   available(): Promise<readonly ConfiguredChannel[]>;
   /**
@@ -62,38 +64,32 @@ export interface ChannelPoolOptions {
   readonly usage: FileStore['usage'];
   /** Bytes that unfinished uploads keep room for; default none. */
   readonly reserved?: (channelId: string) => Promise<number>;
+  /** What callers may choose from, whether or not it has channels. Default: none. */
+  readonly groups?: readonly ChannelGroup[];
   /**
-   * Name or group of the channel for callers that name none; otherwise Telegram, otherwise the
-   * first enabled one.
+   * Name or group of the channel for callers that name none; otherwise one of the default group,
+   * otherwise the first enabled one.
    */
-  readonly defaultChannel?: string;
-  /** Groups or names, in the order to fall back. */
-  readonly fallbackOrder: readonly string[];
+  readonly defaultChannel?: string | undefined;
+  /** Groups or names, in the order to fall back. Default: the ranked groups. */
+  readonly fallbackOrder?: readonly string[] | undefined;
   readonly loadBalance: boolean;
   /** Media API category to channel name or group. */
   readonly routes: Readonly<Record<string, string | undefined>>;
   readonly random?: () => number;
 }
 
-/** Upload API 1.2: where files go by default. */
-const standardGroup = 'telegram';
-
-/** Upload API 1.8, with ours behind. */
-export const defaultFallbackOrder = [
-  'cfr2',
-  'telegram',
-  's3',
-  'huggingface',
-  'webdav',
-  'discord',
-  'local',
-] as const;
-
 export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
-  const { channels } = options;
-  const hasR2 = channels.some((channel) => channel.group === 'cfr2');
-  // Upload API: cfr2 means the local disk while no R2 channel is configured.
-  const groupOf = (group: string): string => (group === 'cfr2' && !hasR2 ? 'local' : group);
+  const { channels, groups = [] } = options;
+  const standardOrder = defaultFallbackOrder(groups);
+  const { fallbackOrder = standardOrder } = options;
+  const standardGroup = groups.find(({ isDefault }) => isDefault)?.name;
+  /** The group whose channels are meant by a name. */
+  const groupOf = (name: string): string => {
+    const standIn = groups.find(({ standsInFor }) => standsInFor === name);
+    const isEmpty = channels.every(({ group }) => group !== name);
+    return isEmpty && standIn !== undefined ? standIn.name : name;
+  };
 
   const usedBytes = async (id: string): Promise<number> => {
     const [{ bytes }, reserved] = await Promise.all([
@@ -160,7 +156,7 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
    * for those who ask by name.
    */
   const siblings = (usable: readonly ConfiguredChannel[]): readonly Candidate[] =>
-    options.fallbackOrder.flatMap((wanted) =>
+    fallbackOrder.flatMap((wanted) =>
       usable
         .filter(
           ({ type, group, weight }) => (type === wanted || group === groupOf(wanted)) && weight > 0,
@@ -169,8 +165,7 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
     );
   /** Upload API 1.5: an unknown value is no error, it counts as absent. */
   const isKnown = (group: string): boolean =>
-    (defaultFallbackOrder as readonly string[]).includes(group) ||
-    channels.some((channel) => channel.group === group);
+    standardOrder.includes(group) || channels.some((channel) => channel.group === group);
   const standard = (usable: readonly ConfiguredChannel[]): ConfiguredChannel | undefined =>
     byNameOrGroup(usable, options.defaultChannel) ??
     byNameOrGroup(usable, standardGroup) ??
@@ -199,7 +194,7 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
       throw unknownName(channels, name);
     }
     const channel = named ?? standard(usable);
-    return { group: channel?.group ?? 'local', channel };
+    return { group: channel?.group ?? standardOrder.at(-1) ?? '', channel };
   };
 
   return {
@@ -213,6 +208,7 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
       return found;
     },
     all: () => channels,
+    group: (name) => groups.find((group) => group.name === name),
     available: () => available(),
     async requireRoom(id, bytes) {
       const channel = channels.find((known) => known.id === id);
@@ -226,7 +222,7 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
       if (!choice.fallback) {
         return [chosen];
       }
-      const others = options.fallbackOrder
+      const others = fallbackOrder
         .filter((wanted) => groupOf(wanted) !== groupOf(chosen.group))
         .map((wanted) => ({ group: wanted, channel: byNameOrGroup(usable, wanted) }));
       return unique([chosen, ...others, ...siblings(usable)]);
@@ -238,7 +234,7 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
       if (chosen === undefined) {
         throw await nowhere();
       }
-      const others = options.fallbackOrder.map((next) => byNameOrGroup(usable, next));
+      const others = fallbackOrder.map((next) => byNameOrGroup(usable, next));
       return [
         ...new Set([chosen, ...others, ...siblings(usable).map(({ channel }) => channel)]),
       ].filter((channel) => channel !== undefined);

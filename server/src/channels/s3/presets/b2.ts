@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineDriver } from '../../driver.ts';
 import { create } from '../create.ts';
+import { s3Group } from '../group.ts';
 import { commonSettings } from '../settings.ts';
 
 const settings = z.strictObject({
@@ -18,8 +19,7 @@ const settings = z.strictObject({
  */
 export const b2Driver = defineDriver({
   type: 'b2',
-  group: 's3',
-  label: 'S3',
+  group: s3Group,
   settings,
   create: (own) =>
     create({

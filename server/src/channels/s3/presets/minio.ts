@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineDriver } from '../../driver.ts';
 import { create } from '../create.ts';
+import { s3Group } from '../group.ts';
 import { commonSettings, regionName } from '../settings.ts';
 
 const settings = z.strictObject({
@@ -14,8 +15,7 @@ const settings = z.strictObject({
 /** MinIO: the bucket in the path, since few servers have a domain for buckets. */
 export const minioDriver = defineDriver({
   type: 'minio',
-  group: 's3',
-  label: 'S3',
+  group: s3Group,
   settings,
   create: (own) => create({ ...own, pathStyle: true, checksums: 'WHEN_REQUIRED' }),
 });

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { ChannelGroup } from '../../../core/storage/channel-group.ts';
 import type { Driver } from '../../driver.ts';
 import { defineDriver } from '../../driver.ts';
 import { create } from '../create.ts';
@@ -20,11 +21,17 @@ const settings = z.strictObject({
   ...commonSettings.shape,
 });
 
+const group: ChannelGroup = {
+  name: 'cfr2',
+  label: 'CloudflareR2',
+  fallbackRank: 1,
+  takesChunks: true,
+};
+
 function r2(type: 'r2' | 'cfr2'): Driver {
   return defineDriver({
     type,
-    group: 'cfr2',
-    label: 'CloudflareR2',
+    group,
     settings,
     create: ({ accountId, jurisdiction, endpoint, ...own }) =>
       create({

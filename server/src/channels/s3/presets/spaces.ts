@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineDriver } from '../../driver.ts';
 import { create } from '../create.ts';
+import { s3Group } from '../group.ts';
 import { commonSettings } from '../settings.ts';
 
 const settings = z.strictObject({
@@ -14,8 +15,7 @@ const settings = z.strictObject({
 /** DigitalOcean Spaces. The region is in the address; requests are signed for us-east-1. */
 export const spacesDriver = defineDriver({
   type: 'spaces',
-  group: 's3',
-  label: 'S3',
+  group: s3Group,
   settings,
   create: ({ region, ...own }) =>
     create({

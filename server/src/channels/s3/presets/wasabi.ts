@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { defineDriver } from '../../driver.ts';
 import { create } from '../create.ts';
+import { s3Group } from '../group.ts';
 import { commonSettings } from '../settings.ts';
 
 const settings = z.strictObject({
@@ -15,8 +16,7 @@ const settings = z.strictObject({
 /** Wasabi. Deleted objects are billed for their minimum storage time. */
 export const wasabiDriver = defineDriver({
   type: 'wasabi',
-  group: 's3',
-  label: 'S3',
+  group: s3Group,
   settings,
   create: (own) =>
     create({
