@@ -24,6 +24,7 @@ import { type ChannelPool, createChannelPool } from './core/storage/channel-pool
 import { storageJobs } from './core/storage/cleanup-jobs.ts';
 import { createIntake } from './core/storage/intake.ts';
 import { createDigestService } from './core/streams/digests.ts';
+import { BasicUploads } from './core/uploads/basic-upload.ts';
 import { createChunkedUploads } from './core/uploads/chunked/chunked-upload.ts';
 import { KeptChunks } from './core/uploads/chunked/kept-chunks.ts';
 import { createDirectUploads } from './core/uploads/direct-upload.ts';
@@ -148,10 +149,12 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     urlTtlSeconds: config.media.urlTtlSeconds,
     strictSize: config.media.strictSize,
   });
+  const { maxUploadBytes } = config.limits;
+  const basic = new BasicUploads({ intake, pool, files, prober, maxUploadBytes });
   const chunked = createChunkedUploads({
     ...{ metadata, pool, intake, files, access, openUploads, spoolFolder, now },
     maxChunks: config.uploads.maxChunks,
-    maxUploadBytes: config.limits.maxUploadBytes,
+    maxUploadBytes,
     kept: new KeptChunks({
       folder: join(config.dataDir, 'kept-chunks'),
       maxBytes: config.uploads.keptChunkBytes,
@@ -160,7 +163,7 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
   });
   const direct = createDirectUploads({
     ...{ metadata, pool, files, access, openUploads, digests, now },
-    maxUploadBytes: config.limits.maxUploadBytes,
+    maxUploadBytes,
   });
   const imports = createImports({
     ...{
@@ -221,14 +224,13 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     ...{
       access,
       files,
-      intake,
+      basic,
       presigned,
       imports,
       chunked,
       direct,
       pool,
       metadata,
-      prober,
       rateLimiter,
       now,
       log,

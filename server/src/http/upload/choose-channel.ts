@@ -1,12 +1,12 @@
 import { fail } from '../../core/errors.ts';
 import type { Choice, ConfiguredChannel } from '../../core/storage/channel-pool.ts';
-import type { IntakeResult } from '../../core/storage/intake.ts';
+import type { StoredBytes } from '../../core/uploads/basic-upload.ts';
 import type { Fields } from '../body/urlencoded-form.ts';
 import { failed } from '../failure.ts';
-import type { UploadOptions } from './query.ts';
+import type { Placement } from './query.ts';
 
 /** What the caller asks for; `autoRetry=false` means there or nowhere. */
-export function choiceOf({ uploadChannel, channelName, autoRetry }: UploadOptions): Choice {
+export function choiceOf({ uploadChannel, channelName, autoRetry }: Placement): Choice {
   return { group: uploadChannel, name: channelName, fallback: autoRetry, exact: !autoRetry };
 }
 
@@ -17,29 +17,20 @@ export const externalLink = {
 } as const;
 
 /**
- * Upload API 1.5: `external` is a link to a file elsewhere, of which we hold no bytes and promise
- * nothing. It never falls back to another channel.
+ * For a placement that is known in full only at the end of the form. What came behind the file is
+ * too late to be obeyed, and is refused where the caller would get something else than was asked
+ * for: another channel with `autoRetry=false`, another picture with `serverCompress=false`.
  */
-export function refuseExternal({ uploadChannel }: UploadOptions, { url }: Fields): void {
-  if (uploadChannel !== 'external') {
-    return;
-  }
-  if (!url) {
-    throw fail('bad_request', { message: 'No url provided' });
-  }
-  throw failed(externalLink);
-}
-
-/**
- * Choices that came behind the file are too late to be obeyed. They are refused where the caller
- * would get something else than was asked for: another channel with `autoRetry=false`, another
- * picture with `serverCompress=false`.
- */
-export function refuseLateChoice(options: UploadOptions, stored: readonly StoredAs[]): void {
+export function refuseLatePlacement(
+  placement: Placement,
+  fields: Fields,
+  stored: readonly StoredBytes[],
+): void {
+  refuseExternal(placement, fields);
   const isElsewhere =
-    !options.autoRetry && stored.some(({ channel }) => !isAsked(options, channel));
+    !placement.autoRetry && stored.some(({ channel }) => !isAsked(placement, channel));
   const isOther =
-    !options.serverCompress && stored.some(({ recompressed }) => recompressed !== undefined);
+    !placement.serverCompress && stored.some(({ recompressed }) => recompressed !== undefined);
   if (!isElsewhere && !isOther) {
     return;
   }
@@ -49,10 +40,22 @@ export function refuseLateChoice(options: UploadOptions, stored: readonly Stored
   });
 }
 
-type StoredAs = Pick<IntakeResult, 'channel' | 'recompressed'>;
+/**
+ * Upload API 1.5: `external` is a link to a file elsewhere, of which we hold no bytes and promise
+ * nothing. It never falls back to another channel.
+ */
+function refuseExternal({ uploadChannel }: Placement, { url }: Fields): void {
+  if (uploadChannel !== 'external') {
+    return;
+  }
+  if (!url) {
+    throw fail('bad_request', { message: 'No url provided' });
+  }
+  throw failed(externalLink);
+}
 
 function isAsked(
-  { uploadChannel, channelName }: UploadOptions,
+  { uploadChannel, channelName }: Placement,
   { group, name }: ConfiguredChannel,
 ): boolean {
   // Upload API: `cfr2` means the local disk while there is no R2 channel.

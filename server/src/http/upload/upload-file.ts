@@ -1,20 +1,19 @@
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { atMost } from '../../core/streams/at-most.ts';
-import type { FilePart } from '../body/multipart-form.ts';
+import type { IncomingFile } from '../../core/uploads/basic-upload.ts';
+import type { Form } from '../body/multipart-form.ts';
+import type { Fields } from '../body/urlencoded-form.ts';
 import { clientAddress } from '../client-address.ts';
-import type { HttpDeps } from '../deps.ts';
 import { named } from '../openapi/named.ts';
 import { queryOf } from '../query.ts';
 import { note } from '../request-notes.ts';
 import { requestSignal } from '../request-signal.ts';
 import type { CallerContext } from '../route.ts';
-import { choiceOf, refuseExternal, refuseLateChoice } from './choose-channel.ts';
+import { choiceOf, refuseLatePlacement } from './choose-channel.ts';
 import { filesOf } from './form-files.ts';
 import { openFileForm } from './open-form.ts';
 import { sendUploaded } from './present.ts';
-import { type UploadOptions, uploadOptions } from './query.ts';
-import { discard, recordFiles, type TakenFile } from './record-files.ts';
+import { namingOf, placementOf } from './query.ts';
 
 export const uploadFileForm = named('UploadFileForm', () =>
   z
@@ -43,53 +42,28 @@ export async function uploadFile({
   note(request.raw, { upload: 'basic' });
   const form = openFileForm(request, deps);
   const query = queryOf(request.url);
-  const signal = requestSignal(request.raw);
-  const taken: TakenFile[] = [];
-  try {
-    for await (const part of filesOf(form)) {
-      const early = uploadOptions(query, form.fields);
-      if (early.uploadChannel !== 'external') {
-        taken.push(await take(part, early, signal, deps));
-      }
-    }
-    // Fields may follow the files.
-    const options = uploadOptions(query, form.fields);
-    refuseExternal(options, form.fields);
-    refuseLateChoice(
-      options,
-      taken.map(({ bytes }) => bytes),
-    );
-  } catch (error) {
-    // Nothing has been written of them yet, whatever the error is.
-    await discard(taken, undefined, deps);
-    throw error;
-  }
-  const options = uploadOptions(query, form.fields);
-  const ip = clientAddress(request.raw, deps.settings.trustProxy);
-  const stored = await recordFiles({ taken, options, caller, ip }, deps);
-  return sendUploaded(reply, stored, {
-    fullUrl: options.fullUrl === true,
-    request: request.raw,
-    deps,
+  const stored = await deps.basic.store({
+    files: incomingFiles(form, query),
+    naming(bytes) {
+      refuseLatePlacement(placementOf(query, form.fields), form.fields, bytes);
+      const { uploadFolder: folder, nameMode } = namingOf(query, form.fields);
+      return { folder, nameMode };
+    },
+    caller,
+    ip: clientAddress(request.raw, deps.settings.trustProxy),
+    signal: requestSignal(request.raw),
   });
+  const { fullUrl = false } = namingOf(query, form.fields);
+  return sendUploaded(reply, stored, { fullUrl, request: request.raw, deps });
 }
 
-async function take(
-  part: FilePart,
-  options: UploadOptions,
-  signal: AbortSignal,
-  deps: HttpDeps,
-): Promise<TakenFile> {
-  const { head, ...bytes } = await deps.intake.store({
-    source: atMost(part.body, deps.settings.maxUploadBytes),
-    filename: part.filename,
-    declaredType: part.contentType ?? 'application/octet-stream',
-    candidates: await deps.pool.candidates(choiceOf(options)),
-    compress: options.serverCompress,
-    retryUncompressed: options.autoRetry,
-    signal,
-  });
-  const { width, height } =
-    bytes.recompressed ?? deps.prober.fromHead(head, bytes.sniffed.contentType);
-  return { filename: part.filename, bytes, width, height };
+/** Each file goes where the fields before it send it. */
+async function* incomingFiles(form: Form, query: Fields): AsyncGenerator<IncomingFile> {
+  for await (const { filename, contentType, body } of filesOf(form)) {
+    const placement = placementOf(query, form.fields);
+    if (placement.uploadChannel !== 'external') {
+      const compress = placement.serverCompress;
+      yield { filename, contentType, choice: choiceOf(placement), compress, body };
+    }
+  }
 }

@@ -7,7 +7,7 @@ import { type Failure, failed } from '../../failure.ts';
 import { queryOf } from '../../query.ts';
 import { boundedText } from '../bounded-text.ts';
 import { openForm } from '../open-form.ts';
-import { uploadOptions } from '../query.ts';
+import { namingOf } from '../query.ts';
 
 /** Fields of a step that carries no file, from multipart or urlencoded forms alike. */
 export async function readFields(request: FastifyRequest, deps: HttpDeps): Promise<Fields> {
@@ -31,7 +31,7 @@ export function readStep(request: FastifyRequest, fields: Fields, missing: Failu
   if (!uploadId || !totalChunks || !originalFileName) {
     throw failed(missing);
   }
-  const { nameMode, fullUrl, uploadFolder } = uploadOptions(queryOf(request.url), fields);
+  const { nameMode, fullUrl, uploadFolder } = namingOf(queryOf(request.url), fields);
   return {
     uploadId: boundedText(uploadId, 'uploadId', 'type'),
     totalChunks: wholeNumber(totalChunks),

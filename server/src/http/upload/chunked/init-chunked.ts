@@ -9,7 +9,7 @@ import type { CallerContext } from '../../route.ts';
 import { boundedText } from '../bounded-text.ts';
 import { choiceOf } from '../choose-channel.ts';
 import { setChannelHeaders } from '../present.ts';
-import { uploadOptions } from '../query.ts';
+import { namingOf, placementOf } from '../query.ts';
 import { chunkError } from './chunk-errors.ts';
 import { exampleFields, exampleUploadId, whole } from './chunk-fields.ts';
 import { readFields, wholeNumber } from './chunk-form.ts';
@@ -67,7 +67,9 @@ export async function initChunked({
   if (!originalFileName || originalFileType === undefined || !totalChunks) {
     throw failed(missingInit);
   }
-  const options = uploadOptions(queryOf(request.url), fields);
+  const query = queryOf(request.url);
+  const placement = placementOf(query, fields);
+  const { uploadFolder, nameMode, fullUrl } = namingOf(query, fields);
   try {
     const upload = await deps.chunked.init(
       {
@@ -75,17 +77,17 @@ export async function initChunked({
         contentType:
           boundedText(originalFileType, 'originalFileType', 'type') || 'application/octet-stream',
         totalChunks: wholeNumber(totalChunks),
-        choice: choiceOf(options),
+        choice: choiceOf(placement),
         ip: clientAddress(request.raw, deps.settings.trustProxy),
-        folder: options.uploadFolder && cleanFolder(options.uploadFolder),
-        nameMode: options.nameMode,
-        fullUrl: options.fullUrl,
+        folder: uploadFolder && cleanFolder(uploadFolder),
+        nameMode,
+        fullUrl,
       },
       caller,
     );
     const channel = deps.pool.byId(upload.channelId);
     setChannelHeaders(reply, [channel]);
-    const uploadChannel = options.uploadChannel ?? channel.group;
+    const uploadChannel = placement.uploadChannel ?? channel.group;
     const sessionInfo = {
       uploadId: upload.id,
       originalFileName,
