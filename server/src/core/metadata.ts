@@ -241,6 +241,17 @@ export type UploadPatch = Partial<
 >;
 
 /** One part of a chunked upload. */
+/**
+ * What became of a part. `accepted`: it is written and nothing has to be removed, or it is pending
+ * and a stored one stands in its place. `replaced`: it is written, and the bytes of `part`, of
+ * another attempt, are the caller's to remove. `refused`: nothing is written, because the upload is
+ * not open, or because another attempt is coming in where this one would be stored.
+ */
+export type PartOutcome =
+  | { readonly outcome: 'accepted' }
+  | { readonly outcome: 'replaced'; readonly part: UploadPart }
+  | { readonly outcome: 'refused' };
+
 export interface UploadPart {
   readonly uploadId: string;
   /** 0-based. */
@@ -302,20 +313,12 @@ export interface UploadStore {
   ): Promise<Upload | undefined>;
   /**
    * Writes a part, replacing the one with its index, while the upload is `open`; `expiresAt` of the
-   * upload is moved to `extendTo` when that is later. Returns the part that was replaced (its bytes
-   * are the caller's to remove), null when there was none, undefined when the upload is not open:
-   * nothing written. A `pending` part never replaces a `stored` one (returns null, nothing is
-   * written), and a part is stored only over its own `pending` row, a stored row or none (else
-   * undefined, nothing written). A row with the same `storageId` is replaced without being
-   * returned: its bytes are the ones to keep. Replacing a `stored` part of another attempt bumps
-   * the upload's version in the same transaction (so that a merge that has read the old one starts
-   * over); nothing else here does.
+   * upload is moved to `extendTo` when that is later. A `pending` part never replaces a `stored`
+   * one, and a part is stored only over its own `pending` row, a stored row or none. Replacing a
+   * `stored` part of another attempt bumps the upload's version in the same transaction (so that a
+   * merge that has read the old one starts over); nothing else here does.
    */
-  putPart(
-    part: UploadPart,
-    extendTo: number,
-    options?: PartOptions,
-  ): Promise<UploadPart | null | undefined>;
+  putPart(part: UploadPart, extendTo: number, options?: PartOptions): Promise<PartOutcome>;
   /** Bytes of the stored parts, that of this index left out. */
   receivedBytes(uploadId: string, exceptIndex: number): Promise<number>;
   /** Ascending by index. */

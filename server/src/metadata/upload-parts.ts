@@ -1,10 +1,13 @@
 import { fail } from '../core/errors.ts';
-import type { UploadPart, UploadStore } from '../core/metadata.ts';
+import type { PartOutcome, UploadPart, UploadStore } from '../core/metadata.ts';
 import type { Context } from './context.ts';
 import type { JobQueries } from './job-queries.ts';
 import { partRow, toPart } from './rows.ts';
 import type { UploadPartRow, UploadRow } from './schema.ts';
 import { essential, first, run, statement, type Work } from './work.ts';
+
+const accepted: PartOutcome = { outcome: 'accepted' };
+const refused: PartOutcome = { outcome: 'refused' };
 
 export function partStore(
   { flavor, engine }: Context,
@@ -89,15 +92,15 @@ export function partStore(
   return {
     putPart(part, extendTo, { clearsJobs = [], maxBytes = Number.POSITIVE_INFINITY } = {}) {
       const { uploadId, index } = part;
-      return engine.transact(function* () {
+      return engine.transact(function* (): Work<PartOutcome> {
         const upload = yield* first(openUpload({ id: uploadId }));
         if (!upload) {
-          return undefined;
+          return refused;
         }
         const row = yield* first(find({ uploadId, index }));
         const old = row ? toPart(row) : null;
         if (old && !mayReplace(part, old)) {
-          return part.state === 'pending' ? null : undefined;
+          return part.state === 'pending' ? accepted : refused;
         }
         const bytes = sumWith(part, { old, sum: upload.received_bytes, maxBytes });
         yield* run(put(partRow(part)));
@@ -105,7 +108,7 @@ export function partStore(
         // The bytes of the same attempt are the ones to keep.
         const replaced = old?.storageId === part.storageId ? null : old;
         yield* follow(upload, { replaced, bytes, extendTo });
-        return replaced;
+        return replaced === null ? accepted : { outcome: 'replaced', part: replaced };
       });
     },
 

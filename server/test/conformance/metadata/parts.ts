@@ -4,6 +4,10 @@ import type { Upload, UploadPart } from '../../../src/core/metadata.ts';
 import type { Nodes } from '../metadata.ts';
 import { atOnce, newUpload, pendingPart, storedPart, times } from './fixtures.ts';
 
+const accepted = { outcome: 'accepted' };
+const refused = { outcome: 'refused' };
+const replaced = (part: UploadPart) => ({ outcome: 'replaced', part });
+
 export function partTests(nodes: () => Nodes): void {
   const add = async (changes: Partial<Upload> = {}): Promise<Upload> => {
     const upload = newUpload(changes);
@@ -18,7 +22,7 @@ export function partTests(nodes: () => Nodes): void {
       storedPart(upload, index, { native: { etag: String(index) } }),
     );
     for (const part of parts) {
-      expect(await uploads.putPart(part, 0)).toBeNull();
+      expect(await uploads.putPart(part, 0)).toEqual(accepted);
     }
     expect((await nodes().other.uploads.parts(upload.id)).map(({ index }) => index)).toEqual([
       0, 2, 11, 100,
@@ -33,11 +37,11 @@ export function partTests(nodes: () => Nodes): void {
     const upload = await add();
     const pending = pendingPart(upload, 0);
     const stored = storedPart(upload, 0, { storageId: pending.storageId });
-    expect(await uploads.putPart(pending, 0)).toBeNull();
+    expect(await uploads.putPart(pending, 0)).toEqual(accepted);
     expect(await uploads.parts(upload.id)).toEqual([pending]);
     // Its bytes are the ones to keep: there is nothing to remove.
-    expect(await uploads.putPart(stored, 0)).toBeNull();
-    expect(await uploads.putPart(stored, 0)).toBeNull();
+    expect(await uploads.putPart(stored, 0)).toEqual(accepted);
+    expect(await uploads.putPart(stored, 0)).toEqual(accepted);
     expect(await uploads.parts(upload.id)).toEqual([stored]);
   });
 
@@ -46,11 +50,11 @@ export function partTests(nodes: () => Nodes): void {
     const upload = await add();
     const [abandoned, pending] = [pendingPart(upload, 0), pendingPart(upload, 0)];
     await uploads.putPart(abandoned, 0);
-    expect(await uploads.putPart(pending, 0)).toEqual(abandoned);
+    expect(await uploads.putPart(pending, 0)).toEqual(replaced(abandoned));
     const first = storedPart(upload, 0, { storageId: pending.storageId });
     await uploads.putPart(first, 0);
     const second = storedPart(upload, 0);
-    expect(await uploads.putPart(second, 0)).toEqual(first);
+    expect(await uploads.putPart(second, 0)).toEqual(replaced(first));
     expect(await uploads.parts(upload.id)).toEqual([second]);
   });
 
@@ -76,7 +80,7 @@ export function partTests(nodes: () => Nodes): void {
     const upload = await add();
     const stored = storedPart(upload, 0);
     await uploads.putPart(stored, 0);
-    expect(await uploads.putPart(pendingPart(upload, 0), upload.expiresAt + 1)).toBeNull();
+    expect(await uploads.putPart(pendingPart(upload, 0), upload.expiresAt + 1)).toEqual(accepted);
     expect(await uploads.parts(upload.id)).toEqual([stored]);
     expect(await uploads.get(upload.id)).toEqual(upload);
   });
@@ -92,7 +96,7 @@ export function partTests(nodes: () => Nodes): void {
         storedPart(upload, 0, { storageId: slow.storageId }),
         upload.expiresAt + 1,
       ),
-    ).toBeUndefined();
+    ).toEqual(refused);
     expect(await uploads.parts(upload.id)).toEqual([quick]);
     expect(await uploads.get(upload.id)).toEqual(upload);
   });
@@ -105,15 +109,15 @@ export function partTests(nodes: () => Nodes): void {
       const part = storedPart(upload, 0);
       await uploads.putPart(part, 0);
       const changed = await uploads.update(upload.id, 1, { state });
-      expect(await uploads.putPart(storedPart(upload, 0), upload.expiresAt + 1)).toBeUndefined();
-      expect(await uploads.putPart(pendingPart(upload, 1), upload.expiresAt + 1)).toBeUndefined();
+      expect(await uploads.putPart(storedPart(upload, 0), upload.expiresAt + 1)).toEqual(refused);
+      expect(await uploads.putPart(pendingPart(upload, 1), upload.expiresAt + 1)).toEqual(refused);
       expect(await uploads.parts(upload.id)).toEqual([part]);
       expect(await uploads.get(upload.id)).toEqual(changed);
     },
   );
 
   it('knows no upload that never was', async () => {
-    expect(await nodes().store.uploads.putPart(storedPart(newUpload(), 0), 0)).toBeUndefined();
+    expect(await nodes().store.uploads.putPart(storedPart(newUpload(), 0), 0)).toEqual(refused);
   });
 
   it('moves the expiry forward only', async () => {
@@ -163,17 +167,17 @@ export function partTests(nodes: () => Nodes): void {
         const refused: string[] = [];
         await atOnce(attempts, [store, other], async (node) => {
           const pending = pendingPart(upload, 0);
-          const replacedFirst = await node.uploads.putPart(pending, 0);
-          const replacedThen = await node.uploads.putPart(
+          const begun = await node.uploads.putPart(pending, 0);
+          const stored = await node.uploads.putPart(
             storedPart(upload, 0, { storageId: pending.storageId }),
             0,
           );
-          for (const part of [replacedFirst, replacedThen]) {
-            if (part) {
-              handedOut.push(`${part.state} ${part.storageId}`);
+          for (const result of [begun, stored]) {
+            if (result.outcome === 'replaced') {
+              handedOut.push(`${result.part.state} ${result.part.storageId}`);
             }
           }
-          if (replacedThen === undefined) {
+          if (stored.outcome === 'refused') {
             refused.push(pending.storageId);
           }
         });
@@ -199,7 +203,7 @@ export function partTests(nodes: () => Nodes): void {
         ),
         other.uploads.update(upload.id, 1, { state: 'aborted' }),
       ]);
-      const written = answers.filter((answer) => answer !== undefined);
+      const written = answers.filter(({ outcome }) => outcome !== 'refused');
       expect(await store.uploads.parts(upload.id)).toHaveLength(written.length);
     }
   });

@@ -167,7 +167,7 @@ export function uploadTests(nodes: () => Nodes): void {
     expect(await uploads.parts(upload.id)).toEqual([]);
     expect(await files.knowsStorageId(part.storageId)).toBe(false);
     expect((await jobs.list({ limit: 1000 })).map(({ id }) => id)).toContain(job.id);
-    expect(await uploads.putPart(pendingPart(upload, 0), 0)).toBeUndefined();
+    expect(await uploads.putPart(pendingPart(upload, 0), 0)).toEqual({ outcome: 'refused' });
     expect(await uploads.remove(upload.id, 1, [])).toBe(false);
   });
 

@@ -47,13 +47,13 @@ async function join(
     const { stream } = await openReplica(channel.channel, part, { signal });
     return multipart.part(native.state, part.index + 1, stream, { size: part.size, signal });
   }, signal);
-  const replaced = await metadata.uploads.putPart(
+  const result = await metadata.uploads.putPart(
     { ...part, native: joined, segments: [], storageId: uuidv7(now()), updatedAt: now() },
     now() + ttlMs,
   );
-  if (replaced) {
+  if (result.outcome === 'replaced') {
     await metadata.jobs.add(
-      replaced.segments.map((segment) => deleteObjectJob(channel.id, segment, now())),
+      result.part.segments.map((segment) => deleteObjectJob(channel.id, segment, now())),
     );
   }
 }

@@ -90,7 +90,8 @@ async function begin({ input, upload, options, storageId }: Attempt): Promise<bo
     native: null,
     hash: '',
   };
-  return (await metadata.uploads.putPart(pending, now() + ttlMs)) !== undefined;
+  const { outcome } = await metadata.uploads.putPart(pending, now() + ttlMs);
+  return outcome !== 'refused';
 }
 
 /** Beside the turns of native parts, which are held while one of them is written down. */
@@ -123,16 +124,16 @@ async function writeInTurn(
     return metadata.uploads.putPart({ ...base, ...stored, state: 'stored' }, now() + ttlMs, limits);
   };
   for (;;) {
-    const replaced = await put().catch(async (error: unknown) => {
+    const result = await put().catch(async (error: unknown) => {
       // What the caller is refused is removed; after anything else the part may be written down.
       if (isStowageError(error, 'unauthorized') || isStowageError(error, 'too_large')) {
         await remove(stored.segments);
       }
       throw error;
     });
-    if (replaced !== undefined) {
-      if (replaced !== null) {
-        await remove(replaced.segments);
+    if (result.outcome !== 'refused') {
+      if (result.outcome === 'replaced') {
+        await remove(result.part.segments);
       }
       return intake.settle({ channel: pool.byId(upload.channelId), segments: stored.segments });
     }
