@@ -59,8 +59,8 @@ async function ownVersion(): Promise<string> {
 }
 
 /**
- * The server would store elsewhere. One that does not list its channels is left to answer for
- * itself.
+ * Checked before sending, because the server would otherwise store on another channel. A server
+ * that does not list its channels checks the name itself.
  */
 async function checkChannel(
   client: Client,
@@ -173,7 +173,9 @@ async function send(
   return src;
 }
 
-/** Links to standard output, failures to standard error; as JSON both to standard output. */
+/**
+ * Links go to standard output, failures to standard error. With `json`, both go to standard output.
+ */
 function report(
   path: string,
   outcome: Link | { readonly error: unknown },

@@ -23,7 +23,7 @@ export class StowageError extends Error {
   readonly details: Readonly<Record<string, unknown>> | undefined;
   readonly retryAfterMs: number | undefined;
   /**
-   * Whether the same request may succeed later: as stated by the server, otherwise judged by the
+   * Whether the same request may succeed later, as the server stated it, otherwise derived from the
    * status.
    */
   readonly retryable: boolean;
@@ -58,7 +58,9 @@ export interface Call {
   readonly form?: Form;
   /** Sends no credentials: upload URLs carry their own. */
   readonly anonymous?: boolean;
-  /** Repeating it does no harm. Otherwise it is only repeated when the server asked to wait. */
+  /**
+   * Repeating the call is harmless. Other calls are repeated only when the server asked to wait.
+   */
   readonly repeatable?: boolean;
   readonly signal?: AbortSignal | undefined;
   /**
@@ -69,8 +71,8 @@ export interface Call {
 }
 
 /**
- * Sends a call, repeats it where that helps, and returns the parsed JSON (undefined when there is
- * none).
+ * Sends a call, retries it where that helps, and returns the parsed JSON (undefined for an empty
+ * response).
  */
 export type Connection = (call: Call) => Promise<unknown>;
 
@@ -148,7 +150,7 @@ interface ErrorFields {
 }
 
 interface ErrorBody extends ErrorFields {
-  /** The Media API has an object here, the others a sentence. */
+  /** An object in the Media API, a sentence in the other APIs. */
   readonly error?: string | ErrorFields;
 }
 

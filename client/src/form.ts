@@ -1,4 +1,4 @@
-/** A multipart form as one Blob: files in it stay where they are until they are sent. */
+/** A multipart form as one Blob. Files stay where they are until they are sent. */
 export interface Form {
   readonly body: Blob;
   readonly contentType: string;
@@ -12,8 +12,8 @@ export type FormFields = Readonly<
 >;
 
 /**
- * Ours instead of `FormData`, because Node's fetch ends the process with an unhandled rejection
- * when a request with a `FormData` body is aborted.
+ * Used instead of `FormData`: Node's fetch ends the process with an unhandled rejection when a
+ * request with a `FormData` body is aborted.
  */
 export function encodeForm(fields: FormFields): Form {
   const boundary = `stowage-${randomId()}`;
@@ -40,7 +40,7 @@ function quote(text: string): string {
   return text.replace(/\r\n|\r|\n/g, '%0D%0A').replaceAll('"', '%22');
 }
 
-/** Not `crypto.randomUUID`, which browsers keep from pages that came by plain HTTP. */
+/** Not `crypto.randomUUID`, which browsers withhold from pages loaded over plain HTTP. */
 export function randomId(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
     byte.toString(16).padStart(2, '0'),

@@ -25,14 +25,14 @@ export type { SendOptions } from './upload-media.ts';
 export interface Client extends MediaCalls {
   /**
    * Upload API: stores the file and returns its link. Files above `chunkedAboveBytes` are sent in
-   * parts, several at once; each part is retried on its own. Throws `StowageError`, or the reason
-   * of `signal`; after a failure in parts, call it with `resume` and the id that `onStart` got to
-   * send only what is missing.
+   * parts, several at once, and each part is retried on its own. Throws `StowageError`, or the
+   * reason of `signal`. After a failure in parts, call it again with `resume` and the id passed to
+   * `onStart` to send only the missing parts.
    */
   upload(file: Blob, options: UploadOptions & PartsOptions): Promise<Uploaded>;
-  /** Cancels an upload in parts; the server deletes the parts that arrived. */
+  /** Cancels an upload in parts. The server deletes the parts that have arrived. */
   cancelUpload(uploadId: string): Promise<void>;
-  /** Channels that can be uploaded to, by the type that `upload` takes as `channel`. */
+  /** Channels that accept uploads, by the type that `upload` takes as `channel`. */
   channels(): Promise<
     Readonly<Record<string, readonly { readonly name: string; readonly type: string }[]>>
   >;
@@ -42,15 +42,15 @@ export interface Client extends MediaCalls {
    */
   uploadMedia(file: Blob, options: SendOptions): Promise<Media>;
   /**
-   * Sends a file to an address that `presignMedia` returned, also on another machine: it needs no
-   * token. `completeMedia` comes next.
+   * Sends a file to an address that `presignMedia` returned. Needs no token, so another machine can
+   * do it. Call `completeMedia` next.
    */
   sendPresigned(presigned: Presigned, file: Blob, options: SendOptions): Promise<void>;
 }
 
 /**
- * Talks to one Stowage server. Files are `Blob`s: from a browser's input, or `await
- * openAsBlob(path)` of `node:fs`, which is read as it is sent.
+ * A client of one Stowage server. Files are `Blob`s from a browser's input or from `await
+ * openAsBlob(path)` of `node:fs`. They are read as they are sent.
  */
 export function createClient(options: ClientOptions): Client {
   const connection = createConnection(options);

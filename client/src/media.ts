@@ -5,7 +5,7 @@ export type MediaStatus = 'uploading' | 'ready' | 'failed';
 export type MediaType = 'image' | 'video' | 'audio' | 'document' | 'other';
 
 /**
- * A media object as the API returns it, with the names of its OpenAPI document. Some values have
+ * A media object as the API returns it, with the names of the OpenAPI document. Some values have
  * two names there.
  */
 export interface Media {
@@ -22,7 +22,7 @@ export interface Media {
   readonly original_name: string;
   readonly content_type: string;
   readonly mime_type: string;
-  /** Bytes; null while it is not known. */
+  /** Bytes; null while unknown. */
   readonly size: number | null;
   readonly file_size: number | null;
   readonly width: number | null;
@@ -40,7 +40,7 @@ export interface Media {
   readonly created_at: string;
 }
 
-/** Permission to upload one file: can be handed to a browser, which then needs no token. */
+/** Permission to upload one file. Can be handed to a browser, which then needs no token. */
 export interface Presigned {
   readonly media_id: string;
   readonly upload_url: string;
@@ -59,7 +59,7 @@ export interface Presigned {
 export interface PresignOptions {
   /** Name of the file, with its extension. */
   readonly name: string;
-  /** One of the types that the Media API takes, `image/jpeg`. */
+  /** One of the types that the Media API takes, such as `image/jpeg`. */
   readonly type: string;
   readonly size: number;
   readonly signal?: AbortSignal | undefined;
@@ -67,7 +67,7 @@ export interface PresignOptions {
 
 export interface ListOptions {
   readonly type?: 'image' | 'video' | 'document';
-  /** Default: only what is ready. */
+  /** Default: only media that are ready. */
   readonly status?: MediaStatus;
   /** 1 to 100, default 20. */
   readonly limit?: number;
@@ -96,7 +96,7 @@ export interface DeletedMedia {
 }
 
 export interface ImportOptions {
-  /** Default: the last part of the address. */
+  /** Default: the last segment of the URL. */
   readonly name?: string;
   readonly signal?: AbortSignal | undefined;
 }
@@ -112,13 +112,13 @@ export interface MediaCalls {
    * media object.
    */
   presignMedia(options: PresignOptions): Promise<Presigned>;
-  /** Verifies and publishes what was uploaded. May be repeated. */
+  /** Verifies and publishes the uploaded file. Safe to repeat. */
   completeMedia(id: string, options?: Cancellable): Promise<Media>;
   getMedia(id: string, options?: Cancellable): Promise<Media>;
   listMedia(options?: ListOptions): Promise<MediaPage>;
   /**
-   * The server fetches a public URL. A video is `uploading` at first: poll `getMedia` until it is
-   * not.
+   * The server fetches a public URL. A video is `uploading` at first: poll `getMedia` until that
+   * changes.
    */
   importMedia(url: string, options?: ImportOptions): Promise<Media>;
   /** Deletes a media object, or cancels its upload. */

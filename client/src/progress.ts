@@ -1,5 +1,6 @@
 /**
- * Called with the bytes that were sent so far, which only grow, and at the end with all of them.
+ * Called with the number of bytes sent so far, which never shrinks, and once more with all of them
+ * at the end.
  */
 export type OnProgress = (doneBytes: number, totalBytes: number) => void;
 
@@ -9,8 +10,8 @@ export interface Progress {
 }
 
 /**
- * A repeated request begins anew and is no step back; all bytes are reported only once the server
- * has responded.
+ * A retried request starts over without moving progress back. All bytes are reported only once the
+ * server has responded.
  */
 export function progressOf(totalBytes: number, onProgress: OnProgress | undefined): Progress {
   let reported = -1;

@@ -9,8 +9,8 @@ export interface Outgoing {
 }
 
 /**
- * What is used of the browser's class; written here because its types would bring the whole browser
- * along.
+ * The members of the browser's class that are used. Written here because its type library would add
+ * every browser global.
  */
 interface BrowserRequest {
   readonly upload: { onprogress: (event: { readonly loaded: number }) => void };
@@ -29,8 +29,8 @@ interface BrowserRequest {
 declare const XMLHttpRequest: (new () => BrowserRequest) | undefined;
 
 /**
- * By `fetch`; a browser's `fetch` reports no progress, so there `XMLHttpRequest` sends the file
- * when `onSent` is given.
+ * Uses `fetch`. A browser's `fetch` reports no upload progress, so with `onSent` the file is sent
+ * by `XMLHttpRequest` there.
  */
 export function send(request: Outgoing, ownFetch: typeof fetch | undefined): Promise<Response> {
   const { url, method, headers, body, signal, onSent } = request;
@@ -48,8 +48,8 @@ export function send(request: Outgoing, ownFetch: typeof fetch | undefined): Pro
 }
 
 /**
- * The same Blob, but reading it is counted. Node's `fetch` reads it by `stream()`; what reads it
- * another way only counts nothing.
+ * The same Blob, with its bytes counted as they are read. Node's `fetch` reads it by `stream()`;
+ * other ways of reading count nothing.
  */
 function counting(body: Blob, onSent: (bytes: number) => void): Blob {
   const stream = () => {
@@ -57,7 +57,7 @@ function counting(body: Blob, onSent: (bytes: number) => void): Blob {
     let bytes = 0;
     return new ReadableStream<Uint8Array>({
       async pull(controller) {
-        // The piece before is out when the next one is asked for.
+        // Asking for the next chunk means that the one before is sent.
         if (bytes > 0) {
           onSent(bytes);
         }

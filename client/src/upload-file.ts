@@ -5,16 +5,16 @@ import { type OnProgress, progressOf } from './progress.ts';
 export interface UploadOptions {
   /** Name of the file, with its extension. */
   readonly name: string;
-  /** Content type. The server detects it from the bytes as well. Default: that of the Blob. */
+  /** Content type. Default: that of the Blob. The server also detects it from the bytes. */
   readonly type?: string;
   /** Folder to store under, `holidays/2026`. */
   readonly folder?: string;
   readonly naming?: 'default' | 'index' | 'origin' | 'short';
-  /** Type of channel, and name of one channel. Default: the settings of the server. */
+  /** Type of channel, and name of one channel. Default: the server's settings. */
   readonly channel?: string;
   readonly channelName?: string;
   readonly signal?: AbortSignal | undefined;
-  /** In one piece: bytes that are sent. In parts: bytes of the parts that are stored. */
+  /** In one piece: bytes sent. In parts: bytes of the parts that are stored. */
   readonly onProgress?: OnProgress | undefined;
 }
 
@@ -25,7 +25,10 @@ export interface Uploaded {
   readonly publicUrl?: string;
 }
 
-/** The file in one request. Not repeated after a cut connection: the server may have stored it. */
+/**
+ * Sends the file in one request. Not retried after a broken connection, because the server may have
+ * stored it.
+ */
 export async function uploadFile(
   connection: Connection,
   file: Blob,
@@ -46,7 +49,7 @@ export async function uploadFile(
   return firstOf(answer);
 }
 
-/** Query parameters for the place of the file and the form of its link. */
+/** Query parameters for the folder, name and channel of the file and for the form of its link. */
 export function placing(options: UploadOptions): Record<string, string | undefined> {
   return {
     returnFormat: 'full',

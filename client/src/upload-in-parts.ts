@@ -7,19 +7,21 @@ export interface PartsOptions {
   readonly chunkedAboveBytes?: number;
   /** Default 16 MiB, more for files that would need over 10,000 parts. */
   readonly partBytes?: number;
-  /** Parts under way at once. Default 3. */
+  /** Parts in flight at once. Default 3. */
   readonly parallel?: number;
-  /** Id of an upload of the same file with the same `partBytes`: only what is missing is sent. */
+  /**
+   * Id of an upload of the same file with the same `partBytes`. Only the missing parts are sent.
+   */
   readonly resume?: string;
-  /** Gets the id to resume with. */
+  /** Called with the id to resume with. */
   readonly onStart?: (uploadId: string) => void;
 }
 
 interface Session {
   readonly uploadId: string;
-  /** Indexes that the server has. */
+  /** Indexes of the parts that the server has. */
   readonly stored: ReadonlySet<number>;
-  /** Merged already: only the response was lost. */
+  /** Present when the upload was merged already and only the response was lost. */
   readonly result?: Uploaded;
 }
 
@@ -147,7 +149,7 @@ function partAt(file: Blob, index: number, partBytes: number): Blob {
 
 type Work = (index: number, signal: AbortSignal) => Promise<void>;
 
-/** Works through the list with a few at once; the first failure stops the others. */
+/** Works through the list, a few items at once. The first failure stops the others. */
 async function inParallel(
   indexes: readonly number[],
   { parallel = 3, signal }: PartsOptions & UploadOptions,

@@ -4,9 +4,9 @@ import type { Media, MediaCalls, Presigned } from './media.ts';
 import { type OnProgress, progressOf } from './progress.ts';
 
 export interface SendOptions {
-  /** Name of the file, for addresses that take a form. */
+  /** Name of the file, for upload URLs that take a form. */
   readonly name: string;
-  /** The type that the address was asked for. Default: that of the Blob. */
+  /** The type that was passed to `presignMedia`. Default: that of the Blob. */
   readonly type?: string;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: OnProgress | undefined;
@@ -24,7 +24,10 @@ export async function uploadMedia(
   return media.completeMedia(presigned.media_id, { signal });
 }
 
-/** The second step: sends the file the way the server asked for. Needs no token. */
+/**
+ * The second step: sends the file with the method and form that the server asked for. Needs no
+ * token.
+ */
 export async function sendPresigned(
   connection: Connection,
   { upload_url, upload_method }: Presigned,

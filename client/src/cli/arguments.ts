@@ -27,7 +27,7 @@ Uploads files and prints a link for each. FILE can be - for standard input, with
 Exit code: 0 all uploaded, 1 some failed, 2 wrong arguments.
 `;
 
-/** The arguments are wrong for any server. */
+/** The arguments are wrong, whatever the server. */
 export class UsageError extends Error {}
 
 const namings = ['default', 'index', 'origin', 'short'] as const;
@@ -89,7 +89,7 @@ function oneOf<Known extends string>(
   return found;
 }
 
-/** What contradicts itself, before anything is sent. */
+/** Refuses options that contradict each other, before anything is sent. */
 export function checkArguments({ url, paths, name, media, ...rest }: Arguments): void {
   if (!/^https?:\/\/[^/]/i.test(url)) {
     throw new UsageError(
@@ -107,7 +107,7 @@ export function checkArguments({ url, paths, name, media, ...rest }: Arguments):
   }
 }
 
-/** The same once the folders are opened up. */
+/** Repeats the check with the number of files that the folders contain. */
 export function checkCount(count: number, { name, resume }: Arguments): void {
   if (count === 0) {
     throw new UsageError('There are no files in it.');

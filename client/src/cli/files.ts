@@ -4,15 +4,15 @@ import { tmpdir } from 'node:os';
 import { basename, extname, join, posix, relative, sep } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
-/** A file to upload: where it lies, and its folder below the one that was named. */
+/** A file to upload: its path, and its folder relative to the argument that named it. */
 export interface Found {
   readonly path: string;
   readonly folder?: string;
 }
 
 /**
- * The files of the arguments, in order; folders are opened up when that is wanted. Throws for a
- * folder otherwise.
+ * The files of the arguments, in order. Reads folders when `recursive` is set, otherwise throws for
+ * them.
  */
 export async function filesOf(
   paths: readonly string[],
@@ -50,8 +50,8 @@ export interface OpenOptions {
 }
 
 /**
- * Opens a file for sending; standard input goes through a temporary file, because an upload has to
- * know its size.
+ * Opens a file for sending. Standard input is copied to a temporary file first, because an upload
+ * must know its size.
  */
 export async function openFile(path: string, wanted: OpenOptions): Promise<Opened> {
   const name = wanted.name ?? basename(path);
@@ -59,7 +59,7 @@ export async function openFile(path: string, wanted: OpenOptions): Promise<Opene
   if (path === '-') {
     return { ...(await openInput(type, wanted.signal)), name, type };
   }
-  // Node makes a Blob of a folder, too, and fails only when it is read.
+  // Node also makes a Blob of a folder, which fails only when it is read.
   const found = await stat(path).catch((cause) => {
     throw cause.code === 'ENOENT' ? new Error('There is no such file.', { cause }) : cause;
   });
@@ -89,7 +89,7 @@ async function openInput(
 }
 
 /**
- * By extension. The server detects the type from the bytes, but uses a harmless declared type where
+ * By extension. The server detects the type from the bytes, and uses a harmless declared type where
  * they show nothing.
  */
 const types: Readonly<Record<string, string>> = {

@@ -2,7 +2,7 @@
 export const formats = ['url', 'md', 'html', 'bbcode'] as const;
 export type Format = (typeof formats)[number];
 
-/** A picture is shown, anything else is linked. */
+/** Shows a picture, links anything else. */
 export function formatLink(
   format: Format,
   url: string,
@@ -32,20 +32,20 @@ function escapeHtml(text: string): string {
 }
 
 export interface Reporter {
-  /** A new file begins. */
+  /** Starts the progress of a file. */
   begin(name: string): void;
   progress(doneBytes: number, totalBytes: number): void;
-  /** A sentence for the person. */
+  /** Prints a sentence for the user. */
   note(sentence: string): void;
-  /** The file has ended, well or not. */
+  /** The file is done, successfully or not. */
   end(): void;
 }
 
 const pauseMs = 1000;
 
 /**
- * On a terminal one line that changes; in a log or pipe, where many files are uploaded, a line with
- * their count now and then.
+ * On a terminal, one line that is rewritten. In a log or pipe, an occasional line with the number
+ * of files done.
  */
 export function createReporter(
   count: number,

@@ -33,9 +33,9 @@ export interface Found {
 const maxRounds = 3;
 
 /**
- * Copies until nothing is missing but what the library has lost. Where an object went away in spite
- * of the hold, its file is gone as well: then a newer snapshot does without it, and needs little
- * more than what is copied already.
+ * Copies until nothing is missing except what the library itself has lost. An object that vanished
+ * in spite of the hold belongs to a deleted file, so a newer snapshot no longer names it and needs
+ * little beyond what is already copied.
  */
 export async function copyLibrary(copying: Copying): Promise<Found> {
   const { options, partial, hold } = copying;
@@ -107,7 +107,7 @@ async function copyObjects(
     });
     counts[outcome]++;
     if (outcome === 'missing' || outcome === 'damaged') {
-      // An upload may have removed it at any time; the merge or the next attempt finds out.
+      // An upload may remove it at any time. The merge or the next attempt notices.
       if (blobId === undefined) {
         return;
       }

@@ -16,9 +16,9 @@ export interface ObjectCopy {
 const wantedOf = ({ size, hash }: Segment): Content => ({ bytes: size, blake3: hash });
 
 /**
- * Brings an object into a backup: a name more for the copy of an earlier backup where the file
- * system can, otherwise a copy that is compared with its hash. An object that is there already is
- * kept. Nothing is left of one that is not what it should be.
+ * Adds an object to a backup: a hard link to the copy in an earlier backup where the file system
+ * allows one, otherwise a copy verified by its hash. Keeps an object that is already there. A
+ * failed copy leaves nothing behind.
  */
 export async function backUpObject({
   from,
@@ -36,8 +36,8 @@ export async function backUpObject({
 }
 
 /**
- * Copies an object out of a backup. What a restore that was interrupted left in its place is kept
- * when it is right.
+ * Copies an object out of a backup. Keeps an object that an interrupted restore left in its place
+ * if it is intact.
  */
 export async function restoreObject({
   from,
@@ -57,7 +57,7 @@ async function linkSame(from: string, to: string, sizeBytes: number): Promise<bo
   if ((await sizeOf(from)) !== sizeBytes) {
     return false;
   }
-  // Some file systems have no hard links, others a highest number of them.
+  // Some file systems have no hard links, others limit their number.
   return link(from, to).then(
     () => true,
     () => false,

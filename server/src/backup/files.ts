@@ -13,8 +13,8 @@ export interface Content {
 }
 
 /**
- * Copies a file durably to a new one; returns size and hash of what was copied. `wanted`: a copy of
- * anything else is removed again.
+ * Copies a file durably to a new one. Returns the size and hash of the copy. With `wanted`, a copy
+ * that differs from it is removed again.
  */
 export async function copyFile(from: string, to: string, wanted?: Content): Promise<Content> {
   const source = await openFile(from);
@@ -60,7 +60,7 @@ export function isSame(a: Content, b: Content): boolean {
   return a.bytes === b.bytes && a.blake3 === b.blake3;
 }
 
-/** What is no plain file (a FIFO put in its place must not block the open) counts as missing. */
+/** Anything but a plain file counts as missing. (Opening a FIFO would block.) */
 async function openFile(path: string): Promise<FileHandle> {
   const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   if ((await file.stat()).isFile()) {
@@ -87,7 +87,7 @@ async function read(file: FileHandle, onChunk: (chunk: Buffer) => Promise<void>)
   }
 }
 
-/** Writes a file atomically: it is there whole or not at all. */
+/** Writes a file atomically: it exists complete or not at all. */
 export async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
   const draft = `${path}.new`;
   const file = await open(draft, 'w', privateFile);
@@ -120,7 +120,7 @@ export async function syncFolder(path: string): Promise<void> {
   }
 }
 
-/** Makes folders, each once, and remembers them so that their names can be made to last. */
+/** Creates each folder once and remembers it, so that its name can be synced later. */
 export function createFolderMaker(): { make(path: string): Promise<void>; sync(): Promise<void> } {
   const made = new Map<string, Promise<unknown>>();
   return {
@@ -139,7 +139,7 @@ export function createFolderMaker(): { make(path: string): Promise<void>; sync()
   };
 }
 
-/** Runs `work` for every item, several at a time; the first failure ends all. */
+/** Runs `work` for every item, several at a time. The first failure ends all of them. */
 export async function forEachOf<T>(
   items: AsyncIterable<T> | Iterable<T>,
   work: (item: T) => Promise<void>,
@@ -170,7 +170,7 @@ async function* toIterator<T>(items: AsyncIterable<T> | Iterable<T>): AsyncGener
   yield* items;
 }
 
-/** Where a path leads, as far as it exists. */
+/** The real path, links resolved, of the part of a path that exists. */
 export async function realPathOf(path: string): Promise<string> {
   try {
     return await realpath(path);
@@ -182,7 +182,7 @@ export async function realPathOf(path: string): Promise<string> {
   }
 }
 
-/** Undefined when there is nothing. */
+/** Undefined when the file does not exist. */
 export async function sizeOf(path: string): Promise<number | undefined> {
   return stat(path).then(
     ({ size }) => size,

@@ -8,14 +8,16 @@ import type { LeaseStore } from '../core/metadata.ts';
 const firstMs = 15 * minuteMs;
 
 export interface Hold {
-  /** Call it when the snapshot is made: from now on the hold ends soon after this process. */
+  /** Call it once the snapshot exists. From then on, the hold ends soon after this process. */
   keep(): void;
-  /** Throws when deletions are no longer held: what the snapshot names may be gone. */
+  /** Throws when deletions are no longer held, so that objects in the snapshot may be gone. */
   assertHeld(): void;
   release(): Promise<void>;
 }
 
-/** Keeps running servers from removing objects. Throws `conflict` while another backup does. */
+/**
+ * Keeps running servers from removing objects. Throws `conflict` while another backup holds them.
+ */
 export async function holdDeletions(leases: LeaseStore): Promise<Hold> {
   const lease = await takeLease(leases, { name: backupLease, now: Date.now, firstMs });
   if (lease === undefined) {

@@ -11,9 +11,7 @@ export interface LocalChannel {
   readonly root: string;
 }
 
-/**
- * The local channels of a library. A channel that was met for the first time is known from now on.
- */
+/** The local channels of a library. Records an id for each channel that has none. */
 export async function localChannelsOf(
   config: Config,
   channels: ChannelStore,
@@ -28,7 +26,7 @@ export async function localChannelsOf(
     .map(({ id, name, settings }) => ({ id, name, root: localRoot(settings, config.dataDir) }));
 }
 
-/** The configured channel that becomes the one of a backup: by its id, otherwise by its name. */
+/** The configured channel that corresponds to a channel of the backup: by id, otherwise by name. */
 export function localChannelFor(
   { id, name }: Pick<ChannelRecord, 'id' | 'name'>,
   config: Config,
@@ -41,8 +39,7 @@ export function localChannelFor(
 }
 
 /**
- * Where the object of a segment lies below `root`; undefined when its ref is none of a local
- * channel.
+ * Path of a segment's object below `root`. Undefined when the ref is not that of a local channel.
  */
 export function fileOf(root: string, { ref }: Pick<Segment, 'ref'>): string | undefined {
   const path = objectPath(ref);

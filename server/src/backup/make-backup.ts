@@ -24,10 +24,10 @@ import {
 
 export interface BackupOptions {
   readonly config: Config;
-  /** Of the library, migrated. */
+  /** Of the library. Already migrated. */
   readonly metadata: MetadataStore;
   readonly target: string;
-  /** Copies every object again instead of linking those of the previous backup. */
+  /** Copies every object instead of linking those of the previous backup. */
   readonly full: boolean;
   /** Names of the environment variables that configure the server. */
   readonly environment: readonly string[];
@@ -42,10 +42,10 @@ export interface BackupResult {
 }
 
 /**
- * Makes one complete backup in a folder of its own below `target`, while servers run: a snapshot of
- * the database first, then every object that it names. The folder has its name only when all of it
- * is on the disk. Throws a `StowageError` whose sentence is for the operator; then nothing is left
- * but backups of before.
+ * Makes one complete backup in its own folder below `target` while servers run: first a snapshot of
+ * the database, then every object that it names. The folder gets its final name only when
+ * everything is on disk. Throws a `StowageError` with a sentence for the operator, and then leaves
+ * only earlier backups.
  */
 export async function makeBackup(options: BackupOptions): Promise<BackupResult> {
   const target = resolve(options.target);
@@ -83,7 +83,7 @@ export async function makeBackup(options: BackupOptions): Promise<BackupResult> 
   }
 }
 
-/** Whatever links lead there. */
+/** Resolves links first. */
 async function assertOutside(target: string, { dataDir, channels }: Config): Promise<void> {
   const real = await realPathOf(target);
   const folders = channels
@@ -113,7 +113,10 @@ async function earlierBackup(target: string, library: string): Promise<string | 
   return newest;
 }
 
-/** What a backup that was killed left: none of this library is being made but this one. */
+/**
+ * Removes what a killed backup left. The hold guarantees that no other backup of this library is
+ * running.
+ */
 async function removePartial(target: string): Promise<void> {
   const partial = (await readdir(target)).filter((name) => name.startsWith(partialPrefix));
   for (const name of partial) {
@@ -170,7 +173,7 @@ async function describe({
   }
 }
 
-/** Copies a file that may not be there. */
+/** Copies a file if it exists. */
 async function keep(from: string, folder: string, name: string): Promise<NamedFile | null> {
   try {
     await writeDurably(join(folder, name), await readFile(from));

@@ -4,14 +4,14 @@ import { z } from 'zod';
 import { fail } from '../core/errors.ts';
 import { writeDurably } from './files.ts';
 
-/** Names inside a backup. */
+/** Names of files inside a backup. */
 const manifestFile = 'manifest.json';
 export const databaseFile = 'stowage.db';
 export const keyFile = 'secret.key';
 export const configFile = 'stowage.config.json';
 export const objectsFolder = 'objects';
 
-/** A backup that is being made has this in front of its name, and no manifest. */
+/** Prefix of the folder of an unfinished backup, which has no manifest. */
 export const partialPrefix = '.partial-';
 
 const namedFile = z.object({ file: z.string(), bytes: z.number(), blake3: z.string() });
@@ -23,8 +23,8 @@ const objectProblem = z.object({
 });
 
 /**
- * What a backup holds. Written last: without it there is no backup. The hash of every object stands
- * in the database, whose own hash stands here.
+ * The contents of a backup. Written last, so a folder without it is not a backup. The hash of every
+ * object is in the database, and the hash of the database is here.
  */
 const manifest = z.object({
   format: z.literal('stowage-backup'),
@@ -44,14 +44,14 @@ const manifest = z.object({
       id: z.string(),
       type: z.string(),
       name: z.string(),
-      /** Whether the objects are in the backup; others stay where they are. */
+      /** Whether the objects are in the backup. Remote objects stay where they are. */
       isIncluded: z.boolean(),
       blobs: z.number(),
       objects: z.number(),
       bytes: z.number(),
     }),
   ),
-  /** Objects that the library has lost already. */
+  /** Objects that the library had already lost. */
   problems: z.array(objectProblem),
 });
 
@@ -78,7 +78,7 @@ export async function readManifest(folder: string): Promise<Manifest> {
   }
 }
 
-/** The complete backups in a folder, oldest first: their names are times. */
+/** The complete backups in a folder, oldest first. Their names are times. */
 export async function listBackups(target: string): Promise<readonly string[]> {
   const entries = await readdir(target, { withFileTypes: true });
   const names = entries
@@ -87,7 +87,7 @@ export async function listBackups(target: string): Promise<readonly string[]> {
   return names.sort().map((name) => join(target, name));
 }
 
-/** The backup that `source` is, or the newest in it. */
+/** `source` itself if it is a backup, otherwise the newest backup in it. */
 export async function findBackup(source: string): Promise<string> {
   const names = await readdir(source).catch((cause: Error) => {
     throw fail('bad_request', { message: `${source} cannot be read: ${cause.message}.`, cause });

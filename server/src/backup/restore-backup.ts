@@ -31,7 +31,7 @@ import {
 
 export interface RestoreOptions {
   readonly config: Config;
-  /** A backup, or a folder of backups: then the newest. */
+  /** A backup, or a folder of backups, of which the newest is used. */
   readonly source: string;
   readonly signal: AbortSignal;
 }
@@ -41,14 +41,14 @@ export interface RestoreResult {
   readonly manifest: Manifest;
   readonly objects: number;
   readonly bytes: number;
-  /** Objects that the backup should have, but has not, or not as they were. */
+  /** Objects that are missing from the backup or damaged in it. */
   readonly problems: readonly ObjectProblem[];
 }
 
 /**
- * Brings a backup into an empty data folder. The database comes last: until then the folder has a
- * mark that no server starts on, and a restore of the same backup that is started again resumes.
- * Throws a `StowageError` whose sentence is for the operator.
+ * Restores a backup into an empty data folder. The database comes last. Until then the folder
+ * carries a mark that keeps servers from starting, and running the same restore again resumes it.
+ * Throws a `StowageError` with a sentence for the operator.
  */
 export async function restoreBackup({
   config,
@@ -94,8 +94,8 @@ function localChannels({ channels }: Manifest, config: Config): readonly LocalCh
 }
 
 /**
- * Marks the folders as being restored; refuses them when they hold anything but an unfinished
- * restore of the same backup.
+ * Marks the folders as being restored. Refuses folders that hold anything but an unfinished restore
+ * of the same backup.
  */
 async function claimFolder(
   dataDir: string,
@@ -121,7 +121,7 @@ async function claimFolder(
   await writeDurably(mark, Buffer.from(basename(backup)));
 }
 
-/** A file system of its own has a folder for what its repair finds. */
+/** Every ext file system has this folder at its root. */
 const ofTheFileSystem = new Set(['lost+found']);
 
 async function assertEmpty(path: string): Promise<void> {
@@ -136,7 +136,7 @@ async function assertEmpty(path: string): Promise<void> {
   });
 }
 
-/** Copies one of the named files; refuses one that does not match the manifest. */
+/** Copies one of the named files. Refuses one that does not match the manifest. */
 async function restoreFile(folder: string, named: NamedFile, to: string): Promise<void> {
   await rm(to, { force: true });
   if (!isSame(await copyFile(join(folder, named.file), to, named), named)) {
@@ -144,7 +144,7 @@ async function restoreFile(folder: string, named: NamedFile, to: string): Promis
   }
 }
 
-/** Before anything is written. */
+/** Runs before anything is written. */
 async function assertWhole(folder: string, named: NamedFile): Promise<void> {
   const content = await contentOf(join(folder, named.file)).catch((error) =>
     isMissing(error) ? undefined : Promise.reject(error),

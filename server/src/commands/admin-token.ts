@@ -7,15 +7,15 @@ import type { MetadataStore } from '../core/metadata.ts';
 interface FirstStart {
   readonly metadata: MetadataStore;
   readonly dataDir: string;
-  /** Address that the person can open. */
+  /** Address that the operator can open. */
   readonly address: string;
 }
 
 /**
- * Makes the admin token of a first start and resolves with what to print: on a terminal the token,
- * otherwise (a log, a journal, a pipe) the path of a file that only this user can read. Nothing
- * when another node has made one meanwhile. Throws, with no token left behind, when the file cannot
- * be written.
+ * Creates the admin token of a first start and resolves with the text to print: on a terminal the
+ * token, otherwise (a log, a journal, a pipe) the path of a file that only this user can read.
+ * Resolves with nothing when another node has created one meanwhile. Throws, and leaves no token
+ * behind, when the file cannot be written.
  */
 export async function makeAdminToken({
   metadata: { tokens },
@@ -46,7 +46,7 @@ export async function makeAdminToken({
   return `Your admin token is in ${path}, which only this user can read. Delete the file once you have the token.\n`;
 }
 
-/** A file of that name may be there with other permissions, or be a link. */
+/** A file of that name may already exist with other permissions, or be a link. */
 async function writePrivately(path: string, text: string): Promise<void> {
   await rm(path, { force: true });
   await writeFile(path, `${text}\n`, { mode: 0o600, flag: 'wx' });

@@ -10,7 +10,10 @@ interface Report {
 
 const proxy = 'reverse proxy';
 
-/** Whether secrets are long enough for where the server listens, and what callers are known by. */
+/**
+ * Checks that secrets are long enough for the address the server listens on, and how callers are
+ * identified.
+ */
 export function checkAccess(config: Config, report: Report): void {
   const problem = publicBindProblem(config, true);
   const warning = authCodeWarning(config);
@@ -39,7 +42,7 @@ const trustTexts = {
   none: 'none is trusted: callers are the addresses that connect. Behind a proxy set STOWAGE_TRUST_PROXY to its address',
 };
 
-/** The headers that contradict it. */
+/** Headers seen at runtime that contradict the setting. */
 export async function checkSightings(
   { trustProxy }: Config,
   metadata: MetadataStore,

@@ -28,7 +28,10 @@ Checks the configuration, the data folder and the database, and stores, reads an
 Exit code: 0 when all is well, 1 when anything failed.
 `;
 
-/** Tries everything for real and prints the results, a line each; 1 when anything failed. */
+/**
+ * Checks everything with real operations and prints one line per result. Returns 1 when anything
+ * failed.
+ */
 export async function doctor(args: readonly string[]): Promise<number> {
   const given = readArguments(args, {
     usage,
@@ -75,14 +78,14 @@ export async function doctor(args: readonly string[]): Promise<number> {
 
 interface Report {
   pass(what: string, detail: string): void;
-  /** Something to know that is no failure. */
+  /** Worth knowing, but not a failure. */
   note(what: string, detail: string): void;
   fail(what: string, detail: string): void;
   run<T extends { toString(): string }>(
     what: string,
     work: () => Promise<T>,
   ): Promise<T | undefined>;
-  /** As `run`, but prints failures only. */
+  /** As `run`, but prints only failures. */
   try<T>(what: string, work: () => Promise<T>): Promise<T | undefined>;
   failed(): boolean;
 }
@@ -118,7 +121,7 @@ function createReport(): Report {
   return report;
 }
 
-/** False when there is none yet, which is no failure. */
+/** False when the folder does not exist yet, which is not a failure. */
 async function checkDataFolder({ dataDir }: Config, report: Report): Promise<boolean> {
   if (!existsSync(dataDir)) {
     report.note('data folder', `${dataDir} does not exist yet: the first start makes it`);
@@ -132,7 +135,7 @@ async function checkDataFolder({ dataDir }: Config, report: Report): Promise<boo
   return true;
 }
 
-/** The ids of channels by their titles, as far as the database knows them. */
+/** The ids of channels by title, for those that the database knows. */
 async function checkDatabase(config: Config, report: Report): Promise<ReadonlyMap<string, string>> {
   if (whyNoLibrary(config) !== undefined) {
     report.note('database', `there is none yet in ${config.dataDir}: the first start makes it`);
@@ -203,7 +206,7 @@ interface ChannelCheck {
   readonly fix: boolean;
 }
 
-/** As the server would use it, but without its patience: a failure is reported at once. */
+/** Uses the channel as the server would, but without retries: a failure is reported at once. */
 async function checkChannel({ entry, id, config, report, fix }: ChannelCheck): Promise<void> {
   const title = `channel ${channelTitle(entry)}${id === undefined ? '' : ` (id ${id})`}`;
   const opened = await report.try(title, async () =>
@@ -246,8 +249,8 @@ interface CorsCheck {
 }
 
 /**
- * Pages upload straight to the bucket, which has to allow their origins. Programs need none of
- * this: no failure.
+ * Pages upload straight to the bucket, which must allow their origins. Programs do not need this,
+ * so it is not a failure.
  */
 async function checkCors(
   channel: S3Channel,

@@ -15,13 +15,13 @@ export interface EnvironmentTokenOptions {
   readonly log: Log;
 }
 
-/** How long a token outlives the last node that was configured with it. */
+/** How long a token outlives the last node configured with it. */
 const ttlMs = 15 * minuteMs;
 
 /**
- * Keeps STOWAGE_ADMIN_TOKEN in step with what is configured. A single server replaces its old token
- * at once. Of several nodes, some may have a new one while others still have the old: each keeps
- * its own alive, and one that no node has any more expires.
+ * Keeps STOWAGE_ADMIN_TOKEN in step with the configuration. A single server replaces its old token
+ * at once. Among several nodes, some may have a new token while others still have the old one, so
+ * each node keeps its own alive, and a token that no node has expires.
  */
 export async function holdEnvironmentToken(
   options: EnvironmentTokenOptions,
@@ -57,8 +57,7 @@ function recordOf(token: string, { now }: EnvironmentTokenOptions, isShared: boo
 }
 
 /**
- * The row that one server alone keeps: no longer wanted, or left by the time before there were
- * several.
+ * The row that a single server keeps. It is obsolete, or left from when there was only one node.
  */
 async function dropOld(
   { config, tokens, now }: EnvironmentTokenOptions,

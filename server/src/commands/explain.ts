@@ -1,7 +1,4 @@
-/**
- * An error for the person at the terminal: what happened, and in brackets the cause when it adds
- * something.
- */
+/** An error for the operator: what happened, with the cause in brackets when it adds something. */
 export function explainError(error: unknown): string {
   if (!(error instanceof Error)) {
     return String(error);
@@ -12,7 +9,9 @@ export function explainError(error: unknown): string {
     : `${error.message} (${reason})`;
 }
 
-/** A connection that was tried at several addresses fails with a list and no text of its own. */
+/**
+ * A connection tried at several addresses fails with a list of errors and no message of its own.
+ */
 function reasonOf(cause: unknown): string {
   if (cause instanceof AggregateError && cause.message === '') {
     return [...new Set(cause.errors.map(reasonOf))].join(', ');

@@ -8,12 +8,12 @@ const usage = `Usage: stowage health
 Asks the server with these settings whether it lives. Exit code: 0 when it does, 1 otherwise.
 `;
 
-/** Below the time-out of a container's health check, so that its sentence is still printed. */
+/** Below the timeout of a container's health check, so that the sentence is still printed. */
 const timeoutMs = 4000;
 
 /**
- * Asks the server with these settings whether it lives: 0 when it does. For health checks of
- * containers, which know the settings but not the address.
+ * Asks the server with these settings whether it is alive. Returns 0 when it is. For health checks
+ * of containers, which know the settings but not the address.
  */
 export async function health(args: readonly string[]): Promise<number> {
   const given = readArguments(args, { usage, options: {} });

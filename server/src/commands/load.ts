@@ -1,7 +1,7 @@
 import { drivers } from '../channels/index.ts';
 import { type Config, loadConfig } from '../config.ts';
 
-/** The configuration, or every problem on standard error and undefined. */
+/** The configuration, or undefined after printing every problem to standard error. */
 export function loadConfigOrExplain(): Config | undefined {
   const loaded = loadConfig({ env: process.env, cwd: process.cwd(), drivers });
   if ('config' in loaded) {

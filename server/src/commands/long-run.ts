@@ -2,8 +2,8 @@ import { isStowageError } from '../core/errors.ts';
 import { explainError } from './explain.ts';
 
 /**
- * Runs `work` until it is done or the person at the terminal stops it: then it may tidy up. A
- * second signal ends the process.
+ * Runs `work` until it is done or the operator stops it. The first signal aborts it so that it can
+ * clean up; a second one ends the process.
  */
 export async function untilStopped<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const stop = new AbortController();
@@ -21,8 +21,8 @@ export async function untilStopped<T>(work: (signal: AbortSignal) => Promise<T>)
 }
 
 /**
- * Undefined, and a sentence on standard error, when it failed for a reason that the operator can do
- * something about.
+ * Undefined, with a sentence on standard error, when `work` failed for a reason that the operator
+ * can fix.
  */
 export async function orExplain<T>(work: Promise<T>): Promise<T | undefined> {
   try {

@@ -11,13 +11,13 @@ import { explainError } from './explain.ts';
 
 export interface Opened {
   readonly app: App;
-  /** Whether there is no token at all. */
+  /** True when no token exists yet. */
   readonly isFirstStart: boolean;
-  /** Stops everything, then lets another process have the data folder. */
+  /** Stops everything, then releases the data folder. */
   close(): Promise<void>;
 }
 
-/** Undefined when the server cannot start; then the reason has been printed. */
+/** Undefined when the server cannot start; the reason has then been printed. */
 export async function openApp(config: Config, log: Logger): Promise<Opened | undefined> {
   const undo: (() => unknown)[] = [];
   const close = async (): Promise<void> => {

@@ -6,8 +6,8 @@ export function listeningAddress({ host }: Pick<Config, 'host'>, port: number): 
 }
 
 /**
- * Address at which this machine reaches the server: where it listens on all of its addresses, the
- * loopback one.
+ * Address at which this machine reaches the server: loopback if the server listens on all
+ * addresses.
  */
 export function ownAddress({ host }: Pick<Config, 'host'>, port: number): string {
   return `http://${urlHost(loopbackOf(host))}:${port}`;

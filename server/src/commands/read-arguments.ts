@@ -6,16 +6,16 @@ type Parsed<O extends Options> = ReturnType<
 >;
 
 export interface ArgumentRules<O extends Options> {
-  /** Printed on request, and after an error. */
+  /** Printed on request and after an error. */
   readonly usage: string;
   readonly options: O;
-  /** How many words may stand beside the options. Default none. */
+  /** Number of words allowed beside the options. Default none. */
   readonly words?: { readonly min: number; readonly max: number; readonly missing: string };
 }
 
 /**
- * The command's options; or its exit code when there is nothing to do, after printing why: 0 for
- * `--help`, 2 for options and words that it does not know. No command does anything before this.
+ * The command's options, or its exit code after printing why nothing is to be done: 0 for `--help`,
+ * 2 for unknown options and words. Every command calls this first.
  */
 export function readArguments<const O extends Options>(
   args: readonly string[],

@@ -49,7 +49,8 @@ export async function serve(args: readonly string[]): Promise<number> {
     await close();
     return 1;
   }
-  // Before the line that it is ready: a program that waits for that line may stop it at once.
+  // Installed before the line that the server is ready, because a program that waits for the line
+  // may stop the server at once.
   const stopping = stopSignal();
   stopEarly();
   const { port } = app.http.server.address() as AddressInfo;
@@ -57,8 +58,8 @@ export async function serve(args: readonly string[]): Promise<number> {
   if (warning !== undefined) {
     log.warn(warning);
   }
-  // Made only now, because a token that a failed start stored would never be shown; and before the
-  // line that programs wait for.
+  // Created only now, because a token stored by a failed start would never be shown. Comes before
+  // the line that programs wait for.
   const notice = isFirstStart ? await adminTokenNotice(app, config, port) : '';
   if (notice === undefined) {
     await close();
@@ -108,8 +109,8 @@ async function adminTokenNotice(
 }
 
 /**
- * Programs wait for this line: it is the first one of a server that is ready, and its address is
- * the one it listens on.
+ * Programs wait for this line: it is the first line of a server that is ready, with the address it
+ * listens on.
  */
 function logReady(config: Config, port: number, log: Logger): void {
   const address = listeningAddress(config, port);
@@ -132,8 +133,8 @@ function logReady(config: Config, port: number, log: Logger): void {
 }
 
 /**
- * A start may wait for its database; the first process of a container ends only by what it listens
- * to.
+ * A start may wait for its database. The first process of a container ends only on signals it
+ * listens to.
  */
 function endOnSignal(): () => void {
   const onInterrupt = (): never => process.exit(130);
@@ -146,7 +147,7 @@ function endOnSignal(): () => void {
   };
 }
 
-/** Resolves at the first SIGTERM or SIGINT; a second one ends the process at once. */
+/** Resolves at the first SIGTERM or SIGINT. A second one ends the process at once. */
 function stopSignal(): Promise<NodeJS.Signals> {
   return new Promise((resolve) => {
     const onSignal = (signal: NodeJS.Signals): void => {

@@ -13,7 +13,7 @@ const usage = `Usage:
 Works on the database of the configured data folder, also while the server runs.
 `;
 
-/** What a command is going to do, once there is a database; or its exit code. */
+/** What a command does once the database is open, or its exit code. */
 type Action = ((metadata: MetadataStore) => Promise<number>) | number;
 
 const actions: ReadonlyMap<string | undefined, (args: readonly string[]) => Action> = new Map([

@@ -9,8 +9,8 @@ import { explainError } from './explain.ts';
 import { metadataOptions } from './metadata-options.ts';
 
 /**
- * Runs a command on the database as it is and closes it; 1 and a sentence on standard error when
- * there is none, when it needs a migration, or when it cannot be used.
+ * Runs a command on the existing database and closes it. Returns 1, with a sentence on standard
+ * error, when the database does not exist, needs a migration, or cannot be used.
  */
 export function withMetadata(
   config: Config,
@@ -31,10 +31,10 @@ export function withMetadata(
   });
 }
 
-/** Undefined when there is something to work on. */
+/** Undefined when there is a library to work on. */
 export function whyNoLibrary({ databaseUrl, dataDir }: Config): string | undefined {
   const isNoFolder = statSync(dataDir, { throwIfNoEntry: false })?.isDirectory() === false;
-  // Opening it gives a better error for a folder that is none.
+  // Opening it gives a better error for a path that is not a folder.
   if (databaseUrl !== undefined || isNoFolder || existsSync(join(dataDir, 'stowage.db'))) {
     return undefined;
   }

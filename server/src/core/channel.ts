@@ -4,81 +4,84 @@ import type { ByteRange, ByteSource, Json } from './bytes.ts';
  * A storage instance: a plain object made by a driver's factory from validated settings.
  *
  * Every method throws `StowageError` with a code of the channel family (`errors.ts`): `not_found`,
- * `channel_unavailable` (worth a retry: network, 5xx, time-out), `channel_rate_limited` (with
+ * `channel_unavailable` (worth a retry: network, 5xx, timeout), `channel_rate_limited` (with
  * `retryAfterMs`), `channel_refused` (the remote will never take this), `channel_unauthorized`,
  * `channel_full`, `too_large`. An aborted `signal` makes a method reject soon and leave nothing
  * behind.
  *
- * **An optional method is an ability.** Retries, pacing, time-outs, splitting into segments,
- * fallback and orphan removal are core's business (`channel-guard.ts`, `store-objects.ts`): a
- * driver does one call and reports honestly.
+ * **An optional method is an ability.** Retries, pacing, timeouts, splitting into segments,
+ * fallback and orphan removal belong to core (`channel-guard.ts`, `store-objects.ts`). A driver
+ * makes one call and reports honestly.
  */
 export interface Channel {
   readonly limits: ChannelLimits;
 
   /**
    * True when `put` crosses a network, so that core keeps a replayable copy (`spool.ts`) of what it
-   * streams and can try again or fall back. A local disk is not remote: its failures are not cured
-   * by a retry.
+   * streams and can retry or fall back. A local disk is not remote: a retry does not cure its
+   * failures.
    */
   readonly remote: boolean;
 
   /**
-   * Stores the bytes. Resolves only when `get(ref)` would return exactly them; rejects leaving
-   * nothing readable behind. `source` is read once, from the start. An error thrown by `source`
-   * (caller hung up, too large) is passed on as it is.
+   * Stores the bytes. Resolves only when `get(ref)` would return exactly these bytes; rejects
+   * leaving nothing readable behind. `source` is read once, from the start. An error thrown by
+   * `source` (connection closed, too large) is passed on unchanged.
    */
   put(source: ByteSource, options: PutOptions): Promise<PutResult>;
 
   /**
-   * Exactly the bytes of `ref`, or of the range (always inside the object). Rejects with
-   * `not_found` before the first byte when the object is gone. Breaking off the iteration, or
+   * Returns exactly the bytes of `ref`, or of the range (always inside the object). Rejects with
+   * `not_found` before the first byte when the object is gone. Ending the iteration early, or
    * aborting, stops the remote read.
    */
   get(ref: Ref, options: GetOptions): Promise<GetResult>;
 
-  /** Idempotent: resolves when the object is gone, also when it never was there. */
+  /** Idempotent: resolves when the object is gone, also when it never existed. */
   delete(ref: Ref, options: CallOptions): Promise<void>;
 
   /**
-   * Proves the settings and credentials with a real round trip that stores nothing. Throws what is
-   * wrong, in the remote's own words.
+   * Proves the settings and credentials with a real round trip that stores nothing. Throws the
+   * problem in the remote's own words.
    */
   check(options: CallOptions): Promise<void>;
 
   /**
-   * What the owner should change in the settings, as found out since the start; undefined when
-   * nothing. Shown by the channel test.
+   * What the owner should change in the settings, as learnt since the start; undefined when there
+   * is nothing. Shown by the channel test.
    */
   notice?(): string | undefined;
 
   /**
-   * The ref that `put` with this key will answer, for stores that address by key. Core writes it
-   * down before the bytes go out, so that a crash in between leaves no orphan.
+   * The ref that `put` with this key will return, for stores that address by key. Core records it
+   * before the bytes are sent, so that a crash in between leaves no orphan.
    */
   locate?(key: string): Ref;
 
   /**
-   * For stores that can find by themselves which objects are not confirmed yet (local disk): core
-   * calls `settle` once the row that promises `ref` is committed, and at start asks `unsettled` for
-   * what a crash left over, to delete what no row promises.
+   * For stores that know which of their objects are not confirmed yet (local disk). Core calls
+   * `settle` once the row that promises `ref` is committed. At start it reads `unsettled` to find
+   * what a crash left over, and deletes what no row promises.
    */
   settle?(ref: Ref): Promise<void>;
   unsettled?(): AsyncIterable<{ readonly ref: Ref; readonly key: string }>;
 
   /**
-   * Bytes that `get` would return, without opening the object: for stores that tell it in no time
-   * (local disk), so that a loss shows before the first byte of an answer. Rejects with
+   * Number of bytes that `get` would return, without opening the object. For stores that know it at
+   * once (local disk), so that a loss shows before the first byte of a response. Rejects with
    * `not_found`.
    */
   size?(ref: Ref): Promise<number>;
 
-  /** Every object of the store that `settle` has confirmed, to find those that no row knows. */
+  /**
+   * Every object of the store that `settle` has confirmed, so that objects without a row can be
+   * found.
+   */
   list?(): AsyncIterable<ListedObject>;
 
   /**
-   * For storage that several nodes must reach in the same place: returns an id that is kept in that
-   * place and made at the first call.
+   * For storage that several nodes must reach in the same place: returns an id that is stored in
+   * that place and created by the first call.
    */
   place?(): Promise<Place>;
 
@@ -89,7 +92,7 @@ export interface Channel {
   /** A public address of the object that needs no credentials, when the owner configured one. */
   url?(ref: Ref): string | undefined;
 
-  /** Lets go of sockets and timers. */
+  /** Releases sockets and timers. */
   close?(): Promise<void>;
 }
 
@@ -100,7 +103,7 @@ export interface ListedObject {
 }
 
 /**
- * What the driver wrote to find the bytes again; stored verbatim, meaningful to that driver only,
+ * What the driver needs to find the bytes again. Stored verbatim, meaningful to that driver only,
  * free of secrets.
  */
 export type Ref = Json;
@@ -109,13 +112,15 @@ export interface ChannelLimits {
   /** Largest single `put`, in bytes; absent means unlimited. */
   readonly maxBytes?: number;
   /**
-   * Present when larger files are stored as segments: sizes in bytes of one `put`. `best` is what
-   * core cuts.
+   * Present when larger files are stored as segments: sizes in bytes of one `put`. Core cuts
+   * segments of `best`.
    */
   readonly segment?: { readonly min: number; readonly best: number; readonly max: number };
-  /** `put` needs `size` and `sha256`: core computes them while it spools the body. */
+  /** `put` needs `size` and `sha256`. Core computes them while it spools the body. */
   readonly needsSha256?: true;
-  /** Maximum of operations per second and per minute against the target; core waits its turn. */
+  /**
+   * Maximum number of operations per second and per minute against the target. Core waits its turn.
+   */
   readonly pace?: { readonly perSecond?: number; readonly perMinute?: number };
 }
 
@@ -130,17 +135,17 @@ export interface PutOptions extends CallOptions {
    */
   readonly key: string;
   readonly contentType: string;
-  /** File name for people looking at the remote side; never used as an address. */
+  /** File name for people who look at the remote side. Never used as an address. */
   readonly filename?: string;
-  /** Exact number of bytes in `source`, when known before the first of them goes out. */
+  /** Exact number of bytes in `source`, when known before the first of them is sent. */
   readonly size?: number;
   /** Hex SHA-256 of `source` when known. */
   readonly sha256?: string;
   /** Upload API `serverCompress`: the store may recompress a picture (Telegram). Default false. */
   readonly compress?: boolean;
   /**
-   * A sign of life: drivers that take more from `source` than they have sent call it whenever bytes
-   * have gone out, so that a slow line is not taken for a silent backend.
+   * A sign of life. Drivers that read ahead of what they send call it whenever bytes have been
+   * sent, so that a slow line is not mistaken for a silent backend.
    */
   readonly onProgress?: () => void;
 }
@@ -150,8 +155,8 @@ export interface PutResult {
   /** Bytes that `get` will return. */
   readonly size: number;
   /**
-   * Only where `compress` allowed it: the store keeps another picture than was sent, of this size
-   * in pixels.
+   * Only where `compress` allowed it: the store keeps a recompressed picture, of this size in
+   * pixels.
    */
   readonly recompressed?:
     | { readonly width?: number | undefined; readonly height?: number | undefined }
@@ -168,16 +173,19 @@ export interface GetResult {
   readonly size: number;
 }
 
-/** Where a channel stores, in its own words. */
+/** Where a channel stores its objects, in the driver's terms. */
 export interface Place {
-  /** Random, kept there: processes that read different ones do not share their storage. */
+  /**
+   * Random and stored in that place. Processes that read different ids do not share their storage.
+   */
   readonly id: string;
-  /** The file that holds it, for people. */
+  /** The file that holds it, for messages. */
   readonly where: string;
 }
 
 /**
- * Native multipart: parts in any order, in parallel, repeatable; nothing readable until `finish`.
+ * Native multipart upload: parts in any order, in parallel, repeatable. Nothing is readable until
+ * `finish`.
  */
 export interface Multipart {
   /** Bytes; `maxParts` is a count. Every part but the last has at least `minPart`. */
@@ -187,20 +195,23 @@ export interface Multipart {
     readonly maxParts: number;
   };
   start(options: PutOptions): Promise<Json>;
-  /** `number` counts from 1; sending a number again replaces it. `size` is exact. */
+  /** `number` counts from 1. Sending a number again replaces the part. `size` is exact. */
   part(
     state: Json,
     number: number,
     source: ByteSource,
     options: CallOptions & { readonly size: number },
   ): Promise<Json>;
-  /** For stores that take parts straight from a client: where it sends one, by PUT. */
+  /**
+   * For stores that take parts straight from a client: the address to which the client sends one by
+   * PUT.
+   */
   presignPart?(
     state: Json,
     number: number,
     options: CallOptions & { readonly size: number; readonly expiresInSeconds: number },
   ): Promise<PresignedPart>;
-  /** `parts` in ascending order of number. Safe to repeat after an answer was lost. */
+  /** `parts` in ascending order of number. Safe to repeat after a lost response. */
   finish(
     state: Json,
     parts: readonly { readonly number: number; readonly part: Json; readonly size: number }[],
@@ -215,8 +226,8 @@ export interface PresignedPart {
   /** Every header the client must send. */
   readonly headers: Readonly<Record<string, string>>;
   /**
-   * The part that `finish` takes, from the headers of the store's answer. Throws `bad_request` when
-   * they are not such.
+   * The part to pass to `finish`, from the headers of the store's response. Throws `bad_request`
+   * when the headers are not those of a part.
    */
   partOf(answer: Headers): Json;
 }
@@ -224,32 +235,31 @@ export interface PresignedPart {
 /** Uploads that go from the client straight to the store. */
 export interface Presign {
   /**
-   * True when only clients that ask for it are sent to the store, because it does not take what
-   * every client sends. Others use the relay.
+   * True when only clients that ask for it are sent to the store, because the store does not take
+   * what every client sends. Other clients use the relay.
    */
   readonly onRequest?: boolean;
   /**
-   * False when the store does not take such a file (type or size), by whatever way. Absent: it
-   * takes all.
+   * False when the store never takes such a file (type or size), on any path. Absent: it takes all.
    */
   accepts?(file: Pick<PresignOptions, 'contentType' | 'size'>): boolean;
   /**
-   * Undefined when this store does not take such a file (type or size); core then takes another
+   * Undefined when this store does not take such a file (type or size). Core then tries another
    * channel.
    */
   start(options: PresignOptions): Promise<PresignedUpload | undefined>;
-  /** What arrived so far, or undefined. */
+  /** What has arrived so far, or undefined. */
   head(state: Json, options: CallOptions): Promise<PresignedArrival | undefined>;
   /**
-   * Takes what arrived out of reach of the upload address, which may still work: afterwards it is
-   * stored under `key`. Fails with `conflict` when the arrival is no longer the one that was looked
-   * at. Absent where an address works once only.
+   * Moves what has arrived out of reach of the upload address, which may still work. Afterwards it
+   * is stored under `key`. Fails with `conflict` when the arrival is no longer the one that `head`
+   * returned. Absent where an address works only once.
    */
   finish?(
     arrival: PresignedArrival,
     options: CallOptions & { readonly key: string; readonly contentType: string },
   ): Promise<PutResult>;
-  /** Removes whatever arrived and stops further uploads where the store can. Idempotent. */
+  /** Removes what has arrived and stops further uploads where the store can. Idempotent. */
   abort(state: Json, options: CallOptions): Promise<void>;
 }
 
@@ -270,27 +280,27 @@ export interface PresignedUpload {
   /** Multipart field name (POST). */
   readonly fieldName?: string;
   /**
-   * When the address stops working, where the store sets that itself; otherwise it lives as long as
-   * was asked for.
+   * When the address stops working, where the store decides that. Otherwise it lives as long as
+   * requested.
    */
   readonly expiresAt?: number;
-  /** Whatever `head` and `abort` need; free of secrets. */
+  /** State for `head` and `abort`; free of secrets. */
   readonly state: Json;
 }
 
 export interface PresignedArrival extends PutResult {
-  /** Another one for other bytes (an ETag). */
+  /** Changes with the bytes (an ETag). */
   readonly version?: string;
   readonly contentType?: string;
-  /** Its first bytes, where they came along. */
+  /** Its first bytes, where `head` fetched them anyway. */
   readonly start?: Uint8Array;
   readonly width?: number;
   readonly height?: number;
 }
 
 /**
- * Hugging Face: the client hashes the file, uploads to LFS storage itself, then a commit makes it
- * readable.
+ * Hugging Face: the client hashes the file and uploads to LFS storage itself. A commit then makes
+ * it readable.
  */
 export interface DirectUpload {
   /** `owner/name`, shown to the client. */
@@ -298,12 +308,13 @@ export interface DirectUpload {
   readonly isPrivate: boolean;
   start(options: DirectStart): Promise<DirectPlan>;
   /**
-   * Finishes the store's own multipart upload for browsers that cannot; `target` is the address the
-   * store gave.
+   * Finishes the store's own multipart upload for browsers that cannot. `target` is the address
+   * that the store returned.
    */
   completeMultipart(target: string, body: Json, options: CallOptions): Promise<Json>;
   /**
-   * Checks at the store that exactly these bytes arrived, then makes them readable. Safe to repeat.
+   * Verifies at the store that exactly these bytes arrived, then makes them readable. Safe to
+   * repeat.
    */
   commit(state: Json, options: CallOptions): Promise<PutResult & { readonly url: string }>;
 }
@@ -321,9 +332,9 @@ export interface DirectPlan {
   /** Path inside the repository. */
   readonly filePath: string;
   readonly needsLfs: boolean;
-  /** The store has the bytes: nothing to upload, commit at once. */
+  /** The store already has the bytes: nothing to upload, commit at once. */
   readonly alreadyExists: boolean;
-  /** Where and how to upload; `header` values are strings. Absent when nothing needs uploading. */
+  /** Where and how to upload. `header` values are strings. Absent when nothing needs uploading. */
   readonly uploadAction?: {
     readonly href: string;
     readonly header: Readonly<Record<string, string>>;

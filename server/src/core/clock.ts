@@ -1,4 +1,4 @@
-/** Milliseconds since the epoch. Handed in everywhere, so that tests can set the time. */
+/** Milliseconds since the epoch. Passed in everywhere, so that tests can set the time. */
 export type Clock = () => number;
 
 export const minuteMs = 60_000;

@@ -1,7 +1,7 @@
 /**
  * The one table of error codes. `status` is the HTTP status, `retryable` whether the same request
- * may succeed later, `message` is for people, in the words of the one who gets it. Each API renders
- * these in its own dialect (`http/`).
+ * may succeed later, `message` is written for the caller. Each API renders these in its own dialect
+ * (`http/`).
  */
 const codes = {
   // requests
@@ -68,23 +68,23 @@ const codes = {
 export type ErrorCode = keyof typeof codes;
 
 export interface ErrorDetails {
-  /** Overrides the table's sentence. Must hold no secret. */
+  /** Replaces the table's message. Must hold no secret. */
   readonly message?: string;
-  /** Overrides the table's status, for the few codes whose status depends on where they arise. */
+  /** Replaces the table's status, for the few codes whose status depends on the context. */
   readonly status?: number;
   readonly retryAfterMs?: number;
   /**
-   * Of `channel_unavailable`: the backend is up and answered. Only this try failed, and another one
-   * goes differently.
+   * For `channel_unavailable`: the backend is up and responded. Only this attempt failed, and
+   * another one may succeed.
    */
   readonly answered?: boolean;
   readonly cause?: unknown;
-  /** Shown to the caller as `details`. */
+  /** Returned to the caller as `details`. */
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
 /**
- * The only error that crosses module borders; anything else is a bug and is shown as
+ * The only error that crosses module borders. Anything else is a bug and is returned as
  * `internal_error`.
  */
 export class StowageError extends Error {

@@ -1,4 +1,4 @@
-/** What core needs of a logger; pino fits. Objects first, then the sentence. */
+/** The logger that core needs; pino fits. Objects first, then the message. */
 export interface Log {
   info(fields: object, message: string): void;
   warn(fields: object, message: string): void;

@@ -6,12 +6,13 @@ import type { Ref } from './channel.ts';
  *
  * Every method is one transaction. It resolves only when the change survives `kill -9` (and, with
  * SQLite's default `full` durability or PostgreSQL, power loss). Times are milliseconds since the
- * epoch, ids are UUIDs (v7) made by core unless stated otherwise. Rejects with
- * `service_unavailable` when the database cannot be reached. A change is never half done, but a
- * rejected one may have been made, if the connection or the disk failed at its very end. So a
- * caller must not undo it: whatever would undo it must be a job that the change itself clears.
- * Every method refuses text with U+0000 or a lone surrogate with `bad_request`; JSON may hold both.
- * An id that is taken is a `conflict`.
+ * epoch, ids are UUIDs (v7) made by core unless stated otherwise.
+ *
+ * Every method rejects with `service_unavailable` when the database cannot be reached. A change is
+ * never half done. A rejected change may have been made nevertheless, if the connection or the disk
+ * failed at its very end. So a caller must not undo it directly: it leaves that to a job which the
+ * change itself clears. Every method refuses text with U+0000 or a lone surrogate with
+ * `bad_request`; JSON may hold both. An id that is taken is a `conflict`.
  */
 export interface MetadataStore {
   readonly files: FileStore;
@@ -24,25 +25,25 @@ export interface MetadataStore {
   readonly replicas: ReplicaStore;
   readonly leases: LeaseStore;
   /**
-   * Brings the schema up to date; safe when several nodes start at once. Returns the names of the
+   * Brings the schema up to date. Safe when several nodes start at once. Returns the names of the
    * migrations it ran.
    */
   migrate(): Promise<readonly string[]>;
   /**
-   * What `migrate` would run. Changes nothing; rejects as it does for a database that newer code
-   * wrote.
+   * The migrations that `migrate` would run. Changes nothing. Rejects, as `migrate` does, for a
+   * database that newer code wrote.
    */
   pendingMigrations(): Promise<readonly string[]>;
   /**
-   * Resolves when all that was read so far is as durable as a change. A change whose write to the
-   * disk failed, or is still under way, can be read already. A step that promises something because
-   * of what it read, such as the repeated result of an earlier step, waits for this. Costs nothing
-   * when nothing is under way. `anew` asks the disk in any case, for promises that something is
-   * *not* there, which a dying disk may be wrong about.
+   * Resolves when everything read so far is as durable as a change. A change whose write to the
+   * disk failed or is still in progress can already be read. A step that promises something because
+   * of what it read, such as the repeated result of an earlier step, must wait for this. Costs
+   * nothing when no write is in progress. `anew` checks the disk in any case, for promises that
+   * something does *not* exist, about which a dying disk may be wrong.
    */
   settled(options?: { readonly anew?: boolean }): Promise<void>;
   /**
-   * A quick look, beside all queries under way, at whether the database responds and can be
+   * A quick check, parallel to all running queries, whether the database responds and can be
    * written. Changes nothing.
    */
   check(): Promise<void>;
@@ -80,9 +81,9 @@ export interface Replica {
   readonly channelId: string;
   readonly segments: readonly Segment[];
   /**
-   * `missing`: not found when it was looked at last; reads still try it, after the others.
-   * `damaged`: other bytes than were stored; never read again until a later look finds them right
-   * or a repair replaces them.
+   * `missing`: not found at the last check; reads still try it, after the others. `damaged`: its
+   * bytes differ from those stored; never read again until a later check finds them right or a
+   * repair replaces them.
    */
   readonly state: 'ok' | 'missing' | 'damaged';
 }
@@ -96,7 +97,7 @@ export interface FileRecord {
   readonly path: string;
   /** `''` for the root, otherwise `a/b`. */
   readonly folder: string;
-  /** The name the caller gave, unsanitised: for display and downloads. */
+  /** The name that the caller gave, unsanitised: for display and downloads. */
   readonly filename: string;
   readonly blobId: string;
   readonly contentType: string;
@@ -111,8 +112,8 @@ export interface FileRecord {
   readonly uploader: string | null;
   readonly ip: string | null;
   /**
-   * The path was made up by the server: it is this file's for all time, and no other's once this
-   * one is gone, so that caches may hold it for ever. A path that a caller chose is free again
+   * The server made up the path. It belongs to this file for all time, and to no other file once
+   * this one is gone, so caches may keep it for ever. A path that a caller chose is free again
    * after a deletion.
    */
   readonly givenOnce: boolean;
@@ -134,13 +135,13 @@ export interface FileQuery {
   readonly limit: number;
   readonly offset: number;
   /**
-   * Only files behind this one; then `offset` does not count. Costs the same however far it is, and
-   * no file is missed or shown twice meanwhile.
+   * Only files behind this position; `offset` is then ignored. The cost does not grow with the
+   * position, and no file is skipped or repeated when others are added or removed meanwhile.
    */
   readonly after?: FilePosition;
 }
 
-/** The place of a file in the order of lists. */
+/** The position of a file in the order of lists. */
 export type FilePosition = Pick<FileRecord, 'createdAt' | 'id'>;
 
 export interface NewFile {
@@ -148,26 +149,26 @@ export interface NewFile {
   readonly blob: Blob;
   readonly replica: Replica;
   /**
-   * The path to try at the `attempt`th time (0, 1, 2, ...); the first one that is free and not
-   * spent is claimed atomically. Undefined ends the search with `conflict`. Called inside the
+   * The path to try at attempt `attempt` (0, 1, 2, ...). The first one that is free and not spent
+   * is claimed atomically. Undefined ends the search with `conflict`. Called inside the
    * transaction: pure and quick.
    */
   readonly path: (attempt: number) => string | undefined;
-  /** Jobs that are void once the file is there (clean-up written before the bytes were). */
+  /** Jobs that become void once the file exists (clean-up written before the bytes were). */
   readonly clearsJobs?: readonly string[];
-  /** New work that the change brings. */
+  /** New jobs that the change adds. */
   readonly addsJobs?: readonly NewJob[];
   /**
-   * The upload this file comes from: becomes `done` with this `result` in the same transaction, if
-   * its version still is `version`.
+   * The upload that this file comes from. It becomes `done` with this `result` in the same
+   * transaction, if its version still is `version`.
    */
   readonly upload?: { readonly id: string; readonly version: number; readonly result: Json };
 }
 
 export interface FileStore {
   /**
-   * Undefined when `upload` was given and is no longer at that version (another request changed or
-   * finished it): nothing is written.
+   * Undefined when `upload` was given and is no longer at that version because another request
+   * changed or finished it. Nothing is written then.
    */
   add(input: NewFile): Promise<StoredFile | undefined>;
   get(id: string): Promise<StoredFile | undefined>;
@@ -177,9 +178,9 @@ export interface FileStore {
     query: FileQuery,
   ): Promise<{ readonly items: readonly FileRecord[]; readonly total: number }>;
   /**
-   * Removes the file; a path that is given once is spent from then on. When no other file points to
-   * its blob, the blob and its replicas too, adding for every segment the job that `cleanup` makes.
-   * False when there was no such file.
+   * Removes the file. A path that is given only once is spent from then on. When no other file
+   * points to its blob, the blob and its replicas are removed too, and for every segment the job
+   * that `cleanup` makes is added. False when there was no such file.
    */
   remove(id: string, cleanup: (channelId: string, segment: Segment) => NewJob): Promise<boolean>;
   /**
@@ -188,8 +189,8 @@ export interface FileStore {
    */
   knowsStorageId(id: string): Promise<boolean>;
   /**
-   * Whether a file has the bytes with this SHA-256 (lower-case hex), as far as their SHA-256 is
-   * known; with `by`, one of that uploader on that channel.
+   * Whether a file has the bytes with this SHA-256 (lower-case hex), where their SHA-256 is known.
+   * With `by`, whether that uploader has one on that channel.
    */
   holdsSha256(
     sha256: string,
@@ -202,9 +203,9 @@ export interface FileStore {
 export type UploadKind = 'presigned' | 'chunked' | 'direct' | 'import';
 
 /**
- * An unfinished intake. `open` takes bytes, `failed` may be taken up again, `done` has produced a
- * file, `aborted` takes nothing any more. Done uploads stay until `expiresAt`, so that a repeated
- * last step gets the same answer.
+ * An unfinished intake. `open` takes bytes, `failed` can be retried, `done` has produced a file,
+ * `aborted` takes nothing any more. Done uploads stay until `expiresAt`, so that a repeated last
+ * step gets the same response.
  */
 export interface Upload {
   readonly id: string;
@@ -213,26 +214,26 @@ export interface Upload {
   /** Grows by one with every change of this row. */
   readonly version: number;
   /**
-   * Who may continue it: a token id, or `authCode:...`/`anonymous` as `core/access/access.ts` names
-   * callers.
+   * The caller that may continue it: a token id, or `authCode:...`/`anonymous` as
+   * `core/access/access.ts` names callers.
    */
   readonly owner: string;
   readonly channelId: string;
-  /** What the kind needs to know, written and read by its core module only. */
+  /** Data of this kind of upload, written and read only by its core module. */
   readonly details: Json;
   /** A storage id (blob id to be) whose bytes have been received, known to `knowsStorageId`. */
   readonly storageId: string | null;
-  /** The answer of the step that finished it. */
+  /** The response of the step that finished it. */
   readonly result: Json;
   readonly createdAt: number;
   readonly expiresAt: number;
-  /** What it will be, for kinds that know. */
+  /** The category of the future file, for kinds that know it. */
   readonly category: Category | null;
-  /** Bytes that it will bring in one piece, as far as known; 0 otherwise. */
+  /** Bytes that it will receive in one piece, if known; 0 otherwise. */
   readonly expectedBytes: number;
 }
 
-/** What may change in an upload. Absent keeps the value. */
+/** Members that may change in an upload. An absent one keeps its value. */
 export type UploadPatch = Partial<
   Pick<
     Upload,
@@ -256,9 +257,9 @@ export interface UploadPart {
   readonly uploadId: string;
   /** 0-based. */
   readonly index: number;
-  /** `pending` while its bytes are coming in: then `segments` is empty. */
+  /** `pending` while its bytes are coming in; `segments` is then empty. */
   readonly state: 'pending' | 'stored';
-  /** A new one for every attempt; objects of the part are stored under it. */
+  /** New for every attempt. Objects of the part are stored under it. */
   readonly storageId: string;
   readonly size: number;
   readonly segments: readonly Segment[];
@@ -268,10 +269,10 @@ export interface UploadPart {
   readonly updatedAt: number;
 }
 
-/** How many open uploads an owner may have. */
+/** Maximum number of open uploads of an owner. */
 export interface OpenUploadLimit {
   readonly max: number;
-  /** How many of them may have been begun from one network, and which one this is. */
+  /** How many of them may have been started from one network, and the network of this one. */
   readonly network?: { readonly name: string; readonly max: number };
 }
 
@@ -279,16 +280,16 @@ export interface PartOptions {
   /** Void once the part is written. */
   readonly clearsJobs?: readonly string[];
   /**
-   * Fails with `too_large` when all stored parts would have more bytes together: nothing is
-   * written.
+   * Fails with `too_large` when all stored parts together would exceed this. Nothing is written
+   * then.
    */
   readonly maxBytes?: number;
 }
 
 export interface UploadStore {
   /**
-   * False when the owner has as many open uploads, of all kinds together, as `limit` allows:
-   * nothing is written. Exact, however many begin at once on however many nodes.
+   * False when the owner has as many open uploads, of all kinds together, as `limit` allows.
+   * Nothing is written then. Exact, however many uploads start at once on however many nodes.
    */
   add(upload: Upload, limit?: OpenUploadLimit): Promise<boolean>;
   get(id: string): Promise<Upload | undefined>;
@@ -302,8 +303,8 @@ export interface UploadStore {
     readonly offset: number;
   }): Promise<{ readonly items: readonly Upload[]; readonly total: number }>;
   /**
-   * Compare and swap: applies the patch if the version is still `version` and returns the new row;
-   * otherwise undefined, and nothing is written.
+   * Compare-and-swap: applies the patch if the version still is `version` and returns the new row.
+   * Otherwise undefined, and nothing is written.
    */
   update(
     id: string,
@@ -319,12 +320,13 @@ export interface UploadStore {
    * merge that has read the old one starts over); nothing else here does.
    */
   putPart(part: UploadPart, extendTo: number, options?: PartOptions): Promise<PartOutcome>;
-  /** Bytes of the stored parts, that of this index left out. */
+  /** Bytes of the stored parts, except the part with this index. */
   receivedBytes(uploadId: string, exceptIndex: number): Promise<number>;
   /** Ascending by index. */
   parts(uploadId: string): Promise<readonly UploadPart[]>;
   /**
-   * Removes the pending row of an attempt that failed; nothing when it has been replaced meanwhile.
+   * Removes the pending row of an attempt that failed. Does nothing when the row has been replaced
+   * meanwhile.
    */
   dropPendingPart(uploadId: string, storageId: string): Promise<void>;
   /**
@@ -336,7 +338,7 @@ export interface UploadStore {
   expired(now: number, limit: number): Promise<readonly Upload[]>;
   /**
    * Bytes that open uploads have brought, or will bring, to a channel without being files yet.
-   * Those of which nothing has come count only while they expire after `expiringAfter`.
+   * Uploads without any bytes so far count only while they expire after `expiringAfter`.
    */
   reservedBytes(channelId: string, expiringAfter: number): Promise<number>;
   /** Open uploads of an owner, of all kinds. */
@@ -351,7 +353,7 @@ export interface TokenRecord {
   readonly owner: string;
   /** Hex SHA-256 of the token; the token itself is stored nowhere. */
   readonly hash: string;
-  /** First characters of the token, for people to recognise it. */
+  /** First characters of the token, so that people can recognise it. */
   readonly prefix: string;
   readonly permissions: readonly Permission[];
   readonly createdAt: number;
@@ -364,11 +366,11 @@ export interface TokenRecord {
 
 export interface TokenStore {
   add(token: TokenRecord): Promise<void>;
-  /** Adds it when there is none at all. Of several callers at once, one gets true. */
+  /** Adds the token when none exists. Of several concurrent calls, one returns true. */
   addFirst(token: TokenRecord): Promise<boolean>;
   /**
-   * Writes it over the row of its id. Where its hash is known already, that row gets its
-   * `expiresAt` and nothing else changes.
+   * Writes the token over the row with its id. If another row already has its hash, only the
+   * `expiresAt` of that row is set.
    */
   put(token: TokenRecord): Promise<void>;
   get(id: string): Promise<TokenRecord | undefined>;
@@ -382,14 +384,14 @@ export interface TokenStore {
     >,
   ): Promise<TokenRecord | undefined>;
   remove(id: string): Promise<boolean>;
-  /** Notes the last use; may be lost in a crash. */
+  /** Records the last use. May be lost in a crash. */
   touch(id: string, at: number): Promise<void>;
   /** Removes tokens with `autoDelete` that expired before `now`. */
   removeExpired(now: number): Promise<number>;
 }
 
 export interface ChannelRecord {
-  /** Given once, at first sight of the name, and never changed. */
+  /** Assigned when the name is first seen, and never changed. */
   readonly id: string;
   readonly type: string;
   readonly name: string;
@@ -397,7 +399,7 @@ export interface ChannelRecord {
 }
 
 export interface ChannelStore {
-  /** The record of this type and name, made with `id` when there is none yet. */
+  /** The record of this type and name, created with `id` when it does not exist. */
   ensure(record: ChannelRecord): Promise<ChannelRecord>;
   list(): Promise<readonly ChannelRecord[]>;
 }
@@ -410,7 +412,7 @@ export interface NewJob {
 }
 
 export interface Job extends NewJob {
-  /** Times it was claimed, this one included. */
+  /** Number of claims, this one included. */
   readonly attempts: number;
   readonly lastError: string | null;
 }
@@ -420,13 +422,13 @@ export interface ClaimedJob extends Job {
   readonly lease: string;
 }
 
-/** Of a claimed job. A later claim of the same job has another one. */
+/** Identifies a claim. A later claim of the same job has another lease. */
 export type JobLease = Pick<ClaimedJob, 'id' | 'lease'>;
 
 export interface JobStore {
   add(jobs: readonly NewJob[]): Promise<void>;
   /**
-   * Takes up to `limit` due jobs for `leaseMs`; no two callers get the same job while its lease
+   * Claims up to `limit` due jobs for `leaseMs`. No two callers get the same job while its lease
    * lasts.
    */
   claim(options: {
@@ -437,28 +439,28 @@ export interface JobStore {
   }): Promise<readonly ClaimedJob[]>;
   /** Extends these leases. Returns the ids of those that are still held. */
   renew(leases: readonly JobLease[], until: number): Promise<readonly string[]>;
-  /** Removes a job that is done; nothing when its lease was lost. */
+  /** Removes a job that is done. Does nothing when its lease was lost. */
   finish(lease: JobLease): Promise<void>;
-  /** Gives a job back, to run at `runAt`; nothing when its lease was lost. */
+  /** Returns a job to the queue, to run at `runAt`. Does nothing when its lease was lost. */
   postpone(lease: JobLease, runAt: number, error: string): Promise<void>;
   /**
-   * Makes every claimed job due at `now`: for the one process of a database, at its start. Returns
-   * how many.
+   * Makes every claimed job due at `now`. For the only process of a database, at its start. Returns
+   * their number.
    */
   giveBack(now: number): Promise<number>;
-  /** Removes jobs that have become void, whether they are claimed or not. */
+  /** Removes jobs that have become void, claimed or not. */
   done(ids: readonly string[]): Promise<void>;
   /** Moves a job that is not claimed here to `runAt`. */
   retry(id: string, runAt: number, error: string): Promise<void>;
-  /** Jobs not done yet, oldest first: what can't be deleted is shown, not forgotten. */
+  /** Unfinished jobs, oldest first. */
   list(options: { readonly limit: number; readonly minAttempts?: number }): Promise<readonly Job[]>;
-  /** Jobs not done yet that were tried at least so often. */
+  /** Number of unfinished jobs with at least this many attempts. */
   count(minAttempts?: number): Promise<number>;
 }
 
 export interface IdempotencyStore {
   /**
-   * Claims the key, or returns what is known of it. A claim older than `claimMs` without an answer
+   * Claims the key, or returns what is known of it. A claim older than `claimMs` without a response
    * may be claimed again.
    */
   begin(entry: {
@@ -473,9 +475,9 @@ export interface IdempotencyStore {
     | { readonly state: 'in_flight'; readonly requestHash: string }
     | { readonly state: 'done'; readonly requestHash: string; readonly response: Json }
   >;
-  /** Keeps the answer of a claimed key until `expiresAt`. */
+  /** Stores the response of a claimed key until `expiresAt`. */
   finish(owner: string, key: string, response: Json, expiresAt: number): Promise<void>;
-  /** Lets go of a claim whose request failed, so that it can be tried again. */
+  /** Releases a claim whose request failed, so that the request can be retried. */
   release(owner: string, key: string): Promise<void>;
   removeExpired(now: number): Promise<number>;
 }
@@ -483,7 +485,7 @@ export interface IdempotencyStore {
 export interface SettingStore {
   get(name: string): Promise<Json | undefined>;
   set(name: string, value: Json): Promise<void>;
-  /** Returns the value that is stored afterwards: the old one when there was one. */
+  /** Returns the value that is stored afterwards, which is the old one if there was one. */
   setIfAbsent(name: string, value: Json): Promise<Json>;
 }
 
@@ -495,16 +497,16 @@ export interface CheckedReplica extends Replica {
   readonly verifiedAt: number | null;
 }
 
-/** What a look at a replica found. */
+/** The result of checking a replica. */
 export interface ReplicaFinding extends Pick<Replica, 'blobId' | 'channelId' | 'state'> {
   readonly verifiedAt: number;
 }
 
-/** Names one replica. */
+/** Identifies one replica. */
 export type ReplicaKey = Pick<Replica, 'blobId' | 'channelId'>;
 
 export interface ReplicaStore {
-  /** Replicas on these channels in the order of blob and channel, those behind `after`. */
+  /** Replicas on these channels, ordered by blob and channel, after `after`. */
   page(query: {
     readonly channelIds: readonly string[];
     readonly after?: ReplicaKey | undefined;
@@ -512,12 +514,12 @@ export interface ReplicaStore {
   }): Promise<readonly CheckedReplica[]>;
   /** All copies of a blob. */
   ofBlob(blobId: string): Promise<readonly Replica[]>;
-  /** Records what was found. Returns how many of the replicas are still there. */
+  /** Records findings. Returns how many of the replicas still exist. */
   mark(findings: readonly ReplicaFinding[]): Promise<number>;
   /**
-   * Puts new objects in the place of those of `old` and calls the replica `ok`, adding and clearing
-   * jobs in the same transaction. False when the row is gone or has other objects by now: nothing
-   * is written.
+   * Replaces the objects of `old` with new ones and marks the replica `ok`, adding and clearing
+   * jobs in the same transaction. False, with nothing written, when the row is gone or has other
+   * objects by now.
    */
   replace(
     old: Replica,
@@ -528,25 +530,25 @@ export interface ReplicaStore {
       readonly clearsJobs: readonly string[];
     },
   ): Promise<boolean>;
-  /** Of the files that consist of a blob. */
+  /** Paths of the files that consist of a blob. */
   pathsOf(blobId: string): Promise<readonly string[]>;
-  /** How many are not `ok`. */
+  /** Number of replicas that are not `ok`. */
   countBroken(): Promise<number>;
 }
 
 /**
- * What one process at a time may do, or what all keep off while one does it. Ends by itself: a
- * process that dies holds nothing for long.
+ * Leases for work that one process at a time may do, or during which others pause. A lease ends by
+ * itself, so a process that dies does not hold it for long.
  */
 export interface LeaseStore {
-  /** True when `owner` has the lease until `until`: it was free or expired, or was its own. */
+  /** True when `owner` has the lease until `until`, because it was free, expired or its own. */
   take(lease: {
     readonly name: string;
     readonly owner: string;
     readonly now: number;
     readonly until: number;
   }): Promise<boolean>;
-  /** Nothing happens when another owner has it. */
+  /** Does nothing when another owner has it. */
   release(name: string, owner: string): Promise<void>;
   isHeld(name: string, now: number): Promise<boolean>;
 }

@@ -14,7 +14,8 @@ interface Begun {
 }
 
 /**
- * One line and one sample for every request when it is over, those included whose client went away.
+ * Logs one line and records one sample for every finished request, including those whose client
+ * disconnected.
  */
 export function logRequests(app: FastifyInstance, deps: HttpDeps): void {
   app.addHook('onRequest', (request, reply, done) => {
@@ -33,7 +34,7 @@ function logRequest(
 ): void {
   const { raw, method } = request;
   const { caller, upload, file } = notesOf(raw);
-  // The route, without which every address would be a label of its own.
+  // The route. The raw path would make every address a label of its own.
   const { url: route = 'unknown' } = request.routeOptions;
   const status = reply.raw.writableFinished ? reply.raw.statusCode : clientClosed;
   const durationMs = performance.now() - begun.at;
@@ -60,8 +61,8 @@ function logRequest(
 }
 
 /**
- * Of a body that came whole its length; of one that was cut, or came in chunks, what the connection
- * brought since the head.
+ * Content-Length of a body that was read whole. For one that was cut or chunked, the bytes that the
+ * connection received since the head.
  */
 function receivedBytes({ raw }: FastifyRequest, begun: Begun): number {
   const announced = Number(raw.headers['content-length'] ?? Number.NaN);

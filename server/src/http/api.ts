@@ -9,29 +9,28 @@ import { type Failure, failed } from './failure.ts';
 import type { CallerContext, Context, Route, RouteWithoutCaller } from './route.ts';
 import { type Handler, routePath } from './route-path.ts';
 
-/** A set of routes that speak alike. */
+/** A set of routes that share a dialect. */
 export interface Api {
-  /** Below these all is said in its dialect, also that there is no such address. */
+  /** Under these paths every error is in its dialect, including that for an unknown address. */
   readonly prefixes: readonly string[];
   readonly dialect: Dialect;
   readonly cors?: (settings: HttpSettings) => CorsRules;
-  /** On every answer, unless the route says otherwise. */
+  /** Sent with every response, unless the route sets them. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Other paths of a route of it, which the document does not list. */
+  /** Other paths that serve the same route, which the document does not list. */
   readonly alsoAt?: (path: string) => readonly string[];
-  /** Which credentials count: tokens alone, or upload codes as well. */
+  /** Credentials that count: tokens alone, or upload codes as well. */
   readonly credentials: 'token' | 'upload';
   readonly authenticate: (context: Context, permission: Permission | 'any') => Promise<Caller>;
-  /** What any of its routes may be answered. */
+  /** Failures that any of its routes may return. */
   readonly failures: readonly Failure[];
-  /** What else may come, with any other status. */
+  /** Further failures, under any other status. */
   readonly others?: { readonly description: string; readonly failures: readonly Failure[] };
   readonly routes: readonly Route[];
 }
 
 /**
- * The API as a plugin of the server, with its own words for errors and for addresses that are not
- * there.
+ * The API as a plugin of the server, with its own errors, including those for unknown addresses.
  */
 export function serveApi(api: Api, deps: HttpDeps): FastifyPluginAsync {
   return async (app) => {
@@ -77,7 +76,7 @@ export function noSuchRoute({
   });
 }
 
-/** Whose address this is: the API with the longest prefix of it; undefined for no one's. */
+/** The API with the longest prefix of this address; undefined when no API has one. */
 export function ownerOf(url: string, apis: readonly Api[]): Api | undefined {
   const [path = ''] = url.split('?', 1);
   const length = ({ prefixes }: Api) =>
@@ -90,7 +89,7 @@ export function ownerOf(url: string, apis: readonly Api[]): Api | undefined {
   return apis.filter((api) => length(api) > 0).sort((one, other) => length(other) - length(one))[0];
 }
 
-/** What an address is told that cannot be decoded, so that it never reaches its route. */
+/** The failure for an address that cannot be decoded and so never reaches its route. */
 export function undecodable(url: string, { routes }: Api): StowageError {
   const meant = routes.find(({ path }) => path.endsWith('*') && url.startsWith(path.slice(0, -1)));
   return failed(meant?.undecodable ?? 'bad_request');
@@ -137,7 +136,7 @@ function isWithoutCaller(route: Route): route is RouteWithoutCaller {
   );
 }
 
-/** Credentials are refused as the API refuses them, before this. */
+/** The API itself rejects credentials, before this. */
 function inDialect({ handler, dialect }: Route): (context: CallerContext) => unknown {
   if (dialect === undefined) {
     return handler;

@@ -7,7 +7,7 @@ import { operationsApi } from './operations/index.ts';
 import { relayApi } from './relay/index.ts';
 import { uploadApi } from './upload/index.ts';
 
-/** Everything the server serves, and everything the document describes. */
+/** Every API that the server serves and the document describes. */
 export const apis: readonly Api[] = [
   mediaApi,
   relayApi,

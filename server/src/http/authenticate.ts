@@ -9,7 +9,7 @@ import type { Context } from './route.ts';
 
 const noKey = 'No API key. Send Authorization: Bearer <key>.';
 
-/** What `Access` says to those who guess. */
+/** The failure of `Access` after too many guesses. */
 export const tooManyGuesses = {
   code: 'rate_limit_exceeded',
   as: 'guessing',
@@ -60,7 +60,7 @@ export function byToken(
   return authenticateToken(request.raw, permission, deps);
 }
 
-/** For one that takes the upload code as well. */
+/** For an API that accepts the upload code as well. */
 export function byTokenOrCode(
   { request, deps }: Context,
   permission: Permission | 'any',
@@ -90,8 +90,8 @@ function authCodesOf(request: IncomingMessage, settings: OriginSettings): readon
 }
 
 /**
- * A cookie goes along with whatever a foreign page makes the browser send; programs other than
- * browsers send no Origin.
+ * Browsers send a cookie with requests of foreign pages too. Programs other than browsers send no
+ * Origin.
  */
 function isOwnPage(request: IncomingMessage, settings: OriginSettings): boolean {
   const { origin, 'sec-fetch-site': site } = request.headers;

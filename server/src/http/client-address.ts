@@ -2,18 +2,18 @@ import type { IncomingMessage } from 'node:http';
 import { BlockList, isIP } from 'node:net';
 
 /**
- * Which proxies may name the caller: none, all, so many hops before us, or these addresses and
- * networks (`10.0.0.0/8`, `loopback`). A list may also name the one header that they write,
- * `x-forwarded-for` or `x-real-ip`: then the other one counts for nothing.
+ * The proxies that may name the caller: none, all, a number of hops before the server, or these
+ * addresses and networks (`10.0.0.0/8`, `loopback`). A list may also name the one header that they
+ * write, `x-forwarded-for` or `x-real-ip`; the other one is then ignored.
  */
 export type TrustProxy = boolean | number | readonly string[];
 
 /**
- * The address of the caller: the peer's, unless it is a trusted proxy; then X-Forwarded-For, read
- * from the nearest hop outwards up to the first address that is not trusted, or X-Real-IP. When a
- * proxy sends both, one of them may be what its caller made up: unless X-Real-IP is one of the hops
- * that were read, neither is believed. No other header counts. IPv4 is written plainly also on IPv6
- * sockets.
+ * The address of the caller. That is the peer's, unless the peer is a trusted proxy. Then it comes
+ * from X-Forwarded-For, read from the nearest hop outwards to the first address that is not
+ * trusted, or from X-Real-IP. When a proxy sends both headers, the caller may have forged one of
+ * them, so neither is believed unless X-Real-IP is one of the hops that were read. No other header
+ * counts. IPv4 is written plainly also on IPv6 sockets.
  */
 export function clientAddress(request: IncomingMessage, trustProxy: TrustProxy): string {
   const path = readPath(request, trustProxy);
@@ -26,7 +26,7 @@ function peerAddress({ socket }: IncomingMessage): string {
   return plainAddress(socket.remoteAddress ?? '') ?? unknownAddress;
 }
 
-/** The peer, then each address that a trusted hop names. */
+/** The peer, then each address that a trusted hop reports. */
 function readPath(request: IncomingMessage, trustProxy: TrustProxy): readonly string[] {
   const isTrusted = trustOf(trustProxy);
   const path = [peerAddress(request)];
@@ -58,19 +58,19 @@ function isContradicted(
   ) {
     return false;
   }
-  // Where every hop is believed, the farthest one is whatever the caller wrote, unless the proxy
-  // confirms it.
+  // Where every hop is believed, the caller can forge the farthest one, unless the proxy confirms
+  // it.
   const named = trustProxy === true ? path.slice(-1) : path.slice(1);
   return !named.includes(plainAddress(String(headers['x-real-ip']).trim()) ?? '');
 }
 
-/** A header of a proxy, or of a caller that poses as one, that is not believed. */
+/** A header that is not believed, from a proxy or from a caller that poses as one. */
 export interface UnbelievedHeader {
   readonly header: string;
   readonly peer: string;
   /**
-   * `contradiction`: the peer is trusted, but its headers name two callers. `absent`: it looks like
-   * a proxy that names no caller.
+   * `contradiction`: the peer is trusted, but its headers name two callers. `absent`: the peer
+   * looks like a proxy but names no caller.
    */
   readonly reason: 'untrusted' | 'contradiction' | 'absent';
 }
@@ -107,24 +107,24 @@ export function cameThroughProxy(request: IncomingMessage): boolean {
 }
 
 /**
- * An nginx with `proxy_pass` alone sends no header that gives it away, but HTTP/1.0, which hardly
- * any program speaks by itself.
+ * An nginx with `proxy_pass` alone sends no header that identifies it, but uses HTTP/1.0, which
+ * hardly any client does by itself.
  */
 function isOldHttp({ httpVersion }: IncomingMessage): boolean {
   return httpVersion === '1.0';
 }
 
 export interface OriginSettings {
-  /** The owner's word, which settles it. */
+  /** Set by the owner. Takes precedence. */
   readonly publicUrl?: string | undefined;
   readonly trustProxy: TrustProxy;
 }
 
 /**
  * Where the caller reaches this server, as `https://host[:port]` (or `publicUrl`, which may have a
- * path), without a trailing slash. Without `publicUrl` it is the Host header, or X-Forwarded-Host
- * and -Proto from a trusted proxy. A malformed host counts as none: then it is the address of the
- * socket.
+ * path), without a trailing slash. Without `publicUrl` it comes from the Host header, or from
+ * X-Forwarded-Host and -Proto of a trusted proxy. A malformed host is ignored in favour of the
+ * socket's address.
  */
 export function requestOrigin(
   request: IncomingMessage,
@@ -163,8 +163,8 @@ function socketHost({ socket }: IncomingMessage): string {
 }
 
 /**
- * The addresses that the hops before us claim, nearest first. What is no address ends the list:
- * nothing beyond it can be believed.
+ * The addresses that the previous hops report, nearest first. A text that is not an address ends
+ * the list, because nothing beyond it can be believed.
  */
 function forwardedFor(
   { headers }: IncomingMessage,
@@ -182,7 +182,9 @@ function forwardedFor(
 
 const MAX_HOPS = 32;
 
-/** Without port, brackets, zone, and IPv4-in-IPv6 form; undefined when it is no address. */
+/**
+ * Without port, brackets, zone and IPv4-in-IPv6 form. Undefined when the text is not an address.
+ */
 function plainAddress(text: string): string | undefined {
   const bare =
     /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1] ??
@@ -193,7 +195,7 @@ function plainAddress(text: string): string | undefined {
   return isIP(mapped) === 0 ? undefined : mapped;
 }
 
-/** Whether headers of this address, as the nearest hop, are believed. */
+/** Whether headers from this address, as the nearest hop, are believed. */
 export function isTrustedPeer(address: string, trustProxy: TrustProxy): boolean {
   return trustOf(trustProxy)(address, 0);
 }

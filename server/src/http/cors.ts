@@ -4,14 +4,14 @@ export interface CorsRules {
   /** `*`, or the origins that are echoed. */
   readonly origins: readonly string[];
   readonly methods: string;
-  /** Request headers that are named always; a preflight is allowed whatever else it asks for. */
+  /** Request headers that are always allowed. A preflight also allows those it asks for. */
   readonly headers: string;
   readonly exposed?: string;
 }
 
 /**
- * CORS on every answer of a plugin, preflights included. No credentials mode: cookies never cross
- * origins.
+ * Adds CORS to every response of a plugin, including preflights. No credentials mode: cookies never
+ * cross origins.
  */
 export function addCors(app: FastifyInstance, rules: CorsRules): void {
   app.addHook('onRequest', (request, reply, done) => {
@@ -46,8 +46,8 @@ export function setCors(request: FastifyRequest, reply: FastifyReply, rules: Cor
 const maxAsked = 100;
 
 /**
- * Upload widgets send headers of their own (`X-Requested-With`, `Cache-Control`): they do nothing
- * here, so they may come.
+ * Upload widgets send headers of their own (`X-Requested-With`, `Cache-Control`). They have no
+ * effect here, so they are allowed.
  */
 function withAsked(headers: string, request: FastifyRequest): string {
   const known = headers.toLowerCase().split(', ');

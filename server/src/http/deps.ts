@@ -14,7 +14,7 @@ import type { TrustProxy } from './client-address.ts';
 import type { Readiness } from './operations/readiness.ts';
 import type { UrlSigner } from './signed-url.ts';
 
-/** What the HTTP layer needs, handed in by the wiring place. */
+/** Dependencies of the HTTP layer, passed in by `app.ts`. */
 export interface HttpDeps {
   readonly access: Access;
   readonly files: Files;
@@ -31,7 +31,7 @@ export interface HttpDeps {
   readonly log: Log;
   readonly settings: HttpSettings;
   readonly readiness: () => Promise<Readiness>;
-  /** False once the server is on its way down. */
+  /** False once the server is shutting down. */
   readonly isReady: () => boolean;
   readonly metrics: HttpMetrics;
 }
@@ -49,7 +49,7 @@ export interface HttpSettings {
   readonly idleTimeoutMs: number;
   /** How long an idle connection is kept. */
   readonly keepAliveMs: number;
-  /** 0 for any number. */
+  /** 0: unlimited. */
   readonly maxConnectionsPerAddress: number;
   /** Folder for temporary copies. */
   readonly spoolFolder: string;
@@ -64,7 +64,7 @@ export interface HttpMetrics {
     readonly durationMs: number;
     readonly bytesIn: number;
     readonly bytesOut: number;
-    /** How the request would have made a file. */
+    /** How the request would have created a file. */
     readonly upload?: string | undefined;
   }): void;
   /** All metrics in the Prometheus text format. */

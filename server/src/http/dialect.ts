@@ -6,21 +6,21 @@ import type { Log } from '../core/log.ts';
 import type { Context } from './route.ts';
 import { isFault, retryAfterSeconds, toError } from './to-error.ts';
 
-/** How an API says errors: to callers, and in the examples of the document. */
+/** How an API renders errors, for callers and in the examples of the document. */
 export interface Dialect {
   say(error: StowageError, facts: Facts): ErrorAnswer;
-  /** Of the JSON that `say` makes; absent when it makes text only. */
+  /** Schema of the JSON that `render` returns. Absent when it returns only text. */
   readonly schema?: () => z.ZodType;
-  /** What else the log should hold. */
+  /** Logs further facts. */
   trace?(error: StowageError, facts: Facts, log: Log): void;
 }
 
-/** What an answer may depend on besides the error. */
+/** Facts beside the error that a response may depend on. */
 export interface Facts {
   readonly requestId: string;
   /** Milliseconds since the epoch. */
   readonly at: number;
-  /** Path of the route, as it stands in its file; undefined where there is none. */
+  /** Path of the route as written in its file. Undefined when no route matched. */
   readonly route: string | undefined;
   readonly headers: IncomingHttpHeaders;
 }
@@ -39,13 +39,13 @@ export interface Rendered {
   readonly body: string;
 }
 
-/** Answers an error in the dialect, and logs it when it is ours. */
+/** Responds with an error in the dialect, and logs it when the server is at fault. */
 export function sendError(thrown: unknown, dialect: Dialect, context: Context): FastifyReply {
   const { status, headers, body } = render(thrown, dialect, context);
   return context.reply.code(status).headers(headers).send(body);
 }
 
-/** The same for answers that leave the framework. */
+/** The same for responses that bypass Fastify. */
 export function render(
   thrown: unknown,
   dialect: Dialect,

@@ -1,8 +1,8 @@
 import { type ErrorCode, type ErrorDetails, fail, type StowageError } from '../core/errors.ts';
 
 /**
- * A failure as a route lists it: a code of the one table, alone or with what is said differently
- * there, or an error as it is thrown. `as` tells several failures of one code apart.
+ * A failure as a route lists it: a code of the one table, alone or with a different wording, or an
+ * error as it is thrown. `as` distinguishes several failures with the same code.
  */
 export type Failure = ErrorCode | SaidDifferently | Thrown;
 
@@ -17,8 +17,8 @@ interface Thrown {
 }
 
 /**
- * `throw failed(noSuchMedia)`: what a route says in words of its own stands once, for the throw and
- * for the document.
+ * `throw failed(noSuchMedia)`: a failure with the route's own wording is written once, for the
+ * throw and for the document.
  */
 export function failed(failure: Failure, more: ErrorDetails = {}): StowageError {
   if (typeof failure === 'string') {

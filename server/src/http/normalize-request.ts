@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
 
 /**
- * The target that everything behind works with, so that no route sees two spellings of one address
- * (RFC 9112 3.2.2, RFC 3986 6.2.2): absolute-form loses its origin, which takes the place of
- * `Host`; slashes in a row become one; percent-encoded letters, digits and `-._~` of the path are
- * decoded; a fragment goes. A Content-Type that is none counts as absent, as many clients send
+ * The target that all later code works with, so that no route sees two spellings of one address
+ * (RFC 9112 3.2.2, RFC 3986 6.2.2). Absolute-form loses its origin, which replaces `Host`. Repeated
+ * slashes become one. Percent-encoded letters, digits and `-._~` of the path are decoded. A
+ * fragment is dropped. An invalid Content-Type is dropped too, because many clients send
  * `undefined` or `jpg`.
  */
 export function normalizeRequest(request: IncomingMessage): string {
@@ -15,7 +15,7 @@ export function normalizeRequest(request: IncomingMessage): string {
   return isNormal(target) ? target : normalize(target, request);
 }
 
-/** Most requests: nothing to do. */
+/** The fast path for most requests. */
 function isNormal(target: string): boolean {
   return target.startsWith('/') && !/[%#]|\/\//.test(target);
 }
@@ -27,7 +27,7 @@ function normalize(target: string, request: IncomingMessage): string {
     request.headers.host = authority.slice(authority.lastIndexOf('@') + 1);
   }
   const [, path = '', query = ''] = /^([^?]*)(.*)$/s.exec(rest) ?? [];
-  // `*` of OPTIONS stays what it is.
+  // `*` of OPTIONS stays unchanged.
   if (origin === undefined && !path.startsWith('/')) {
     return target;
   }
@@ -35,8 +35,8 @@ function normalize(target: string, request: IncomingMessage): string {
 }
 
 /**
- * Clients put paths behind base addresses that end in a slash. What stands behind a route that
- * takes links stays as it is: `//file/a` is a link.
+ * Clients append paths to base addresses that end in a slash. The text behind a route that takes
+ * links stays unchanged: `//file/a` is a link.
  */
 function singleSlashes(path: string): string {
   const [, route = path, link = ''] = /^(\/+api\/+manage\/+\w+\/)(.*)$/s.exec(path) ?? [];

@@ -19,9 +19,9 @@ const sighting = z.object({
 });
 
 /**
- * Watches for a proxy that is not trusted or names no caller: then all its callers count as one.
- * Reported once a process, in the log and, for headers, for `doctor`; only once, because any caller
- * can send such a request.
+ * Watches for a proxy that is not trusted or names no caller, because all its callers then count as
+ * one. Reports once per process, to the log and, for headers, to `doctor`. Only once, because any
+ * caller can send such a request.
  */
 export function createProxyWatch({
   settings: { trustProxy },
@@ -56,7 +56,10 @@ export function createProxyWatch({
   };
 }
 
-/** What any process saw last, unless the setting has been changed since so that it would count. */
+/**
+ * The last sighting of any process, unless the setting was changed since so that the header would
+ * count.
+ */
 export async function lastSighting(
   { settings }: Pick<MetadataStore, 'settings'>,
   trustProxy: TrustProxy,

@@ -1,6 +1,6 @@
 import type { Fields } from './body/urlencoded-form.ts';
 
-/** The query of a request target; of a repeated name the first counts. */
+/** The query of a request target. The first of a repeated name counts. */
 export function queryOf(url: string): Fields {
   const fields: Record<string, string> = Object.create(null);
   const at = url.indexOf('?');

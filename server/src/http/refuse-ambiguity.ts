@@ -10,8 +10,8 @@ export const partOfFile = {
 } as const;
 
 /**
- * Refuses a head that is ambiguous, or that asks for what we do not do: proxies in front may have
- * read it otherwise (RFC 9112 3.2), and a success would be none. Throws `bad_request`.
+ * Refuses a head that is ambiguous, because proxies may have read it differently (RFC 9112 3.2), or
+ * that asks for something unsupported, because a success would be wrong. Throws `bad_request`.
  */
 export function refuseAmbiguity(request: IncomingMessage): void {
   const { headers, rawHeaders, httpVersion } = request;
@@ -33,11 +33,11 @@ export function refuseAmbiguity(request: IncomingMessage): void {
 
 const isContinue = /(?:^|\W)100-continue(?:$|\W)/i;
 
-/** Of these Node takes the first and drops the others. */
+/** Node takes the first of these and drops the others. */
 const single: ReadonlySet<string> = new Set(['host', 'content-type', 'authorization']);
 const lengths: ReadonlySet<number> = new Set([...single].map((name) => name.length));
 
-// For every request: looks at lengths before it makes texts.
+// Runs for every request, so it compares lengths before it creates strings.
 function refuseRepeated(rawHeaders: readonly string[]): void {
   let seen: Map<string, string> | undefined;
   for (let at = 0; at < rawHeaders.length; at += 2) {
@@ -52,7 +52,7 @@ function refuseRepeated(rawHeaders: readonly string[]): void {
     const value = rawHeaders[at + 1] ?? '';
     seen ??= new Map();
     const before = seen.get(name);
-    // RFC 9112 3.2: two are one too many for Host, whatever they say.
+    // RFC 9112 3.2: two Host headers are one too many, even when they are equal.
     if (before !== undefined && (name === 'host' || before !== value)) {
       throw fail('bad_request', { message: `The header ${rawName} came twice.` });
     }
@@ -61,7 +61,7 @@ function refuseRepeated(rawHeaders: readonly string[]): void {
 }
 
 /**
- * RFC 9110 14.5: a part stored as a file of its own would be a wrong success. A chunk of a chunked
+ * RFC 9110 14.5: storing a part as a file of its own would be a wrong success. A chunk of a chunked
  * upload may name its range.
  */
 function refusePart({ method = '', url = '' }: IncomingMessage, contentRange: string): void {

@@ -1,17 +1,16 @@
 import type { IncomingMessage } from 'node:http';
 import type { Caller } from '../core/access/access.ts';
 
-/** Ways in which a file comes in, as metrics name them. */
+/** Kinds of uploads, as metrics name them. */
 export type UploadKind = 'basic' | 'chunked' | 'presigned' | 'direct' | 'import';
 
-/** What a request turned out to be about, for the log and the metrics. */
+/** What a request turned out to do, for the log and the metrics. */
 export interface RequestNotes {
   readonly caller?: Caller;
-  /** The request makes a file when it succeeds. */
+  /** Set when the request creates a file if it succeeds. */
   readonly upload?: UploadKind;
   /**
-   * Path in the library of the file that it made, or several with blanks between them (paths hold
-   * none).
+   * Library path of the file that it created, or several separated by blanks (paths contain none).
    */
   readonly file?: string;
 }

@@ -4,7 +4,9 @@ import { whenAnswered } from './connections/turns.ts';
 
 const signals = new WeakMap<IncomingMessage, AbortSignal>();
 
-/** Aborted (with `client_closed`) when the caller's connection is gone before the answer is out. */
+/**
+ * Aborted (with `client_closed`) when the caller's connection closes before the response is sent.
+ */
 export function requestSignal(request: IncomingMessage): AbortSignal {
   const known = signals.get(request);
   if (known !== undefined) {
@@ -12,8 +14,8 @@ export function requestSignal(request: IncomingMessage): AbortSignal {
   }
   const controller = new AbortController();
   signals.set(request, controller.signal);
-  // 'close' of the request also comes after a body that was read to its end; only the socket shows
-  // that the caller is gone.
+  // 'close' of the request also follows a body that was read to its end. Only the socket shows that
+  // the caller is gone.
   const abort = (): void => controller.abort(fail('client_closed'));
   if (request.socket.destroyed) {
     abort();

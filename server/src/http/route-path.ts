@@ -6,8 +6,8 @@ export type Handler = (request: FastifyRequest, reply: FastifyReply) => unknown;
 const known: readonly HTTPMethods[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
 
 /**
- * All of a path in one place: its handlers, a preflight answer, and `method_not_allowed` with
- * `Allow` for every other method.
+ * Registers a path: its handlers, the preflight response, and `method_not_allowed` with `Allow` for
+ * every other method.
  */
 export function routePath(
   app: FastifyInstance,

@@ -8,7 +8,7 @@ import type { Failure } from './failure.ts';
 import type { HeaderName } from './openapi/headers.ts';
 import type { Tag } from './openapi/tags.ts';
 
-/** What a handler works with. */
+/** The arguments of a handler. */
 export interface Context {
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
@@ -19,59 +19,56 @@ export interface CallerContext extends Context {
   readonly caller: Caller;
 }
 
-/** Made when the document is: nothing else needs the schemas of answers. */
+/** Evaluated when the document is made, because nothing else needs the schemas of responses. */
 export type Lazy<T> = () => T;
 
 export type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
-/**
- * Everything about a route: the server serves it from this, and the document describes it from
- * this.
- */
+/** A route. The server serves it from this, and the document describes it from this. */
 export type Route = RouteWithCaller | RouteWithoutCaller;
 
 export interface RouteWithCaller extends Described {
   /**
-   * What the credentials must allow; `any`: whatever they allow. They are looked at before the
+   * The permission that the credentials must grant; `any`: whatever they grant. Checked before the
    * handler runs.
    */
   readonly permission: Permission | 'any';
   readonly handler: (context: CallerContext) => unknown;
-  /** What is answered before the credentials are looked at: throws, or does nothing. */
+  /** Runs before the credentials are checked. Throws to end the request. */
   readonly before?: (context: Context) => void;
 }
 
 export interface RouteWithoutCaller extends Described {
   /**
-   * `public`: everybody may. `signed`: whoever has the address, whose signature the handler
-   * verifies. `local`: this machine, or a token that may manage, at which the handler looks.
+   * `public`: no credentials. `signed`: the handler verifies the signature in the address. `local`:
+   * the handler accepts this machine, or a token with `manage`.
    */
   readonly permission: 'public' | 'signed' | 'local';
   readonly handler: (context: Context) => unknown;
 }
 
 interface Described {
-  /** `operationId` of the document, and so the name in generated clients. */
+  /** `operationId` of the document, and so the method's name in generated clients. */
   readonly id: string;
   /**
-   * Of several the first stands in the document; its description says that the others do the same.
+   * The document lists the first of several. Its description states that the others do the same.
    */
   readonly method: Method | readonly Method[];
   /** The whole path. `:name` is a segment, `*` at the end is the rest, slashes included. */
   readonly path: string;
   readonly tag: Tag;
-  /** A part of another route: the document does not list it. */
+  /** A part of another route, which the document does not list. */
   readonly unlisted?: true;
   readonly summary: string;
   readonly description?: string;
   readonly request?: RequestSchemas;
-  /** By status: successes, and refusals that no dialect says. */
+  /** By status: successes, and refusals that no dialect renders. */
   readonly answers: RouteAnswers;
-  /** Those of the API come on top. */
+  /** In addition to those of the API. */
   readonly failures?: readonly Failure[];
-  /** How the handler's failures are said; default: as the API says them. */
+  /** Renders the handler's failures. Default: the API's dialect. */
   readonly dialect?: Dialect;
-  /** What an address is told whose rest (`*`) cannot be decoded. */
+  /** The failure for an address whose rest (`*`) cannot be decoded. */
   readonly undecodable?: Failure;
 }
 
@@ -93,7 +90,7 @@ export interface RouteAnswer {
 }
 
 export interface RouteContent {
-  /** One with a name. */
+  /** A named schema. */
   readonly schema: Lazy<z.ZodType>;
   readonly examples?: Readonly<Record<string, Example>>;
 }
@@ -103,7 +100,7 @@ export interface Example {
   readonly value: unknown;
 }
 
-/** A route without a permission does not compile. */
+/** Defines a route. One without a permission does not compile. */
 export function route(definition: Route): Route {
   return definition;
 }

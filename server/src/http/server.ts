@@ -20,7 +20,7 @@ import { refuseAmbiguity } from './refuse-ambiguity.ts';
 const maxParamLength = 4096;
 
 /**
- * The HTTP server with every API on it; bodies are left to the routes, which read them as streams.
+ * The HTTP server with every API on it. Bodies are left to the routes, which read them as streams.
  */
 export function createHttpServer(deps: HttpDeps): FastifyInstance {
   const anyRoute: CorsRules = {
@@ -57,26 +57,26 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   app.addHook('onRequest', (request, reply, done) => {
     watchProxies(request.raw);
     reply.header('x-request-id', request.id);
-    // On the way down a connection serves the request that it brings, and no other one.
+    // During shutdown a connection serves the request that it has sent, and no further one.
     if (!deps.isReady()) {
       reply.raw.shouldKeepAlive = false;
     }
     done();
   });
-  // Every 503, in whichever dialect, carries the time to retry.
+  // Every 503, in any dialect, carries the time to retry.
   app.addHook('onSend', (_request, reply, payload, done) => {
     if (reply.statusCode === 503 && !reply.hasHeader('retry-after')) {
       reply.header('retry-after', 1);
     }
     done(null, payload);
   });
-  // Behind the hooks that add CORS.
+  // Runs after the hooks that add CORS.
   app.addHook('preHandler', (request, _reply, done) => {
     refuseAmbiguity(request.raw);
     done();
   });
   app.addHook('onResponse', (request, reply, done) => {
-    // The rest of a body is not waited for when its sender has fallen silent.
+    // The server does not wait for the rest of a body whose sender has fallen silent.
     if (reply.statusCode === 408) {
       request.raw.socket.destroySoon();
     }
@@ -88,15 +88,15 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     sendError(error, mediaApi.dialect, { request, reply, deps }),
   );
   app.setNotFoundHandler((request, reply) => {
-    // A person who opens the address of the server in a browser, with or without a query, gets its
-    // description.
+    // A person who opens the server's address in a browser, with or without a query, gets its
+    // documentation.
     if (
       /^\/(?:\?|$)/.test(request.url) &&
       (request.method === 'GET' || request.method === 'HEAD')
     ) {
       return reply.redirect('docs');
     }
-    // A page must be able to read that it asked for the wrong address.
+    // A page must be able to read that it requested an unknown address.
     setCors(request, reply, anyRoute);
     if (request.method === 'OPTIONS') {
       return reply.code(204).send();
@@ -125,7 +125,7 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   return app;
 }
 
-/** 8 hexadecimal characters; of a UUID, because Node draws those from the system 128 at a time. */
+/** 8 hexadecimal characters of a UUID, because Node draws randomness for 128 UUIDs at a time. */
 function requestId(): string {
   return randomUUID().slice(0, 8);
 }

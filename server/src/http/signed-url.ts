@@ -3,13 +3,13 @@ import { fail } from '../core/errors.ts';
 
 /** What a signed URL allows its holder. */
 export interface UrlClaims {
-  /** Of the thing it is about. */
+  /** Id of the object that the URL is about. */
   readonly id: string;
-  /** What may be done; a token for one purpose is void for any other. */
+  /** The permitted action. A token for one purpose is void for any other. */
   readonly purpose: string;
   /**
-   * Milliseconds since the epoch. Looking at the clock is the caller's business: a transfer that
-   * began in time may finish.
+   * Milliseconds since the epoch. The caller checks it, because a transfer that began in time may
+   * finish.
    */
   readonly expiresAt: number;
   readonly maxBytes?: number;
@@ -18,13 +18,13 @@ export interface UrlClaims {
 
 export interface UrlSigner {
   /**
-   * Characters of `A-Za-z0-9_.-` only, so it fits a path segment or a query. Keep it secret: it
-   * grants what it states.
+   * Contains only `A-Za-z0-9_.-`, so it fits a path segment or a query. Keep it secret: it grants
+   * what it states.
    */
   sign(claims: UrlClaims): string;
   /**
-   * The claims, as signed for this purpose. Throws `invalid_signature` for anything else, whatever
-   * is wrong with it.
+   * The claims as signed for this purpose. Throws `invalid_signature` for anything wrong with the
+   * token.
    */
   verify(token: string, purpose: string): UrlClaims;
 }
@@ -54,7 +54,7 @@ export function createUrlSigner(key: Uint8Array): UrlSigner {
       const given = Buffer.from(signature, 'base64url');
       const expected = mac(payload);
       const isSigned = given.length === expected.length && timingSafeEqual(given, expected);
-      // One token has one spelling: base64 decoders overlook foreign characters and spare bits.
+      // A token has one spelling only. Base64 decoders ignore foreign characters and spare bits.
       const isCanonical =
         version === VERSION && rest.length === 0 && signature === expected.toString('base64url');
       if (!isSigned || !isCanonical) {
@@ -78,7 +78,7 @@ type Signed = readonly [
   contentType: string | null,
 ];
 
-/** Of a payload that we signed ourselves, so its shape is known. */
+/** The payload is signed, so its shape is known. */
 function claimsOf(payload: string, wantedPurpose: string): UrlClaims {
   const [purpose, id, expiresAt, maxBytes, contentType]: Signed = JSON.parse(
     Buffer.from(payload, 'base64url').toString(),

@@ -1,8 +1,8 @@
 import { fail, StowageError } from '../core/errors.ts';
 
 /**
- * Whatever was thrown, as one of our errors: the framework's 4xx keep their meaning, anything
- * unknown is ours to answer for.
+ * Converts any thrown value to one of our errors. 4xx errors of Fastify keep their meaning; an
+ * unknown error is the server's fault.
  */
 export function toError(error: unknown): StowageError {
   if (error instanceof StowageError) {
@@ -31,7 +31,7 @@ export function retryAfterSeconds({ retryAfterMs, status }: StowageError): numbe
 }
 
 /**
- * Whether the owner has to know: some statuses from 500 on only mean that a caller asked for
+ * Whether the owner must be informed. Some statuses from 500 on only mean that a caller asked for
  * something that does not exist.
  */
 export function isFault({ code, status }: StowageError): boolean {

@@ -9,6 +9,6 @@ export function* walkBmp(): Walk<Size> {
   if (header.readUInt32LE(14) === 12) {
     return { width: header.readUInt16LE(18), height: header.readUInt16LE(20) };
   }
-  // A negative height means that rows go from top to bottom.
+  // A negative height means rows from top to bottom.
   return { width: Math.max(0, header.readInt32LE(18)), height: Math.abs(header.readInt32LE(22)) };
 }

@@ -3,7 +3,7 @@ import { take, takeIfThere, type Walk } from './walk.ts';
 /** A box of the ISO base media file format (MP4, MOV, HEIC, AVIF). */
 export interface Box {
   readonly type: string;
-  /** Where its payload lies. `end` may lie beyond the file when that is truncated. */
+  /** Range of its payload. `end` may exceed the file when that is truncated. */
   readonly start: number;
   readonly end: number;
 }
@@ -11,7 +11,7 @@ export interface Box {
 const maxChildren = 1024;
 const maxPrefetchBytes = 64 * 1024;
 
-/** Undefined when no box begins here: the end, or something else. */
+/** Undefined when no box begins here: at the end of the file, or in other data. */
 export function* nextBox(at: number, end: number): Walk<Box | undefined> {
   if (at + 8 > end) {
     return undefined;
@@ -33,7 +33,7 @@ export function* nextBox(at: number, end: number): Walk<Box | undefined> {
   return largeBytes < 16 ? undefined : { type, start: at + 16, end: at + largeBytes };
 }
 
-/** The boxes within a box, `skip` bytes after its start; those that leave it are left out. */
+/** The boxes within a box, `skip` bytes after its start. Boxes that exceed it are left out. */
 export function* childrenOf(parent: Box, skip = 0): Walk<readonly Box[]> {
   const children: Box[] = [];
   let at = parent.start + skip;
@@ -69,7 +69,7 @@ export function* payload(box: Box, bytes: number): Walk<Buffer | undefined> {
   return box.start + bytes > box.end ? undefined : yield* take(box.start, bytes);
 }
 
-/** Has a box read in one go, when it is not large, before its parts are asked for. */
+/** Reads a small box in one go, before its parts are requested. */
 export function* prefetch({ start, end }: Box): Walk<void> {
   yield* takeIfThere(start, Math.min(end - start, maxPrefetchBytes));
 }

@@ -6,7 +6,7 @@ export interface Caps {
   readonly maxFrames: number;
 }
 
-/** Phones take pictures of 200 million pixels; sharp decodes no more than this. */
+/** Phones take pictures of 200 million pixels. sharp decodes no more than this. */
 const maxPixels = 0x3fff * 0x3fff;
 
 export const defaultCaps: Caps = { maxPixels, maxFrames: 5_000 };

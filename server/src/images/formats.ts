@@ -14,11 +14,11 @@ import { walkWebp, walkWholeWebp } from './webp.ts';
 
 /** How to read a content type. */
 export interface Format {
-  /** Of pictures: the size, from the first bytes alone. */
+  /** For pictures: the size, from the first bytes alone. */
   readonly head?: () => Walk<Size | undefined>;
-  /** The facts of a whole file; checks that its end is there. */
+  /** The facts of a whole file. Checks that its end is there. */
   readonly whole: (fileBytes: number, caps: Caps) => Walk<Partial<MediaFacts> | undefined>;
-  /** When the usual one is too small. */
+  /** Set where the usual budget is too small. */
   readonly budget?: Budget;
 }
 

@@ -3,7 +3,7 @@ import { corrupt, take, takeIfThere, type Walk } from './walk.ts';
 
 const maxWalkBytes = 1024 * 1024;
 const leastWalkBytes = 8 * 1024;
-/** Frames that small on average are worth counting on. */
+/** Frames of this average size are counted. */
 const smallFrameBytes = 2048;
 const tailBytes = 1024;
 const farBytes = 6 * 1024 * 1024;
@@ -16,7 +16,7 @@ export function* walkGif(): Walk<Size> {
   return { width: header.readUInt16LE(6), height: header.readUInt16LE(8) };
 }
 
-/** Counts frames as far as they are small and many, and checks the end. */
+/** Counts frames while they are small and many, and checks the end. */
 export function* walkWholeGif(fileBytes: number, caps: Caps): Walk<Size> {
   const size = yield* walkGif();
   const start = 13 + tableBytes((yield* take(10, 3))[0]);
@@ -29,14 +29,14 @@ export function* walkWholeGif(fileBytes: number, caps: Caps): Walk<Size> {
   if (yield* hasEnd(fileBytes)) {
     return size;
   }
-  // Something large stands behind it.
+  // A large block follows.
   if (yield* reachesEnd(start, caps, () => farBytes)) {
     return size;
   }
   throw corrupt('The GIF is truncated.');
 }
 
-/** Follows the blocks as far as `reach` allows after so many frames. */
+/** Follows the blocks as far as `reach` allows for the number of frames so far. */
 function* reachesEnd(start: number, caps: Caps, reach: (frames: number) => number): Walk<boolean> {
   let at = start;
   let frames = 0;
@@ -60,7 +60,7 @@ function* reachesEnd(start: number, caps: Caps, reach: (frames: number) => numbe
   return false;
 }
 
-/** How far to look, after so many frames. */
+/** How far to read after so many frames. */
 function walkBytes(frames: number): number {
   return Math.min(maxWalkBytes, Math.max(leastWalkBytes, frames * smallFrameBytes));
 }
@@ -86,8 +86,8 @@ function* skipSubBlocks(start: number, until: number): Walk<number> {
 }
 
 /**
- * Some encoders leave the trailer out, and some tools append to it: either a last block is closed
- * or a trailer follows one.
+ * Some encoders omit the trailer, and some tools append to it. So the file must end with a closed
+ * block, or have a trailer after one.
  */
 function* hasEnd(fileBytes: number): Walk<boolean> {
   const start = Math.max(0, fileBytes - tailBytes);

@@ -6,14 +6,14 @@ import { corrupt, take, type Walk } from './walk.ts';
 const maxTopBoxes = 256;
 
 /**
- * HEIC, HEIF, AVIF: the size of the primary item, cropped and turned as its properties say (Exif
- * does not count here).
+ * HEIC, HEIF, AVIF: the size of the primary item, cropped and rotated by its properties (Exif does
+ * not count here).
  */
 export function* walkHeif(): Walk<Size> {
   return yield* walkPicture(yield* findPicture(Number.POSITIVE_INFINITY));
 }
 
-/** Checks that no box leaves the file. */
+/** Checks that no box exceeds the file. */
 export function* walkWholeHeif(fileBytes: number): Walk<Size> {
   const picture = yield* findPicture(fileBytes);
   if (picture.end > fileBytes) {

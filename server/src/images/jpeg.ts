@@ -4,7 +4,7 @@ import { corrupt, take, type Walk } from './walk.ts';
 
 interface Segment {
   readonly marker: number;
-  /** Where its payload lies. */
+  /** Start of its payload. */
   readonly start: number;
   readonly end: number;
 }
@@ -13,7 +13,7 @@ const maxGarbageBytes = 4096;
 const nearEndBytes = 4 * 1024;
 const tailBytes = 64 * 1024;
 
-/** The size as shown: turned by the Exif orientation. */
+/** The size as shown, rotated by the Exif orientation. */
 export function* walkJpeg(): Walk<Size> {
   return (yield* walkHeader()).size;
 }
@@ -54,7 +54,7 @@ function* nextSegment(from: number): Walk<Segment> {
     if (first !== 0xff || marker <= 0x01 || marker === 0xff || (marker >= 0xd0 && marker <= 0xd8)) {
       continue;
     }
-    // The picture (SOS) or its end (EOI), and no size so far
+    // The scan (SOS) or the end (EOI) begins without a size so far
     if (marker === 0xd9 || marker === 0xda) {
       break;
     }
@@ -81,7 +81,7 @@ function* exifOrientation(start: number, end: number): Walk<number | undefined> 
 
 /**
  * Cameras append videos, depth maps and notes after the end of the picture (EOI), more than can be
- * read through. So a file is truncated only when it is short enough to be seen whole and has no
+ * read through. So a file is truncated only when it is short enough to be read whole and has no
  * EOI, or when its last bytes are those of an unfinished scan.
  */
 function* checkEnd(from: number, fileBytes: number): Walk<void> {
@@ -104,8 +104,8 @@ const endOfImage = Buffer.of(0xff, 0xd9);
 const leastProof = 4;
 
 /**
- * In a scan every 0xFF is followed by a zero, or by one of the few markers that scans contain.
- * Elsewhere that does not last for long.
+ * In a scan, every 0xFF is followed by a zero or by one of the few markers that scans contain.
+ * Other data does not keep to that for long.
  */
 function isScan(bytes: Buffer): boolean {
   let stuffed = 0;

@@ -52,8 +52,8 @@ function* trackSpan(traf: Box, { tracks, sampleTicks }: Movie): Walk<Span | unde
 function* walkFragmentHeader(box: Box): Walk<{ id: number; ticks: number | undefined }> {
   const bytes = (yield* payload(box, 8)) ?? Buffer.alloc(8);
   const flags = bytes.readUIntBE(1, 3);
-  // default-sample-duration comes after base-data-offset and sample-description-index, as far as
-  // these are there.
+  // default-sample-duration follows base-data-offset and sample-description-index, where these are
+  // present.
   const at = 8 + (flags & 0x01 ? 8 : 0) + (flags & 0x02 ? 4 : 0);
   const ticks = flags & 0x08 ? (yield* payload(box, at + 4))?.readUInt32BE(at) : undefined;
   return { id: bytes.readUInt32BE(4), ticks };
@@ -91,8 +91,8 @@ function* runTicks(box: Box, defaultTicks: number): Walk<number> {
 }
 
 /**
- * The fragment that the index at the end of the file (mfra) names as the last of its first track;
- * undefined when there is no such index.
+ * The fragment that the index at the end of the file (mfra) lists as the last of its first track.
+ * Undefined when there is no index.
  */
 export function* lastIndexedFragment(fileBytes: number): Walk<Box | undefined> {
   const tail = yield* takeIfThere(fileBytes - 16, 16);
@@ -130,7 +130,7 @@ function* lastOffset(box: Box): Walk<number> {
   return wide === 8 ? Number(entry.readBigUInt64BE(0)) : entry.readUInt32BE(0);
 }
 
-/** Seconds that a segment index (sidx) spans. */
+/** Duration in seconds of a segment index (sidx). */
 export function* indexedSeconds(box: Box): Walk<number> {
   const isLong = (yield* payload(box, 1))?.[0] === 1;
   const at = isLong ? 28 : 20;

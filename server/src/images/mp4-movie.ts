@@ -13,14 +13,14 @@ interface Track {
 
 export interface Movie {
   readonly size: Size | null;
-  /** When `fragmented`, it may tell of the first part alone. */
+  /** When `fragmented`, it may cover only the first part. */
   readonly seconds: number | null;
-  /** With all fragments, as far as the movie box states. */
+  /** Including all fragments, if the movie box states it. */
   readonly wholeSeconds: number | null;
   readonly tracks: readonly Track[];
   /** More samples follow in fragments. */
   readonly fragmented: boolean;
-  /** Ticks per sample, by track, for fragments that tell none. */
+  /** Ticks per sample, by track, for fragments that state none. */
   readonly sampleTicks: ReadonlyMap<number, number>;
 }
 
@@ -74,7 +74,7 @@ function* walkTrack(box: Box): Walk<Track | undefined> {
   return { id, isVideo, size, timescale: times?.timescale ?? 0, seconds: times?.seconds ?? null };
 }
 
-/** Of mvhd and mdhd, which begin alike. */
+/** For mvhd and mdhd, which begin alike. */
 function* walkTimes(
   box: Box | undefined,
 ): Walk<{ timescale: number; seconds: number | null } | undefined> {
@@ -97,7 +97,7 @@ function secondsOf(ticks: number, timescale: number, isLong: boolean): number | 
   return isKnown ? ticks / timescale : null;
 }
 
-/** tkhd holds the size on screen (16.16) before its matrix turns it. */
+/** tkhd holds the size on screen (16.16) before its matrix rotates it. */
 function* walkTrackHeader(box: Box): Walk<{ id: number; shown: Size | null } | undefined> {
   const later = (yield* payload(box, 1))?.[0] === 1 ? 12 : 0;
   const bytes = yield* payload(box, 84 + later);
@@ -119,7 +119,7 @@ function* walkTrackHeader(box: Box): Walk<{ id: number; shown: Size | null } | u
   };
 }
 
-/** The size in the description of the samples, for tracks whose header has none. */
+/** The size in the sample description, for tracks whose header has none. */
 function* codedSize(media: Box): Walk<Size | null> {
   const description = yield* descend(media, 'minf', 'stbl', 'stsd');
   const bytes = description === undefined ? undefined : yield* payload(description, 44);

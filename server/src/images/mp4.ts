@@ -5,7 +5,7 @@ import { longest, type Movie, walkMovie } from './mp4-movie.ts';
 import { corrupt, type Walk } from './walk.ts';
 
 const maxRestBoxes = 64;
-/** Boxes that matter when they are cut off; what else is appended may be anything. */
+/** Boxes that matter when they are cut off. Other appended data may be anything. */
 const bodies: ReadonlySet<string> = new Set(['moov', 'moof', 'mdat']);
 
 /** MP4 and MOV, with the movie box in front, at the end, or followed by fragments. */
@@ -45,7 +45,8 @@ function* nextWhole(at: number, fileBytes: number): Walk<Box | undefined> {
 }
 
 /**
- * Checks what follows the movie box, up to a limit, and returns how long the fragments in it last.
+ * Checks what follows the movie box, up to a limit, and returns the duration of the fragments in
+ * it.
  */
 function* walkRest(start: number, fileBytes: number, movie: Movie): Walk<number | null> {
   const last = movie.fragmented ? yield* lastIndexedFragment(fileBytes) : undefined;
@@ -72,14 +73,13 @@ function* walkRest(start: number, fileBytes: number, movie: Movie): Walk<number 
 }
 
 function* secondsOf(fragments: readonly Box[], movie: Movie): Walk<number | null> {
-  // Tracks may take turns, a fragment each.
+  // Tracks may alternate, a fragment each.
   const outermost =
     fragments.length > 8 ? [...fragments.slice(0, 4), ...fragments.slice(-4)] : fragments;
   const span = yield* spanOf(outermost, movie);
   if (span === undefined) {
     return null;
   }
-  // A recording of something live does not begin at zero; fragments that follow samples of the
-  // movie box do not either.
+  // A live recording does not begin at zero, nor do fragments that follow samples of the movie box.
   return movie.seconds === null ? span.end - span.start : span.end;
 }

@@ -4,20 +4,20 @@ const nearBytes = 1024;
 const farBytes = 64 * 1024;
 const tailBytes = 16 * 1024;
 const windowBytes = 1024 * 1024;
-/** Further from the end nothing is looked for. */
+/** Limits how far from the end to search. */
 const maxWindows = 20;
 /**
- * Every reader begins at the catalogue, which a trailer names by this entry. Trailers are plain,
- * also those of compressed cross-references.
+ * Every reader begins at the catalogue, which a trailer names by this entry. Trailers are plain
+ * text, also those of compressed cross-references.
  */
 const root = '/Root';
-/** What tools cut off or change at the end of a file without telling. */
+/** What tools cut off or change at the end of a file without notice. */
 const slackBytes = 1024;
 
 /**
- * Takes what readers open. They look for the header behind whatever stands in front, and rebuild
- * broken cross-references from the objects, so that a file may lack `%%EOF` or have anything behind
- * it. Without any trailer it has been cut off.
+ * Accepts the files that readers open. Readers look for the header behind anything in front of it,
+ * and rebuild broken cross-references from the objects. So a file may lack `%%EOF` or have anything
+ * behind it. A file without any trailer is truncated.
  */
 export function* walkPdf(fileBytes: number): Walk<undefined> {
   yield* checkHead(fileBytes);
@@ -26,7 +26,7 @@ export function* walkPdf(fileBytes: number): Walk<undefined> {
     return undefined;
   }
   for (let end = tail, windows = 0; end > 0; end -= windowBytes, windows++) {
-    // A word may lie across the border.
+    // A word may cross the border of two windows.
     const wanted = [
       Math.max(0, end - windowBytes),
       Math.min(fileBytes, end + root.length),
@@ -57,7 +57,7 @@ function* checkHead(fileBytes: number): Walk<void> {
   throw corrupt('The PDF has no header.');
 }
 
-/** A linearized file has a trailer in front, with its length. */
+/** A linearized file states its length in a trailer at its start. */
 function checkLength(head: Buffer, fileBytes: number): void {
   const dictionary = /\/Linearized\b[^>]*>/.exec(head.toString('latin1', 0, nearBytes))?.[0] ?? '';
   const told = Number(/\/L\s+(\d+)/.exec(dictionary)?.[1] ?? 0);

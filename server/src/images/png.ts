@@ -11,7 +11,7 @@ const windowBytes = 256 * 1024;
 const maxWalkedChunks = 10_000;
 const maxWalkBytes = 6 * 1024 * 1024;
 
-/** The size as shown: turned by the Exif chunk, as browsers do. */
+/** The size as shown, rotated by the Exif chunk as in browsers. */
 export function* walkPng(caps?: Caps): Walk<Size> {
   const start = yield* headerStart();
   const header = yield* take(start, 16);
@@ -25,7 +25,7 @@ export function* walkPng(caps?: Caps): Walk<Size> {
   return asShown(size, yield* walkChunks(start + 25, caps));
 }
 
-/** Pictures of iPhone apps have a chunk of their own in front. */
+/** Pictures of iPhone apps begin with a chunk of their own. */
 function* headerStart(): Walk<number> {
   const start = yield* take(0, 16);
   if (start.toString('hex', 0, 8) !== signature) {
@@ -35,7 +35,8 @@ function* headerStart(): Walk<number> {
 }
 
 /**
- * Checks the end as well: IEND, then what tools append, or leave there when they shorten a file.
+ * Checks the end as well: IEND, then anything that tools append or leave there when they shorten a
+ * file.
  */
 export function* walkWholePng(fileBytes: number, caps: Caps): Walk<Size> {
   const size = yield* walkPng(caps);
@@ -72,7 +73,7 @@ function* endsEarlier(fileBytes: number): Walk<boolean> {
   return false;
 }
 
-/** The chunks before the picture; nothing is inflated. */
+/** The chunks before the picture. Inflates nothing. */
 function* walkChunks(start: number, caps: Caps | undefined): Walk<number | undefined> {
   let at = start;
   for (let chunk = 0; chunk < maxChunks; chunk++) {

@@ -96,7 +96,7 @@ describe('damaged files', () => {
   const damaged = fc.constantFrom(...media).chain((fixture) => {
     const bytes = fixtureBytes(fixture);
     const flips = fc.array(fc.tuple(fc.nat(bytes.length - 1), fc.nat(255)), { maxLength: 12 });
-    // Headers are where a wrong byte does most.
+    // A wrong byte has the greatest effect in headers.
     const headFlips = fc.array(fc.tuple(fc.nat(Math.min(1024, bytes.length) - 1), fc.nat(255)), {
       maxLength: 6,
     });
@@ -153,7 +153,7 @@ async function expectFactsOrError(inspect: () => Promise<unknown>): Promise<void
   }
 }
 
-/** `fromHead` hides mistakes of the walks; here they show. */
+/** `fromHead` hides mistakes of the walks. They show here. */
 function expectWalkToEnd(run: () => unknown): void {
   try {
     run();

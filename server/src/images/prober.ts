@@ -23,14 +23,14 @@ export function createProber(caps: Caps = defaultCaps, budget: Budget = defaultB
       try {
         return tidy(walk === undefined ? undefined : walkHead(walk, head));
       } catch {
-        // The bytes are stored by now: no picture's size is worth losing them.
+        // The bytes are already stored. They must not be lost because of a picture's size.
         return noFacts;
       }
     },
   };
 }
 
-/** A zero means unknown: some formats may leave a size open. */
+/** A zero means unknown. Some formats may leave a size open. */
 function tidy(facts: Partial<MediaFacts> | undefined): MediaFacts {
   if (!facts?.width || !facts.height) {
     return { ...noFacts, durationSeconds: facts?.durationSeconds ?? null };

@@ -2,8 +2,8 @@ import { type Size, turned } from './caps.ts';
 import { take, type Walk } from './walk.ts';
 
 /**
- * The tags of the first directory of a TIFF (an Exif block is one), of which each has one whole
- * number as its value.
+ * The tags of a TIFF's first directory (an Exif block is one) that have one whole number as their
+ * value.
  */
 type TiffTags = ReadonlyMap<number, number>;
 
@@ -11,7 +11,7 @@ const tag = { width: 0x100, height: 0x101, orientation: 0x112 } as const;
 const maxEntries = 512;
 const noTags: TiffTags = new Map();
 
-/** Undefined for the kinds whose directory is not understood. */
+/** Undefined for kinds whose directory is not supported. */
 export function* walkTiff(end: number): Walk<Size | undefined> {
   const tags = yield* walkDirectory(0, end);
   const width = tags.get(tag.width);
@@ -26,12 +26,12 @@ export function* walkExif(start: number, end: number): Walk<number | undefined> 
   return (yield* walkDirectory(start, end)).get(tag.orientation);
 }
 
-/** Orientations 5 to 8 lie on their side. */
+/** Orientations 5 to 8 swap width and height. */
 export function asShown(size: Size, orientation: number | undefined): Size {
   return orientation !== undefined && orientation >= 5 && orientation <= 8 ? turned(size) : size;
 }
 
-// No tags when the directory is broken or leaves `end`: a bad Exif block spoils no picture.
+// No tags when the directory is broken or exceeds `end`: a bad Exif block must not fail a picture.
 function* walkDirectory(start: number, end: number): Walk<TiffTags> {
   if (start + 8 > end) {
     return noTags;

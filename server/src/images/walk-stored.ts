@@ -2,7 +2,7 @@ import { fail } from '../core/errors.ts';
 import type { RandomAccess } from '../core/prober.ts';
 import type { Walk } from './walk.ts';
 
-/** How much of a stored file a walk may look at. */
+/** How much of a stored file a walk may read. */
 export interface Budget {
   readonly maxBytes: number;
   readonly maxReads: number;
@@ -39,7 +39,7 @@ export async function walkStored<T>(
       throw tooLong();
     }
     const { start, bytes } = step.value;
-    // No await for what is at hand: a walk makes thousands of small asks.
+    // No await for bytes at hand, because a walk makes thousands of small asks.
     step = walk.next(
       start + bytes > content.size
         ? undefined
@@ -64,7 +64,7 @@ function createWindows(content: RandomAccess, { maxBytes, maxReads }: Budget) {
     return undefined;
   }
 
-  /** Reads on with windows that double; a jump begins with a small one. */
+  /** Reads ahead in windows that double. A jump begins with a small one. */
   function windowBytes(start: number): number {
     if (reads === 0) {
       return start === 0 ? headBytes : leastBytes;

@@ -1,20 +1,20 @@
 import { fail, type StowageError } from '../core/errors.ts';
 
-/** Bytes that a parser wants to see next. */
+/** The bytes that a parser needs next. */
 interface Ask {
   readonly start: number;
   readonly bytes: number;
-  /** The parser continues without them when the content ends before. */
+  /** When the content ends before them, the parser continues without them. */
   readonly optional: boolean;
 }
 
 /**
- * A parser that asks for bytes as it goes and is handed exactly those. So one parser serves a head
- * in memory, at once, and stored bytes far away, a few KiB at a time.
+ * A parser that requests bytes as it goes and receives exactly those. So one parser serves a head
+ * in memory, synchronously, and remote stored bytes, a few KiB at a time.
  */
 export type Walk<T> = Generator<Ask, T, Buffer | undefined>;
 
-/** The walk ends here when the content ends before these bytes do. */
+/** The walk ends here when the content ends before these bytes. */
 export function* take(start: number, bytes: number): Walk<Buffer> {
   const taken = yield { start, bytes, optional: false };
   if (taken === undefined) {
@@ -31,10 +31,10 @@ export function corrupt(message: string): StowageError {
   return fail('invalid_media', { message });
 }
 
-/** A picture takes some dozens; more would cost an upload milliseconds. */
+/** A picture needs a few dozen. More would cost an upload milliseconds. */
 const maxHeadAsks = 512;
 
-/** Runs a walk over what is at hand; undefined when it cannot do without more. */
+/** Runs a walk over the bytes at hand. Undefined when it needs more. */
 export function walkHead<T>(walk: Walk<T>, head: Uint8Array): T | undefined {
   const bytes = Buffer.from(head.buffer, head.byteOffset, head.byteLength);
   let step = walk.next();

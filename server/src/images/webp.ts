@@ -12,15 +12,15 @@ const maxWalkBytes = 1024 * 1024;
 const maxLargeFrames = 16;
 const largeFrameBytes = 4096;
 
-/** The size of the canvas; browsers do not look at Exif in WebP. */
+/** The size of the canvas. Browsers ignore Exif in WebP. */
 export function* walkWebp(): Walk<Size> {
   return (yield* walkHeader()).size;
 }
 
-/** Checks the length, and counts frames as far as they are small and many. */
+/** Checks the length, and counts frames while they are small and many. */
 export function* walkWholeWebp(fileBytes: number, caps: Caps): Walk<Size> {
   const { size, bytes, animated } = yield* walkHeader();
-  // Some encoders leave the padding of the last chunk out.
+  // Some encoders omit the padding of the last chunk.
   if (bytes > fileBytes + 1) {
     throw corrupt('The WebP is truncated.');
   }

@@ -4,38 +4,38 @@ import { dirname } from 'node:path';
 import { replaceFile } from '../core/disk/replace-file.ts';
 
 /**
- * Space and inodes that lie beside the database and are released when the disk is full to the last
- * byte, so that what makes room again (deletions, their jobs, a start) can still be written.
+ * Space and inodes reserved beside the database. They are released when the disk is completely
+ * full, so that writes which make room again (deletions, their jobs, a start) still succeed.
  */
 export interface Ballast {
-  /** Frees it. False when there is none. */
+  /** Releases it. False when there is none. */
   giveUp(): boolean;
-  /** Whether it was released and there is no room for it yet. Makes it again once there is. */
+  /** Whether it was released and there is still no room for it. Recreates it once there is. */
   isMissing(): boolean;
 }
 
-/** Each is an inode, too. */
+/** Each file is an inode as well. */
 const files = 4;
 const largestBytes = 16 << 20;
-/** Of the whole disk; a local channel leaves twice as much free. */
+/** Of the whole disk. A local channel leaves twice as much free. */
 const share = 0.01;
 const lookMs = 250;
 
 const found = (name: string) => lstatSync(name, { throwIfNoEntry: false });
 
 /**
- * For the database at `path`. Random bytes: a file system that compresses must not make nothing of
- * them.
+ * Ballast for the database at `path`, of random bytes, because a compressing file system would
+ * shrink others to nothing.
  */
 export function createBallast(path: string): Ballast {
   const names = Array.from({ length: files }, (_, index) => `${path}-ballast${index + 1}`);
   let isGivenUp = false;
   let lookedAt = Number.NEGATIVE_INFINITY;
 
-  /** Of each file. */
+  /** Size of each file. */
   const sizeOn = ({ blocks, bsize }: StatsFs): number =>
     Math.ceil(Math.min(largestBytes, Math.floor(blocks * bsize * share)) / files);
-  /** Each file with all its bytes: a power cut may have left their names alone. */
+  /** Whether each file has all its bytes. A power cut may have left only their names. */
   const isWhole = (): boolean => {
     const size = sizeOn(statfsSync(dirname(path)));
     return names.map(found).every((file) => file?.isFile() === true && file.size >= size);

@@ -4,11 +4,9 @@ import { blobRow, replicaRow, toBlob, toReplica } from './rows.ts';
 import type { BlobRow, ReplicaRow } from './schema.ts';
 import { all, first, run, statement, type Work } from './work.ts';
 
-/** Steps that file transactions take with blobs and replicas. */
+/** Steps on blobs and replicas, for file transactions. */
 export interface BlobQueries {
-  /**
-   * Keeps what exists already. Returns what is stored afterwards, and whether the replica is new.
-   */
+  /** Keeps an existing row. Returns the stored row, and whether the replica is new. */
   add(
     blob: Blob,
     replica: Replica,

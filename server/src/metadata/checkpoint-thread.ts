@@ -3,13 +3,13 @@ import { Worker } from 'node:worker_threads';
 import { siblingModule } from '../core/sibling-module.ts';
 
 /**
- * As SQLite defines them: `passive` lets no query wait, `restart` and `truncate` need a moment
+ * As SQLite defines them: `passive` makes no query wait, `restart` and `truncate` need a moment
  * without writers.
  */
 export type CheckpointMode = 'passive' | 'full' | 'restart' | 'truncate';
 
 export interface CheckpointReply {
-  /** Everything in the log is in the database file and on the disk. */
+  /** Everything in the log is in the database file and on disk. */
   readonly isComplete: boolean;
   readonly error?: string;
 }
@@ -62,7 +62,7 @@ function start(path: string, onEnd: () => void): Worker {
     workerData: { path },
   });
   worker.once('exit', onEnd);
-  // Without a listener an error would end the process; `ask` hears of it.
+  // Without a listener an error would end the process. `ask` receives it.
   worker.on('error', onEnd);
   worker.unref();
   return worker;

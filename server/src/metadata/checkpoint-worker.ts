@@ -2,7 +2,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { CheckpointMode, CheckpointReply } from './checkpoint-thread.ts';
 
-// Checkpoints wait for the disk, several times each: here they block no query.
+// A checkpoint waits for the disk several times. In this thread it blocks no query.
 const db = new DatabaseSync((workerData as { path: string }).path, { timeout: 100 });
 db.exec('pragma synchronous = normal; pragma wal_autocheckpoint = 0');
 

@@ -37,7 +37,7 @@ describe('checkpointer', () => {
 
   const insert = () => connection.exec('insert into pages values (randomblob(10000))');
   const rowsInFileAlone = () => {
-    // `immutable` reads the database file as if there were no log.
+    // `immutable` reads the database file as if it had no log.
     const db = new DatabaseSync(`file:${path}?immutable=1`, { readOnly: true });
     const row = db.prepare('select count(*) as count from pages').get();
     db.close();

@@ -11,17 +11,17 @@ export interface CheckpointerOptions {
 }
 
 export interface CheckpointLimits {
-  /** The log is looked at this often while there are writes. */
+  /** Interval at which the log is checked while there are writes. */
   readonly lookMs: number;
   /**
-   * Worth a checkpoint: a log of this size, and so many commits since the last one (its space is
-   * used again without shrinking).
+   * A checkpoint is due when the log has this size and so many commits have been made since the
+   * last one (its space is reused without shrinking).
    */
   readonly wantedBytes: number;
   readonly wantedCommits: number;
-  /** From here on writers wait for the log to be emptied. */
+  /** From this size on, writers wait until the log is emptied. */
   readonly tooLargeBytes: number;
-  /** Time until the next try when a long read kept it from being emptied. */
+  /** Time until the next attempt when a long read kept the log from being emptied. */
   readonly pauseMs: number;
 }
 
@@ -36,25 +36,25 @@ const defaults: CheckpointLimits = {
 export interface Checkpointer {
   noteCommit(): void;
   /**
-   * Resolves when writers may continue. Rejects with `service_unavailable` while what was committed
-   * may not be on the disk.
+   * Resolves when writers may continue. Rejects with `service_unavailable` while committed changes
+   * may not be on disk.
    */
   ready(): Promise<void>;
   /**
-   * After a sync that failed: lets no further write begin until all is safe in the database file.
-   * Rejects with `error`.
+   * Called after a failed sync: holds back further writes until everything is safe in the database
+   * file. Rejects with `error`.
    */
   repair(error: unknown): Promise<never>;
   /**
-   * For a full disk: moves all to the database file and cuts the log. False when the log was empty
-   * already, or cannot be.
+   * For a full disk: moves everything to the database file and truncates the log. False when the
+   * log was empty already, or cannot be emptied.
    */
   shrink(): Promise<boolean>;
   close(): Promise<void>;
 }
 
 /**
- * Moves what was committed from the log to the database file, in another thread, so that the log
+ * Moves committed changes from the log to the database file, in another thread, so that the log
  * stays small.
  */
 export function checkpointer({
@@ -92,7 +92,7 @@ export function checkpointer({
     }
   }
 
-  /** Most of it is moved while writers continue; they wait only for the rest. */
+  /** Moves most of it while writers continue. They wait only for the rest. */
   async function empty(): Promise<void> {
     await checkpoint('passive');
     const rest = checkpoint('truncate');

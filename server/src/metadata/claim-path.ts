@@ -5,14 +5,14 @@ import { fileRow } from './rows.ts';
 import type { FileRow } from './schema.ts';
 import { all, dynamic, first, run, statement, type Work } from './work.ts';
 
-/** A `path` that never ends would hold the transaction for ever. */
+/** A `path` that never ends would keep the transaction open for ever. */
 const maxAttempts = 100_000;
 const firstWindow = 16;
 const largestWindow = 1024;
 
 /**
  * Writes the file under the first of its paths that is neither taken nor spent. Throws `conflict`
- * when there is none.
+ * when all are.
  */
 export function pathClaim({ db, isIn, lockKey }: Flavor): (input: NewFile) => Work<FileRecord> {
   const insert = statement((row: FileRow) =>
@@ -58,7 +58,7 @@ export function pathClaim({ db, isIn, lockKey }: Flavor): (input: NewFile) => Wo
     if ((yield* run(insert(fileRow(file)))) === 0) {
       return undefined;
     }
-    // Only now: the insert may have waited for a removal that spent the path.
+    // Checked after the insert, which may have waited for a removal that spent the path.
     if ((yield* first(spent({ path }))) === undefined) {
       return file;
     }
@@ -66,7 +66,7 @@ export function pathClaim({ db, isIn, lockKey }: Flavor): (input: NewFile) => Wo
     return undefined;
   }
 
-  /** Of many candidates, asks which are taken in one go and claims the first that is not. */
+  /** Asks with one query which of many candidates are taken, and claims the first that is free. */
   function* claimFrom(input: NewFile, paths: readonly string[]): Work<FileRecord | undefined> {
     const used = new Set((yield* all(taken({ paths }))).map((row) => row.path));
     for (const path of paths) {
@@ -85,7 +85,7 @@ export function pathClaim({ db, isIn, lockKey }: Flavor): (input: NewFile) => Wo
       if (file) {
         return file;
       }
-      // Other uploads that want this name wait here, instead of for every candidate in turn.
+      // Other uploads with the same candidates wait here instead of at every candidate in turn.
       if (lockKey) {
         yield* run(dynamic(lockKey(path)));
       }

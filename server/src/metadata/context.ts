@@ -1,7 +1,7 @@
 import type { Flavor } from './flavor.ts';
 import type { Engine } from './work.ts';
 
-/** What each part of the store works with. */
+/** Shared by all parts of the store. */
 export interface Context {
   readonly flavor: Flavor;
   readonly engine: Engine;

@@ -10,11 +10,11 @@ export interface Change {
   readonly bytes: number;
 }
 
-/** Sums kept with every change, so that rows are never counted. */
+/** Sums updated with every change, so that rows are never counted. */
 export interface Counters {
   /**
-   * Last step of a transaction: from here on, others may wait for it. In the order of the names, or
-   * two may wait for each other.
+   * Must be the last step of a transaction, because others may wait for it from here on. Ordered by
+   * name, because two transactions could otherwise deadlock.
    */
   add(changes: readonly Change[]): Work<void>;
   read(names: readonly string[]): Query<{ readonly items: number; readonly bytes: number }>;

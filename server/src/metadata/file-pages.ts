@@ -4,13 +4,13 @@ import type { Flavor } from './flavor.ts';
 import type { FileRow, Schema } from './schema.ts';
 import { type Query, statement } from './work.ts';
 
-/** One page of files, newest first, as a query; its rows may come the other way round. */
+/** One page of files, newest first, as a query. Its rows may be in reverse order. */
 export interface FilePage {
   readonly query: Query<FileRow>;
   readonly isReversed: boolean;
 }
 
-/** Up to here skipping costs less than thinking about it. */
+/** Up to here, skipping is cheaper than the alternative. */
 const shallow = 1_000;
 
 type Filter = { category: Category };
@@ -19,8 +19,8 @@ type After = { limit: number; createdAt: number; id: string };
 type Files<Row> = SelectQueryBuilder<Schema, 'files', Row>;
 
 /**
- * Pages by position cost the same wherever they are. Pages by offset skip over the index alone,
- * from the nearer end: the first file is found there, then the page begins at it.
+ * Pages by position cost the same at any depth. Pages by offset skip over the index alone, from the
+ * nearer end, to find the first file, and the page begins there.
  */
 export function filePages({ db }: Flavor): (query: FileQuery, total: number) => FilePage {
   const files = () => db.selectFrom('files');
@@ -50,7 +50,7 @@ function pagesOf(from: (of: Filter) => Files<object>) {
   const position = sql`(created_at, id)`;
   const ordered = <Row>(query: Files<Row>, direction: 'asc' | 'desc') =>
     query.orderBy('created_at', direction).orderBy('id', direction);
-  /** Where the page begins, from the index alone. */
+  /** The position where the page begins, from the index alone. */
   const anchor = (of: Filter & Skip, direction: 'asc' | 'desc') =>
     ordered(from(of).select(['created_at', 'id']), direction)
       .limit(1)

@@ -160,7 +160,7 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
   };
 }
 
-/** The files of a category are counted, not their bytes: several may share a blob. */
+/** Counts the files of a category, not their bytes, because several may share a blob. */
 function inLibrary(category: Category, items: number): Change {
   return { name: categoryCounter(category), items, bytes: 0 };
 }

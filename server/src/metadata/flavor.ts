@@ -16,31 +16,29 @@ import {
 } from 'kysely';
 import type { Schema } from './schema.ts';
 
-/**
- * All that differs between the two databases in what is asked of them. How it is asked is an
- * `Engine`'s business.
- */
+/** The differences between the two databases in their queries. An `Engine` runs them. */
 export interface Flavor {
-  /** Builds and compiles queries; runs none. */
+  /** Builds and compiles queries without running them. */
   readonly db: Kysely<Schema>;
   /** Text compared byte by byte. */
   readonly text: RawBuilder<string>;
-  /** Rows a counter is spread over. */
+  /** Number of rows that a counter is spread over. */
   readonly counterShards: number;
   /**
-   * For tables that are read by their whole key: SQLite then keeps the rows in the key's own index.
+   * For tables that are read by their whole key. SQLite then keeps the rows in the index of the
+   * key.
    */
   byKey<Table extends CreateTableBuilder<string, string>>(table: Table): Table;
-  /** `column in (list)`, one statement for lists of any length. */
+  /** `column in (list)`, as one statement for lists of any length. */
   isIn(column: string, list: readonly string[]): RawBuilder<SqlBool>;
   /**
-   * Makes the rows read wait for, and keep out, other writers until the transaction ends. SQLite
-   * has one writer anyway.
+   * Makes the rows read wait for other writers, and keeps those out, until the transaction ends.
+   * SQLite has one writer anyway.
    */
   lock: Lock;
-  /** As `lock`, but passes over rows that another transaction has locked. */
+  /** As `lock`, but skips rows that another transaction has locked. */
   lockFree: Lock;
-  /** Holds off other transactions that ask for the same key. */
+  /** Blocks other transactions that lock the same key. */
   readonly lockKey: ((key: string) => Compilable) | undefined;
 }
 

@@ -59,8 +59,7 @@ export function idempotencyStore({ flavor, engine }: Context): IdempotencyStore 
         const claimed = yield* run(
           claim({ owner, key, requestHash, now, staleBefore: now - claimMs, expiresAt }),
         );
-        // A row that it leaves alone is locked all the same, so it cannot be released in the
-        // meantime.
+        // A row that it leaves unchanged is still locked, so it cannot be released meanwhile.
         const known = claimed > 0 ? undefined : yield* first(find({ owner, key }));
         if (!known) {
           return { state: 'claimed' };

@@ -5,17 +5,17 @@ export interface MetadataOptions {
   /** `postgres://...`; absent means SQLite in `dataDir`. */
   readonly databaseUrl?: string;
   readonly dataDir: string;
-  /** SQLite: whether power loss is survived, too. */
+  /** SQLite: whether changes survive power loss, too. */
   readonly durability: 'full' | 'normal';
-  /** PostgreSQL: most connections at a time. Default 10. */
+  /** PostgreSQL: maximum number of connections. Default 10. */
   readonly poolSize?: number;
-  /** SQLite: keeps space for what must be written on a full disk. For the process that serves. */
+  /** SQLite: reserves space for essential writes on a full disk. For the process that serves. */
   readonly ballast?: boolean;
   readonly log?: (message: string) => void;
 }
 
 /**
- * Opens the store and leaves its schema alone: call `migrate()` next. Throws `service_unavailable`
+ * Opens the store without changing its schema: call `migrate()` next. Throws `service_unavailable`
  * when the database cannot be opened.
  */
 export async function openMetadata(options: MetadataOptions): Promise<MetadataStore> {

@@ -4,7 +4,7 @@ import { jobRow } from './rows.ts';
 import type { JobRow } from './schema.ts';
 import { dynamic, run, statement, type Work } from './work.ts';
 
-/** Steps that other transactions take with jobs. */
+/** Steps on jobs, for other transactions. */
 export interface JobQueries {
   add(jobs?: readonly NewJob[]): Work<void>;
   clear(ids?: readonly string[]): Work<void>;

@@ -43,7 +43,7 @@ export function jobStore({ flavor, engine }: Context, queries: JobQueries): JobS
   const finish = statement((of: JobLease) =>
     db.deleteFrom('jobs').where('id', '=', of.id).where('lease', '=', of.lease),
   );
-  // Every claim has a lease of its own, so that the two lists together name no other pair.
+  // Every claim has its own lease, so the two lists together match no other pair.
   const renew = statement(
     (of: { ids: readonly string[]; leases: readonly string[]; until: number }) =>
       db
@@ -128,7 +128,7 @@ export function jobStore({ flavor, engine }: Context, queries: JobQueries): JobS
   };
 }
 
-/** No text of a remote, whatever it holds, may lose the job. */
+/** A remote's error message, whatever it contains, must not make the job fail to be stored. */
 function storable(error: string): string {
   return error.toWellFormed().replaceAll('\0', '');
 }

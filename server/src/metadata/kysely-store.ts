@@ -13,7 +13,7 @@ import { settingStore } from './settings.ts';
 import { tokenStore } from './tokens.ts';
 import { uploadStore } from './uploads.ts';
 
-/** The metadata store over any engine: all of its SQL lives below here. */
+/** The metadata store on any engine. All SQL is in this folder. */
 export function kyselyStore(context: Context): MetadataStore {
   const jobs = jobQueries(context.flavor);
   const migrate = migration(context.flavor, migrations);

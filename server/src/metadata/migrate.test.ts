@@ -16,7 +16,7 @@ import { openMetadata } from './index.ts';
 
 const writer = join(import.meta.dirname, '../../test/conformance/metadata/writer.ts');
 
-/** What each of four processes ran that started at once. */
+/** Migrations that each of four concurrently started processes ran. */
 async function migrateAtOnce(...args: string[]): Promise<string[][]> {
   const processes = [1, 2, 3, 4].map(() =>
     promisify(execFile)(process.execPath, [writer, 'migrate', ...args]),
@@ -48,7 +48,7 @@ describe('migrations', () => {
     const kept = newFile({ path: 'kept.png' });
     await store.files.add(kept);
     const db = new DatabaseSync(join(dataDir, 'stowage.db'));
-    // As an older version wrote them: without a word about it.
+    // As an older version wrote them: without that column.
     const columns =
       'folder, filename, blob_id, content_type, category, size, tags, list_type, label, created_at, updated_at';
     db.exec(

@@ -5,9 +5,9 @@ import type { Migration } from './migrations/index.ts';
 import { all, dynamic, run, type Work } from './work.ts';
 
 /**
- * Runs what is missing, in one transaction with the rows that record it; returns the names. Nodes
- * that start at once take turns. Throws `internal_error` for a database written by newer code, and
- * leaves it as it is.
+ * Runs the missing migrations in one transaction with the rows that record them, and returns their
+ * names. Nodes that start at once take turns. Throws `internal_error`, without a change, for a
+ * database written by newer code.
  */
 export function migration(
   flavor: Flavor,
@@ -33,7 +33,7 @@ export function migration(
   };
 }
 
-/** What `migration` would run, of a database that may be empty. */
+/** The migrations that `migration` would run. The database may be empty. */
 export async function pendingMigrations(
   { engine, flavor }: Context,
   migrations: readonly Migration[],

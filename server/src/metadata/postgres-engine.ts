@@ -8,12 +8,12 @@ import type { Answer, Engine, Query, TransactOptions, Work } from './work.ts';
 const maxRuns = 12;
 const maxReconnects = 2;
 
-/** The connection broke after the statement that commits was sent: it may have been carried out. */
+/** The connection broke after the commit was sent, so the transaction may have been committed. */
 class OutcomeUnknown extends Error {}
 
 /**
- * From here on nothing is begun any more, and what runs has a second left: a frozen server must not
- * hold up callers for long.
+ * After this time nothing new begins, and what is running has one second left. A frozen server must
+ * not hold up callers for long.
  */
 const callMs = 9_000;
 const leastMs = 1_000;
@@ -22,14 +22,14 @@ const patientMs = 3_600_000;
 
 export interface PostgresEngineOptions {
   readonly pool: Pool;
-  /** A pool of its own with short time-outs, so that probes need not wait behind other queries. */
+  /** A separate pool with short timeouts, so that probes need not wait behind other queries. */
   readonly probe: Pool;
 }
 
 export function postgresEngine({ pool, probe }: PostgresEngineOptions): Engine {
-  // The pool's own queue has the short time-out that is right for making a connection.
+  // The pool's own queue has the short timeout that suits making a connection.
   const places = createSemaphore(pool.options.max);
-  /** The pool forgets who waits for a connection when it is closed. */
+  /** The pool forgets waiting callers when it is closed. */
   const pending = new Set<Promise<unknown>>();
   let isClosed = false;
 
@@ -56,7 +56,7 @@ export function postgresEngine({ pool, probe }: PostgresEngineOptions): Engine {
       call((session) => transaction(session, work, options), options),
     write: (query) => call((session) => committing(send(session, query))),
     read: async (query) => (await call((session) => send(session, query))).rows,
-    // Others see a transaction only once it is on the disk.
+    // Others see a transaction only once it is on disk.
     settled: async () => undefined,
     async check() {
       if (isClosed) {
@@ -93,7 +93,7 @@ async function inTurn<T>(places: Semaphore, run: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Gives the connection back, or does away with it when it is of no further use. */
+/** Returns the connection to the pool, or destroys it when it is no longer usable. */
 async function withClient<T>(pool: Pool, use: (client: PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let isFit = false;
@@ -136,7 +136,7 @@ async function checkWritable(probe: Pool): Promise<void> {
   }
 }
 
-/** A connection, and the time (of `performance.now`) by which an answer is wanted. */
+/** A connection, and the deadline (of `performance.now`) for a result. */
 interface Session {
   readonly client: PoolClient;
   readonly until: number;
@@ -189,7 +189,7 @@ async function committing<T>(answer: Promise<T>): Promise<T> {
 }
 
 /**
- * Runs anew what another transaction or a broken connection usedNonces, unless it may have been
+ * Retries what another transaction or a broken connection made fail, unless it may have been
  * committed.
  */
 async function retry<T>(attempt: () => Promise<T>, until: number): Promise<T> {

@@ -5,11 +5,11 @@ const conflicts = new Set(['40001', '40P01', '23503']);
 const uniqueViolation = '23505';
 const diskFull = '53100';
 /**
- * A plan made before a newer node changed the table; a statement that a pooler in between has
+ * A plan made before a newer node changed the table, or a statement that an intermediate pooler has
  * forgotten.
  */
 const stalePlans = new Set(['0A000', '26000']);
-/** Connection, resources, shut-down, access, time-outs, internal errors, a standby. */
+/** Connection, resources, shutdown, access, timeouts, internal errors, a standby. */
 const unavailable = /^(08|28|53|57|58|XX)|^(55P03|25006|25P03|3D000)$/;
 const network =
   /^(ECONN\w+|EPIPE|ENOTFOUND|EAI_\w+|ETIMEDOUT|EHOST\w+|ENET\w+|EADDRNOTAVAIL|ENOENT|EACCES|EMFILE|ENFILE|CERT_\w+|ERR_(TLS|SSL|SOCKET)\w+|SELF_SIGNED\w+|DEPTH_ZERO\w+|UNABLE_\w+)$/;
@@ -36,14 +36,14 @@ function messageOf(error: unknown): string {
 }
 
 /**
- * The transaction ran into another one and may well pass when run anew. A foreign key fails when a
- * blob is removed just as it gets a new file.
+ * Whether the transaction conflicted with another one and may succeed when retried. A foreign key
+ * fails when a blob is removed just as it gets a new file.
  */
 export function isConflict(error: unknown): boolean {
   return conflicts.has(codeOf(error));
 }
 
-/** The connection is of no further use, but another one may be. */
+/** The connection is no longer usable, but another one may be. */
 export function isConnectionLost(error: unknown): boolean {
   const code = codeOf(error);
   if (isStowageError(error)) {
@@ -57,7 +57,7 @@ export function isConnectionLost(error: unknown): boolean {
   );
 }
 
-/** The error that the contract names. Anything else is a bug and passes through unchanged. */
+/** The error that the contract names. Anything else is a bug and is passed through unchanged. */
 export function postgresError(error: unknown): unknown {
   if (isStowageError(error)) {
     return error;

@@ -16,7 +16,7 @@ describe.skipIf(postgresMissing)(`faults of PostgreSQL ${postgresMissing ?? ''}`
   let service: PostgresService;
   let store: MetadataStore;
   beforeAll(async () => {
-    // With fsync: what a crash leaves is what is looked at.
+    // With fsync, because the tests examine what a crash leaves.
     service = await startPostgres({ fsync: true });
     store = openPostgres({ url: service.url, poolSize: 5 });
     await store.migrate();

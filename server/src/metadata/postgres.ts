@@ -7,7 +7,7 @@ import { postgresEngine } from './postgres-engine.ts';
 export interface PostgresOptions {
   /** `postgres://user:password@host:port/database` */
   readonly url: string;
-  /** Maximum of connections at a time; one more is kept for probes. */
+  /** Maximum number of connections. One more is reserved for probes. */
   readonly poolSize: number;
   /** Called with the error of an idle connection that broke. */
   readonly log?: (message: string) => void;
@@ -15,14 +15,14 @@ export interface PostgresOptions {
 
 const probeMs = 1_500;
 
-/** Connects when first asked something. */
+/** Connects on first use. */
 export function openPostgres({ url, poolSize, log }: PostgresOptions): MetadataStore {
   const shared = { connectionString: url, application_name: 'stowage', keepAlive: true };
   const pool = new Pool({
     ...shared,
     max: poolSize,
     connectionTimeoutMillis: 5_000,
-    // What a frozen node or a cut network leaves behind must not hold up the others for long.
+    // A frozen node or a cut network must not hold up the others for long.
     lock_timeout: 8_000,
     statement_timeout: 10_000,
     idle_in_transaction_session_timeout: 10_000,
@@ -38,8 +38,8 @@ export function openPostgres({ url, poolSize, log }: PostgresOptions): MetadataS
     statement_timeout: probeMs,
     query_timeout: probeMs,
   });
-  // Without listeners the end of a connection, idle or between two statements, would be the end of
-  // the process.
+  // Without listeners, an error of a connection, idle or between two statements, would end the
+  // process.
   for (const each of [pool, probe]) {
     each.on('error', (error) => log?.(`A database connection broke: ${error.message}`));
     each.on('connect', (client) => client.on('error', () => undefined));

@@ -49,7 +49,7 @@ export function replicaStore({ flavor, engine }: Context, jobs: JobQueries): Rep
   const paths = statement((of: { id: string }) =>
     db.selectFrom('files').select('path').where('blob_id', '=', of.id),
   );
-  // Literally as in the index, which SQLite takes for no other condition.
+  // Written exactly as in the index, because SQLite recognises no other condition.
   const broken = statement(() =>
     db
       .selectFrom('replicas')

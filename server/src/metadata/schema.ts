@@ -9,8 +9,8 @@ import type {
 } from '../core/metadata.ts';
 
 /**
- * The tables as the newest migration leaves them. Columns named in a comment hold JSON text,
- * exactly as it was given.
+ * The tables as the newest migration leaves them. Columns commented as JSON hold its text exactly
+ * as given.
  */
 export interface Schema {
   files: FileRow;
@@ -36,7 +36,7 @@ export interface FileRow {
   filename: string;
   blob_id: string;
   content_type: string;
-  /** Follows from the content type; a column so that lists can use an index. */
+  /** Derived from the content type. A column, so that lists can use an index. */
   category: Category;
   size: number;
   width: number | null;
@@ -85,7 +85,7 @@ export interface ChannelRow {
 }
 
 /**
- * Several rows a name on PostgreSQL (the sum counts), so that concurrent commits do not queue up
+ * Several rows per name on PostgreSQL (their sum counts), so that concurrent commits do not queue
  * for one row.
  */
 export interface CounterRow {
@@ -109,7 +109,7 @@ export interface UploadRow {
   result: string;
   created_at: number;
   expires_at: number;
-  /** Where it was begun, for owners who are many people. */
+  /** Where it was started, for owners that stand for many people. */
   category: Category | null;
   expected_bytes: number;
   network: string | null;

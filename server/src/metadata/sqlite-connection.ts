@@ -1,7 +1,7 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import type { Answer, Query } from './work.ts';
 
-/** One connection to a SQLite file; everything here blocks. */
+/** One connection to a SQLite file. Every call blocks. */
 export interface SqliteConnection {
   execute(query: Query): Answer;
   /** A statement without parameters or rows: `begin`, `pragma ...`. */
@@ -10,23 +10,23 @@ export interface SqliteConnection {
   close(): void;
 }
 
-/** More than there are statements in the code; only odd shapes are prepared anew. */
+/** More than there are statements in the code. Only unusual shapes are prepared anew. */
 const maxPrepared = 300;
 
-/** Opens a file that is not written to. */
+/** Opens a file read-only. */
 export function readSqlite(path: string): SqliteConnection {
   return connectionTo(new DatabaseSync(path, { readOnly: true }));
 }
 
 /**
- * Opens (and makes) the file in WAL mode. `synchronous=NORMAL` leaves syncing the log to
+ * Opens (and creates) the file in WAL mode. `synchronous=NORMAL` leaves syncing the log to
  * `sqlite-log.ts`.
  */
 export function connectSqlite(path: string): SqliteConnection {
   const db = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 1000 });
-  // The busy time-out of 1 s serves these lines alone, when several processes start at once.
+  // The busy timeout of 1 s is for these lines only, when several processes start at once.
   db.exec('pragma journal_mode = wal; pragma synchronous = normal; pragma wal_autocheckpoint = 0;');
-  // No mmap: a read error would be a SIGBUS then, instead of an answer.
+  // No mmap, because a read error would then be a SIGBUS instead of an error code.
   db.exec(
     'pragma busy_timeout = 0; pragma cache_size = -32768; pragma temp_store = memory; pragma trusted_schema = off;',
   );

@@ -54,7 +54,7 @@ describe('durability on SQLite', () => {
     let started = 0;
     let synced = 0;
     const copy = (index: number) => join(folder, `copy-${index}`, 'stowage.db');
-    // What a sync surely saves is what was in the files when it began.
+    // A sync is sure to save only what was in the files when it began.
     const sync: Sync = async (fd) => {
       const index = ++started;
       mkdirSync(join(folder, `copy-${index}`));

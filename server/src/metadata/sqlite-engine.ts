@@ -26,28 +26,28 @@ interface Outcome {
 export interface SqliteEngineOptions {
   readonly connection: SqliteConnection;
   /**
-   * Called before every commit; waits while writers must keep out. Rejects when nothing can be
+   * Called before every commit. Waits while writers must keep out. Rejects when nothing can be
    * promised.
    */
   readonly ready: () => Promise<void>;
   readonly onCommit: () => void;
-  /** Resolves when all commits before it are durable. */
+  /** Resolves when all earlier commits are durable. */
   readonly sync: () => Promise<void>;
   readonly room?: Room;
   readonly close: () => Promise<void>;
 }
 
-/** What can be done about a full disk. */
+/** Ways to handle a full disk. */
 export interface Room {
-  /** Whether only what is essential may be written. */
+  /** Whether only essential writes are allowed. */
   isShort(): boolean;
-  /** Frees what it can. False when that is nothing. */
+  /** Frees what it can. False when there is nothing to free. */
   make(): Promise<boolean>;
 }
 
 /**
- * Transactions that come in together (or while the disk is busy) are committed as one and share one
- * sync. When one of them fails, which is rare, all are run anew, each behind a savepoint.
+ * Commits transactions that arrive together (or while the disk is busy) as one, with one sync. When
+ * one of them fails, which is rare, all are run again, each behind a savepoint.
  */
 export function sqliteEngine({
   connection,
@@ -61,12 +61,12 @@ export function sqliteEngine({
   let draining: Promise<void> | undefined;
   let isClosed = false;
   /**
-   * The last write failed, and not for want of room: only another one shows whether the disk is
-   * well again.
+   * The last write failed, and not for lack of space. Only another write shows whether the disk has
+   * recovered.
    */
   let isUnwell = false;
   let commits = 0;
-  /** Of these commits it is known that they are on the disk. */
+  /** Number of commits known to be on disk. */
   let durableCommits = 0;
 
   async function drain(): Promise<void> {
@@ -97,7 +97,7 @@ export function sqliteEngine({
     }
   }
 
-  /** The room that is left is for what is essential. */
+  /** Reserves the remaining space for essential writes. */
   function refuseOthers(error: unknown): void {
     for (const task of queue.splice(0)) {
       if (task.essential) {
@@ -109,7 +109,7 @@ export function sqliteEngine({
   }
 
   function begin(): void {
-    // Left over only when even the rollback failed.
+    // A transaction is open here only when even the rollback failed.
     if (connection.inTransaction) {
       connection.exec('rollback');
     }
@@ -124,7 +124,7 @@ export function sqliteEngine({
     return commitBatch(runTask);
   }
 
-  /** Undefined when all is undone and a run with savepoints can find the cause. */
+  /** Undefined when everything is undone and a run with savepoints can find the cause. */
   function commitBatch(runTask: RunTask): readonly Outcome[] | undefined {
     const taken = [...queue];
     const until = performance.now() + batchMs;
@@ -257,7 +257,7 @@ function run(connection: SqliteConnection, task: Task): Outcome {
   return { task, value: drive(connection, task.work()) };
 }
 
-/** A task that fails by itself leaves nothing behind and the others alone. */
+/** A task that fails leaves nothing behind and does not affect the others. */
 function runGuarded(connection: SqliteConnection, task: Task): Outcome {
   connection.exec('savepoint task');
   try {
@@ -274,7 +274,7 @@ function runGuarded(connection: SqliteConnection, task: Task): Outcome {
   }
 }
 
-/** Leaves everything as it was, but goes through the log. */
+/** Changes nothing, but writes to the log. */
 function* writeSomething(): Work<void> {
   yield { sql: 'pragma user_version = 0', parameters: [] };
 }
@@ -295,7 +295,7 @@ function answer({ task, value, error }: Outcome): void {
   }
 }
 
-/** Another process (the CLI) may hold the lock: waits for it without holding up the event loop. */
+/** Another process (the CLI) may hold the lock. Waits for it without blocking the event loop. */
 async function retryBusy<T>(attempt: () => T | Promise<T>): Promise<T> {
   const until = Date.now() + busyMs;
   for (let waitMs = 1; ; waitMs = Math.min(20, 2 * waitMs)) {

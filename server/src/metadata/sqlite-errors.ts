@@ -6,8 +6,8 @@ const locked = 6;
 const full = 13;
 const constraint = 19;
 /**
- * The database, or what it stands on, has a problem that no other statement would be spared: NOMEM,
- * READONLY, INTERRUPT, IOERR, CORRUPT, ...
+ * The database, or the storage under it, has a problem that would affect any other statement:
+ * NOMEM, READONLY, INTERRUPT, IOERR, CORRUPT, ...
  */
 const unusable = new Set([busy, locked, 7, 8, 9, 10, 11, 14, 15, 26]);
 /** PRIMARYKEY, UNIQUE, ROWID */
@@ -31,12 +31,12 @@ export function isFull(error: unknown): boolean {
   return primaryCode(error) === full;
 }
 
-/** Whether the whole transaction is lost with it, not just a statement. */
+/** Whether the error loses the whole transaction, not just a statement. */
 export function spoilsTransaction(error: unknown): boolean {
   return isFull(error) || unusable.has(primaryCode(error));
 }
 
-/** The error that the contract names. Anything else is a bug and passes through unchanged. */
+/** The error that the contract names. Anything else is a bug and is passed through unchanged. */
 export function sqliteError(error: unknown): unknown {
   if (isStowageError(error)) {
     return error;

@@ -3,11 +3,11 @@ import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 
 /**
- * The write-ahead log as a file of its own: SQLite writes it, we decide when it is on the disk
+ * The write-ahead log as a file of its own. SQLite writes it, Stowage decides when to sync it
  * (docs/decisions/002-sqlite-group-commit.md).
  */
 export interface SqliteLog {
-  /** Resolves when everything committed before the call is on the disk. */
+  /** Resolves when everything committed before the call is on disk. */
   sync(): Promise<void>;
   sizeBytes(): Promise<number>;
   close(): void;
@@ -16,12 +16,12 @@ export interface SqliteLog {
 export type Sync = (fd: number) => Promise<void>;
 
 /**
- * `path` is that of the database, with a connection that has read from it: so the log exists, and
- * stays the same file while that is open.
+ * `path` is that of the database. A connection must have read from it, so that the log exists, and
+ * stays the same file while that connection is open.
  */
 export function openLog(path: string, sync: Sync = promisify(fdatasync)): SqliteLog {
   const fd = openSync(`${path}-wal`, 'r+');
-  // Both files may be new; their names must survive, too.
+  // Both files may be new. Their names must survive, too.
   syncFolder(dirname(path));
   syncIfReadable(dirname(dirname(path)));
   return {
@@ -31,7 +31,9 @@ export function openLog(path: string, sync: Sync = promisify(fdatasync)): Sqlite
   };
 }
 
-/** The folder above the data folder may belong to another user, open to pass through only. */
+/**
+ * The parent of the data folder may belong to another user, with permission only to pass through.
+ */
 function syncIfReadable(path: string): void {
   try {
     syncFolder(path);
@@ -43,7 +45,7 @@ function syncIfReadable(path: string): void {
 }
 
 function syncFolder(path: string): void {
-  // Windows knows no such thing.
+  // Windows cannot sync folders.
   if (process.platform === 'win32') {
     return;
   }

@@ -11,8 +11,8 @@ import type { Engine } from './work.ts';
 const busyMs = 10_000;
 
 /**
- * Writes the database at `from`, as it is at this moment, to the new file `to`, while others read
- * and write it. Blocks until it is done. Leases are left out: they belong to processes of now.
+ * Writes the database at `from`, in its current state, to the new file `to`, while others read and
+ * write it. Blocks until it is done. Leases are left out, because they belong to running processes.
  */
 export function snapshotSqlite(from: string, to: string): void {
   try {
@@ -34,8 +34,7 @@ function withDatabase(path: string, work: (db: DatabaseSync) => void): void {
 }
 
 /**
- * A store over a snapshot, for reading only. Throws `service_unavailable` when the file is no
- * database.
+ * A read-only store over a snapshot. Throws `service_unavailable` when the file is not a database.
  */
 export function openSnapshot(path: string): MetadataStore {
   const connection = readSqlite(path);

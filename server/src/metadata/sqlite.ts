@@ -12,15 +12,15 @@ import { type Room, sqliteEngine } from './sqlite-engine.ts';
 import { openLog, type SqliteLog, type Sync } from './sqlite-log.ts';
 
 export interface SqliteOptions {
-  /** The file, made when missing, together with its folder. */
+  /** The file. Created, with its folder, when missing. */
   readonly path: string;
   /** `full` survives power loss, `normal` only the end of the process. */
   readonly durability: 'full' | 'normal';
-  /** Keeps space beside the database for what must be written on a full disk. */
+  /** Reserves space beside the database for essential writes on a full disk. */
   readonly ballast?: boolean;
-  /** Called with the error of a checkpoint that failed. */
+  /** Called with the error of a failed checkpoint. */
   readonly log?: (message: string) => void;
-  /** Stands in for `fdatasync`. */
+  /** Replaces `fdatasync`. */
   readonly sync?: Sync;
 }
 
@@ -96,7 +96,7 @@ function openInRoom(path: string, ballast: Ballast | undefined): SqliteConnectio
 function open(path: string): SqliteConnection {
   try {
     makeFolder(dirname(path));
-    // Addresses and token hashes are private; SQLite gives its other files the same mode.
+    // Addresses and token hashes are private. SQLite gives its other files the same mode.
     createPrivate(path);
     const connection = connectSqlite(path);
     connection.execute({ sql: 'select count(*) from sqlite_schema', parameters: [] });

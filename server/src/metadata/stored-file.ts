@@ -14,7 +14,7 @@ type StoredRow = FileRow & {
   state: ReplicaRow['state'] | null;
 };
 
-/** A file with its blob and replicas in one round trip: a row per replica. */
+/** A file with its blob and replicas in one round trip, a row per replica. */
 export function storedFileQueries({ db }: Flavor) {
   const query = db
     .selectFrom('files')

@@ -20,7 +20,7 @@ export function tokenStore({ flavor: { db, lockKey }, engine }: Context): TokenS
   const removeExpired = statement((of: { now: number }) =>
     db.deleteFrom('tokens').where('auto_delete', '=', 1).where('expires_at', '<', of.now),
   );
-  // Never backwards: nodes note their uses in any order.
+  // Never backwards, because nodes record their uses in any order.
   const touch = statement((of: { id: string; at: number }) =>
     db
       .updateTable('tokens')

@@ -80,7 +80,7 @@ export function partStore(
 
   function* follow(upload: Row, { replaced, bytes, extendTo }: Following): Work<void> {
     const expiresAt = Math.max(upload.expires_at, extendTo);
-    // A merge that has read a stored part must notice that it is gone.
+    // A merge that has read a stored part must notice that it was replaced.
     const versions = replaced?.state === 'stored' ? 1 : 0;
     const isSame =
       versions === 0 && expiresAt === upload.expires_at && bytes === upload.received_bytes;
@@ -132,7 +132,7 @@ export function partStore(
 
 interface Following {
   readonly replaced: UploadPart | null;
-  /** Of all stored parts, from now on. */
+  /** Bytes of all stored parts after the change. */
   readonly bytes: number;
   readonly extendTo: number;
 }

@@ -5,8 +5,8 @@ import { type Query, statement } from './work.ts';
 type Change = Partial<UploadRow>;
 
 /**
- * The compare and swap of an upload's row, answering the new row. One statement for every set of
- * columns that ever is changed together.
+ * The compare-and-swap of an upload's row, which returns the new row. One statement for each set of
+ * columns that is ever changed together.
  */
 export function uploadUpdate({
   db,

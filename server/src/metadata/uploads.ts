@@ -49,7 +49,7 @@ export function uploadStore(context: Context, jobs: JobQueries): UploadStore {
     db
       .selectFrom('uploads')
       .select((row) => row.fn.countAll<number>().as('count'))
-      // All of them: so that done ones, which are many, are not read.
+      // All kinds, named so that the many finished uploads are not read.
       .where('kind', 'in', ['presigned', 'chunked', 'direct', 'import'])
       .where('state', '=', 'open');
   const countOpen = statement((of: { owner: string }) => open().where('owner', '=', of.owner));
@@ -58,7 +58,8 @@ export function uploadStore(context: Context, jobs: JobQueries): UploadStore {
   );
 
   /**
-   * Whether one more upload would be too many. Others who ask wait until the transaction has ended.
+   * Whether one more upload would be too many. Concurrent callers wait until the transaction has
+   * ended.
    */
   function* isFull(owner: string, { max, network }: OpenUploadLimit): Work<boolean> {
     if (lockKey !== undefined) {

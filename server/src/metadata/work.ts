@@ -4,7 +4,10 @@ import { fail } from '../core/errors.ts';
 
 type Value = string | number | null;
 
-/** One statement, ready to send. `name` lets PostgreSQL keep its plan; `Row` is what it returns. */
+/**
+ * One statement, ready to send. `name` lets PostgreSQL keep its plan. `Row` is the type of its
+ * rows.
+ */
 export interface Query<Row = unknown> {
   readonly sql: string;
   readonly name?: string;
@@ -19,9 +22,9 @@ export interface Answer {
 }
 
 /**
- * A transaction, written once for both databases: it hands out one query after the other and gets
- * the results back. SQLite runs it from start to end without leaving the event loop, PostgreSQL
- * awaits each answer. It may be run anew, so it must have no effects of its own.
+ * A transaction, written once for both databases: it yields one query after the other and receives
+ * the results. SQLite runs it from start to end without leaving the event loop, PostgreSQL awaits
+ * each result. It may be run again, so it must have no side effects.
  */
 export type Work<T> = Generator<Query, T, Answer>;
 
@@ -29,11 +32,11 @@ export interface TransactOptions {
   /** Resolves before the change is durable. */
   readonly lazy?: boolean;
   /**
-   * Makes room, or is needed to start: on a full disk it may use the reserve that all else is
-   * refused (`ballast.ts`).
+   * Makes room, or is needed to start. On a full disk it may use the reserve that others may not
+   * (`ballast.ts`).
    */
   readonly essential?: boolean;
-  /** Takes as long as it takes: a migration. */
+  /** May take any time, such as a migration. */
   readonly patient?: boolean;
 }
 
@@ -52,8 +55,8 @@ export interface Engine {
   /** As `MetadataStore.settled`. */
   settled(options?: { readonly anew?: boolean }): Promise<void>;
   /**
-   * Rejects with `service_unavailable` when nothing could be written now. Changes nothing, and
-   * waits for no other query.
+   * Rejects with `service_unavailable` when nothing could be written now. Changes nothing, and does
+   * not wait for other queries.
    */
   check(): Promise<void>;
   /** As `MetadataStore.time`. */
@@ -78,8 +81,8 @@ const slotName = Symbol('slot');
 type Values = Readonly<Record<string, Value | readonly string[]>>;
 
 /**
- * A query that is built and compiled once, at its first use: `build` gets stand-ins for the values,
- * by name. Compiling costs more than running it.
+ * A query that is built and compiled once, at its first use. `build` receives stand-ins for the
+ * values, by name. Compiling costs more than running it.
  */
 export function statement<Slots extends object, Row>(
   build: (slots: Slots) => Compilable<Row>,
@@ -127,8 +130,8 @@ function fill(parameter: unknown, values: Values): Value | readonly string[] {
 }
 
 /**
- * PostgreSQL stores no U+0000, and neither database a lone surrogate: refused in both, rather than
- * changed. JSON escapes both, so it may hold them.
+ * PostgreSQL stores no U+0000, and neither database a lone surrogate. Both refuse them, rather than
+ * change the text. JSON escapes both, so it may hold them.
  */
 function assertText(text: string): void {
   if (text.includes('\0') || !text.isWellFormed()) {

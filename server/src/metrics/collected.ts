@@ -10,8 +10,8 @@ export interface ChannelUse {
 }
 
 /**
- * Figures that other parts keep. Each is asked for at every scrape; one that fails, or takes long,
- * is left out of that scrape.
+ * Figures that other parts keep. Each is read at every scrape. One that fails, or takes long, is
+ * left out of that scrape.
  */
 export interface Collected {
   jobs(): Promise<{ readonly pending: number; readonly failing: number }>;
@@ -39,7 +39,7 @@ export function addCollected(registry: Registry, from: Collected): void {
       help,
       labelNames: [...labelNames],
       registers: [registry],
-      // Without the database all else must be seen all the more.
+      // The other metrics matter even more when the database is down.
       async collect() {
         this.reset();
         if (labelNames.length === 0) {
@@ -124,7 +124,7 @@ export function addCollected(registry: Registry, from: Collected): void {
   );
 }
 
-/** One question for all gauges of one look. */
+/** One call for all gauges of one scrape. */
 function shared<T>(ask: () => Promise<T>): () => Promise<T> {
   let asked: Promise<T> | undefined;
   return () => {

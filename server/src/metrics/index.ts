@@ -8,11 +8,11 @@ export interface RequestSample {
   readonly durationMs: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
-  /** How the request would have made a file. */
+  /** How the request would have created a file. */
   readonly upload?: string | undefined;
 }
 
-/** A channel by both its names: each is unique among channels of one type only. */
+/** A channel by type and name. A name is unique among channels of one type only. */
 export interface ChannelLabels {
   readonly type: string;
   readonly channel: string;
@@ -29,7 +29,7 @@ export interface Metrics {
   ): void;
   /** 0 closed, 1 half open, 2 open. */
   circuit(labels: ChannelLabels, state: 'closed' | 'half_open' | 'open'): void;
-  /** A stored copy was read and compared. */
+  /** Counts a stored copy that was read and compared. */
   scrubbed(
     sample: ChannelLabels & {
       readonly verdict: string;
@@ -37,13 +37,13 @@ export interface Metrics {
       readonly bytes: number;
     },
   ): void;
-  /** What is asked for at each look. */
+  /** Figures that are read at each scrape. */
   collect(collected: Collected): void;
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
 }
 
 const seconds = [0.005, 0.025, 0.1, 0.5, 2.5, 10, 60, 600];
-/** Node knows thirty more, and callers choose: each would be a series of its own for ever. */
+/** Node knows thirty more, and callers choose them. Each would be a series of its own for ever. */
 const usualMethods: ReadonlySet<string> = new Set([
   'GET',
   'HEAD',

@@ -12,7 +12,9 @@ export interface RateLimitOptions {
   /** 0 means no limit. */
   readonly perMinute: number;
   readonly perHour: number;
-  /** Counts are shared through this database; absent means the memory of this process. */
+  /**
+   * Counts are shared through this database. Absent: they are kept in the memory of this process.
+   */
   readonly databaseUrl?: string;
 }
 
@@ -89,8 +91,7 @@ async function openShared(
         error ? reject(error) : resolve(limiter),
       );
     });
-  // Of nodes that make the table at the same moment, `if not exists` spares only those that come
-  // later.
+  // When nodes create the table at the same moment, `if not exists` spares only later ones.
   const open: Open = (options) =>
     openOnce(options).catch((error: unknown) => {
       if (!wasMadeMeanwhile(error)) {
@@ -101,7 +102,7 @@ async function openShared(
   return { open, close: () => pool.end() };
 }
 
-/** PostgreSQL: a unique violation in its catalogue, a table or a type that is there. */
+/** PostgreSQL: a unique violation in its catalogue, or a table or type that exists. */
 function wasMadeMeanwhile(error: unknown): boolean {
   return ['23505', '42P07', '42710'].includes((error as { code?: string }).code ?? '');
 }
@@ -110,7 +111,8 @@ async function takeFrom({ limit, limiter }: Window, key: string): Promise<RateSt
   try {
     return stateOf(await limiter.consume(key), limit, true);
   } catch (refused) {
-    // Over the limit the library throws what it knows, anything else is a failure of the store.
+    // Over the limit, the library throws its own result object. An `Error` is a failure of the
+    // store.
     if (refused instanceof Error) {
       throw fail('service_unavailable', { cause: refused });
     }

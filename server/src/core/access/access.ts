@@ -5,7 +5,7 @@ import type { MetadataStore, Permission, TokenRecord } from '../metadata.ts';
 import { uuidv7 } from '../uuid.ts';
 import type { AuthThrottle, SecretKind } from './auth-throttle.ts';
 
-/** Who makes a request, and what they may do. */
+/** The authenticated sender of a request and its permissions. */
 export interface Caller {
   /** Uploads in progress are bound to it. */
   readonly owner: string;
@@ -13,40 +13,39 @@ export interface Caller {
   readonly token: TokenRecord | undefined;
 }
 
-/** What a request carries; every field as found, unverified. */
+/** The credentials that a request carries. Every field is as found, unverified. */
 export interface Credentials {
   /** From `Authorization`, with or without `Bearer`. */
   readonly token?: string | undefined;
   /**
    * Candidates for the upload auth code, in the order to try (query, Referer's query, header,
-   * cookie). Absent where only tokens count: then neither the code nor `allowAnonymousUploads`
-   * helps.
+   * cookie). Absent where only tokens count; `allowAnonymousUploads` is then ignored as well.
    */
   readonly authCodes?: readonly string[];
-  /** Counts wrong guesses. */
+  /** Wrong guesses are counted by it. */
   readonly address: string;
 }
 
 export interface Access {
   /**
-   * The caller, if the credentials allow `permission` (`any`: whatever they allow). A token that is
-   * unknown or lacks the permission falls through to the auth code, that to anonymous uploads where
-   * the owner allowed them. Fails with `unauthorized`, `insufficient_scope`, or
-   * `rate_limit_exceeded` after too many wrong guesses. Secrets that people choose wait as long as
-   * wrong ones do; generated tokens, which cannot be guessed, never wait.
+   * Returns the caller if the credentials allow `permission` (`any`: whatever they allow). A token
+   * that is unknown or lacks the permission falls through to the auth code, and that to anonymous
+   * uploads where the owner allows them. Fails with `unauthorized`, `insufficient_scope`, or
+   * `rate_limit_exceeded` after too many wrong guesses. Secrets chosen by people wait as long as
+   * wrong ones do. Generated tokens, which cannot be guessed, never wait.
    */
   authenticate(credentials: Credentials, permission: Permission | 'any'): Promise<Caller>;
   /**
-   * Whether the owner of an upload may upload still. Asked again when its bytes have come in: a
-   * token may have been revoked, narrowed or have expired meanwhile.
+   * Whether the owner of an upload may still upload. Checked again when the bytes have arrived,
+   * because the token may have been revoked, narrowed or have expired meanwhile.
    */
   mayUpload(owner: string): Promise<boolean>;
   /**
-   * As `createToken`, when there is no token at all: of several that ask at once, one gets it.
+   * As `createToken`, but only when no token exists. Of several concurrent calls, one gets a token.
    * Undefined otherwise.
    */
   createFirstToken(input: NewToken): Promise<CreatedToken | undefined>;
-  /** Returns the token this once; only its hash is kept. */
+  /** The returned token is shown only this once. Only its hash is stored. */
   createToken(input: NewToken): Promise<CreatedToken>;
 }
 
@@ -81,13 +80,16 @@ interface WrongSecrets {
 
 export const allPermissions: readonly Permission[] = ['upload', 'list', 'delete', 'manage'];
 
-/** Id of the token that stands in the configuration. */
+/** Id of the token that is set in the configuration. */
 export const environmentTokenId = 'environment';
 
 const codeOwner = 'authCode';
 const anonymousOwner = 'anonymous';
 
-/** Whether many people are this owner: all who have the upload code, or all who come. */
+/**
+ * Whether this owner stands for many people: all who have the upload code, or all anonymous
+ * callers.
+ */
 export function isShared(owner: string): boolean {
   return owner === codeOwner || owner === anonymousOwner;
 }
@@ -112,8 +114,7 @@ export function createAccess({
       return;
     }
     touched.set(record.id, at);
-    // The time of the last use is a convenience: no request waits for it, nothing breaks without
-    // it.
+    // The time of last use is informative only: no request waits for it or fails with it.
     tokens.touch(record.id, at).catch(() => undefined);
   };
   const findToken = async (token: string | undefined): Promise<TokenRecord | undefined> => {
@@ -144,8 +145,8 @@ export function createAccess({
     return { owner: codeOwner, permissions: uploadOnly, token: undefined };
   };
   /**
-   * Every wrong secret counts, also where something else lets the caller in; then it is only
-   * counted.
+   * Every wrong secret counts. When another credential lets the caller in, it is counted without a
+   * wait.
    */
   const noteWrong = async ({ wrong, address, refused }: WrongSecrets): Promise<void> => {
     const kinds = Object.entries(wrong) as [SecretKind, readonly string[]][];
@@ -182,7 +183,7 @@ export function createAccess({
       throw fail('unauthorized');
     },
     async mayUpload(owner) {
-      // Both change with a restart only.
+      // Both settings change only with a restart.
       if (owner === codeOwner) {
         return authCode !== undefined;
       }
@@ -206,12 +207,12 @@ export function createAccess({
   };
 }
 
-/** The record of a token whose text is known (a new one, or one from the environment). */
+/** A new token text, with its prefix. */
 function generateToken({ prefix = defaultPrefix }: NewToken): string {
   return `${prefix}${randomBytes(16).toString('hex')}`;
 }
 
-/** Each of several nodes may have one of its own. */
+/** Each of several nodes may have its own. */
 function isFromEnvironment({ id }: TokenRecord): boolean {
   return id === environmentTokenId || id.startsWith(`${environmentTokenId}-`);
 }
@@ -237,8 +238,8 @@ export function tokenRecord(
 }
 
 /**
- * Tokens have 128 random bits, so that one round of SHA-256 is enough; looking up a hash leaks
- * nothing by its timing.
+ * Tokens have 128 random bits, so one round of SHA-256 is enough. Looking up a hash leaks nothing
+ * by its timing.
  */
 function hashToken(token: string): string {
   return hash('sha256', token, 'hex');

@@ -11,7 +11,7 @@ function scene() {
   );
   let secrets = 0;
   const place = (address: string, kind: SecretKind = 'code'): GuessPlace => ({ kind, address });
-  /** Different wrong secrets; answers how many were refused for good. */
+  /** Guesses with different wrong secrets; returns how many were rejected. */
   const guess = async (address: string, times: number, kind: SecretKind = 'code') => {
     const results = await Promise.allSettled(
       Array.from({ length: times }, () =>

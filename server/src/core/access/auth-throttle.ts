@@ -4,44 +4,43 @@ import { fail } from '../errors.ts';
 import { wait } from '../guard/pacer.ts';
 import { type Networks, networksOf } from './network.ts';
 
-/** Counted apart: wrong tokens say nothing about codes. */
+/** Counted separately: wrong tokens reveal nothing about codes. */
 export type SecretKind = 'code' | 'token';
 
-/** What a guess is counted under. */
+/** What a guess is counted by. */
 export interface GuessPlace {
   readonly kind: SecretKind;
   readonly address: string;
 }
 
 /**
- * Slows guessing down, by network, and never shuts a right secret out: right and wrong ones from
- * one place wait alike before any response, at most `maxWaitMs`. So neither the time nor a missing
- * refusal gives anything away (docs/decisions/011-guess-brake.md).
+ * Slows down guessing, by network, and never locks out a right secret: right and wrong secrets from
+ * one network wait equally long before any response, at most `maxWaitMs`. So neither the time nor a
+ * missing rejection reveals anything (docs/decisions/011-guess-brake.md).
  */
 export interface AuthThrottle {
   /**
-   * For a right secret. Resolves after the wait of the place; then its few wrong ones are forgiven.
+   * Reports a right secret. Resolves after the network's wait, then forgives its few wrong ones.
    */
   passed(place: GuessPlace): Promise<void>;
   /**
-   * Notes wrong secrets, of which each counts once however often it is repeated. Resolves after the
-   * wait of the place; throws `rate_limit_exceeded` after it when the place has used up its
-   * guesses.
+   * Records wrong secrets. Each distinct secret counts once. Resolves after the network's wait;
+   * throws `rate_limit_exceeded` after it when the network has used up its guesses.
    */
   failed(place: GuessPlace, secrets: readonly string[]): Promise<void>;
 }
 
 interface Limit {
-  /** Guesses that cost no time. */
+  /** Guesses without a wait. */
   readonly free: number;
-  /** Guesses after which the wait doubles, from then on. */
+  /** Number of further guesses after which the wait doubles. */
   readonly step: number;
   readonly max: number;
 }
 
 const nearLimit: Limit = { free: 3, step: 1, max: 30 };
 const wideLimit: Limit = { free: 10, step: 4, max: 60 };
-/** Over all networks: slows those down that were never right, stops none. */
+/** Over all networks: slows down networks that were never right, blocks none. */
 const globalLimit: Limit = { free: 60, step: 20, max: 180 };
 
 const windowMs = 15 * minuteMs;
@@ -53,7 +52,7 @@ export function createAuthThrottle(
   now: Clock,
   waitMs: (ms: number) => Promise<void> = wait,
 ): AuthThrottle {
-  // Of this process only: what stays in memory is no use for trying secrets elsewhere.
+  // Lives only in this process: marks in a memory dump are of no use for testing secrets elsewhere.
   const key = randomBytes(32);
   const mark = (secret: string): number =>
     createHmac('sha256', key).update(secret).digest().readUInt32BE(0) >>> 1;
@@ -69,8 +68,8 @@ export function createAuthThrottle(
     async failed({ kind, address }, secrets) {
       const places = counted[kind];
       const networks = networksOf(address);
-      // What came before decides, as for a right secret; but counted before the wait, so that
-      // guesses made at once do not share it.
+      // Earlier guesses decide, as for a right secret. The guess is counted before the wait, so
+      // that concurrent guesses do not share a wait.
       const before = { ms: places.waitOf(networks), retryAfterMs: places.usedUpFor(networks) };
       for (const secret of secrets) {
         places.note(networks, mark(secret));
@@ -101,7 +100,7 @@ function createPlaces(now: Clock) {
         near.waitOf(networks.near),
         networks.wide === undefined ? 0 : wide.waitOf(networks.wide),
       ];
-      // Guessing from elsewhere does not slow down those who have proven themselves.
+      // Guessing from other networks does not slow down networks that have been right.
       if (!known.has(networks.near)) {
         waits.push(all.waitOf(everywhere));
       }
@@ -113,8 +112,8 @@ function createPlaces(now: Clock) {
         networks.wide === undefined ? 0 : wide.usedUpFor(networks.wide),
       ),
     /**
-     * What no longer counts in a network counts no further either: one network alone must not slow
-     * down all others.
+     * A guess that no longer counts in its network does not count globally either: a single network
+     * must not slow down all others.
      */
     note(networks: Networks, mark: number): void {
       if (!near.note(networks.near, mark)) {
@@ -147,7 +146,7 @@ interface Tally {
   endsAt: number;
 }
 
-/** Distinct wrong secrets of each network; those of the networks that guessed last. */
+/** Distinct wrong secrets of each network, for the networks that guessed most recently. */
 function createTallies({ free, step, max }: Limit, now: Clock) {
   const tallies = new Map<string, Tally>();
 
@@ -181,8 +180,8 @@ function createTallies({ free, step, max }: Limit, now: Clock) {
       return tally !== undefined && tally.marks.length >= max ? tally.endsAt - now() : 0;
     },
     /**
-     * False when it is not counted: the guesses are used up, and the window ends when it was going
-     * to end.
+     * False when the guess is not counted because the guesses are used up. The end of the window
+     * does not move.
      */
     note(network: string, mark: number): boolean {
       const tally = current(network) ?? { marks: [], endsAt: 0 };

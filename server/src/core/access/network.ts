@@ -1,8 +1,8 @@
 import { isIP } from 'node:net';
 
 /**
- * Whom an address stands for. A home or a rented server has a whole IPv6 /64, often a /48: single
- * addresses in it cost nothing.
+ * The networks that an address belongs to. A home or a rented server has a whole IPv6 /64, often a
+ * /48, so single addresses in it cost nothing.
  */
 export interface Networks {
   /** The IPv4 address, or the IPv6 /64. */
@@ -11,7 +11,7 @@ export interface Networks {
   readonly wide: string | undefined;
 }
 
-/** What is no address stands for itself. IPv4 addresses in an IPv6 form are IPv4 addresses. */
+/** A text that is not an address stands for itself. IPv4-mapped IPv6 addresses count as IPv4. */
 export function networksOf(address: string): Networks {
   if (isIP(address) !== 6) {
     return { near: address, wide: undefined };

@@ -3,9 +3,9 @@ import { essenceOf } from './media-types.ts';
 import { isText } from './safe-types.ts';
 
 /**
- * A text's type with its charset: the one that the sender declared, where browsers know it and read
- * it safely, except that UTF-8 and ASCII are for the bytes to tell; `utf-8` only for bytes that
- * are; otherwise none, and readers guess.
+ * A text's type with its charset. The declared charset is used where browsers know it and read it
+ * safely, except that UTF-8 and ASCII are decided by the bytes. Bytes that are UTF-8 get `utf-8`.
+ * Otherwise there is no charset, and readers guess.
  */
 export function withCharset(
   contentType: string,
@@ -23,8 +23,9 @@ export function withCharset(
 }
 
 /**
- * The charset parameter of a type, as it is written: one of the Encoding Standard, which leaves out
- * those in which bytes pass for others (UTF-7, HZ, most of ISO-2022); ISO-2022-JP is left out here.
+ * The charset parameter of a type, as written. It must be one of the Encoding Standard, which omits
+ * those whose bytes can pass for other text (UTF-7, HZ, most of ISO-2022). ISO-2022-JP is omitted
+ * here.
  */
 export function charsetOf(contentType: string | undefined): string | undefined {
   const label = /;\s*charset\s*=\s*(?:"([\w.:-]{1,40})"|([\w.:-]{1,40}))\s*(?:;|$)/i.exec(
@@ -45,7 +46,7 @@ function encodingOf(label: string): string | undefined {
   }
 }
 
-/** Players of the other kinds of text expect the bare type. */
+/** Players of the other text types expect the bare type. */
 function isLabelled(essence: string): boolean {
   return (
     essence.startsWith('text/') ||
@@ -56,13 +57,16 @@ function isLabelled(essence: string): boolean {
 }
 
 export interface Utf8Check {
-  /** Takes the next bytes. */
+  /** Consumes the next bytes. */
   push(chunk: Uint8Array): void;
   /** Whether all bytes so far are whole UTF-8. */
   isUtf8(): boolean;
 }
 
-/** Whether a stream is UTF-8, at next to no cost: text in another encoding is recognized soon. */
+/**
+ * Checks whether a stream is UTF-8, at almost no cost: text in another encoding is recognised
+ * early.
+ */
 export function createUtf8Check(): Utf8Check {
   let valid = true;
   let rest: Uint8Array = new Uint8Array(0);
@@ -81,7 +85,7 @@ export function createUtf8Check(): Utf8Check {
 }
 
 /**
- * For a text that continues after `head`: a letter beyond ASCII proves UTF-8, pure ASCII proves
+ * For a text that continues after `head`: a non-ASCII letter proves UTF-8, pure ASCII proves
  * nothing about the rest.
  */
 export function startsAsUtf8(head: Uint8Array, bytesInAll: number): boolean {
@@ -92,7 +96,7 @@ export function startsAsUtf8(head: Uint8Array, bytesInAll: number): boolean {
   return isUtf8(whole) && whole.some((byte) => byte >= 0x80);
 }
 
-/** How many bytes at the end begin a character that is not complete yet. */
+/** Number of bytes at the end that begin an incomplete character. */
 function unfinished(bytes: Uint8Array): number {
   for (let back = 1; back <= Math.min(3, bytes.length); back++) {
     const byte = bytes[bytes.length - back] ?? 0;

@@ -15,7 +15,7 @@ it.each([
   ['application/x-png', 'x', 'image/png'],
   ['video/m4v', 'x', 'video/mp4'],
   ['video/x-m4v', 'x', 'video/mp4'],
-  // nothing said: the name decides
+  // no type declared: the name decides
   ['', 'IMG_1.HEIC', 'image/heic'],
   ['  ', 'a.heif', 'image/heif'],
   ['application/octet-stream', 'clip.mp4', 'video/mp4'],
@@ -32,7 +32,7 @@ it.each([
   ['*/*', 'a.gif', 'image/gif'],
   ['application/octet-stream', 'no extension', undefined],
   ['', 'a.unknownext', undefined],
-  // said, and something else
+  // a declared type that contradicts the name
   ['image/png', 'a.jpg', 'image/png'],
   ['text/html', 'a.jpg', 'text/html'],
   ['nonsense', 'a.jpg', undefined],

@@ -2,8 +2,8 @@ import { essenceOf, typeOfName } from './media-types.ts';
 
 /**
  * The media type that a sender means, by its usual name. Where the sender gives no useful type
- * (none, a generic one, a placeholder such as `undefined`), the extension of the file's name
- * decides; then undefined means that it is no known one.
+ * (none, a generic one, a placeholder such as `undefined`), the file's extension decides. Undefined
+ * when that is unknown too.
  */
 export function declaredType(contentType: string, filename: string): string | undefined {
   return isUnspecificType(contentType) ? typeOfName(filename) : essenceOf(contentType);
@@ -21,8 +21,8 @@ export function isUnspecificType(contentType: string | undefined): boolean {
 /** `image/`, `image/*`, `*\/*` */
 const wildcard = /^(?:[a-z]+|\*)?\/\*?$/;
 
-// What browsers, curl (which calls any body a form), mail and download programs say when they do
-// not know.
+// Sent by browsers, curl (which labels any body a form), mail and download programs when they do
+// not know the type.
 const genericTypes: ReadonlySet<string> = new Set([
   'application/octet-stream',
   'application/octetstream',

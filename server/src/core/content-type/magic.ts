@@ -1,6 +1,6 @@
 /**
  * The media type of the formats that nearly all uploads have, detected by their first bytes;
- * undefined for anything else. Stricter than a mere prefix where the prefix could be text.
+ * undefined for anything else. Stricter than a prefix where the prefix could be text.
  */
 export function magicType(head: Uint8Array): string | undefined {
   switch (head[0]) {
@@ -29,7 +29,7 @@ const riffTypes: ReadonlyMap<string, string> = new Map([
   ['AVI ', 'video/x-msvideo'],
 ]);
 
-// "BM" alone begins many texts: the size of the second header decides.
+// "BM" alone begins many texts. The size of the second header decides.
 function isBitmap(head: Uint8Array): boolean {
   return (
     head[1] === 0x4d &&
@@ -43,8 +43,8 @@ function isBitmap(head: Uint8Array): boolean {
 const bitmapHeaders: ReadonlySet<number> = new Set([12, 16, 40, 52, 56, 64, 108, 124]);
 
 /**
- * ISO base media: the `ftyp` box (ISO 14496-12 4.3), which old and odd writers put behind padding,
- * or leave out as QuickTime did.
+ * ISO base media: the `ftyp` box (ISO 14496-12 4.3). Some old and unusual writers put padding in
+ * front of it, and QuickTime omitted it.
  */
 function isoType(head: Uint8Array): string | undefined {
   for (let at = 0; at + 8 <= head.length; ) {
@@ -69,7 +69,7 @@ function isoType(head: Uint8Array): string | undefined {
 
 const paddings: ReadonlySet<string> = new Set(['free', 'skip', 'wide', 'uuid', 'pnot', 'pdin']);
 
-/** By the major brand; a generic one leaves it to the compatible brands. */
+/** By the major brand. A generic one leaves the choice to the compatible brands. */
 function brandType(head: Uint8Array): string | undefined {
   const boxBytes = u32(head, 0) ?? 0;
   const major = ascii(head, 8, 12);
@@ -79,7 +79,7 @@ function brandType(head: Uint8Array): string | undefined {
   }
   const types = compatible.map((brand) => brandTypes.get(brand));
   const own = brandTypes.get(major);
-  // A picture of any codec may carry the generic brand as its major one.
+  // A picture of any codec may have the generic brand as its major brand.
   if (own === 'image/heif') {
     return types.includes('image/avif') ? 'image/avif' : own;
   }

@@ -1,7 +1,6 @@
 /**
- * Extensions by media type, as registered with IANA, otherwise as players and browsers know them.
- * The first extension of a type is the one it gets; the first type of an extension is the one it
- * means.
+ * Extensions by media type, as registered with IANA, otherwise as players and browsers know them. A
+ * type gets its first extension; an extension means the first type that lists it.
  */
 export const extensionsOf: Readonly<Record<string, readonly string[]>> = {
   'image/jpeg': ['jpg', 'jpeg', 'jpe', 'jfif', 'pjpeg', 'pjp'],
@@ -130,7 +129,7 @@ export const extensionsOf: Readonly<Record<string, readonly string[]>> = {
   'application/octet-stream': ['bin'],
 };
 
-/** Other spellings in use, by the one that Stowage uses. */
+/** Other spellings in use, by the spelling that Stowage uses. */
 const spellings: Readonly<Record<string, readonly string[]>> = {
   'image/jpeg': [
     'image/jpg',
@@ -212,7 +211,7 @@ const spellings: Readonly<Record<string, readonly string[]>> = {
   'text/markdown': ['text/x-markdown'],
   'text/csv': ['application/csv', 'text/x-csv', 'text/comma-separated-values'],
   'text/vcard': ['text/x-vcard', 'text/directory'],
-  // The sixteen of WHATWG MIME Sniffing: browsers run any of them.
+  // The sixteen of WHATWG MIME Sniffing. Browsers run all of them.
   'text/javascript': [
     ...[
       'application/javascript',
@@ -239,7 +238,7 @@ const spellings: Readonly<Record<string, readonly string[]>> = {
   'multipart/related': ['application/x-mimearchive'],
 };
 
-/** The one table of aliases, by the spelling that came. */
+/** The one table of aliases, by the spelling received. */
 export const aliases: ReadonlyMap<string, string> = new Map(
   Object.entries(spellings).flatMap(([type, others]) =>
     others.map((other) => [other, type] as const),

@@ -11,8 +11,8 @@ for (const [type, extensions] of Object.entries(extensionsOf)) {
 }
 
 /**
- * `type/subtype` in lower case and its usual spelling, without parameters; undefined when it is no
- * media type.
+ * `type/subtype` in lower case and its usual spelling, without parameters. Undefined when the text
+ * is not a media type.
  */
 export function essenceOf(contentType: string | undefined): string | undefined {
   const essence = contentType?.split(';', 1)[0]?.trim().toLowerCase() ?? '';
@@ -22,14 +22,15 @@ export function essenceOf(contentType: string | undefined): string | undefined {
   return aliases.get(essence) ?? essence;
 }
 
-/** The media type that a file's extension means, undefined when unknown. */
+/** The media type that a file's extension means; undefined when unknown. */
 export function typeOfName(filename: string): string | undefined {
   return typeOfExtension.get(/\.([^./\\]+)$/.exec(filename)?.[1]?.toLowerCase() ?? '');
 }
 
 /**
- * The extension of a stored name, without a dot, lower case: that of the file name when it is a
- * sane one, otherwise that of the type, otherwise the subtype, otherwise `bin` (Upload API 1.7).
+ * The extension of a stored name, without a dot, in lower case: that of the file name when it is a
+ * plausible one, otherwise that of the type, otherwise the subtype, otherwise `bin` (Upload API
+ * 1.7).
  */
 export function extensionFor(filename: string, contentType: string): string {
   const own = /\.([a-z0-9]{1,10})$/i.exec(filename)?.[1]?.toLowerCase();

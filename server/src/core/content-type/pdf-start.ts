@@ -1,13 +1,13 @@
 /**
- * Readers look for the header anywhere in the first KiB, the patient ones further; this is as far
- * as anything is looked at.
+ * Readers look for the header anywhere in the first KiB, lenient ones further. This is the furthest
+ * that Stowage looks.
  */
 const MAX_JUNK_BYTES = 64 * 1024;
 const header = /%PDF-\d|%!PS-Adobe-\d\.\d PDF-\d/;
 
 /**
- * Where the header of a PDF stands, after what mail programs, printers and scripts write in front
- * of it; undefined when there is none.
+ * Offset of a PDF's header, behind anything that mail programs, printers and scripts write in front
+ * of it. Undefined when there is none.
  */
 export function pdfStart(head: Uint8Array): number | undefined {
   const bytes = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, MAX_JUNK_BYTES));

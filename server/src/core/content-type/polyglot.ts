@@ -3,14 +3,14 @@ import type { RandomAccess } from '../prober.ts';
 const headBytes = 32 * 1024;
 const tailBytes = 4 * 1024;
 
-// What no camera, editor or messenger writes: XMP, Exif and the videos behind pictures hold none of
-// these.
+// Markup that no camera, editor or messenger writes: XMP, Exif and the videos behind pictures
+// contain none of it.
 const page = /<(?:!doctype\s+html|html|head|body|script|iframe)(?=[\s>/])/i;
 const drawing = /<svg(?=[\s>/])/i;
 
 /**
- * The type that a picture pretends to be besides: `text/html` or `image/svg+xml` when such markup
- * stands in its comments or behind its end (Media API 4); undefined for a plain picture.
+ * The second type that a picture can pass for: `text/html` or `image/svg+xml` when such markup is
+ * in its comments or behind its end (Media API 4). Undefined for a plain picture.
  */
 export async function secondType(content: RandomAccess): Promise<string | undefined> {
   const tailAt = Math.max(headBytes, content.size - tailBytes);

@@ -3,8 +3,8 @@ import { extensionsOf } from './media-type-names.ts';
 import { essenceOf } from './media-types.ts';
 
 /**
- * True when a browser that opens such a file may run what is inside it: markup, scripts,
- * stylesheets of XML, archives of pages, plug-ins. (A PDF's scripts stay within its viewer.)
+ * True when a browser that opens such a file may run its content: markup, scripts, XML stylesheets,
+ * web archives, plug-ins. (A PDF's scripts stay within its viewer.)
  */
 export function isActive(contentType: string): boolean {
   const essence = essenceOf(contentType) ?? '';
@@ -12,9 +12,9 @@ export function isActive(contentType: string): boolean {
 }
 
 /**
- * True when no program runs what is inside, whatever the bytes are: the kinds that go to decoders
- * and players, and the others by name. Anything that is neither active nor inert is of a kind that
- * Stowage does not know.
+ * True when no program runs the content, whatever the bytes are: the types that go to decoders and
+ * players, and others by name. A type that is neither active nor inert is one that Stowage does not
+ * know.
  */
 export function isInert(contentType: string): boolean {
   const essence = essenceOf(contentType) ?? '';
@@ -28,7 +28,7 @@ export function isInert(contentType: string): boolean {
   );
 }
 
-/** Playlists and captions: players refuse them under any other type, and no browser runs them. */
+/** Playlists and captions. Players refuse them under any other type, and no browser runs them. */
 export const playerTypes: ReadonlySet<string> = new Set([
   ...[
     'application/vnd.apple.mpegurl',
@@ -47,7 +47,7 @@ export const playerTypes: ReadonlySet<string> = new Set([
   ],
 ]);
 
-/** Whether files of a type are texts, to which a charset belongs. */
+/** Whether files of a type are text, to which a charset belongs. */
 export function isText(contentType: string): boolean {
   const essence = essenceOf(contentType) ?? '';
   return (
@@ -86,8 +86,8 @@ const activeTypes: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Players know them by their type. Given only to bytes that hold nothing else (`text-sniff.ts`),
- * and served in a sandbox.
+ * Players recognise them by type. Given only to bytes that hold nothing else (`text-sniff.ts`), and
+ * served in a sandbox.
  */
 const inertXml: ReadonlySet<string> = new Set([
   'application/dash+xml',
@@ -96,8 +96,8 @@ const inertXml: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Besides the kinds: known by their extension, recognised by their bytes, or sent by programs that
- * name their sources.
+ * Beside the top-level types: known by their extension, recognised by their bytes, or sent by
+ * programs.
  */
 const inertTypes: ReadonlySet<string> = new Set([
   ...Object.keys(extensionsOf),

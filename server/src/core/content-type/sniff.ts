@@ -7,22 +7,22 @@ import { markupOf, textOf, typeOfOpening } from './text-sniff.ts';
 
 export interface Sniffed {
   /**
-   * Lower case, without parameters. When the bytes are of no known kind, the type that the sender
-   * or the name gives, if it can do no harm.
+   * Lower case, without parameters. When the bytes are of no known type, the type that the sender
+   * or the name gives, if it is harmless.
    */
   readonly contentType: string;
   /**
-   * What the bytes alone show; `text/plain` or `application/octet-stream` when they are of no known
-   * kind.
+   * The type that the bytes alone show; `text/plain` or `application/octet-stream` when it is
+   * unknown.
    */
   readonly detected: string;
-  /** A browser that opens it might run it: it must be served as a download or as plain text. */
+  /** A browser that opens it might run it, so it must be served as a download or as plain text. */
   readonly active: boolean;
 }
 
 export interface SniffHints {
   readonly filename: string;
-  /** The Content-Type that the sender gave. */
+  /** The Content-Type that the sender declared. */
   readonly declared: string | undefined;
 }
 
@@ -30,7 +30,7 @@ const HEAD_BYTES = 8192;
 const UNKNOWN = 'application/octet-stream';
 
 /**
- * Detects what a file is from its first bytes (4 KiB do; more than 8 are looked at only for a PDF
+ * Detects a file's type from its first bytes (4 KiB are enough; more than 8 are read only for a PDF
  * with something in front). Name and declared type choose between types that the bytes allow, and
  * never make anything active that is not text. Never throws.
  */
@@ -49,8 +49,8 @@ async function typeOfBytes(whole: Uint8Array, hints: SniffHints): Promise<string
     return refine(quick, hints);
   }
   const pdfAt = pdfStart(whole);
-  // Documents that are about PDFs quote them, and archives hold them: such a file is one only when
-  // it is called so.
+  // Documents about PDFs quote them, and archives contain them. Such a file is a PDF only when it
+  // is called one.
   if (pdfAt !== undefined && hintedTypes(hints).includes('application/pdf')) {
     return 'application/pdf';
   }
@@ -59,7 +59,7 @@ async function typeOfBytes(whole: Uint8Array, hints: SniffHints): Promise<string
     return typeOfText(text, hints);
   }
   const found = essenceOf(await detect(head));
-  // What begins with a broken UTF-8 text may still look like XML to the detector: it stays active.
+  // The detector may take broken UTF-8 text for XML. It stays active.
   if (found !== undefined) {
     return refine(found, hints);
   }
@@ -67,8 +67,8 @@ async function typeOfBytes(whole: Uint8Array, hints: SniffHints): Promise<string
 }
 
 /**
- * The type that the sender gives, otherwise that of the name, if it can do no harm. XML must show
- * that it is of a harmless kind.
+ * The type that the sender declares, otherwise that of the name, if it is harmless. XML must prove
+ * that it is of a harmless type.
  */
 function claimedType(isPlain: boolean, hints: SniffHints): string | undefined {
   const [declared, named] = hintedTypes(hints);
@@ -82,7 +82,7 @@ function hintedTypes({ filename, declared }: SniffHints): readonly (string | und
   );
 }
 
-/** Clients look types up by extension, and some tables know only the other file that has it. */
+/** Clients look types up by extension, and some tables know only the other format that uses it. */
 function hintsOfText(
   filename: string,
   declared?: string,
@@ -94,21 +94,24 @@ function hintsOfText(
   if (/\.[ct]sv$/i.test(filename) && declared === 'application/vnd.ms-excel') {
     return [named];
   }
-  // What players know by its type alone.
+  // A type that players recognise by its type alone.
   if (declared === 'text/plain' && named !== undefined && playerTypes.has(named)) {
     return [named];
   }
   return [declared, named];
 }
 
-/** What the markup or the opening words of a text say. A text that is called a script is one. */
+/**
+ * The type that the markup or the opening words of a text show. A text that is called a script is
+ * one.
+ */
 function typeOfText(text: string, hints: SniffHints): string | undefined {
   const hinted = hintedTypes(hints).filter((type) => type !== undefined) as string[];
   const markup = markupOf(text);
   if (markup?.certain) {
     return markup.contentType;
   }
-  // A text without an <svg> element is no picture, whatever it is called.
+  // A text without an <svg> element is not a picture, whatever it is called.
   const claimed = hinted.find((type) => isActive(type) && type !== 'image/svg+xml');
   if (claimed !== undefined) {
     return claimed;
@@ -123,15 +126,12 @@ async function detect(head: Uint8Array): Promise<string | undefined> {
   try {
     return (await fileTypeFromBuffer(head))?.mime;
   } catch {
-    // The detector stumbles over some broken files; then they are of no known type.
+    // The detector throws on some broken files. They are of no known type.
     return undefined;
   }
 }
 
-/**
- * Containers look alike from their first bytes: there the name or the sender may say what is
- * inside.
- */
+/** Containers look alike in their first bytes, so the name or the sender may name the content. */
 function refine(found: string, hints: SniffHints): string {
   const choices = containers.get(found);
   return (
@@ -147,7 +147,7 @@ const containers: ReadonlyMap<string, RegExp> = new Map([
   ],
   ['application/x-cfb', /^application\/(?:msword|vnd\.ms-(?:excel|powerpoint|outlook))$/],
   ['video/mp4', /^audio\/mp4$|^video\/iso\.segment$/],
-  // Phones wrote 3GP brands into what they called MP4.
+  // Phones wrote 3GP brands into files they called MP4.
   ['video/3gpp', /^video\/mp4$/],
   ['video/webm', /^audio\/webm$/],
   ['video/x-matroska', /^audio\/x-matroska$/],

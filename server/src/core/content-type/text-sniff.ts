@@ -11,9 +11,7 @@ export function textOf(head: Uint8Array): string | undefined {
   return /[\0-\x08\x0e-\x1a\x1c-\x1f]/.test(text) ? undefined : text;
 }
 
-/**
- * By the byte order mark; without one as Latin-1, which keeps all of ASCII and fails on nothing.
- */
+/** By the byte order mark, otherwise as Latin-1, which preserves ASCII and never fails. */
 function decode(bytes: Buffer): string {
   const [first, second, third] = bytes;
   if (first === 0xff && second === 0xfe) {
@@ -30,12 +28,13 @@ function decode(bytes: Buffer): string {
 export interface Markup {
   readonly contentType: string;
   /**
-   * False for what could as well begin a Markdown text, such as `<p align="center">` or a comment.
+   * False for markup that could also begin a Markdown text, such as `<p align="center">` or a
+   * comment.
    */
   readonly certain: boolean;
 }
 
-/** What a text is, if it begins like markup that a browser would render. */
+/** The type of a text that begins with markup that a browser would render. */
 export function markupOf(text: string): Markup | undefined {
   if (!/^\s*</.test(text)) {
     return undefined;
@@ -72,13 +71,13 @@ export function markupOf(text: string): Markup | undefined {
   return uncertain ? { contentType: 'text/html', certain: false } : undefined;
 }
 
-/** XML that players read by its type, when nothing in sight makes a browser do anything with it. */
+/** XML that players recognise by type, when no visible part of it makes a browser act. */
 function vocabularyOf(root: string | undefined, text: string): string | undefined {
   const known = vocabularies.find(({ name }) => name === root);
   return known?.namespace.test(text) && !foreign.test(text) ? known.contentType : undefined;
 }
 
-/** A name space may be spelled with references (`&#49;999`) as well. */
+/** A namespace may also be spelled with character references (`&#49;999`). */
 const foreign =
   /xml-stylesheet|www\.w3\.org\/(?:1999\/(?:xhtml|xsl)|2000\/svg)|\bxmlns(?::[^\s=]*)?\s*=\s*(?:"[^"&]*&|'[^'&]*&)/i;
 
@@ -140,7 +139,7 @@ function skipProlog(text: string): string {
       : rest.startsWith('<?')
         ? rest.indexOf('>', 2) + 1
         : 0;
-    // Unclosed within what we see: the markers that follow are out of sight.
+    // Not closed within the bytes we have: the markers that follow are out of sight.
     if (end < 4) {
       return rest;
     }

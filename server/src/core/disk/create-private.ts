@@ -1,8 +1,8 @@
 import { closeSync, openSync } from 'node:fs';
 
 /**
- * Makes an empty file for this user only, unless there is one. For databases: one that is there is
- * not opened, as closing a file drops all locks that the process has on it.
+ * Creates an empty file for this user only, unless it exists. For databases: an existing file is
+ * not opened, because closing it would drop all locks that the process has on it.
  */
 export function createPrivate(path: string): void {
   try {

@@ -2,7 +2,7 @@ import { mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 
 /**
- * Makes a folder and those above it, for this user only. Node's own `recursive` never returns below
+ * Creates a folder and its parents, for this user only. Node's own `recursive` never returns below
  * `/proc`.
  */
 export function makeFolder(path: string): void {
@@ -16,7 +16,7 @@ export function makeFolder(path: string): void {
   try {
     mkdirSync(path, { mode: 0o700 });
   } catch (error) {
-    // Another process may have been quicker.
+    // Another process may have created it first.
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST' || !isFolder(path)) {
       throw error;
     }

@@ -1,9 +1,9 @@
 import { rmSync, writeFileSync } from 'node:fs';
 
 /**
- * Makes a file for this user only in the place of whatever has the name. A link there is not
- * followed, and a pipe not waited for: what they lead to is not ours. Throws where a folder has the
- * name.
+ * Creates a file for this user only, replacing anything but a folder that has the name. Links are
+ * not followed and pipes are not waited for: their targets are not ours. Throws when a folder has
+ * the name.
  */
 export function replaceFile(
   path: string,

@@ -2,8 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { link, readFile, unlink, writeFile } from 'node:fs/promises';
 
 /**
- * What the file holds; `content` when there was none. By a link from a temporary name: processes
- * that start at once end with one content, and none reads half of it.
+ * Returns the content of the file, which is `content` when the file did not exist. Links a
+ * temporary file into place, so that processes which start at the same time agree on one content
+ * and none reads half of it.
  */
 export async function writeOnce(path: string, content: Uint8Array): Promise<Buffer> {
   try {

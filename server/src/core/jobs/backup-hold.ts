@@ -7,7 +7,7 @@ export const backupLease = 'backup';
 const removals = ['delete_object', 'reclaim_object'] as const;
 
 /**
- * The kinds of jobs that wait until a backup is done: they remove objects that it may not have
+ * Kinds of jobs that wait until a backup is done, because they remove objects that it may not have
  * copied yet.
  */
 export function heldByBackup(

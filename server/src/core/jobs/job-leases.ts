@@ -4,9 +4,12 @@ import type { ClaimedJob, JobStore } from '../metadata.ts';
 
 export const leaseMs = minuteMs;
 
-/** The leases of the jobs that are under way here, renewed until they end. */
+/** The leases of the jobs that are running on this node, renewed until the jobs end. */
 export interface JobLeases {
-  /** From the claim to `release`. The signal aborts when another process may have got the job. */
+  /**
+   * Holds from the claim to `release`. The signal aborts when another process may have claimed the
+   * job.
+   */
   hold(job: ClaimedJob): { readonly lost: AbortSignal; release(): void };
 }
 
@@ -46,7 +49,7 @@ export function createJobLeases({
     }
   };
   const lose = ({ job, lost }: Held): void => {
-    // It may have ended meanwhile, all is well then.
+    // The job may have ended meanwhile.
     if (all.get(job.id)?.lost !== lost) {
       return;
     }

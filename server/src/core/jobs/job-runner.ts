@@ -6,7 +6,7 @@ import type { ClaimedJob, JobStore } from '../metadata.ts';
 import { own } from '../own.ts';
 import { createJobLeases, leaseMs } from './job-leases.ts';
 
-/** Does one job; throws to have it tried again later. Must be safe to repeat. */
+/** Runs one job. Throws to have it retried later. Must be safe to repeat. */
 export type JobHandler = (
   payload: Json,
   context: { readonly signal: AbortSignal; readonly attempts: number },
@@ -14,9 +14,7 @@ export type JobHandler = (
 
 export interface JobRunner {
   start(): void;
-  /**
-   * Runs what is due now; resolves when nothing due is left. For tests and for `stop`-like moments.
-   */
+  /** Runs the jobs that are due. Resolves when none is left. For tests. */
   drain(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -28,15 +26,15 @@ export interface JobRunnerOptions {
   readonly log: Log;
   readonly pollMs?: number;
   readonly renewMs?: number;
-  /** Kinds of jobs that wait for now, asked before each claim. */
+  /** Kinds of jobs that wait for now, read before each claim. */
   readonly held?: () => Promise<readonly string[]>;
 }
 
 const maxAtOnce = 16;
 
 /**
- * Works off `jobs` on this node, several at once, retrying with growing waits (up to an hour) until
- * each is done.
+ * Runs `jobs` on this node, several at once, and retries each with growing waits (up to an hour)
+ * until it is done.
  */
 export function createJobRunner({
   jobs,
@@ -63,7 +61,7 @@ export function createJobRunner({
       if (lost.aborted) {
         return;
       }
-      // No failure of the job: the next start resumes it.
+      // Not a failure of the job: the next start resumes it.
       if (stop.signal.aborted) {
         return jobs.postpone(job, now(), 'The server was stopped.');
       }
@@ -79,14 +77,14 @@ export function createJobRunner({
   };
   const launch = (job: ClaimedJob): void => {
     const running = run(job)
-      // Its lease comes due and it is done again.
+      // Its lease expires and the job runs again.
       .catch((error: unknown) =>
         log.error({ err: error, job: job.id }, 'Could not record that a job has ended'),
       )
       .finally(() => underWay.delete(running));
     underWay.add(running);
   };
-  /** Takes what is due into the free places. Returns whether more may be due. */
+  /** Claims due jobs for the free slots. Returns whether more may be due. */
   const claim = async (): Promise<boolean> => {
     if (stop.signal.aborted) {
       return false;
@@ -108,13 +106,13 @@ export function createJobRunner({
     });
     return filling;
   };
-  /** Those that end together make room together: every claim is a transaction. */
+  /** Waits for jobs that end together, because every claim is a transaction. */
   const room = async (): Promise<void> => {
     await Promise.race(underWay);
     await nextTurn();
   };
   const tick = async (): Promise<void> => {
-    // Some may hang (a silent backend): the others continue in the places that are left.
+    // Some jobs may hang (a silent backend). The others continue in the remaining slots.
     while (await fill()) {
       await room();
     }

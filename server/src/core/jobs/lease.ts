@@ -7,16 +7,16 @@ const renewMs = 20_000;
 
 /** A lease of this process. */
 export interface Lease {
-  /** From now on it is renewed; it ends two minutes after this process. */
+  /** Starts renewing the lease. It ends two minutes after this process. */
   keep(): void;
-  /** False once it may have ended: the database was away for too long. */
+  /** False once the lease may have ended because the database was unreachable for too long. */
   isHeld(): boolean;
   release(): Promise<void>;
 }
 
 /**
- * Undefined when another process has it. `firstMs`: how long it lasts before it is kept, for work
- * that blocks this process.
+ * Undefined when another process holds the lease. `firstMs` is how long it lasts before `keep`, for
+ * work that blocks this process.
  */
 export async function takeLease(
   leases: LeaseStore,
@@ -42,7 +42,7 @@ export async function takeLease(
   }
   return {
     keep() {
-      // A renewal that fails may succeed the next time; `isHeld` looks at the clock.
+      // A failed renewal may succeed the next time. `isHeld` checks the clock.
       const renew = (): void => void take(leaseMs).catch(() => undefined);
       renew();
       timer ??= setInterval(renew, renewMs).unref();

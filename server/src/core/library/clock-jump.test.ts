@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { dayMs, minuteMs } from '../clock.ts';
 import { createJumpGuard } from './clock-jump.ts';
 
-/** What the guard says, minute by minute, of a wall clock that is off by so much. */
+/** The guard's results, minute by minute, for a wall clock that is off by these amounts. */
 function said(offs: readonly number[]): readonly string[] {
   let [off, steady] = [0, 0];
   const guard = createJumpGuard(

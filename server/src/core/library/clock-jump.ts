@@ -1,14 +1,13 @@
 import { type Clock, minuteMs } from '../clock.ts';
 
-/** How far ahead, against a steady clock, is no drift any more. */
+/** A lead over the steady clock that is too large to be drift. */
 const jumpMs = minuteMs;
-/** Long enough for the clock to be set right by itself. */
+/** Long enough for the clock to be corrected by itself. */
 const restMs = 10 * minuteMs;
 
 /**
- * Whether a clock can be trusted when things are to be removed because of their age: not for a
- * while after it has jumped ahead. A machine that slept looks the same, and loses nothing by
- * waiting.
+ * Whether a clock can be trusted to decide removals by age. It cannot for a while after it has
+ * jumped ahead. A machine that slept looks the same, and loses nothing by waiting.
  */
 export function createJumpGuard(
   now: Clock,

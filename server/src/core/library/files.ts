@@ -17,7 +17,7 @@ import { openContent, type ReadOptions } from '../storage/read-content.ts';
 import { uuidv7 } from '../uuid.ts';
 
 export interface FileToAdd {
-  /** Becomes the file's id; absent makes a new one. */
+  /** Becomes the file's id. Absent: a new one is generated. */
   readonly id?: string;
   readonly bytes: Pick<
     IntakeResult,
@@ -31,7 +31,7 @@ export interface FileToAdd {
   readonly height?: number | null | undefined;
   readonly durationSeconds?: number | null | undefined;
   readonly uploader: string | null;
-  /** Owner of the call whose response holds this file. */
+  /** Owner of the call whose response contains this file. */
   readonly promisedTo: string;
   readonly ip: string | null;
   readonly addsJobs?: readonly NewJob[];
@@ -41,9 +41,9 @@ export interface FileToAdd {
 /** The library: names for stored bytes. */
 export interface Files {
   /**
-   * Makes the stored bytes a file; undefined when another request changed or finished `upload` in
-   * the meantime (the bytes stay). Fails with `unauthorized` when the caller may not upload any
-   * more: the bytes took their time to come in.
+   * Makes the stored bytes a file. Undefined when another request changed or finished `upload`
+   * meanwhile (the bytes stay). Fails with `unauthorized` when the caller may no longer upload,
+   * because receiving the bytes can take long.
    */
   add(input: FileToAdd): Promise<StoredFile | undefined>;
   get(id: string): Promise<StoredFile | undefined>;
@@ -52,8 +52,8 @@ export interface Files {
     query: FileQuery,
   ): Promise<{ readonly items: readonly FileRecord[]; readonly total: number }>;
   /**
-   * The file is gone at once; its bytes are removed by jobs until the backend confirms. False when
-   * there was none.
+   * Removes the file at once. Jobs remove its bytes, retrying until the backend confirms. False
+   * when the file did not exist.
    */
   remove(id: string): Promise<boolean>;
   open(stored: StoredFile, options: ReadOptions): Promise<GetResult>;
@@ -136,7 +136,7 @@ function newFile(input: FileToAdd, at: number): NewFile {
   };
 }
 
-/** Without what no database keeps: U+0000 and halves of characters. */
+/** Removes what databases cannot store: U+0000 and lone surrogates. */
 function storable(text: string): string {
   return text.replaceAll('\0', '').toWellFormed();
 }

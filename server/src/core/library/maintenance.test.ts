@@ -40,8 +40,7 @@ async function openWithDisk(): Promise<void> {
 }
 
 /**
- * As another process would open it: a crash has happened to the one before when that is never asked
- * again.
+ * The channel as another process would open it. Not using the first one again simulates a crash.
  */
 function disk(): Channel {
   return createLocalChannel({}, { dataDir: world.dataDir, log: silentLog } as never);
@@ -55,7 +54,7 @@ async function filesOnDisk(): Promise<number> {
   return entries.filter((entry) => entry.isFile()).length;
 }
 
-/** Many callers, many uploads, nobody completes. */
+/** Many callers with many uploads that are never completed. */
 async function abandon(count: number, bytesOf: (id: string) => Uint8Array): Promise<void> {
   const newCaller = async (): Promise<Caller> => {
     const { record } = await node.access.createToken({ name: 'many', permissions: ['upload'] });
@@ -95,7 +94,7 @@ describe('sweep (R10)', () => {
       total: 0,
     });
     expect(await world.metadata.files.usage('main')).toEqual({ bytes: 0, blobs: 0 });
-    // 3 s on a quiet machine.
+    // Takes 3 s on a quiet machine.
     expect(performance.now() - startedAt).toBeLessThan(20_000);
   }, 60_000);
 
@@ -211,7 +210,7 @@ describe('reclaim', () => {
 
   it('a crash between storing and the row leaves nothing, one between the row and settling loses nothing', async () => {
     await openWithDisk();
-    // The processes before: their channels are never asked again.
+    // The earlier processes, whose channels are never used again.
     const first = world.node();
     await store(first, 'stored only');
     const promised = await store(first, 'promised');

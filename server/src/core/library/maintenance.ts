@@ -5,11 +5,11 @@ import type { ChannelPool, ConfiguredChannel } from '../storage/channel-pool.ts'
 import { storageIdOf } from '../storage/storage-key.ts';
 import { createJumpGuard } from './clock-jump.ts';
 
-/** Removes what is past its time and what crashes left over. */
+/** Removes expired rows and what crashes left over. */
 export interface Maintenance {
-  /** Once at start: local objects that no row promises. */
+  /** Runs once at start: removes local objects that no row promises. */
   reclaim(): Promise<number>;
-  /** Expired uploads with their bytes, old idempotency keys, expired tokens. */
+  /** Removes expired uploads with their bytes, old idempotency keys and expired tokens. */
   sweep(): Promise<number>;
   /** Sweeps once a minute. */
   start(): void;
@@ -19,7 +19,7 @@ export interface Maintenance {
 export interface MaintenanceOptions {
   readonly metadata: MetadataStore;
   readonly pool: ChannelPool;
-  /** What else this node has to tidy up with each sweep. */
+  /** Further clean-up of this node, run with each sweep. */
   readonly alsoSweep?: (() => Promise<void>) | undefined;
   readonly removeExpired: Readonly<Record<UploadKind, (upload: Upload) => Promise<boolean>>>;
   readonly now: Clock;
@@ -45,7 +45,7 @@ export function createMaintenance({
       return (await removeExpired[upload.kind](upload)) ? 'removed' : 'changed';
     } catch (error) {
       log.warn({ upload: upload.id, err: error }, 'Could not remove an expired upload; will retry');
-      // Out of the way of those behind it.
+      // Postponed, so that it does not block the uploads behind it.
       await metadata.uploads.update(upload.id, upload.version, { expiresAt: now() + hourMs });
       return 'postponed';
     }

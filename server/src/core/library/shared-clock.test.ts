@@ -9,7 +9,7 @@ let offMs: number;
 let isAway: boolean;
 const warn = vi.fn();
 
-/** The database's time is what the faked timers make of it; this machine's wall clock is off. */
+/** The faked timers set the database's time. This machine's wall clock is off. */
 async function open(): Promise<SharedClock> {
   const read = async () => (isAway ? Promise.reject(new Error('gone')) : Date.now());
   clock = await createSharedClock({

@@ -7,7 +7,7 @@ export interface SharedClock {
 }
 
 export interface SharedClockOptions {
-  /** Asks the one clock that all nodes go by. */
+  /** Reads the one clock that all nodes follow. */
   readonly read: () => Promise<number>;
   readonly log: Log;
   /** Of this machine; for tests. */
@@ -15,15 +15,15 @@ export interface SharedClockOptions {
   readonly everyMs?: number;
 }
 
-/** From here on a warning says that the clock of this machine is off. */
+/** A larger difference is logged as a warning. */
 const worthTellingMs = 5_000;
-/** A response that took longer is no measure of the time. */
+/** A slower response is no measure of the time. */
 const slowMs = 2_000;
 
 /**
- * The time of the database, which decides every expiry and lease: read at the start and each
- * minute, and carried on by this machine's steady clock, so that neither a wrong wall clock nor a
- * jump of it matters. While the database is away, the last reading counts.
+ * The time of the database, which decides every expiry and lease. It is read at start and every
+ * minute, and extrapolated with this machine's steady clock, so that neither a wrong wall clock nor
+ * a jump of it matters. While the database is unreachable, the last reading counts.
  */
 export async function createSharedClock({
   read,

@@ -7,7 +7,7 @@ import { clampUtf8, cleanSegment, cleanText, decodeOnce, MAX_SEGMENT_BYTES } fro
 /** Upload API 1.7, `uploadNameType`. */
 export type NameMode = 'default' | 'index' | 'origin' | 'short';
 
-/** Whether names of this mode are made up here, and so never given to another file. */
+/** Whether the server makes up names of this mode, and so never gives them to another file. */
 export function isGivenOnce(mode: NameMode): boolean {
   return mode !== 'origin';
 }
@@ -22,16 +22,16 @@ export interface NameRequest {
    * 1.6).
    */
   readonly folder: string;
-  /** See `createStamps`; that of the process when absent. */
+  /** See `createStamps`. Default: the stamps of this process. */
   readonly stamp?: () => number;
   /** An integer from 0 to below `limit`, unpredictable. */
   readonly random?: (limit: number) => number;
 }
 
 /**
- * Times in milliseconds that are never the same twice and always grow, so that names which begin
- * with them sort as they were given: the present, or the next millisecond that is free. 13 digits
- * until the year 2286.
+ * Times in milliseconds that never repeat and always grow, so that names which begin with them sort
+ * in the order they were given: the present, or the next free millisecond. 13 digits until the year
+ * 2286.
  */
 export function createStamps(now: Clock): () => number {
   let last = 0;
@@ -49,23 +49,20 @@ const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789
 
 /**
  * The safe name of an uploaded file: never empty, `.` or `..`, at most 255 UTF-8 bytes with the
- * extension kept, free of `/`, controls and whatever needs escaping in a URL or a shell. Takes any
- * string. Cleaning a clean name changes nothing.
+ * extension kept, free of `/`, control characters and anything that needs escaping in a URL or a
+ * shell. Takes any string. Cleaning a clean name changes nothing.
  */
 export function cleanName(raw: string): string {
   return safeName(splitName(raw).name);
 }
 
-/**
- * The name that the person saw who chose the file: decoded, without the folders around it. Never
- * empty.
- */
+/** The name as the person saw it who chose the file: decoded, without its folders. Never empty. */
 export function seenName(raw: string): string {
   return splitName(raw).name.normalize('NFC') || unnamed;
 }
 
-// Where a file lay on its machine is private: `C:\`, `C:/`, `/Users`, `\\server`, `~/`, `file://`,
-// `content://`.
+// Where a file lay on the sender's machine is private: `C:\`, `C:/`, `/Users`, `\\server`, `~/`,
+// `file://`, `content://`.
 const localPath = /^\s*(?:~|[a-z][a-z0-9+.-]*:)?[\\/]/i;
 
 /** Upload API 1.6: a relative folder in front of the name counts. */
@@ -86,8 +83,8 @@ function safeName(seen: string): string {
 
 /**
  * Paths to try for a new file, in order: `path(0)` is the plain one, `path(n)` the one after n
- * collisions, undefined from the 1000th on. The time in a name is drawn once; `short` draws anew at
- * every attempt.
+ * collisions, undefined from the 1000th on. The time in a name is drawn once. `short` draws a new
+ * name at every attempt.
  */
 export function nameCandidates(request: NameRequest): (attempt: number) => string | undefined {
   const { contentType, stamp = processStamp, random = randomInt } = request;
@@ -113,19 +110,19 @@ export function nameCandidates(request: NameRequest): (attempt: number) => strin
 
 function numbered(prefix: string, name: string, attempt: number): string {
   const dot = name.lastIndexOf('.');
-  // An end that leaves a number no room is no extension.
+  // An ending that leaves no room for a number is not an extension.
   const hasExtension = dot !== -1 && Buffer.byteLength(name.slice(dot)) <= MAX_EXTENSION_BYTES;
   const [stem, end] = hasExtension ? [name.slice(0, dot), name.slice(dot)] : [name, ''];
   return attempt === 0 ? fit(prefix, name, '') : fit(prefix, stem, `(${attempt})${end}`);
 }
 
-/** Shortens `middle`, before its extension when it has one, until all three fit a segment. */
+/** Shortens `middle`, before its extension when it has one, until all three fit one segment. */
 function fit(start: string, middle: string, end: string): string {
   const room = MAX_SEGMENT_BYTES - Buffer.byteLength(start) - Buffer.byteLength(end);
   if (Buffer.byteLength(middle) <= room) {
     return start + middle + end;
   }
-  // What follows a dot that far from the end is no extension.
+  // A dot that far from the end does not begin an extension.
   const extension = /\.[^.]{1,16}$/.exec(middle)?.[0] ?? '';
   const stem = middle.slice(0, middle.length - extension.length);
   return (
@@ -134,7 +131,7 @@ function fit(start: string, middle: string, end: string): string {
 }
 
 /**
- * The library path that a raw (still encoded) URL path after `/file/` means, undefined when it can
+ * The library path that a raw (still encoded) URL path after `/file/` means. Undefined when it can
  * mean none: malformed encoding, control characters, empty or dot segments, overlong.
  */
 export function pathFromUrl(raw: string): string | undefined {
@@ -149,8 +146,8 @@ export function pathFromUrl(raw: string): string | undefined {
 }
 
 /**
- * Text as a library path, in the form in which the library keeps paths; undefined when it can be
- * none.
+ * Text as a library path, in the form in which the library stores paths. Undefined when it cannot
+ * be one.
  */
 export function asPath(text: string): string | undefined {
   const path = text.normalize('NFC');

@@ -4,15 +4,15 @@ import { clampUtf8, cleanSegment, cleanText, decodeOnce, MAX_SEGMENT_BYTES } fro
 const MAX_FOLDER_BYTES = 768;
 
 /**
- * The folder that `raw` means (Upload API 1.6): `''` for the root, else `a/b` of safe segments.
- * Takes any string and never fails; what is too long loses its last segments. Cleaning a clean
- * folder changes nothing.
+ * The folder that `raw` means (Upload API 1.6): `''` for the root, otherwise `a/b` of safe
+ * segments. Takes any string and never fails. A folder that is too long loses its last segments.
+ * Cleaning a clean folder changes nothing.
  */
 export function cleanFolder(raw: string): string {
   return folderOf(decodeOnce(raw));
 }
 
-/** The same for text that has been percent-decoded. */
+/** The same for text that is already percent-decoded. */
 export function folderOf(decoded: string): string {
   if (decoded.trim() === '') {
     return '';

@@ -1,26 +1,26 @@
 /**
- * Longest segment of a path, in UTF-8 bytes: what file systems, archives and object stores all
+ * Longest segment of a path, in UTF-8 bytes, that file systems, archives and object stores all
  * take.
  */
 export const MAX_SEGMENT_BYTES = 255;
 
-// Upload API 1.6. Inside a segment, so `/` is among them.
-// U+FFFD stands for bytes that were no text.
+// Upload API 1.6. Inside a segment, so `/` is among them. U+FFFD stands for bytes that were not
+// text.
 const unsafe = /[\\/:*?"'<>| ()[\]{}#%^`~;@&=+$,\ufffd]/g;
 
-// Characters that are neither visible nor typed and make two names look alike: controls, direction
-// marks, line separators, non-characters.
+// Invisible characters that make two names look alike: controls, direction marks, line separators,
+// non-characters.
 const invisible =
   /[\p{Cc}\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff0-\ufffb\ufdd0-\ufdef\ufffe\uffff]/gu;
 const loneSurrogate = /\p{Cs}/gu;
 
-// Names that Windows keeps for devices, with any extension: a library must survive being copied
+// Names that Windows reserves for devices, with any extension. A library must survive being copied
 // there.
 const device = /^(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?=\.|$)/i;
 
 /**
- * Percent-decodes once; text that is not validly encoded (`100%.png`, overlong UTF-8) stays as it
- * is.
+ * Percent-decodes once. Text that is not validly encoded (`100%.png`, overlong UTF-8) stays
+ * unchanged.
  */
 export function decodeOnce(text: string): string {
   if (!/%[0-9a-f]{2}/i.test(text)) {
@@ -46,7 +46,7 @@ export function cleanSegment(text: string): string {
   return text.replaceAll(unsafe, '_').replace(device, '_$&');
 }
 
-/** The longest beginning of at most `maxBytes` in UTF-8 that cuts no character. */
+/** The longest prefix of at most `maxBytes` in UTF-8 that splits no character. */
 export function clampUtf8(text: string, maxBytes: number): string {
   if (text.length * 3 <= maxBytes || Buffer.byteLength(text) <= maxBytes) {
     return text;
@@ -72,7 +72,7 @@ export function trimSlashes(text: string): string {
   return text.slice(start, end);
 }
 
-/** A library path as it stands in an address: ASCII only, decodes to itself. */
+/** A library path as written in a URL: ASCII only, decodes to itself. */
 export function encodePath(path: string): string {
   return path.split('/').map(encodeURIComponent).join('/');
 }

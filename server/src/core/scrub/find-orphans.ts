@@ -9,14 +9,14 @@ export interface Orphan extends ListedObject {
 
 export interface OrphanSearch {
   readonly metadata: MetadataStore;
-  /** All that can list their objects: two of them may share a place. */
+  /** All channels that can list their objects. Two of them may share a place. */
   readonly channels: readonly ConfiguredChannel[];
-  /** Younger objects may belong to an upload that is under way. */
+  /** Younger objects may belong to an upload in progress. */
   readonly storedBefore: number;
 }
 
 /**
- * Objects that no file, upload or pending deletion knows. Holds the names of all objects in memory
+ * Objects that no file, upload or pending deletion names. Holds the names of all objects in memory
  * meanwhile.
  */
 export async function* findOrphans({
@@ -37,7 +37,7 @@ export async function* findOrphans({
   }
 }
 
-/** Uploads come first: a merge that runs meanwhile moves their parts to a file, never back. */
+/** Uploads are read first: a merge that runs meanwhile moves their parts to a file, never back. */
 async function knownRefs(
   metadata: MetadataStore,
   channelIds: readonly string[],

@@ -6,8 +6,7 @@ export interface NamedObject {
   readonly channelId: string;
   readonly segment: Segment;
   /**
-   * Of the files that cannot be read without it; undefined for what belongs to an upload, whose
-   * objects come and go.
+   * The blob that cannot be read without it. Undefined for an upload, whose objects come and go.
    */
   readonly blobId?: string;
 }
@@ -17,8 +16,8 @@ const kinds: readonly UploadKind[] = ['presigned', 'import', 'chunked', 'direct'
 const states: readonly Upload['state'][] = ['open', 'failed', 'done', 'aborted'];
 
 /**
- * Every object of these channels that files consist of, each once. Files that are added meanwhile
- * are among them.
+ * Every object that the files on these channels consist of, each once. Includes files that are
+ * added meanwhile.
  */
 export async function* objectsOfFiles(
   snapshot: MetadataStore,
@@ -38,7 +37,7 @@ export async function* objectsOfFiles(
   }
 }
 
-/** What uploads have stored so far; finished ones may name objects of files again. */
+/** Objects that uploads have stored so far. Finished uploads may name objects of files again. */
 export async function* objectsOfUploads(
   snapshot: MetadataStore,
   channelIds: readonly string[],

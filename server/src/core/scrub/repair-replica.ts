@@ -25,13 +25,13 @@ export interface RepairOptions {
 }
 
 /**
- * Puts new objects in the place of a broken replica's, from another replica that proves right while
- * it is read. False when there is none, or the file is gone. Throws when the channel does not take
- * the bytes.
+ * Replaces the objects of a broken replica with copies from another replica that proves intact
+ * while it is read. False when there is no such replica or the file is gone. Throws when the
+ * channel does not take the bytes.
  */
 export async function repairReplica(broken: Replica, options: RepairOptions): Promise<boolean> {
   const others = await options.metadata.replicas.ofBlob(broken.blobId);
-  // Whatever was found of them before: what counts is that they prove right now.
+  // Whatever their recorded state, since they are verified while they are read.
   for (const healthy of others.filter(({ channelId }) => channelId !== broken.channelId)) {
     if (!healthy.segments.every(({ hash }) => isContentHash(hash))) {
       continue;
@@ -137,11 +137,11 @@ async function publish({ broken, stored, target, notes, options }: Publishing): 
 
 interface Proof {
   readonly signal: AbortSignal;
-  /** Tells a replica that cannot be read apart from a target that cannot be written. */
+  /** Distinguishes a replica that cannot be read from a target that cannot be written. */
   readonly source: { failed: boolean };
 }
 
-/** The bytes of a replica; fails at the end of a segment that is not what it was. */
+/** The bytes of a replica. Fails at the end of a segment whose hash does not match. */
 async function* provenBytes(
   channel: Channel,
   segments: readonly Segment[],

@@ -5,17 +5,17 @@ import type { ChannelPool } from '../storage/channel-pool.ts';
 import { type RepairOptions, repairReplica } from './repair-replica.ts';
 import { type Verdict, type VerifyOptions, verifyReplica } from './verify-replica.ts';
 
-/** What became of a replica that was looked at. */
+/** The outcome of checking a replica. */
 export interface Look {
   readonly replica: CheckedReplica;
   readonly type: string;
   readonly channel: string;
   readonly verdict: Verdict;
-  /** A broken one that has got good objects again. */
+  /** A broken replica whose objects were replaced with good ones. */
   readonly isRepaired: boolean;
   /** Bytes read. */
   readonly bytes: number;
-  /** Why the channel could not be asked. */
+  /** Why the channel could not be reached. */
   readonly error?: unknown;
 }
 
@@ -29,12 +29,12 @@ export interface ScrubOptions extends Omit<RepairOptions, 'metadata'>, VerifyOpt
 }
 
 const pageSize = 100;
-/** Large files end a page early: what was looked at is noted by the page. */
+/** Large files end a page early, because results are recorded by page. */
 const pageBytes = 256 * 1024 * 1024;
 
 /**
- * Looks at the next replicas behind `after`, records what it found and repairs what it can. Returns
- * the last one, undefined when there was none. Files that are deleted meanwhile are passed over.
+ * Checks the next replicas behind `after`, records the findings and repairs what it can. Returns
+ * the last one, undefined when there was none. Skips files that are deleted meanwhile.
  */
 export async function scrubPage(
   options: ScrubOptions,

@@ -303,7 +303,7 @@ describe('scrub', () => {
     await expect(stopped.run()).rejects.toThrow();
     const cut = looks.length;
     await scrubber().run();
-    // The page that was cut short is read again, what came before is not.
+    // The interrupted page is read again, earlier ones are not.
     expect([cut, looks.length]).toEqual([150, 150 + 150]);
     await scrubber().run();
     world.advance(29 * dayMs);

@@ -12,9 +12,7 @@ import { createThrottle } from './throttle.ts';
  */
 export interface Scrubber {
   start(): void;
-  /**
-   * Resumes where the last one stopped, until all copies are checked or nothing is due. For tests.
-   */
+  /** Resumes at the stored position, until all copies are checked or nothing is due. For tests. */
   run(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -26,7 +24,7 @@ export interface ScrubberOptions {
   /** 0 turns it off. */
   readonly bytesPerSecond: number;
   readonly everyDays: number;
-  /** Whether remote channels are read as well. */
+  /** Whether remote channels are read too. */
   readonly remote: boolean;
   readonly now: Clock;
   readonly log: Log;
@@ -38,12 +36,12 @@ const progressName = 'scrub.progress';
 
 interface Progress {
   readonly startedAt: number;
-  /** The last replica that was looked at. */
+  /** The last replica that was checked. */
   readonly after: ReplicaKey | null;
   readonly finishedAt: number | null;
 }
 
-/** One node at a time works; the others look once a minute whether it still does. */
+/** One node at a time works. The others check once a minute whether it is still alive. */
 export function createScrubber(options: ScrubberOptions): Scrubber {
   const { metadata, pool, bytesPerSecond, now, log } = options;
   const stop = new AbortController();
@@ -104,7 +102,7 @@ export function createScrubber(options: ScrubberOptions): Scrubber {
   };
 }
 
-/** The channels whose replicas are read, as ids. */
+/** Ids of the channels whose replicas are read. */
 export function scrubbedChannels(pool: ChannelPool, remote: boolean): readonly string[] {
   return pool
     .all()

@@ -1,12 +1,12 @@
 import { wait } from '../guard/pacer.ts';
 
-/** Lets at most so many bytes a second pass, on average. */
+/** Limits the average number of bytes per second. */
 export interface Throttle {
   /** Waits until these bytes are due. */
   take(bytes: number, signal: AbortSignal): Promise<void>;
 }
 
-/** Shorter waits are saved up. */
+/** Shorter waits are accumulated. */
 const leastWaitMs = 20;
 
 export function createThrottle(bytesPerSecond: number): Throttle {

@@ -19,13 +19,13 @@ export interface VerifyOptions {
   readonly throttle: Throttle;
   readonly signal: AbortSignal;
   /**
-   * Looks only whether the objects are there and as large as they should be, where the channel can
-   * tell without reading.
+   * Checks only that the objects exist with the right size, where the channel knows that without
+   * reading.
    */
   readonly quick?: boolean;
 }
 
-/** What a seek costs a disk, about: small objects count as so many bytes. */
+/** Roughly what a seek costs a disk. Smaller objects count as this many bytes. */
 const leastBytes = 64 * 1024;
 
 /**
@@ -48,7 +48,7 @@ export async function verifyReplica(
   return { verdict: 'ok', bytes };
 }
 
-/** Damage is believed only when it is seen twice: it may have happened on the way. */
+/** Damage counts only when it is seen twice: it may have happened in transit. */
 async function verifySegment(
   channel: Channel,
   segment: Segment,
@@ -89,7 +89,7 @@ async function lookAt(
   }
 }
 
-/** Gone, or in a place that the disk cannot read any more. */
+/** The object is gone, or in a place that the disk can no longer read. */
 function isLoss(error: unknown): boolean {
   const cause = error instanceof Error ? error.cause : undefined;
   return (

@@ -20,7 +20,7 @@ describe('createByteQueue', () => {
         const taken: ReturnType<typeof queue.next>[] = [];
         let pushed = 0;
         for (const push of steps) {
-          // One reader: it asks again only after it has been served.
+          // A single reader, which asks again only after it has been served.
           if (push) {
             queue.push(Uint8Array.of(pushed >> 8, pushed++ & 255));
           } else if (taken.length <= pushed) {

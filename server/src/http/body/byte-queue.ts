@@ -1,12 +1,12 @@
-/** Chunks on their way from a pushing producer to one pulling reader. */
+/** Chunks in transit from a pushing producer to one pulling reader. */
 export interface ByteQueue {
   push(chunk: Uint8Array): void;
   /**
-   * Ends the queue: without an error the reader still gets what is queued, with one it gets the
-   * error at once. The first call counts.
+   * Ends the queue. Without an error the reader still gets the queued chunks; with one it gets the
+   * error at once. Only the first call counts.
    */
   close(error?: Error): void;
-  /** One at a time. Resolves at once while chunks are queued. */
+  /** One call at a time. Resolves at once while chunks are queued. */
   next(): Promise<IteratorResult<Uint8Array, undefined>>;
   readonly closed: boolean;
 }
@@ -14,17 +14,15 @@ export interface ByteQueue {
 export interface ByteQueueHooks {
   /** Asks the producer to pause (`false`) or to resume. */
   flow(on: boolean): void;
-  /**
-   * More than this in the queue pauses the producer, less than half of it resumes it. May change.
-   */
+  /** More bytes than this pause the producer, fewer than half resume it. May change. */
   readonly share: { readonly bytes: number };
   /** The reader has waited for `idleMs` without a byte. */
   readonly idleMs: number;
   onIdle(): void;
 }
 
-// What a queued chunk costs besides its bytes: a client that sends single bytes must not fill the
-// memory with a million of them.
+// What a queued chunk costs beside its bytes. A client that sends single bytes must not fill the
+// memory with a million chunks.
 const CHUNK_COST_BYTES = 512;
 
 export function createByteQueue(hooks: ByteQueueHooks): ByteQueue {
@@ -101,8 +99,8 @@ export function createByteQueue(hooks: ByteQueueHooks): ByteQueue {
     }
     return new Promise((resolve, reject) => {
       waiter = { resolve, reject };
-      // Silence counts only while a reader waits: a slow store must not time out a client that we
-      // paused ourselves.
+      // Silence counts only while a reader waits. A slow store must not time out a client that the
+      // server has paused.
       idle ??= setTimeout(() => waiter !== undefined && hooks.onIdle(), hooks.idleMs);
       idle.refresh();
     });

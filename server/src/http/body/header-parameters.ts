@@ -1,6 +1,6 @@
 /**
- * The parameters of a header such as Content-Disposition, by lower-case name; the first of a name
- * counts. Takes what clients write beside the standards: quotes inside quotes, quotes that never
+ * The parameters of a header such as Content-Disposition, by lower-case name. The first of a name
+ * counts. Accepts what clients write against the standards: quotes inside quotes, quotes that never
  * end, tokens with blanks and semicolons. Never throws.
  */
 export function parseParameters(value: string): Map<string, string> {
@@ -36,9 +36,9 @@ function nameAt(value: string, at: number): Piece | undefined {
 }
 
 /**
- * Behind an opening quote. Only `\"` and `\\` are escapes: browsers send file names with single
- * backslashes. Some clients escape no quotes, so that only one before a semicolon or the end
- * closes.
+ * Behind an opening quote. Only `\"` and `\\` are escapes, because browsers send file names with
+ * single backslashes. Some clients do not escape quotes, so a quote closes only before a semicolon
+ * or the end.
  */
 function quotedAt(value: string, start: number): Piece {
   let text = '';

@@ -62,7 +62,7 @@ it('lets one alone have what a form can bring, shares it among many, and gives i
   // 16 share 8 MiB.
   expect(others.map(({ held }) => addingFails(held, MiB))).toEqual(others.map(() => true));
   expect(addingFails(first.held, 1)).toBe(true);
-  // What all requests may have takes part in nothing.
+  // The free allowance of a request takes no share of the budget.
   expect(addingFails((await ask()).held, 64 * 1024)).toBe(false);
 
   for (const { response } of others) {

@@ -3,20 +3,20 @@ import { fail } from '../../core/errors.ts';
 import { createByteBudget, type Share } from '../../core/streams/byte-budget.ts';
 import { whenAnswered } from '../connections/turns.ts';
 
-/** Text of one request that is kept in memory until its answer is out. */
+/** Text of one request that stays in memory until its response is sent. */
 export interface HeldText {
   /**
-   * Throws `service_unavailable`, to be repeated, when this request holds more than its share while
+   * Throws `service_unavailable` (retryable) when this request holds more than its share while
    * others hold much too.
    */
   add(bytes: number): void;
 }
 
 const kiB = 1024;
-/** Holds what requests really send, however many there are. */
+/** Covers what real requests send, however many there are. */
 const freeBytes = 64 * kiB;
-// Of the process, as its memory is. The largest share is more than a form can hold, so that one
-// alone always gets in.
+// One per process, like its memory. The largest share exceeds what a form can hold, so a lone
+// request always gets in.
 const budget = createByteBudget({
   totalBytes: 8 * 1024 * kiB,
   minBytes: freeBytes,

@@ -10,8 +10,8 @@ import { encodedBody } from './whole-body.ts';
 const defaultMaxBytes = 256 * 1024;
 const idleMs = 30_000;
 /**
- * Nothing that is asked for has more than three levels; what walks through a value must not run out
- * of stack.
+ * No request needs more than three levels. Recursive walks through a value must not overflow the
+ * stack.
  */
 const maxDepth = 100;
 
@@ -21,7 +21,7 @@ const notAnObject = {
   message: 'The request body must be a JSON object.',
 } as const;
 
-/** What a route may be answered that reads a JSON object with the usual limit. */
+/** Failures of a route that reads a JSON object with the usual limit. */
 export const jsonFailures: readonly Failure[] = jsonFailuresUpTo(defaultMaxBytes);
 
 export function jsonFailuresUpTo(maxBytes: number): readonly Failure[] {
@@ -46,8 +46,8 @@ export interface JsonLimits {
 }
 
 /**
- * A JSON body, whatever its declared type; undefined when it is empty. Throws `invalid_json`,
- * `too_large`, or what `holdText` throws.
+ * Reads a JSON body, whatever its declared type. Undefined when it is empty. Throws `invalid_json`,
+ * `too_large`, and what `holdText` throws.
  */
 async function readJson(
   request: IncomingMessage,
@@ -93,8 +93,8 @@ function isWithin(value: unknown, levels: number): boolean {
 }
 
 /**
- * A JSON object; keys such as `__proto__` are plain keys. Throws `validation_error` for any other
- * JSON.
+ * Reads a JSON object, in which keys such as `__proto__` are plain keys. Throws `validation_error`
+ * for any other JSON.
  */
 export async function readJsonObject(
   request: IncomingMessage,

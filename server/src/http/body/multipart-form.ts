@@ -10,13 +10,13 @@ import {
 } from './multipart.ts';
 import { type Fields, readUrlencoded } from './urlencoded-form.ts';
 
-/** A form whose parts may come in any order, read as it comes in. */
+/** A form whose parts may come in any order, parsed as it arrives. */
 export interface Form {
   /** The text fields read so far, without a prototype. The first of a name counts. */
   readonly fields: Fields;
   /**
-   * Reads on to the next file (called `name`, when given; other files are skipped), collecting
-   * fields on the way. Undefined at the end of the form: then `fields` is complete. A file left
+   * Reads up to the next file (called `name`, when given; other files are skipped) and collects the
+   * fields before it. Undefined at the end of the form, when `fields` is complete. A file left
    * unread is skipped.
    */
   nextFile(name?: string): Promise<FilePart | undefined>;
@@ -30,14 +30,14 @@ export interface FilePart {
   readonly filename: string;
   /** As declared by the sender. */
   readonly contentType: string | undefined;
-  /** To be read before the form is read on. */
+  /** Must be read before the form is read further. */
   readonly body: ByteSource;
 }
 
 export interface FormLimits extends MultipartLimits {
-  /** Bytes of one text field, and of a whole urlencoded form. Default 64 KiB. */
+  /** Maximum bytes of one text field, and of a whole urlencoded form. Default 64 KiB. */
   readonly maxFieldBytes?: number;
-  /** Where fields are counted together with those of other requests. */
+  /** Counts fields together with those of other requests. */
   readonly held?: HeldText;
 }
 
@@ -98,7 +98,7 @@ function multipartForm(
   };
 }
 
-// Some clients send a file without a name, but none sends a text field as octet-stream.
+// Some clients send a file without a filename, but none sends a text field as octet-stream.
 function isFile({ filename, contentType }: Part): boolean {
   return filename !== undefined || /^application\/octet-stream\b/i.test(contentType ?? '');
 }

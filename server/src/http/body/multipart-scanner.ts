@@ -4,17 +4,17 @@ import { fail } from '../../core/errors.ts';
 /** Cuts a multipart body into header blocks and slices of content. Calls must not overlap. */
 export interface MultipartScanner {
   /**
-   * Skips what is left of the current part. The next part's header lines, undefined after the
+   * Skips the rest of the current part. Returns the next part's header lines, undefined after the
    * closing boundary.
    */
   nextHeaders(): Promise<Buffer | undefined>;
   /** The next slice (never empty) of the current part's content, undefined at its end. */
   nextSlice(): Promise<Buffer | undefined>;
-  /** Leaves the source. */
+  /** Stops reading the source. */
   close(): Promise<void>;
 }
 
-// Longer than any preamble in use, short enough to refuse at once what is no multipart body at all.
+// Longer than any preamble in use, short enough to refuse a body that is not multipart at once.
 const MAX_PREAMBLE_BYTES = 64 * 1024;
 const MAX_BOUNDARY_LENGTH = 200;
 const MAX_PADDING_BYTES = 256;
@@ -22,7 +22,7 @@ const [TAB, LF, CR, SPACE, DASH] = [9, 10, 13, 32, 45];
 
 /**
  * What follows the text of a delimiter: the end of the form, the next part (its header lines start
- * at `at`), more bytes needed, or neither.
+ * at `at`), too few bytes to decide, or none of these.
  */
 type Sequel =
   | { readonly kind: 'close' | 'content' | 'more' }
@@ -41,10 +41,7 @@ export function createMultipartScanner(
   let state: 'start' | 'preamble' | 'headers' | 'content' | 'closed' = 'start';
   let failure: unknown;
 
-  /**
-   * Puts the next chunk behind what is unread. Copies only then, and what is unread is a few bytes
-   * by then.
-   */
+  /** Appends the next chunk to the unread bytes. Copies only then, when few bytes are unread. */
   async function pull(): Promise<boolean> {
     const { done, value } = await input.next();
     if (done) {
@@ -80,7 +77,7 @@ export function createMultipartScanner(
       lineEnd = '\n';
     }
     delimiter = Buffer.from(lineEnd + dashed, 'latin1');
-    // No line end comes before a delimiter at the very start.
+    // No line break precedes a delimiter at the very start.
     const sequel = isFirst ? sequelAt(buffer, dashed.length) : undefined;
     if (sequel?.kind === 'part' || sequel?.kind === 'close') {
       return enter(sequel);
@@ -95,7 +92,9 @@ export function createMultipartScanner(
     }
   }
 
-  /** The first line with its end, or as much of it as a boundary may have. Nothing is consumed. */
+  /**
+   * The first line with its line break, or as much of it as a boundary can have. Consumes nothing.
+   */
   async function peekLine(): Promise<string> {
     const wanted = MAX_BOUNDARY_LENGTH + MAX_PADDING_BYTES;
     while (buffer.indexOf(LF) === -1 && buffer.length < wanted && (await pull())) {}
@@ -107,8 +106,8 @@ export function createMultipartScanner(
   }
 
   async function readHeaders(): Promise<Buffer> {
-    // The line end of the delimiter counts as the first of the two that end the headers: there may
-    // be none.
+    // The line break of the delimiter counts as the first of the two that end the headers, because
+    // there may be none.
     at -= lineEnd.length;
     const end = Buffer.from(lineEnd + lineEnd);
     for (;;) {
@@ -184,7 +183,7 @@ export function createMultipartScanner(
     return state === 'headers' ? guard(readHeaders) : undefined;
   }
 
-  /** An ended source looks like a short one to the next call: keep the first reason. */
+  /** An ended source looks like a short one to the next call, so the first error is kept. */
   async function guard<T>(step: () => Promise<T>): Promise<T> {
     try {
       return await step();
@@ -207,8 +206,8 @@ function sniffBoundary(firstLine: string): string {
 }
 
 /**
- * RFC 2046 5.1.1: `--` closes, blanks and a line end lead to the next part. Anything else means
- * that the content happens to hold the delimiter as the beginning of a longer line.
+ * RFC 2046 5.1.1: `--` closes the form; blanks and a line break lead to the next part. Otherwise
+ * the content happens to contain the delimiter at the start of a longer line.
  */
 function sequelAt(buffer: Buffer, index: number): Sequel {
   if (buffer[index] === DASH) {
@@ -232,13 +231,10 @@ function sequelAt(buffer: Buffer, index: number): Sequel {
     : { kind: 'content' };
 }
 
-/**
- * Where the end of the buffer may be the beginning of the delimiter; the buffer's length when it is
- * none.
- */
+/** Where the end of the buffer may begin a delimiter; the buffer's length when it does not. */
 function tailStart(buffer: Buffer, at: number, delimiter: Buffer): number {
   let index = Math.max(at, buffer.length - delimiter.length + 1);
-  // Its first byte, a line end, does not occur in it again.
+  // The delimiter's first byte, a line feed or carriage return, does not occur in it again.
   index = buffer.indexOf(delimiter[0] ?? LF, index);
   if (index === -1) {
     return buffer.length;

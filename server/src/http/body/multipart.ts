@@ -5,9 +5,9 @@ import { type PartHeaders, parsePartHeaders } from './part-headers.ts';
 
 export interface Part extends PartHeaders {
   /**
-   * The bytes of the part, in slices of the source's chunks. To be read before the next part is
-   * asked for; whatever is left then is skipped. Throws what the source throws, and
-   * `incomplete_body` when the form ends inside the part.
+   * The bytes of the part, in slices of the source's chunks. Must be read before the next part is
+   * requested, which skips the rest. Throws what the source throws, and `incomplete_body` when the
+   * form ends inside the part.
    */
   readonly body: ByteSource;
 }
@@ -25,12 +25,12 @@ export interface MultipartOptions extends MultipartLimits {
 }
 
 /**
- * The parts of a multipart/form-data body (RFC 7578), in order, without ever holding one. Preamble,
- * epilogue and Content-Transfer-Encoding are ignored; lines may end in LF alone when the first one
- * does. Names come more than once if sent so.
+ * The parts of a multipart/form-data body (RFC 7578), in order, without ever buffering one.
+ * Preamble, epilogue and Content-Transfer-Encoding are ignored. Lines may end in LF alone when the
+ * first one does. A name that is sent repeatedly is returned repeatedly.
  *
- * Throws `invalid_multipart` for what is not multipart, for too many parts or headers and for forms
- * inside forms, `incomplete_body` when the source ends before the closing boundary.
+ * Throws `invalid_multipart` for a body that is not multipart, for too many parts or headers and
+ * for nested forms, `incomplete_body` when the source ends before the closing boundary.
  */
 export async function* parseMultipart(
   source: ByteSource,
@@ -39,7 +39,7 @@ export async function* parseMultipart(
   const { maxParts = 100, maxHeaderBytes = 16 * 1024 } = options;
   const scanner = createMultipartScanner(source, options.boundary, maxHeaderBytes);
   let count = 0;
-  // A reader that comes too late must not take the next part's bytes for its own, nor the end of
+  // A reader that comes too late must not mistake the next part's bytes for its own, nor the end of
   // the form for the end of its part.
   const nextSliceOf = (part: number) => () => {
     if (part !== count) {
@@ -67,7 +67,7 @@ export async function* parseMultipart(
   }
 }
 
-// RFC 7578 4.3 gave up forms inside forms. A file of such a type (an .mht page) is a file like any
+// RFC 7578 4.3 deprecates nested forms. A file of such a type (an .mht page) is a file like any
 // other.
 function refuseNested({ contentType, filename }: PartHeaders): void {
   if (filename === undefined && contentType !== undefined && /^multipart\//i.test(contentType)) {

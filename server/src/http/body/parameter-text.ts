@@ -15,7 +15,7 @@ export function parameterText(
     decodeWords(unescapeFormText(plain)),
     extended,
   ];
-  // An empty form says nothing as long as another one says something.
+  // An empty form yields to one with text.
   return forms.find((text) => text) ?? forms.find((text) => text !== undefined);
 }
 
@@ -81,7 +81,7 @@ function percentBytes(text: string, escapes = /%([0-9a-f]{2})/gi): Buffer {
   );
 }
 
-/** Undefined for an unknown charset, and for bytes that are no text in it. */
+/** Undefined for an unknown charset, and for bytes that are not text in it. */
 export function decodeBytes(bytes: Uint8Array, charset: string): string | undefined {
   try {
     return new TextDecoder(charset, { fatal: true }).decode(bytes);

@@ -11,8 +11,8 @@ const seen = (disposition: string, encoding: BufferEncoding = 'utf8') => {
   return { name, seen: filename === undefined ? undefined : seenName(filename) };
 };
 
-// What these clients write for one file each, from their sources: by client, the header, and the
-// name that its user chose.
+// Headers that these clients write for one file each, taken from their sources: client, header, and
+// the name that its user chose.
 const clients: readonly (readonly [string, string, string])[] = [
   ['curl', 'form-data; name="file"; filename="图 1.png"', '图 1.png'],
   ['curl 7.81 and later, a quote', 'form-data; name="file"; filename="a%22b.png"', 'a"b.png'],

@@ -11,9 +11,9 @@ export interface PartHeaders {
   readonly headers: ReadonlyMap<string, string>;
 }
 
-/** Reads the header lines of a part. Never throws: what makes no sense is left out. */
+/** Parses the header lines of a part. Never throws: malformed lines are left out. */
 export function parsePartHeaders(bytes: Buffer): PartHeaders {
-  // RFC 7578 5.1: UTF-8; older clients write what their system uses, which Latin-1 at least does
+  // RFC 7578 5.1: UTF-8. Older clients write their system's encoding, which Latin-1 at least does
   // not garble further.
   const headers = splitHeaders(decodeBytes(bytes, 'utf-8') ?? decodeBytes(bytes, 'latin1') ?? '');
   const parameters = parseParameters(headers.get('content-disposition') ?? '');

@@ -39,7 +39,9 @@ async function listen(
   return (server.address() as AddressInfo).port;
 }
 
-/** A server whose only request is given to `read`; answers what `read` resolves or rejects with. */
+/**
+ * A server that passes its only request to `read` and returns what `read` resolves or rejects with.
+ */
 async function serveOnce<T>(
   read: (request: IncomingMessage) => Promise<T>,
 ): Promise<{ port: number; outcome: Promise<T> }> {

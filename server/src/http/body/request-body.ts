@@ -27,7 +27,7 @@ export const silentFor = (idleMs: number) =>
   }) as const;
 
 const kiB = 1024;
-// Of the process, as its memory is: all bodies that are being read share this.
+// One per process, like its memory. All bodies that are being read share it.
 const budget = createByteBudget({
   totalBytes: 3 * 1024 * kiB,
   minBytes: 64 * kiB,
@@ -35,12 +35,12 @@ const budget = createByteBudget({
 });
 
 /**
- * The raw body of a request, readable once, in the chunks that the socket gave. Holds at most 512
- * KiB, less while there are many. Throws `too_large` as soon as more than `maxBytes` are announced
- * or have come, `incomplete_body` when it ends short of its Content-Length, `client_closed` when
- * the connection is cut, and the same with status 408 after `idleMs` of silence. Left early, the
- * request stays paused until `drain`. Fails at once with `unsupported_media_type` for a body with a
- * Content-Encoding.
+ * The raw body of a request, readable once, in the chunks that the socket delivered. Holds at most
+ * 512 KiB, less while there are many bodies. Throws `too_large` as soon as more than `maxBytes` are
+ * announced or received, `incomplete_body` when it ends short of its Content-Length,
+ * `client_closed` when the connection is cut, and the same with status 408 after `idleMs` of
+ * silence. When the reader stops early, the request stays paused until `drain`. Fails at once with
+ * `unsupported_media_type` for a body with a Content-Encoding.
  */
 export function bodyOf(request: IncomingMessage, options: BodyOptions): ByteSource {
   refuseEncoded(request);
@@ -94,8 +94,8 @@ function readBody(
   }
 
   /**
-   * The usual end of a form, whose reader knows it by its last boundary: what has come already may
-   * flow off.
+   * The usual end of a form, which its reader recognises by the last boundary. Bytes that have
+   * arrived already may be discarded.
    */
   function leave(): void {
     letGo();
@@ -149,10 +149,10 @@ export interface DrainLimits {
 }
 
 /**
- * Throws away what is left of a body, so that a client which is still sending gets to read the
- * reply (closing with unread bytes resets the connection and takes the reply along), and the
- * connection can be used again. Past the limits the connection is cut. Call it for every request
- * once the reply is out; it costs nothing when the body has been read. Never rejects.
+ * Discards the rest of a body, so that a client which is still sending can read the response
+ * (closing with unread bytes resets the connection and loses the response) and the connection can
+ * be reused. Past the limits the connection is cut. Call it for every request once the response is
+ * sent; it costs nothing when the body has been read. Never rejects.
  */
 export function drain(request: IncomingMessage, limits: DrainLimits = {}): Promise<void> {
   const isEmpty = request.complete && request.readableLength === 0;
@@ -169,7 +169,7 @@ export function drain(request: IncomingMessage, limits: DrainLimits = {}): Promi
       request.socket.off('close', finish);
       resolve();
     };
-    // A reader that left without a word must not collect any more.
+    // A reader that stopped early must not collect any more.
     request.removeAllListeners('data');
     request.on('data', (chunk: Buffer) => {
       noteBytesPassed(chunk.length);

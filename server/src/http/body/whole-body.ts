@@ -15,10 +15,7 @@ export const noLength = {
   message: 'Send the file with a Content-Length, or with Transfer-Encoding: chunked.',
 } as const;
 
-/**
- * Refuses a body that is compressed: its bytes would be stored as they are, and be no picture any
- * more.
- */
+/** Refuses a compressed body. Its bytes would be stored compressed, and no longer be a picture. */
 export function refuseEncoded({ headers }: IncomingMessage): void {
   const encoding = headers['content-encoding']?.trim().toLowerCase() ?? '';
   if (encoding === '' || encoding === 'identity') {
@@ -27,7 +24,7 @@ export function refuseEncoded({ headers }: IncomingMessage): void {
   throw failed(encodedBody(encoding));
 }
 
-/** Refuses a request that does not say that a body follows: it would be taken for an empty file. */
+/** Refuses a request that does not announce a body. It would be taken for an empty file. */
 export function requireLength({ headers }: IncomingMessage): void {
   if (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined) {
     return;

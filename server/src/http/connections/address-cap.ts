@@ -4,8 +4,8 @@ import type { Log } from '../../core/log.ts';
 
 export interface AddressCap {
   /**
-   * Connections of one address at a time, or of one /64 of IPv6, which is what a single line gets.
-   * 0 for any number.
+   * Maximum number of concurrent connections of one address, or of one IPv6 /64, which is what a
+   * single customer gets. 0: unlimited.
    */
   readonly maxPerAddress: number;
   /** Whether an address stands for many clients. */
@@ -15,7 +15,7 @@ export interface AddressCap {
 
 const quietMs = 60_000;
 
-/** Returns whether a new connection may stay; it is counted until it closes. */
+/** Returns whether a new connection may stay. It is counted until it closes. */
 export function createAddressCap({
   maxPerAddress,
   isProxy,

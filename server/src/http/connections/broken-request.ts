@@ -10,22 +10,22 @@ interface BrokenRequest {
   readonly render: RenderBroken;
 }
 
-/** The answer in the shape that clients of this address expect. */
+/** The response in the dialect of this address. */
 export type RenderBroken = (target: string) => Pick<Rendered, 'headers' | 'body'>;
 
 const refused = new WeakSet<Socket>();
 
 /**
- * Bytes that are not HTTP. The answer has the shape that clients of the address expect, as far as
- * it is known: otherwise that of the Media API. It comes after the responses to earlier requests,
- * and never into the middle of one. An address in raw UTF-8 is redirected to the encoded one.
+ * Responds to bytes that are not HTTP. The response is in the dialect of the address where it is
+ * known, otherwise in that of the Media API. It follows the responses to earlier requests and never
+ * interrupts one. An address in raw UTF-8 is redirected to its encoded form.
  */
 export function refuseBrokenRequest(
   error: NodeJS.ErrnoException & ParseError,
   socket: Socket,
   render: RenderBroken,
 ): void {
-  // Every further piece of it is an error again.
+  // Every further chunk causes the same error again.
   if (refused.has(socket)) {
     return;
   }
@@ -40,7 +40,7 @@ export function refuseBrokenRequest(
 function refuseInTurn(broken: BrokenRequest): void {
   const { socket } = broken;
   const answer = currentAnswer(socket);
-  // Nothing can wait behind a request whose own body is broken.
+  // No response can be awaited when the body of its own request is broken.
   const isBody = answer?.req.complete === false;
   if (isBody && answer.writableFinished) {
     linger(socket);
@@ -53,7 +53,7 @@ function refuseInTurn(broken: BrokenRequest): void {
   }
 }
 
-/** The next one gets its turn a moment after the one before it has closed. */
+/** The next response gets its turn a moment after the one before it has closed. */
 function soon(broken: BrokenRequest): void {
   setImmediate(() => {
     if (broken.socket.writable) {

@@ -8,7 +8,7 @@ import { createTurns, currentAnswer, hasWaiting } from './turns.ts';
 export interface ConnectionSettings extends AddressCap {
   /** How long an idle connection is kept, in ms. */
   readonly keepAliveMs: number;
-  /** How long a reader may take no byte, in ms. */
+  /** How long a client may read nothing, in ms. */
   readonly idleMs: number;
 }
 
@@ -17,8 +17,8 @@ const checkMs = 10_000;
 const turnLimits = { maxWaiting: 16, maxWaitingInAll: 4096 };
 
 /**
- * Node's server, with what a stranger may do on a connection bounded, and no answer lost when one
- * is closed.
+ * Node's server, with bounds on what a client can do on a connection. Closing a connection loses no
+ * response.
  */
 export function createConnectionServer(
   handle: RequestListener,
@@ -30,7 +30,7 @@ export function createConnectionServer(
     keepAliveTimeout: settings.keepAliveMs,
     headersTimeout: headersTimeoutMs,
     connectionsCheckingInterval: checkMs,
-    // Uploads take as long as they take; silence is the request body's business.
+    // Uploads may take any time. The request body watches for silence.
     requestTimeout: 0,
     // Refused by `refuseAmbiguity`, in the dialect of the address.
     requireHostHeader: false,
@@ -46,8 +46,8 @@ export function createConnectionServer(
     turns.watch(socket);
     closeGently(socket);
   });
-  // `100 Continue` is sent when a route reads the body, so that a refused upload is refused before
-  // it is sent.
+  // Sends `100 Continue` when a route reads the body, so that a refused upload is refused before it
+  // is sent.
   server.on('checkContinue', (request, response) => {
     request.once('resume', () => {
       if (!response.headersSent) {
@@ -61,7 +61,7 @@ export function createConnectionServer(
   return server;
 }
 
-/** Node closes at once after a last answer, whatever has not been read yet. */
+/** Node closes at once after the last response, even with unread bytes. */
 function closeGently(socket: Socket): void {
   const closeNow = socket.destroySoon.bind(socket);
   socket.destroySoon = () => {

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 
 export interface LingerLimits {
-  /** Bytes read before the connection is cut all the same. Default 256 MiB. */
+  /** Bytes to read before the connection is cut anyway. Default 256 MiB. */
   readonly maxBytes?: number;
   /** Longest time in ms for that. Default 30 s. */
   readonly maxMs?: number;
@@ -13,9 +13,9 @@ const lookMs = 250;
 const lingering = new WeakSet<Socket>();
 
 /**
- * RFC 9112 9.6: closes the writing side and reads on until the client closes too. Closed with
- * unread bytes, a connection is reset, and the reset may discard a response that the client has not
- * read yet. The bytes that are read may be thrown away.
+ * RFC 9112 9.6: closes the writing side and reads on until the client closes too. Closing a
+ * connection with unread bytes resets it, and the reset may discard a response that the client has
+ * not read yet. The bytes that are read can be discarded.
  */
 export function linger(socket: Socket, limits: LingerLimits = {}): void {
   if (lingering.has(socket)) {

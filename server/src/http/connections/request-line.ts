@@ -3,7 +3,7 @@ export interface ParseError {
   readonly code?: string | undefined;
   /** A Buffer, whatever Fastify's types say. */
   readonly rawPacket?: unknown;
-  /** Bytes of the packet that were understood. */
+  /** Bytes of the packet that were parsed. */
   readonly bytesParsed?: number | undefined;
 }
 
@@ -25,7 +25,7 @@ export function targetOf(error: ParseError): string | undefined {
   return undefined;
 }
 
-/** Complete lines of the packet, up to the one that holds the error. */
+/** Complete lines of the packet, up to the one with the error. */
 function linesUpTo({ rawPacket, bytesParsed = 0 }: ParseError): readonly string[] {
   if (!Buffer.isBuffer(rawPacket)) {
     return [];
@@ -35,9 +35,9 @@ function linesUpTo({ rawPacket, bytesParsed = 0 }: ParseError): readonly string[
 }
 
 /**
- * Older curls and small clients send addresses as people write them, in raw UTF-8, which the parser
- * refuses. The same address with everything percent-encoded that is not ASCII; undefined when the
- * error is another one.
+ * Older curls and small clients send addresses in raw UTF-8, which the parser refuses. Returns the
+ * same address with every non-ASCII byte percent-encoded. Undefined when the error is a different
+ * one.
  */
 export function encodedTarget(error: ParseError): string | undefined {
   const line = error.code === 'HPE_INVALID_URL' ? linesUpTo(error).at(-1) : undefined;

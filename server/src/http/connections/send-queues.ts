@@ -2,17 +2,17 @@ import { readFile } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 
 /**
- * Bytes that the system holds for the other side of each connection, by `portsOf`; undefined where
- * the system does not tell.
+ * Bytes that the system has yet to deliver on each connection, by `portsOf`. Undefined where the
+ * system does not report them.
  */
 export type SendQueues = ReadonlyMap<string, number>;
 
 const tables = ['/proc/net/tcp', '/proc/net/tcp6'];
 
 /**
- * Linux reports how much of what was written the other side has not acknowledged. Without it, a
- * slow reader looks like a silent one: a socket takes new bytes only when a third of its buffer,
- * which may be megabytes, is free.
+ * Linux reports how many written bytes the other side has not acknowledged. Without that, a slow
+ * reader looks like a silent one: a socket takes new bytes only when a third of its buffer, which
+ * may be megabytes, is free.
  */
 export async function readSendQueues(): Promise<SendQueues | undefined> {
   const texts = await Promise.all(tables.map((table) => readFile(table, 'latin1').catch(() => '')));
@@ -20,8 +20,8 @@ export async function readSendQueues(): Promise<SendQueues | undefined> {
 }
 
 /**
- * Connections of different addresses with the same ports count as one: enough to see whether
- * anything moves.
+ * Connections of different addresses with the same ports count as one. That is enough to see
+ * whether anything moves.
  */
 export function parseSendQueues(text: string): SendQueues {
   const queues = new Map<string, number>();

@@ -2,22 +2,22 @@ import type { Socket } from 'node:net';
 import { portsOf, readSendQueues, type SendQueues } from './send-queues.ts';
 
 interface Sight {
-  /** Changes with every byte that gets through. */
+  /** Changes with every byte that is delivered. */
   readonly mark: string;
   readonly at: number;
 }
 
 /**
- * Where the system does not tell what was acknowledged, only whole writes are seen: honest slow
+ * Where the system does not report acknowledgements, only whole writes are visible. Honest slow
  * readers need more time for one.
  */
 const patienceInTheDark = 10;
 
 /**
- * Ends connections whose client has taken no byte for `idleMs` although bytes wait for it. What
- * they hold, a descriptor or a read from a store, is given back with them. There is no minimum
- * speed: a byte in time is enough. Looks now and then, so that requests cost nothing. Returns a
- * function that stops it.
+ * Ends connections whose client has read no byte for `idleMs` although bytes wait for it, and so
+ * frees what they hold, such as a descriptor or a read from a store. There is no minimum speed: one
+ * byte in time is enough. Checks at intervals, so that requests cost nothing. Returns a function
+ * that stops it.
  */
 export function endSilentReaders(connections: Iterable<Socket>, idleMs: number): () => void {
   const seen = new Map<Socket, Sight>();
@@ -45,8 +45,7 @@ export function endSilentReaders(connections: Iterable<Socket>, idleMs: number):
     if (sight?.mark !== mark) {
       seen.set(socket, { mark, at: now });
     }
-    // A reset, because a system that is still to deliver what was written would keep that for
-    // minutes more.
+    // A reset, because the system would otherwise keep undelivered bytes for minutes.
     else if (now - sight.at >= patienceMs) {
       socket.resetAndDestroy();
     }

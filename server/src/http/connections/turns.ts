@@ -1,19 +1,19 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-/** What a connection is at. */
+/** The state of a connection. */
 interface Connection {
-  /** The one whose turn it is or was last. */
+  /** The response whose turn it is, or was last. */
   current: ServerResponse | undefined;
   waiting: number;
   isPaused: boolean;
 }
 
 export interface TurnLimits {
-  /** Requests that may wait on a connection before it is no longer read from. */
+  /** Requests that may wait on a connection before reading from it pauses. */
   readonly maxWaiting: number;
   /**
-   * Requests that may wait on all connections; past it, a connection with more than its share is
+   * Requests that may wait on all connections. Above it, a connection with more than its share is
    * cut.
    */
   readonly maxWaitingInAll: number;
@@ -22,16 +22,17 @@ export interface TurnLimits {
 const connections = new WeakMap<Socket, Connection>();
 
 export interface Turns {
-  /** For every new connection, before its first request. */
+  /** Call it for every new connection, before its first request. */
   watch(socket: Socket): void;
-  /** Hands the request on once the responses to those before it have left. */
+  /** Passes the request on once the responses to earlier requests have been sent. */
   readonly take: RequestListener;
 }
 
 /**
- * One request of a connection at a time. Node hands over all that a client has sent without waiting
- * for responses (pipelining), although they can leave only one by one: each would hold a file, a
- * call to a store or an answer in memory, for as long as the client does not read.
+ * Handles one request of a connection at a time. Node passes on everything that a client sends
+ * without waiting for responses (pipelining), although responses can leave only one by one. Each
+ * would hold a file, a call to a store or a response in memory for as long as the client does not
+ * read.
  */
 export function createTurns(
   handle: RequestListener,
@@ -46,7 +47,7 @@ export function createTurns(
       waitingInAll -= connection.waiting;
       connection.waiting = 0;
     });
-    // Whatever wants more of a body makes the socket flow again.
+    // Any reader that wants more of a body resumes the socket.
     socket.on('resume', () => connection.isPaused && socket.pause());
   }
 
@@ -79,14 +80,14 @@ export function createTurns(
     const { socket } = request;
     connection.waiting++;
     waitingInAll++;
-    // Not at once: many quick ones must not keep the other connections waiting.
+    // Deferred, so that many quick requests do not keep the other connections waiting.
     response.once('socket', () =>
       setImmediate(() => socket.destroyed || leaveQueue(connection, request, response)),
     );
     if (connection.waiting <= maxWaiting) {
       return;
     }
-    // One read may have brought thousands, and Node keeps something for each.
+    // One read may have brought thousands of requests, and Node keeps state for each.
     if (waitingInAll > maxWaitingInAll) {
       socket.destroy();
     } else if (!connection.isPaused) {
@@ -120,17 +121,19 @@ function flow(connection: Connection, socket: Socket): void {
   socket.resume();
 }
 
-/** The answer that is under way on a connection. */
+/** The response in progress on a connection. */
 export function currentAnswer(socket: Socket): ServerResponse | undefined {
   return connections.get(socket)?.current;
 }
 
-/** Whether requests wait for the answer under way. */
+/** Whether requests wait for the response in progress. */
 export function hasWaiting(socket: Socket): boolean {
   return (connections.get(socket)?.waiting ?? 0) > 0;
 }
 
-/** Calls back when the response is sent or the connection is gone. Only while it has its turn. */
+/**
+ * Calls back when the response is sent or the connection is gone. Only during the request's turn.
+ */
 export function whenAnswered(request: IncomingMessage, done: () => void): void {
   const current = currentAnswer(request.socket);
   if (current?.req === request) {
@@ -138,7 +141,7 @@ export function whenAnswered(request: IncomingMessage, done: () => void): void {
   }
 }
 
-/** To be called when an answer is out, so that an idle connection keeps nothing of it. */
+/** Call it when a response is sent, so that an idle connection keeps nothing of it. */
 export function endTurn(request: IncomingMessage): void {
   const connection = connections.get(request.socket);
   if (connection?.current?.req === request && request.complete) {

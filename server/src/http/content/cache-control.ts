@@ -1,25 +1,25 @@
 import type { FileRecord } from '../../core/metadata.ts';
 
-/** What a file is asked for by. */
+/** The address that a file is requested by. */
 export interface Asked {
   readonly path: string;
   readonly query: URLSearchParams;
 }
 
 /**
- * How long caches may keep what they get under an address. A path that is given once never shows
- * other bytes, so it may be kept for ever. A path that was chosen may be chosen again after a
- * deletion: caches ask for it again, by its ETag.
+ * How long caches may keep the response for an address. A path that is given only once never shows
+ * other bytes, so it may be kept for ever. A path that a caller chose may be reused after a
+ * deletion, so caches revalidate it by its ETag.
  */
 export function cacheControl(
   { path, givenOnce }: Pick<FileRecord, 'path' | 'givenOnce'>,
   asked: Asked,
 ): string {
-  // The owner looks at a file that others may not see, or no longer.
+  // The owner views a file that others may not see, or no longer.
   if (asked.query.get('from') === 'admin') {
     return 'private, no-store';
   }
-  // By another spelling, an address may come to mean another file.
+  // Another spelling of an address may later mean another file.
   return givenOnce && asked.path === path ? forEver : shortly;
 }
 

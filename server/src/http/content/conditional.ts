@@ -1,16 +1,16 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** What is sent now. */
+/** The validators of the current content. */
 export interface Validators {
-  /** Strong, with its quotes. */
+  /** Strong, including its quotes. */
   readonly etag: string;
   /** Milliseconds since the epoch; compared in whole seconds, as HTTP dates are. */
   readonly lastModifiedAt: number;
 }
 
 /**
- * The status that the conditions of a GET or HEAD demand instead of sending, in the order of RFC
- * 9110 13.2.2; undefined to send.
+ * The status that the conditions of a GET or HEAD require instead of sending the content, in the
+ * order of RFC 9110 13.2.2. Undefined: send it.
  */
 export function preconditionStatus(
   headers: IncomingHttpHeaders,
@@ -32,8 +32,8 @@ export function preconditionStatus(
 }
 
 /**
- * Whether a Range header counts: false when If-Range names another state of the file (RFC 9110
- * 13.1.5).
+ * Whether a Range header applies. It does not when If-Range names another state of the file (RFC
+ * 9110 13.1.5).
  */
 export function rangeApplies(headers: IncomingHttpHeaders, now: Validators): boolean {
   const condition = headers['if-range'];
@@ -46,7 +46,7 @@ export function rangeApplies(headers: IncomingHttpHeaders, now: Validators): boo
   return parseDate(condition) === seconds(now.lastModifiedAt);
 }
 
-/** A strong comparison needs both tags to be strong; a weak one looks at the text alone. */
+/** A strong comparison needs two strong tags; a weak one compares only the text. */
 function matches(list: string, etag: string, weak: boolean): boolean {
   if (list.trim() === '*') {
     return true;
@@ -59,7 +59,7 @@ function matches(list: string, etag: string, weak: boolean): boolean {
   return false;
 }
 
-/** Undefined when `date` is missing or no HTTP date: then the condition does not count. */
+/** Undefined when `date` is missing or not an HTTP date. The condition is then ignored. */
 function isLater({ lastModifiedAt }: Validators, date: string | undefined): boolean | undefined {
   const limit = parseDate(date);
   return limit === undefined ? undefined : seconds(lastModifiedAt) > limit;

@@ -14,14 +14,14 @@ export interface ContentDescription {
 }
 
 /**
- * The headers under which bytes of users are sent: nothing runs in the owner's origin, every
- * picture, sound and video still shows, and other sites may embed them.
+ * The headers for bytes of users: nothing runs in the owner's origin, every picture, sound and
+ * video still shows, and other sites may embed them.
  *
- * What a browser could run (HTML, XML, scripts) goes out as plain text and as a download; what is
- * of no known type as mere bytes. SVG keeps its type, because as a picture in a page it runs
- * nothing, but opened by itself it is a download too. So is a PDF: Chromium shows one in a sandbox,
- * and runs its scripts there (seen in version 156: dialogs, changed forms), under the owner's
- * address.
+ * Content that a browser could run (HTML, XML, scripts) is sent as plain text and as a download,
+ * content of unknown type as `application/octet-stream`. SVG keeps its type, because as a picture
+ * in a page it runs nothing. Opened by itself it is a download too. So is a PDF: Chromium shows one
+ * in a sandbox and runs its scripts there (seen in version 156: dialogs, changed forms), under the
+ * owner's address.
  */
 export function contentHeaders({
   filename,
@@ -48,11 +48,11 @@ export function contentHeaders({
 
 const SVG = 'image/svg+xml';
 
-// Styles are what viewers of pictures and SVG use on themselves; a sandboxed document has no origin
-// to run anything in.
+// Viewers of pictures and SVG use styles on themselves. A sandboxed document has no origin to run
+// anything in.
 const policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; sandbox";
-// Opened by itself, a picture or video is loaded by a document of the browser's own, to which the
-// policy applies.
+// A picture or video that is opened by itself is loaded by a document of the browser's own, to
+// which the policy applies.
 const mediaPolicy =
   "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; media-src 'self' data:; sandbox";
 
@@ -83,7 +83,7 @@ function isShown(essence: string): boolean {
 export function contentDisposition(type: 'inline' | 'attachment', filename: string): string {
   const base = cleanText(filename).split(/[/\\]/).at(-1)?.trim() ?? '';
   const name = clampUtf8(base === '' ? 'file' : base, MAX_SEGMENT_BYTES);
-  // Percent signs too: some clients decode them in the plain parameter.
+  // Percent signs are replaced too, because some clients decode them in the plain parameter.
   const plain = name.replaceAll(/[^\x20-\x7e]|["%]/g, '_');
   return `${type}; filename="${plain}"${plain === name ? '' : `; filename*=UTF-8''${encodeExtended(name)}`}`;
 }

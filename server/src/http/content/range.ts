@@ -1,16 +1,16 @@
 import type { ByteRange } from '../../core/bytes.ts';
 
 export type RangeAnswer =
-  /** Send the whole: no range, not one that we understand, or several. */
+  /** Send all of it: no range, an unsupported one, or several. */
   | { readonly kind: 'none' }
   | { readonly kind: 'range'; readonly range: ByteRange }
   /** 416 with `Content-Range: bytes *\/size`. */
   | { readonly kind: 'unsatisfiable' };
 
 /**
- * What a Range header asks of `size` bytes (RFC 9110 14). The range lies inside the bytes. A
- * malformed header or another unit is ignored, as the RFC demands; a request for several ranges
- * gets the whole, as it allows.
+ * The part of `size` bytes that a Range header requests (RFC 9110 14). The range lies inside the
+ * bytes. A malformed header or another unit is ignored, as the RFC demands. A request for several
+ * ranges gets all of it, as the RFC allows.
  */
 export function parseRange(header: string | undefined, size: number): RangeAnswer {
   const match = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(header ?? '');
@@ -39,7 +39,7 @@ function suffix(length: string, size: number): RangeAnswer {
   if (Number(length) === 0) {
     return { kind: 'unsatisfiable' };
   }
-  // The last bytes of an empty file are all of it, but no Content-Range can say so.
+  // The last bytes of an empty file are all of it, which no Content-Range can express.
   if (size === 0) {
     return { kind: 'none' };
   }

@@ -242,7 +242,7 @@ describe('sendContent', () => {
     ['is long', () => chunks(Buffer.concat([bytes, bytes]), 700)],
   ])('cuts the connection when the content %s midway', async (_, stream) => {
     const { port, sent, finished } = await serve({ stream });
-    // The cut may come before the first bytes went out.
+    // The connection may be cut before the first bytes.
     const reply = await fetchFrom(port).catch(() => undefined);
     expect(reply?.complete ?? false).toBe(false);
     expect(reply?.body.length ?? 0).toBeLessThan(1000);

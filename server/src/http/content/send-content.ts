@@ -8,10 +8,10 @@ import { parseRange } from './range.ts';
 
 export interface Content extends Validators {
   readonly size: number;
-  /** For every answer that carries or stands for the bytes (`contentHeaders`). */
+  /** For every response that carries or describes the bytes (`contentHeaders`). */
   readonly headers: Readonly<Record<string, string>>;
   /**
-   * Opens the bytes, or the range of them. `signal` is aborted when the client goes away. Never
+   * Opens the bytes, or the range of them. `signal` is aborted when the client disconnects. Never
    * called for HEAD, 304, 412 and 416.
    */
   open(range: ByteRange | undefined, signal: AbortSignal): Promise<GetResult>;
@@ -22,7 +22,7 @@ export interface Sent {
   /** Bytes of the body handed to the connection. */
   readonly bytes: number;
   /**
-   * What broke the body off: the client is gone (`client_closed`), or the content failed, and then
+   * What interrupted the body: the client disconnected (`client_closed`), or the content failed and
    * the connection was cut.
    */
   readonly failure?: unknown;
@@ -30,8 +30,8 @@ export interface Sent {
 
 /**
  * Responds to a GET or HEAD with the bytes, a part of them, or none (RFC 9110 13 and 14). Throws
- * only while nothing has been sent, so that the caller can still answer with an error; a body that
- * cannot be finished ends in a cut connection, never in a short body that looks whole.
+ * only before anything is sent, so that the caller can still respond with an error. A body that
+ * cannot be finished ends in a cut connection, never in a short body that looks complete.
  */
 export async function sendContent(
   request: IncomingMessage,
@@ -78,7 +78,10 @@ export async function sendContent(
   });
 }
 
-/** RFC 9110 15.4.5: what describes the bytes stays with the copy that the client has. */
+/**
+ * RFC 9110 15.4.5: headers that describe the bytes are omitted, because the client has them with
+ * its copy.
+ */
 function headersOf304(headers: Record<string, string>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(headers).filter(([name]) => !/^content-(?:type|disposition)$/i.test(name)),
@@ -150,7 +153,8 @@ async function pump(
   const { response, size, head, signal } = target;
   let bytes = 0;
   try {
-    // The first bytes come before the status line: a store that fails now gets an honest answer.
+    // The first bytes are read before the status line is sent, so that a failing store gets an
+    // honest status.
     let next = await input.next();
     if (response.destroyed) {
       throw fail('client_closed');
@@ -169,7 +173,7 @@ async function pump(
       if (bytes === size) {
         return await finish(input, target, next.value);
       }
-      // Stores read ahead by themselves; one more chunk here would be held for every slow reader.
+      // Stores read ahead by themselves. One more chunk here would be held for every slow reader.
       if (!response.write(next.value)) {
         await once(response, 'drain', { signal });
       }
@@ -188,7 +192,7 @@ async function pump(
   }
 }
 
-/** With the last bytes in one write; the source is left, not asked for more. */
+/** Sends the end with the last bytes in one write. The source is closed, not read further. */
 async function finish(
   input: AsyncIterator<Uint8Array>,
   { response, size }: Target,

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 
 /**
  * Whether a person opened the address in a browser. Programs, pictures in pages and scripts get the
- * text that they know.
+ * plain text.
  */
 export function wantsPage(headers: IncomingHttpHeaders): boolean {
   const mode = headers['sec-fetch-mode'] ?? 'navigate';

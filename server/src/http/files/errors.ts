@@ -3,7 +3,7 @@ import { type Dialect, type ErrorAnswer, render } from '../dialect.ts';
 import type { Context } from '../route.ts';
 import { errorPage, pagePolicy, wantsPage } from './error-page.ts';
 
-/** Upload API 4.8: errors as text, to people as a page. */
+/** Upload API 4.8: errors as text, for people as a page. */
 export const filesDialect: Dialect = {
   say(error, { headers }): ErrorAnswer {
     const text = `Error: ${publicMessage(error)}`;
@@ -21,7 +21,7 @@ export const filesDialect: Dialect = {
   },
 };
 
-/** Written to the raw response, because reads leave the framework once they begin. */
+/** Writes to the raw response, because reads bypass Fastify once they begin. */
 export function sendErrorRaw(thrown: unknown, context: Context): void {
   const { request, reply } = context;
   const { status, headers, body } = render(thrown, filesDialect, context);
@@ -34,7 +34,7 @@ export function sendErrorRaw(thrown: unknown, context: Context): void {
   reply.raw.end(request.method === 'HEAD' ? undefined : body);
 }
 
-/** Reading is public: the words of a backend (its address, its bucket) belong in the log. */
+/** Reading is public. Details of a backend (its address, its bucket) belong in the log. */
 function publicMessage({ code, message }: StowageError): string {
   return code.startsWith('channel_') ? fail(code).message : message;
 }

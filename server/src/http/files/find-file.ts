@@ -10,15 +10,15 @@ type Lookup = Pick<Files, 'getByPath'>;
 
 /**
  * The file that `text` names: a library path in any Unicode form, percent-encoded or not. Upload
- * API 4.2: a comma may stand for a slash. What is written literally comes first.
+ * API 4.2: a comma may stand for a slash. The literal spelling takes precedence.
  */
 export function findFile(text: string, files: Lookup): Promise<StoredFile | undefined> {
   return firstOf(spellings(text), files);
 }
 
 /**
- * Where links of this server begin: before `/file/`, under every name that callers have for us, and
- * before a bare path.
+ * Where links of this server begin: before `/file/`, under every origin that callers use for this
+ * server, and before a bare path.
  */
 export interface LinkRoots {
   readonly origins: readonly string[];
@@ -34,8 +34,7 @@ export function linkRoots(request: IncomingMessage, settings: HttpSettings): Lin
 }
 
 /**
- * The same, and by a link as uploads answer it: `/file/...`, the whole address of it, or
- * `publicUrl`.
+ * The same, also by a link as uploads return it: `/file/...`, the absolute link, or `publicUrl`.
  */
 export function findLinked(
   text: string,
@@ -44,7 +43,7 @@ export function findLinked(
 ): Promise<StoredFile | undefined> {
   const linked = pathOfLink(text, roots);
   const bare = trimSlashes(text);
-  // With the slash in front it is a link before it is a path; without it may be a folder called
+  // With a leading slash it is a link before it is a path. Without one it may be a folder called
   // `file`.
   const paths = [...(linked === undefined ? [] : spellings(linked)), ...spellings(bare)];
   if (bare.startsWith('file/')) {
@@ -73,8 +72,8 @@ async function firstOf(texts: readonly string[], files: Lookup): Promise<StoredF
 }
 
 /**
- * What stands in an address of this server behind `/file/` or `urlPrefix`; undefined for everything
- * else, foreign addresses included.
+ * The text behind `/file/` or `urlPrefix` in an address of this server. Undefined for all others,
+ * including foreign addresses.
  */
 function pathOfLink(text: string, { origins, urlPrefix }: LinkRoots): string | undefined {
   if (/^https?:\/\//i.test(text)) {

@@ -3,7 +3,7 @@ import { byToken } from '../authenticate.ts';
 import { filesDialect } from './errors.ts';
 import { headFile, readFile } from './read-file.ts';
 
-/** `/file/...`: the links that never change. */
+/** `/file/...`: the permanent links. */
 export const filesApi: Api = {
   prefixes: ['/file'],
   dialect: filesDialect,

@@ -55,8 +55,8 @@ const noPath = { code: 'bad_request', message: 'Decode Image ID Failed' } as con
 const noSuchFile = { code: 'not_found', message: 'Image Not Found' } as const;
 
 /**
- * Upload API 4.8, with complete ranges, validators, and headers under which nothing of a user runs
- * in our origin.
+ * Upload API 4.8, with complete ranges, validators, and headers that keep users' content from
+ * running in our origin.
  */
 export const readFile = route({
   id: 'readFile',
@@ -130,14 +130,14 @@ async function send(context: Context): Promise<FastifyReply> {
   const asked = askedFor(request.url);
   const stored = await find(asked.path, deps);
   const { file, blob } = stored;
-  // These include CORS; sent twice it would be void.
+  // These include CORS, which is void when it is sent twice.
   const headers = {
     ...contentHeaders({ ...file, cacheControl: cacheControl(file, asked) }),
     'X-Request-Id': request.id,
   };
   reply.hijack();
   try {
-    // Its bytes are never opened, but a GET would fail.
+    // HEAD never opens the bytes, but must fail where a GET would.
     if (request.method === 'HEAD') {
       assertReadable(stored.replicas);
     }

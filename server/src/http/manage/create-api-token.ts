@@ -93,7 +93,7 @@ export const createApiToken = route({
   },
 });
 
-/** What people call a token stands in every line of the log that it makes. */
+/** A token's name appears in every log line of its requests. */
 function readLabel(text: string, field: string): string {
   if (Buffer.byteLength(text) <= maxLabelBytes && cleanText(text) === text.normalize('NFC')) {
     return text;

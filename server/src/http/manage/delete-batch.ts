@@ -10,7 +10,7 @@ import { json, route } from '../route.ts';
 import { readOrder } from './read-order.ts';
 
 const maxFiles = 500;
-// Paths have 1 KiB; links to them, with every byte percent-encoded, 3 KiB and an origin.
+// Paths have 1 KiB. Links to them, with every byte percent-encoded, have 3 KiB and an origin.
 const maxJsonBytes = maxFiles * 4096;
 const workers = 10;
 
@@ -40,7 +40,7 @@ const tooMany = {
   message: `A maximum of ${maxFiles} files can be deleted at once`,
 } as const;
 
-/** Upload API 4.4: up to 500 files; what is not gone by it is named, and why. */
+/** Upload API 4.4: up to 500 files. Lists every file that could not be deleted, with the reason. */
 export const deleteBatch = route({
   id: 'deleteFiles',
   method: 'POST',
@@ -78,13 +78,12 @@ export const deleteBatch = route({
     const texts = readFileIds(body.fileIds);
     const roots = linkRoots(request.raw, deps.settings);
     const found = await atOnce(texts, (text) => findLinked(text, roots, deps.files));
-    // Two spellings of one file are one deletion, and both are right.
+    // Two spellings of one file are one deletion, and both count as deleted.
     const ids = [...new Set(found.map((stored) => stored?.file.id))].filter(
       (id) => id !== undefined,
     );
     const removed = new Map(await atOnce(ids, async (id) => [id, await remove(id, deps)] as const));
-    // Files that are not there may have been deleted by a request that failed on its way to the
-    // disk.
+    // Missing files may have been deleted by a request that failed to reach the disk.
     await deps.metadata.settled({ anew: removed.size < texts.length });
     const deleted: string[] = [];
     const kept: { readonly fileId: string; readonly error: string }[] = [];

@@ -28,8 +28,8 @@ const isFolder = {
 } as const;
 
 /**
- * Upload API 4.4, by GET too: only a credential in a header counts, which no foreign page can send.
- * A file that is not there is a success that says so.
+ * Upload API 4.4, by GET too. Only a credential in a header counts, which no foreign page can send.
+ * A missing file is a success with a message.
  */
 export const deleteFile = route({
   id: 'deleteFile',
@@ -81,7 +81,7 @@ export const deleteFile = route({
     if (asPath(text.replace(/^\/+/, '')) === undefined) {
       throw failed(noPath);
     }
-    // A deletion before this one may have failed on its way to the disk.
+    // An earlier deletion may have failed to reach the disk.
     await deps.metadata.settled({ anew: true });
     return reply.send({ success: true, fileId: text, deleted: false });
   },

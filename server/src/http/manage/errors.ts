@@ -13,7 +13,7 @@ export const manageError = named('ManageError', () =>
 );
 
 /**
- * Errors of management are JSON with `success: false`, except where upstream's clients know a text.
+ * Management errors are JSON with `success: false`, except where upstream's clients expect a text.
  */
 export const manageDialect: Dialect = {
   say: (error, facts) => ({ body: textOf(error, facts) ?? bodyOf(error) }),

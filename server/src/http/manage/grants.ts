@@ -13,7 +13,7 @@ export const wantedExpiry = () =>
     .nullish()
     .meta({ description: 'ISO 8601, or milliseconds since 1970. Absent, null or empty: never.' });
 
-/** What clients of the Upload API expect tokens to look like. */
+/** The prefix that clients of the Upload API expect. */
 const defaultPrefix = 'imgbed_';
 
 const unknownPermission = {
@@ -60,7 +60,7 @@ export function grantable(wanted: readonly unknown[], caller: Caller): readonly 
   return known;
 }
 
-/** Nor can they give a token a longer life than their own has. */
+/** Nor can they give a token a longer life than that of their own. */
 export function grantableExpiry(value: unknown, caller: Caller): number | null {
   const expiresAt = readExpiry(value);
   const ownEnd = caller.token?.expiresAt ?? null;

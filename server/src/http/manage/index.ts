@@ -9,7 +9,7 @@ import { listApiTokens } from './list-api-tokens.ts';
 import { testChannel } from './test-channel.ts';
 import { updateApiToken } from './update-api-token.ts';
 
-/** Management routes of the Upload API, and ours beside them. */
+/** Management routes of the Upload API, and further ones of Stowage. */
 export const manageApi: Api = {
   prefixes: ['/api'],
   dialect: manageDialect,

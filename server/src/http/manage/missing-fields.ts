@@ -14,7 +14,7 @@ export function sendMissingFields(
   return reply.code(400).send(bodyFor(missing.join(', ')));
 }
 
-/** The same for the document. */
+/** The same, for the document. */
 export function missingFields(names: string): RouteAnswer {
   const value = bodyFor(names);
   return {
@@ -24,8 +24,8 @@ export function missingFields(names: string): RouteAnswer {
 }
 
 /**
- * Upload API 4.6: the sentence is part of the wire; the `message` beside it, an addition of ours,
- * names the missing fields.
+ * Upload API 4.6: the sentence is part of the wire format. Stowage adds `message`, which names the
+ * missing fields.
  */
 function bodyFor(names: string) {
   return { error: '缺少必要参数', message: `Missing: ${names}` };

@@ -33,7 +33,7 @@ export const exampleToken = {
   lastUsedAt: null,
 };
 
-/** `token`: whole, when it was just made. */
+/** `token`: the whole text, when it was just created. */
 export function presentToken(record: TokenRecord, token?: string) {
   const iso = (at: number | null): string | null =>
     at === null ? null : new Date(at).toISOString();
@@ -51,7 +51,7 @@ export function presentToken(record: TokenRecord, token?: string) {
   };
 }
 
-/** Upload API 4.6: a token that is not there is a 200 with an error in it. */
+/** Upload API 4.6: an unknown token is a 200 with an error in it. */
 export const unknownToken = {
   schema: named('UnknownToken', () =>
     z.strictObject({ error: z.string() }).meta({ title: 'No such token' }),

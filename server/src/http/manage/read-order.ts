@@ -5,15 +5,15 @@ import { type JsonLimits, readJsonObject } from '../body/json-body.ts';
 import type { Context } from '../route.ts';
 
 export interface Order {
-  /** As they are now that the body is there. */
+  /** With the permissions at the time the body has arrived. */
   readonly caller: Caller;
   readonly body: Readonly<Record<string, unknown>>;
 }
 
 /**
- * The JSON body, and the caller once more: the token may have been revoked or narrowed while the
- * body came in. Held back, a body would otherwise outlive its token, and make a new one. Throws
- * what both throw.
+ * Reads the JSON body and authenticates the caller again: the token may have been revoked or
+ * narrowed while the body came in. Otherwise a caller could delay its body beyond the revocation of
+ * its token and create a new one. Throws what both steps throw.
  */
 export async function readOrder(
   { request, deps }: Context,

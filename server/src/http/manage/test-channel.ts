@@ -40,8 +40,8 @@ const refused = {
 const noSuchChannel = { code: 'not_found', message: 'No such channel.' } as const;
 
 /**
- * Ours: stores, reads, and deletes a small object on a channel (by id or name) and reports how each
- * step went.
+ * Not in the Upload API: stores, reads and deletes a small object on a channel (by id or name) and
+ * reports the result of each step.
  */
 export const testChannel = route({
   id: 'testChannel',

@@ -409,7 +409,7 @@ interface Ticket {
   };
 }
 
-/** Uploads as clients do; answers the parts when there are any. */
+/** Uploads as clients do; returns the parts when there are any. */
 async function sendTo({ uploadAction: { href, header } }: Ticket, content: Buffer) {
   const { chunk_size: chunkSize, ...rest } = header;
   if (chunkSize === undefined) {

@@ -5,7 +5,7 @@ import type { Route, RouteContents } from '../route.ts';
 import { joined, shownIn } from './failures.ts';
 import type { Access, Answers, Contents, Operation } from './operation.ts';
 
-/** What the routes of an API do, for the document. */
+/** The routes of an API as operations of the document. */
 export function describeRoutes(api: Api): readonly Operation[] {
   return api.routes.filter(({ unlisted }) => !unlisted).map((route) => describe(route, api));
 }
@@ -59,7 +59,7 @@ function answersOf(route: Route, api: Api): Answers {
   );
 }
 
-/** Where upload codes count, a missing permission reads like missing credentials. */
+/** Where upload codes count, a missing permission looks like missing credentials. */
 function scopeFailures({ permission }: Route, { credentials }: Api): readonly Failure[] {
   if (credentials === 'upload' || !allPermissions.some((one) => one === permission)) {
     return [];

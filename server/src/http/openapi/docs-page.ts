@@ -1,6 +1,6 @@
 /**
- * What the renderer may do: show our document and try its requests here. Nothing of it calls its
- * makers.
+ * Settings of the renderer: it shows our document, sends trial requests to this server, and
+ * contacts no other host.
  */
 const configuration = {
   url: 'openapi.json',
@@ -24,9 +24,9 @@ const configuration = {
 export const docsPolicy = [
   "default-src 'none'",
   "script-src 'self'",
-  // The renderer writes style elements of its own; what it shows is our document alone.
+  // The renderer adds style elements of its own. It shows only our document.
   "style-src 'self' 'unsafe-inline'",
-  // Responses to tried requests are shown from memory.
+  // Responses to trial requests are shown from memory.
   "img-src 'self' data: blob:",
   "media-src 'self' blob:",
   "connect-src 'self'",
@@ -36,9 +36,9 @@ export const docsPolicy = [
 ].join('; ');
 
 /**
- * The page at `/docs`. It says what it is at once; the renderer, which takes seconds on a slow
- * line, takes the place of that. Its one script comes from `/docs/scalar.js`. Both addresses are
- * relative, for servers below a path.
+ * The page at `/docs`. It shows its text at once; the renderer, which takes seconds on a slow line,
+ * replaces it. Its one script comes from `/docs/scalar.js`. Both addresses are relative, for
+ * servers below a path.
  */
 export const docsPage = `<!doctype html>
 <html lang="en">

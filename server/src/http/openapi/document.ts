@@ -15,8 +15,8 @@ export interface OpenApiDocument {
 }
 
 /**
- * The OpenAPI 3.1 description of all requests and responses, made from the schemas that the server
- * uses. `path` is what a proxy puts in front of all addresses, with a slash at both ends.
+ * The OpenAPI 3.1 description of all requests and responses, generated from the schemas that the
+ * server uses. `path` is the prefix that a proxy adds to all addresses, with a slash at both ends.
  */
 export function openApiDocument(apis: readonly Api[], path = '/'): OpenApiDocument {
   return tidy({

@@ -48,7 +48,7 @@ function headersOf(error: StowageError, status: number): readonly HeaderName[] {
   ];
 }
 
-/** Waits that always come with these. */
+/** Waits that always accompany these codes. */
 const usual: Partial<Record<ErrorCode, ErrorDetails>> = {
   rate_limit_exceeded: {
     message: 'Rate limit exceeded. Retry after 32 seconds.',
@@ -57,7 +57,7 @@ const usual: Partial<Record<ErrorCode, ErrorDetails>> = {
   idempotency_in_flight: { retryAfterMs: 1000 },
 };
 
-/** Several sets of responses as one; those with the same status are joined. */
+/** Several sets of responses as one. Those with the same status are merged. */
 export function joined(...sets: readonly Answers[]): Answers {
   const all: Record<string, Answer> = {};
   for (const set of sets) {

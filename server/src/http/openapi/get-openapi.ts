@@ -36,10 +36,7 @@ export function createGetOpenApi(all: () => readonly Api[]): Route {
   });
 }
 
-/**
- * What callers have in front of all addresses, such as `/media/`; `/` when the server has a host of
- * its own.
- */
+/** The prefix of all public addresses, such as `/media/`; `/` when the server has its own host. */
 function publicPath(publicUrl = ''): string {
   return `${URL.parse(publicUrl)?.pathname ?? ''}/`.replace(/\/+$/, '/');
 }
@@ -49,7 +46,7 @@ interface Written {
   readonly etag: string;
 }
 
-/** Loaded only now: nothing else at run time makes the schemas of answers. */
+/** Loaded on demand: no other code makes the schemas of responses at run time. */
 async function write(apis: readonly Api[], path: string): Promise<Written> {
   const { openApiDocument } = await import('./document.ts');
   const text = JSON.stringify(openApiDocument(apis, path));

@@ -32,7 +32,7 @@ export const getRenderer = route({
     if (acceptsGzip(request)) {
       return reply.header('content-encoding', 'gzip').send(gzipped);
     }
-    // Once for all, as it is 5 MB.
+    // Unpacked once, as it has 5 MB.
     unpackedScript ??= unpack(gzipped);
     return reply.send(await unpackedScript);
   },

@@ -1,4 +1,4 @@
-/** Headers of answers, by the names that routes list them under. */
+/** Headers of responses, by the names under which routes list them. */
 export const headers = {
   'X-Request-Id': {
     description: 'Id of the request, as in the log.',

@@ -5,7 +5,10 @@ import { getDocs } from './get-docs.ts';
 import { createGetOpenApi } from './get-openapi.ts';
 import { getRenderer } from './get-renderer.ts';
 
-/** `/openapi.json`, and the same to read at `/docs`: everything it loads comes from here. */
+/**
+ * `/openapi.json`, and the same as a page at `/docs`. Everything the page loads comes from this
+ * server.
+ */
 export function openapiApi(all: () => readonly Api[]): Api {
   return {
     prefixes: [],

@@ -3,7 +3,7 @@ import { preconditionStatus } from '../content/conditional.ts';
 
 const startedAt = Date.now();
 
-/** Whether the caller has these bytes already; sets what is to be said of them either way. */
+/** Whether the caller already has these bytes. Sets the caching headers in either case. */
 export function isCurrent(request: FastifyRequest, reply: FastifyReply, etag: string): boolean {
   reply
     .header('etag', etag)

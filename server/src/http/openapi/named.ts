@@ -7,8 +7,8 @@ interface Name {
 const registry = z.registry<Name>();
 
 /**
- * Gives a schema its name under `components.schemas`; wherever it is used, the document points
- * there. It is made when it is first asked for.
+ * Gives a schema its name under `components.schemas`, to which the document refers wherever the
+ * schema is used. The schema is made on first use.
  */
 export function named<Schema extends z.ZodType>(id: string, make: () => Schema): () => Schema {
   let schema: Schema | undefined;
@@ -23,7 +23,7 @@ export function named<Schema extends z.ZodType>(id: string, make: () => Schema):
 }
 
 /**
- * Throws for a schema without a name: bodies are always named, so that generated clients have types
+ * Throws for a schema without a name. Bodies are always named, so that generated clients have types
  * for them.
  */
 export function refTo(schema: z.ZodType): { readonly $ref: string } {
@@ -34,7 +34,7 @@ export function refTo(schema: z.ZodType): { readonly $ref: string } {
   return { $ref: uri(name.id) };
 }
 
-/** Every schema that got its name so far as JSON Schema 2020-12, by name. */
+/** Every schema named so far as JSON Schema 2020-12, by name. */
 export function namedSchemas(): Readonly<Record<string, object>> {
   const { schemas } = z.toJSONSchema(registry, { uri, io: 'input' });
   return Object.fromEntries(Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1)));

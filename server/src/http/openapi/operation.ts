@@ -2,8 +2,8 @@ import type { z } from 'zod';
 import type { RouteAnswer, RouteContent } from '../route.ts';
 
 /**
- * One thing a caller can do; the document is made of these, and tests compare real responses with
- * them.
+ * One operation of the API. The document is generated from these, and tests compare real responses
+ * with them.
  */
 export interface Operation {
   readonly id: string;
@@ -22,7 +22,7 @@ export interface Operation {
 
 /**
  * `token`: an API token · `upload`: a token or the upload code · `local`: this machine or a token ·
- * `none`: everybody.
+ * `none`: no credentials.
  */
 export type Access = 'token' | 'upload' | 'local' | 'none';
 export type ParameterPlace = 'path' | 'query' | 'header';
@@ -35,6 +35,6 @@ export interface Answer extends Omit<RouteAnswer, 'content'> {
 }
 
 export interface Content extends Omit<RouteContent, 'schema'> {
-  /** One with a name. */
+  /** A named schema. */
   readonly schema: z.ZodType;
 }

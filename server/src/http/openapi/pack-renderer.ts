@@ -1,7 +1,7 @@
 /**
- * Writes the script that draws `/docs` to the standard output, gzipped. A program of its own,
- * because the script is several megabytes of source: loading it costs 75 MB that the server would
- * never get back. Its package gives it away only as the route of a plugin.
+ * Writes the gzipped script of `/docs` to standard output. A separate program, because loading
+ * several megabytes of source costs 75 MB that the server would never free. The package exposes the
+ * script only as the route of a plugin.
  */
 import { gzipSync } from 'node:zlib';
 import reference from '@scalar/fastify-api-reference';

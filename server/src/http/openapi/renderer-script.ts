@@ -12,7 +12,7 @@ export interface Packed {
 const run = promisify(execFile);
 const packer = fileURLToPath(siblingModule(import.meta.url, 'pack-renderer'));
 
-/** The script of the page, made when the page is opened for the first time, then kept (1.4 MB). */
+/** The script of the page, made when the page is first opened, then kept (1.4 MB). */
 export async function loadRendererScript(): Promise<Packed> {
   const { stdout } = await run(process.execPath, [packer], {
     encoding: 'buffer',
@@ -22,7 +22,7 @@ export async function loadRendererScript(): Promise<Packed> {
   return { gzipped: stdout, etag: etagOf(stdout) };
 }
 
-/** Strong, of an answer that is made once. */
+/** A strong ETag, for a response that is made once. */
 export function etagOf(content: string | Buffer): string {
   return `"${createHash('sha256').update(content).digest('hex').slice(0, 32)}"`;
 }

@@ -12,7 +12,7 @@ import { operationsOf } from './operations.ts';
 const operations = operationsOf(apis);
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
-/** Routes that the document need not list one by one, because it tells of them in words. */
+/** Routes that the document describes in words instead of listing. */
 const inWords: readonly ((method: string, path: string) => boolean)[] = [
   // The Media API under its other bases.
   (_method, path) =>

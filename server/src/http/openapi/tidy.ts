@@ -1,9 +1,9 @@
 type Node = Readonly<Record<string, unknown>>;
 
 /**
- * JSON Schema as zod writes it, made for readers and generators: objects may grow (the tests are
- * stricter), formats stand without their patterns, whole numbers without the limits of JavaScript,
- * "or null" is a type instead of a choice, and a tuple of one is a list of one.
+ * Zod's JSON Schema, adapted for readers and generators: objects allow more members (the tests are
+ * stricter), formats have no patterns, whole numbers lack JavaScript's limits, "or null" is a type
+ * instead of a choice, and a tuple of one is a list of one.
  */
 export function tidy<Tree>(tree: Tree): Tree {
   return tidied(tree) as Tree;
@@ -23,7 +23,7 @@ function tidied(value: unknown): unknown {
   );
 }
 
-/** What stands in examples is not a schema. */
+/** Examples are not schemas. */
 function keepsText(key: string): boolean {
   return key === 'value' || key === 'example';
 }
@@ -46,7 +46,7 @@ function withoutNoise(node: Node): Node {
   };
 }
 
-/** Generators and linters know no tuples. */
+/** Generators and linters do not know tuples. */
 function asList({ prefixItems, items, ...rest }: Node): Node {
   if (Array.isArray(prefixItems) && prefixItems.length === 1 && items === false) {
     return { ...rest, items: prefixItems[0] };

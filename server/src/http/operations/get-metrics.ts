@@ -35,9 +35,9 @@ export const getMetrics = route({
 });
 
 /**
- * A program on this machine that asks this machine. What a proxy here passes on comes from
- * elsewhere, whether it is trusted or not; a page whose name was made to lead here (DNS rebinding)
- * asks by that name.
+ * Whether a program on this machine asks for this machine. Requests that a local proxy forwards
+ * come from elsewhere, whether the proxy is trusted or not. A page whose name was made to resolve
+ * here (DNS rebinding) asks for that name.
  */
 function isFromHere(request: IncomingMessage, { settings }: HttpDeps): boolean {
   const isLocal = ['127.0.0.1', '::1'].includes(clientAddress(request, settings.trustProxy));

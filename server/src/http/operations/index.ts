@@ -5,7 +5,7 @@ import { getMetrics } from './get-metrics.ts';
 import { getReadiness } from './get-readiness.ts';
 import { plainDialect } from './plain.ts';
 
-/** What the people who run the server look at. */
+/** Endpoints for operators. */
 export const operationsApi: Api = {
   prefixes: [],
   dialect: plainDialect,

@@ -5,9 +5,9 @@ export interface Readiness {
   readonly checks: Readonly<Record<string, 'ok' | 'stopping' | 'unavailable'>>;
 }
 
-/** Long enough for a slow answer, short enough for the patience of balancers. */
+/** Long enough for a slow response, short enough for the timeouts of load balancers. */
 const deadlineMs = 2_000;
-/** However many ask: the database is asked once in this time. */
+/** The database is checked at most once in this time, however many probes come. */
 const freshMs = 1_000;
 
 interface Asked {
@@ -15,7 +15,7 @@ interface Asked {
   readonly metadata: Pick<MetadataStore, 'check'>;
 }
 
-/** Whether requests can be served, known within two seconds. */
+/** Whether requests can be served. Resolves within two seconds. */
 export function createReadiness({ isReady, metadata }: Asked): () => Promise<Readiness> {
   let asked: { readonly at: number; readonly answer: Promise<boolean> } | undefined;
   const databaseAnswers = (): Promise<boolean> => {

@@ -1,8 +1,8 @@
 import type { Migration } from './index.ts';
 
 /**
- * Paths that are given once in all time. Files from before were all served as immutable, so none of
- * their paths may be given again.
+ * Paths that are given only once. Earlier files were all served as immutable, so none of their
+ * paths may be given again.
  */
 export const spentPaths: Migration = {
   name: '0002-spent-paths',

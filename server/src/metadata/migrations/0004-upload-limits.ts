@@ -1,8 +1,8 @@
 import type { Migration } from './index.ts';
 
 /**
- * What limits of unfinished uploads are counted by. Uploads from before have no network; what they
- * received counts from now on.
+ * Columns by which unfinished uploads are limited. Earlier uploads have no network, and count what
+ * they receive from now on.
  */
 export const uploadLimits: Migration = {
   name: '0004-upload-limits',

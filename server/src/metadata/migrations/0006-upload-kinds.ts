@@ -2,8 +2,8 @@ import { sql } from 'kysely';
 import type { Migration } from './index.ts';
 
 /**
- * What lists of unfinished uploads are filtered by, and what these keep room for. Uploads from
- * before keep none.
+ * Columns that filter lists of unfinished uploads, and the space these reserve. Earlier uploads
+ * reserve none.
  */
 export const uploadKinds: Migration = {
   name: '0006-upload-kinds',
@@ -17,7 +17,7 @@ export const uploadKinds: Migration = {
       .on('uploads')
       .column('channel_id')
       .where(sql<boolean>`state = 'open'`),
-    // As JSON.stringify writes it; inside of a text the quotes would be escaped.
+    // As JSON.stringify writes it. Inside a text the quotes would be escaped.
     ...(['image', 'video', 'document'] as const).map((category) =>
       db
         .updateTable('uploads')

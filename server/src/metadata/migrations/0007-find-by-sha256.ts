@@ -1,9 +1,6 @@
 import type { Migration } from './index.ts';
 
-/**
- * Whether anyone has a file of this SHA-256. Most blobs have none: it is computed only where it is
- * needed.
- */
+/** Finds files by SHA-256. Most blobs have none, because it is computed only where it is needed. */
 export const findBySha256: Migration = {
   name: '0007-find-by-sha256',
   steps: ({ db: { schema } }) => [

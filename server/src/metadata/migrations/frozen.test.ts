@@ -4,8 +4,8 @@ import { type Flavor, postgresFlavor, sqliteFlavor } from '../flavor.ts';
 import { migrations } from './index.ts';
 
 /**
- * What each migration does, as a hash of its SQL. Databases that have run one never run it again: a
- * change would give new databases another schema than old ones. A release adds the hashes of its
+ * Hash of each migration's SQL. Databases that have run a migration never run it again, so a change
+ * would give new databases another schema than old ones. A release adds the hashes of its
  * migrations here; none is ever edited.
  */
 const frozen: Readonly<Record<string, { readonly sqlite: string; readonly postgresql: string }>> = {

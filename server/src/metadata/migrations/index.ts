@@ -9,8 +9,8 @@ import { uploadKinds } from './0006-upload-kinds.ts';
 import { findBySha256 } from './0007-find-by-sha256.ts';
 
 /**
- * One step in the life of the schema. Never changed once released: what is wrong in it is put right
- * by a later one.
+ * One step in the history of the schema. Never changed once released. A later migration fixes its
+ * mistakes.
  */
 export interface Migration {
   readonly name: string;
