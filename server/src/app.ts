@@ -1,6 +1,5 @@
 import { hkdfSync } from 'node:crypto';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
@@ -11,6 +10,7 @@ import type { Config } from './config.ts';
 import { createAccess } from './core/access/access.ts';
 import { createAuthThrottle } from './core/access/auth-throttle.ts';
 import { type Clock, hourMs } from './core/clock.ts';
+import { wait } from './core/guard/wait.ts';
 import { createImports } from './core/imports/import-from-url.ts';
 import { createSafeFetch } from './core/imports/safe-fetch/safe-fetch.ts';
 import { heldByBackup } from './core/jobs/backup-hold.ts';
@@ -261,7 +261,7 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     },
     async stop() {
       ready = false;
-      await delay(config.shutdownDelaySeconds * 1000);
+      await wait(config.shutdownDelaySeconds * 1000);
       await closeGracefully(http, config.shutdownGraceSeconds * 1000);
       await jobs.stop();
       await Promise.all([imports.stop(), maintenance.stop(), scrubber.stop()]);

@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { explainError } from './commands/explain.ts';
 import type { Config } from './config.ts';
 import { isStowageError } from './core/errors.ts';
+import { wait } from './core/guard/wait.ts';
 import type { Log } from './core/log.ts';
 
 /**
@@ -38,7 +38,7 @@ export async function whenItAnswers<T>(
           'Waiting for the database',
         );
       }
-      await delay(pauseMs);
+      await wait(pauseMs);
     }
   }
 }

@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Pool, PoolClient, QueryConfig, QueryResultRow } from 'pg';
 import { fail } from '../core/errors.ts';
 import { createSemaphore, type Semaphore } from '../core/guard/semaphore.ts';
+import { wait } from '../core/guard/wait.ts';
 import { isConflict, isConnectionLost, postgresError } from './postgres-errors.ts';
 import type { Answer, Engine, Query, TransactOptions, Work } from './work.ts';
 
@@ -206,7 +206,7 @@ async function retry<T>(attempt: () => Promise<T>, until: number): Promise<T> {
       if (!again || performance.now() > until) {
         throw postgresError(error);
       }
-      await delay(Math.random() * 10 * run);
+      await wait(Math.random() * 10 * run);
     }
   }
 }

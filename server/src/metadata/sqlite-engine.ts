@@ -1,5 +1,6 @@
-import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fail } from '../core/errors.ts';
+import { wait } from '../core/guard/wait.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
 import { isBusy, isFull, spoilsTransaction, sqliteError } from './sqlite-errors.ts';
 import type { Answer, Engine, Query, TransactOptions, Work } from './work.ts';
@@ -305,7 +306,7 @@ async function retryBusy<T>(attempt: () => T | Promise<T>): Promise<T> {
       if (!isBusy(error) || Date.now() > until) {
         throw error;
       }
-      await delay(waitMs);
+      await wait(waitMs);
     }
   }
 }

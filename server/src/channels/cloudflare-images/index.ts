@@ -1,7 +1,7 @@
 import type { Channel } from '../../core/channel.ts';
 import { fail } from '../../core/errors.ts';
+import { createKeyedMutex } from '../../core/guard/keyed-mutex.ts';
 import { defineDriver } from '../driver.ts';
-import { createKeyLock } from '../shared/key-lock.ts';
 import { rangedResult } from '../shared/ranged.ts';
 import { type CloudflareApi, createCloudflareApi } from './api.ts';
 import { deliveryUrl } from './delivery.ts';
@@ -28,7 +28,7 @@ const pace = { perSecond: 8, perMinute: 200 };
 
 export function createCloudflareImagesChannel(settings: CloudflareImagesSettings): Channel {
   const api = createCloudflareApi(settings);
-  const put = { api, locks: createKeyLock(), requireSignedUrls: settings.requireSignedUrls };
+  const put = { api, locks: createKeyedMutex(), requireSignedUrls: settings.requireSignedUrls };
   return {
     limits: { maxBytes: maxImageBytes, pace },
     remote: true,

@@ -1,9 +1,9 @@
 import type { ByteSource } from '../../core/bytes.ts';
 import type { PutOptions, PutResult } from '../../core/channel.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
+import type { KeyedMutex } from '../../core/guard/keyed-mutex.ts';
 import { withRetry } from '../../core/guard/retry.ts';
 import { attachmentName, attachmentType } from '../shared/attachment.ts';
-import type { KeyLock } from '../shared/key-lock.ts';
 import { sendOrUndo } from '../shared/send-or-undo.ts';
 import type { CloudflareApi } from './api.ts';
 import { service } from './failure.ts';
@@ -12,7 +12,7 @@ import { maxImageBytes } from './settings.ts';
 
 export interface PutContext {
   readonly api: CloudflareApi;
-  readonly locks: KeyLock;
+  readonly locks: KeyedMutex;
   readonly requireSignedUrls: boolean;
 }
 

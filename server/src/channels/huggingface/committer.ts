@@ -1,6 +1,6 @@
 import { fail, isStowageError, type StowageError } from '../../core/errors.ts';
-import { wait } from '../../core/guard/pacer.ts';
 import { isTransient } from '../../core/guard/retry.ts';
+import { wait } from '../../core/guard/wait.ts';
 import { type Hub, isRepoGone } from './api.ts';
 import type { PathInfo } from './wire.ts';
 

@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import type { ByteSource } from '../../core/bytes.ts';
 import type { PutOptions } from '../../core/channel.ts';
 import { fail } from '../../core/errors.ts';
+import { raceAbort } from '../../core/guard/race-abort.ts';
 import { createDigestService } from '../../core/streams/digests.ts';
 import { createSpool } from '../../core/streams/spool.ts';
 import type { LfsObject } from './wire.ts';
@@ -33,7 +34,7 @@ export function createMeasure(folder: string): Measure {
       const tapped = digests.tap(source, ['sha256']);
       const spool = createSpool(tapped.source, folder);
       try {
-        const arrived = await untilAborted(spool.ended, signal);
+        const arrived = await raceAbort(spool.ended, signal);
         if (size !== undefined && arrived !== size) {
           throw fail(arrived < size ? 'incomplete_body' : 'size_mismatch');
         }
@@ -56,15 +57,4 @@ export function createMeasure(folder: string): Measure {
     },
     close: () => digests.close(),
   };
-}
-
-/** Rejects as soon as `signal` is aborted, whatever becomes of the promise. */
-export function untilAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  return Promise.race([promise, aborted.promise]).finally(() =>
-    signal.removeEventListener('abort', abort),
-  );
 }

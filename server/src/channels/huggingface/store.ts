@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ByteSource } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
+import { raceAbort } from '../../core/guard/race-abort.ts';
 import { type Hub, isRepoGone } from './api.ts';
 import { createSlicer, type Slicer } from './bytes.ts';
 import {
@@ -9,7 +10,6 @@ import {
   type CommitterOptions,
   createCommitter,
 } from './committer.ts';
-import { untilAborted } from './digest.ts';
 import { uploadLfs } from './lfs.ts';
 import { proveStored } from './proof.ts';
 import type { LfsObject } from './wire.ts';
@@ -52,7 +52,7 @@ export function createRepository(hub: Hub, options: RepositoryOptions): Reposito
     known ??= hub.ensureRepo(new AbortController().signal);
     const asked = known;
     try {
-      await untilAborted(asked, signal);
+      await raceAbort(asked, signal);
     } catch (error) {
       // Others that wait for the same answer get the same error; the next one asks anew.
       if (!signal.aborted && known === asked) {
@@ -130,15 +130,15 @@ async function isInline(hub: Hub, bytes: Slicer, { path, size, signal }: Stored)
   if (size === 0) {
     return true;
   }
-  const sample = await untilAborted(bytes.peek(Math.min(size, sampleBytes)), signal);
+  const sample = await raceAbort(bytes.peek(Math.min(size, sampleBytes)), signal);
   return (await hub.preupload({ path, size, sample }, signal)) === 'regular';
 }
 
 async function inlineChange(bytes: Slicer, { path, size, signal }: Stored): Promise<Change> {
-  const content = Buffer.concat(await untilAborted(Array.fromAsync(bytes.take(size)), signal));
+  const content = Buffer.concat(await raceAbort(Array.fromAsync(bytes.take(size)), signal));
   if (content.length < size) {
     throw fail('incomplete_body');
   }
-  await untilAborted(bytes.end(), signal);
+  await raceAbort(bytes.end(), signal);
   return { kind: 'regular', path, content };
 }

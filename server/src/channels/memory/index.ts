@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ByteSource } from '../../core/bytes.ts';
 import type { Channel, GetOptions, PutOptions, Ref } from '../../core/channel.ts';
 import { fail } from '../../core/errors.ts';
+import { raceAbort } from '../../core/guard/race-abort.ts';
 import { defineDriver } from '../driver.ts';
 
 const settingsSchema = z.strictObject({
@@ -56,15 +57,7 @@ async function collect(
   maxBytes = Number.POSITIVE_INFINITY,
 ): Promise<Buffer> {
   signal.throwIfAborted();
-  const aborted = Promise.withResolvers<never>();
-  aborted.promise.catch(() => {});
-  const onAbort = () => aborted.reject(signal.reason);
-  signal.addEventListener('abort', onAbort);
-  try {
-    return await Promise.race([aborted.promise, gather(source, signal, maxBytes)]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
+  return raceAbort(gather(source, signal, maxBytes), signal);
 }
 
 async function gather(source: ByteSource, signal: AbortSignal, maxBytes: number): Promise<Buffer> {

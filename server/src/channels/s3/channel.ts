@@ -1,11 +1,11 @@
 import type { ByteSource } from '../../core/bytes.ts';
 import type { CallOptions, Channel, PutOptions, PutResult, Ref } from '../../core/channel.ts';
 import { fail } from '../../core/errors.ts';
+import { createKeyedMutex } from '../../core/guard/keyed-mutex.ts';
 import { createBufferPool } from './buffer-pool.ts';
 import { checkBucket } from './check.ts';
 import { type Bucket, openBucket } from './client.ts';
 import { type CorsReport, ensureCors } from './cors.ts';
-import { inTurn } from './in-turn.ts';
 import { createMultipart } from './multipart.ts';
 import { copyObject, deleteObject, getObject } from './objects.ts';
 import { maxBytesOf, planParts } from './plan-parts.ts';
@@ -33,10 +33,14 @@ export interface S3Channel extends Channel {
 
 export function createS3Channel(settings: S3Settings): S3Channel {
   const bucket = openBucket(settings);
+  const put = createPut(bucket);
+  // Core abandons a call and tries again without waiting for it to end: what the first one clears
+  // up must not be what the second one stores.
+  const puts = createKeyedMutex();
   return {
     limits: { maxBytes: maxBytesOf(settings) },
     remote: true,
-    put: inTurn(createPut(bucket)),
+    put: (source, options) => puts.run(options.key, () => put(source, options), options.signal),
     get: async (ref, options) => getObject(bucket, keyOfRef(ref), options),
     delete: async (ref, { signal }) => deleteObject(bucket, keyOfRef(ref), signal),
     check: (options) => checkBucket(bucket, options),

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ByteSource } from '../../core/bytes.ts';
-import type { Channel, ChannelLimits, PutOptions, Ref } from '../../core/channel.ts';
+import type { Channel, ChannelLimits, PutOptions, PutResult, Ref } from '../../core/channel.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
+import { createKeyedMutex } from '../../core/guard/keyed-mutex.ts';
+import { wait } from '../../core/guard/wait.ts';
 import { defineDriver } from '../driver.ts';
-import { createKeyLock } from '../shared/key-lock.ts';
 import { rangedResult } from '../shared/ranged.ts';
 import { addressOf, contentLength, createDavApi, type DavApi } from './api.ts';
 import { createFolders, type Folders } from './folders.ts';
@@ -22,7 +22,8 @@ export const webdavDriver = defineDriver({
 export function createWebdavChannel(settings: WebdavSettings): Channel {
   const api = createDavApi(settings);
   const folders = createFolders(api);
-  const locks = createKeyLock();
+  // An abandoned attempt may still be sweeping: the next one's object must not go with it.
+  const puts = createKeyedMutex();
   const ensureFolder = (path: string, signal: AbortSignal) =>
     settings.createDirectory ? folders.ensureAbove(path, signal) : Promise.resolve();
   const canMove = once(30_000, (signal) => probeMove(api, ensureFolder, signal));
@@ -31,19 +32,14 @@ export function createWebdavChannel(settings: WebdavSettings): Channel {
     limits: limitsOf(settings),
     remote: true,
     locate: refOf,
-    put: async (source, options) => {
-      const release = await locks.acquire(options.key, options.signal);
-      try {
-        await ensureFolder(options.key, options.signal);
-        const size = await store(
-          { api, folders, viaMove: await canMove(options.signal) },
-          source,
-          options,
-        );
-        return { ref: refOf(options.key), size };
-      } finally {
-        release();
-      }
+    put: (source, options) => {
+      const { key, signal } = options;
+      const work = async (): Promise<PutResult> => {
+        await ensureFolder(key, signal);
+        const context = { api, folders, viaMove: await canMove(signal) };
+        return { ref: refOf(key), size: await store(context, source, options) };
+      };
+      return puts.run(key, work, signal);
     },
     get: async (ref, { range, signal }) => {
       const path = pathOf(ref);
@@ -172,7 +168,7 @@ async function sweep(api: DavApi, paths: readonly string[]): Promise<void> {
  */
 async function removeLate(api: DavApi, path: string, signal: AbortSignal): Promise<void> {
   for (const waitMs of [150, 350]) {
-    await delay(waitMs);
+    await wait(waitMs, signal);
     if (!(await api.remove(path, signal))) {
       return;
     }

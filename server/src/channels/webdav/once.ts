@@ -1,4 +1,4 @@
-import { unlessAborted } from '../shared/key-lock.ts';
+import { raceAbort } from '../../core/guard/race-abort.ts';
 
 /**
  * Work that many callers wait for but is done once. All callers that wait get a failure, then it is
@@ -17,6 +17,6 @@ export function once<T>(timeoutMs: number, work: (signal: AbortSignal) => Promis
       running = undefined;
       throw error;
     });
-    return unlessAborted(running, signal);
+    return raceAbort(running, signal);
   };
 }

@@ -1,7 +1,7 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { type Clock, minuteMs } from '../clock.ts';
 import { fail } from '../errors.ts';
-import { wait } from '../guard/pacer.ts';
+import { wait } from '../guard/wait.ts';
 import { type Networks, networksOf } from './network.ts';
 
 /** Counted separately: wrong tokens reveal nothing about codes. */

@@ -10,6 +10,7 @@ import type {
 import { fail, isStowageError, StowageError } from '../errors.ts';
 import type { CircuitBreaker } from './circuit-breaker.ts';
 import { createPacer } from './pacer.ts';
+import { raceAbort } from './race-abort.ts';
 import { withRetry } from './retry.ts';
 import { createSemaphore } from './semaphore.ts';
 
@@ -191,15 +192,6 @@ function silence(waitMs: number): StowageError {
   return fail('channel_unavailable', {
     message: `The storage backend did not respond for ${Math.round(waitMs / 1000)} s.`,
   });
-}
-
-function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const abort = (): void => aborted.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  return Promise.race([promise, aborted.promise]).finally(() =>
-    signal.removeEventListener('abort', abort),
-  );
 }
 
 interface Watch {

@@ -1,4 +1,5 @@
 import { minuteMs } from '../clock.ts';
+import { wait } from './wait.ts';
 
 /**
  * A fair queue: `take` resolves in the order of the calls, never more often than the limits say.
@@ -49,21 +50,4 @@ export function createPacer(
       return turn;
     },
   };
-}
-
-/** Resolves after `ms`; rejects with the signal's reason as soon as it is aborted. */
-export function wait(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    signal?.throwIfAborted();
-    const timer = setTimeout(done, ms);
-    const abort = (): void => {
-      clearTimeout(timer);
-      reject(signal?.reason);
-    };
-    function done(): void {
-      signal?.removeEventListener('abort', abort);
-      resolve();
-    }
-    signal?.addEventListener('abort', abort, { once: true });
-  });
 }

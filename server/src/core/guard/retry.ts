@@ -1,6 +1,6 @@
 import { minuteMs } from '../clock.ts';
 import { isStowageError } from '../errors.ts';
-import { wait } from './pacer.ts';
+import { wait } from './wait.ts';
 
 export interface RetryPolicy {
   /**

@@ -1,4 +1,4 @@
-import { wait } from '../guard/pacer.ts';
+import { wait } from '../guard/wait.ts';
 
 /** Limits the average number of bytes per second. */
 export interface Throttle {

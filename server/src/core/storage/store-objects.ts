@@ -1,6 +1,7 @@
 import type { ByteSource } from '../bytes.ts';
 import type { Channel, PutOptions, PutResult, Ref } from '../channel.ts';
 import { fail } from '../errors.ts';
+import { raceAbort } from '../guard/race-abort.ts';
 import { uploadRetry, withRetry } from '../guard/retry.ts';
 import type { Segment } from '../metadata.ts';
 import { createHasher, hashOfParts } from '../streams/hash.ts';
@@ -123,9 +124,10 @@ async function storeSegments(
     for (;;) {
       const at = index++;
       const start = at * sizeBytes;
+      // A slow client must not delay the report that a segment has failed.
       const size = Math.min(
         sizeBytes,
-        (await unlessAborted(spool.arrived(start + sizeBytes), signal)) - start,
+        (await raceAbort(spool.arrived(start + sizeBytes), signal)) - start,
       );
       if (size <= 0) {
         return;
@@ -159,22 +161,6 @@ async function storeSegments(
 
 async function undo(channel: Channel, ref: Ref, { onLeftOver }: StoreOptions): Promise<void> {
   await channel.delete(ref, { signal: AbortSignal.timeout(undoMs) }).catch(() => onLeftOver?.(ref));
-}
-
-/** A slow client must not delay the report that a segment has failed. */
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = Promise.withResolvers<never>();
-  const onAbort = (): void => aborted.reject(signal.reason);
-  if (signal.aborted) {
-    onAbort();
-  } else {
-    signal.addEventListener('abort', onAbort, { once: true });
-  }
-  try {
-    return await Promise.race([promise, aborted.promise]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }
 
 function segmentOptions(options: StoreOptions, index: number, signal: AbortSignal): StoreOptions {

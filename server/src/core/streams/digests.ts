@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import type { ByteSource } from '../bytes.ts';
 import { fail } from '../errors.ts';
+import { siblingModule } from '../sibling-module.ts';
 
 export type DigestAlgorithm = 'sha256' | 'md5';
 export type Digests = Readonly<Partial<Record<DigestAlgorithm, string>>>;
@@ -23,29 +24,29 @@ export interface DigestService {
 
 const maxOutstandingBytes = 4 * 1024 * 1024;
 
-const workerSource = `
-const { parentPort } = require('node:worker_threads');
-const { createHash } = require('node:crypto');
-const open = new Map();
-parentPort.on('message', ({ id, algorithms, chunk, end, drop }) => {
-  if (drop) return open.delete(id);
-  let hashes = open.get(id);
-  if (!hashes) open.set(id, (hashes = algorithms.map((name) => [name, createHash(name)])));
-  if (chunk) { for (const [, hash] of hashes) hash.update(chunk); parentPort.postMessage({ id, bytes: chunk.length }); }
-  if (end) { open.delete(id); parentPort.postMessage({ id, digests: Object.fromEntries(hashes.map(([name, hash]) => [name, hash.digest('hex')])) }); }
-});`;
+interface Body {
+  readonly id: number;
+  readonly algorithms: readonly DigestAlgorithm[];
+}
+
+/** What the worker is sent; replied to, except to `drop`. */
+export type DigestRequest =
+  | (Body & { readonly kind: 'chunk'; readonly chunk: Uint8Array })
+  | (Body & { readonly kind: 'end' })
+  | { readonly kind: 'drop'; readonly id: number };
+
+/** `bytes` of a chunk that were hashed, or the digests of a body that has ended. */
+export interface DigestReply {
+  readonly id: number;
+  readonly bytes?: number;
+  readonly digests?: Digests;
+}
 
 interface Task {
   outstandingBytes: number;
   wake: () => void;
   readonly resolve: (digests: Digests) => void;
   readonly reject: (error: unknown) => void;
-}
-
-interface WorkerAnswer {
-  readonly id: number;
-  readonly bytes?: number;
-  readonly digests?: Digests;
 }
 
 /** The worker starts with the first task and keeps the process alive only while it has work. */
@@ -55,9 +56,9 @@ export function createDigestService(): DigestService {
   let lastId = 0;
 
   const start = (): Worker => {
-    const started = new Worker(workerSource, { eval: true });
+    const started = new Worker(siblingModule(import.meta.url, 'digest-worker'));
     started.unref();
-    started.on('message', (answer: WorkerAnswer) => settle(tasks, answer));
+    started.on('message', (answer: DigestReply) => settle(tasks, answer));
     started.on('error', (cause) => {
       worker = undefined;
       const failed = [...tasks.values()];
@@ -105,6 +106,8 @@ async function* feed({
   worker,
   tasks,
 }: Feed): AsyncGenerator<Uint8Array> {
+  const send = (request: DigestRequest, transfer: ArrayBuffer[] = []): void =>
+    worker.postMessage(request, transfer);
   let complete = false;
   try {
     for await (const chunk of source) {
@@ -113,21 +116,21 @@ async function* feed({
       }
       task.outstandingBytes += chunk.length;
       const copy = new Uint8Array(chunk);
-      worker.postMessage({ id, algorithms, chunk: copy }, [copy.buffer]);
+      send({ kind: 'chunk', id, algorithms, chunk: copy }, [copy.buffer]);
       yield chunk;
     }
     complete = true;
-    worker.postMessage({ id, algorithms, end: true });
+    send({ kind: 'end', id, algorithms });
   } finally {
     if (!complete) {
       tasks.delete(id);
-      worker.postMessage({ id, drop: true });
+      send({ kind: 'drop', id });
       task.reject(fail('client_closed', { message: 'The source ended early.' }));
     }
   }
 }
 
-function settle(tasks: Map<number, Task>, answer: WorkerAnswer): void {
+function settle(tasks: Map<number, Task>, answer: DigestReply): void {
   const task = tasks.get(answer.id);
   if (task === undefined) {
     return;

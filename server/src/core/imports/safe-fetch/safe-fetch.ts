@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { ByteSource } from '../../bytes.ts';
 import { fail, isStowageError, type StowageError } from '../../errors.ts';
+import { raceAbort } from '../../guard/race-abort.ts';
 import { inNetworks } from './address-rules.ts';
 import { decoded, isDecodable } from './decode.ts';
 import { fetchError, httpGet } from './http-get.ts';
@@ -208,15 +209,12 @@ async function* within(source: ByteSource, maxBytes: number): AsyncGenerator<Uin
 
 /** The system's resolver cannot be stopped, but we need not wait for it. */
 async function inTime<T>(work: Promise<T>, timeoutMs: number, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(fail('fetch_timeout')), timeoutMs);
-  const abort = (): void => reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(fail('fetch_timeout')), timeoutMs);
   try {
-    return await Promise.race([work, promise]);
+    return await raceAbort(work, AbortSignal.any([signal, late.signal]));
   } finally {
     clearTimeout(timer);
-    signal.removeEventListener('abort', abort);
   }
 }
 

@@ -1,3 +1,5 @@
+import { createKeyedMutex } from '../../guard/keyed-mutex.ts';
+
 /** Chunks that this node is receiving right now. */
 export interface InFlight {
   /** Counts as under way until `work` has ended. */
@@ -9,7 +11,7 @@ export interface InFlight {
 
 export function createInFlight(): InFlight {
   const underWay = new Map<string, number>();
-  const turns = new Map<string, Promise<unknown>>();
+  const turns = createKeyedMutex();
 
   return {
     async run(uploadId, work) {
@@ -26,18 +28,6 @@ export function createInFlight(): InFlight {
       }
     },
     has: (uploadId) => underWay.has(uploadId),
-    inTurn(uploadId, index, work) {
-      const key = `${uploadId} ${index}`;
-      const running = (turns.get(key) ?? Promise.resolve()).then(work);
-      const ended = running
-        .catch(() => undefined)
-        .then(() => {
-          if (turns.get(key) === ended) {
-            turns.delete(key);
-          }
-        });
-      turns.set(key, ended);
-      return running;
-    },
+    inTurn: (uploadId, index, work) => turns.run(`${uploadId} ${index}`, work),
   };
 }

@@ -4,7 +4,7 @@ import { dayMs } from '../../clock.ts';
 import { startsAsUtf8, withCharset } from '../../content-type/charset.ts';
 import { sniff } from '../../content-type/sniff.ts';
 import { fail, isStowageError } from '../../errors.ts';
-import { wait } from '../../guard/pacer.ts';
+import { wait } from '../../guard/wait.ts';
 import type { FileToAdd } from '../../library/files.ts';
 import type { Segment, Upload, UploadPart } from '../../metadata.ts';
 import { isGivenOnce, nameCandidates, seenName } from '../../naming/file-id.ts';

@@ -1,5 +1,5 @@
 import { isStowageError } from '../../errors.ts';
-import { wait } from '../../guard/pacer.ts';
+import { wait } from '../../guard/wait.ts';
 import type { Upload, UploadPart } from '../../metadata.ts';
 import { createHasher } from '../../streams/hash.ts';
 import { chunkedDetails } from './chunked-details.ts';
