@@ -104,8 +104,9 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
   const now = clock?.now ?? Date.now;
   const metrics = createMetrics({ version: packageJson.version });
   const { imageChannel: image, videoChannel: video, documentChannel: document } = config.routing;
+  const prober = createProber();
   const pool = createChannelPool({
-    channels: await buildChannels({ config, metadata, metrics, log, now }),
+    channels: await buildChannels({ config, prober, metadata, metrics, log, now }),
     usage: metadata.files.usage,
     // An address that has expired keeps no room, though its upload may live on.
     reserved: (id) => metadata.uploads.reservedBytes(id, now() + uploadGraceMs),
@@ -117,7 +118,6 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
   });
   metrics.collect(collectedFrom({ config, metadata, pool }));
   const digests = createDigestService();
-  const prober = createProber();
   const access = createAccess({
     tokens: metadata.tokens,
     allowAnonymousUploads: config.allowAnonymousUploads,

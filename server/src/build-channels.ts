@@ -8,6 +8,7 @@ import { guardChannel } from './core/guard/channel-guard.ts';
 import { createCircuitBreaker } from './core/guard/circuit-breaker.ts';
 import type { Log } from './core/log.ts';
 import type { MetadataStore } from './core/metadata.ts';
+import type { Prober } from './core/prober.ts';
 import { type ConfiguredChannel, identifyChannels } from './core/storage/channel-pool.ts';
 import { findLeftChannels, leftChannelAdvice } from './left-channels.ts';
 import type { Metrics } from './metrics/index.ts';
@@ -15,6 +16,7 @@ import { checkPlace } from './nodes.ts';
 
 export interface BuildContext {
   readonly config: Config;
+  readonly prober: Prober;
   readonly metadata: Pick<MetadataStore, 'channels' | 'replicas' | 'settings'>;
   readonly metrics: Metrics;
   readonly log: Log;
@@ -54,8 +56,8 @@ async function buildChannel(
       message: `There is no driver for channels of type ${entry.type}.`,
     });
   }
-  const { config, metadata } = context;
-  const channel = await driver.create(entry.settings, { dataDir: config.dataDir });
+  const { config, metadata, prober } = context;
+  const channel = await driver.create(entry.settings, { dataDir: config.dataDir, prober });
   const { id, type, name, enabled, weight, quota } = entry;
   if (config.databaseUrl !== undefined) {
     await checkPlace({ id, name, channel }, metadata.settings);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Channel } from '../core/channel.ts';
+import type { Prober } from '../core/prober.ts';
 import type { ChannelGroup } from '../core/storage/channel-group.ts';
 
 /**
@@ -19,6 +20,8 @@ export interface Driver<Settings = unknown> {
 export interface DriverContext {
   /** Absolute path of the data folder; a driver that needs disk uses a folder of its own in it. */
   readonly dataDir: string;
+  /** For stores that take pictures of some sizes only. */
+  readonly prober: Pick<Prober, 'fromHead'>;
 }
 
 /** Keeps a driver's settings type for its factory while the registry holds drivers of all kinds. */

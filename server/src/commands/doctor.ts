@@ -8,6 +8,7 @@ import type { Channel } from '../core/channel.ts';
 import type { MetadataStore } from '../core/metadata.ts';
 import { testChannelSteps } from '../core/storage/test-channel.ts';
 import { prepareDataFolder } from '../data-folder.ts';
+import { createProber } from '../images/prober.ts';
 import { findLeftChannels, leftChannelAdvice } from '../left-channels.ts';
 import { openMetadata } from '../metadata/index.ts';
 import { sharingProblems } from '../nodes.ts';
@@ -210,7 +211,10 @@ interface ChannelCheck {
 async function checkChannel({ entry, id, config, report, fix }: ChannelCheck): Promise<void> {
   const title = `channel ${channelTitle(entry)}${id === undefined ? '' : ` (id ${id})`}`;
   const opened = await report.try(title, async () =>
-    findDriver(entry.type)?.create(entry.settings, { dataDir: config.dataDir }),
+    findDriver(entry.type)?.create(entry.settings, {
+      dataDir: config.dataDir,
+      prober: createProber(),
+    }),
   );
   if (opened === undefined) {
     return;

@@ -11,6 +11,7 @@ import { scrubbedChannels, scrubLease } from '../core/scrub/scrubber.ts';
 import { noThrottle } from '../core/scrub/throttle.ts';
 import { type ChannelPool, createChannelPool } from '../core/storage/channel-pool.ts';
 import { prepareDataFolder } from '../data-folder.ts';
+import { createProber } from '../images/prober.ts';
 import { createMetrics } from '../metrics/index.ts';
 import { explainError } from './explain.ts';
 import { loadConfigOrExplain } from './load.ts';
@@ -119,6 +120,7 @@ async function openChannels(config: Config, metadata: MetadataStore): Promise<Ch
   const metrics = createMetrics({ version: '' });
   const channels = await buildChannels({
     config,
+    prober: createProber(),
     metadata,
     metrics,
     log: silentLog,

@@ -61,7 +61,7 @@ const commitDefaults: CommitterOptions = { gatherMs: 20, patienceMs: 25_000, ret
 
 export function createHuggingFaceChannel(
   settings: HuggingFaceSettings,
-  { dataDir }: DriverContext,
+  { dataDir }: Pick<DriverContext, 'dataDir'>,
   commit: CommitterOptions = commitDefaults,
 ): Channel {
   const hub = createHub(settings);

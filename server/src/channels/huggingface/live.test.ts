@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it } from 'vitest';
 import { channelConformance } from '../../../test/conformance/channel.ts';
+import { createProber } from '../../images/prober.ts';
 import { huggingfaceDriver } from './index.ts';
 
 const { STOWAGE_LIVE_HUGGINGFACE } = process.env;
@@ -20,7 +21,7 @@ if (STOWAGE_LIVE_HUGGINGFACE === undefined) {
     secrets: [settings.token],
     create: async () => {
       const dataDir = await mkdtemp(join(tmpdir(), 'huggingface-live-'));
-      const channel = await huggingfaceDriver.create(settings, { dataDir });
+      const channel = await huggingfaceDriver.create(settings, { dataDir, prober: createProber() });
       return { channel, destroy: () => rm(dataDir, { recursive: true, force: true }) };
     },
   });

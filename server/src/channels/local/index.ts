@@ -78,7 +78,7 @@ const chunkLimits = { totalBytes: 12 * 1024 * kiB, minBytes: 128 * kiB, maxBytes
 
 export function createLocalChannel(
   settings: z.infer<typeof settingsSchema>,
-  { dataDir }: DriverContext,
+  { dataDir }: Pick<DriverContext, 'dataDir'>,
 ): Channel {
   const root = openRoot(resolve(dataDir, settings.path ?? 'objects'));
   const objects = join(root, 'objects');

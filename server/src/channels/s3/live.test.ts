@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os';
 import { channelConformance } from '../../../test/conformance/channel.ts';
+import { createProber } from '../../images/prober.ts';
 import { findDriver } from '../index.ts';
 
 // docs/channels/s3.md: a run against a real service, for whoever has a bucket to spare
@@ -12,7 +13,9 @@ if (STOWAGE_LIVE_S3) {
     throw new Error(`no channel type ${type}`);
   }
   channelConformance(`${type}, live`, {
-    create: async () => ({ channel: await driver.create(settings, { dataDir: tmpdir() }) }),
+    create: async () => ({
+      channel: await driver.create(settings, { dataDir: tmpdir(), prober: createProber() }),
+    }),
     slow: true,
     secrets: [settings.secretAccessKey],
   });

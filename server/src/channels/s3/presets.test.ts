@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Channel } from '../../core/channel.ts';
+import { createProber } from '../../images/prober.ts';
 import { drivers, findDriver } from '../index.ts';
 
 const keys = { bucket: 'photos', accessKeyId: 'AKIATEST', secretAccessKey: 'very-secret' };
@@ -10,7 +11,7 @@ async function open(type: string, settings: object): Promise<Channel> {
   if (driver === undefined) {
     throw new Error(`no driver ${type}`);
   }
-  return driver.create({ ...keys, ...settings }, { dataDir: '/nowhere' });
+  return driver.create({ ...keys, ...settings }, { dataDir: '/nowhere', prober: createProber() });
 }
 
 it.each([

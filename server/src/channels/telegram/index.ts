@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Channel } from '../../core/channel.ts';
 import { fail } from '../../core/errors.ts';
-import { defineDriver } from '../driver.ts';
+import { type DriverContext, defineDriver } from '../driver.ts';
 import { createHttpClient } from '../shared/http-client.ts';
 import { type Bot, createTelegramApi, refusedWith, type TelegramApi } from './api.ts';
 import { createChat } from './chat.ts';
@@ -29,7 +29,7 @@ export const telegramDriver = defineDriver({
     takesChunks: true,
   },
   settings: telegramSettings,
-  create: (settings) => createTelegramChannel(settings),
+  create: (settings, context) => createTelegramChannel(settings, context),
 });
 
 export interface TelegramClocks {
@@ -41,6 +41,7 @@ export interface TelegramClocks {
 
 export function createTelegramChannel(
   settings: TelegramSettings,
+  { prober }: Pick<DriverContext, 'prober'>,
   clocks: TelegramClocks = {},
 ): Channel {
   const tokens = tokensOf(settings);
@@ -58,7 +59,7 @@ export function createTelegramChannel(
   const reader: Reader = { api, paths: createPathCache(clocks.now), filesDir: settings.filesDir };
   const forget = (ref: TelegramRef, signal: AbortSignal) =>
     deleteMessage(reader, botOf(bots, ref), { ref, signal });
-  const sender: Sender = { api, chat, bots, forget, fallbackForms: new Map() };
+  const sender: Sender = { api, chat, bots, prober, forget, fallbackForms: new Map() };
   const segment = segmentLimits(settings);
   return {
     limits: { maxBytes: segment.max, segment },

@@ -1,4 +1,5 @@
 import { channelConformance } from '../../../test/conformance/channel.ts';
+import { createProber } from '../../images/prober.ts';
 import { createTelegramChannel } from './index.ts';
 import { telegramSettings, tokensOf } from './settings.ts';
 
@@ -9,7 +10,7 @@ const { STOWAGE_LIVE_TELEGRAM } = process.env;
 if (STOWAGE_LIVE_TELEGRAM) {
   const settings = telegramSettings.parse(JSON.parse(STOWAGE_LIVE_TELEGRAM));
   channelConformance('telegram, live', {
-    create: async () => ({ channel: createTelegramChannel(settings) }),
+    create: async () => ({ channel: createTelegramChannel(settings, { prober: createProber() }) }),
     slow: true,
     secrets: tokensOf(settings),
     skip: {

@@ -1,6 +1,6 @@
-import { imageSize } from 'image-size';
 import type { ByteSource } from '../../core/bytes.ts';
 import type { PutOptions } from '../../core/channel.ts';
+import type { MediaFacts, Prober } from '../../core/prober.ts';
 import { peek } from '../shared/sources.ts';
 
 const maxPhotoBytes = 10_000_000;
@@ -17,24 +17,22 @@ const headBytes = 256 * 1024;
 export async function chooseForm(
   source: ByteSource,
   options: PutOptions,
+  prober: Pick<Prober, 'fromHead'>,
 ): Promise<{ as: 'photo' | 'document'; source: ByteSource }> {
   const { compress, contentType, size } = options;
   if (!compress || contentType !== 'image/jpeg' || size === undefined || size > maxPhotoBytes) {
     return { as: 'document', source };
   }
   const peeked = await peek(source, headBytes);
-  return { as: fitsPhoto(peeked.head) ? 'photo' : 'document', source: peeked.source };
+  const fits = fitsPhoto(prober.fromHead(peeked.head, contentType));
+  return { as: fits ? 'photo' : 'document', source: peeked.source };
 }
 
-function fitsPhoto(head: Uint8Array): boolean {
-  try {
-    const { width, height, type } = imageSize(head);
-    return (
-      type === 'jpg' &&
-      width + height <= maxSides &&
-      Math.max(width, height) <= maxRatio * Math.min(width, height)
-    );
-  } catch {
-    return false;
-  }
+function fitsPhoto({ width, height }: MediaFacts): boolean {
+  return (
+    width !== null &&
+    height !== null &&
+    width + height <= maxSides &&
+    Math.max(width, height) <= maxRatio * Math.min(width, height)
+  );
 }

@@ -1,6 +1,7 @@
 import type { ByteSource } from '../../core/bytes.ts';
 import type { PutOptions, PutResult } from '../../core/channel.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
+import type { Prober } from '../../core/prober.ts';
 import { attachmentName, attachmentType } from '../shared/attachment.ts';
 import { sendOrUndo } from '../shared/send-or-undo.ts';
 import { type Measured, measured } from '../shared/sources.ts';
@@ -14,6 +15,7 @@ export interface Sender {
   readonly api: TelegramApi;
   readonly chat: Chat;
   readonly bots: readonly PacedBot[];
+  readonly prober: Pick<Prober, 'fromHead'>;
   readonly forget: (ref: TelegramRef, signal: AbortSignal) => Promise<void>;
   /** How a key must be sent the next time, after Telegram did not take it, or changed it. */
   readonly fallbackForms: Map<string, Form>;
@@ -84,7 +86,7 @@ async function formFor(
   if (remembered !== undefined) {
     return { form: remembered, source };
   }
-  const { as, source: whole } = await chooseForm(source, options);
+  const { as, source: whole } = await chooseForm(source, options, sender.prober);
   return { form: as, source: whole };
 }
 

@@ -5,6 +5,7 @@ import {
   startTelegramEmulator,
 } from '../../../test/emulators/telegram/emulator.ts';
 import { unpaced } from '../../../test/emulators/telegram/scene.ts';
+import { createProber } from '../../images/prober.ts';
 import { createTelegramChannel } from './index.ts';
 import { telegramSettings } from './settings.ts';
 
@@ -18,7 +19,7 @@ channelConformance('telegram', {
       ...unpaced,
     });
     return {
-      channel: createTelegramChannel(settings),
+      channel: createTelegramChannel(settings, { prober: createProber() }),
       objects: async () => emulator.messages.size,
       destroy: emulator.stop,
     };

@@ -5,6 +5,7 @@ import {
 } from '../../../src/channels/telegram/index.ts';
 import { telegramSettings } from '../../../src/channels/telegram/settings.ts';
 import type { Channel } from '../../../src/core/channel.ts';
+import { createProber } from '../../../src/images/prober.ts';
 import {
   emulatedChat,
   startTelegramEmulator,
@@ -36,7 +37,7 @@ export async function telegramScene(
       apiBase: emulator.url,
       ...more,
     });
-    const channel = createTelegramChannel(parsed, otherClocks);
+    const channel = createTelegramChannel(parsed, { prober: createProber() }, otherClocks);
     onTestFinished(() => channel.close?.());
     return channel;
   };
