@@ -34,18 +34,15 @@ const codes = {
   disk_full: [507, true, 'The server has no space left for this file.'],
   // Media API
   invalid_signature: [403, false, 'The upload URL is not valid.'],
-  upload_url_expired: [403, false, 'The upload URL has expired. Call POST /media/upload again.'],
+  upload_url_expired: [403, false, 'The upload URL has expired.'],
   already_completed: [409, false, 'This upload is already completed.'],
-  upload_not_received: [
-    409,
-    true,
-    'Uploaded file not found in storage. Make sure you uploaded the file to upload_url before calling complete.',
-  ],
+  upload_not_received: [409, true, 'Uploaded file not found in storage.'],
   upload_expired: [
     410,
     false,
-    'Uploaded file not found: the upload URL expired before the file arrived. Call POST /media/upload again.',
+    'Uploaded file not found: the upload URL expired before the file arrived.',
   ],
+  import_in_progress: [409, false, 'This media is still being imported.'],
   media_failed: [409, false, 'This media failed to process.'],
   content_type_mismatch: [422, false, 'The file is not of the declared type.'],
   size_mismatch: [422, false, 'The file does not have the declared size.'],
@@ -69,18 +66,18 @@ export type ErrorCode = keyof typeof codes;
 
 export interface ErrorDetails {
   /** Replaces the table's message. Must hold no secret. */
-  readonly message?: string;
+  readonly message?: string | undefined;
   /** Replaces the table's status, for the few codes whose status depends on the context. */
-  readonly status?: number;
-  readonly retryAfterMs?: number;
+  readonly status?: number | undefined;
+  readonly retryAfterMs?: number | undefined;
   /**
    * For `channel_unavailable`: the backend is up and responded. Only this attempt failed, and
    * another one may succeed.
    */
   readonly answered?: boolean;
   readonly cause?: unknown;
-  /** Returned to the caller as `details`. */
-  readonly details?: Readonly<Record<string, unknown>>;
+  /** Facts for the caller, in camelCase; each API has its own names for them. */
+  readonly details?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /**

@@ -131,14 +131,14 @@ export interface StoredFile {
 export type Category = 'image' | 'video' | 'audio' | 'document' | 'other';
 
 export interface FileQuery {
-  readonly category?: Category;
+  readonly category?: Category | undefined;
   readonly limit: number;
   readonly offset: number;
   /**
    * Only files behind this position; `offset` is then ignored. The cost does not grow with the
    * position, and no file is skipped or repeated when others are added or removed meanwhile.
    */
-  readonly after?: FilePosition;
+  readonly after?: FilePosition | undefined;
 }
 
 /** The position of a file in the order of lists. */
@@ -297,8 +297,8 @@ export interface UploadStore {
   list(query: {
     readonly kinds: readonly UploadKind[];
     readonly states: readonly Upload['state'][];
-    readonly owner?: string;
-    readonly category?: Category;
+    readonly owner?: string | undefined;
+    readonly category?: Category | undefined;
     readonly limit: number;
     readonly offset: number;
   }): Promise<{ readonly items: readonly Upload[]; readonly total: number }>;

@@ -24,14 +24,14 @@ export function checkPixels({ width, height }: Size, { maxPixels }: Caps): void 
   }
   throw fail('unprocessable', {
     message: `The picture has too many pixels (${width} x ${height}).`,
-    details: { width, height, max_pixels: maxPixels },
+    details: { width, height, maxPixels },
   });
 }
 
 export function tooManyFrames({ maxFrames }: Caps): StowageError {
   return fail('unprocessable', {
     message: `The picture has more than ${maxFrames} frames.`,
-    details: { max_frames: maxFrames },
+    details: { maxFrames },
   });
 }
 

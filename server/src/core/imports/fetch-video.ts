@@ -53,7 +53,7 @@ function checkVideo(contentType: string): void {
 
 function tooLarge(maxBytes: number): StowageError {
   const message = `The file is larger than the ${Math.round(maxBytes / 2 ** 20)} MB limit for videos.`;
-  return fail('too_large', { message, details: { max_size: maxBytes } });
+  return fail('too_large', { message, details: { maxBytes } });
 }
 
 /** Whether the same fetch may go better in a moment. A 404 will not. */
@@ -61,7 +61,7 @@ export function mayGoBetter(error: unknown): boolean {
   if (!isStowageError(error)) {
     return true;
   }
-  const status = error.details?.upstream_status;
+  const status = error.details?.upstreamStatus;
   if (error.code === 'fetch_failed' && typeof status === 'number') {
     return status === 200 || status === 408 || status === 425 || status === 429 || status >= 500;
   }

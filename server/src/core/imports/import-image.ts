@@ -131,12 +131,10 @@ function checkType(contentType: string, head: Uint8Array, { supportedTypes }: Im
     return;
   }
   throw fail('unsupported_media_type', {
-    message:
-      `The url leads to ${contentType}. Images and MP4 videos can be imported from a url; ` +
-      'upload other files with POST /media/upload, a PUT to upload_url, and POST /media/{media_id}/complete.',
+    message: `The url leads to ${contentType}.`,
     details: {
       detected: contentType,
-      supported_types: supportedTypes.filter((type) => categoryOf(type) !== 'document'),
+      supportedTypes: supportedTypes.filter((type) => categoryOf(type) !== 'document'),
     },
   });
 }
@@ -144,7 +142,7 @@ function checkType(contentType: string, head: Uint8Array, { supportedTypes }: Im
 function imageTooLarge(maxBytes: number): StowageError {
   return fail('too_large', {
     message: `The file is larger than the ${Math.round(maxBytes / 2 ** 20)} MB limit.`,
-    details: { max_size: maxBytes },
+    details: { maxBytes },
   });
 }
 

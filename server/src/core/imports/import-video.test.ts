@@ -322,8 +322,8 @@ describe('an import of a video', () => {
   });
 
   it.each<[string, Reply, string]>([
-    ['an unreachable host', failing('fetch_failed', { upstream_status: null }), 'fetch_failed'],
-    ['an overloaded host', failing('fetch_failed', { upstream_status: 503 }), 'fetch_failed'],
+    ['an unreachable host', failing('fetch_failed', { upstreamStatus: null }), 'fetch_failed'],
+    ['an overloaded host', failing('fetch_failed', { upstreamStatus: 503 }), 'fetch_failed'],
     ['a slow host', failing('fetch_timeout'), 'fetch_timeout'],
   ])('is tried four times at %s', async (_what, reply, code) => {
     const one = node([whole, reply]);
@@ -334,7 +334,7 @@ describe('an import of a video', () => {
   });
 
   it('is tried once at an address that is gone', async () => {
-    const one = node([whole, failing('fetch_failed', { upstream_status: 404 })]);
+    const one = node([whole, failing('fetch_failed', { upstreamStatus: 404 })]);
     const id = await one.start(await owner());
     await becomes(one, id, 'failed', 'fetch_failed');
     expect(one.fetches()).toBe(2);

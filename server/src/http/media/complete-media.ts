@@ -62,12 +62,13 @@ export const completeMedia = route({
     ...idempotencyFailures,
     {
       code: 'upload_not_received',
-      details: { media_id: exampleId, received: 0, expected: 2_048_576, expires_in: 3412 },
+      details: { mediaId: exampleId, received: 0, expected: 2_048_576, expiresInSeconds: 3412 },
     },
     'upload_expired',
-    { code: 'media_failed', details: { error_message: 'The file is corrupt or truncated.' } },
+    'import_in_progress',
+    { code: 'media_failed', details: { errorMessage: 'The file is corrupt or truncated.' } },
     { code: 'conflict', message: 'The file keeps changing while it is being completed.' },
-    { code: 'too_large', details: { max_size: 20_971_520, received: 31_457_280 } },
+    { code: 'too_large', details: { maxBytes: 20_971_520, received: 31_457_280 } },
     {
       code: 'content_type_mismatch',
       message: 'The file is text/html, not the declared image/jpeg.',
@@ -128,6 +129,6 @@ async function withAddress(
   if (media?.state !== 'uploading' || media.details.presign !== null) {
     return error;
   }
-  const upload_url = `${requestOrigin(request.raw, deps.settings)}${relayUrl(media.upload, media.details, deps)}`;
-  return fail('upload_not_received', { details: { ...error.details, upload_url } });
+  const uploadUrl = `${requestOrigin(request.raw, deps.settings)}${relayUrl(media.upload, media.details, deps)}`;
+  return fail('upload_not_received', { details: { ...error.details, uploadUrl } });
 }

@@ -1,4 +1,4 @@
-import type { StowageError } from '../../core/errors.ts';
+import type { ErrorCode, StowageError } from '../../core/errors.ts';
 import type { Dialect } from '../dialect.ts';
 import type { Context } from '../route.ts';
 import { retryAfterSeconds } from '../to-error.ts';
@@ -13,9 +13,9 @@ interface ErrorBody {
   readonly message: string;
   readonly code: string;
   readonly retryable: boolean;
-  readonly details?: Readonly<Record<string, unknown>>;
-  readonly retryAfter?: number;
-  readonly retry_after?: number;
+  readonly details: Readonly<Record<string, unknown>> | undefined;
+  readonly retryAfter: number | undefined;
+  readonly retry_after: number | undefined;
 }
 
 export type Envelope =
@@ -39,27 +39,52 @@ export const mediaDialect: Dialect = {
   schema: mediaError,
 };
 
-/** Names that the wire notes give to codes of ours. */
-const wireCodes: Readonly<Record<string, string>> = { too_large: 'file_too_large' };
+/** Codes that this API calls otherwise. */
+const wireCodes: Partial<Record<ErrorCode, string>> = {
+  too_large: 'file_too_large',
+  import_in_progress: 'conflict',
+};
+
+/** What to do next, in routes of this API. */
+const hints: Partial<Record<ErrorCode, string>> = {
+  upload_url_expired: 'Call POST /media/upload again.',
+  upload_expired: 'Call POST /media/upload again.',
+  upload_not_received: 'Make sure you uploaded the file to upload_url before calling complete.',
+  import_in_progress: 'Poll GET /media/{media_id}.',
+};
+
+/** Details that this API calls otherwise. */
+const wireNames: ReadonlyMap<string, string> = new Map([
+  ['didYouMean', 'did_you_mean'],
+  ['errorMessage', 'error_message'],
+  ['expiresInSeconds', 'expires_in'],
+  ['maxBytes', 'max_size'],
+  ['maxFrames', 'max_frames'],
+  ['maxPixels', 'max_pixels'],
+  ['mediaId', 'media_id'],
+  ['supportedTypes', 'supported_types'],
+  ['uploadUrl', 'upload_url'],
+  ['upstreamStatus', 'upstream_status'],
+  ['validationErrors', 'validation_errors'],
+]);
 
 /** The `error` of the envelope; `seconds` is the value of Retry-After. */
-function errorBody(error: StowageError, seconds: number | undefined): ErrorBody {
-  const { message, code, retryable, details } = error;
+function errorBody({ message, code, retryable, details }: StowageError, seconds?: number) {
+  const hint = hints[code];
   return {
-    message,
+    message: hint === undefined ? message : `${message} ${hint}`,
     code: wireCodes[code] ?? code,
     retryable,
-    ...(details && { details: wireDetails(details) }),
-    ...(seconds !== undefined && { retryAfter: seconds, retry_after: seconds }),
+    details: details && wireDetails(details),
+    retryAfter: seconds,
+    retry_after: seconds,
   };
 }
 
-/** The limit has one name, wherever it was noticed. */
-function wireDetails({
-  maxBytes,
-  ...details
-}: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  return maxBytes === undefined ? details : { max_size: maxBytes, ...details };
+function wireDetails(details: Readonly<Record<string, unknown>>) {
+  return Object.fromEntries(
+    Object.entries(details).map(([name, value]) => [wireNames.get(name) ?? name, value]),
+  );
 }
 
 function metaOf(requestId: string, at: number): Meta {

@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { fail, type StowageError } from '../../core/errors.ts';
+import type { StowageError } from '../../core/errors.ts';
 import type { FilePosition } from '../../core/metadata.ts';
 import type { HttpDeps } from '../deps.ts';
 import { queryOf } from '../query.ts';
@@ -8,6 +8,7 @@ import { json, route } from '../route.ts';
 import { readCursor, writeCursor } from './cursor.ts';
 import { envelope } from './envelope.ts';
 import { exampleOf, success } from './envelope-schemas.ts';
+import { invalidRequest, type Problem, problemsOf } from './invalid-request.ts';
 import { alias, exampleId, exampleMedia, media, rateHeaders } from './media-schemas.ts';
 import { presentFile, presentMedia } from './present.ts';
 
@@ -88,7 +89,7 @@ export const listMedia = route({
     {
       code: 'validation_error',
       message: limitMessage,
-      details: { validation_errors: [{ field: 'limit', message: limitMessage, code: 'too_big' }] },
+      details: { validationErrors: [{ field: 'limit', message: limitMessage, code: 'too_big' }] },
     },
   ],
   async handler(context) {
@@ -129,50 +130,32 @@ function presentPage({ shown, total, next, query: { limit, offset, cursor } }: P
 type Query = z.infer<typeof listQuery>;
 
 async function find(
-  { type, status, limit, offset, cursor }: Query,
+  { type: category, status, limit, offset, cursor }: Query,
   { files, presigned }: HttpDeps,
 ) {
   if (status !== 'ready') {
     if (cursor !== undefined) {
-      throw refusal([
-        { field: 'cursor', message: 'cursor works with finished media only.', code: 'custom' },
-      ]);
+      throw refusedCursor('cursor works with finished media only.');
     }
-    const page = { state: status, limit, offset, ...(type && { category: type }) };
-    return { ...(await presigned.listPending(page)), next: undefined };
+    const pending = await presigned.listPending({ state: status, category, limit, offset });
+    return { ...pending, next: undefined };
   }
   const after = cursor === undefined ? undefined : readCursor(cursor);
   if (cursor !== undefined && after === undefined) {
-    throw refusal([
-      {
-        field: 'cursor',
-        message: 'cursor must be the next_cursor of an earlier response.',
-        code: 'custom',
-      },
-    ]);
+    throw refusedCursor('cursor must be the next_cursor of an earlier response.');
   }
   // One more item shows whether there are more.
-  const found = await files.list({
-    limit: limit + 1,
-    offset,
-    ...(type && { category: type }),
-    ...(after && { after }),
-  });
+  const found = await files.list({ limit: limit + 1, offset, category, after });
   const items = found.items.slice(0, limit);
   return { items, total: found.total, next: found.items.length > limit ? items.at(-1) : undefined };
 }
 
-interface Problem {
-  readonly field: string;
-  readonly message: string;
-  readonly code: string;
+function refusedCursor(message: string): StowageError {
+  return refusal([{ field: 'cursor', message, code: 'custom' }]);
 }
 
 function refusal(problems: readonly Problem[]): StowageError {
-  return fail('validation_error', {
-    message: problems.map((problem) => problem.message).join(' '),
-    details: { field: problems[0]?.field, validation_errors: problems },
-  });
+  return invalidRequest(problems.map(({ message }) => message).join(' '), problems);
 }
 
 function readQuery(request: FastifyRequest): Query {
@@ -181,10 +164,5 @@ function readQuery(request: FastifyRequest): Query {
   if (parsed.success) {
     return parsed.data;
   }
-  const problems = parsed.error.issues.map((issue) => ({
-    field: String(issue.path[0]),
-    message: issue.message,
-    code: issue.code,
-  }));
-  throw refusal(problems);
+  throw refusal(problemsOf(parsed.error));
 }

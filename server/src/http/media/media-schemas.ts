@@ -43,7 +43,7 @@ export const holdsAnother = {
 export const tooManyFrames = {
   code: 'unprocessable',
   message: 'The picture has more than 5000 frames.',
-  details: { max_frames: 5000 },
+  details: { maxFrames: 5000 },
 } as const;
 
 export const mediaId = () => z.uuid().meta({ description: 'The id of this media.' });

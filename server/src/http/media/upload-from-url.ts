@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { fail } from '../../core/errors.ts';
+import { fail, isStowageError } from '../../core/errors.ts';
 import { cleanText } from '../../core/naming/path-text.ts';
 import type { Media } from '../../core/uploads/presigned/presigned-types.ts';
 import { jsonFailures, readJsonObject } from '../body/json-body.ts';
@@ -10,6 +10,7 @@ import { requestSignal } from '../request-signal.ts';
 import { type Context, json, route } from '../route.ts';
 import { exampleOf, success } from './envelope-schemas.ts';
 import { idempotencyFailures, idempotencyHeader, idempotent } from './idempotency.ts';
+import { invalidRequest, problemsOf } from './invalid-request.ts';
 import {
   exampleId,
   exampleMedia,
@@ -80,6 +81,10 @@ const exampleVideo = exampleOf({
   next_step: nextStep('uploading', exampleId),
 });
 
+const whatIsImported =
+  'Images and MP4 videos can be imported from a url; ' +
+  'upload other files with POST /media/upload, a PUT to upload_url, and POST /media/{media_id}/complete.';
+
 /**
  * Media API 5.4: images are ready with the answer (201), videos are fetched in the background
  * (202).
@@ -121,7 +126,7 @@ export const uploadFromUrl = route({
     {
       code: 'validation_error',
       message: 'url is required.',
-      details: { field: 'url', validation_errors: [] },
+      details: { field: 'url', validationErrors: [] },
     },
     { error: () => misspelt('source_url', 'url') },
     'invalid_url',
@@ -129,20 +134,18 @@ export const uploadFromUrl = route({
     {
       code: 'too_large',
       message: 'The file is larger than the 25 MB limit.',
-      details: { max_size: 26_214_400 },
+      details: { maxBytes: 26_214_400 },
     },
     {
       code: 'unsupported_media_type',
       as: 'file',
-      message:
-        'The url leads to text/html. Images and MP4 videos can be imported from a url; ' +
-        'upload other files with POST /media/upload, a PUT to upload_url, and POST /media/{media_id}/complete.',
+      message: `The url leads to text/html. ${whatIsImported}`,
       details: {
         detected: 'text/html',
-        supported_types: supportedTypes.filter((type) => !type.startsWith('application/')),
+        supportedTypes: supportedTypes.filter((type) => !type.startsWith('application/')),
       },
     },
-    { code: 'fetch_failed', details: { upstream_status: 404 } },
+    { code: 'fetch_failed', details: { upstreamStatus: 404 } },
     'fetch_timeout',
     'invalid_media',
     holdsAnother,
@@ -158,14 +161,22 @@ export const uploadFromUrl = route({
       const { url, filename } = readBody(body);
       const ip = clientAddress(request.raw, deps.settings.trustProxy);
       const signal = requestSignal(request.raw);
-      const media = await deps.imports.start(
-        { url, filename: filename ? cleanText(filename) : undefined, ip, signal },
-        caller,
-      );
+      const media = await deps.imports
+        .start({ url, filename: filename ? cleanText(filename) : undefined, ip, signal }, caller)
+        .catch(withHint);
       return { status: media.state === 'ready' ? 201 : 202, data: present(media, url, context) };
     });
   },
 });
+
+/** A caller whose file cannot be imported may upload it. */
+function withHint(error: unknown): never {
+  if (!isStowageError(error, 'unsupported_media_type')) {
+    throw error;
+  }
+  const { message, details } = error;
+  throw fail('unsupported_media_type', { message: `${message} ${whatIsImported}`, details });
+}
 
 function present(media: Media, url: string, { request, deps }: Context) {
   const shown = presentMedia(media, { request: request.raw, settings: deps.settings });
@@ -202,13 +213,6 @@ function readBody(body: Body): z.infer<typeof uploadFromUrlSchema> {
   if (parsed.success) {
     return parsed.data;
   }
-  const problems = parsed.error.issues.map(({ path, message, code }) => ({
-    field: String(path[0] ?? ''),
-    message,
-    code,
-  }));
-  throw fail('validation_error', {
-    message: problems[0]?.message ?? 'The request is not valid.',
-    details: { field: problems[0]?.field, validation_errors: problems },
-  });
+  const problems = problemsOf(parsed.error);
+  throw invalidRequest(problems[0]?.message, problems);
 }

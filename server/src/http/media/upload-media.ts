@@ -99,7 +99,7 @@ const noFilename = {
   message: 'filename is required.',
   details: {
     field: 'filename',
-    validation_errors: [
+    validationErrors: [
       { field: 'filename', message: 'filename is required.', code: 'invalid_type' },
     ],
   },

@@ -5,6 +5,7 @@ import { cleanText } from '../../core/naming/path-text.ts';
 import type { PresignRequest } from '../../core/uploads/presigned/presigned-types.ts';
 import type { HttpSettings } from '../deps.ts';
 import { named } from '../openapi/named.ts';
+import { invalidRequest, type Problem, problemsOf } from './invalid-request.ts';
 import { mediaCategory, supportedTypes } from './media-types.ts';
 
 type Body = Readonly<Record<string, unknown>>;
@@ -114,13 +115,7 @@ export function readUploadRequest(body: Body, settings: HttpSettings): Omit<Pres
   // The official Node SDK sends `file_size` only.
   const parsed = uploadRequestSchema.safeParse({ ...body, size: body.size ?? body.file_size });
   if (!parsed.success) {
-    throw invalid(
-      parsed.error.issues.map((issue) => ({
-        field: String(issue.path[0] ?? ''),
-        message: issue.message,
-        code: issue.code,
-      })),
-    );
+    throw invalid(problemsOf(parsed.error));
   }
   const { data } = parsed;
   const contentType = declaredType(data.content_type, data.filename);
@@ -149,45 +144,26 @@ export function readUploadRequest(body: Body, settings: HttpSettings): Omit<Pres
   };
 }
 
-interface Problem {
-  readonly field: string;
-  readonly message: string;
-  readonly code: string;
-}
-
 function invalid(problems: readonly Problem[]): StowageError {
   const [first] = problems;
   const message =
     first &&
     (/^[a-z_0-9]+ /.test(first.message) ? first.message : `${first.field}: ${first.message}`);
-  return fail('validation_error', {
-    ...(message !== undefined && { message }),
-    details: { field: first?.field, validation_errors: problems },
-  });
+  return invalidRequest(message, problems);
 }
 
 function unsupported(contentType: string): StowageError {
   const message = `Unsupported content_type "${contentType.slice(0, 100)}". Supported: ${supportedTypes.join(', ')}`;
-  return fail('validation_error', {
-    message,
-    details: {
-      field: 'content_type',
-      supported_types: supportedTypes,
-      validation_errors: [{ field: 'content_type', message, code: 'unsupported' }],
-    },
+  return invalidRequest(message, [{ field: 'content_type', message, code: 'unsupported' }], {
+    supportedTypes,
   });
 }
 
 function oversized(category: string, maxBytes: number): StowageError {
   const message = `size exceeds the ${Math.round(maxBytes / 2 ** 20)} MB limit for ${category}s.`;
-  return fail('validation_error', {
-    message,
-    details: {
-      field: 'size',
-      max_size: maxBytes,
-      category,
-      validation_errors: [{ field: 'size', message, code: 'too_big' }],
-    },
+  return invalidRequest(message, [{ field: 'size', message, code: 'too_big' }], {
+    maxBytes,
+    category,
   });
 }
 
@@ -203,7 +179,7 @@ function refuseMisspelt(body: Body): void {
 export function misspelt(wrong: string, right: string): StowageError {
   return fail('invalid_field_name', {
     message: `Unknown field "${wrong}". Did you mean "${right}"?`,
-    details: { field: wrong, did_you_mean: right },
+    details: { field: wrong, didYouMean: right },
   });
 }
 

@@ -66,7 +66,7 @@ const failures: readonly Failure[] = [
     message: 'The API key of this upload was revoked, has expired or may no longer upload.',
   },
   noSuchMedia,
-  { code: 'too_large', details: { max_size: 20_971_520 } },
+  { code: 'too_large', details: { maxBytes: 20_971_520 } },
   {
     code: 'content_type_mismatch',
     status: 415,

@@ -56,5 +56,5 @@ function isZlibError(error: unknown): boolean {
 
 function broken(cause: unknown): Error {
   const message = 'The response from the url does not match its Content-Encoding.';
-  return fail('fetch_failed', { message, details: { upstream_status: 200 }, cause });
+  return fail('fetch_failed', { message, details: { upstreamStatus: 200 }, cause });
 }

@@ -96,5 +96,5 @@ export function fetchError(
     status === null
       ? 'The url could not be reached.'
       : 'The connection closed before the whole file arrived.';
-  return fail('fetch_failed', { message, details: { upstream_status: status }, cause: error });
+  return fail('fetch_failed', { message, details: { upstreamStatus: status }, cause: error });
 }

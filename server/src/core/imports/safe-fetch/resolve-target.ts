@@ -56,7 +56,7 @@ async function ask(host: string, resolver: Resolver): Promise<readonly string[]>
     }
     throw fail('fetch_failed', {
       message: 'The host of the url cannot be looked up at the moment.',
-      details: { upstream_status: null },
+      details: { upstreamStatus: null },
       cause,
     });
   }

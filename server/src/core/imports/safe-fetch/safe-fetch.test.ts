@@ -232,7 +232,7 @@ describe('where it connects to', () => {
     expect(trouble).toMatchObject({
       code: 'fetch_failed',
       retryable: true,
-      details: { upstream_status: null },
+      details: { upstreamStatus: null },
     });
     expect(trouble.message).not.toContain('secret');
     const never = { resolver: () => new Promise<never>(() => undefined) };
@@ -318,7 +318,7 @@ describe('a host that wants to see a page of its own', () => {
     );
     expect(await refusal(outer.url)).toMatchObject({
       code: 'fetch_failed',
-      details: { upstream_status: 403 },
+      details: { upstreamStatus: 403 },
     });
     expect(seen).toEqual([undefined, `${inner.url}/`]);
   });
@@ -351,7 +351,7 @@ describe('redirects', () => {
     expect(await read(`${url}/5`)).toBe('end');
     expect(await refusal(`${url}/6`)).toMatchObject({
       code: 'fetch_failed',
-      details: { upstream_status: 302 },
+      details: { upstreamStatus: 302 },
     });
   });
 
@@ -383,7 +383,7 @@ describe('redirects', () => {
     const { url } = await serve((_request, response) => response.writeHead(302).end());
     expect(await refusal(url)).toMatchObject({
       code: 'fetch_failed',
-      details: { upstream_status: 302 },
+      details: { upstreamStatus: 302 },
     });
   });
 });
@@ -401,7 +401,7 @@ describe('answers', () => {
       expect(error).toMatchObject({
         code: 'fetch_failed',
         status: 422,
-        details: { upstream_status: status },
+        details: { upstreamStatus: status },
       });
       expect(JSON.stringify([error.message, error.details])).not.toContain('secret');
     },
@@ -442,7 +442,7 @@ describe('answers', () => {
       );
       expect(await refusal(url)).toMatchObject({
         code: 'too_large',
-        details: { max_size: 100_000 },
+        details: { maxBytes: 100_000 },
       });
     },
   );
@@ -454,7 +454,7 @@ describe('answers', () => {
       );
       expect(await refusal(url)).toMatchObject({
         code: 'fetch_failed',
-        details: { upstream_status: 200 },
+        details: { upstreamStatus: 200 },
       });
     }
   });
@@ -467,7 +467,7 @@ describe('answers', () => {
       );
       expect(await refusal(url)).toMatchObject({
         code: 'fetch_failed',
-        details: { upstream_status: 200 },
+        details: { upstreamStatus: 200 },
       });
     },
   );
@@ -525,7 +525,7 @@ describe('answers', () => {
     servers[0]?.close();
     await once(servers[0] ?? http.createServer(), 'close');
     const error = await refusal(url);
-    expect(error).toMatchObject({ code: 'fetch_failed', details: { upstream_status: null } });
+    expect(error).toMatchObject({ code: 'fetch_failed', details: { upstreamStatus: null } });
     expect(error.message).not.toContain(String(port));
   });
 });

@@ -37,7 +37,7 @@ export interface Fetched {
 export interface SafeFetch {
   /**
    * Resolves with an answer of status 200. Fails with `invalid_url`, `url_not_allowed`,
-   * `fetch_failed` (details `upstream_status`, null when there was none), `fetch_timeout`,
+   * `fetch_failed` (details `upstreamStatus`, null when there was none), `fetch_timeout`,
    * `too_large`, or the signal's reason.
    */
   open(url: string, request: FetchRequest): Promise<Fetched>;
@@ -165,7 +165,7 @@ function checkAnswer({ statusCode = 0, headers }: IncomingMessage, maxBytes: num
     ? Number(headers['content-length'])
     : undefined;
   if (size !== undefined && size > maxBytes) {
-    throw fail('too_large', { details: { max_size: maxBytes } });
+    throw fail('too_large', { details: { maxBytes } });
   }
   return { size: codings.length === 0 ? size : undefined, codings };
 }
@@ -201,7 +201,7 @@ async function* within(source: ByteSource, maxBytes: number): AsyncGenerator<Uin
   for await (const chunk of source) {
     bytes += chunk.length;
     if (bytes > maxBytes) {
-      throw fail('too_large', { details: { max_size: maxBytes } });
+      throw fail('too_large', { details: { maxBytes } });
     }
     yield chunk;
   }
@@ -219,5 +219,5 @@ async function inTime<T>(work: Promise<T>, timeoutMs: number, signal: AbortSigna
 }
 
 function failed(message: string, status: number): StowageError {
-  return fail('fetch_failed', { message, details: { upstream_status: status } });
+  return fail('fetch_failed', { message, details: { upstreamStatus: status } });
 }

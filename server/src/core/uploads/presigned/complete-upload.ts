@@ -116,7 +116,7 @@ const warningsIn = z.object({ warnings: z.array(z.string()) });
 
 function failedBefore({ error }: PresignedDetails): StowageError {
   return fail('media_failed', {
-    ...(error && { message: error.message, details: { error_message: error.message } }),
+    ...(error && { message: error.message, details: { errorMessage: error.message } }),
   });
 }
 
@@ -199,16 +199,19 @@ function missing(
   { now }: PresignedUploadOptions,
 ): StowageError {
   if (kind === 'import') {
-    return fail('conflict', {
-      message: 'This media is still being imported. Poll GET /media/{media_id}.',
-    });
+    return fail('import_in_progress');
   }
   const secondsLeft = Math.floor((details.urlExpiresAt - now()) / 1000);
   if (secondsLeft <= 0) {
     return fail('upload_expired');
   }
   return fail('upload_not_received', {
-    details: { media_id: id, received: 0, expected: details.declaredSize, expires_in: secondsLeft },
+    details: {
+      mediaId: id,
+      received: 0,
+      expected: details.declaredSize,
+      expiresInSeconds: secondsLeft,
+    },
   });
 }
 

@@ -80,7 +80,7 @@ describe('presigned upload', () => {
     const id = await start();
     await expect(complete(id)).rejects.toMatchObject({
       code: 'upload_not_received',
-      details: { expires_in: urlTtlSeconds },
+      details: { expiresInSeconds: urlTtlSeconds },
     });
     world.advance(ttlMs + 1);
     await expect(complete(id)).rejects.toMatchObject({ code: 'upload_expired' });

@@ -48,7 +48,7 @@ export interface PresignedUploads {
   find(id: string): Promise<Media | undefined>;
   listPending(query: {
     readonly state: 'uploading' | 'failed';
-    readonly category?: 'image' | 'video' | 'document';
+    readonly category?: 'image' | 'video' | 'document' | undefined;
     readonly limit: number;
     readonly offset: number;
   }): Promise<{
@@ -246,8 +246,11 @@ export function createPresignedUploads(options: PresignedUploadOptions): Presign
     async listPending({ state, category, limit, offset }) {
       const states = [state === 'failed' ? 'failed' : 'open'] as const;
       const { items, total } = await uploads.list({
-        ...{ kinds: ['presigned', 'import'], states, limit, offset },
-        ...(category !== undefined && { category }),
+        kinds: ['presigned', 'import'],
+        states,
+        limit,
+        offset,
+        category,
       });
       return {
         items: items
@@ -340,7 +343,7 @@ function checkAbsent({ unless = [] }: ReceiveRequest, { received }: PresignedDet
 
 function checkDeclared({ contentType, size }: ReceiveRequest, details: PresignedDetails): void {
   if (size !== undefined && size > details.maxBytes) {
-    throw fail('too_large', { details: { max_size: details.maxBytes } });
+    throw fail('too_large', { details: { maxBytes: details.maxBytes } });
   }
   if (isUnspecificType(contentType)) {
     return;

@@ -103,7 +103,7 @@ function verifySize(
     return fail('empty_file');
   }
   if (size > maxBytes) {
-    return fail('too_large', { details: { max_size: maxBytes, received: size } });
+    return fail('too_large', { details: { maxBytes, received: size } });
   }
   if (strict && declaredSize !== null && declaredSize !== size) {
     return fail('size_mismatch', { details: { declared: declaredSize, received: size } });
