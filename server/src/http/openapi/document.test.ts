@@ -99,7 +99,9 @@ describe('the OpenAPI document', () => {
         const code = (value as { error?: { code?: string } } | null)?.error?.code;
         if (code !== undefined) {
           expect(code, where).toBe(
-            (name.split('.')[0] ?? '').replace('too_large', 'file_too_large'),
+            (name.split('.')[0] ?? '')
+              .replace('too_large', 'file_too_large')
+              .replace('import_in_progress', 'conflict'),
           );
         }
       }
