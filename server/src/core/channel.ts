@@ -141,8 +141,8 @@ export interface PutOptions extends CallOptions {
   readonly size?: number;
   /** Hex SHA-256 of `source` when known. */
   readonly sha256?: string;
-  /** Upload API `serverCompress`: the store may recompress a picture (Telegram). Default false. */
-  readonly compress?: boolean;
+  /** Whether the store may keep a recompressed picture instead. Default false. */
+  readonly mayRecompress?: boolean;
   /**
    * A sign of life. Drivers that read ahead of what they send call it whenever bytes have been
    * sent, so that a slow line is not mistaken for a silent backend.
@@ -155,8 +155,8 @@ export interface PutResult {
   /** Bytes that `get` will return. */
   readonly size: number;
   /**
-   * Only where `compress` allowed it: the store keeps a recompressed picture, of this size in
-   * pixels.
+   * Only where `mayRecompress` allowed it: the store keeps a recompressed picture, of this
+   * size in pixels.
    */
   readonly recompressed?:
     | { readonly width?: number | undefined; readonly height?: number | undefined }

@@ -67,7 +67,7 @@ export function createTelegramChannel(
     put: (source, options) =>
       putFile(sender, source, {
         ...options,
-        compress: settings.compress && options.compress === true,
+        mayRecompress: settings.compress && options.mayRecompress === true,
       }),
     get: async (ref, options) => {
       const parsed = parseTelegramRef(ref);

@@ -22,7 +22,7 @@ async function noisyJpeg(width: number, height: number): Promise<Buffer> {
     .toBuffer();
 }
 
-const compress = { compress: true, contentType: 'image/jpeg' };
+const recompress = { mayRecompress: true, contentType: 'image/jpeg' };
 
 describe('pictures on Telegram', () => {
   it('go out as documents, byte by byte, unless compression is asked for', async () => {
@@ -42,7 +42,7 @@ describe('pictures on Telegram', () => {
   it('a JPEG goes out as a photo when asked: size and bytes are those that Telegram keeps', async () => {
     const { channel, emulator } = await telegramScene();
     const bytes = await noisyJpeg(400, 300);
-    const { ref, size } = await putBytes(channel, bytes, compress);
+    const { ref, size } = await putBytes(channel, bytes, recompress);
     expect(emulator.calls.at(-1)?.method).toBe('sendPhoto');
     const back = await read(channel, ref);
     expect(back.length).toBe(size);
@@ -67,7 +67,7 @@ describe('pictures on Telegram', () => {
   ])('never fails, but is kept as it is: %s', async (_, make, contentType) => {
     const { channel, emulator } = await telegramScene();
     const bytes = await make();
-    const { ref } = await putBytes(channel, bytes, { compress: true, contentType });
+    const { ref } = await putBytes(channel, bytes, { mayRecompress: true, contentType });
     expect((await read(channel, ref)).equals(bytes)).toBe(true);
     expect(emulator.calls.some(({ method }) => method === 'sendPhoto')).toBe(false);
   });
@@ -79,7 +79,7 @@ describe('pictures on Telegram', () => {
       await new Promise(() => undefined);
     }
     const signal = AbortSignal.timeout(30);
-    const put = channel.put(stalled(), { key: newKey(), size: 5000, signal, ...compress });
+    const put = channel.put(stalled(), { key: newKey(), size: 5000, signal, ...recompress });
     await expect(put).rejects.toMatchObject({ name: 'TimeoutError' });
     expect(emulator.messages.size).toBe(0);
   });
@@ -93,7 +93,7 @@ describe('pictures on Telegram', () => {
       description: 'Bad Request: IMAGE_PROCESS_FAILED',
     });
     emulator.faults.add('sendPhoto', { kind: 'status', status: 400, when: 'before', body });
-    const options = { ...compress, key: newKey() };
+    const options = { ...recompress, key: newKey() };
     await expect(putBytes(channel, bytes, options)).rejects.toMatchObject({
       code: 'channel_unavailable',
       message: expect.stringContaining('IMAGE_PROCESS_FAILED'),

@@ -19,8 +19,13 @@ export async function chooseForm(
   options: PutOptions,
   prober: Pick<Prober, 'fromHead'>,
 ): Promise<{ as: 'photo' | 'document'; source: ByteSource }> {
-  const { compress, contentType, size } = options;
-  if (!compress || contentType !== 'image/jpeg' || size === undefined || size > maxPhotoBytes) {
+  const { mayRecompress, contentType, size } = options;
+  if (
+    !mayRecompress ||
+    contentType !== 'image/jpeg' ||
+    size === undefined ||
+    size > maxPhotoBytes
+  ) {
     return { as: 'document', source };
   }
   const peeked = await peek(source, headBytes);

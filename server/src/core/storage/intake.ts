@@ -34,10 +34,10 @@ export interface IntakeRequest {
   readonly candidates: readonly Candidate[];
   /** Hex digests the bytes must have; checked before the result is handed out. */
   readonly expected?: Digests | undefined;
-  /** Upload API `serverCompress`: the first try may let the store recompress a picture. */
-  readonly compress?: boolean;
-  /** Whether the same remote channel is tried once more, without that. Default: as `compress`. */
-  readonly retryUncompressed?: boolean;
+  /** Whether the first try may let the store keep a recompressed picture. Default false. */
+  readonly mayRecompress?: boolean;
+  /** Whether the first channel, if remote, gets a second try, without that. Default false. */
+  readonly retryFirst?: boolean;
   /** Looks at what is coming before anything is stored; throws to refuse it. */
   readonly accept?: (sniffed: Sniffed, head: Uint8Array) => void;
   readonly signal: AbortSignal;
@@ -353,12 +353,12 @@ async function firstThatStores({
       });
       continue;
     }
-    for (const compress of at === 0 ? modesOf(request, channel) : [false]) {
+    for (const mayRecompress of at === 0 ? modesOf(request, channel) : [false]) {
       try {
         return await tryChannel(body, channel, {
           ...options,
           key: keyOf(attempts.length),
-          compress,
+          mayRecompress,
         });
       } catch (error) {
         attempts.push({ candidate, error: faultOfChannel(error, body, request) });
@@ -382,17 +382,15 @@ function faultOfChannel(error: unknown, body: Body, { signal }: IntakeRequest): 
   return error;
 }
 
-/**
- * Upload API 1.8: only the first try may recompress, the second one on the same channel may not.
- */
+/** Upload API 1.8: whether each try on the first channel may recompress. */
 function modesOf(
-  { compress = false, retryUncompressed = compress }: IntakeRequest,
+  { mayRecompress = false, retryFirst = false }: IntakeRequest,
   { channel }: ConfiguredChannel,
 ): readonly boolean[] {
   if (!channel.remote) {
     return [false];
   }
-  return retryUncompressed ? [compress, false] : [compress];
+  return retryFirst ? [mayRecompress, false] : [mayRecompress];
 }
 
 /** What is stored may be another picture than came in. */

@@ -164,7 +164,13 @@ async function undo(channel: Channel, ref: Ref, { onLeftOver }: StoreOptions): P
 }
 
 function segmentOptions(options: StoreOptions, index: number, signal: AbortSignal): StoreOptions {
-  const { size: _size, sha256: _sha256, compress: _compress, filename, ...rest } = options;
+  const {
+    size: _size,
+    sha256: _sha256,
+    mayRecompress: _mayRecompress,
+    filename,
+    ...rest
+  } = options;
   const suffix = `.part${String(index).padStart(3, '0')}`;
   return {
     ...rest,

@@ -43,7 +43,7 @@ const file = (filename: string, text = filename): IncomingFile => ({
   filename,
   contentType: 'text/plain',
   choice: { fallback: true },
-  compress: true,
+  mayRecompress: true,
   body: once(Buffer.from(text)),
 });
 

@@ -15,7 +15,7 @@ export interface IncomingFile {
   readonly contentType: string | undefined;
   readonly choice: Choice;
   /** Whether the store may recompress a picture. */
-  readonly compress: boolean;
+  readonly mayRecompress: boolean;
   /** Read to its end, or left, before the next file is asked for. */
   readonly body: ByteSource;
 }
@@ -90,8 +90,8 @@ export class BasicUploads {
       filename: file.filename,
       declaredType: file.contentType ?? 'application/octet-stream',
       candidates: await pool.candidates(file.choice),
-      compress: file.compress,
-      retryUncompressed: file.choice.fallback,
+      mayRecompress: file.mayRecompress,
+      retryFirst: file.choice.fallback,
       signal,
     });
     const { width, height } =

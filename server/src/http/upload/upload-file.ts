@@ -62,8 +62,8 @@ async function* incomingFiles(form: Form, query: Fields): AsyncGenerator<Incomin
   for await (const { filename, contentType, body } of filesOf(form)) {
     const placement = placementOf(query, form.fields);
     if (placement.uploadChannel !== 'external') {
-      const compress = placement.serverCompress;
-      yield { filename, contentType, choice: choiceOf(placement), compress, body };
+      const mayRecompress = placement.serverCompress;
+      yield { filename, contentType, choice: choiceOf(placement), mayRecompress, body };
     }
   }
 }
