@@ -26,7 +26,7 @@ const safe: Readonly<Record<string, string>> = {
   'core/storage/intake.ts: actual?.[algorithm as DigestAlgorithm]':
     'names of digests that we asked for',
   'core/content-type/media-types.ts: extensionsOf[essence]': 'a media type has a slash',
-  'channels/shared/http-client.ts: response.headers[name.toLowerCase()]':
+  'outbound/http-client.ts: response.headers[name.toLowerCase()]':
     'names of headers that stand in the source',
   'logger.ts: copy[name]': 'the name is one of its own keys',
   'http/openapi/failures.ts: all[status]': 'the document is made of our own source',

@@ -2,7 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import type { ByteRange, ByteSource } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
-import { createHttpClient, type HttpRequest, type HttpResponse } from '../shared/http-client.ts';
+import {
+  createHttpClient,
+  type HttpRequest,
+  type HttpResponse,
+} from '../../outbound/http-client.ts';
 import { multipartBody } from '../shared/multipart-body.ts';
 import { rangeHeader } from '../shared/ranged.ts';
 import { failureOf, parseEnvelope, service } from './failure.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type ErrorCode, fail, type StowageError } from '../../core/errors.ts';
-import type { HttpResponse } from '../shared/http-client.ts';
-import type { Redact } from '../shared/redact.ts';
+import type { HttpResponse } from '../../outbound/http-client.ts';
+import type { Redact } from '../../outbound/redact.ts';
 import { failForStatus, retryAfterMs } from '../shared/status.ts';
 
 export const service = 'Cloudflare Images';

@@ -1,5 +1,5 @@
 import type { ByteRange } from '../../core/bytes.ts';
-import type { HttpResponse } from '../shared/http-client.ts';
+import type { HttpResponse } from '../../outbound/http-client.ts';
 
 /** What is stored, by the word of the store. */
 export interface Measure {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { fail, isStowageError, type StowageError } from '../../core/errors.ts';
-import type { HttpClient, HttpRequest, HttpResponse } from '../shared/http-client.ts';
+import type { HttpClient, HttpRequest, HttpResponse } from '../../outbound/http-client.ts';
 import { type MultipartFile, multipartBody } from '../shared/multipart-body.ts';
 import { failForStatus, retryAfterMs } from '../shared/status.ts';
 import { createRouteLimit, type RouteLimit, type RouteNews } from './route-limit.ts';

@@ -1,6 +1,6 @@
 import type { GetOptions, GetResult } from '../../core/channel.ts';
 import { fail } from '../../core/errors.ts';
-import type { HttpClient } from '../shared/http-client.ts';
+import type { HttpClient } from '../../outbound/http-client.ts';
 import { rangedResult, rangeHeader } from '../shared/ranged.ts';
 import { failForStatus } from '../shared/status.ts';
 import type { DiscordApi } from './api.ts';

@@ -1,7 +1,7 @@
 import type { Channel } from '../../core/channel.ts';
 import { isStowageError } from '../../core/errors.ts';
+import { createHttpClient } from '../../outbound/http-client.ts';
 import { defineDriver } from '../driver.ts';
-import { createHttpClient } from '../shared/http-client.ts';
 import { createDiscordApi } from './api.ts';
 import { getFile, type Reader } from './get.ts';
 import { putFile, type Sender } from './put.ts';

@@ -7,7 +7,7 @@ import {
   type HttpClient,
   type HttpRequest,
   type HttpResponse,
-} from '../shared/http-client.ts';
+} from '../../outbound/http-client.ts';
 import { rangeHeader } from '../shared/ranged.ts';
 import { followRedirects } from '../shared/redirects.ts';
 import {

@@ -1,7 +1,7 @@
 import { type ErrorCode, fail, type StowageError } from '../../core/errors.ts';
 import { own } from '../../core/own.ts';
-import type { HttpResponse } from '../shared/http-client.ts';
-import type { Redact } from '../shared/redact.ts';
+import type { HttpResponse } from '../../outbound/http-client.ts';
+import type { Redact } from '../../outbound/redact.ts';
 import { failForStatus, retryAfterMs } from '../shared/status.ts';
 
 const service = 'Hugging Face';

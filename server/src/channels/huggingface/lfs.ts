@@ -1,5 +1,5 @@
 import { fail } from '../../core/errors.ts';
-import type { HttpResponse } from '../shared/http-client.ts';
+import type { HttpResponse } from '../../outbound/http-client.ts';
 import type { Hub } from './api.ts';
 import type { Slicer } from './bytes.ts';
 import { storageError, unexpectedAnswer } from './hub-errors.ts';

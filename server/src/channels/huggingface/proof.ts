@@ -1,5 +1,5 @@
 import { fail, isStowageError, type StowageError } from '../../core/errors.ts';
-import type { HttpResponse } from '../shared/http-client.ts';
+import type { HttpResponse } from '../../outbound/http-client.ts';
 import type { Repository } from './store.ts';
 import type { LfsObject } from './wire.ts';
 

@@ -1,4 +1,8 @@
-import { createHttpClient, type HttpRequest, type HttpResponse } from '../shared/http-client.ts';
+import {
+  createHttpClient,
+  type HttpRequest,
+  type HttpResponse,
+} from '../../outbound/http-client.ts';
 import { addressOf } from './address.ts';
 import { createClockOffset } from './clock-offset.ts';
 import { type ErrorContext, failForOddResponse, failForResponse, place } from './errors.ts';

@@ -1,6 +1,6 @@
 import { type ErrorCode, type ErrorDetails, fail, type StowageError } from '../../core/errors.ts';
 import { own } from '../../core/own.ts';
-import type { Redact } from '../shared/redact.ts';
+import type { Redact } from '../../outbound/redact.ts';
 import { retryAfterMs } from '../shared/status.ts';
 import { textOf, type XmlElement } from './xml.ts';
 

@@ -3,7 +3,7 @@ import type { GetOptions, GetResult } from '../../core/channel.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
 import { type RetryPolicy, withRetry } from '../../core/guard/retry.ts';
 import { readAll } from '../../core/streams/peek.ts';
-import type { HttpResponse } from '../shared/http-client.ts';
+import type { HttpResponse } from '../../outbound/http-client.ts';
 import { rangeHeader } from '../shared/ranged.ts';
 import type { Bucket } from './client.ts';
 import { failForOddResponse } from './errors.ts';

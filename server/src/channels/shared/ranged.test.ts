@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { HttpResponse } from './http-client.ts';
+import type { HttpResponse } from '../../outbound/http-client.ts';
 import { rangedResult } from './ranged.ts';
 
 function answer(

@@ -1,7 +1,7 @@
 import type { ByteRange, ByteSource } from '../../core/bytes.ts';
 import type { GetResult } from '../../core/channel.ts';
 import { fail } from '../../core/errors.ts';
-import type { HttpResponse } from './http-client.ts';
+import type { HttpResponse } from '../../outbound/http-client.ts';
 
 /** Value of a `Range` header. */
 export function rangeHeader(range: ByteRange): string {

@@ -1,4 +1,4 @@
-import type { HttpResponse } from './http-client.ts';
+import type { HttpResponse } from '../../outbound/http-client.ts';
 
 export interface RedirectRules {
   send(url: URL): Promise<HttpResponse>;

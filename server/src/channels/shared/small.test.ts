@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { attachmentName, attachmentType } from './attachment.ts';
-import { createRedact } from './redact.ts';
 import { measured, peek } from './sources.ts';
 import { failForStatus, retryAfterMs } from './status.ts';
 
@@ -13,13 +12,6 @@ async function* inChunks(bytes: Uint8Array, chunkBytes: number) {
 
 const collect = async (source: AsyncIterable<Uint8Array>) =>
   Buffer.concat(await Array.fromAsync(source));
-
-describe('redact', () => {
-  it('removes secrets, also percent-encoded, wherever they stand', () => {
-    const redact = createRedact(['s3cret/key', undefined, '', 'abc']);
-    expect(redact('GET /s3cret/key and /s3cret%2Fkey abc')).toBe('GET /[secret] and /[secret] abc');
-  });
-});
 
 describe('attachment names', () => {
   it('are never empty, hold no path or control character, and are short', () => {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ByteRange, ByteSource } from '../../core/bytes.ts';
 import { fail, isStowageError, type StowageError } from '../../core/errors.ts';
-import type { HttpClient, HttpResponse } from '../shared/http-client.ts';
+import type { HttpClient, HttpResponse } from '../../outbound/http-client.ts';
 import { multipartBody } from '../shared/multipart-body.ts';
 import { rangeHeader } from '../shared/ranged.ts';
 import { failForStatus } from '../shared/status.ts';

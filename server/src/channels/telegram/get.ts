@@ -4,7 +4,7 @@ import { isAbsolute, relative } from 'node:path';
 import { z } from 'zod';
 import type { GetOptions, GetResult } from '../../core/channel.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
-import type { HttpResponse } from '../shared/http-client.ts';
+import type { HttpResponse } from '../../outbound/http-client.ts';
 import { rangedResult } from '../shared/ranged.ts';
 import { failForStatus } from '../shared/status.ts';
 import { type Bot, refusedWith, type TelegramApi } from './api.ts';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import type { Channel } from '../../core/channel.ts';
 import { fail } from '../../core/errors.ts';
+import { createHttpClient } from '../../outbound/http-client.ts';
 import { type DriverContext, defineDriver } from '../driver.ts';
-import { createHttpClient } from '../shared/http-client.ts';
 import { type Bot, createTelegramApi, refusedWith, type TelegramApi } from './api.ts';
 import { createChat } from './chat.ts';
 import { checkBot } from './check.ts';

@@ -5,7 +5,7 @@ import {
   type HttpClient,
   type HttpRequest,
   type HttpResponse,
-} from '../shared/http-client.ts';
+} from '../../outbound/http-client.ts';
 import { rangeHeader } from '../shared/ranged.ts';
 import { failForStatus, retryAfterMs } from '../shared/status.ts';
 import { createReader, type Read } from './read.ts';

@@ -4,8 +4,8 @@ import {
   type HttpClient,
   type HttpRequest,
   type HttpResponse,
-} from '../shared/http-client.ts';
-import { mayBePublic, publicLookup } from '../shared/public-hosts.ts';
+} from '../../outbound/http-client.ts';
+import { mayBePublic, publicLookup } from '../../outbound/public-hosts.ts';
 import { followRedirects } from '../shared/redirects.ts';
 
 /**

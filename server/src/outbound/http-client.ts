@@ -1,7 +1,7 @@
 import type { LookupFunction } from 'node:net';
 import { Agent, type Dispatcher, request as undiciRequest } from 'undici';
-import type { ByteSource } from '../../core/bytes.ts';
-import { fail } from '../../core/errors.ts';
+import type { ByteSource } from '../core/bytes.ts';
+import { fail } from '../core/errors.ts';
 import { createRedact, type Redact } from './redact.ts';
 
 /**

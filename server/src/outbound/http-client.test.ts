@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { rangedResult } from '../channels/shared/ranged.ts';
 import { createHttpClient, type HttpClientOptions } from './http-client.ts';
-import { rangedResult } from './ranged.ts';
 
 const canary = 'canary/secret+token';
 const signal = new AbortController().signal;

@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
-import { isPublicAddress } from '../../core/imports/safe-fetch/address-rules.ts';
+import { isPublicAddress } from '../core/imports/safe-fetch/address-rules.ts';
 
 /**
  * For hosts that a remote names: resolves to public addresses only. One private address among them
