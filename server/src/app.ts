@@ -215,7 +215,7 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     now,
     log,
     ...config.scrub,
-    onLook: metrics.scrubbed,
+    onChecked: metrics.scrubbed,
   });
 
   let ready = true;

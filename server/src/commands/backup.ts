@@ -55,14 +55,14 @@ function whyNoBackup({ databaseUrl }: Config): string | undefined {
   if (databaseUrl === undefined) {
     return undefined;
   }
-  return 'The metadata is in PostgreSQL, which this command does not copy: use pg_dump, and back up the channels as docs/backup.md says.';
+  return 'The metadata is in PostgreSQL, which this command does not copy: use pg_dump, and back up the channels as docs/backup.md describes.';
 }
 
 function report({ folder, manifest, copied, linked }: BackupResult, config: Config): void {
   const included = manifest.channels.filter(({ isIncluded }) => isIncluded);
   const objects = included.reduce((sum, channel) => sum + channel.objects, 0);
   const bytes = included.reduce((sum, channel) => sum + channel.bytes, 0);
-  say(`Backup complete: ${folder}
+  print(`Backup complete: ${folder}
   database ${sizeText(manifest.database.bytes)}, ${objects} objects (${sizeText(bytes)}): ${copied} copied, ${linked} linked to the backup before
   ${keyLine(manifest, config)}
   ${manifest.config === null ? 'no configuration file: note the environment variables' : 'the configuration file is in it'}
@@ -70,7 +70,7 @@ function report({ folder, manifest, copied, linked }: BackupResult, config: Conf
   for (const { type, name, blobs } of manifest.channels.filter(
     ({ isIncluded, blobs: count }) => !isIncluded && count > 0,
   )) {
-    say(`  not in it: the bytes of ${blobs} files on ${type}/${name}, which stay there\n`);
+    print(`  not in it: the bytes of ${blobs} files on ${type}/${name}, which stay there\n`);
   }
   for (const { path, problem } of manifest.problems) {
     explain(`  lost before this backup: ${path} is ${problem}\n`, 3);
@@ -86,7 +86,7 @@ function keyLine({ secretKey }: Manifest, config: Config): string {
     : 'the secret key is not in it: keep STOWAGE_SECRET_KEY elsewhere';
 }
 
-function say(text: string): number {
+function print(text: string): number {
   process.stdout.write(text);
   return 0;
 }

@@ -93,14 +93,14 @@ interface Report {
 
 function createReport(): Report {
   let failures = 0;
-  const say = (mark: string, what: string, detail: string): void =>
+  const print = (mark: string, what: string, detail: string): void =>
     void process.stdout.write(`${mark} ${what}: ${detail}\n`);
   const report: Report = {
-    pass: (what, detail) => say('ok  ', what, detail),
-    note: (what, detail) => say('note', what, detail),
+    pass: (what, detail) => print('ok  ', what, detail),
+    note: (what, detail) => print('note', what, detail),
     fail(what, detail) {
       failures++;
-      say('FAIL', what, detail);
+      print('FAIL', what, detail);
     },
     async run(what, work) {
       const result = await report.try(what, work);

@@ -6,7 +6,7 @@ import { takeLease } from '../core/jobs/lease.ts';
 import { silentLog } from '../core/log.ts';
 import type { MetadataStore, ReplicaKey } from '../core/metadata.ts';
 import { findOrphans } from '../core/scrub/find-orphans.ts';
-import { type Look, scrubPage } from '../core/scrub/scrub-replicas.ts';
+import { type ReplicaCheck, scrubPage } from '../core/scrub/scrub-replicas.ts';
 import { scrubbedChannels, scrubLease } from '../core/scrub/scrubber.ts';
 import { noThrottle } from '../core/scrub/throttle.ts';
 import { type ChannelPool, createChannelPool } from '../core/storage/channel-pool.ts';
@@ -25,12 +25,12 @@ const usage = `Usage:
 Reads every stored file at once, compares it with its hash, and repairs what another channel still has. Lists what is damaged or missing, and objects of local channels that
 belong to no file. Works while the server runs.
 
-  --quick           look only whether the objects are there and as large as they should be
+  --quick           check only that the objects exist and have the right size
   --remote          read remote channels as well
   --remove-orphans  remove objects that belong to no file
   --older-than AGE  of those, only ones stored longer ago: 36h or 7d, at least 1h (default: 24h)
 
-Exit code: 0 all is well, 1 could not look, 3 something is damaged, missing, not readable now or orphaned. See docs/backup.md.
+Exit code: 0 all is well, 1 could not check, 3 something is damaged, missing, not readable now or orphaned. See docs/backup.md.
 `;
 
 interface Options {
@@ -140,12 +140,12 @@ async function scrubAll(
 ): Promise<boolean> {
   const counts = { ok: 0, damaged: 0, missing: 0, unknown: 0, repaired: 0 };
   let bytes = 0;
-  const looks: Promise<void>[] = [];
-  const onLook = (look: Look): void => {
-    counts[look.isRepaired ? 'repaired' : look.verdict]++;
-    bytes += look.bytes;
-    if (look.verdict !== 'ok') {
-      looks.push(printLook(look, metadata));
+  const prints: Promise<void>[] = [];
+  const onChecked = (check: ReplicaCheck): void => {
+    counts[check.isRepaired ? 'repaired' : check.verdict]++;
+    bytes += check.bytes;
+    if (check.verdict !== 'ok') {
+      prints.push(printCheck(check, metadata));
     }
   };
   await prepareDataFolder(config.dataDir, ['spool']);
@@ -159,8 +159,8 @@ async function scrubAll(
   };
   for (let after: ReplicaKey | undefined; ; ) {
     signal.throwIfAborted();
-    after = await scrubPage({ metadata, pool, channelIds, signal, onLook, ...how }, after);
-    await Promise.all(looks.splice(0));
+    after = await scrubPage({ metadata, pool, channelIds, signal, onChecked, ...how }, after);
+    await Promise.all(prints.splice(0));
     if (after === undefined) {
       break;
     }
@@ -173,8 +173,8 @@ async function scrubAll(
   return damaged + missing + unknown === 0;
 }
 
-async function printLook(
-  { replica, channel, verdict, isRepaired, error }: Look,
+async function printCheck(
+  { replica, channel, verdict, isRepaired, error }: ReplicaCheck,
   { replicas }: MetadataStore,
 ): Promise<void> {
   const word = isRepaired ? 'repaired' : verdict === 'unknown' ? 'not readable now' : verdict;

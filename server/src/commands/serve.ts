@@ -8,8 +8,8 @@ import { makeAdminToken } from './admin-token.ts';
 import { loadConfigOrExplain } from './load.ts';
 import { openApp } from './open-app.ts';
 import { listeningAddress, ownAddress } from './own-address.ts';
+import { print } from './print.ts';
 import { readArguments } from './read-arguments.ts';
-import { say } from './say.ts';
 
 type Logger = ReturnType<typeof createLogger>;
 
@@ -67,7 +67,7 @@ export async function serve(args: readonly string[]): Promise<number> {
   }
   giveBackMemory();
   logReady(config, port, log);
-  say(notice);
+  print(notice);
 
   const signal = await stopping;
   log.info({ signal }, 'Stopping: running requests may finish');
@@ -115,9 +115,9 @@ async function adminTokenNotice(
 function logReady(config: Config, port: number, log: Logger): void {
   const address = listeningAddress(config, port);
   const open = config.publicUrl ?? ownAddress(config, port);
-  say(`Stowage is ready at ${address}\n`);
+  print(`Stowage is ready at ${address}\n`);
   if (open !== address) {
-    say(`Open ${open}\n`);
+    print(`Open ${open}\n`);
   }
   log.info(
     {

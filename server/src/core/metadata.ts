@@ -38,10 +38,10 @@ export interface MetadataStore {
    * Resolves when everything read so far is as durable as a change. A change whose write to the
    * disk failed or is still in progress can already be read. A step that promises something because
    * of what it read, such as the repeated result of an earlier step, must wait for this. Costs
-   * nothing when no write is in progress. `anew` checks the disk in any case, for promises that
+   * nothing when no write is in progress. `force` checks the disk in any case, for promises that
    * something does *not* exist, about which a dying disk may be wrong.
    */
-  settled(options?: { readonly anew?: boolean }): Promise<void>;
+  settled(options?: { readonly force?: boolean }): Promise<void>;
   /**
    * A quick check, parallel to all running queries, whether the database responds and can be
    * written. Changes nothing.

@@ -7,7 +7,9 @@ import type { HttpDeps } from './deps.ts';
 import type { Dialect } from './dialect.ts';
 import { type Route, route } from './route.ts';
 
-const inWord = (word: string): Dialect => ({ say: ({ code }) => ({ body: `${word}: ${code}` }) });
+const inWord = (word: string): Dialect => ({
+  render: ({ code }) => ({ body: `${word}: ${code}` }),
+});
 const common = { tag: 'Files', summary: '', answers: {} } as const;
 const asked: string[] = [];
 

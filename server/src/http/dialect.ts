@@ -8,7 +8,7 @@ import { isFault, retryAfterSeconds, toError } from './to-error.ts';
 
 /** How an API renders errors, for callers and in the examples of the document. */
 export interface Dialect {
-  say(error: StowageError, facts: Facts): ErrorAnswer;
+  render(error: StowageError, facts: Facts): ErrorResponse;
   /** Schema of the JSON that `render` returns. Absent when it returns only text. */
   readonly schema?: () => z.ZodType;
   /** Logs further facts. */
@@ -25,7 +25,7 @@ export interface Facts {
   readonly headers: IncomingHttpHeaders;
 }
 
-export interface ErrorAnswer {
+export interface ErrorResponse {
   /** Default: the error's own. */
   readonly status?: number | undefined;
   /** Text, or an object that is sent as JSON. */
@@ -69,8 +69,8 @@ export function render(
 }
 
 export function renderError(error: StowageError, dialect: Dialect, facts: Facts): Rendered {
-  const said = dialect.say(error, facts);
-  const { status = error.status, body } = said;
+  const rendered = dialect.render(error, facts);
+  const { status = error.status, body } = rendered;
   const seconds = retryAfterSeconds(error);
   const isText = typeof body === 'string';
   return {
@@ -80,7 +80,7 @@ export function renderError(error: StowageError, dialect: Dialect, facts: Facts)
       'cache-control': 'no-store',
       ...(seconds !== undefined && { 'retry-after': seconds }),
       ...(status === 401 && { 'www-authenticate': 'Bearer' }),
-      ...said.headers,
+      ...rendered.headers,
     },
     body: isText ? body : JSON.stringify(body),
   };

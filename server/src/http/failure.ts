@@ -4,9 +4,9 @@ import { type ErrorCode, type ErrorDetails, fail, type StowageError } from '../c
  * A failure as a route lists it: a code of the one table, alone or with a different wording, or an
  * error as it is thrown. `as` distinguishes several failures with the same code.
  */
-export type Failure = ErrorCode | SaidDifferently | Thrown;
+export type Failure = ErrorCode | Reworded | Thrown;
 
-interface SaidDifferently extends ErrorDetails {
+interface Reworded extends ErrorDetails {
   readonly code: ErrorCode;
   readonly as?: string;
 }

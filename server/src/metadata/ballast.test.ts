@@ -29,7 +29,7 @@ it('is made in the place of links, whose targets stay as they are', () => {
   for (const index of [1, 2, 3, 4]) {
     symlinkSync(precious, join(folder, `stowage.db-ballast${index}`));
   }
-  expect(createBallast(join(folder, 'stowage.db')).giveUp()).toBe(true);
+  expect(createBallast(join(folder, 'stowage.db')).release()).toBe(true);
   expect(readdirSync(folder)).toEqual(['precious']);
   expect(readFileSync(precious, 'utf8')).toBe('precious');
 });
@@ -38,7 +38,7 @@ it('does without where folders have its names', () => {
   for (const index of [1, 3]) {
     mkdirSync(join(folder, `stowage.db-ballast${index}`));
   }
-  expect(createBallast(join(folder, 'stowage.db')).giveUp()).toBe(false);
+  expect(createBallast(join(folder, 'stowage.db')).release()).toBe(false);
   expect(readdirSync(folder)).toEqual(['stowage.db-ballast1', 'stowage.db-ballast3']);
 });
 
@@ -51,7 +51,7 @@ it('is made again when a power cut has left names without bytes', () => {
   }
   const ballast = createBallast(join(folder, 'stowage.db'));
   expect(bytes()).toBe(whole);
-  expect(ballast.giveUp()).toBe(true);
+  expect(ballast.release()).toBe(true);
   expect(bytes()).toBe(0);
   expect([ballast.isMissing(), bytes()]).toEqual([false, whole]);
 });

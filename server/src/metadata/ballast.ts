@@ -9,7 +9,7 @@ import { replaceFile } from '../core/disk/replace-file.ts';
  */
 export interface Ballast {
   /** Releases it. False when there is none. */
-  giveUp(): boolean;
+  release(): boolean;
   /** Whether it was released and there is still no room for it. Recreates it once there is. */
   isMissing(): boolean;
 }
@@ -67,7 +67,7 @@ export function createBallast(path: string): Ballast {
   let isAbsent = !isWhole() && !make();
 
   return {
-    giveUp() {
+    release() {
       isGivenUp = true;
       return remove();
     },

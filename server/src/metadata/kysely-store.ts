@@ -27,7 +27,7 @@ export function kyselyStore(context: Context): MetadataStore {
     settings: settingStore(context),
     replicas: replicaStore(context, jobs),
     leases: leaseStore(context),
-    migrate: () => context.engine.transact(migrate, { essential: true, patient: true }),
+    migrate: () => context.engine.transact(migrate, { essential: true, withoutTimeout: true }),
     pendingMigrations: () => pendingMigrations(context, migrations),
     settled: (options) => context.engine.settled(options),
     check: () => context.engine.check(),

@@ -18,7 +18,7 @@ class OutcomeUnknown extends Error {}
 const callMs = 9_000;
 const leastMs = 1_000;
 /** Longer than any migration. */
-const patientMs = 3_600_000;
+const longestMs = 3_600_000;
 
 export interface PostgresEngineOptions {
   readonly pool: Pool;
@@ -35,12 +35,12 @@ export function postgresEngine({ pool, probe }: PostgresEngineOptions): Engine {
 
   async function call<T>(
     use: (session: Session) => Promise<T>,
-    { patient = false }: TransactOptions = {},
+    { withoutTimeout = false }: TransactOptions = {},
   ): Promise<T> {
     if (isClosed) {
       throw fail('service_unavailable', { message: 'The database is closed.' });
     }
-    const until = performance.now() + (patient ? patientMs : callMs);
+    const until = performance.now() + (withoutTimeout ? longestMs : callMs);
     const attempt = () => withClient(pool, (client) => use({ client, until }));
     const running = inTurn(places, () => retry(attempt, until));
     pending.add(running);
@@ -145,10 +145,10 @@ interface Session {
 async function transaction<T>(
   session: Session,
   work: () => Work<T>,
-  { patient = false }: TransactOptions,
+  { withoutTimeout = false }: TransactOptions,
 ): Promise<T> {
   await ask(session, { text: 'begin isolation level read committed' });
-  if (patient) {
+  if (withoutTimeout) {
     await ask(session, { text: 'set local statement_timeout = 0; set local lock_timeout = 0' });
   }
   const value = await drive(session, work());

@@ -14,7 +14,7 @@ const unavailable = /^(08|28|53|57|58|XX)|^(55P03|25006|25P03|3D000)$/;
 const network =
   /^(ECONN\w+|EPIPE|ENOTFOUND|EAI_\w+|ETIMEDOUT|EHOST\w+|ENET\w+|EADDRNOTAVAIL|ENOENT|EACCES|EMFILE|ENFILE|CERT_\w+|ERR_(TLS|SSL|SOCKET)\w+|SELF_SIGNED\w+|DEPTH_ZERO\w+|UNABLE_\w+)$/;
 /** Errors of the driver that have no code. */
-const driverSays = new Set([
+const connectionMessages = new Set([
   'Connection terminated',
   'Connection terminated unexpectedly',
   'Connection terminated due to connection timeout',
@@ -53,7 +53,7 @@ export function isConnectionLost(error: unknown): boolean {
     /^(08|57P0)/.test(code) ||
     stalePlans.has(code) ||
     network.test(code) ||
-    driverSays.has(messageOf(error))
+    connectionMessages.has(messageOf(error))
   );
 }
 

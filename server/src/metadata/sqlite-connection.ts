@@ -10,7 +10,7 @@ export interface SqliteConnection {
   close(): void;
 }
 
-/** More than there are statements in the code. Only unusual shapes are prepared anew. */
+/** More than there are statements in the code. Only unusual shapes are prepared again. */
 const maxPrepared = 300;
 
 /** Opens a file read-only. */

@@ -154,7 +154,7 @@ describe('durability on SQLite', () => {
     await store.settled();
     isBroken = true;
     await store.settled();
-    await expect(store.settled({ anew: true })).rejects.toMatchObject({
+    await expect(store.settled({ force: true })).rejects.toMatchObject({
       code: 'service_unavailable',
     });
     isBroken = false;

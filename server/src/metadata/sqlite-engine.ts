@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { fail } from '../core/errors.ts';
 import { wait } from '../core/guard/wait.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
-import { isBusy, isFull, spoilsTransaction, sqliteError } from './sqlite-errors.ts';
+import { isBusy, isFull, losesTransaction, sqliteError } from './sqlite-errors.ts';
 import type { Answer, Engine, Query, TransactOptions, Work } from './work.ts';
 
 /** Longest stretch of work before the event loop gets a turn. */
@@ -65,7 +65,7 @@ export function sqliteEngine({
    * The last write failed, and not for lack of space. Only another write shows whether the disk has
    * recovered.
    */
-  let isUnwell = false;
+  let isFailing = false;
   let commits = 0;
   /** Number of commits known to be on disk. */
   let durableCommits = 0;
@@ -85,7 +85,7 @@ export function sqliteEngine({
     try {
       return (await commitQueue(run)) ?? (await commitQueue(runGuarded)) ?? [];
     } catch (error) {
-      isUnwell = !isFull(error);
+      isFailing = !isFull(error);
       const hasRoom = isFull(error) && ((await room?.make()) ?? false);
       if (hasRoom) {
         refuseOthers(sqliteError(error));
@@ -146,7 +146,7 @@ export function sqliteEngine({
       if (connection.inTransaction) {
         connection.exec('rollback');
       }
-      if (runTask === run && !spoilsTransaction(error)) {
+      if (runTask === run && !losesTransaction(error)) {
         return undefined;
       }
       throw error;
@@ -180,10 +180,10 @@ export function sqliteEngine({
     const upTo = commits;
     try {
       await sync();
-      isUnwell = false;
+      isFailing = false;
       durableCommits = Math.max(durableCommits, upTo);
     } catch (cause) {
-      isUnwell = true;
+      isFailing = true;
       throw fail('service_unavailable', {
         message: 'The database could not be written to disk.',
         cause,
@@ -224,8 +224,8 @@ export function sqliteEngine({
         return { rows: rows as readonly Row[], changes };
       }, options),
     read,
-    async settled({ anew = false } = {}) {
-      if (durableCommits === commits && !anew) {
+    async settled({ force = false } = {}) {
+      if (durableCommits === commits && !force) {
         return;
       }
       await ready();
@@ -235,7 +235,7 @@ export function sqliteEngine({
       if (isClosed) {
         throw fail('service_unavailable', { message: 'The database is closed.' });
       }
-      if (isUnwell) {
+      if (isFailing) {
         await transact(writeSomething, { essential: true });
       } else {
         await read({ sql: 'select count(*) from sqlite_schema', parameters: [] });
@@ -266,7 +266,7 @@ function runGuarded(connection: SqliteConnection, task: Task): Outcome {
     connection.exec('release task');
     return { task, value };
   } catch (error) {
-    if (spoilsTransaction(error) || !connection.inTransaction) {
+    if (losesTransaction(error) || !connection.inTransaction) {
       throw error;
     }
     connection.exec('rollback to task');

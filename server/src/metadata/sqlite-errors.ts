@@ -32,7 +32,7 @@ export function isFull(error: unknown): boolean {
 }
 
 /** Whether the error loses the whole transaction, not just a statement. */
-export function spoilsTransaction(error: unknown): boolean {
+export function losesTransaction(error: unknown): boolean {
   return isFull(error) || unusable.has(primaryCode(error));
 }
 

@@ -75,8 +75,8 @@ function roomOf(ballast: Ballast, checkpoints: Checkpointer): Room {
   return {
     isShort: ballast.isMissing,
     async make() {
-      const hasGivenUp = ballast.giveUp();
-      return (await checkpoints.shrink()) || hasGivenUp;
+      const wasReleased = ballast.release();
+      return (await checkpoints.shrink()) || wasReleased;
     },
   };
 }
@@ -86,7 +86,7 @@ function openInRoom(path: string, ballast: Ballast | undefined): SqliteConnectio
   try {
     return open(path);
   } catch (error) {
-    if (!ballast?.giveUp()) {
+    if (!ballast?.release()) {
       throw error;
     }
     return open(path);

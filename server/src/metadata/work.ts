@@ -37,7 +37,7 @@ export interface TransactOptions {
    */
   readonly essential?: boolean;
   /** May take any time, such as a migration. */
-  readonly patient?: boolean;
+  readonly withoutTimeout?: boolean;
 }
 
 export const essential: TransactOptions = { essential: true };
@@ -53,7 +53,7 @@ export interface Engine {
   /** One statement that changes nothing. */
   read<Row>(query: Query<Row>): Promise<readonly Row[]>;
   /** As `MetadataStore.settled`. */
-  settled(options?: { readonly anew?: boolean }): Promise<void>;
+  settled(options?: { readonly force?: boolean }): Promise<void>;
   /**
    * Rejects with `service_unavailable` when nothing could be written now. Changes nothing, and does
    * not wait for other queries.

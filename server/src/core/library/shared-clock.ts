@@ -16,7 +16,7 @@ export interface SharedClockOptions {
 }
 
 /** A larger difference is logged as a warning. */
-const worthTellingMs = 5_000;
+const warnFromMs = 5_000;
 /** A slower response is no measure of the time. */
 const slowMs = 2_000;
 
@@ -45,7 +45,7 @@ export async function createSharedClock({
     tell(wall() - (zero + after));
   };
   const tell = (offMs: number): void => {
-    if (Math.abs(offMs - toldMs) < worthTellingMs) {
+    if (Math.abs(offMs - toldMs) < warnFromMs) {
       return;
     }
     toldMs = offMs;

@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import {
   cleanName,
   createStamps,
+  displayName,
   type NameMode,
   nameCandidates,
   pathFromUrl,
-  seenName,
 } from './file-id.ts';
 
 const anyName = fc
@@ -141,7 +141,7 @@ describe('nameCandidates', () => {
   ])('takes nothing but the name from the local path %j', (filename) => {
     expect(at('origin', filename)[0]).toBe('shot.png');
     expect(at('origin', filename, 'image/png', 'given')[0]).toBe('given/shot.png');
-    expect(seenName(filename)).toBe('shot.png');
+    expect(displayName(filename)).toBe('shot.png');
   });
 
   it('names nothing after a local folder', () =>

@@ -57,7 +57,7 @@ export function cleanName(raw: string): string {
 }
 
 /** The name as the person saw it who chose the file: decoded, without its folders. Never empty. */
-export function seenName(raw: string): string {
+export function displayName(raw: string): string {
   return splitName(raw).name.normalize('NFC') || unnamed;
 }
 

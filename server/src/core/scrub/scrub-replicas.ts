@@ -6,7 +6,7 @@ import { type RepairOptions, repairReplica } from './repair-replica.ts';
 import { type Verdict, type VerifyOptions, verifyReplica } from './verify-replica.ts';
 
 /** The outcome of checking a replica. */
-export interface Look {
+export interface ReplicaCheck {
   readonly replica: CheckedReplica;
   readonly type: string;
   readonly channel: string;
@@ -25,7 +25,7 @@ export interface ScrubOptions extends Omit<RepairOptions, 'metadata'>, VerifyOpt
   readonly channelIds: readonly string[];
   readonly now: Clock;
   readonly log: Log;
-  readonly onLook: (look: Look) => void;
+  readonly onChecked: (check: ReplicaCheck) => void;
 }
 
 const pageSize = 100;
@@ -46,12 +46,12 @@ export async function scrubPage(
   let last: ReplicaKey | undefined;
   let bytes = 0;
   for (const replica of page) {
-    const look = await lookAt(replica, options);
-    if (look.verdict === 'ok' && (options.quick !== true || replica.state === 'missing')) {
+    const check = await checkReplica(replica, options);
+    if (check.verdict === 'ok' && (options.quick !== true || replica.state === 'missing')) {
       healthy.push(finding(replica, 'ok', options));
     }
     last = replica;
-    bytes += look.bytes;
+    bytes += check.bytes;
     if (bytes > pageBytes) {
       break;
     }
@@ -60,27 +60,27 @@ export async function scrubPage(
   return last;
 }
 
-async function lookAt(replica: CheckedReplica, options: ScrubOptions): Promise<Look> {
+async function checkReplica(replica: CheckedReplica, options: ScrubOptions): Promise<ReplicaCheck> {
   const { channel, type, name } = options.pool.byId(replica.channelId);
-  const look: Look = {
+  const check: ReplicaCheck = {
     replica,
     type,
     channel: name,
     isRepaired: false,
     ...(await verifyReplica(channel, replica, options)),
   };
-  if (look.verdict === 'damaged' || look.verdict === 'missing') {
-    await noteBroken(options, look, look.verdict);
+  if (check.verdict === 'damaged' || check.verdict === 'missing') {
+    await noteBroken(options, check, check.verdict);
   } else {
-    options.onLook(look);
+    options.onChecked(check);
   }
-  if (look.verdict === 'unknown') {
+  if (check.verdict === 'unknown') {
     options.log.warn(
-      { channel: name, blob: replica.blobId, err: look.error },
+      { channel: name, blob: replica.blobId, err: check.error },
       'Could not check a stored copy',
     );
   }
-  return look;
+  return check;
 }
 
 function finding(
@@ -93,11 +93,11 @@ function finding(
 
 async function noteBroken(
   options: ScrubOptions,
-  look: Look,
+  check: ReplicaCheck,
   verdict: 'damaged' | 'missing',
 ): Promise<void> {
   const { metadata, log } = options;
-  const { replica, channel } = look;
+  const { replica, channel } = check;
   // Its file may have been deleted while it was read.
   if ((await metadata.replicas.mark([finding(replica, verdict, options)])) === 0) {
     return;
@@ -111,14 +111,14 @@ async function noteBroken(
     fields,
     verdict === 'damaged' ? 'A stored copy is damaged' : 'A stored copy is missing',
   );
-  const isRepaired = await repair(options, look);
+  const isRepaired = await repair(options, check);
   if (isRepaired) {
     log.info(fields, 'Repaired the copy from another one');
   }
-  options.onLook({ ...look, isRepaired });
+  options.onChecked({ ...check, isRepaired });
 }
 
-async function repair(options: ScrubOptions, { replica, channel }: Look): Promise<boolean> {
+async function repair(options: ScrubOptions, { replica, channel }: ReplicaCheck): Promise<boolean> {
   try {
     return await repairReplica(replica, options);
   } catch (error) {

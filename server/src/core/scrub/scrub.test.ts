@@ -17,7 +17,7 @@ import { silentLog } from '../log.ts';
 import type { Replica, Segment, StoredFile } from '../metadata.ts';
 import { hashOf } from '../streams/hash.ts';
 import { uuidv7 } from '../uuid.ts';
-import type { Look } from './scrub-replicas.ts';
+import type { ReplicaCheck } from './scrub-replicas.ts';
 import { createScrubber, type ScrubberOptions } from './scrubber.ts';
 import { createThrottle } from './throttle.ts';
 
@@ -44,7 +44,7 @@ let world: World;
 let node: Node;
 let first: Disk;
 let second: Disk;
-let looks: Look[];
+let checks: ReplicaCheck[];
 
 beforeEach(async () => {
   [first, second] = [disk(), disk()];
@@ -52,7 +52,7 @@ beforeEach(async () => {
     channels: [configured(first, 'first'), configured(second, 'second')],
   });
   node = world.node();
-  looks = [];
+  checks = [];
 });
 afterEach(() => world.stop());
 
@@ -69,7 +69,7 @@ function scrubber(options: Partial<ScrubberOptions> = {}) {
       now: world.now,
       log: silentLog,
     },
-    onLook: (look) => looks.push(look),
+    onChecked: (check) => checks.push(check),
     ...options,
   });
 }
@@ -168,7 +168,7 @@ describe('scrub', () => {
     ]);
     expect(await open(good)).toEqual(text);
     await expect(open(bad)).rejects.toMatchObject({ code: 'content_damaged', status: 500 });
-    expect(looks.map(({ verdict }) => verdict)).toEqual(['ok', 'damaged']);
+    expect(checks.map(({ verdict }) => verdict)).toEqual(['ok', 'damaged']);
   });
 
   const faults: readonly (readonly [
@@ -194,7 +194,7 @@ describe('scrub', () => {
       const bad = firstRef(await replicaOn(stored, 'first'));
       await spoil(bad);
       await scrubber().run();
-      expect(looks.find(({ channel }) => channel === 'first')).toMatchObject({
+      expect(checks.find(({ channel }) => channel === 'first')).toMatchObject({
         verdict,
         isRepaired: true,
       });
@@ -247,7 +247,7 @@ describe('scrub', () => {
     const stored = await addFile(text, [['first', first, 1]]);
     first.get = () => Promise.reject(fail('channel_unavailable'));
     await scrubber().run();
-    expect(looks).toMatchObject([{ verdict: 'unknown' }]);
+    expect(checks).toMatchObject([{ verdict: 'unknown' }]);
     expect(await replicaOn(stored, 'first')).toMatchObject({ state: 'ok' });
   });
 
@@ -268,10 +268,10 @@ describe('scrub', () => {
       throw fail('not_found');
     };
     await scrubber().run();
-    expect(looks).toEqual([]);
+    expect(checks).toEqual([]);
   });
 
-  it('looks at remote channels only when told to', async () => {
+  it('checks remote channels only when told to', async () => {
     const remote = watchedChannel({ ...createMemoryChannel(), remote: true });
     const channels = [configured(first, 'first'), configured(remote, 'remote')];
     await addFile(text, [
@@ -282,36 +282,36 @@ describe('scrub', () => {
     const run = (options: Partial<ScrubberOptions>) =>
       scrubber({ pool: own.pool, ...options }).run();
     await run({});
-    expect(looks.map(({ channel }) => channel)).toEqual(['first']);
+    expect(checks.map(({ channel }) => channel)).toEqual(['first']);
     world.advance(31 * dayMs);
     await run({ remote: true });
-    expect(looks.map(({ channel }) => channel)).toEqual(['first', 'first', 'remote']);
+    expect(checks.map(({ channel }) => channel)).toEqual(['first', 'first', 'remote']);
   });
 
-  it('resumes where a stop left it, rests until the next round is due, and looks at all again then', async () => {
+  it('resumes where a stop left it, rests until the next round is due, and then checks all again', async () => {
     for (let index = 0; index < 250; index++) {
       await addFile(Buffer.from(`file ${index}`), [['first', first, 1]]);
     }
     const stopped = scrubber({
-      onLook(look) {
-        looks.push(look);
-        if (looks.length === 150) {
+      onChecked(check) {
+        checks.push(check);
+        if (checks.length === 150) {
           void stopped.stop();
         }
       },
     });
     await expect(stopped.run()).rejects.toThrow();
-    const cut = looks.length;
+    const cut = checks.length;
     await scrubber().run();
     // The interrupted page is read again, earlier ones are not.
-    expect([cut, looks.length]).toEqual([150, 150 + 150]);
+    expect([cut, checks.length]).toEqual([150, 150 + 150]);
     await scrubber().run();
     world.advance(29 * dayMs);
     await scrubber().run();
-    expect(looks).toHaveLength(300);
+    expect(checks).toHaveLength(300);
     world.advance(2 * dayMs);
     await scrubber().run();
-    expect(looks).toHaveLength(550);
+    expect(checks).toHaveLength(550);
   });
 
   it('leaves the work to the node that has begun it', async () => {
@@ -324,10 +324,10 @@ describe('scrub', () => {
       until: world.now() + 1000,
     });
     await scrubber().run();
-    expect(looks).toEqual([]);
+    expect(checks).toEqual([]);
     world.advance(1000);
     await scrubber().run();
-    expect(looks).toHaveLength(1);
+    expect(checks).toHaveLength(1);
     expect(await leases.isHeld('scrub', world.now())).toBe(false);
   });
 });

@@ -4,7 +4,7 @@ import { takeLease } from '../jobs/lease.ts';
 import type { Log } from '../log.ts';
 import type { MetadataStore, ReplicaKey } from '../metadata.ts';
 import type { ChannelPool } from '../storage/channel-pool.ts';
-import { type Look, type ScrubOptions, scrubPage } from './scrub-replicas.ts';
+import { type ReplicaCheck, type ScrubOptions, scrubPage } from './scrub-replicas.ts';
 import { createThrottle } from './throttle.ts';
 
 /**
@@ -28,7 +28,7 @@ export interface ScrubberOptions {
   readonly remote: boolean;
   readonly now: Clock;
   readonly log: Log;
-  readonly onLook: (look: Look) => void;
+  readonly onChecked: (check: ReplicaCheck) => void;
 }
 
 export const scrubLease = 'scrub';

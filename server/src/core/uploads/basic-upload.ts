@@ -3,7 +3,7 @@ import type { ByteSource } from '../bytes.ts';
 import { fail } from '../errors.ts';
 import type { Files } from '../library/files.ts';
 import type { StoredFile } from '../metadata.ts';
-import { isGivenOnce, type NameMode, nameCandidates, seenName } from '../naming/file-id.ts';
+import { displayName, isGivenOnce, type NameMode, nameCandidates } from '../naming/file-id.ts';
 import type { Prober } from '../prober.ts';
 import type { ChannelPool, Choice } from '../storage/channel-pool.ts';
 import type { Intake, IntakeResult } from '../storage/intake.ts';
@@ -125,7 +125,7 @@ export class BasicUploads {
     const { contentType } = bytes;
     const added = await this.#options.files.add({
       bytes,
-      filename: seenName(filename),
+      filename: displayName(filename),
       contentType,
       path: nameCandidates({ mode, filename, contentType, folder }),
       givenOnce: isGivenOnce(mode),

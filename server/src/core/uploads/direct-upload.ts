@@ -10,7 +10,7 @@ import { sniff } from '../content-type/sniff.ts';
 import { fail } from '../errors.ts';
 import type { Files } from '../library/files.ts';
 import type { MetadataStore, NewJob, StoredFile, Upload } from '../metadata.ts';
-import { isGivenOnce, type NameMode, nameCandidates, seenName } from '../naming/file-id.ts';
+import { displayName, isGivenOnce, type NameMode, nameCandidates } from '../naming/file-id.ts';
 import type { ChannelPool, ConfiguredChannel } from '../storage/channel-pool.ts';
 import { deleteObjectJob } from '../storage/cleanup-jobs.ts';
 import { storageKey } from '../storage/storage-key.ts';
@@ -300,7 +300,7 @@ export function createDirectUploads({
             sha256: known.sha256,
             pendingCleanup: [],
           },
-          filename: seenName(known.filename),
+          filename: displayName(known.filename),
           contentType: known.contentType,
           path: startingWith(known.path, nameCandidates({ ...known, mode: known.nameMode })),
           givenOnce: isGivenOnce(known.nameMode),

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { seenName } from '../../core/naming/file-id.ts';
+import { displayName } from '../../core/naming/file-id.ts';
 import { parsePartHeaders } from './part-headers.ts';
 
 /** The name that the person saw, from the bytes of a Content-Disposition. */
@@ -8,7 +8,7 @@ const seen = (disposition: string, encoding: BufferEncoding = 'utf8') => {
   const { name, filename } = parsePartHeaders(
     Buffer.from(`Content-Disposition: ${disposition}`, encoding),
   );
-  return { name, seen: filename === undefined ? undefined : seenName(filename) };
+  return { name, seen: filename === undefined ? undefined : displayName(filename) };
 };
 
 // Headers that these clients write for one file each, taken from their sources: client, header, and

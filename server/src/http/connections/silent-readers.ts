@@ -11,7 +11,7 @@ interface Sight {
  * Where the system does not report acknowledgements, only whole writes are visible. Honest slow
  * readers need more time for one.
  */
-const patienceInTheDark = 10;
+const patienceWithoutQueues = 10;
 
 /**
  * Ends connections whose client has read no byte for `idleMs` although bytes wait for it, and so
@@ -33,7 +33,7 @@ export function endSilentReaders(connections: Iterable<Socket>, idleMs: number):
       return;
     }
     const queues = await readSendQueues();
-    const patienceMs = queues === undefined ? patienceInTheDark * idleMs : idleMs;
+    const patienceMs = queues === undefined ? patienceWithoutQueues * idleMs : idleMs;
     for (const socket of held) {
       judge(socket, markOf(socket, queues), patienceMs);
     }

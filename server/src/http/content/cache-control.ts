@@ -1,7 +1,7 @@
 import type { FileRecord } from '../../core/metadata.ts';
 
 /** The address that a file is requested by. */
-export interface Asked {
+export interface RequestedAddress {
   readonly path: string;
   readonly query: URLSearchParams;
 }
@@ -13,14 +13,14 @@ export interface Asked {
  */
 export function cacheControl(
   { path, givenOnce }: Pick<FileRecord, 'path' | 'givenOnce'>,
-  asked: Asked,
+  requested: RequestedAddress,
 ): string {
   // The owner views a file that others may not see, or no longer.
-  if (asked.query.get('from') === 'admin') {
+  if (requested.query.get('from') === 'admin') {
     return 'private, no-store';
   }
   // Another spelling of an address may later mean another file.
-  return givenOnce && asked.path === path ? forEver : shortly;
+  return givenOnce && requested.path === path ? forEver : shortly;
 }
 
 const forEver = 'public, max-age=31536000, immutable';

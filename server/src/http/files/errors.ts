@@ -1,11 +1,11 @@
 import { fail, type StowageError } from '../../core/errors.ts';
-import { type Dialect, type ErrorAnswer, render } from '../dialect.ts';
+import { type Dialect, type ErrorResponse, render } from '../dialect.ts';
 import type { Context } from '../route.ts';
 import { errorPage, pagePolicy, wantsPage } from './error-page.ts';
 
 /** Upload API 4.8: errors as text, for people as a page. */
 export const filesDialect: Dialect = {
-  say(error, { headers }): ErrorAnswer {
+  render(error, { headers }): ErrorResponse {
     const text = `Error: ${publicMessage(error)}`;
     if (!wantsPage(headers)) {
       return { body: text, headers: { 'x-content-type-options': 'nosniff' } };

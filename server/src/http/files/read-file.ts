@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { StoredFile } from '../../core/metadata.ts';
 import { pathFromUrl } from '../../core/naming/file-id.ts';
 import { assertReadable } from '../../core/storage/read-content.ts';
-import { type Asked, cacheControl } from '../content/cache-control.ts';
+import { cacheControl, type RequestedAddress } from '../content/cache-control.ts';
 import { contentHeaders } from '../content/content-headers.ts';
 import { sendContent } from '../content/send-content.ts';
 import type { HttpDeps } from '../deps.ts';
@@ -157,7 +157,7 @@ async function send(context: Context): Promise<FastifyReply> {
   return reply;
 }
 
-function askedFor(url: string): Asked {
+function askedFor(url: string): RequestedAddress {
   const [raw = '', query = ''] = url.slice(prefix.length).split('?', 2);
   const path = pathFromUrl(raw);
   if (path === undefined) {

@@ -14,7 +14,7 @@ import {
 } from './grants.ts';
 import { isText, missingFields, sendMissingFields } from './missing-fields.ts';
 import { apiToken, exampleToken, presentToken } from './present-token.ts';
-import { readOrder } from './read-order.ts';
+import { readAuthorizedJson } from './read-authorized-json.ts';
 
 const maxLabelBytes = 255;
 
@@ -73,7 +73,7 @@ export const createApiToken = route({
   failures: [...jsonFailures, ...grantFailures],
   async handler(context) {
     const { reply, deps } = context;
-    const { caller, body } = await readOrder(context, 'manage');
+    const { caller, body } = await readAuthorizedJson(context, 'manage');
     const { name, permissions } = body;
     if (!isText(name) || !Array.isArray(permissions)) {
       return sendMissingFields(reply, {

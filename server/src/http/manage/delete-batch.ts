@@ -7,7 +7,7 @@ import { failed } from '../failure.ts';
 import { findLinked, linkRoots } from '../files/find-file.ts';
 import { named } from '../openapi/named.ts';
 import { json, route } from '../route.ts';
-import { readOrder } from './read-order.ts';
+import { readAuthorizedJson } from './read-authorized-json.ts';
 
 const maxFiles = 500;
 // Paths have 1 KiB. Links to them, with every byte percent-encoded, have 3 KiB and an origin.
@@ -74,7 +74,7 @@ export const deleteBatch = route({
   failures: [...jsonFailuresUpTo(maxJsonBytes), none, tooMany],
   async handler(context) {
     const { request, reply, deps } = context;
-    const { body } = await readOrder(context, 'delete', { maxBytes: maxJsonBytes });
+    const { body } = await readAuthorizedJson(context, 'delete', { maxBytes: maxJsonBytes });
     const texts = readFileIds(body.fileIds);
     const roots = linkRoots(request.raw, deps.settings);
     const found = await atOnce(texts, (text) => findLinked(text, roots, deps.files));
@@ -84,7 +84,7 @@ export const deleteBatch = route({
     );
     const removed = new Map(await atOnce(ids, async (id) => [id, await remove(id, deps)] as const));
     // Missing files may have been deleted by a request that failed to reach the disk.
-    await deps.metadata.settled({ anew: removed.size < texts.length });
+    await deps.metadata.settled({ force: removed.size < texts.length });
     const deleted: string[] = [];
     const kept: { readonly fileId: string; readonly error: string }[] = [];
     for (const [at, text] of texts.entries()) {

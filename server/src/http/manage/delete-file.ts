@@ -82,7 +82,7 @@ export const deleteFile = route({
       throw failed(noPath);
     }
     // An earlier deletion may have failed to reach the disk.
-    await deps.metadata.settled({ anew: true });
+    await deps.metadata.settled({ force: true });
     return reply.send({ success: true, fileId: text, deleted: false });
   },
 });

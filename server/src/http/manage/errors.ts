@@ -16,7 +16,7 @@ export const manageError = named('ManageError', () =>
  * Management errors are JSON with `success: false`, except where upstream's clients expect a text.
  */
 export const manageDialect: Dialect = {
-  say: (error, facts) => ({ body: textOf(error, facts) ?? bodyOf(error) }),
+  render: (error, facts) => ({ body: textOf(error, facts) ?? bodyOf(error) }),
   schema: manageError,
 };
 

@@ -11,7 +11,7 @@ import {
 } from './grants.ts';
 import { isText, missingFields, sendMissingFields } from './missing-fields.ts';
 import { apiToken, exampleToken, presentToken, unknownToken } from './present-token.ts';
-import { readOrder } from './read-order.ts';
+import { readAuthorizedJson } from './read-authorized-json.ts';
 
 const updateTokenRequest = named('UpdateTokenRequest', () =>
   z.object({
@@ -72,7 +72,7 @@ export const updateApiToken = route({
   failures: [...jsonFailures, ...grantFailures],
   async handler(context) {
     const { reply, deps } = context;
-    const { caller, body } = await readOrder(context, 'manage');
+    const { caller, body } = await readAuthorizedJson(context, 'manage');
     const { tokenId, permissions } = body;
     if (!isText(tokenId) || !Array.isArray(permissions)) {
       return sendMissingFields(reply, {

@@ -28,7 +28,7 @@ export function envelope(data: object, { request, deps }: Context): Envelope {
 
 /** Media API 1.3: every failure in the envelope. */
 export const mediaDialect: Dialect = {
-  say(error, { requestId, at }) {
+  render(error, { requestId, at }) {
     const body: Envelope = {
       data: null,
       error: errorBody(error, retryAfterSeconds(error)),

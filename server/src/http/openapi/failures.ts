@@ -13,7 +13,7 @@ export function shownIn(dialect: Dialect, failures: readonly Failure[], path?: s
 
 function shown(failure: Failure, dialect: Dialect, path: string | undefined): Answers {
   const error = failed(failure, typeof failure === 'string' ? usual[failure] : {});
-  const { status = error.status, body } = dialect.say(error, { ...facts, route: path });
+  const { status = error.status, body } = dialect.render(error, { ...facts, route: path });
   const isText = typeof body === 'string';
   const isOwnText = isText && typeof failure === 'object' && 'error' in failure;
   const content: Content = {

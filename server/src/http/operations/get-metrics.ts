@@ -26,7 +26,7 @@ export const getMetrics = route({
     'rate_limit_exceeded',
   ],
   async handler({ request, reply, deps }) {
-    if (!deps.settings.metricsPublic && !isFromHere(request.raw, deps)) {
+    if (!deps.settings.metricsPublic && !isLocalRequest(request.raw, deps)) {
       await authenticateToken(request.raw, 'manage', deps);
     }
     const { contentType, body } = await deps.metrics.render();
@@ -39,7 +39,7 @@ export const getMetrics = route({
  * come from elsewhere, whether the proxy is trusted or not. A page whose name was made to resolve
  * here (DNS rebinding) asks for that name.
  */
-function isFromHere(request: IncomingMessage, { settings }: HttpDeps): boolean {
+function isLocalRequest(request: IncomingMessage, { settings }: HttpDeps): boolean {
   const isLocal = ['127.0.0.1', '::1'].includes(clientAddress(request, settings.trustProxy));
   return isLocal && isLoopbackName(request.headers.host) && !cameThroughProxy(request);
 }

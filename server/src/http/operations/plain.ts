@@ -9,6 +9,6 @@ const plainError = named('PlainError', () =>
 );
 
 export const plainDialect: Dialect = {
-  say: ({ message, retryable }) => ({ body: { error: message, retryable } }),
+  render: ({ message, retryable }) => ({ body: { error: message, retryable } }),
   schema: plainError,
 };

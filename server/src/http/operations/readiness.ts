@@ -10,13 +10,13 @@ const deadlineMs = 2_000;
 /** The database is checked at most once in this time, however many probes come. */
 const freshMs = 1_000;
 
-interface Asked {
+interface ReadinessDeps {
   readonly isReady: () => boolean;
   readonly metadata: Pick<MetadataStore, 'check'>;
 }
 
 /** Whether requests can be served. Resolves within two seconds. */
-export function createReadiness({ isReady, metadata }: Asked): () => Promise<Readiness> {
+export function createReadiness({ isReady, metadata }: ReadinessDeps): () => Promise<Readiness> {
   let asked: { readonly at: number; readonly answer: Promise<boolean> } | undefined;
   const databaseAnswers = (): Promise<boolean> => {
     const at = performance.now();

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { StowageError } from '../../core/errors.ts';
 import { type Attempt, ChannelsFailed } from '../../core/storage/intake.ts';
-import type { Dialect, ErrorAnswer } from '../dialect.ts';
+import type { Dialect, ErrorResponse } from '../dialect.ts';
 import { named } from '../openapi/named.ts';
 import { channelFailure, channelTexts } from './channel-texts.ts';
 
@@ -21,7 +21,7 @@ const refusals = {
 
 /** Errors of the Upload API are text that begins with `Error: `; 401 is one word. */
 export const uploadDialect: Dialect = {
-  say(error, { route }) {
+  render(error, { route }) {
     if (isRefusal(error)) {
       return { status: 401, body: route === channelsPath ? { error: unauthorized } : unauthorized };
     }
@@ -59,7 +59,7 @@ function isOwnTrouble({ candidate, error }: Attempt): boolean {
   );
 }
 
-function describeAttempts(attempts: readonly Attempt[]): ErrorAnswer {
+function describeAttempts(attempts: readonly Attempt[]): ErrorResponse {
   const configured = attempts.filter(({ candidate }) => candidate.channel !== undefined);
   const isOurs = configured.length > 0 && configured.every(isOwnTrouble);
   const [decisive] = isOurs ? configured : attempts;

@@ -7,7 +7,7 @@ import { fail, isStowageError } from '../../errors.ts';
 import { wait } from '../../guard/wait.ts';
 import type { FileToAdd } from '../../library/files.ts';
 import type { Segment, Upload, UploadPart } from '../../metadata.ts';
-import { isGivenOnce, nameCandidates, seenName } from '../../naming/file-id.ts';
+import { displayName, isGivenOnce, nameCandidates } from '../../naming/file-id.ts';
 import type { ConfiguredChannel } from '../../storage/channel-pool.ts';
 import { deleteObjectJob } from '../../storage/cleanup-jobs.ts';
 import { openReplica } from '../../storage/read-content.ts';
@@ -183,7 +183,7 @@ async function makeFile(
       sha256: null,
       pendingCleanup: [],
     },
-    filename: seenName(details.filename),
+    filename: displayName(details.filename),
     contentType,
     path: nameCandidates({
       mode,

@@ -62,9 +62,9 @@ const directError = named('DirectError', () => z.strictObject({ error: z.string(
 
 /** These routes say errors as `{"error"}`; 401 stays the one word of the Upload API. */
 export const directDialect: Dialect = {
-  say(error, facts) {
+  render(error, facts) {
     if (error.code === 'unauthorized') {
-      return uploadDialect.say(error, facts);
+      return uploadDialect.render(error, facts);
     }
     // Upload API 3.2: whatever the hub refuses is a 500 with its words.
     return { status: error.status === 502 ? 500 : error.status, body: { error: error.message } };

@@ -4,7 +4,7 @@ import { authenticateToken } from '../authenticate.ts';
 import { type JsonLimits, readJsonObject } from '../body/json-body.ts';
 import type { Context } from '../route.ts';
 
-export interface Order {
+export interface AuthorizedJson {
   /** With the permissions at the time the body has arrived. */
   readonly caller: Caller;
   readonly body: Readonly<Record<string, unknown>>;
@@ -15,11 +15,11 @@ export interface Order {
  * narrowed while the body came in. Otherwise a caller could delay its body beyond the revocation of
  * its token and create a new one. Throws what both steps throw.
  */
-export async function readOrder(
+export async function readAuthorizedJson(
   { request, deps }: Context,
   permission: Permission,
   limits: JsonLimits = {},
-): Promise<Order> {
+): Promise<AuthorizedJson> {
   const body = await readJsonObject(request.raw, limits);
   return { caller: await authenticateToken(request.raw, permission, deps), body };
 }

@@ -2,7 +2,7 @@
  * To the person at the terminal. Where standard output cannot be written (a file on a full disk),
  * that is no reason to end.
  */
-export function say(text: string): void {
+export function print(text: string): void {
   try {
     process.stdout.write(text);
   } catch {
