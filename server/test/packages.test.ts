@@ -1,4 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
@@ -312,6 +313,7 @@ describe.skipIf(!hasOtherNodes)(
           expect(Buffer.from(await (await fetch(base + src)).arrayBuffer()).equals(photo)).toBe(
             true,
           );
+          expect(await relayWithDigest(base, headers)).toBe(200);
           const drawn = await fetch(`${base}/docs/scalar.js`);
           expect([drawn.status, (await drawn.text()).length > 1e6]).toEqual([200, true]);
           expect(
@@ -326,6 +328,19 @@ describe.skipIf(!hasOtherNodes)(
     );
   },
 );
+
+/** The digest is computed by a worker thread, from a file of its own in the package. */
+async function relayWithDigest(base: string, headers: Record<string, string>): Promise<number> {
+  const presigned = await fetch(`${base}/api/v1/media/upload`, {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: JSON.stringify({ filename: 'a.jpg', content_type: 'image/jpeg', size: photo.length }),
+  });
+  const { data } = (await presigned.json()) as { data: { upload_url: string } };
+  const md5 = createHash('md5').update(photo).digest('base64');
+  const put = { method: 'PUT', body: photo, headers: { 'content-md5': md5 } };
+  return (await fetch(new URL(data.upload_url, base), put)).status;
+}
 
 async function addressOf({ stdout }: ChildProcess): Promise<string> {
   if (stdout === null) {

@@ -1,4 +1,5 @@
 import { fail } from '../../core/errors.ts';
+import { createPacedQueue } from '../../core/guard/paced-queue.ts';
 
 /** What a response of Discord states about a route. */
 export interface RouteNews {
@@ -23,53 +24,42 @@ export interface RouteLimit {
   pause(ms: number): void;
 }
 
-interface Waiter {
-  readonly go: () => void;
-}
-
 const withoutCount = 4;
 
 export function createRouteLimit(now: () => number = () => performance.now()): RouteLimit {
-  const queue: Waiter[] = [];
   let limit: number | undefined;
   let remaining = 1;
   let resetAt = Number.POSITIVE_INFINITY;
   let pausedUntil = 0;
   let underWay = 0;
   let window = 0;
-  let timer: NodeJS.Timeout | undefined;
 
   const waitMs = (): number => {
+    if (remaining <= 0 && resetAt <= now()) {
+      remaining = (limit ?? 1) - underWay;
+      resetAt = Number.POSITIVE_INFINITY;
+      window += 1;
+    }
     if (pausedUntil > now()) {
       return pausedUntil - now();
     }
     return remaining > 0 ? 0 : resetAt - now();
   };
 
-  const startAnew = (): void => {
-    remaining = (limit ?? 1) - underWay;
-    resetAt = Number.POSITIVE_INFINITY;
-    window += 1;
+  const begin = (): ((news: RouteNews) => void) => {
+    remaining -= 1;
+    underWay += 1;
+    const began = window;
+    let isReported = false;
+    return (news) => {
+      if (!isReported) {
+        isReported = true;
+        report(news, began);
+      }
+    };
   };
 
-  const serve = (): void => {
-    clearTimeout(timer);
-    while (queue.length > 0) {
-      if (remaining <= 0 && resetAt <= now()) {
-        startAnew();
-      }
-      const ms = waitMs();
-      if (ms > 0) {
-        if (Number.isFinite(ms)) {
-          timer = setTimeout(serve, Math.ceil(ms));
-        }
-        return;
-      }
-      remaining -= 1;
-      underWay += 1;
-      queue.shift()?.go();
-    }
-  };
+  const queue = createPacedQueue({ waitMs, begin });
 
   const report = (news: RouteNews, began: number): void => {
     underWay -= 1;
@@ -84,7 +74,7 @@ export function createRouteLimit(now: () => number = () => performance.now()): R
       limit ??= withoutCount;
       remaining = Math.min(limit - underWay, remaining + limit);
     }
-    serve();
+    queue.serve();
   };
 
   const count = (left: number, resetAfterMs: number, newLimit: number | undefined): void => {
@@ -96,39 +86,16 @@ export function createRouteLimit(now: () => number = () => performance.now()): R
     resetAt = now() + resetAfterMs;
   };
 
-  const leave = (waiter: Waiter): void => {
-    const at = queue.indexOf(waiter);
-    if (at >= 0) {
-      queue.splice(at, 1);
-    }
-  };
-
   const take: RouteLimit['take'] = async (signal, maxWaitMs = Number.POSITIVE_INFINITY) => {
     signal.throwIfAborted();
-    const ms = remaining <= 0 && resetAt <= now() ? 0 : waitMs();
+    const ms = waitMs();
     if (Number.isFinite(ms) && ms > maxWaitMs) {
       throw fail('channel_rate_limited', {
         message: 'Discord asks to slow down',
         retryAfterMs: Math.ceil(ms),
       });
     }
-    const { promise, resolve, reject } = Promise.withResolvers<number>();
-    const waiter: Waiter = { go: () => resolve(window) };
-    const abort = (): void => {
-      leave(waiter);
-      reject(signal.reason);
-    };
-    signal.addEventListener('abort', abort, { once: true });
-    queue.push(waiter);
-    serve();
-    const began = await promise.finally(() => signal.removeEventListener('abort', abort));
-    let reported = false;
-    return (news) => {
-      if (!reported) {
-        report(news, began);
-      }
-      reported = true;
-    };
+    return queue.take(signal);
   };
 
   return {

@@ -1,11 +1,11 @@
 import type { ByteSource } from '../../core/bytes.ts';
 import type { PutOptions, PutResult } from '../../core/channel.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
+import { createTurns, type Turns } from '../../core/guard/turns.ts';
 import type { Prober } from '../../core/prober.ts';
 import { attachmentName, attachmentType } from '../shared/attachment.ts';
 import { sendOrUndo } from '../shared/send-or-undo.ts';
 import { type Measured, measured } from '../shared/sources.ts';
-import { createTurns, type Turns } from '../shared/turns.ts';
 import { type Bot, type Message, refusedWith, type StoredFile, type TelegramApi } from './api.ts';
 import type { Chat } from './chat.ts';
 import { chooseForm } from './photo.ts';

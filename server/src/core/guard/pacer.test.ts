@@ -1,6 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createPacer } from './pacer.ts';
-import { createSemaphore } from './semaphore.ts';
 
 const signal = new AbortController().signal;
 
@@ -25,6 +24,21 @@ describe('pacer', () => {
     }
   });
 
+  it('less than one a second is one in as many seconds', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] });
+    const pacer = createPacer({ perSecond: 0.25 });
+    await pacer.take(signal);
+    let isTaken = false;
+    const second = pacer.take(signal).then(() => {
+      isTaken = true;
+    });
+    await vi.advanceTimersByTimeAsync(3999);
+    expect(isTaken).toBe(false);
+    await vi.advanceTimersByTimeAsync(1);
+    await second;
+    vi.useRealTimers();
+  });
+
   it('gives an aborted turn to the next', async () => {
     const pacer = createPacer({ perSecond: 1 });
     const stop = new AbortController();
@@ -34,21 +48,5 @@ describe('pacer', () => {
     stop.abort(new Error('left'));
     await expect(first).rejects.toThrow('left');
     await second;
-  });
-});
-
-describe('semaphore', () => {
-  it('forgets waiters that leave', async () => {
-    const semaphore = createSemaphore(1);
-    const release = await semaphore.acquire();
-    const stop = new AbortController();
-    const leaving = semaphore.acquire(stop.signal);
-    const staying = semaphore.acquire();
-    stop.abort(new Error('left'));
-    await expect(leaving).rejects.toThrow('left');
-    release();
-    release();
-    (await staying)();
-    expect(semaphore.waiting).toBe(0);
   });
 });

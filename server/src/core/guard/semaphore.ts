@@ -1,57 +1,35 @@
+import { createPacedQueue } from './paced-queue.ts';
+
 /** At most `limit` holders at once; waiters are served in order. */
 export interface Semaphore {
-  /** Resolves with the function that gives the place back (safe to call twice). */
+  /**
+   * Resolves with the function that gives the place back (safe to call twice). Rejects with the
+   * signal's reason as soon as it aborts.
+   */
   acquire(signal?: AbortSignal): Promise<() => void>;
   readonly waiting: number;
 }
 
 export function createSemaphore(limit: number): Semaphore {
   let free = limit;
-  const queue: (() => void)[] = [];
-
-  const releaseOnce = (): (() => void) => {
-    let held = true;
-    return () => {
-      if (!held) {
-        return;
-      }
-      held = false;
-      const next = queue.shift();
-      if (next) {
-        next();
-      } else {
-        free++;
-      }
-    };
-  };
-
-  return {
-    get waiting() {
-      return queue.length;
-    },
-    async acquire(signal) {
-      signal?.throwIfAborted();
-      if (free > 0) {
-        free--;
-        return releaseOnce();
-      }
-      const turn = Promise.withResolvers<void>();
-      queue.push(turn.resolve);
-      const abort = (): void => {
-        const at = queue.indexOf(turn.resolve);
-        if (at < 0) {
-          return;
+  const queue = createPacedQueue({
+    waitMs: () => (free > 0 ? 0 : Number.POSITIVE_INFINITY),
+    begin() {
+      free--;
+      let isHeld = true;
+      return () => {
+        if (isHeld) {
+          isHeld = false;
+          free++;
+          queue.serve();
         }
-        queue.splice(at, 1);
-        turn.reject(signal?.reason);
       };
-      signal?.addEventListener('abort', abort, { once: true });
-      try {
-        await turn.promise;
-      } finally {
-        signal?.removeEventListener('abort', abort);
-      }
-      return releaseOnce();
+    },
+  });
+  return {
+    acquire: queue.take,
+    get waiting() {
+      return queue.waiting;
     },
   };
 }

@@ -1,3 +1,5 @@
+import { createPacedQueue } from './paced-queue.ts';
+
 /**
  * A fair queue in front of a remote that counts: turns are given in the order they were asked for,
  * never more often than the windows allow.
@@ -36,82 +38,49 @@ export function createTurns(
   windows: readonly Window[],
   now: () => number = () => performance.now(),
 ): Turns {
-  const queue: (() => void)[] = [];
   const longestMs = Math.max(0, ...windows.map(({ lengthMs }) => lengthMs));
-  let given: Turn[] = [];
+  const slowestMs = Math.max(0, ...windows.map(({ count, lengthMs }) => lengthMs / count));
+  // In the order they began.
+  const given: Turn[] = [];
   let pausedUntil = 0;
-  let timer: NodeJS.Timeout | undefined;
 
-  const nextAt = (): number =>
-    Math.max(pausedUntil, ...windows.map((window) => freeAt(window, given)));
+  const untilNext = (): number =>
+    Math.max(pausedUntil, ...windows.map((window) => freeAt(window, given))) - now();
 
-  const serve = (): void => {
-    clearTimeout(timer);
-    while (queue.length > 0) {
-      const waitMs = nextAt() - now();
-      if (waitMs > 0) {
-        if (Number.isFinite(waitMs)) {
-          timer = setTimeout(serve, Math.ceil(waitMs));
-        }
-        return;
-      }
-      queue.shift()?.();
-    }
-  };
-
-  const start = (): (() => void) => {
+  const begin = (): (() => void) => {
     const turn: Turn = { startAt: now(), endAt: Number.POSITIVE_INFINITY };
-    given = given.filter(({ endAt }) => endAt > turn.startAt - longestMs);
+    while (given[0] !== undefined && given[0].endAt <= turn.startAt - longestMs) {
+      given.shift();
+    }
     given.push(turn);
     return () => {
       turn.endAt = Math.min(turn.endAt, now());
-      serve();
+      queue.serve();
     };
   };
 
-  const take = async (signal: AbortSignal): Promise<() => void> => {
-    signal.throwIfAborted();
-    const { promise, resolve, reject } = Promise.withResolvers<() => void>();
-    const go = (): void => resolve(start());
-    const abort = (): void => {
-      const at = queue.indexOf(go);
-      if (at >= 0) {
-        queue.splice(at, 1);
-      }
-      if (queue.length === 0) {
-        clearTimeout(timer);
-      }
-      reject(signal.reason);
-    };
-    signal.addEventListener('abort', abort, { once: true });
-    queue.push(go);
-    serve();
-    return promise.finally(() => signal.removeEventListener('abort', abort));
-  };
+  const queue = createPacedQueue({ waitMs: untilNext, begin });
 
   return {
-    take,
+    take: queue.take,
     pause: (ms) => {
       pausedUntil = Math.max(pausedUntil, now() + ms);
     },
     waitMs: () => {
-      const slowest = Math.max(0, ...windows.map(({ count, lengthMs }) => lengthMs / count));
-      const next = nextAt();
-      return (
-        Math.max(0, (Number.isFinite(next) ? next : now() + longestMs) - now()) +
-        queue.length * slowest
-      );
+      const ms = untilNext();
+      return Math.max(0, Number.isFinite(ms) ? ms : longestMs) + queue.waiting * slowestMs;
     },
   };
 }
 
 /** When one more turn fits into the window: Infinity while that hangs on a turn that lasts. */
 function freeAt({ count, lengthMs, from }: Window, given: readonly Turn[]): number {
-  if (given.length < count) {
-    return 0;
-  }
-  const times = given
-    .map(({ startAt, endAt }) => (from === 'start' ? startAt : endAt))
-    .sort((a, b) => a - b);
-  return (times.at(-count) ?? 0) + lengthMs;
+  const nthLast =
+    from === 'start'
+      ? given.at(-count)?.startAt
+      : given
+          .map(({ endAt }) => endAt)
+          .sort((a, b) => a - b)
+          .at(-count);
+  return nthLast === undefined ? 0 : nthLast + lengthMs;
 }
