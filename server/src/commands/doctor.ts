@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { findDriver } from '../channels/index.ts';
-import type { S3Channel } from '../channels/s3/channel.ts';
 import type { ChannelConfig } from '../config/channels.ts';
 import type { Config } from '../config.ts';
 import type { Channel } from '../core/channel.ts';
@@ -208,7 +207,8 @@ interface ChannelCheck {
 }
 
 /** Uses the channel as the server would, but without retries: a failure is reported at once. */
-async function checkChannel({ entry, id, config, report, fix }: ChannelCheck): Promise<void> {
+async function checkChannel(check: ChannelCheck): Promise<void> {
+  const { entry, id, config, report } = check;
   const title = `channel ${channelTitle(entry)}${id === undefined ? '' : ` (id ${id})`}`;
   const opened = await report.try(title, async () =>
     findDriver(entry.type)?.create(entry.settings, {
@@ -221,8 +221,8 @@ async function checkChannel({ entry, id, config, report, fix }: ChannelCheck): P
   }
   try {
     const works = await report.run(title, () => roundTrip(opened));
-    if (works !== undefined && isS3(opened)) {
-      await checkCors(opened, { title, origins: config.cors.origins, report, fix });
+    if (works !== undefined) {
+      await report.try(title, async () => inspect(opened, { title, check }));
     }
   } finally {
     await opened.close?.();
@@ -241,37 +241,18 @@ async function roundTrip(channel: Channel): Promise<string> {
   return said.join(', ');
 }
 
-function isS3(channel: Channel): channel is S3Channel {
-  return 'ensureCors' in channel;
-}
-
-interface CorsCheck {
-  readonly title: string;
-  readonly origins: readonly string[];
-  readonly report: Report;
-  readonly fix: boolean;
-}
-
-/**
- * Pages upload straight to the bucket, which must allow their origins. Programs do not need this,
- * so it is not a failure.
- */
-async function checkCors(
-  channel: S3Channel,
-  { title, origins, report, fix }: CorsCheck,
+/** What is set up at the store itself. */
+async function inspect(
+  channel: Channel,
+  { title, check }: { readonly title: string; readonly check: ChannelCheck },
 ): Promise<void> {
-  try {
-    const found = await channel.ensureCors(origins, {
-      signal: AbortSignal.timeout(channelTimeoutMs),
-      mayWrite: fix,
-    });
-    const allowed = `uploads from ${origins.join(', ')} are allowed`;
-    if ('message' in found) {
-      report.note(`${title} CORS`, `${found.message} Browsers need ${JSON.stringify(found.rule)}`);
-    } else {
-      report.pass(`${title} CORS`, found.state === 'changed' ? `${allowed} as of now` : allowed);
-    }
-  } catch (error) {
-    report.note(`${title} CORS`, error instanceof Error ? error.message : String(error));
+  const { config, report, fix } = check;
+  const findings = await channel.inspect?.({
+    origins: config.cors.origins,
+    mayChange: fix,
+    signal: AbortSignal.timeout(channelTimeoutMs),
+  });
+  for (const { topic, ok, message } of findings ?? []) {
+    report[ok ? 'pass' : 'note'](`${title} ${topic}`, message);
   }
 }

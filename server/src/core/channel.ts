@@ -53,6 +53,12 @@ export interface Channel {
   notice?(): string | undefined;
 
   /**
+   * Looks at what must be set up at the store itself, for `doctor`, and sets it up where both
+   * `mayChange` and the settings allow it. Never rejects: what could not be looked at is a finding.
+   */
+  inspect?(options: InspectOptions): Promise<readonly Finding[]>;
+
+  /**
    * The ref that `put` with this key will return, for stores that address by key. Core records it
    * before the bytes are sent, so that a crash in between leaves no orphan.
    */
@@ -126,6 +132,21 @@ export interface ChannelLimits {
 
 export interface CallOptions {
   readonly signal: AbortSignal;
+}
+
+export interface InspectOptions extends CallOptions {
+  /** Of the pages that upload straight to the store; `*` means any. */
+  readonly origins: readonly string[];
+  readonly mayChange: boolean;
+}
+
+export interface Finding {
+  /** What was looked at, such as `CORS`. */
+  readonly topic: string;
+  /** False: worth knowing, but the channel works. */
+  readonly ok: boolean;
+  /** A sentence for the owner. */
+  readonly message: string;
 }
 
 export interface PutOptions extends CallOptions {
@@ -202,15 +223,6 @@ export interface Multipart {
     source: ByteSource,
     options: CallOptions & { readonly size: number },
   ): Promise<Json>;
-  /**
-   * For stores that take parts straight from a client: the address to which the client sends one by
-   * PUT.
-   */
-  presignPart?(
-    state: Json,
-    number: number,
-    options: CallOptions & { readonly size: number; readonly expiresInSeconds: number },
-  ): Promise<PresignedPart>;
   /** `parts` in ascending order of number. Safe to repeat after a lost response. */
   finish(
     state: Json,
@@ -219,17 +231,6 @@ export interface Multipart {
   ): Promise<PutResult>;
   /** Idempotent. */
   abort(state: Json, options: CallOptions): Promise<void>;
-}
-
-export interface PresignedPart {
-  readonly url: string;
-  /** Every header the client must send. */
-  readonly headers: Readonly<Record<string, string>>;
-  /**
-   * The part to pass to `finish`, from the headers of the store's response. Throws `bad_request`
-   * when the headers are not those of a part.
-   */
-  partOf(answer: Headers): Json;
 }
 
 /** Uploads that go from the client straight to the store. */

@@ -1,13 +1,13 @@
 import type { ByteSource } from '../../core/bytes.ts';
-import type { CallOptions, Channel, PutOptions, PutResult, Ref } from '../../core/channel.ts';
+import type { Channel, PutOptions, PutResult } from '../../core/channel.ts';
 import { fail } from '../../core/errors.ts';
 import { createKeyedMutex } from '../../core/guard/keyed-mutex.ts';
 import { createBufferPool } from './buffer-pool.ts';
 import { checkBucket } from './check.ts';
 import { type Bucket, openBucket } from './client.ts';
-import { type CorsReport, ensureCors } from './cors.ts';
+import { inspectCors } from './cors.ts';
 import { createMultipart } from './multipart.ts';
-import { copyObject, deleteObject, getObject } from './objects.ts';
+import { deleteObject, getObject } from './objects.ts';
 import { maxBytesOf, planParts } from './plan-parts.ts';
 import { createPresign } from './presign.ts';
 import { putObject } from './put-object.ts';
@@ -18,20 +18,7 @@ import type { S3Settings } from './settings.ts';
 /** Known sizes up to here go out as one PUT without a buffer; more in parallel parts. */
 const singlePutBytes = 64 * 2 ** 20;
 
-export interface S3Channel extends Channel {
-  /** Copies an object of up to 5 GiB inside the bucket to the place of `key`. */
-  copy(
-    ref: Ref,
-    options: CallOptions & { readonly key: string; readonly contentType: string },
-  ): Promise<Ref>;
-  /** See `cors.ts`; for `doctor`. */
-  ensureCors(
-    origins: readonly string[],
-    options: CallOptions & { readonly mayWrite: boolean },
-  ): Promise<CorsReport>;
-}
-
-export function createS3Channel(settings: S3Settings): S3Channel {
+export function createS3Channel(settings: S3Settings): Channel {
   const bucket = openBucket(settings);
   const put = createPut(bucket);
   // Core abandons a call and tries again without waiting for it to end: what the first one clears
@@ -48,12 +35,7 @@ export function createS3Channel(settings: S3Settings): S3Channel {
     multipart: createMultipart(bucket),
     presign: createPresign(bucket),
     url: (ref) => publicUrl(settings.publicUrl, keyOfRef(ref)),
-    async copy(ref, { key, contentType, signal }) {
-      const to = bucket.keyOf(key);
-      await copyObject(bucket, { from: keyOfRef(ref), to, contentType }, signal);
-      return { key: to };
-    },
-    ensureCors: (origins, options) => ensureCors(bucket, origins, options),
+    inspect: async (options) => [await inspectCors(bucket, options)],
     close: () => bucket.close(),
   };
 }

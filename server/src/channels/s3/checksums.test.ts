@@ -6,7 +6,8 @@ import {
   startFaultProxy,
 } from '../../../test/services/fault-proxy.ts';
 import type { ByteSource } from '../../core/bytes.ts';
-import { createS3Channel, type S3Channel } from './channel.ts';
+import type { Channel } from '../../core/channel.ts';
+import { createS3Channel } from './channel.ts';
 import { testSettings } from './test-bucket.ts';
 
 const signal = new AbortController().signal;
@@ -23,7 +24,7 @@ beforeAll(async () => {
 });
 afterEach(() => double.clear());
 
-async function seen(channel: S3Channel, size: number, sha256?: string): Promise<SeenRequest> {
+async function seen(channel: Channel, size: number, sha256?: string): Promise<SeenRequest> {
   double.failNext(ok);
   await channel.put(bytes(size), {
     key: 'a',

@@ -37,7 +37,6 @@ export interface S3Request extends Pick<HttpRequest, 'body' | 'contentLength' | 
 /** A PUT that a client is to send. */
 export interface PutToSign {
   readonly key: string;
-  readonly query?: Readonly<Record<string, string>>;
   /** What the client must repeat exactly; names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   readonly expiresInSeconds: number;
@@ -150,9 +149,9 @@ export function openBucket(settings: S3Settings): Bucket {
       }
       return { response, document };
     },
-    signUrl({ key, query = {}, headers, expiresInSeconds }) {
+    signUrl({ key, headers, expiresInSeconds }) {
       const path = pathOf(key);
-      const request = { method: 'PUT', path, query, headers: { ...headers, host } };
+      const request = { method: 'PUT', path, headers: { ...headers, host } };
       const signed = signer.presign(request, {
         expiresInSeconds: Math.min(expiresInSeconds, maxExpirySeconds),
         at: clock.now(),

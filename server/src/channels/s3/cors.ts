@@ -1,12 +1,12 @@
 import { hash } from 'node:crypto';
-import type { CallOptions } from '../../core/channel.ts';
+import type { Finding, InspectOptions } from '../../core/channel.ts';
 import { isStowageError } from '../../core/errors.ts';
 import type { Bucket } from './client.ts';
 import { heldPayload, xmlPayload } from './payload.ts';
 import { textOf, textsOf, toXml, type XmlElement } from './xml.ts';
 
 /** One rule in the words of the S3 API. */
-export interface CorsRule {
+interface CorsRule {
   readonly ID?: string | undefined;
   readonly AllowedOrigins: readonly string[];
   readonly AllowedMethods: readonly string[];
@@ -15,58 +15,43 @@ export interface CorsRule {
   readonly MaxAgeSeconds?: number | undefined;
 }
 
-/**
- * Whether browsers on `origins` may PUT to presigned addresses. `rule` is what the bucket lacks, in
- * the words of the S3 API.
- */
-export type CorsReport =
-  | { readonly state: 'ok' | 'changed' }
-  | { readonly state: 'missing' | 'unknown'; readonly message: string; readonly rule: CorsRule };
-
+const topic = 'CORS';
 const ruleId = 'stowage-uploads';
 
 /**
- * Looks at the bucket's CORS rules. When browsers could not upload, the missing rule is reported,
- * or added where `mayWrite` and the setting `manageCors` both allow it; rules of others are kept.
- * Many credentials may not read CORS rules: that is `unknown`, not an error.
+ * Whether browsers on `origins` may PUT to presigned addresses. If not, the missing rule is
+ * reported, or added where `mayChange` and the setting `manageCors` both allow it; rules of others
+ * are kept. Programs do not need it, and many credentials may not read CORS rules.
  */
-export async function ensureCors(
-  bucket: Bucket,
-  origins: readonly string[],
-  { signal, mayWrite }: CallOptions & { readonly mayWrite: boolean },
-): Promise<CorsReport> {
+export async function inspectCors(bucket: Bucket, options: InspectOptions): Promise<Finding> {
+  const { origins, signal } = options;
   const rule = uploadRule(bucket, origins);
+  const allowed = `uploads from ${origins.join(', ')} are allowed`;
   try {
     const rules = await readRules(bucket, signal);
     if (origins.every((origin) => rules.some((each) => allows(each, origin)))) {
-      return { state: 'ok' };
+      return { topic, ok: true, message: allowed };
     }
-    const message = `The CORS rules of bucket ${bucket.name} do not allow uploads from ${origins.join(', ')}.`;
-    if (!bucket.settings.manageCors) {
-      return { state: 'missing', message, rule };
-    }
-    if (!mayWrite) {
-      return {
-        state: 'missing',
-        message: `${message} \`stowage doctor --fix\` adds the rule.`,
-        rule,
-      };
+    if (!bucket.settings.manageCors || !options.mayChange) {
+      return lacking(whatIsMissing(bucket, origins), rule);
     }
     await writeRules(bucket, [...rules.filter((each) => each.ID !== ruleId), rule], signal);
-    return { state: 'changed' };
+    return { topic, ok: true, message: `${allowed} as of now` };
   } catch (error) {
-    if (
-      !isStowageError(error, 'channel_unauthorized') &&
-      !isStowageError(error, 'channel_refused')
-    ) {
-      throw error;
+    if (isStowageError(error, 'channel_unauthorized') || isStowageError(error, 'channel_refused')) {
+      return lacking(`The CORS rules of the bucket could not be handled: ${error.message}`, rule);
     }
-    return {
-      state: 'unknown',
-      message: `The CORS rules of the bucket could not be handled: ${error.message}`,
-      rule,
-    };
+    return { topic, ok: false, message: error instanceof Error ? error.message : String(error) };
   }
+}
+
+function whatIsMissing({ name, settings }: Bucket, origins: readonly string[]): string {
+  const message = `The CORS rules of bucket ${name} do not allow uploads from ${origins.join(', ')}.`;
+  return settings.manageCors ? `${message} \`stowage doctor --fix\` adds the rule.` : message;
+}
+
+function lacking(message: string, rule: CorsRule): Finding {
+  return { topic, ok: false, message: `${message} Browsers need ${JSON.stringify(rule)}` };
 }
 
 function uploadRule(bucket: Bucket, origins: readonly string[]): CorsRule {

@@ -1,14 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { ByteSource, Json } from '../../core/bytes.ts';
-import type {
-  CallOptions,
-  Multipart,
-  PresignedPart,
-  PutOptions,
-  PutResult,
-} from '../../core/channel.ts';
-import { fail, isStowageError } from '../../core/errors.ts';
+import type { CallOptions, Multipart, PutOptions, PutResult } from '../../core/channel.ts';
+import { isStowageError } from '../../core/errors.ts';
 import { isTransient } from '../../core/guard/retry.ts';
 import type { Bucket } from './client.ts';
 import { failForOddResponse } from './errors.ts';
@@ -31,12 +25,6 @@ export function createMultipart(bucket: Bucket): Multipart {
     start: (options) => startUpload(bucket, options),
     part: async (state, number, source, options) =>
       streamPart(bucket, { state: uploadOfState(state), number, source, ...options }),
-    // Where every part must have a checksum, an address cannot promise one for bytes that are not
-    // known yet.
-    ...(!bucket.keepsChecksums && {
-      presignPart: (state, number, options) =>
-        presignPart(bucket, { state: uploadOfState(state), number, ...options }),
-    }),
     finish: async (state, parts, options) => {
       const list = parts.map(({ number, part, size }) => ({
         number,
@@ -71,36 +59,6 @@ export async function startUpload(
     throw failForOddResponse('no upload id.', { bucket: bucket.name });
   }
   return { key, uploadId, attempt };
-}
-
-interface PartAddress extends CallOptions {
-  readonly state: UploadState;
-  readonly number: number;
-  readonly size: number;
-  readonly expiresInSeconds: number;
-}
-
-/** The length is signed: another number of bytes is refused by the service. */
-async function presignPart(
-  bucket: Bucket,
-  { state, number, size, expiresInSeconds }: PartAddress,
-): Promise<PresignedPart> {
-  const { key, uploadId } = state;
-  const url = bucket.signUrl({
-    key,
-    query: { partNumber: String(number), uploadId },
-    headers: { 'content-length': String(size) },
-    expiresInSeconds,
-  });
-  return { url, headers: {}, partOf };
-}
-
-function partOf(answer: Headers): Json {
-  const etag = answer.get('etag');
-  if (etag === null) {
-    throw fail('bad_request', { message: 'The answer to the part has no ETag.' });
-  }
-  return { etag };
 }
 
 interface PartStream extends CallOptions {

@@ -7,8 +7,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type S3Service, s3Missing, startS3 } from '../../../test/services/s3.ts';
-import type { PresignedUpload, PresignOptions } from '../../core/channel.ts';
-import { createS3Channel, type S3Channel } from './channel.ts';
+import type { Channel, PresignedUpload, PresignOptions } from '../../core/channel.ts';
+import { createS3Channel } from './channel.ts';
 import { openTestBucket, testSettings } from './test-bucket.ts';
 
 const run = promisify(execFile);
@@ -16,7 +16,7 @@ const signal = new AbortController().signal;
 const body = randomBytes(10_000);
 
 async function start(
-  channel: S3Channel,
+  channel: Channel,
   options: Partial<PresignOptions> = {},
 ): Promise<PresignedUpload> {
   const base = {

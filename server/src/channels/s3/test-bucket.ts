@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import { ListMultipartUploadsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
 import type { S3Service } from '../../../test/services/s3.ts';
 import { createProber } from '../../images/prober.ts';
-import type { S3Channel } from './channel.ts';
 import { s3Driver } from './index.ts';
 import { type S3Settings, s3Settings } from './settings.ts';
 
@@ -35,10 +34,7 @@ export async function openTestBucket(
     prefix: 'media',
     ...settings,
   };
-  const channel = (await s3Driver.create(own, {
-    dataDir: tmpdir(),
-    prober: createProber(),
-  })) as S3Channel;
+  const channel = await s3Driver.create(own, { dataDir: tmpdir(), prober: createProber() });
   const client = new S3Client({
     endpoint,
     region,

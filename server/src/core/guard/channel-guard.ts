@@ -268,7 +268,6 @@ function guardMultipart(multipart: Multipart, run: Run): Multipart {
         (signal, beat) => multipart.part(state, number, beating(source, beat), { ...call, signal }),
         { moves: true },
       ),
-    ...(multipart.presignPart && { presignPart: multipart.presignPart.bind(multipart) }),
     // Assembling a large object may take its time: the idle time-out, not the call time-out.
     finish: (state, parts, call) =>
       run('multipart_finish', call.signal, (signal) => multipart.finish(state, parts, { signal }), {

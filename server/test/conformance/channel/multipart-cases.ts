@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import type { Json } from '../../../src/core/bytes.ts';
 import type { Multipart, PutOptions } from '../../../src/core/channel.ts';
-import { bufferOf, bytesOf, type Sample } from './data.ts';
+import { bytesOf, type Sample } from './data.ts';
 import { type ChannelCase, failAfter, type Subject, throughJson, within } from './subject.ts';
 
 const signal = new AbortController().signal;
@@ -68,32 +68,6 @@ async function begin(
         { signal },
       ),
   };
-}
-
-/** Undefined for stores without presigned parts. */
-async function sendStraight(
-  { multipart, state, sample, partBytes }: Transfer,
-  number: number,
-): Promise<SentPart | undefined> {
-  if (multipart.presignPart === undefined) {
-    return undefined;
-  }
-  const start = (number - 1) * partBytes;
-  const bytes = bufferOf(sample).subarray(start, Math.min(start + partBytes, sample.size));
-  const { url, headers, partOf } = await multipart.presignPart(state, number, {
-    size: bytes.length,
-    expiresInSeconds: 600,
-    signal,
-  });
-  const refused = await fetch(url, {
-    method: 'PUT',
-    headers,
-    body: new Uint8Array(bytes.subarray(1)),
-  });
-  expect(refused.status).toBe(403);
-  const response = await fetch(url, { method: 'PUT', headers, body: new Uint8Array(bytes) });
-  expect(response.status).toBe(200);
-  return { number, part: throughJson(partOf(response.headers)), size: bytes.length };
 }
 
 async function expectFinished(
@@ -171,20 +145,6 @@ export const multipartCases: readonly ChannelCase[] = [
       const failed = transfer.multipart.part(transfer.state, 1, half, { size: 200_000, signal });
       await expect(within(subject.soonMs, failed)).rejects.toBe(error);
       await expectFinished(subject, transfer, [await transfer.send(1)]);
-    },
-  },
-  {
-    name: 'multipart: parts sent straight to the store, beside others',
-    needs: 'multipart',
-    run: async (subject) => {
-      const transfer = await begin(subject, { parts: 3 });
-      const sent = [await transfer.send(3), await transfer.send(1)];
-      const straight = await sendStraight(transfer, 2);
-      if (straight !== undefined) {
-        await expectFinished(subject, transfer, [...sent, straight]);
-      } else {
-        await transfer.multipart.abort(transfer.state, { signal });
-      }
     },
   },
   {
