@@ -43,6 +43,7 @@ import { createProber } from './images/prober.ts';
 import { openMetadata } from './metadata/index.ts';
 import { createMetrics } from './metrics/index.ts';
 import { checkSecretKey } from './nodes.ts';
+import { pinnedGet } from './outbound/pinned-get.ts';
 import { inspectPrivacy } from './private-files.ts';
 import { createRateLimiter } from './rate-limit/index.ts';
 import { loadSecretKey } from './secret-key.ts';
@@ -179,7 +180,11 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
       now,
       log,
     },
-    fetch: createSafeFetch({ ...config.fetch, userAgent: 'Stowage (media import)' }),
+    fetch: createSafeFetch({
+      ...config.fetch,
+      userAgent: 'Stowage (media import)',
+      httpGet: pinnedGet,
+    }),
     maxImageBytes: config.fetch.maxImageBytes,
     maxVideoBytes: config.fetch.maxVideoBytes,
   });

@@ -1,5 +1,5 @@
 import { lookup } from 'node:dns/promises';
-import { isIP, type LookupFunction } from 'node:net';
+import { isIP } from 'node:net';
 import { fail, type StowageError } from '../../errors.ts';
 import { isPublicAddress } from './address-rules.ts';
 import type { Target } from './target.ts';
@@ -70,18 +70,3 @@ const passing: ReadonlySet<string> = new Set([
   'ECONNREFUSED',
   'ETIMEDOUT',
 ]);
-
-/** A `lookup` that knows these addresses only, so that a connection goes where the check was. */
-export function pinnedLookup(addresses: readonly string[]): LookupFunction {
-  const entries = addresses.map((address) => ({ address, family: isIP(address) }));
-  return (host, options, callback) => {
-    const [first] = entries;
-    if (first === undefined) {
-      callback(new Error(`${host} has no address`), []);
-    } else if (options.all) {
-      callback(null, entries);
-    } else {
-      callback(null, first.address, first.family);
-    }
-  };
-}

@@ -21,6 +21,7 @@ import {
 } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { isPresent } from '../../../../test/setup/programs.ts';
+import { pinnedGet } from '../../../outbound/pinned-get.ts';
 import { isStowageError, StowageError } from '../../errors.ts';
 import { readAll } from '../../streams/peek.ts';
 import { createSafeFetch, type FetchRequest, type SafeFetchOptions } from './safe-fetch.ts';
@@ -29,6 +30,7 @@ const defaults: SafeFetchOptions = {
   allowHttp: true,
   allowedPrivateHosts: ['127.0.0.1'],
   userAgent: 'Stowage (test)',
+  httpGet: pinnedGet,
 };
 const servers: Server[] = [];
 const sockets = new Set<Socket>();
@@ -160,9 +162,10 @@ describe('what is sent', () => {
     };
     const script = `
       import { createSafeFetch } from ${JSON.stringify(new URL('./safe-fetch.ts', import.meta.url).href)};
+      import { pinnedGet } from ${JSON.stringify(new URL('../../../outbound/pinned-get.ts', import.meta.url).href)};
       import { readAll } from ${JSON.stringify(new URL('../../streams/peek.ts', import.meta.url).href)};
       const signal = new AbortController().signal;
-      const fetched = await createSafeFetch(${JSON.stringify(defaults)}).open('${url}/', { maxBytes: 1000, totalMs: 10000, signal });
+      const fetched = await createSafeFetch({ ...${JSON.stringify(defaults)}, httpGet: pinnedGet }).open('${url}/', { maxBytes: 1000, totalMs: 10000, signal });
       console.log(String(await readAll(fetched.source)));
       fetched.close();
       http: { const { get } = await import('node:http');
@@ -193,6 +196,37 @@ describe('where it connects to', () => {
     );
     expect(asked).toBe(1);
     expect(wrong.connections()).toBe(0);
+  });
+
+  it('looks the name up again for the next fetch, on a connection of its own', async () => {
+    const first = await serve((_request, response) => response.end('first'));
+    const other = http.createServer((_request, response) => response.end('second'));
+    servers.push(other);
+    await once(other.listen(first.port, '127.0.0.2'), 'listening');
+    const addresses = ['127.0.0.1', '127.0.0.2'];
+    const options = {
+      allowedPrivateHosts: ['moved.test'],
+      resolver: async () => addresses.splice(0, 1),
+    };
+    const fetch = createSafeFetch({ ...defaults, ...options });
+    const signal = new AbortController().signal;
+    const request = { maxBytes: 1000, totalMs: 10_000, signal };
+    const bodies = [];
+    for (const _ of ['once', 'again']) {
+      const fetched = await fetch.open(`http://moved.test:${first.port}/`, request);
+      bodies.push((await readAll(fetched.source)).toString());
+      fetched.close();
+    }
+    expect(bodies).toEqual(['first', 'second']);
+  });
+
+  it('asks an IPv6 address by its name in brackets', async () => {
+    const { port } = await serve(
+      (request, response) => response.end(`six ${request.headers.host}`),
+      '::1',
+    );
+    const options = { allowedPrivateHosts: ['::1'] };
+    expect(await read(`http://[::1]:${port}/`, options)).toBe(`six [::1]:${port}`);
   });
 
   it('looks up where a redirect leads, too', async () => {
@@ -379,6 +413,20 @@ describe('redirects', () => {
     expect([outer.connections(), inner.connections()]).toEqual([1, 0]);
   });
 
+  it('may name their address in UTF-8, or several, of which the first counts', async () => {
+    const { url } = await listen(
+      createTcpServer((socket) => {
+        socket.once('data', (head) => {
+          const isEnd = /^GET \/%C3%BC/.test(String(head));
+          const found = 'Location: /ü?q=ü\r\nLocation: /other';
+          const answer = isEnd ? '200 OK\r\nContent-Length: 3' : `302 Found\r\n${found}`;
+          socket.end(`HTTP/1.1 ${answer}\r\n\r\n${isEnd ? 'end' : ''}`);
+        });
+      }),
+    );
+    expect(await read(`${url}/start`)).toBe('end');
+  });
+
   it('without a Location are an answer of another status', async () => {
     const { url } = await serve((_request, response) => response.writeHead(302).end());
     expect(await refusal(url)).toMatchObject({
@@ -457,6 +505,15 @@ describe('answers', () => {
         details: { upstreamStatus: 200 },
       });
     }
+  });
+
+  it('may name their codings in several headers', async () => {
+    const body = gzipSync(brotliCompressSync(plain));
+    const { url } = await serve((_request, response) => {
+      response.setHeader('content-encoding', ['br', 'gzip']);
+      response.end(body);
+    });
+    expect(await read(url)).toBe(plain.toString());
   });
 
   it.each(['compress', 'sdch', 'constructor', 'gzip, gzip, gzip'])(

@@ -1,10 +1,10 @@
-import type { IncomingMessage } from 'node:http';
+import { isIP } from 'node:net';
 import type { ByteSource } from '../../bytes.ts';
 import { fail, isStowageError, type StowageError } from '../../errors.ts';
 import { raceAbort } from '../../guard/race-abort.ts';
 import { inNetworks } from './address-rules.ts';
 import { decoded, isDecodable } from './decode.ts';
-import { fetchError, httpGet } from './http-get.ts';
+import type { GetResponse, HttpGet } from './http-get.ts';
 import { notAllowed, type Resolver, resolveTarget, systemResolver } from './resolve-target.ts';
 import { hostKey, parseTarget, type Target, type TargetRules } from './target.ts';
 
@@ -50,16 +50,18 @@ export interface SafeFetchOptions {
   /** Further networks that are never connected to, public or not: `address` or `address/bits`. */
   readonly blockedNetworks?: readonly string[];
   readonly userAgent: string;
+  readonly httpGet: HttpGet;
   readonly resolver?: Resolver;
   readonly connectTimeoutMs?: number;
 }
 
 const maxRedirects = 5;
 const maxCodings = 2;
+const accepted = { accept: 'image/*, video/mp4, */*;q=0.1', 'accept-encoding': 'identity' };
 const redirects = new Set([301, 302, 303, 307, 308]);
 
 export function createSafeFetch(options: SafeFetchOptions): SafeFetch {
-  const { userAgent, resolver = systemResolver, connectTimeoutMs = 5000 } = options;
+  const { userAgent, httpGet, resolver = systemResolver, connectTimeoutMs = 5000 } = options;
   const rules: TargetRules = {
     allowHttp: options.allowHttp,
     allowedPrivateHosts: new Set(options.allowedPrivateHosts.map(hostKey)),
@@ -67,34 +69,39 @@ export function createSafeFetch(options: SafeFetchOptions): SafeFetch {
 
   const blocked = inNetworks(options.blockedNetworks ?? []);
 
-  const get = async (target: Target, signal: AbortSignal): Promise<IncomingMessage> => {
+  const get = async (target: Target, signal: AbortSignal): Promise<GetResponse> => {
     const addresses = await inTime(
       resolveTarget(target, { resolver, blocked }),
       connectTimeoutMs,
       signal,
     );
-    const request = { target, addresses, userAgent, connectTimeoutMs, signal };
-    const response = await httpGet(request);
-    if (response.statusCode !== 403) {
+    const url = urlOf(target);
+    const send = (headers: Readonly<Record<string, string>>): Promise<GetResponse> =>
+      httpGet({ url, addresses, headers, connectTimeoutMs, signal }).catch((error: unknown) =>
+        Promise.reject(fetchError(error, signal)),
+      );
+    const headers = { 'user-agent': userAgent, ...accepted };
+    const response = await send(headers);
+    if (response.status !== 403) {
       return response;
     }
     // Many hosts show their pictures on their own pages only.
-    response.destroy();
-    return httpGet({ ...request, referer: `${target.url.origin}/` });
+    response.close();
+    return send({ ...headers, referer: `${target.url.origin}/` });
   };
-  const follow = async (first: Target, signal: AbortSignal): Promise<IncomingMessage> => {
+  const follow = async (first: Target, signal: AbortSignal): Promise<GetResponse> => {
     let target = first;
     for (let hops = 0; ; hops++) {
       const response = await get(target, signal);
-      const { statusCode: status = 0, headers } = response;
-      if (!redirects.has(status) || headers.location === undefined) {
+      const [location] = response.values('location');
+      if (!redirects.has(response.status) || location === undefined) {
         return response;
       }
-      response.destroy();
+      response.close();
       if (hops === maxRedirects) {
-        throw failed('The url redirects too often.', status);
+        throw failed('The url redirects too often.', response.status);
       }
-      target = redirected(target, headers.location, rules);
+      target = redirected(target, location, rules);
     }
   };
 
@@ -104,10 +111,10 @@ export function createSafeFetch(options: SafeFetchOptions): SafeFetch {
       const deadline = new AbortController();
       const timer = setTimeout(() => deadline.abort(fail('fetch_timeout')), totalMs);
       const either = AbortSignal.any([signal, deadline.signal]);
-      let response: IncomingMessage | undefined;
+      let response: GetResponse | undefined;
       const close = (): void => {
         clearTimeout(timer);
-        response?.destroy();
+        response?.close();
       };
       try {
         response = await follow(target, either);
@@ -121,13 +128,20 @@ export function createSafeFetch(options: SafeFetchOptions): SafeFetch {
   };
 }
 
+/** Names in certificates, and most virtual hosts, have no trailing dot. */
+function urlOf({ url, host }: Target): URL {
+  const plain = new URL(url);
+  plain.hostname = isIP(host) === 6 ? `[${host}]` : host;
+  return plain;
+}
+
 /**
  * Every hop is checked like the first; what exactly was wrong with it is between the remote and the
  * log.
  */
 function redirected({ url }: Target, location: string, rules: TargetRules): Target {
   try {
-    // Node hands over header bytes as Latin-1; addresses are UTF-8.
+    // Header bytes come as Latin-1; addresses are UTF-8.
     const target = parseTarget(Buffer.from(location, 'latin1').toString('utf8'), rules, url);
     if (url.protocol === 'https:' && target.url.protocol === 'http:') {
       throw fail('invalid_url');
@@ -149,30 +163,29 @@ interface Announced {
 }
 
 /** Some hosts compress whatever they send, though we do not ask for it. */
-function checkAnswer({ statusCode = 0, headers }: IncomingMessage, maxBytes: number): Announced {
-  if (statusCode !== 200) {
-    throw failed(`The url answers with status ${statusCode}.`, statusCode);
+function checkAnswer({ status, values }: GetResponse, maxBytes: number): Announced {
+  if (status !== 200) {
+    throw failed(`The url answers with status ${status}.`, status);
   }
-  const codings = listed(headers['content-encoding']);
+  const codings = listed(values('content-encoding'));
   const known = codings.length <= maxCodings && codings.every(isDecodable);
-  if (!known || listed(headers['transfer-encoding']).some((coding) => coding !== 'chunked')) {
+  if (!known || listed(values('transfer-encoding')).some((coding) => coding !== 'chunked')) {
     throw failed(
       'The url answers with a body in a Content-Encoding that is not known here.',
-      statusCode,
+      status,
     );
   }
-  const size = /^\d+$/.test(headers['content-length'] ?? '')
-    ? Number(headers['content-length'])
-    : undefined;
+  const [length = ''] = values('content-length');
+  const size = /^\d+$/.test(length) ? Number(length) : undefined;
   if (size !== undefined && size > maxBytes) {
     throw fail('too_large', { details: { maxBytes } });
   }
   return { size: codings.length === 0 ? size : undefined, codings };
 }
 
-function listed(header: string | undefined): readonly string[] {
-  const codings = (header ?? '').toLowerCase().split(',');
-  return codings
+function listed(values: readonly string[]): readonly string[] {
+  return values
+    .flatMap((value) => value.toLowerCase().split(','))
     .map((coding) => coding.trim())
     .filter((coding) => coding !== '' && coding !== 'identity');
 }
@@ -185,14 +198,14 @@ interface Body {
 
 /** Decompressed, with the same limit for what comes and for what becomes of it at every step. */
 async function* bodyOf(
-  response: IncomingMessage,
+  response: GetResponse,
   { codings, maxBytes, signal }: Body,
 ): AsyncGenerator<Uint8Array> {
-  const sent: ByteSource = within(response as AsyncIterable<Uint8Array>, maxBytes);
+  const sent: ByteSource = within(response.body, maxBytes);
   try {
     yield* codings.reduceRight((source, coding) => within(decoded(source, coding), maxBytes), sent);
   } catch (error) {
-    throw fetchError(error, signal, response.statusCode ?? null);
+    throw fetchError(error, signal, response.status);
   }
 }
 
@@ -216,6 +229,21 @@ async function inTime<T>(work: Promise<T>, timeoutMs: number, signal: AbortSigna
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** What the caller learns of a failed connection: nothing that the remote sent. */
+function fetchError(error: unknown, signal: AbortSignal, status: number | null = null): unknown {
+  if (signal.aborted) {
+    return signal.reason;
+  }
+  if (isStowageError(error)) {
+    return error;
+  }
+  const message =
+    status === null
+      ? 'The url could not be reached.'
+      : 'The connection closed before the whole file arrived.';
+  return fail('fetch_failed', { message, details: { upstreamStatus: status }, cause: error });
 }
 
 function failed(message: string, status: number): StowageError {
