@@ -50,7 +50,7 @@ function statOf(pid: number): Stat | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
     // The name in brackets may hold anything: fields are counted from behind it. utime and stime
-    // are the 14th and 15th of all.
+    // (of all its threads, also those that ended) are the 14th and 15th of all.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     return {
       pid,
@@ -84,18 +84,26 @@ export function machineCpuSeconds(): number {
 }
 
 /**
- * Waits until the machine does nothing else (under 10 % of one core for two seconds), at most
- * `limitMs`. Answers whether it came to that.
+ * Waits until the machine does nothing else (under 10 % of one core for a second), at most
+ * `limitMs`. Returns whether it came to that.
  */
 export async function untilQuiet(limitMs: number): Promise<boolean> {
   for (const until = Date.now() + limitMs; ; ) {
     const before = machineCpuSeconds();
-    await pause(2000);
-    if (machineCpuSeconds() - before < 0.2) {
+    await pause(1000);
+    if (machineCpuSeconds() - before < 0.1) {
       return true;
     }
     if (Date.now() >= until) {
       return false;
     }
   }
+}
+
+/** CPU seconds that this process and the load generators that have ended took. */
+export function loadCpuSeconds(): number {
+  const text = readFileSync('/proc/self/stat', 'utf8');
+  // utime, stime, cutime and cstime.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / TICKS_PER_SECOND;
 }

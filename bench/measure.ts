@@ -1,20 +1,23 @@
-import { readFileSync } from 'node:fs';
-import { settle } from './disk.ts';
-import { machineCpuSeconds, resetPeak, untilQuiet, usageOf } from './machine.ts';
-import type { Outcome } from './scenarios.ts';
+import { syncFileSystem } from './disk.ts';
+import { loadCpuSeconds, machineCpuSeconds, resetPeak, untilQuiet, usageOf } from './machine.ts';
+import type { Outcome } from './outcome.ts';
+import type { Work } from './scenarios/scenario.ts';
 import type { Subject } from './subject.ts';
 
 export interface Measurement extends Outcome {
   readonly scenario: string;
   readonly subject: string;
   readonly round: number;
+  /** Of the server, all its processes and threads. */
   readonly cpuSeconds: number;
   readonly peakBytes: number;
+  /** Cores that the load generator took, and a sync that it waited for. */
+  readonly loadCores: number;
   /**
-   * CPU seconds that neither the server nor the load took, the kernel's write-back included, for
-   * each second: noise.
+   * Cores that neither the server nor the load took: the kernel's write-back, a database, and
+   * noise.
    */
-  readonly elsewhere: number;
+  readonly elsewhereCores: number;
   /** Whether the machine was quiet before. */
   readonly quiet: boolean;
 }
@@ -23,47 +26,41 @@ export interface MeasureOptions {
   readonly scenario: string;
   readonly round: number;
   readonly quietLimitMs: number;
+  /** On the disk of the subject. */
+  readonly folder: string;
 }
 
 /**
- * Runs the work on a quiet machine with everything else written out, and says what the subject took
- * for it.
+ * Does the work on a quiet machine with everything before it written out, and returns what the
+ * subject took for it.
  */
 export async function measure(
   subject: Subject,
-  work: () => Promise<Outcome>,
-  options: MeasureOptions,
+  work: Work,
+  { scenario, round, quietLimitMs, folder }: MeasureOptions,
 ): Promise<Measurement> {
-  settle();
-  const quiet = await untilQuiet(options.quietLimitMs);
+  await syncFileSystem(folder);
+  const quiet = await untilQuiet(quietLimitMs);
   resetPeak(subject.pid);
-  const before = {
-    own: usageOf(subject.pid),
-    load: loadCpuSeconds(),
-    machine: machineCpuSeconds(),
-  };
+  const before = snapshot(subject.pid);
   const outcome = await work();
-  const own = usageOf(subject.pid);
-  const cpuSeconds = own.cpuSeconds - before.own.cpuSeconds;
-  const elsewhere =
-    machineCpuSeconds() - before.machine - cpuSeconds - (loadCpuSeconds() - before.load);
+  const after = snapshot(subject.pid);
+  const cpuSeconds = after.own.cpuSeconds - before.own.cpuSeconds;
+  const load = after.load - before.load;
+  const elsewhere = after.machine - before.machine - cpuSeconds - load;
   return {
     ...outcome,
-    scenario: options.scenario,
+    scenario,
     subject: subject.name,
-    round: options.round,
+    round,
     cpuSeconds,
-    peakBytes: own.peakBytes,
-    elsewhere: Math.max(0, elsewhere / outcome.seconds),
+    peakBytes: after.own.peakBytes,
+    loadCores: load / outcome.seconds,
+    elsewhereCores: Math.max(0, elsewhere / outcome.seconds),
     quiet,
   };
 }
 
-/**
- * What this process and the load generators that have ended took: utime, stime, cutime and cstime.
- */
-function loadCpuSeconds(): number {
-  const text = readFileSync('/proc/self/stat', 'utf8');
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / 100;
+function snapshot(pid: number) {
+  return { own: usageOf(pid), load: loadCpuSeconds(), machine: machineCpuSeconds() };
 }

@@ -1,5 +1,7 @@
+import type { Failure } from './cell.ts';
 import type { Measurement } from './measure.ts';
-import type { Scenario } from './scenarios.ts';
+import { median } from './outcome.ts';
+import type { Scenario } from './scenarios/scenario.ts';
 
 const GIB = 2 ** 30;
 const MIB = 2 ** 20;
@@ -19,9 +21,12 @@ export interface Row {
   readonly p99Ms: number | undefined;
   /** CPU seconds per GiB, or microseconds of CPU per request. */
   readonly cost: number;
+  readonly loadCores: number;
+  readonly elsewhereCores: number;
+  /** The highest of all rounds. */
   readonly peakMiB: number;
+  /** Requests without an answer, or with a refusal. */
   readonly failed: number;
-  readonly elsewhere: number;
   /** Rounds that began on a quiet machine. */
   readonly quiet: number;
 }
@@ -50,9 +55,10 @@ function rowOf(group: readonly Measurement[], { scenario, subject }: Measurement
     p50Ms: median(values(({ p50Ms }) => p50Ms)),
     p99Ms: median(values(({ p99Ms }) => p99Ms)),
     cost: median(values(costOf)) ?? 0,
+    loadCores: median(values(({ loadCores }) => loadCores)) ?? 0,
+    elsewhereCores: median(values(({ elsewhereCores }) => elsewhereCores)) ?? 0,
     peakMiB: Math.max(...values(({ peakBytes }) => peakBytes)) / MIB,
     failed: values(({ failed }) => failed).reduce((sum, one) => sum + one, 0),
-    elsewhere: median(values(({ elsewhere }) => elsewhere)) ?? 0,
     quiet: group.filter(({ quiet }) => quiet).length,
   };
 }
@@ -61,63 +67,69 @@ function costOf({ bytes, requests = 1, cpuSeconds }: Measurement): number {
   return bytes === undefined ? (cpuSeconds / requests) * 1e6 : cpuSeconds / (bytes / GIB);
 }
 
-export function median(values: readonly number[]): number | undefined {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length / 2;
-  const [low, high] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];
-  return low === undefined || high === undefined ? undefined : (low + high) / 2;
+export interface TableOptions {
+  readonly scenarios: readonly Scenario[];
+  /** Names of servers that have a column with the ratio to them. */
+  readonly yardsticks: readonly string[];
 }
 
-/** A Markdown table; the columns `ratio` compare with the scenario's yardstick. */
-export function renderTable(rows: readonly Row[], scenarios: readonly Scenario[]): string {
+/** A Markdown table: a line for each scenario and server. */
+export function renderTable(rows: readonly Row[], { scenarios, yardsticks }: TableOptions): string {
   const head = [
-    'scenario',
-    'server',
-    'rate',
-    'range',
-    'ratio',
-    'p50 / p99 ms',
-    'CPU',
-    'ratio',
-    'peak RSS',
-    'failed',
-    'CPU elsewhere',
-    'quiet',
+    ...['scenario', 'server', 'rate', 'lowest-highest'],
+    ...yardsticks.map((name) => `x ${name}`),
+    ...['p50 / p99 ms', 'server CPU', 'load', 'elsewhere', 'peak', 'failed', 'quiet'],
   ];
   const lines = scenarios.flatMap((scenario) =>
     rows
       .filter((row) => row.scenario === scenario.id)
-      .map((row) => cellsOf(row, scenario.title, yardstickOf(row, rows, scenario))),
+      .map((row) => [
+        ...[scenario.title, row.subject, rateOf(row)],
+        `${row.lowest.toFixed(0)}-${row.highest.toFixed(0)}`,
+        ...yardsticks.map((name) => ratioTo(name, row, rows, scenario)),
+        ...cellsOf(row),
+      ]),
   );
+  return markdown([head, ...lines]);
+}
+
+export function markdown([head = [], ...lines]: readonly (readonly string[])[]): string {
   return [head, head.map(() => '---'), ...lines]
     .map((cells) => `| ${cells.join(' | ')} |`)
     .join('\n');
 }
 
-function yardstickOf(
-  { subject }: Row,
-  rows: readonly Row[],
-  { id, yardstick = { scenario: id, subject: 'nginx' } }: Scenario,
-): Row | undefined {
-  return rows.find(
-    (row) => row.scenario === yardstick.scenario && row.subject === (yardstick.subject ?? subject),
-  );
+function ratioTo(name: string, row: Row, rows: readonly Row[], scenario: Scenario): string {
+  // What only Stowage can do is compared with another Stowage as it is.
+  const ids = [scenario.id, scenario.comparedWith];
+  const other = ids
+    .map((id) => rows.find(({ scenario, subject }) => scenario === id && subject === name))
+    .find((found) => found !== undefined);
+  return other === undefined || name === row.subject ? '' : (row.rate / other.rate).toFixed(2);
 }
 
-function cellsOf(row: Row, title: string, yardstick: Row | undefined): readonly string[] {
-  const { streamed } = row;
+function rateOf({ streamed, rate }: Row): string {
+  return streamed ? `${rate.toFixed(0)} MB/s` : `${rate.toFixed(0)}/s`;
+}
+
+function cellsOf(row: Row): readonly string[] {
   return [
-    title,
-    row.subject,
-    streamed ? `${row.rate.toFixed(0)} MB/s` : `${row.rate.toFixed(0)}/s`,
-    `${row.lowest.toFixed(0)}-${row.highest.toFixed(0)}`,
-    yardstick === undefined ? '' : (row.rate / yardstick.rate).toFixed(2),
     row.p50Ms === undefined ? '' : `${row.p50Ms.toFixed(1)} / ${row.p99Ms?.toFixed(1)}`,
-    streamed ? `${row.cost.toFixed(2)} s/GiB` : `${row.cost.toFixed(0)} us`,
-    yardstick === undefined ? '' : (row.cost / yardstick.cost).toFixed(2),
+    row.streamed ? `${row.cost.toFixed(2)} s/GiB` : `${row.cost.toFixed(0)} us`,
+    row.loadCores.toFixed(2),
+    row.elsewhereCores.toFixed(2),
     `${row.peakMiB.toFixed(0)} MiB`,
     String(row.failed),
-    row.elsewhere.toFixed(2),
     `${row.quiet}/${row.rounds}`,
   ];
+}
+
+/** One paragraph for each; empty when there are none. */
+export function renderFailures(failures: readonly Failure[]): string {
+  return failures.map(renderFailure).join('\n');
+}
+
+export function renderFailure({ scenario, subject, round, reason, log }: Failure): string {
+  const lines = log.map((line) => `    ${line}`);
+  return [`FAILED ${scenario}, ${subject}, round ${round + 1}: ${reason}`, ...lines].join('\n');
 }

@@ -12,43 +12,45 @@ const MIB = 2 ** 20;
  * next to nothing.
  */
 export interface Samples {
-  /** 1 GiB. */
+  /** A video of 1 GiB. */
   readonly large: string;
-  /** 500 MiB. */
-  readonly half: string;
-  /** 100 MiB. */
+  /** A video of 100 MiB. */
   readonly medium: string;
   /** 90 MB. */
-  readonly picture: string;
+  readonly ninety: string;
   /** A PNG of 10 KiB. */
   readonly thumbnail: string;
   /** 10 KiB each. */
   readonly small: readonly string[];
-  /** The file in pieces of so many bytes, each a file; the last may be smaller. */
-  cut(file: string, bytes: number): Promise<readonly string[]>;
+  /** `large` in pieces of so many bytes, each a file; the last may be smaller. */
+  cut(bytes: number): Promise<Pieces>;
   remove(): Promise<void>;
 }
 
+export interface Pieces {
+  readonly files: readonly string[];
+  remove(): Promise<void>;
+}
+
+/** A scale of 1 makes them as large as they are called. */
 export async function makeSamples(scale: number): Promise<Samples> {
-  const folder = await mkdtemp(
-    join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'stowage-bench-'),
-  );
+  const base = existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+  const folder = await mkdtemp(join(base, 'stowage-bench-'));
   const make = async (name: string, bytes: number) => {
     await write(join(folder, name), Math.ceil(bytes));
     return join(folder, name);
   };
   const thumbnail = join(folder, 'thumbnail.png');
   await writeFile(thumbnail, noisePng(58));
-  const cuts = new Map<number, Promise<readonly string[]>>();
-  const small = Array.from({ length: 200 }, (_, index) => make(`small-${index}.bin`, 10 * 1024));
+  const small = Array.from({ length: 100 }, (_, index) => make(`small-${index}.bin`, 10 * 1024));
+  const large = await make('large.mp4', 1024 * MIB * scale);
   return {
-    large: await make('large.mp4', 1024 * MIB * scale),
-    half: await make('half.mp4', 500 * MIB * scale),
+    large,
     medium: await make('medium.mp4', 100 * MIB * scale),
-    picture: await make('picture.bin', 90e6 * scale),
+    ninety: await make('ninety.bin', 90e6 * scale),
     thumbnail,
     small: await Promise.all(small),
-    cut: (file, bytes) => cuts.getOrInsertComputed(bytes, () => cut(file, bytes)),
+    cut: (bytes) => cut(large, bytes),
     remove: () => rm(folder, { recursive: true }),
   };
 }
@@ -71,24 +73,23 @@ async function write(path: string, bytes: number): Promise<void> {
   }
 }
 
-async function cut(path: string, bytes: number): Promise<readonly string[]> {
+async function cut(path: string, bytes: number): Promise<Pieces> {
   const { size } = await stat(path);
-  const file = await open(path);
-  const pieces: string[] = [];
+  const folder = await mkdtemp(`${path}-pieces-`);
+  const source = await open(path);
+  const files: string[] = [];
   try {
-    for (let start = 0; start < size; start += bytes) {
-      const { buffer, bytesRead } = await file.read(
-        Buffer.allocUnsafe(Math.min(bytes, size - start)),
-        { position: start },
-      );
-      const piece = `${path}.${bytes}.${pieces.length}`;
+    const buffer = Buffer.allocUnsafe(bytes);
+    for (let position = 0; position < size; position += bytes) {
+      const { bytesRead } = await source.read(buffer, { position });
+      const piece = join(folder, String(files.length));
       await writeFile(piece, buffer.subarray(0, bytesRead));
-      pieces.push(piece);
+      files.push(piece);
     }
   } finally {
-    await file.close();
+    await source.close();
   }
-  return pieces;
+  return { files, remove: () => rm(folder, { recursive: true }) };
 }
 
 /** A square of noise, which no compression makes smaller. */

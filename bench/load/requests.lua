@@ -1,70 +1,93 @@
--- Requests for wrk. Environment: BENCH_MODE, BENCH_HEADERS and BENCH_TOKENS (a line each), BENCH_TEXT, BENCH_BYTES (body size), BENCH_RUN (unique text).
-local mode = os.getenv("BENCH_MODE")
+-- Sends the requests of a file, written by wrk.ts, in turn. Environment: BENCH_REQUESTS (the file),
+-- BENCH_RUN (12 characters, different in every run), BENCH_LIMIT (requests after which to stop, 0
+-- for none), BENCH_SYNC (a folder, or nothing) and BENCH_GROUP (how many uploads one sync is for),
+-- BENCH_SHOW (whether to print the first failure).
+local ffi = require("ffi")
+ffi.cdef([[
+  int open(const char *path, int flags);
+  int syncfs(int fd);
+  int getpid(void);
+  int kill(int pid, int signal);
+]])
+local SIGINT = 2
 local run = os.getenv("BENCH_RUN")
-local size = tonumber(os.getenv("BENCH_BYTES") or "10240")
-local text = os.getenv("BENCH_TEXT") or ""
-local boundary = "------------------------stowagebench"
-local threads = 0
-local count = 0
-local paths = {}
-local tokens = {}
-local headers = {}
+local limit = tonumber(os.getenv("BENCH_LIMIT"))
+local folder = os.getenv("BENCH_SYNC")
+local group = tonumber(os.getenv("BENCH_GROUP"))
+-- As wide as the mark that takes its place in each request.
+local PLACEHOLDER = "@@@@@@@@@@@@@@@@@@@@@@@@"
 
-function setup(thread)
-  thread:set("id", threads)
-  threads = threads + 1
+local requests = {}
+local count = 0
+local disk = -1
+local isChecked = false
+
+-- The text around the placeholders, cut once, so that a request is one concatenation.
+local function cut(text)
+  local pieces = {}
+  local from = 1
+  while true do
+    local first, last = text:find(PLACEHOLDER, from, true)
+    if not first then break end
+    pieces[#pieces + 1] = text:sub(from, first - 1)
+    from = last + 1
+  end
+  pieces[#pieces + 1] = text:sub(from)
+  return pieces
 end
 
 function init()
-  for line in (os.getenv("BENCH_HEADERS") or ""):gmatch("[^\n]+") do
-    local name, value = line:match("^([^:]+): (.*)$")
-    headers[name] = value
+  local file = assert(io.open(os.getenv("BENCH_REQUESTS"), "rb"))
+  while true do
+    local length = file:read("*n")
+    if not length then break end
+    file:read(1)
+    requests[#requests + 1] = cut(file:read(length))
   end
-  for line in (os.getenv("BENCH_TOKENS") or ""):gmatch("[^\n]+") do tokens[#tokens + 1] = "Bearer " .. line end
-  for line in text:gmatch("[^\n]+") do paths[#paths + 1] = line end
-  math.randomseed(id + 1)
-  local bytes = {}
-  for index = 1, size do bytes[index] = string.char(math.random(0, 255)) end
-  noise = table.concat(bytes)
-  if mode == "form" then
-    headers["Content-Type"] = "multipart/form-data; boundary=" .. boundary
-    head = "--" .. boundary .. '\r\nContent-Disposition: form-data; name="file"; filename="small.bin"\r\nContent-Type: application/octet-stream\r\n\r\n'
-    tail = "\r\n--" .. boundary .. "--\r\n"
-  elseif mode == "tus" then
-    headers["Tus-Resumable"] = "1.0.0"
-    headers["Upload-Length"] = tostring(size)
-    headers["Content-Type"] = "application/offset+octet-stream"
-  elseif mode == "json" then
-    headers["Content-Type"] = "application/json"
-  end
+  file:close()
+  if folder ~= "" then disk = ffi.C.open(folder, 0) end
 end
 
--- No two bodies are alike, so that nobody saves work by recognising them.
-local function body()
-  count = count + 1
-  local mark = string.format("%s-%d-%d", run, id, count)
-  return mark .. noise:sub(#mark + 1)
+-- No two bodies are alike, so that no server saves work by recognising one.
+local function render(pieces)
+  if #pieces == 1 then return pieces[1] end
+  local mark = string.format("%s%012d", run, count)
+  if #pieces == 2 then return pieces[1] .. mark .. pieces[2] end
+  return table.concat(pieces, mark)
 end
 
 function request()
-  if mode == "get" then
-    count = count + 1
-    return wrk.format("GET", paths[count % #paths + 1], headers)
-  elseif mode == "put" then
-    local bytes = body()
-    return wrk.format("PUT", string.format("%s/%s-%d-%d", wrk.path, run, id, count), headers, bytes)
-  elseif mode == "form" then
-    return wrk.format("POST", nil, headers, head .. body() .. tail)
-  elseif mode == "tus" then
-    return wrk.format("POST", nil, headers, body())
+  -- wrk asks once before it begins.
+  if not isChecked then
+    isChecked = true
+    return render(requests[1])
   end
+  -- A caller asks for its next request when it has the answer to the last one.
+  if disk >= 0 and count > 0 and count % group == 0 then ffi.C.syncfs(disk) end
   count = count + 1
-  if #tokens > 0 then headers["Authorization"] = tokens[count % #tokens + 1] end
-  return wrk.format("POST", nil, headers, text)
+  if limit > 0 and count > limit then
+    wrk.thread:stop()
+    ffi.C.kill(ffi.C.getpid(), SIGINT)
+  end
+  return render(requests[(count - 1) % #requests + 1])
+end
+
+-- Costs the generator a copy of each answer: only to look for the reason of failures.
+if os.getenv("BENCH_SHOW") ~= "" then
+  local isShown = false
+  response = function(status, _, body)
+    if status >= 400 and not isShown then
+      isShown = true
+      io.write(string.format("status %d: %s\n", status, body:sub(1, 300):gsub("\n", " ")))
+    end
+  end
 end
 
 function done(summary, latency)
-  local failed = summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.status + summary.errors.timeout
-  io.write(string.format('\n{"requests":%d,"seconds":%f,"failed":%d,"p50Ms":%f,"p99Ms":%f}\n',
-    summary.requests, summary.duration / 1e6, failed, latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
+  local errors = summary.errors
+  io.write(string.format(
+    '\n{"requests":%d,"seconds":%f,"refused":%d,"broken":%d,"p50Ms":%f,"p99Ms":%f}\n',
+    summary.requests, summary.duration / 1e6, errors.status,
+    errors.connect + errors.read + errors.write + errors.timeout,
+    latency:percentile(50) / 1e3, latency:percentile(99) / 1e3))
 end

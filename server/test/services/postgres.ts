@@ -35,18 +35,20 @@ export const postgresMissing =
   folder === undefined ? 'PostgreSQL is not installed (initdb, pg_ctl)' : undefined;
 
 /**
- * A private PostgreSQL on a free port of 127.0.0.1. `fsync` is off unless asked for. Throws when
- * `postgresMissing`.
+ * A private PostgreSQL on a free port of 127.0.0.1, with its files below `parent`. `fsync` is off
+ * unless asked for. Throws when `postgresMissing`.
  */
 export async function startPostgres({
   fsync = false,
+  parent = tmpdir(),
 }: {
   readonly fsync?: boolean;
+  readonly parent?: string;
 } = {}): Promise<PostgresService> {
   if (folder === undefined) {
     throw new Error(postgresMissing);
   }
-  const home = await mkdtemp(join(tmpdir(), 'stowage-postgres-'));
+  const home = await mkdtemp(join(parent, 'stowage-postgres-'));
   const data = join(home, 'data');
   const port = await freePort();
   if (isRoot()) {
