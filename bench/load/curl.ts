@@ -1,4 +1,7 @@
 import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -9,7 +12,10 @@ export type CurlArguments = readonly string[];
 interface Answer {
   readonly status: number;
   readonly seconds: number;
+  /** Empty when it went into a file. */
   readonly body: string;
+  /** Where the body went; empty when it is `body`. */
+  readonly file: string;
 }
 
 const LIMIT_SECONDS = 300;
@@ -21,9 +27,9 @@ const common = [
   '-H',
   'Expect:',
   '-w',
-  '\n%{http_code} %{time_total} stowage-bench\n',
+  '\n%{http_code} %{time_total} %{filename_effective} stowage-bench\n',
 ];
-const answers = /([\s\S]*?)\n(\d{3}) ([\d.]+) stowage-bench\n/g;
+const answers = /([\s\S]*?)\n(\d{3}) ([\d.]+) (\S*) stowage-bench\n/g;
 
 /** Sends one request and returns the body; throws with the answer on any status from 400. */
 export async function curl(args: CurlArguments): Promise<string> {
@@ -45,16 +51,20 @@ export async function curlInTurn(
   all: readonly CurlArguments[],
   parallel: number,
 ): Promise<readonly number[]> {
-  const requests = all.flatMap((args) => ['--next', ...common, ...args]).slice(1);
-  const answered = await runCurl([
-    '--parallel',
-    '--parallel-immediate',
-    '--parallel-max',
-    String(parallel),
-    '--fail-early',
-    ...requests,
+  // On the standard output, bodies that come at once would be mixed.
+  const folder = await mkdtemp(join(tmpdir(), 'stowage-curl-'));
+  const requests = all.flatMap((args, index) => [
+    ...['--next', ...common],
+    ...(args.includes('-o') ? [] : ['-o', join(folder, String(index))]),
+    ...args,
   ]);
-  return answered.map(({ seconds }) => seconds);
+  const turns = ['--parallel', '--parallel-immediate', '--parallel-max', String(parallel)];
+  try {
+    const answered = await runCurl([...turns, '--fail-early', ...requests.slice(1)]);
+    return answered.map(({ seconds }) => seconds);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }
 
 async function runCurl(args: CurlArguments): Promise<readonly Answer[]> {
@@ -62,22 +72,25 @@ async function runCurl(args: CurlArguments): Promise<readonly Answer[]> {
     const { stdout } = await run('curl', args, { maxBuffer: 2 ** 24 });
     return parse(stdout);
   } catch (error) {
-    throw new Error(describe(error as Error & { stdout?: string; stderr?: string }));
+    throw new Error(await describe(error as Error & { stdout?: string; stderr?: string }));
   }
 }
 
 /** What the server answered, or why there is no answer; never the arguments. */
-function describe({ stdout = '', stderr = '' }: { stdout?: string; stderr?: string }): string {
+async function describe({ stdout = '', stderr = '' }): Promise<string> {
   const refused = parse(stdout).find(({ status }) => status >= 400);
-  const [reason = 'curl ended without a word'] = stderr.split('\n').filter((line) => line !== '');
-  return refused === undefined
-    ? reason.slice(0, 300)
-    : `status ${refused.status}: ${refused.body.trim().slice(0, 300)}`;
+  if (refused === undefined) {
+    return (stderr.trim().split('\n')[0] || 'curl ended without a word').slice(0, 300);
+  }
+  const { file } = refused;
+  const body = file === '' ? refused.body : await readFile(file, 'utf8').catch(() => '');
+  return `status ${refused.status}: ${body.trim().slice(0, 300)}`;
 }
 
 function parse(stdout: string): readonly Answer[] {
-  return [...stdout.matchAll(answers)].map(([, body = '', status, seconds]) => ({
+  return [...stdout.matchAll(answers)].map(([, body = '', status, seconds, file = '']) => ({
     body,
+    file,
     status: Number(status),
     seconds: Number(seconds),
   }));
