@@ -18,14 +18,14 @@ import { createJobRunner } from './core/jobs/job-runner.ts';
 import { createFiles } from './core/library/files.ts';
 import { createMaintenance } from './core/library/maintenance.ts';
 import { createSharedClock } from './core/library/shared-clock.ts';
-import type { MetadataStore } from './core/metadata.ts';
+import type { MetadataStore, Upload } from './core/metadata.ts';
 import { createScrubber } from './core/scrub/scrubber.ts';
 import { type ChannelPool, createChannelPool } from './core/storage/channel-pool.ts';
 import { storageJobs } from './core/storage/cleanup-jobs.ts';
 import { createIntake } from './core/storage/intake.ts';
 import { createDigestService } from './core/streams/digests.ts';
 import { BasicUploads } from './core/uploads/basic-upload.ts';
-import { createChunkedUploads } from './core/uploads/chunked/chunked-upload.ts';
+import { ChunkedUploads } from './core/uploads/chunked/chunked-uploads.ts';
 import { KeptChunks } from './core/uploads/chunked/kept-chunks.ts';
 import { createDirectUploads } from './core/uploads/direct-upload.ts';
 import { createOpenUploads } from './core/uploads/open-uploads.ts';
@@ -152,7 +152,7 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
   });
   const { maxUploadBytes } = config.limits;
   const basic = new BasicUploads({ intake, pool, files, prober, maxUploadBytes });
-  const chunked = createChunkedUploads({
+  const chunked = new ChunkedUploads({
     ...{ metadata, pool, intake, files, access, openUploads, spoolFolder, now },
     maxChunks: config.uploads.maxChunks,
     maxUploadBytes,
@@ -202,14 +202,14 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
   const removeExpired = {
     presigned: presigned.removeExpired,
     import: presigned.removeExpired,
-    chunked: chunked.removeExpired,
+    chunked: (upload: Upload) => chunked.removeExpired(upload),
     direct: direct.removeExpired,
   };
   const maintenance = createMaintenance({
     metadata,
     pool,
     removeExpired,
-    alsoSweep: chunked.sweepKept,
+    alsoSweep: () => chunked.sweepKept(),
     now,
     log,
   });

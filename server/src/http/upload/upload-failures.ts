@@ -4,6 +4,7 @@ import { type Attempt, ChannelsFailed } from '../../core/storage/intake.ts';
 import { silentFor } from '../body/request-body.ts';
 import type { Failure } from '../failure.ts';
 import { externalLink } from './choose-channel.ts';
+import { expired, mismatch, noSession } from './chunked/chunk-errors.ts';
 import { missingInit } from './chunked/init-chunked.ts';
 import { missingMerge } from './chunked/merge-chunked.ts';
 import { missingChunk } from './chunked/put-chunk.ts';
@@ -58,14 +59,14 @@ const chunkedFailures: readonly Failure[] = [
     message: 'totalChunks must be a whole number from 1 to 10000',
   },
   { code: 'bad_request', as: 'index', message: 'chunkIndex must be a whole number from 0 to 4' },
-  { code: 'bad_request', as: 'session', message: 'Invalid or expired upload session' },
-  { code: 'bad_request', as: 'mismatch', message: 'Session parameters mismatch' },
+  noSession,
+  mismatch,
   {
     code: 'bad_request',
     as: 'channel',
     message: 'The huggingface channel does not support chunked uploads',
   },
-  { code: 'gone', message: 'Upload session expired' },
+  expired,
   {
     code: 'chunks_missing',
     message:

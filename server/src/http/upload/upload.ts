@@ -73,7 +73,7 @@ export const upload = route({
 |---|---|---|
 | none of these | stores whole files, and answers a link for each in the same order; when one fails, none is kept | \`file\`, once or more |
 | \`initChunked=true\` | starts a chunked upload | \`originalFileName\`, \`originalFileType\`, \`totalChunks\` |
-| \`chunked=true\` | takes one chunk | those, \`file\`, \`uploadId\`, \`chunkIndex\` |
+| \`chunked=true\` | takes one chunk | those, \`uploadId\`, \`chunkIndex\`, then \`file\` |
 | \`chunked=true&merge=true\` | joins the chunks to a file | those without \`file\` and \`chunkIndex\` |
 | \`cleanup=true\` | gives a chunked upload up | \`uploadId\`, here or in the query |
 

@@ -21,18 +21,32 @@ const details = z.object({
   storageId: z.string(),
 });
 
+const mergeResult = z.object({ fileId: z.string(), fullUrl: z.boolean() });
+export type MergeResult = Readonly<z.infer<typeof mergeResult>>;
+
 /** What an upload of kind `chunked` remembers. */
 export type ChunkedDetails = Readonly<z.infer<typeof details>>;
 
-/** Wishes that may come with any step; the latest one counts. */
+/** An upload of kind `chunked` whose row has been read. */
+export interface ChunkedUpload extends Upload {
+  readonly details: ChunkedDetails;
+}
+
+/** May come with any step; the latest one counts. */
 export interface NamingOptions {
   readonly folder?: string | undefined;
   readonly nameMode?: NameMode | undefined;
   readonly fullUrl?: boolean | undefined;
 }
 
-export function chunkedDetails(upload: Upload): ChunkedDetails {
-  return details.parse(upload.details);
+/** Throws when the row cannot be read. */
+export function readChunked(upload: Upload): ChunkedUpload {
+  return { ...upload, details: details.parse(upload.details) };
+}
+
+/** What a merge has left for those who ask again; undefined before it. */
+export function mergeResultOf({ result: stored }: Upload): MergeResult | undefined {
+  return stored === null ? undefined : mergeResult.parse(stored);
 }
 
 /**
@@ -52,17 +66,17 @@ export function nativeNameOf(
   return storageId === undefined || filename === undefined ? undefined : { storageId, filename };
 }
 
-/** The details with the wishes applied, or the same object when nothing is new. */
-export function withNaming(known: ChunkedDetails, wishes: NamingOptions): ChunkedDetails {
+/** The details with the naming applied, or the same object when nothing is new. */
+export function withNaming(known: ChunkedDetails, naming: NamingOptions): ChunkedDetails {
   const next = {
     ...known,
-    folder: wishes.folder ?? known.folder,
-    nameMode: wishes.nameMode ?? known.nameMode,
-    fullUrl: wishes.fullUrl ?? known.fullUrl,
+    folder: naming.folder ?? known.folder,
+    nameMode: naming.nameMode ?? known.nameMode,
+    fullUrl: naming.fullUrl ?? known.fullUrl,
   };
-  const same =
+  const isSame =
     next.folder === known.folder &&
     next.nameMode === known.nameMode &&
     next.fullUrl === known.fullUrl;
-  return same ? known : next;
+  return isSame ? known : next;
 }

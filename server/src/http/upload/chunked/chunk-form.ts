@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { cleanFolder } from '../../../core/naming/folder.ts';
-import type { ChunkedStep } from '../../../core/uploads/chunked/chunked-types.ts';
+import type { ChunkedStep } from '../../../core/uploads/chunked/sessions.ts';
 import type { Fields } from '../../body/urlencoded-form.ts';
 import type { HttpDeps } from '../../deps.ts';
 import { type Failure, failed } from '../../failure.ts';

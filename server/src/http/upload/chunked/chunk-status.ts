@@ -1,4 +1,7 @@
 import { z } from 'zod';
+import type { Caller } from '../../../core/access/access.ts';
+import type { ChunkedStatus } from '../../../core/uploads/chunked/chunked-uploads.ts';
+import type { HttpDeps } from '../../deps.ts';
 import { failed } from '../../failure.ts';
 import { named } from '../../openapi/named.ts';
 import { timestamp } from '../../openapi/shared-schemas.ts';
@@ -6,6 +9,7 @@ import { queryOf } from '../../query.ts';
 import { json, route } from '../../route.ts';
 import { authCode } from '../parameters.ts';
 import { presentUploaded, uploaded } from '../present.ts';
+import { expired, noSession, refusalInWords } from './chunk-errors.ts';
 import { exampleUploadId } from './chunk-fields.ts';
 
 const chunkedStatus = named('ChunkedStatus', () =>
@@ -66,17 +70,14 @@ export const chunkStatus = route({
       content: json(chunkedStatus, { open: { value: example } }),
     },
   },
-  failures: [
-    missingId,
-    { code: 'bad_request', as: 'no_session', message: 'Invalid or expired upload session' },
-    { code: 'gone', message: 'Upload session expired' },
-  ],
+  failures: [missingId, { ...noSession, as: 'no_session' }, expired],
   async handler({ request, reply, caller, deps }) {
     const { uploadId } = queryOf(request.url);
     if (!uploadId) {
       throw failed(missingId);
     }
-    const { upload, details, stored, file } = await deps.chunked.status(uploadId, caller);
+    const { upload, stored, file } = await statusOf(uploadId, caller, deps);
+    const { details } = upload;
     const result = file && [
       presentUploaded(file, {
         fullUrl: details.fullUrl === true,
@@ -92,7 +93,19 @@ export const chunkStatus = route({
       totalChunks: details.totalChunks,
       uploadedChunks: stored,
       expiresAt: new Date(upload.expiresAt).toISOString(),
-      ...(result && { result }),
+      result,
     });
   },
 });
+
+async function statusOf(
+  uploadId: string,
+  caller: Caller,
+  { chunked }: HttpDeps,
+): Promise<ChunkedStatus> {
+  try {
+    return await chunked.status(uploadId, caller);
+  } catch (error) {
+    throw refusalInWords(error);
+  }
+}

@@ -19,9 +19,10 @@ import { readStep, wholeNumber } from './chunk-form.ts';
 export const chunkForm = named('ChunkForm', () =>
   z
     .object({
-      file: z.file().meta({ description: 'The bytes of the chunk.' }),
       ...stepFields(),
       chunkIndex: z.int().min(0).meta({ description: 'Which chunk, from 0; in any order.' }),
+      // Last: before the fields it would have to wait for them.
+      file: z.file().meta({ description: 'The bytes of the chunk.' }),
     })
     .meta({ title: 'Chunked upload, step 2: one chunk' }),
 );
@@ -68,7 +69,7 @@ export async function putChunk({
   if (file === undefined) {
     throw failed(missingChunk);
   }
-  const body = isComplete(form.fields) ? undefined : await setAside(file, form, deps);
+  const spool = isComplete(form.fields) ? undefined : await setAside(file, form, deps);
   try {
     const step = readStep(request, form.fields, missingChunk);
     // An empty type is what browsers send for files they do not know.
@@ -77,15 +78,15 @@ export async function putChunk({
     }
     boundedText(form.fields.originalFileType, 'originalFileType', 'type');
     const index = wholeNumber(form.fields.chunkIndex);
-    const source = body?.follow() ?? bounded(file.body, deps);
-    await deps.chunked.put({ ...step, index, source, signal: requestSignal(request.raw) }, caller);
+    const body = spool ?? bounded(file.body, deps);
+    await deps.chunked.put({ ...step, index, body, signal: requestSignal(request.raw) }, caller);
     await form.rest();
     const message = `Chunk ${index + 1}/${step.totalChunks} received and being uploaded`;
     return reply.send({ success: true, message, uploadId: step.uploadId, chunkIndex: index });
   } catch (error) {
     throw chunkError(error, 'Failed to upload chunk');
   } finally {
-    await body?.dispose();
+    await spool?.dispose();
   }
 }
 
@@ -95,7 +96,7 @@ function isComplete(fields: Fields): boolean {
   );
 }
 
-/** The file came first: it waits in a temporary copy until the fields have named its upload. */
+/** The file came first: it waits in a spool until the fields have named its upload. */
 async function setAside(file: FilePart, form: Form, deps: HttpDeps): Promise<Spool> {
   const spool = createSpool(bounded(file.body, deps), deps.settings.spoolFolder);
   try {
