@@ -23,13 +23,17 @@ const chunkBytes = 600_000;
 let channel: WatchedChannel;
 let world: World;
 let node: Node;
+let spool: Spool | undefined;
 
 beforeEach(async () => {
   channel = watchedChannel();
   world = await createWorld({ channels: [configured(channel)] });
   node = world.node();
 });
-afterEach(() => world.stop());
+afterEach(async () => {
+  await spool?.dispose();
+  await world.stop();
+});
 
 /** A node that cannot spool anything: its folder is a file. */
 async function chunkedUploads(maxUploadBytes = 10 * chunkBytes): Promise<ChunkedUploads> {
@@ -49,7 +53,7 @@ async function chunkedUploads(maxUploadBytes = 10 * chunkBytes): Promise<Chunked
 }
 
 async function spooled(): Promise<Spool> {
-  const spool = createSpool(once(Buffer.alloc(chunkBytes, 'x')), join(world.dataDir, 'spool'));
+  spool = createSpool(once(Buffer.alloc(chunkBytes, 'x')), join(world.dataDir, 'spool'));
   await spool.ended;
   return spool;
 }
@@ -65,13 +69,13 @@ async function putAndMerge(chunked: ChunkedUploads, body: Spool): Promise<Buffer
 
 describe('a chunk in a spool', () => {
   it.each([true, false])('is stored without another copy (remote: %s)', async (remote) => {
-    Object.assign(channel, { remote });
+    Object.assign(channel, { remote, limits: { segment: { min: 1, best: 1e6, max: 1e6 } } });
     const content = await putAndMerge(await chunkedUploads(), await spooled());
     expect(content).toHaveLength(chunkBytes);
   });
 
   it.each([true, false])('is refused when there is no room for it (remote: %s)', async (remote) => {
-    Object.assign(channel, { remote });
+    Object.assign(channel, { remote, limits: { segment: { min: 1, best: 1e6, max: 1e6 } } });
     const stored = putAndMerge(await chunkedUploads(chunkBytes - 1), await spooled());
     await expect(stored).rejects.toMatchObject({ code: 'too_large' });
     expect(channel.refs.size).toBe(0);

@@ -45,8 +45,8 @@ export function readChunked(upload: Upload): ChunkedUpload {
 }
 
 /** What a merge has left for those who ask again; undefined before it. */
-export function mergeResultOf({ result: stored }: Upload): MergeResult | undefined {
-  return stored === null ? undefined : mergeResult.parse(stored);
+export function mergeResultOf({ state, result }: Upload): MergeResult | undefined {
+  return state === 'done' ? mergeResult.parse(result) : undefined;
 }
 
 /**
