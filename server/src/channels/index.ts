@@ -5,35 +5,21 @@ import type { Driver } from './driver.ts';
 import { huggingfaceDriver } from './huggingface/index.ts';
 import { localDriver } from './local/index.ts';
 import { memoryDriver } from './memory/index.ts';
-import {
-  b2Driver,
-  cfr2Driver,
-  minioDriver,
-  r2Driver,
-  s3Driver,
-  spacesDriver,
-  wasabiDriver,
-} from './s3/index.ts';
+import { s3Drivers } from './s3/index.ts';
 import { telegramDriver } from './telegram/index.ts';
 import { webdavDriver } from './webdav/index.ts';
 
-/** The only list of drivers: one line each, sorted. */
+/** The only list of drivers, by type. */
 export const drivers: readonly Driver[] = [
-  b2Driver,
-  cfr2Driver,
   cloudflareImagesDriver,
   discordDriver,
   huggingfaceDriver,
   localDriver,
   memoryDriver,
-  minioDriver,
-  r2Driver,
-  s3Driver,
-  spacesDriver,
+  ...s3Drivers,
   telegramDriver,
-  wasabiDriver,
   webdavDriver,
-];
+].sort((one, other) => (one.type < other.type ? -1 : 1));
 
 /** What callers choose channels from, each group once. */
 export const channelGroups: readonly ChannelGroup[] = [

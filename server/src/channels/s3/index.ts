@@ -1,13 +1,8 @@
 import { defineDriver } from '../driver.ts';
 import { create } from './create.ts';
 import { s3Group } from './group.ts';
+import { presetDrivers } from './presets.ts';
 import { s3Settings } from './settings.ts';
-
-export { b2Driver } from './presets/b2.ts';
-export { minioDriver } from './presets/minio.ts';
-export { cfr2Driver, r2Driver } from './presets/r2.ts';
-export { spacesDriver } from './presets/spaces.ts';
-export { wasabiDriver } from './presets/wasabi.ts';
 
 /** Any service that speaks the S3 API. */
 export const s3Driver = defineDriver({
@@ -16,3 +11,6 @@ export const s3Driver = defineDriver({
   settings: s3Settings,
   create,
 });
+
+/** All of the family. */
+export const s3Drivers = [s3Driver, ...presetDrivers];
