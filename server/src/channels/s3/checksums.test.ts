@@ -5,10 +5,10 @@ import {
   type SeenRequest,
   startFaultProxy,
 } from '../../../test/services/fault-proxy.ts';
+import { testSettings } from '../../../test/services/s3-bucket.ts';
 import type { ByteSource } from '../../core/bytes.ts';
 import type { Channel } from '../../core/channel.ts';
 import { createS3Channel } from './channel.ts';
-import { testSettings } from './test-bucket.ts';
 
 const signal = new AbortController().signal;
 const ok = {

@@ -1,9 +1,9 @@
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type FaultProxy, startFaultProxy } from '../../../test/services/fault-proxy.ts';
+import { testSettings } from '../../../test/services/s3-bucket.ts';
 import type { ByteSource } from '../../core/bytes.ts';
 import type { Channel } from '../../core/channel.ts';
 import { createS3Channel } from './channel.ts';
-import { testSettings } from './test-bucket.ts';
 
 const signal = new AbortController().signal;
 const copyOptions = { key: 'b', contentType: 'a/b', signal };

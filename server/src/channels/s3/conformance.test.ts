@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import { channelConformance } from '../../../test/conformance/channel.ts';
 import { type S3Service, s3Missing, startS3 } from '../../../test/services/s3.ts';
-import { openTestBucket } from './test-bucket.ts';
+import { openTestBucket } from '../../../test/services/s3-bucket.ts';
 
 describe.skipIf(s3Missing !== undefined)(
   `S3 on radosgw${s3Missing === undefined ? '' : `: skipped, ${s3Missing}`}`,

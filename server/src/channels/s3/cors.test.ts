@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type S3Service, s3Missing, startS3 } from '../../../test/services/s3.ts';
+import { openTestBucket, testSettings } from '../../../test/services/s3-bucket.ts';
 import type { Channel } from '../../core/channel.ts';
 import { createS3Channel } from './channel.ts';
-import { openTestBucket, testSettings } from './test-bucket.ts';
 
 const signal = new AbortController().signal;
 

@@ -6,10 +6,10 @@ import {
   startFaultProxy,
 } from '../../../test/services/fault-proxy.ts';
 import { type S3Service, s3Missing, startS3 } from '../../../test/services/s3.ts';
+import { openTestBucket } from '../../../test/services/s3-bucket.ts';
 import type { ByteSource } from '../../core/bytes.ts';
 import type { Ref } from '../../core/channel.ts';
 import { isStowageError } from '../../core/errors.ts';
-import { openTestBucket } from './test-bucket.ts';
 
 const mebibyte = 2 ** 20;
 const signal = new AbortController().signal;

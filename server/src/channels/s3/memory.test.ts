@@ -3,10 +3,12 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type S3Service, s3Missing, startS3 } from '../../../test/services/s3.ts';
-import { testSettings } from './test-bucket.ts';
+import { testSettings } from '../../../test/services/s3-bucket.ts';
 
 const run = promisify(execFile);
-const script = fileURLToPath(new URL('./put-in-child.ts', import.meta.url));
+const script = fileURLToPath(
+  new URL('../../../test/fixtures/s3-channel/put-in-child.ts', import.meta.url),
+);
 
 describe.skipIf(s3Missing !== undefined)('memory while streaming', () => {
   let service: S3Service;

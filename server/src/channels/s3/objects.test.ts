@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type FaultProxy, startFaultProxy } from '../../../test/services/fault-proxy.ts';
 import { type S3Service, s3Missing, startS3 } from '../../../test/services/s3.ts';
+import { openTestBucket, testSettings } from '../../../test/services/s3-bucket.ts';
 import type { ByteSource } from '../../core/bytes.ts';
 import type { Ref } from '../../core/channel.ts';
 import { createS3Channel } from './channel.ts';
-import { openTestBucket, testSettings } from './test-bucket.ts';
 
 const signal = new AbortController().signal;
 

@@ -7,9 +7,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type S3Service, s3Missing, startS3 } from '../../../test/services/s3.ts';
+import { openTestBucket, testSettings } from '../../../test/services/s3-bucket.ts';
 import type { Channel, PresignedUpload, PresignOptions } from '../../core/channel.ts';
 import { createS3Channel } from './channel.ts';
-import { openTestBucket, testSettings } from './test-bucket.ts';
 
 const run = promisify(execFile);
 const signal = new AbortController().signal;

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { ListMultipartUploadsCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3';
-import type { S3Service } from '../../../test/services/s3.ts';
-import { createProber } from '../../images/prober.ts';
-import { s3Driver } from './index.ts';
-import { type S3Settings, s3Settings } from './settings.ts';
+import { s3Driver } from '../../src/channels/s3/index.ts';
+import { type S3Settings, s3Settings } from '../../src/channels/s3/settings.ts';
+import { createProber } from '../../src/images/prober.ts';
+import type { S3Service } from './s3.ts';
 
 /** Complete settings for a channel that talks to a double. */
 export function testSettings(settings: Readonly<Record<string, unknown>>): S3Settings {
@@ -17,7 +17,7 @@ export function testSettings(settings: Readonly<Record<string, unknown>>): S3Set
   });
 }
 
-/** A new bucket on a test server with a channel on it, for the tests of this folder. */
+/** A new bucket on a test server with a channel on it. */
 export async function openTestBucket(
   service: S3Service,
   settings: Readonly<Record<string, unknown>> = {},
