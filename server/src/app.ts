@@ -11,7 +11,7 @@ import { createAccess } from './core/access/access.ts';
 import { createAuthThrottle } from './core/access/auth-throttle.ts';
 import { type Clock, hourMs } from './core/clock.ts';
 import { wait } from './core/guard/wait.ts';
-import { createImports } from './core/imports/import-from-url.ts';
+import { Imports } from './core/imports/import-from-url.ts';
 import { createSafeFetch } from './core/imports/safe-fetch/safe-fetch.ts';
 import { heldByBackup } from './core/jobs/backup-hold.ts';
 import { createJobRunner } from './core/jobs/job-runner.ts';
@@ -29,10 +29,7 @@ import { ChunkedUploads } from './core/uploads/chunked/chunked-uploads.ts';
 import { KeptChunks } from './core/uploads/chunked/kept-chunks.ts';
 import { createDirectUploads } from './core/uploads/direct-upload.ts';
 import { createOpenUploads } from './core/uploads/open-uploads.ts';
-import {
-  createPresignedUploads,
-  uploadGraceMs,
-} from './core/uploads/presigned/presigned-upload.ts';
+import { PresignedUploads, uploadGraceMs } from './core/uploads/presigned/presigned-upload.ts';
 import { prepareDataFolder } from './data-folder.ts';
 import type { HttpSettings } from './http/deps.ts';
 import { supportedTypes } from './http/media/media-types.ts';
@@ -133,23 +130,11 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     access,
     max: config.media.maxOpenUploads,
   });
-  const presigned = createPresignedUploads({
-    ...{
-      metadata,
-      pool,
-      intake,
-      files,
-      access,
-      openUploads,
-      prober,
-      digests,
-      now,
-      log,
-      supportedTypes,
-    },
-    urlTtlSeconds: config.media.urlTtlSeconds,
-    strictSize: config.media.strictSize,
-  });
+  const { urlTtlSeconds, strictSize } = config.media;
+  const presigned = new PresignedUploads(
+    { metadata, pool, intake, files, access, openUploads, prober, digests, now, log },
+    { urlTtlSeconds, strictSize, supportedTypes },
+  );
   const { maxUploadBytes } = config.limits;
   const basic = new BasicUploads({ intake, pool, files, prober, maxUploadBytes });
   const chunked = new ChunkedUploads({
@@ -166,28 +151,16 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     ...{ metadata, pool, files, access, openUploads, digests, now },
     maxUploadBytes,
   });
-  const imports = createImports({
-    ...{
-      metadata,
-      pool,
-      intake,
-      files,
-      presigned,
-      access,
-      openUploads,
-      prober,
-      supportedTypes,
-      now,
-      log,
-    },
-    fetch: createSafeFetch({
-      ...config.fetch,
-      userAgent: 'Stowage (media import)',
-      httpGet: pinnedGet,
-    }),
-    maxImageBytes: config.fetch.maxImageBytes,
-    maxVideoBytes: config.fetch.maxVideoBytes,
+  const fetch = createSafeFetch({
+    ...config.fetch,
+    userAgent: 'Stowage (media import)',
+    httpGet: pinnedGet,
   });
+  const { maxImageBytes, maxVideoBytes } = config.fetch;
+  const imports = new Imports(
+    { metadata, pool, intake, files, presigned, access, openUploads, prober, fetch, now, log },
+    { maxImageBytes, maxVideoBytes, supportedTypes },
+  );
   const rateLimiter = await createRateLimiter({
     ...config.rateLimit,
     ...(config.databaseUrl !== undefined && { databaseUrl: config.databaseUrl }),
@@ -200,8 +173,8 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     log,
   });
   const removeExpired = {
-    presigned: presigned.removeExpired,
-    import: presigned.removeExpired,
+    presigned: (upload: Upload) => presigned.removeExpired(upload),
+    import: (upload: Upload) => presigned.removeExpired(upload),
     chunked: (upload: Upload) => chunked.removeExpired(upload),
     direct: direct.removeExpired,
   };

@@ -10,7 +10,7 @@ import { createJobRunner, type JobRunner } from '../src/core/jobs/job-runner.ts'
 import { createFiles, type Files } from '../src/core/library/files.ts';
 import { createMaintenance, type Maintenance } from '../src/core/library/maintenance.ts';
 import { silentLog } from '../src/core/log.ts';
-import type { MetadataStore, StoredFile } from '../src/core/metadata.ts';
+import type { MetadataStore, StoredFile, Upload } from '../src/core/metadata.ts';
 import {
   type ChannelPool,
   type ConfiguredChannel,
@@ -22,15 +22,9 @@ import { createDigestService } from '../src/core/streams/digests.ts';
 import { readAll } from '../src/core/streams/peek.ts';
 import { createDirectUploads, type DirectUploads } from '../src/core/uploads/direct-upload.ts';
 import { createOpenUploads } from '../src/core/uploads/open-uploads.ts';
-import type {
-  PresignRequest,
-  ReceiveRequest,
-} from '../src/core/uploads/presigned/presigned-types.ts';
-import {
-  createPresignedUploads,
-  type PresignedUploads,
-  uploadGraceMs,
-} from '../src/core/uploads/presigned/presigned-upload.ts';
+import type { PresignRequest } from '../src/core/uploads/presigned/choose-target.ts';
+import { PresignedUploads, uploadGraceMs } from '../src/core/uploads/presigned/presigned-upload.ts';
+import type { ReceiveRequest } from '../src/core/uploads/presigned/receive-upload.ts';
 import { createProber } from '../src/images/prober.ts';
 import { openMetadata } from '../src/metadata/index.ts';
 
@@ -166,8 +160,8 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
         access: nodeAccess,
         max: maxOpenUploads,
       });
-      const presigned = createPresignedUploads({
-        ...{
+      const presigned = new PresignedUploads(
+        {
           metadata: store,
           pool,
           intake,
@@ -179,12 +173,12 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
           now,
           log: silentLog,
         },
-        ...{
+        {
           urlTtlSeconds,
           strictSize,
           supportedTypes: ['image/png', 'image/jpeg', 'application/pdf'],
         },
-      });
+      );
       const direct = createDirectUploads({
         metadata: store,
         pool,
@@ -196,8 +190,8 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
         maxUploadBytes: 2 ** 40,
       });
       const removeExpired = {
-        presigned: presigned.removeExpired,
-        import: presigned.removeExpired,
+        presigned: (upload: Upload) => presigned.removeExpired(upload),
+        import: (upload: Upload) => presigned.removeExpired(upload),
         direct: direct.removeExpired,
         chunked: async () => false,
       };

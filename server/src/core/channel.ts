@@ -268,8 +268,8 @@ export interface PresignOptions extends CallOptions {
   readonly key: string;
   readonly contentType: string;
   readonly filename: string;
-  readonly size?: number;
-  readonly sha256?: string;
+  readonly size?: number | undefined;
+  readonly sha256?: string | undefined;
   readonly expiresInSeconds: number;
 }
 

@@ -1,5 +1,6 @@
 import type { Access } from '../core/access/access.ts';
 import type { Clock } from '../core/clock.ts';
+import type { MediaCategory } from '../core/content-type/media-types.ts';
 import type { Imports } from '../core/imports/import-from-url.ts';
 import type { Files } from '../core/library/files.ts';
 import type { Log } from '../core/log.ts';
@@ -42,7 +43,7 @@ export interface HttpSettings {
   readonly trustProxy: TrustProxy;
   readonly corsOrigins: readonly string[];
   readonly maxUploadBytes: number;
-  readonly maxBytesOf: Readonly<Record<'image' | 'video' | 'document', number>>;
+  readonly maxBytesOf: Readonly<Record<MediaCategory, number>>;
   readonly urlTtlSeconds: number;
   readonly requireSize: boolean;
   readonly showUrls: boolean;

@@ -54,6 +54,14 @@ const documents: ReadonlySet<string> = new Set(
   ),
 );
 
+/** What the Media API takes. */
+export const mediaCategories = [
+  'image',
+  'video',
+  'document',
+] as const satisfies readonly Category[];
+export type MediaCategory = (typeof mediaCategories)[number];
+
 export function categoryOf(contentType: string): Category {
   const essence = essenceOf(contentType) ?? '';
   const [top] = essence.split('/', 1);

@@ -1,27 +1,48 @@
 import { fail, isStowageError, type StowageError } from '../errors.ts';
-import type { IntakeResult } from '../storage/intake.ts';
-import type { PresignedDetails } from '../uploads/presigned/presigned-details.ts';
-import type { ImportOptions } from './import-types.ts';
+import type { ChannelPool } from '../storage/channel-pool.ts';
+import type { Intake, IntakeResult } from '../storage/intake.ts';
+import type { SafeFetch } from './safe-fetch/safe-fetch.ts';
 
 const totalMs = 5 * 60_000;
 
-/** Stores the bytes of an MP4. Fails as `SafeFetch.open` does, or with `unsupported_media_type`. */
-export async function fetchVideo(
-  details: PresignedDetails,
-  options: ImportOptions,
-  signal: AbortSignal,
-): Promise<IntakeResult> {
-  const { fetch, intake, pool, maxVideoBytes } = options;
-  try {
-    const fetched = await fetch.open(details.sourceUrl ?? '', {
-      maxBytes: maxVideoBytes,
-      totalMs,
-      signal,
-    });
+export interface VideoFetcherDeps {
+  readonly fetch: SafeFetch;
+  readonly intake: Pick<Intake, 'store'>;
+  readonly pool: Pick<ChannelPool, 'forCategory'>;
+}
+
+export interface VideoSource {
+  readonly url: string;
+  readonly filename: string;
+  readonly signal: AbortSignal;
+}
+
+/** Stores the bytes of MP4 videos on the web. */
+export class VideoFetcher {
+  readonly #deps: VideoFetcherDeps;
+  readonly #maxBytes: number;
+
+  constructor(deps: VideoFetcherDeps, { maxVideoBytes }: { readonly maxVideoBytes: number }) {
+    this.#deps = deps;
+    this.#maxBytes = maxVideoBytes;
+  }
+
+  /** Fails as `SafeFetch.open` does, or with `unsupported_media_type`. */
+  async store(video: VideoSource): Promise<IntakeResult> {
+    try {
+      return await this.#store(video);
+    } catch (error) {
+      throw isStowageError(error, 'too_large') ? tooLarge(this.#maxBytes) : error;
+    }
+  }
+
+  async #store({ url, filename, signal }: VideoSource): Promise<IntakeResult> {
+    const { fetch, intake, pool } = this.#deps;
+    const fetched = await fetch.open(url, { maxBytes: this.#maxBytes, totalMs, signal });
     try {
       return await intake.store({
         source: fetched.source,
-        filename: details.filename,
+        filename,
         declaredType: 'application/octet-stream',
         size: fetched.size,
         candidates: (await pool.forCategory('video')).map((channel) => ({
@@ -34,11 +55,6 @@ export async function fetchVideo(
     } finally {
       fetched.close();
     }
-  } catch (error) {
-    if (isStowageError(error, 'too_large')) {
-      throw tooLarge(maxVideoBytes);
-    }
-    throw error;
   }
 }
 
@@ -56,8 +72,8 @@ function tooLarge(maxBytes: number): StowageError {
   return fail('too_large', { message, details: { maxBytes } });
 }
 
-/** Whether the same fetch may go better in a moment. A 404 will not. */
-export function mayGoBetter(error: unknown): boolean {
+/** Whether the same fetch may succeed in a moment. A 404 will not. */
+export function isWorthRetrying(error: unknown): boolean {
   if (!isStowageError(error)) {
     return true;
   }

@@ -1,142 +1,162 @@
 import type { ByteSource } from '../bytes.ts';
+import type { Clock } from '../clock.ts';
 import { categoryOf } from '../content-type/media-types.ts';
 import { secondType } from '../content-type/polyglot.ts';
 import { fail, isStowageError, type StowageError } from '../errors.ts';
-import type { IntakeResult } from '../storage/intake.ts';
+import type { Files } from '../library/files.ts';
+import type { MediaFacts, Prober } from '../prober.ts';
+import type { ChannelPool } from '../storage/channel-pool.ts';
+import type { Intake, IntakeResult } from '../storage/intake.ts';
 import { randomAccess } from '../storage/random-access.ts';
-import { mediaPath } from '../uploads/presigned/complete-upload.ts';
-import { isBoth } from '../uploads/presigned/verify-upload.ts';
+import { holdsAnotherType, mediaPath, type ReadyMedia } from '../uploads/presigned/media.ts';
 import { uuidv7 } from '../uuid.ts';
-import { nameInUrl, withExtension } from './import-name.ts';
-import type { ImportCaller, ImportOptions, ImportRequest, ReadyMedia } from './import-types.ts';
+import { finalName, givenName, type ImportRequest } from './import-request.ts';
+import type { SafeFetch } from './safe-fetch/safe-fetch.ts';
 
 const totalMs = 30_000;
 const inspectMs = 60_000;
 
-interface ImageImport {
-  readonly request: ImportRequest;
-  readonly caller: ImportCaller;
-  readonly options: ImportOptions;
+export interface ImageImportDeps {
+  readonly pool: Pick<ChannelPool, 'forCategory'>;
+  readonly intake: Intake;
+  readonly files: Pick<Files, 'add'>;
+  readonly prober: Pick<Prober, 'inspect'>;
+  readonly fetch: SafeFetch;
+  readonly now: Clock;
 }
 
-/**
- * Takes the picture over at once; undefined when it is a video, of which nothing was stored. Leaves
- * nothing behind when it fails.
- */
-export async function importImage({
-  request,
-  caller,
-  options,
-}: ImageImport): Promise<ReadyMedia | undefined> {
-  const stored = await fetchImage(request, options);
-  if (stored === undefined) {
-    return undefined;
-  }
-  try {
-    return await record({ request, caller, options }, stored);
-  } catch (error) {
-    await options.intake.discard(stored, error);
-    throw error;
-  }
+export interface ImageImportLimits {
+  readonly maxImageBytes: number;
+  readonly maxVideoBytes: number;
+  /** Media types that may become media. */
+  readonly supportedTypes: readonly string[];
 }
 
-/**
- * What the remote calls it is not asked: the first bytes tell, and the smaller limit holds from
- * then on.
- */
-async function fetchImage(
-  request: ImportRequest,
-  options: ImportOptions,
-): Promise<IntakeResult | undefined> {
-  const { maxImageBytes, maxVideoBytes, fetch, pool, intake } = options;
-  const maxBytes = Math.max(maxImageBytes, maxVideoBytes);
-  const limit = { bytes: maxBytes };
-  let video = false;
-  const { source, size, close } = await fetch.open(request.url, {
-    maxBytes,
-    totalMs,
-    signal: request.signal,
-  });
-  try {
-    return await intake.store({
-      source: within(source, limit),
-      filename: request.filename ?? nameInUrl(request.url),
-      declaredType: 'application/octet-stream',
-      size,
-      candidates: (await pool.forCategory('image')).map((channel) => ({
-        group: channel.group,
-        channel,
-      })),
-      accept({ detected }, head) {
-        video = detected === 'video/mp4';
-        checkType(detected, head, options);
-        limit.bytes = maxImageBytes;
-        if (Math.max(size ?? 0, head.length) > maxImageBytes) {
-          throw imageTooLarge(maxImageBytes);
-        }
+/** Imports of pictures: fetched while the caller waits. */
+export class ImageImports {
+  readonly #deps: ImageImportDeps;
+  readonly #limits: ImageImportLimits;
+
+  constructor(deps: ImageImportDeps, limits: ImageImportLimits) {
+    this.#deps = deps;
+    this.#limits = limits;
+  }
+
+  /**
+   * Makes the picture a file; `video` when the url leads to one, of which nothing was stored.
+   * Leaves nothing behind when it fails.
+   */
+  async import(request: ImportRequest, owner: string): Promise<ReadyMedia | 'video'> {
+    const stored = await this.#fetch(request);
+    if (stored === 'video') {
+      return 'video';
+    }
+    try {
+      const facts = await this.#inspect(stored);
+      return await this.#record(request, owner, { stored, facts });
+    } catch (error) {
+      await this.#deps.intake.discard(stored, error);
+      throw error;
+    }
+  }
+
+  /**
+   * The type that the remote states does not count: the first bytes decide, and the limit of
+   * pictures holds from then on.
+   */
+  async #fetch(request: ImportRequest): Promise<IntakeResult | 'video'> {
+    const { fetch, pool, intake } = this.#deps;
+    const { maxImageBytes, maxVideoBytes } = this.#limits;
+    const { signal } = request;
+    const limit = { bytes: Math.max(maxImageBytes, maxVideoBytes) };
+    let isVideo = false;
+    const fetched = await fetch.open(request.url, { maxBytes: limit.bytes, totalMs, signal });
+    try {
+      return await intake.store({
+        source: within(fetched.source, limit),
+        filename: givenName(request),
+        declaredType: 'application/octet-stream',
+        size: fetched.size,
+        candidates: (await pool.forCategory('image')).map((channel) => ({
+          group: channel.group,
+          channel,
+        })),
+        accept: ({ detected }, head) => {
+          isVideo = detected === 'video/mp4';
+          this.#checkType(detected, head);
+          limit.bytes = maxImageBytes;
+          if (Math.max(fetched.size ?? 0, head.length) > maxImageBytes) {
+            throw imageTooLarge(maxImageBytes);
+          }
+        },
+        signal,
+      });
+    } catch (error) {
+      if (isVideo) {
+        return 'video';
+      }
+      throw isStowageError(error, 'too_large') ? imageTooLarge(limit.bytes) : error;
+    } finally {
+      fetched.close();
+    }
+  }
+
+  #checkType(contentType: string, head: Uint8Array): void {
+    const { supportedTypes } = this.#limits;
+    if (head.length === 0) {
+      throw fail('empty_file');
+    }
+    if (categoryOf(contentType) === 'image' && supportedTypes.includes(contentType)) {
+      return;
+    }
+    throw fail('unsupported_media_type', {
+      message: `The url leads to ${contentType}.`,
+      details: {
+        detected: contentType,
+        supportedTypes: supportedTypes.filter((type) => categoryOf(type) !== 'document'),
       },
-      signal: request.signal,
     });
-  } catch (error) {
-    if (video) {
-      return undefined;
-    }
-    if (isStowageError(error, 'too_large')) {
-      throw imageTooLarge(limit.bytes);
-    }
-    throw error;
-  } finally {
-    close();
   }
-}
 
-async function record(
-  { request, caller, options }: ImageImport,
-  stored: IntakeResult,
-): Promise<ReadyMedia> {
-  const { contentType } = stored.sniffed;
-  const content = randomAccess({
-    channel: stored.channel.channel,
-    segments: stored.segments,
-    signal: AbortSignal.timeout(inspectMs),
-  });
-  const [facts, second] = await Promise.all([
-    options.prober.inspect(content, contentType),
-    secondType(content),
-  ]);
-  if (second !== undefined) {
-    throw isBoth(contentType, second);
+  async #inspect({ channel, segments, sniffed }: IntakeResult): Promise<MediaFacts> {
+    const { contentType } = sniffed;
+    const signal = AbortSignal.timeout(inspectMs);
+    const content = randomAccess({ channel: channel.channel, segments, signal });
+    const [facts, second] = await Promise.all([
+      this.#deps.prober.inspect(content, contentType),
+      secondType(content),
+    ]);
+    if (second !== undefined) {
+      throw holdsAnotherType(contentType, second);
+    }
+    return facts;
   }
-  const id = uuidv7(options.now());
-  const filename = request.filename ?? withExtension(nameInUrl(request.url), contentType);
-  const added = await options.files.add({
-    ...{ id, bytes: stored, filename, contentType, ...facts },
-    path: (attempt) => (attempt === 0 ? mediaPath(id, filename, contentType) : undefined),
-    givenOnce: true,
-    uploader: caller.owner,
-    promisedTo: caller.owner,
-    ip: request.ip,
-  });
-  if (added === undefined) {
-    throw fail('internal_error');
-  }
-  return { state: 'ready', stored: added, warnings: [] };
-}
 
-function checkType(contentType: string, head: Uint8Array, { supportedTypes }: ImportOptions): void {
-  if (head.length === 0) {
-    throw fail('empty_file');
+  async #record(
+    request: ImportRequest,
+    owner: string,
+    { stored, facts }: { readonly stored: IntakeResult; readonly facts: MediaFacts },
+  ): Promise<ReadyMedia> {
+    const { contentType } = stored.sniffed;
+    const id = uuidv7(this.#deps.now());
+    const filename = finalName(request, contentType);
+    const added = await this.#deps.files.add({
+      id,
+      bytes: stored,
+      filename,
+      contentType,
+      ...facts,
+      path: mediaPath(id, filename, contentType),
+      givenOnce: true,
+      uploader: owner,
+      promisedTo: owner,
+      ip: request.ip,
+    });
+    if (added === undefined) {
+      throw fail('internal_error');
+    }
+    return { state: 'ready', stored: added, warnings: [] };
   }
-  if (categoryOf(contentType) === 'image' && supportedTypes.includes(contentType)) {
-    return;
-  }
-  throw fail('unsupported_media_type', {
-    message: `The url leads to ${contentType}.`,
-    details: {
-      detected: contentType,
-      supportedTypes: supportedTypes.filter((type) => categoryOf(type) !== 'document'),
-    },
-  });
 }
 
 function imageTooLarge(maxBytes: number): StowageError {
@@ -146,6 +166,7 @@ function imageTooLarge(maxBytes: number): StowageError {
   });
 }
 
+/** The limit may become smaller on the way. */
 async function* within(
   source: ByteSource,
   limit: { readonly bytes: number },

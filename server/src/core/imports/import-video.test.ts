@@ -20,8 +20,8 @@ import { storageJobs } from '../storage/cleanup-jobs.ts';
 import { createIntake } from '../storage/intake.ts';
 import { createDigestService } from '../streams/digests.ts';
 import { createOpenUploads } from '../uploads/open-uploads.ts';
-import { createPresignedUploads } from '../uploads/presigned/presigned-upload.ts';
-import { createImports } from './import-from-url.ts';
+import { PresignedUploads } from '../uploads/presigned/presigned-upload.ts';
+import { Imports } from './import-from-url.ts';
 import { leaseJob } from './import-lease.ts';
 import type { SafeFetch } from './safe-fetch/safe-fetch.ts';
 
@@ -136,8 +136,8 @@ function node(replies: readonly Reply[], { runs = true, now = Date.now, dead = f
   const files = createFiles({ metadata, pool, intake, access, now });
   const openUploads = createOpenUploads({ uploads: metadata.uploads, access, max: 3 });
   const prober = createProber();
-  const presigned = createPresignedUploads({
-    ...{
+  const presigned = new PresignedUploads(
+    {
       metadata,
       pool,
       intake,
@@ -147,11 +147,10 @@ function node(replies: readonly Reply[], { runs = true, now = Date.now, dead = f
       prober,
       digests,
       now,
-      supportedTypes,
       log: silentLog,
     },
-    ...{ urlTtlSeconds: 60, strictSize: false },
-  });
+    { urlTtlSeconds: 60, strictSize: false, supportedTypes },
+  );
   let fetches = 0;
   const waiting = new Map<number, PromiseWithResolvers<void>>();
   const turn = (count: number): PromiseWithResolvers<void> => {
@@ -166,8 +165,8 @@ function node(replies: readonly Reply[], { runs = true, now = Date.now, dead = f
       return { size: undefined, source: until(reply(), signal), close: () => undefined };
     },
   };
-  const imports = createImports({
-    ...{
+  const imports = new Imports(
+    {
       metadata: store,
       pool,
       intake,
@@ -177,12 +176,11 @@ function node(replies: readonly Reply[], { runs = true, now = Date.now, dead = f
       openUploads,
       prober,
       fetch,
-      supportedTypes,
       now,
       log: silentLog,
     },
-    ...{ maxImageBytes: 1e6, maxVideoBytes: 1e6, leaseMs, retryMs: 10 },
-  });
+    { maxImageBytes: 1e6, maxVideoBytes: 1e6, supportedTypes, leaseMs, retryMs: 10 },
+  );
   const handlers = { ...storageJobs(pool, metadata.files), ...imports.handlers };
   const runner = createJobRunner({
     jobs: metadata.jobs,
@@ -206,7 +204,7 @@ function node(replies: readonly Reply[], { runs = true, now = Date.now, dead = f
         ip: null,
         signal: never,
       };
-      const media = await imports.start(request, { owner });
+      const media = await imports.start(request, owner);
       if (media.state === 'ready') {
         throw new Error('A video cannot be ready at once.');
       }

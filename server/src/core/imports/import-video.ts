@@ -1,33 +1,41 @@
-import type { Caller } from '../access/access.ts';
-import { toJson } from '../bytes.ts';
-import { dayMs } from '../clock.ts';
+import type { Access, Caller } from '../access/access.ts';
+import { type Json, toJson } from '../bytes.ts';
+import type { Clock } from '../clock.ts';
 import { fail, StowageError } from '../errors.ts';
 import { createFairPlaces } from '../guard/fair-places.ts';
-import type { JobHandler } from '../jobs/job-runner.ts';
-import type { Upload } from '../metadata.ts';
-import { newUpload } from '../uploads/new-upload.ts';
-import {
-  asReceived,
-  type PresignedDetails,
-  presignedDetails,
-} from '../uploads/presigned/presigned-details.ts';
-import { uuidv7 } from '../uuid.ts';
-import { fetchVideo, mayGoBetter } from './fetch-video.ts';
-import {
-  advance,
-  giveUp,
-  type HeldImport,
-  importJob,
-  leaseJob,
-  readLease,
-} from './import-lease.ts';
-import { nameInUrl, withExtension } from './import-name.ts';
-import type { ImportCaller, ImportOptions, ImportRequest, PendingMedia } from './import-types.ts';
+import type { Log } from '../log.ts';
+import type { MetadataStore, Upload } from '../metadata.ts';
+import type { ChannelPool } from '../storage/channel-pool.ts';
+import type { Intake } from '../storage/intake.ts';
+import type { OpenUploads } from '../uploads/open-uploads.ts';
+import type { PendingMedia } from '../uploads/presigned/media.ts';
+import { asReceived, presignedDetails } from '../uploads/presigned/presigned-details.ts';
+import type { PresignedUploads } from '../uploads/presigned/presigned-upload.ts';
+import { isWorthRetrying, VideoFetcher, type VideoFetcherDeps } from './fetch-video.ts';
+import { type HeldImport, ImportLeases, readLease } from './import-lease.ts';
+import type { ImportRequest } from './import-request.ts';
+import { newVideoImport } from './new-video-import.ts';
 
-export interface VideoImports {
-  start(request: ImportRequest, caller: ImportCaller): Promise<PendingMedia>;
-  readonly handlers: Readonly<Record<string, JobHandler>>;
-  stop(): Promise<void>;
+export interface VideoImportDeps extends VideoFetcherDeps {
+  readonly metadata: Pick<MetadataStore, 'uploads' | 'jobs'>;
+  readonly pool: Pick<ChannelPool, 'forCategory'>;
+  readonly intake: Intake;
+  readonly presigned: Pick<PresignedUploads, 'complete'>;
+  readonly access: Pick<Access, 'mayUpload'>;
+  readonly openUploads: OpenUploads;
+  readonly now: Clock;
+  readonly log: Log;
+}
+
+export interface VideoImportLimits {
+  readonly maxVideoBytes: number;
+  /**
+   * How long a video import of a dead process lies idle before another process takes it up. Default
+   * 15 s.
+   */
+  readonly leaseMs?: number | undefined;
+  /** Wait before the second try of a video; doubles. Default 2 s. */
+  readonly retryMs?: number | undefined;
 }
 
 interface Running {
@@ -39,7 +47,6 @@ interface Running {
 const maxAttempts = 4;
 const maxAtOnce = 6;
 const maxAtOncePerOwner = 2;
-const contentType = 'video/mp4';
 
 /** The process is shutting down: another one resumes. */
 const stopped = Symbol('stopped');
@@ -51,50 +58,146 @@ const lost = Symbol('lost');
  * job: when the process dies it comes due, and the process that runs it resumes the import. The
  * row's version locks the previous one out.
  */
-export function createVideoImports(options: ImportOptions): VideoImports {
-  const {
-    metadata,
-    access,
-    openUploads,
-    presigned,
-    intake,
-    now,
-    log,
-    leaseMs = 15_000,
-    retryMs = 2000,
-  } = options;
-  const { uploads, jobs } = metadata;
-  const places = createFairPlaces({ total: maxAtOnce, perOwner: maxAtOncePerOwner });
-  const running = new Map<string, Running>();
-  let stopping = false;
+export class VideoImports {
+  readonly #deps: VideoImportDeps;
+  readonly #maxVideoBytes: number;
+  readonly #retryMs: number;
+  readonly #leases: ImportLeases;
+  readonly #fetcher: VideoFetcher;
+  readonly #places = createFairPlaces({ total: maxAtOnce, perOwner: maxAtOncePerOwner });
+  readonly #running = new Map<string, Running>();
+  #isStopping = false;
 
-  const checkOwner = async ({ owner }: Upload): Promise<void> => {
-    if (!(await access.mayUpload(owner))) {
-      throw fail('unauthorized', {
-        message: 'The API key of this import was revoked or has expired.',
-      });
+  constructor(
+    deps: VideoImportDeps,
+    { maxVideoBytes, leaseMs = 15_000, retryMs = 2000 }: VideoImportLimits,
+  ) {
+    this.#deps = deps;
+    this.#maxVideoBytes = maxVideoBytes;
+    this.#retryMs = retryMs;
+    this.#leases = new ImportLeases(deps, leaseMs);
+    this.#fetcher = new VideoFetcher(deps, { maxVideoBytes });
+  }
+
+  async start(request: ImportRequest, owner: string): Promise<PendingMedia> {
+    const { openUploads, pool, now } = this.#deps;
+    await openUploads.admit(owner);
+    const [channel] = await pool.forCategory('video');
+    if (channel === undefined) {
+      throw fail('service_unavailable', { message: 'No storage channel takes videos.' });
     }
-  };
+    const { upload, details } = newVideoImport(request, {
+      owner,
+      channelId: channel.id,
+      maxBytes: this.#maxVideoBytes,
+      at: now(),
+    });
+    const { id: uploadId, version } = upload;
+    const lease = this.#leases.create({ uploadId, version, attempt: 2 });
+    // The lease first: a row without one would never be taken up.
+    await this.#leases.add(lease);
+    await openUploads.begin(upload, request.ip).catch(async (error: unknown) => {
+      await this.#leases.end({ lease });
+      throw error;
+    });
+    if (!this.#isStopping) {
+      this.#launch({ upload, lease, attempt: 1 });
+    }
+    return { state: 'uploading', upload, details };
+  }
 
-  const receive = async (held: HeldImport, signal: AbortSignal): Promise<void> => {
+  /** Runs when a lease comes due: its process is gone, or was held up. */
+  async takeUp(job: Json): Promise<void> {
+    if (this.#isStopping) {
+      throw fail('service_unavailable');
+    }
+    const lease = readLease(job);
+    const { uploadId, version, attempt } = lease;
+    const own = this.#running.get(uploadId);
+    if (own !== undefined && own.held.upload.version === version) {
+      // A stall or a jump of the clock made our own lease come due.
+      own.held.lease = this.#leases.create(lease);
+      return this.#leases.add(own.held.lease);
+    }
+    const upload = await this.#deps.metadata.uploads.get(uploadId);
+    if (upload?.version !== version || upload.state !== 'open') {
+      return;
+    }
+    if (attempt > maxAttempts) {
+      const held = { upload, lease: this.#leases.create(lease), attempt };
+      return this.#leases.giveUp(held, fail('internal_error'));
+    }
+    const held = await this.#leases.take(upload, attempt);
+    if (held !== undefined) {
+      this.#launch(held);
+    }
+  }
+
+  /** Stops fetching; the next process resumes. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    const running = [...this.#running.values()];
+    for (const { stop } of running) {
+      stop.abort(stopped);
+    }
+    await Promise.all(running.map(({ ended }) => ended));
+  }
+
+  #launch(held: HeldImport): void {
+    const import_: Running = { held, stop: new AbortController(), ended: Promise.resolve() };
+    this.#running.set(held.upload.id, import_);
+    import_.ended = this.#run(import_);
+  }
+
+  async #run(import_: Running): Promise<void> {
+    const stopRenewing = this.#keepRenewing(import_);
+    try {
+      await this.#work(import_).catch((error: unknown) => this.#settle(import_, error));
+    } catch (error) {
+      // The lease comes due and the import is taken up again.
+      this.#deps.log.error(
+        { err: error },
+        'A video import stopped unexpectedly; it resumes when its lease expires',
+      );
+    } finally {
+      await stopRenewing();
+      this.#running.delete(import_.held.upload.id);
+    }
+  }
+
+  async #work({ held, stop }: Running): Promise<void> {
+    const { owner } = held.upload;
+    const release = await this.#places.acquire(owner, stop.signal);
+    try {
+      await this.#requireOwner(held.upload);
+      await this.#receive(held, stop.signal);
+      await this.#deps.presigned.complete(held.upload.id, uploaderNamed(owner));
+      await this.#leases.end(held);
+    } finally {
+      release();
+    }
+  }
+
+  /** Fetches and stores the bytes, unless an earlier try did. */
+  async #receive(held: HeldImport, signal: AbortSignal): Promise<void> {
     const details = presignedDetails(held.upload);
     if (details.received !== null) {
       return;
     }
-    const stored = await fetchVideo(details, options, signal);
+    const { intake } = this.#deps;
+    const { filename, sourceUrl } = details;
+    const stored = await this.#fetcher.store({ url: sourceUrl ?? '', filename, signal });
     const received = asReceived(stored);
     const patch = {
       storageId: received.storageId,
       expectedBytes: received.size,
       details: toJson({ ...details, received }),
     };
-    const next = {
-      attempt: held.attempt + 1,
-      runAt: now() + leaseMs,
-      clears: stored.pendingCleanup,
-    };
     try {
-      if (!(await advance(held, { patch, ...next }, metadata))) {
+      const attempt = held.attempt + 1;
+      const { durationMs: waitMs } = this.#leases;
+      const step = { patch, attempt, waitMs, clears: stored.pendingCleanup };
+      if (!(await this.#leases.advance(held, step))) {
         throw fail('conflict');
       }
     } catch (error) {
@@ -102,185 +205,57 @@ export function createVideoImports(options: ImportOptions): VideoImports {
       throw error;
     }
     await intake.settle(stored);
-  };
+  }
 
-  const work = async ({ held, stop }: Running): Promise<void> => {
-    const release = await places.acquire(held.upload.owner, stop.signal);
-    try {
-      await checkOwner(held.upload);
-      await receive(held, stop.signal);
-      await presigned.complete(held.upload.id, ownerOf(held.upload));
-      await jobs.done([held.lease.id]);
-    } finally {
-      release();
-    }
-  };
-
-  const settle = async ({ held, stop }: Running, thrown: unknown): Promise<void> => {
+  /** What becomes of an import that ended with an error. */
+  async #settle({ held, stop }: Running, thrown: unknown): Promise<void> {
     const error = stop.signal.aborted ? stop.signal.reason : thrown;
     const { attempt } = held;
     if (error === lost) {
-      return jobs.done([held.lease.id]);
+      return this.#leases.end(held);
     }
     if (error === stopped) {
-      return release(held, attempt, 0);
+      return this.#leases.release(held, attempt, 0);
     }
-    log.warn({ media: held.upload.id, attempt, err: error }, 'Video import failed');
-    if (mayGoBetter(error) && attempt < maxAttempts) {
-      return release(held, attempt + 1, retryMs * 2 ** (attempt - 1));
+    this.#deps.log.warn({ media: held.upload.id, attempt, err: error }, 'Video import failed');
+    if (isWorthRetrying(error) && attempt < maxAttempts) {
+      return this.#leases.release(held, attempt + 1, this.#retryMs * 2 ** (attempt - 1));
     }
-    await giveUp(held, error instanceof StowageError ? error : fail('internal_error'), {
-      metadata,
-      at: now(),
-    });
-  };
+    await this.#leases.giveUp(held, error instanceof StowageError ? error : fail('internal_error'));
+  }
 
-  /** Leaves the next try to the job runner that comes first. */
-  const release = async (held: HeldImport, attempt: number, waitMs: number): Promise<void> => {
-    const step = { patch: {}, attempt, runAt: now() + waitMs };
-    if (!(await advance(held, step, metadata))) {
-      await jobs.done([held.lease.id]);
-    }
-  };
-
-  const renew = async ({ held, stop }: Running): Promise<void> => {
-    const seen = await uploads.get(held.upload.id);
-    if (seen?.state !== 'open') {
-      return stop.abort(lost);
-    }
-    await checkOwner(seen).catch((error: unknown) => stop.abort(error));
-    await jobs.retry(held.lease.id, now() + leaseMs, 'The import is under way.');
-  };
-
-  const run = async (import_: Running): Promise<void> => {
+  /** Returns what ends it, and resolves when no renewal is under way. */
+  #keepRenewing(import_: Running): () => Promise<void> {
     let renewing = Promise.resolve();
     const warn = (error: unknown): void =>
-      log.warn({ err: error }, 'Could not renew the lease of an import');
-    const beat = setInterval(
-      () => (renewing = renewing.then(() => renew(import_)).catch(warn)),
-      leaseMs / 3,
-    );
-    try {
-      await work(import_).catch((error: unknown) => settle(import_, error));
-    } catch (error) {
-      // The lease comes due and the import is taken up again.
-      log.error(
-        { err: error },
-        'A video import stopped unexpectedly; it resumes when its lease expires',
-      );
-    } finally {
-      clearInterval(beat);
-      await renewing;
-      running.delete(import_.held.upload.id);
-    }
-  };
-
-  const launch = (held: HeldImport): void => {
-    const import_: Running = { held, stop: new AbortController(), ended: Promise.resolve() };
-    running.set(held.upload.id, import_);
-    import_.ended = run(import_);
-  };
-
-  const takeUp: JobHandler = async (json) => {
-    if (stopping) {
-      throw fail('service_unavailable');
-    }
-    const { uploadId, version, attempt } = readLease(json);
-    const lease = (of: number, next: number) =>
-      leaseJob({ uploadId, version: of, attempt: next }, now() + leaseMs);
-    const own = running.get(uploadId);
-    if (own !== undefined && own.held.upload.version === version) {
-      // A stall or a jump of the clock made our own lease come due.
-      own.held.lease = lease(version, attempt);
-      return jobs.add([own.held.lease]);
-    }
-    const upload = await uploads.get(uploadId);
-    if (upload?.version !== version || upload.state !== 'open') {
-      return;
-    }
-    const held: HeldImport = { upload, lease: lease(version + 1, attempt + 1), attempt };
-    if (attempt > maxAttempts) {
-      return giveUp(held, fail('internal_error'), { metadata, at: now() });
-    }
-    const taken = await uploads.update(uploadId, version, {}, { adds: [held.lease] });
-    if (taken !== undefined) {
-      launch({ ...held, upload: taken });
-    }
-  };
-
-  return {
-    async start(request, caller) {
-      await openUploads.admit(caller.owner);
-      const { upload, details } = await newImport({ request, caller, options });
-      const lease = leaseJob(
-        { uploadId: upload.id, version: upload.version, attempt: 2 },
-        now() + leaseMs,
-      );
-      // The lease first: a row without one would never be taken up.
-      await jobs.add([lease]);
-      await openUploads.begin(upload, request.ip).catch(async (error: unknown) => {
-        await jobs.done([lease.id]);
-        throw error;
-      });
-      if (!stopping) {
-        launch({ upload, lease, attempt: 1 });
-      }
-      return { state: 'uploading', upload, details };
-    },
-    handlers: { [importJob]: takeUp },
-    async stop() {
-      stopping = true;
-      for (const { stop } of running.values()) {
-        stop.abort(stopped);
-      }
-      await Promise.all([...running.values()].map(({ ended }) => ended));
-    },
-  };
-}
-
-interface NewImport {
-  readonly request: ImportRequest;
-  readonly caller: ImportCaller;
-  readonly options: ImportOptions;
-}
-
-async function newImport({
-  request,
-  caller,
-  options,
-}: NewImport): Promise<{ upload: Upload; details: PresignedDetails }> {
-  const at = options.now();
-  const [channel] = await options.pool.forCategory('video');
-  if (channel === undefined) {
-    throw fail('service_unavailable', { message: 'No storage channel takes videos.' });
+      this.#deps.log.warn({ err: error }, 'Could not renew the lease of an import');
+    const timer = setInterval(() => {
+      renewing = renewing.then(() => this.#renew(import_)).catch(warn);
+    }, this.#leases.durationMs / 3);
+    return () => {
+      clearInterval(timer);
+      return renewing;
+    };
   }
-  const details: PresignedDetails = {
-    filename: request.filename ?? withExtension(nameInUrl(request.url), contentType),
-    contentType,
-    category: 'video',
-    declaredSize: null,
-    maxBytes: options.maxVideoBytes,
-    ...{ sha256: null, width: null, height: null, durationSeconds: null },
-    ip: request.ip,
-    urlExpiresAt: at,
-    ...{ presign: null, received: null, error: null, refused: null },
-    sourceUrl: request.url,
-  };
-  const { id: channelId } = channel;
-  const upload = newUpload({
-    id: uuidv7(at),
-    kind: 'import',
-    owner: caller.owner,
-    channelId,
-    details,
-    read: presignedDetails,
-    category: details.category,
-    createdAt: at,
-    expiresAt: at + dayMs,
-  });
-  return { upload, details };
+
+  async #renew({ held, stop }: Running): Promise<void> {
+    const upload = await this.#deps.metadata.uploads.get(held.upload.id);
+    if (upload?.state !== 'open') {
+      return stop.abort(lost);
+    }
+    await this.#requireOwner(upload).catch((error: unknown) => stop.abort(error));
+    await this.#leases.renew(held);
+  }
+
+  async #requireOwner({ owner }: Upload): Promise<void> {
+    if (!(await this.#deps.access.mayUpload(owner))) {
+      throw fail('unauthorized', {
+        message: 'The API key of this import was revoked or has expired.',
+      });
+    }
+  }
 }
 
-function ownerOf({ owner }: Upload): Caller {
+function uploaderNamed(owner: string): Caller {
   return { owner, permissions: new Set(['upload']), token: undefined };
 }

@@ -5,7 +5,8 @@ import { cleanFolder, folderOf } from './folder.ts';
 import { clampUtf8, cleanSegment, cleanText, decodeOnce, MAX_SEGMENT_BYTES } from './path-text.ts';
 
 /** Upload API 1.7, `uploadNameType`. */
-export type NameMode = 'default' | 'index' | 'origin' | 'short';
+export const nameModes = ['default', 'index', 'origin', 'short'] as const;
+export type NameMode = (typeof nameModes)[number];
 
 /** Whether the server makes up names of this mode, and so never gives them to another file. */
 export function isGivenOnce(mode: NameMode): boolean {

@@ -10,7 +10,13 @@ import { sniff } from '../content-type/sniff.ts';
 import { fail } from '../errors.ts';
 import type { Files } from '../library/files.ts';
 import type { MetadataStore, NewJob, StoredFile, Upload } from '../metadata.ts';
-import { displayName, isGivenOnce, type NameMode, nameCandidates } from '../naming/file-id.ts';
+import {
+  displayName,
+  isGivenOnce,
+  type NameMode,
+  nameCandidates,
+  nameModes,
+} from '../naming/file-id.ts';
 import type { ChannelPool, ConfiguredChannel } from '../storage/channel-pool.ts';
 import { deleteObjectJob } from '../storage/cleanup-jobs.ts';
 import { storageKey } from '../storage/storage-key.ts';
@@ -29,7 +35,7 @@ const details = z.object({
   filename: z.string(),
   contentType: z.string(),
   folder: z.string(),
-  nameMode: z.enum(['default', 'index', 'origin', 'short']),
+  nameMode: z.enum(nameModes),
   size: z.number(),
   sha256: z.string(),
   ip: z.string().nullable(),

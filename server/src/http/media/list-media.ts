@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { mediaCategories } from '../../core/content-type/media-types.ts';
 import type { StowageError } from '../../core/errors.ts';
 import type { FilePosition } from '../../core/metadata.ts';
 import type { HttpDeps } from '../deps.ts';
@@ -21,7 +22,7 @@ const limitMessage = 'limit must be a whole number from 1 to 100.';
 /** Media API 1.6: out of range is refused, a silent clamp would break clients that count. */
 const listQuery = z.object({
   type: z
-    .enum(['image', 'video', 'document'], 'type must be image, video or document.')
+    .enum(mediaCategories, 'type must be image, video or document.')
     .optional()
     .meta({ description: 'Only this kind.' }),
   status: z

@@ -1,4 +1,4 @@
-export type MediaCategory = 'image' | 'video' | 'document';
+import type { MediaCategory } from '../../core/content-type/media-types.ts';
 
 // A Map: the type comes from outside, and every object literal seems to have a `constructor`.
 const categories: ReadonlyMap<string, MediaCategory> = new Map([

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { categoryOf, essenceOf } from '../../core/content-type/media-types.ts';
 import type { FileRecord } from '../../core/metadata.ts';
 import { encodePath } from '../../core/naming/path-text.ts';
-import type { Media } from '../../core/uploads/presigned/presigned-types.ts';
+import type { Media } from '../../core/uploads/presigned/media.ts';
 import { requestOrigin } from '../client-address.ts';
 import type { HttpSettings } from '../deps.ts';
 

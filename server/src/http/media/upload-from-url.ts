@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { fail, isStowageError } from '../../core/errors.ts';
 import { cleanText } from '../../core/naming/path-text.ts';
-import type { Media } from '../../core/uploads/presigned/presigned-types.ts';
+import type { Media } from '../../core/uploads/presigned/media.ts';
 import { jsonFailures, readJsonObject } from '../body/json-body.ts';
 import { clientAddress } from '../client-address.ts';
 import { named } from '../openapi/named.ts';
@@ -162,7 +162,10 @@ export const uploadFromUrl = route({
       const ip = clientAddress(request.raw, deps.settings.trustProxy);
       const signal = requestSignal(request.raw);
       const media = await deps.imports
-        .start({ url, filename: filename ? cleanText(filename) : undefined, ip, signal }, caller)
+        .start(
+          { url, filename: filename ? cleanText(filename) : undefined, ip, signal },
+          caller.owner,
+        )
         .catch(withHint);
       return { status: media.state === 'ready' ? 201 : 202, data: present(media, url, context) };
     });

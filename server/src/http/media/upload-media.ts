@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { StartedUpload } from '../../core/uploads/presigned/presigned-types.ts';
+import type { StartedUpload } from '../../core/uploads/presigned/presigned-upload.ts';
 import { jsonFailures, readJsonObject } from '../body/json-body.ts';
 import { clientAddress, requestOrigin } from '../client-address.ts';
 import { named } from '../openapi/named.ts';

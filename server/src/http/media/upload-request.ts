@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { declaredType } from '../../core/content-type/declared-type.ts';
 import { fail, type StowageError } from '../../core/errors.ts';
 import { cleanText } from '../../core/naming/path-text.ts';
-import type { PresignRequest } from '../../core/uploads/presigned/presigned-types.ts';
+import type { PresignRequest } from '../../core/uploads/presigned/choose-target.ts';
 import type { HttpSettings } from '../deps.ts';
 import { named } from '../openapi/named.ts';
 import { invalidRequest, type Problem, problemsOf } from './invalid-request.ts';

@@ -1,5 +1,5 @@
+import { nameModes } from '../../core/naming/file-id.ts';
 import type { Fields } from '../body/urlencoded-form.ts';
-import { nameModes } from './query.ts';
 
 const anyText = () => true;
 const flag = (text: string): boolean => text === 'true' || text === 'false';

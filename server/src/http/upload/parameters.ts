@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { nameModes } from './query.ts';
+import { nameModes } from '../../core/naming/file-id.ts';
 
 export const authCode = () =>
   z.string().optional().meta({ description: 'The upload code, for callers without a token.' });

@@ -1,4 +1,4 @@
-import type { NameMode } from '../../core/naming/file-id.ts';
+import { type NameMode, nameModes } from '../../core/naming/file-id.ts';
 import type { Fields } from '../body/urlencoded-form.ts';
 
 /**
@@ -18,13 +18,6 @@ export interface Naming {
   readonly fullUrl: boolean | undefined;
   readonly uploadFolder: string | undefined;
 }
-
-export const nameModes = [
-  'default',
-  'index',
-  'origin',
-  'short',
-] as const satisfies readonly NameMode[];
 
 export function placementOf(query: Fields, form: Fields): Placement {
   const value = reader(query, form);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Json } from '../../bytes.ts';
 import type { Upload } from '../../metadata.ts';
-import type { NameMode } from '../../naming/file-id.ts';
+import { type NameMode, nameModes } from '../../naming/file-id.ts';
 import { salvage } from '../salvage.ts';
 
 const details = z.object({
@@ -10,7 +10,7 @@ const details = z.object({
   totalChunks: z.number(),
   ip: z.string().nullable(),
   folder: z.string().nullable(),
-  nameMode: z.enum(['default', 'index', 'origin', 'short']).nullable(),
+  nameMode: z.enum(nameModes).nullable(),
   fullUrl: z.boolean().nullable(),
   /**
    * The store's own multipart upload, once the first chunk has decided for it; `false` when chunks

@@ -1,258 +1,214 @@
 import { z } from 'zod';
 import type { Caller } from '../../access/access.ts';
 import { toJson } from '../../bytes.ts';
-import { extensionFor, typeOfName } from '../../content-type/media-types.ts';
+import type { Clock } from '../../clock.ts';
 import { fail, type StowageError } from '../../errors.ts';
-import type { Upload } from '../../metadata.ts';
-import { deleteObjectJob } from '../../storage/cleanup-jobs.ts';
+import { SharedWork } from '../../guard/shared-work.ts';
+import type { Files } from '../../library/files.ts';
+import type { MetadataStore, Upload } from '../../metadata.ts';
+import { failedBefore, nothingArrived, sameAs } from './completion-failures.ts';
+import { isMediaUpload, mediaNotFound, mediaPath, type ReadyMedia } from './media.ts';
 import {
   asRefusal,
+  deleteReceived,
   type PresignedDetails,
+  type PresignedRow,
   presignedDetails,
-  type Received,
   refusalIn,
 } from './presigned-details.ts';
-import type { Media, PresignedUploadOptions } from './presigned-types.ts';
+import { type ArrivalDeps, type Arrived, type Kept, StoreArrivals } from './store-arrivals.ts';
 import {
-  type Arrived,
-  arrivalAtStore,
-  arrivedAnew,
-  copyOutOfReach,
-  discardKept,
-  mayComeAnew,
-  removeRefused,
-} from './store-arrival.ts';
-import { verify } from './verify-upload.ts';
+  FileRefused,
+  UploadVerifier,
+  type Verified,
+  type VerifierDeps,
+  type VerifierLimits,
+} from './verify-upload.ts';
 
-type Ready = Media & { readonly state: 'ready' };
-
-interface Completion {
-  readonly id: string;
-  readonly caller: Caller;
-  readonly options: PresignedUploadOptions;
+export interface CompleterDeps extends ArrivalDeps, VerifierDeps {
+  readonly metadata: Pick<MetadataStore, 'uploads' | 'jobs' | 'settled'>;
+  readonly pool: ArrivalDeps['pool'] & VerifierDeps['pool'];
+  readonly files: Pick<Files, 'add' | 'get'>;
+  readonly now: Clock;
 }
 
 /** Only an attacker replaces the bytes this often while they are being checked. */
 const maxRounds = 8;
 
-/**
- * Verifies what arrived, probes it and makes it a file. Safe to call again and by several at once:
- * the library decides who was first.
- */
-export async function completeUpload({ id, caller, options }: Completion): Promise<Ready> {
-  for (let round = 0; round < maxRounds; round++) {
-    const upload = await options.metadata.uploads.get(id);
-    if (upload === undefined || upload.state === 'done') {
-      return finished({ id, caller, options }, upload);
-    }
-    if (!mayComplete(upload, caller) || upload.state === 'aborted') {
-      throw notFound();
-    }
-    const details = presignedDetails(upload);
-    const anew =
-      upload.state === 'failed' ? await arrivedAnew(upload, details, options) : undefined;
-    // Two calls at once get one answer: a call that began before the failure gets the same reason
-    // as the call that failed.
-    if (upload.state === 'failed' && anew === undefined) {
-      throw round > 0 ? refusalIn(details) : failedBefore(details);
-    }
-    const ready = await finish({ upload, details, caller, options });
-    if (ready !== undefined) {
-      return ready;
-    }
-  }
-  throw fail('conflict', { message: 'The file keeps changing while it is being completed.' });
-}
+/** Verifies what arrived, probes it and makes it a file. */
+export class UploadCompleter {
+  readonly #deps: CompleterDeps;
+  readonly #verifier: UploadVerifier;
+  readonly #arrivals: StoreArrivals;
+  readonly #completing = new SharedWork<ReadyMedia>();
 
-/**
- * Bytes that were replaced meanwhile may be gone, and whatever went wrong with them is of no
- * interest any more: look again.
- */
-function unlessChanged(
-  { id, version }: Upload,
-  { metadata }: PresignedUploadOptions,
-): (error: unknown) => Promise<undefined> {
-  return async (error) => {
-    const current = await metadata.uploads.get(id);
+  constructor(deps: CompleterDeps, limits: VerifierLimits) {
+    this.#deps = deps;
+    this.#verifier = new UploadVerifier(deps, limits);
+    this.#arrivals = new StoreArrivals(deps);
+  }
+
+  /** Safe to call again and by several at once: the library decides who was first. */
+  complete(id: string, caller: Caller): Promise<ReadyMedia> {
+    return this.#completing.run(`${id} ${caller.owner}`, (joinedError) =>
+      this.#complete(id, caller).catch(sameAs(joinedError)),
+    );
+  }
+
+  async #complete(id: string, caller: Caller): Promise<ReadyMedia> {
+    for (let round = 0; round < maxRounds; round++) {
+      const upload = await this.#deps.metadata.uploads.get(id);
+      if (upload === undefined || upload.state === 'done') {
+        return this.#completedBefore(id, caller, upload);
+      }
+      if (!mayComplete(upload, caller)) {
+        throw mediaNotFound();
+      }
+      const row = { upload, details: presignedDetails(upload) };
+      if (upload.state === 'failed' && !(await this.#arrivals.hasNew(row))) {
+        // Two calls at once get one answer: a call that began before the failure gets the same
+        // reason as the call that failed.
+        throw round > 0 ? refusalIn(row.details) : failedBefore(row.details);
+      }
+      const outcome = await this.#attempt(row, caller);
+      if (outcome !== 'changed') {
+        return outcome;
+      }
+    }
+    throw fail('conflict', { message: 'The file keeps changing while it is being completed.' });
+  }
+
+  /**
+   * The file of an upload that was completed before; its upload row may be gone by now. Not for
+   * strangers who may not list either.
+   */
+  async #completedBefore(
+    id: string,
+    { permissions, owner }: Caller,
+    upload: Upload | undefined,
+  ): Promise<ReadyMedia> {
+    const stored = await this.#deps.files.get(id);
+    const mayLook =
+      permissions.has('list') || permissions.has('manage') || stored?.file.uploader === owner;
+    if (stored === undefined || !mayLook) {
+      throw mediaNotFound();
+    }
+    // The caller who completed it may have received a disk failure at the very end.
+    await this.#deps.metadata.settled();
+    const { warnings = [] } = completed.safeParse(upload?.result).data ?? {};
+    return { state: 'ready', stored, warnings };
+  }
+
+  /** `changed` when the upload changed meanwhile and has to be looked at again. */
+  async #attempt(row: PresignedRow, caller: Caller): Promise<ReadyMedia | 'changed'> {
+    const arrived = await this.#arrived(row);
+    let verified: Verified;
+    try {
+      const { received, arrival } = arrived;
+      const { details } = row;
+      verified = await this.#verifier.verify({ received, details, start: arrival?.start });
+    } catch (error) {
+      return error instanceof FileRefused
+        ? this.#refuse(row, arrived, error.reason)
+        : this.#unlessChanged(row.upload, error);
+    }
+    const kept = await this.#arrivals.copyOutOfReach(row, arrived, verified.contentType);
+    if (kept === 'changed') {
+      return 'changed';
+    }
+    const stored = await this.#deps.files.add({
+      ...this.#fileOf(row, { ...arrived.received, ...kept }, verified),
+      promisedTo: caller.owner,
+    });
+    if (stored === undefined) {
+      await this.#arrivals.discard(kept, row.upload.channelId);
+      return 'changed';
+    }
+    return { state: 'ready', stored, warnings: verified.warnings };
+  }
+
+  async #arrived(row: PresignedRow): Promise<Arrived> {
+    const { received } = row.details;
+    if (received !== null) {
+      return { received, arrival: undefined };
+    }
+    const arrived = await this.#arrivals.find(row);
+    if (arrived === undefined) {
+      throw nothingArrived(row, this.#deps.now());
+    }
+    return arrived;
+  }
+
+  #fileOf(
+    { upload, details }: PresignedRow,
+    { addsJobs, ...bytes }: Arrived['received'] & Kept,
+    { contentType, facts, sha256, warnings }: Verified,
+  ) {
+    return {
+      id: upload.id,
+      bytes: { ...bytes, sha256, channel: this.#deps.pool.byId(bytes.channelId) },
+      filename: details.filename,
+      contentType,
+      ...facts,
+      path: mediaPath(upload.id, details.filename, contentType),
+      givenOnce: true,
+      uploader: upload.owner,
+      ip: details.ip,
+      addsJobs,
+      upload: { id: upload.id, version: upload.version, result: { warnings } },
+    };
+  }
+
+  /**
+   * Marks the upload failed, removes the bytes and throws the reason; after a mere size mismatch
+   * the upload stays open for another try.
+   */
+  async #refuse(
+    { upload, details }: PresignedRow,
+    { received, arrival }: Arrived,
+    reason: StowageError,
+  ): Promise<'changed'> {
+    const state = reason.code === 'size_mismatch' ? 'open' : 'failed';
+    const error = asRefusal(reason);
+    const refused = arrival?.version ?? null;
+    const failed: PresignedDetails = { ...details, received: null, error, refused };
+    const mayComeAnew =
+      arrival !== undefined && this.#arrivals.mayComeAnew({ upload, details: failed });
+    // What lies at the store's own address makes room for the next try by itself; a removal by a
+    // job might hit that one.
+    const stays = mayComeAnew || (arrival !== undefined && state === 'open');
+    const adds = stays ? [] : deleteReceived(received, this.#deps.now());
+    const patch = { state, storageId: null, details: toJson(failed) } as const;
+    const { uploads } = this.#deps.metadata;
+    const updated = await uploads.update(upload.id, upload.version, patch, { adds });
+    if (updated === undefined) {
+      return 'changed';
+    }
+    if (mayComeAnew && state === 'failed') {
+      await this.#arrivals.removeRefused({ upload: updated, details: failed });
+    }
+    throw reason;
+  }
+
+  /**
+   * Throws the error, unless the bytes were replaced meanwhile: then they may be gone, and an error
+   * about them is of no interest any more.
+   */
+  async #unlessChanged({ id, version }: Upload, error: unknown): Promise<'changed'> {
+    const current = await this.#deps.metadata.uploads.get(id);
     if (current?.version === version) {
       throw error;
     }
-    return undefined;
-  };
-}
-
-function mayComplete(upload: Upload, caller: Caller): boolean {
-  if (upload.kind !== 'presigned' && upload.kind !== 'import') {
-    return false;
+    return 'changed';
   }
-  return upload.owner === caller.owner || caller.permissions.has('manage');
 }
 
-/**
- * The file of an upload that was completed before; its upload row may be gone by now. Not for
- * strangers who may not list either.
- */
-async function finished(
-  { id, caller, options }: Completion,
-  upload: Upload | undefined,
-): Promise<Ready> {
-  const stored = await options.files.get(id);
-  const { permissions, owner } = caller;
-  const mayLook =
-    permissions.has('list') || permissions.has('manage') || stored?.file.uploader === owner;
-  if (stored === undefined || !mayLook) {
-    throw notFound();
-  }
-  // The caller who completed it may have received a disk failure at the very end.
-  await options.metadata.settled();
-  return {
-    state: 'ready',
-    stored,
-    warnings: warningsIn.safeParse(upload?.result).data?.warnings ?? [],
-  };
-}
+const completed = z.object({ warnings: z.array(z.string()) });
 
-const warningsIn = z.object({ warnings: z.array(z.string()) });
-
-function failedBefore({ error }: PresignedDetails): StowageError {
-  return fail('media_failed', {
-    ...(error && { message: error.message, details: { errorMessage: error.message } }),
-  });
-}
-
-function notFound(): StowageError {
-  return fail('not_found', { message: 'Media not found.' });
-}
-
-interface Finishing extends Pick<Completion, 'caller' | 'options'> {
-  readonly upload: Upload;
-  readonly details: PresignedDetails;
-}
-
-/** One try; undefined when the upload changed meanwhile and has to be looked at again. */
-async function finish({ upload, details, caller, options }: Finishing): Promise<Ready | undefined> {
-  const arrived =
-    details.received === null ? await arrivalAtStore(upload, details, options) : undefined;
-  const received = details.received ?? arrived?.received;
-  if (received === undefined) {
-    throw missing(upload, details, options);
-  }
-  const channel = options.pool.byId(received.channelId);
-  const verdict = await verify({
-    received,
-    start: arrived?.arrival.start,
-    details,
-    channel,
-    options,
-  }).catch(unlessChanged(upload, options));
-  if (verdict === undefined) {
-    return undefined;
-  }
-  if ('error' in verdict) {
-    return refuse({ upload, details, received, arrived, error: verdict.error, options });
-  }
-  const kept =
-    arrived &&
-    (await copyOutOfReach({ upload, arrived, contentType: verdict.contentType, channel, options }));
-  if (arrived !== undefined && kept === undefined) {
-    return undefined;
-  }
-  const stored = await options.files.add({
-    id: upload.id,
-    bytes: {
-      ...received,
-      ...kept,
-      sha256: verdict.sha256,
-      channel,
-      pendingCleanup: kept?.pendingCleanup ?? [],
-    },
-    filename: details.filename,
-    contentType: verdict.contentType,
-    path: (attempt) =>
-      attempt === 0 ? mediaPath(upload.id, details.filename, verdict.contentType) : undefined,
-    givenOnce: true,
-    ...verdict.facts,
-    uploader: upload.owner,
-    promisedTo: caller.owner,
-    ip: details.ip,
-    addsJobs: kept?.addsJobs ?? [],
-    upload: { id: upload.id, version: upload.version, result: { warnings: verdict.warnings } },
-  });
-  if (stored === undefined && kept !== undefined) {
-    await discardKept(kept, channel, options);
-  }
-  return stored && { state: 'ready', stored, warnings: verdict.warnings };
-}
-
-/**
- * Unique by its id, so that it never collides with names that callers choose. Its extension is one
- * of the type that the bytes have.
- */
-export function mediaPath(id: string, filename: string, contentType: string): string {
-  const extension = extensionFor(typeOfName(filename) === contentType ? filename : '', contentType);
-  return `media/${id}.${extension}`;
-}
-
-function missing(
-  { id, kind }: Upload,
-  details: PresignedDetails,
-  { now }: PresignedUploadOptions,
-): StowageError {
-  if (kind === 'import') {
-    return fail('import_in_progress');
-  }
-  const secondsLeft = Math.floor((details.urlExpiresAt - now()) / 1000);
-  if (secondsLeft <= 0) {
-    return fail('upload_expired');
-  }
-  return fail('upload_not_received', {
-    details: {
-      mediaId: id,
-      received: 0,
-      expected: details.declaredSize,
-      expiresInSeconds: secondsLeft,
-    },
-  });
-}
-
-interface Refusal {
-  readonly upload: Upload;
-  readonly details: PresignedDetails;
-  readonly received: Received;
-  readonly arrived: Arrived | undefined;
-  readonly error: StowageError;
-  readonly options: PresignedUploadOptions;
-}
-
-/**
- * Marks the upload failed and removes the bytes; a mere size mismatch stays open for another try.
- * Undefined when it changed meanwhile.
- */
-async function refuse({
-  upload,
-  details,
-  received,
-  arrived,
-  error,
-  options,
-}: Refusal): Promise<undefined> {
-  const state = error.code === 'size_mismatch' ? 'open' : 'failed';
-  const refused = arrived?.arrival.version ?? null;
-  const failed: PresignedDetails = { ...details, received: null, error: asRefusal(error), refused };
-  const again = arrived !== undefined && mayComeAnew(upload, failed, options);
-  // What lies at the store's own address makes room for the next try by itself; a removal by a job
-  // might hit that one.
-  const stays = again || (arrived !== undefined && state === 'open');
-  const adds = (stays ? [] : received.segments).map((segment) =>
-    deleteObjectJob(received.channelId, segment, options.now()),
+function mayComplete(upload: Upload, { owner, permissions }: Caller): boolean {
+  return (
+    isMediaUpload(upload) &&
+    upload.state !== 'aborted' &&
+    (upload.owner === owner || permissions.has('manage'))
   );
-  const patch = { state, storageId: null, details: toJson(failed) } as const;
-  const updated = await options.metadata.uploads.update(upload.id, upload.version, patch, { adds });
-  if (updated === undefined) {
-    return undefined;
-  }
-  if (again && state === 'failed') {
-    await removeRefused(updated, failed, options);
-  }
-  throw error;
 }

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { type Json, toJson } from '../../bytes.ts';
+import { mediaCategories } from '../../content-type/media-types.ts';
 import { errorCodes, fail, type StowageError } from '../../errors.ts';
 import type { NewJob, Segment, Upload } from '../../metadata.ts';
-import { abortPresignJob } from '../../storage/cleanup-jobs.ts';
+import { abortPresignJob, deleteObjectJob } from '../../storage/cleanup-jobs.ts';
 import type { IntakeResult } from '../../storage/intake.ts';
 import { salvage } from '../salvage.ts';
 
@@ -30,7 +31,7 @@ const refusal = z.object({
 const details = z.object({
   filename: z.string(),
   contentType: z.string(),
-  category: z.enum(['image', 'video', 'document']),
+  category: z.enum(mediaCategories),
   declaredSize: z.number().nullable(),
   maxBytes: z.number(),
   sha256: z.string().nullable(),
@@ -53,22 +54,31 @@ const details = z.object({
 
 /** What an upload of kind `presigned` or `import` remembers. */
 export type PresignedDetails = Readonly<z.infer<typeof details>>;
+/** Bytes that arrived: where they are stored, and what is known of them. */
 export type Received = Readonly<z.infer<typeof received>>;
+
+/** An upload with its details as they were read from its row. */
+export interface PresignedRow {
+  readonly upload: Upload;
+  readonly details: PresignedDetails;
+}
 
 /**
  * Fails with `media_failed` when the row is not as this version writes it: all that can be done
  * then is to delete it.
  */
 export function presignedDetails(upload: Upload): PresignedDetails {
-  const known = readableDetails(upload);
+  const known = details.safeParse(upload.details).data;
   if (known === undefined) {
     throw fail('media_failed', { message: unreadable.message });
   }
   return known;
 }
 
-export function readableDetails(upload: Upload): PresignedDetails | undefined {
-  return details.safeParse(upload.details).data;
+/** As far as the row can be read; `isWhole` is false when `presignedDetails` refuses it. */
+export function readableRow(upload: Upload): PresignedRow & { readonly isWhole: boolean } {
+  const known = details.safeParse(upload.details).data;
+  return { upload, details: known ?? salvagedDetails(upload), isWhole: known !== undefined };
 }
 
 const unreadable = {
@@ -76,16 +86,28 @@ const unreadable = {
   message: 'The server cannot read its record of this upload. Delete it and upload the file again.',
 } as const;
 
+/** Of a file that has been named, but not sent. */
+export const nothingReceived = {
+  received: null,
+  error: null,
+  refused: null,
+} as const satisfies Partial<PresignedDetails>;
+
 const nothingKnown: PresignedDetails = {
-  ...{
-    filename: 'unknown',
-    contentType: 'application/octet-stream',
-    category: 'document',
-    declaredSize: null,
-    maxBytes: 0,
-  },
-  ...{ sha256: null, width: null, height: null, durationSeconds: null, ip: null, urlExpiresAt: 0 },
-  ...{ presign: null, received: null, error: null, refused: null, sourceUrl: null },
+  filename: 'unknown',
+  contentType: 'application/octet-stream',
+  category: 'document',
+  declaredSize: null,
+  maxBytes: 0,
+  sha256: null,
+  width: null,
+  height: null,
+  durationSeconds: null,
+  ip: null,
+  urlExpiresAt: 0,
+  presign: null,
+  sourceUrl: null,
+  ...nothingReceived,
 };
 
 /**
@@ -120,23 +142,24 @@ export function asRefusal({
   status,
   details,
 }: StowageError): NonNullable<PresignedDetails['error']> {
-  return {
-    code,
-    message,
-    status,
-    ...(details && { details: toJson(details) as Record<string, Json> }),
-  };
+  return { code, message, status, details: details && (toJson(details) as Record<string, Json>) };
 }
 
 /** The failure that a row keeps, as it was thrown. */
 export function refusalIn({ error }: PresignedDetails): StowageError {
   const code = errorCodes.find((known) => known === error?.code) ?? 'media_failed';
-  const { message, status, details: more } = error ?? {};
   return fail(code, {
-    ...(message && { message }),
-    ...(status && { status }),
-    ...(more && { details: more }),
+    message: error?.message || undefined,
+    status: error?.status || undefined,
+    details: error?.details,
   });
+}
+
+/** The jobs that delete received bytes; none when nothing was received. */
+export function deleteReceived(received: Received | null, runAt: number): readonly NewJob[] {
+  return received === null
+    ? []
+    : received.segments.map((segment) => deleteObjectJob(received.channelId, segment, runAt));
 }
 
 /**
@@ -144,8 +167,7 @@ export function refusalIn({ error }: PresignedDetails): StowageError {
  * come through the relay.
  */
 export function abortPresign(
-  { channelId }: Upload,
-  { presign }: PresignedDetails,
+  { upload: { channelId }, details: { presign } }: PresignedRow,
   runAt: number,
 ): readonly NewJob[] {
   return presign === null ? [] : [abortPresignJob(channelId, presign.state, runAt)];

@@ -2,81 +2,159 @@ import { categoryOf } from '../../content-type/media-types.ts';
 import { secondType } from '../../content-type/polyglot.ts';
 import { sniff } from '../../content-type/sniff.ts';
 import { fail, isStowageError, type StowageError } from '../../errors.ts';
-import type { MediaFacts, RandomAccess } from '../../prober.ts';
-import type { ConfiguredChannel } from '../../storage/channel-pool.ts';
+import type { MediaFacts, Prober, RandomAccess } from '../../prober.ts';
+import type { ChannelPool } from '../../storage/channel-pool.ts';
 import { randomAccess } from '../../storage/random-access.ts';
 import { openReplica } from '../../storage/read-content.ts';
+import type { DigestService } from '../../streams/digests.ts';
+import { holdsAnotherType } from './media.ts';
 import type { PresignedDetails, Received } from './presigned-details.ts';
-import type { PresignedUploadOptions } from './presigned-types.ts';
 
 const inspectTimeoutMs = 60_000;
 const startBytes = 8 * 1024;
 const lateStartBytes = 64 * 1024;
 
-interface Verification {
-  readonly received: Received;
-  /** The first bytes, where the store has sent them along. */
-  readonly start?: Uint8Array | undefined;
-  readonly details: PresignedDetails;
-  readonly channel: ConfiguredChannel;
-  readonly options: PresignedUploadOptions;
+export interface VerifierDeps {
+  readonly pool: Pick<ChannelPool, 'byId'>;
+  readonly prober: Pick<Prober, 'inspect'>;
+  readonly digests: DigestService;
 }
 
-type Verdict =
-  | { readonly error: StowageError }
-  | {
-      readonly contentType: string;
-      readonly facts: MediaFacts;
-      readonly warnings: readonly string[];
-      readonly sha256: string | null;
-    };
+export interface VerifierLimits {
+  readonly strictSize: boolean;
+  /** Media types that may become media. */
+  readonly supportedTypes: readonly string[];
+}
 
-/** Whether the bytes may become the declared media, and what they are. */
-export async function verify({
-  received,
-  start,
-  details,
-  channel,
-  options,
-}: Verification): Promise<Verdict> {
-  const sizeError = verifySize(received, details, options.strictSize);
-  if (sizeError !== undefined) {
-    return { error: sizeError };
+export interface UploadToVerify {
+  readonly received: Received;
+  readonly details: PresignedDetails;
+  /** The first bytes, where the store has sent them along. */
+  readonly start: Uint8Array | undefined;
+}
+
+/** What the bytes turned out to be. */
+export interface Verified {
+  readonly contentType: string;
+  readonly facts: MediaFacts;
+  readonly sha256: string | null;
+  readonly warnings: readonly string[];
+}
+
+/** The file is at fault, for `reason`: verifying it again would end the same way. */
+export class FileRefused extends Error {
+  override readonly name = 'FileRefused';
+  readonly reason: StowageError;
+
+  constructor(reason: StowageError) {
+    super(reason.message, { cause: reason });
+    this.reason = reason;
   }
-  const signal = AbortSignal.timeout(inspectTimeoutMs);
-  const content = randomAccess({
-    channel: channel.channel,
-    segments: received.segments,
-    signal,
-    start,
-  });
-  const contentType = await detect(content, details);
-  if (
-    categoryOf(contentType) !== details.category ||
-    !options.supportedTypes.includes(contentType)
-  ) {
-    return { error: mistyped(details, contentType) };
+}
+
+/** Decides whether bytes that arrived may become the declared media. */
+export class UploadVerifier {
+  readonly #deps: VerifierDeps;
+  readonly #limits: VerifierLimits;
+
+  constructor(deps: VerifierDeps, limits: VerifierLimits) {
+    this.#deps = deps;
+    this.#limits = limits;
   }
-  const [facts, second] = await Promise.all([
-    inspect(content, contentType, options),
-    details.category === 'image' ? secondType(content) : undefined,
-  ]);
-  if ('error' in facts) {
-    return facts;
+
+  /** Throws `FileRefused` for a file that may not; any other error is no fault of the file. */
+  async verify(upload: UploadToVerify): Promise<Verified> {
+    const { received, details } = upload;
+    this.#checkSize(received, details);
+    const content = this.#open(upload);
+    const contentType = await detect(content, details);
+    this.#checkType(contentType, details);
+    const [facts, second] = await Promise.all([
+      this.#inspect(content, contentType),
+      details.category === 'image' ? secondType(content) : undefined,
+    ]);
+    if (second !== undefined) {
+      throw new FileRefused(holdsAnotherType(contentType, second));
+    }
+    return {
+      contentType,
+      facts: withDeclared(facts, details),
+      sha256: await this.#checkSha256(received, details),
+      warnings: corrections(received, details, contentType),
+    };
   }
-  if (second !== undefined) {
-    return { error: isBoth(contentType, second) };
+
+  #checkSize({ size }: Received, { maxBytes, declaredSize }: PresignedDetails): void {
+    if (size === 0) {
+      throw new FileRefused(fail('empty_file'));
+    }
+    if (size > maxBytes) {
+      throw new FileRefused(fail('too_large', { details: { maxBytes, received: size } }));
+    }
+    if (this.#limits.strictSize && declaredSize !== null && declaredSize !== size) {
+      const details = { declared: declaredSize, received: size };
+      throw new FileRefused(fail('size_mismatch', { details }));
+    }
   }
-  const sha256 = await verifySha256({ received, details, channel, options });
-  if (typeof sha256 === 'object' && sha256 !== null) {
-    return sha256;
+
+  #open({ received, start }: UploadToVerify): RandomAccess {
+    return randomAccess({
+      channel: this.#deps.pool.byId(received.channelId).channel,
+      segments: received.segments,
+      signal: AbortSignal.timeout(inspectTimeoutMs),
+      start,
+    });
   }
-  return {
-    contentType,
-    facts: withDeclared(facts, details),
-    warnings: warningsOf(received, details, contentType),
-    sha256,
-  };
+
+  #checkType(detected: string, { category, contentType }: PresignedDetails): void {
+    if (categoryOf(detected) === category && this.#limits.supportedTypes.includes(detected)) {
+      return;
+    }
+    throw new FileRefused(
+      fail('content_type_mismatch', {
+        message: `The file is ${detected}, not the declared ${contentType}.`,
+        details: { declared: contentType, detected },
+      }),
+    );
+  }
+
+  async #inspect(content: RandomAccess, contentType: string): Promise<MediaFacts> {
+    try {
+      return await this.#deps.prober.inspect(content, contentType);
+    } catch (error) {
+      if (isStowageError(error, 'invalid_media') || isStowageError(error, 'unprocessable')) {
+        throw new FileRefused(error);
+      }
+      throw error;
+    }
+  }
+
+  /**
+   * Reads bytes that went straight to the store once more, and only when the caller asked for the
+   * check.
+   */
+  async #checkSha256(received: Received, { sha256 }: PresignedDetails): Promise<string | null> {
+    if (received.sha256 !== null || sha256 === null) {
+      return received.sha256;
+    }
+    const actual = await this.#hash(received);
+    if (actual === sha256) {
+      return sha256;
+    }
+    const details = { algorithm: 'sha256', expected: sha256, received: actual };
+    throw new FileRefused(fail('checksum_mismatch', { status: 422, details }));
+  }
+
+  async #hash(received: Received): Promise<string | undefined> {
+    const { pool, digests } = this.#deps;
+    const { stream } = await openReplica(pool.byId(received.channelId).channel, received, {
+      signal: AbortSignal.timeout(30 * inspectTimeoutMs),
+    });
+    const tapped = digests.tap(stream, ['sha256']);
+    for await (const _chunk of tapped.source) {
+    }
+    return (await tapped.digests).sha256;
+  }
 }
 
 /**
@@ -94,84 +172,6 @@ async function detect(
   return category === 'document' && detected !== contentType ? detectIn(lateStartBytes) : detected;
 }
 
-function verifySize(
-  { size }: Received,
-  { maxBytes, declaredSize }: PresignedDetails,
-  strict: boolean,
-): StowageError | undefined {
-  if (size === 0) {
-    return fail('empty_file');
-  }
-  if (size > maxBytes) {
-    return fail('too_large', { details: { maxBytes, received: size } });
-  }
-  if (strict && declaredSize !== null && declaredSize !== size) {
-    return fail('size_mismatch', { details: { declared: declaredSize, received: size } });
-  }
-  return undefined;
-}
-
-function mistyped(details: PresignedDetails, detected: string): StowageError {
-  return fail('content_type_mismatch', {
-    message: `The file is ${detected}, not the declared ${details.contentType}.`,
-    details: { declared: details.contentType, detected },
-  });
-}
-
-/** Of a picture that is something else besides. */
-export function isBoth(contentType: string, second: string): StowageError {
-  return fail('content_type_mismatch', {
-    message: `The file is ${contentType}, but holds ${second} as well.`,
-    details: { declared: contentType, detected: second },
-  });
-}
-
-async function inspect(
-  content: RandomAccess,
-  contentType: string,
-  { prober }: PresignedUploadOptions,
-): Promise<MediaFacts | { readonly error: StowageError }> {
-  try {
-    return await prober.inspect(content, contentType);
-  } catch (error) {
-    if (isStowageError(error, 'invalid_media') || isStowageError(error, 'unprocessable')) {
-      return { error };
-    }
-    throw error;
-  }
-}
-
-/**
- * Bytes that went straight to the store are read once more, only when the caller asked for the
- * check.
- */
-async function verifySha256({
-  received,
-  details,
-  channel,
-  options,
-}: Verification): Promise<string | null | { readonly error: StowageError }> {
-  if (received.sha256 !== null || details.sha256 === null) {
-    return received.sha256;
-  }
-  const { stream } = await openReplica(channel.channel, received, {
-    signal: AbortSignal.timeout(30 * inspectTimeoutMs),
-  });
-  const tapped = options.digests.tap(stream, ['sha256']);
-  for await (const _chunk of tapped.source) {
-  }
-  const { sha256 } = await tapped.digests;
-  if (sha256 === details.sha256) {
-    return details.sha256;
-  }
-  return {
-    error: fail('checksum_mismatch', {
-      status: 422,
-      details: { algorithm: 'sha256', expected: details.sha256, received: sha256 },
-    }),
-  };
-}
-
 function withDeclared(facts: MediaFacts, details: PresignedDetails): MediaFacts {
   return {
     width: facts.width ?? details.width,
@@ -180,7 +180,8 @@ function withDeclared(facts: MediaFacts, details: PresignedDetails): MediaFacts 
   };
 }
 
-function warningsOf(
+/** Where the declaration was wrong, in sentences for the caller. */
+function corrections(
   received: Received,
   details: PresignedDetails,
   contentType: string,

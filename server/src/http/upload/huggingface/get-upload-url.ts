@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { nameModes } from '../../../core/naming/file-id.ts';
 import { cleanFolder } from '../../../core/naming/folder.ts';
 import type { DirectTicket } from '../../../core/uploads/direct-upload.ts';
 import { readJsonObject } from '../../body/json-body.ts';
@@ -7,7 +8,6 @@ import { named } from '../../openapi/named.ts';
 import { directUrl } from '../../relay/direct-url.ts';
 import { type Context, json, route } from '../../route.ts';
 import { authCodeQuery } from '../parameters.ts';
-import { nameModes } from '../query.ts';
 import {
   channelName,
   directDialect,
