@@ -164,11 +164,11 @@ async function send(
       reporter.note(
         `${path}: uploading in parts. If interrupted: stowage-upload --resume ${id} ${path}`,
       ),
-    ...(folder !== '.' && { folder }),
-    ...(naming !== undefined && { naming }),
-    ...(channel !== undefined && { channel }),
-    ...(channelName !== undefined && { channelName }),
-    ...(resume !== undefined && { resume }),
+    folder: folder === '.' ? undefined : folder,
+    naming,
+    channel,
+    channelName,
+    resume,
   });
   return src;
 }
@@ -182,9 +182,8 @@ function report(
   { json, format, url }: Arguments,
 ): void {
   if (json) {
-    process.stdout.write(
-      `${JSON.stringify({ file: path, ...('error' in outcome ? failureOf(outcome.error, url) : outcome) })}\n`,
-    );
+    const result = 'error' in outcome ? failureOf(outcome.error, url) : outcome;
+    process.stdout.write(`${JSON.stringify({ file: path, ...result })}\n`);
   } else if ('error' in outcome) {
     process.stderr.write(`${path}: ${explain(outcome.error, url)}\n`);
   } else {

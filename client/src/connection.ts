@@ -103,11 +103,7 @@ function mayRepeat(error: StowageError, { repeatable }: Call): boolean {
 
 async function sendOnce(options: ClientOptions, call: Call): Promise<unknown> {
   const { method = 'GET', form, body = form?.body, signal, onSent } = call;
-  const headers = {
-    ...(call.anonymous ? {} : credentials(options)),
-    ...(form && { 'content-type': form.contentType }),
-    ...call.headers,
-  };
+  const headers = headersOf(call, options);
   let response: Response;
   let text: string;
   try {
@@ -138,8 +134,21 @@ function address(baseUrl: string | URL, { path, query = {} }: Call): URL {
   return url;
 }
 
-function credentials({ token, authCode }: ClientOptions): Record<string, string> {
-  return { ...(token && { authorization: `Bearer ${token}` }), ...(authCode && { authCode }) };
+function headersOf(
+  { anonymous, form, headers }: Call,
+  { token, authCode }: ClientOptions,
+): Record<string, string> {
+  const all: Record<string, string> = {};
+  if (token && !anonymous) {
+    all.authorization = `Bearer ${token}`;
+  }
+  if (authCode && !anonymous) {
+    all.authCode = authCode;
+  }
+  if (form) {
+    all['content-type'] = form.contentType;
+  }
+  return { ...all, ...headers };
 }
 
 interface ErrorFields {

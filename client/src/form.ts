@@ -7,7 +7,9 @@ export interface Form {
 export type FormFields = Readonly<
   Record<
     string,
-    string | number | { readonly file: Blob; readonly name: string; readonly type?: string }
+    | string
+    | number
+    | { readonly file: Blob; readonly name: string; readonly type?: string | undefined }
   >
 >;
 

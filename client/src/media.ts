@@ -144,13 +144,7 @@ export function mediaCalls(connection: Connection): MediaCalls {
     getMedia: (id, { signal } = {}) => call({ path: at(id), repeatable: true, signal }),
     listMedia: ({ signal, ...query } = {}) => call({ path: base, query, repeatable: true, signal }),
     importMedia: (url, { name, signal } = {}) =>
-      call(
-        posting(
-          `${base}/upload-from-url`,
-          { url, ...(name !== undefined && { filename: name }) },
-          signal,
-        ),
-      ),
+      call(posting(`${base}/upload-from-url`, { url, filename: name }, signal)),
     deleteMedia: (id, { signal } = {}) => call({ method: 'DELETE', path: at(id), signal }),
   };
 }

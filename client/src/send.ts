@@ -38,13 +38,12 @@ export function send(request: Outgoing, ownFetch: typeof fetch | undefined): Pro
     return sendByBrowser(new XMLHttpRequest(), request);
   }
   const counted = onSent && body instanceof Blob ? counting(body, onSent) : body;
-  const init = {
+  return (ownFetch ?? fetch)(url, {
     method,
     headers,
-    ...(counted !== undefined && { body: counted }),
-    ...(signal && { signal }),
-  };
-  return (ownFetch ?? fetch)(url, init);
+    body: counted ?? null,
+    signal: signal ?? null,
+  });
 }
 
 /**
@@ -119,6 +118,6 @@ function sendByBrowser(
 
 function responseOf(request: BrowserRequest): Response {
   const retryAfter = request.getResponseHeader('retry-after');
-  const headers = { ...(retryAfter !== null && { 'retry-after': retryAfter }) };
+  const headers = new Headers(retryAfter === null ? {} : { 'retry-after': retryAfter });
   return new Response(request.responseText || null, { status: request.status, headers });
 }

@@ -6,13 +6,13 @@ export interface UploadOptions {
   /** Name of the file, with its extension. */
   readonly name: string;
   /** Content type. Default: that of the Blob. The server also detects it from the bytes. */
-  readonly type?: string;
+  readonly type?: string | undefined;
   /** Folder to store under, `holidays/2026`. */
-  readonly folder?: string;
-  readonly naming?: 'default' | 'index' | 'origin' | 'short';
+  readonly folder?: string | undefined;
+  readonly naming?: 'default' | 'index' | 'origin' | 'short' | undefined;
   /** Type of channel, and name of one channel. Default: the server's settings. */
-  readonly channel?: string;
-  readonly channelName?: string;
+  readonly channel?: string | undefined;
+  readonly channelName?: string | undefined;
   readonly signal?: AbortSignal | undefined;
   /** In one piece: bytes sent. In parts: bytes of the parts that are stored. */
   readonly onProgress?: OnProgress | undefined;
@@ -35,7 +35,7 @@ export async function uploadFile(
   options: UploadOptions,
 ): Promise<Uploaded> {
   const { name, type, signal } = options;
-  const form = encodeForm({ file: { file, name, ...(type && { type }) } });
+  const form = encodeForm({ file: { file, name, type } });
   const { onSent, done } = progressOf(file.size, options.onProgress);
   const answer = await connection({
     method: 'POST',

@@ -12,7 +12,7 @@ export interface PartsOptions {
   /**
    * Id of an upload of the same file with the same `partBytes`. Only the missing parts are sent.
    */
-  readonly resume?: string;
+  readonly resume?: string | undefined;
   /** Called with the id to resume with. */
   readonly onStart?: (uploadId: string) => void;
 }
@@ -22,7 +22,7 @@ interface Session {
   /** Indexes of the parts that the server has. */
   readonly stored: ReadonlySet<number>;
   /** Present when the upload was merged already and only the response was lost. */
-  readonly result?: Uploaded;
+  readonly result?: Uploaded | undefined;
 }
 
 const MOST_PARTS = 10_000;
@@ -132,7 +132,7 @@ async function look(
   if (totalChunks !== form.totalChunks || !Array.isArray(uploadedChunks)) {
     throw new TypeError('The upload to resume is of another file, or has parts of another size.');
   }
-  return { uploadId: resume, stored: new Set(uploadedChunks), ...(result && { result }) };
+  return { uploadId: resume, stored: new Set(uploadedChunks), result };
 }
 
 function post(query: Readonly<Record<string, string | boolean | undefined>>, fields: FormFields) {

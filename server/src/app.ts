@@ -74,7 +74,7 @@ export async function createApp(config: Config, log: Logger): Promise<App> {
     durability: config.sqliteDurability,
     ballast: true,
     poolSize: config.databasePoolSize,
-    ...(config.databaseUrl !== undefined && { databaseUrl: config.databaseUrl }),
+    databaseUrl: config.databaseUrl,
     log: (message) => log.warn(message),
   });
   try {
@@ -121,7 +121,7 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     allowAnonymousUploads: config.allowAnonymousUploads,
     brake: createAuthThrottle(now),
     now,
-    ...(config.authCode !== undefined && { authCode: config.authCode }),
+    authCode: config.authCode,
   });
   const intake = createIntake({ metadata, digests, spoolFolder, now });
   const files = createFiles({ metadata, pool, intake, access, now });
@@ -138,7 +138,14 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
   const { maxUploadBytes } = config.limits;
   const basic = new BasicUploads({ intake, pool, files, prober, maxUploadBytes });
   const chunked = new ChunkedUploads({
-    ...{ metadata, pool, intake, files, access, openUploads, spoolFolder, now },
+    metadata,
+    pool,
+    intake,
+    files,
+    access,
+    openUploads,
+    spoolFolder,
+    now,
     maxChunks: config.uploads.maxChunks,
     maxUploadBytes,
     kept: new KeptChunks({
@@ -148,7 +155,13 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     ttlMs: config.uploads.chunkedTtlHours * hourMs,
   });
   const direct = createDirectUploads({
-    ...{ metadata, pool, files, access, openUploads, digests, now },
+    metadata,
+    pool,
+    files,
+    access,
+    openUploads,
+    digests,
+    now,
     maxUploadBytes,
   });
   const fetch = createSafeFetch({
@@ -163,7 +176,7 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
   );
   const rateLimiter = await createRateLimiter({
     ...config.rateLimit,
-    ...(config.databaseUrl !== undefined && { databaseUrl: config.databaseUrl }),
+    databaseUrl: config.databaseUrl,
   });
   const jobs = createJobRunner({
     jobs: metadata.jobs,
@@ -199,21 +212,19 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
   let ready = true;
   const isReady = (): boolean => ready;
   const http = createHttpServer({
-    ...{
-      access,
-      files,
-      basic,
-      presigned,
-      imports,
-      chunked,
-      direct,
-      pool,
-      metadata,
-      rateLimiter,
-      now,
-      log,
-      metrics,
-    },
+    access,
+    files,
+    basic,
+    presigned,
+    imports,
+    chunked,
+    direct,
+    pool,
+    metadata,
+    rateLimiter,
+    now,
+    log,
+    metrics,
     signer: createUrlSigner(
       new Uint8Array(hkdfSync('sha256', secretKey, '', 'stowage relay urls', 32)),
     ),
@@ -286,7 +297,7 @@ function httpSettings(config: Config, spoolFolder: string): HttpSettings {
     maxConnectionsPerAddress: config.maxConnectionsPerAddress,
     metricsPublic: config.metrics.public,
     spoolFolder,
-    ...(config.publicUrl !== undefined && { publicUrl: config.publicUrl }),
-    ...(config.urlPrefix !== undefined && { urlPrefix: config.urlPrefix }),
+    publicUrl: config.publicUrl,
+    urlPrefix: config.urlPrefix,
   };
 }

@@ -32,11 +32,7 @@ const failuresUntilOpen = 5;
  */
 export async function buildChannels(context: BuildContext): Promise<readonly ConfiguredChannel[]> {
   const { config, metadata, log, now } = context;
-  const entries = config.channels.map(({ id, ...entry }) => ({
-    ...entry,
-    ...(id !== undefined && { id }),
-  }));
-  const identified = await identifyChannels(entries, metadata.channels, now());
+  const identified = await identifyChannels(config.channels, metadata.channels, now());
   for (const left of await findLeftChannels(identified, metadata)) {
     log.warn(
       { type: left.type, channel: left.name },
@@ -63,12 +59,17 @@ async function buildChannel(
     await checkPlace({ id, name, channel }, metadata.settings);
   }
   return {
-    ...{ id, type, name, enabled, weight },
+    id,
+    type,
+    name,
+    enabled,
+    weight,
     group: driver.group.name,
     label: driver.group.label,
-    ...(quota && {
-      quota: { limitBytes: quota.limitGB * bytesPerGB, thresholdPercent: quota.threshold },
-    }),
+    quota: quota && {
+      limitBytes: quota.limitGB * bytesPerGB,
+      thresholdPercent: quota.threshold,
+    },
     channel: channel.remote ? guarded(channel, entry, context) : observed(channel, entry, context),
   };
 }
@@ -80,8 +81,7 @@ function guarded(
 ): Channel {
   const { maxOperations, pace } = entry;
   const labels = { type: entry.type, channel: entry.name };
-  const limits =
-    pace === undefined ? channel.limits : { ...channel.limits, pace: withoutUndefined(pace) };
+  const limits = pace === undefined ? channel.limits : { ...channel.limits, pace };
   const breaker = createCircuitBreaker({
     threshold: failuresUntilOpen,
     openMs: minuteMs / 2,
@@ -133,15 +133,5 @@ function observed(
     put: (source, options) => timed('put', () => channel.put(source, options)),
     get: (ref, options) => timed('get', () => channel.get(ref, options)),
     delete: (ref, options) => timed('delete', () => channel.delete(ref, options)),
-  };
-}
-
-function withoutUndefined(pace: {
-  readonly perSecond?: number | undefined;
-  readonly perMinute?: number | undefined;
-}) {
-  return {
-    ...(pace.perSecond !== undefined && { perSecond: pace.perSecond }),
-    ...(pace.perMinute !== undefined && { perMinute: pace.perMinute }),
   };
 }

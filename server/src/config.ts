@@ -69,7 +69,7 @@ export function loadConfig({ env, cwd, drivers }: LoadOptions): Loaded {
     found.has('dataDir') &&
     found.get('dataDir') === file.values.get('dataDir');
   const dataDir = resolve(isInFile ? dirname(file.path) : cwd, values.dataDir);
-  const config = { ...values, channels, dataDir, ...(file && { configFile: file.path }) };
+  const config = { ...values, channels, dataDir, configFile: file?.path };
   return { config: config as Config };
 }
 

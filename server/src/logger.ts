@@ -13,7 +13,7 @@ export function createLogger(
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }), log: withoutSecretFields },
     serializers: { err: describeError },
-    ...(format === 'text' && { hooks: { streamWrite: readable } }),
+    hooks: format === 'text' ? { streamWrite: readable } : {},
   };
   return pino(options, destination);
 }
@@ -67,9 +67,9 @@ function describeError(error: unknown): unknown {
   return {
     type: name,
     message: withoutSecrets(message),
-    ...(typeof code === 'string' && { code }),
+    code: typeof code === 'string' ? code : undefined,
     stack: withoutSecrets(stack ?? ''),
-    ...(cause !== undefined && { cause: describeError(cause) }),
+    cause: cause === undefined ? undefined : describeError(cause),
   };
 }
 

@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises';
 /** A file to upload: its path, and its folder relative to the argument that named it. */
 export interface Found {
   readonly path: string;
-  readonly folder?: string;
+  readonly folder?: string | undefined;
 }
 
 /**
@@ -32,7 +32,7 @@ async function filesIn(root: string): Promise<readonly Found[]> {
     .map((entry) => join(entry.parentPath, entry.name));
   return files.sort().map((path) => {
     const folder = posix.dirname(relative(root, path).split(sep).join('/'));
-    return { path, ...(folder !== '.' && { folder }) };
+    return { path, folder: folder === '.' ? undefined : folder };
   });
 }
 

@@ -16,11 +16,7 @@ export async function localChannelsOf(
   config: Config,
   channels: ChannelStore,
 ): Promise<readonly LocalChannel[]> {
-  const entries = config.channels.map(({ id, ...entry }) => ({
-    ...entry,
-    ...(id !== undefined && { id }),
-  }));
-  const identified = await identifyChannels(entries, channels, Date.now());
+  const identified = await identifyChannels(config.channels, channels, Date.now());
   return identified
     .filter(({ type }) => type === 'local')
     .map(({ id, name, settings }) => ({ id, name, root: localRoot(settings, config.dataDir) }));

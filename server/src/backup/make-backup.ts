@@ -146,19 +146,18 @@ async function describe({
     const unknown = found.locals.filter(({ id }) => !known.some((channel) => channel.id === id));
     const all = [...known, ...unknown.map((channel) => ({ ...channel, type: 'local' }))];
     const channels = all.map(async ({ id, type, name }) => ({
-      ...{ id, type, name, isIncluded: found.sums.has(id) },
-      ...{
-        blobs: (await snapshot.files.usage(id)).blobs,
-        ...(found.sums.get(id) ?? { objects: 0, bytes: 0 }),
-      },
+      id,
+      type,
+      name,
+      isIncluded: found.sums.has(id),
+      blobs: (await snapshot.files.usage(id)).blobs,
+      ...(found.sums.get(id) ?? { objects: 0, bytes: 0 }),
     }));
     return {
-      ...{
-        format: 'stowage-backup',
-        formatVersion: 1,
-        stowageVersion: packageJson.version,
-        library,
-      },
+      format: 'stowage-backup',
+      formatVersion: 1,
+      stowageVersion: packageJson.version,
+      library,
       createdAt: createdAt.toISOString(),
       database: await describeFile(partial, databaseFile),
       secretKey: await keep(join(config.dataDir, keyFile), partial, keyFile),

@@ -7,6 +7,6 @@ export function metadataOptions(config: Config): MetadataOptions {
     dataDir: config.dataDir,
     durability: config.sqliteDurability,
     poolSize: config.databasePoolSize,
-    ...(config.databaseUrl !== undefined && { databaseUrl: config.databaseUrl }),
+    databaseUrl: config.databaseUrl,
   };
 }

@@ -62,7 +62,7 @@ function create(args: readonly string[]): Action {
       permissions: readPermissions(values.permissions),
       expiresAt: values.expires === undefined ? null : readExpiry(values.expires),
       autoDelete: values['auto-delete'],
-      ...(values.prefix !== undefined && { prefix: readPrefix(values.prefix) }),
+      prefix: values.prefix === undefined ? undefined : readPrefix(values.prefix),
     };
     return async ({ tokens }) => {
       const namesakes = (await tokens.list()).filter((record) => record.name === wanted.name);

@@ -127,7 +127,10 @@ export interface ChannelLimits {
   /**
    * Maximum number of operations per second and per minute against the target. Core waits its turn.
    */
-  readonly pace?: { readonly perSecond?: number; readonly perMinute?: number };
+  readonly pace?: {
+    readonly perSecond?: number | undefined;
+    readonly perMinute?: number | undefined;
+  };
 }
 
 export interface CallOptions {

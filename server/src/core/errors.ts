@@ -74,7 +74,7 @@ export interface ErrorDetails {
    * For `channel_unavailable`: the backend is up and responded. Only this attempt failed, and
    * another one may succeed.
    */
-  readonly answered?: boolean;
+  readonly answered?: boolean | undefined;
   readonly cause?: unknown;
   /** Facts for the caller, in camelCase; each API has its own names for them. */
   readonly details?: Readonly<Record<string, unknown>> | undefined;

@@ -51,7 +51,7 @@ export interface MetadataStore {
    * The time of the database, where several nodes share it. Absent: the clock of this process is
    * the only one.
    */
-  time?(): Promise<number>;
+  readonly time?: (() => Promise<number>) | undefined;
   close(): Promise<void>;
 }
 
@@ -157,12 +157,14 @@ export interface NewFile {
   /** Jobs that become void once the file exists (clean-up written before the bytes were). */
   readonly clearsJobs?: readonly string[];
   /** New jobs that the change adds. */
-  readonly addsJobs?: readonly NewJob[];
+  readonly addsJobs?: readonly NewJob[] | undefined;
   /**
    * The upload that this file comes from. It becomes `done` with this `result` in the same
    * transaction, if its version still is `version`.
    */
-  readonly upload?: { readonly id: string; readonly version: number; readonly result: Json };
+  readonly upload?:
+    | { readonly id: string; readonly version: number; readonly result: Json }
+    | undefined;
 }
 
 export interface FileStore {

@@ -10,5 +10,5 @@ export interface RateState {
 export interface RateLimiter {
   /** Counts one request of `key`; undefined when nothing is limited. */
   take(key: string): Promise<RateState | undefined>;
-  close?(): Promise<void>;
+  readonly close?: (() => Promise<void>) | undefined;
 }

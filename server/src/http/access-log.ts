@@ -53,7 +53,7 @@ function logRequest(
       bytesIn,
       bytesOut,
       ...callerFields(caller),
-      ...(file !== undefined && { file }),
+      file,
       userAgent: raw.headers['user-agent']?.slice(0, maxAgent),
     },
     'Request',

@@ -38,8 +38,8 @@ export interface HttpDeps {
 }
 
 export interface HttpSettings {
-  readonly publicUrl?: string;
-  readonly urlPrefix?: string;
+  readonly publicUrl?: string | undefined;
+  readonly urlPrefix?: string | undefined;
   readonly trustProxy: TrustProxy;
   readonly corsOrigins: readonly string[];
   readonly maxUploadBytes: number;

@@ -71,17 +71,21 @@ export function render(
 export function renderError(error: StowageError, dialect: Dialect, facts: Facts): Rendered {
   const rendered = dialect.render(error, facts);
   const { status = error.status, body } = rendered;
-  const seconds = retryAfterSeconds(error);
   const isText = typeof body === 'string';
+  const headers: Record<string, string | number> = {
+    'content-type': isText ? 'text/plain;charset=UTF-8' : 'application/json; charset=utf-8',
+    'cache-control': 'no-store',
+  };
+  const seconds = retryAfterSeconds(error);
+  if (seconds !== undefined) {
+    headers['retry-after'] = seconds;
+  }
+  if (status === 401) {
+    headers['www-authenticate'] = 'Bearer';
+  }
   return {
     status,
-    headers: {
-      'content-type': isText ? 'text/plain;charset=UTF-8' : 'application/json; charset=utf-8',
-      'cache-control': 'no-store',
-      ...(seconds !== undefined && { 'retry-after': seconds }),
-      ...(status === 401 && { 'www-authenticate': 'Bearer' }),
-      ...rendered.headers,
-    },
+    headers: { ...headers, ...rendered.headers },
     body: isText ? body : JSON.stringify(body),
   };
 }

@@ -92,7 +92,7 @@ export interface RouteAnswer {
 export interface RouteContent {
   /** A named schema. */
   readonly schema: Lazy<z.ZodType>;
-  readonly examples?: Readonly<Record<string, Example>>;
+  readonly examples?: Readonly<Record<string, Example>> | undefined;
 }
 
 export interface Example {
@@ -110,5 +110,5 @@ export function json(
   schema: RouteContent['schema'],
   examples?: RouteContent['examples'],
 ): RouteContents {
-  return { 'application/json': { schema, ...(examples && { examples }) } };
+  return { 'application/json': { schema, examples } };
 }

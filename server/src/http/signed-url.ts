@@ -12,8 +12,8 @@ export interface UrlClaims {
    * finish.
    */
   readonly expiresAt: number;
-  readonly maxBytes?: number;
-  readonly contentType?: string;
+  readonly maxBytes?: number | undefined;
+  readonly contentType?: string | undefined;
 }
 
 export interface UrlSigner {
@@ -41,10 +41,9 @@ export function createUrlSigner(key: Uint8Array): UrlSigner {
     createHmac('sha256', key).update(`stowage-url.${VERSION}.${payload}`).digest();
 
   return {
-    sign({ id, purpose, expiresAt, maxBytes = null, contentType = null }: Nullable) {
-      const payload = Buffer.from(
-        JSON.stringify([purpose, id, expiresAt, maxBytes, contentType]),
-      ).toString('base64url');
+    sign({ id, purpose, expiresAt, maxBytes, contentType }) {
+      const claims = [purpose, id, expiresAt, maxBytes ?? null, contentType ?? null];
+      const payload = Buffer.from(JSON.stringify(claims)).toString('base64url');
       return `${VERSION}.${payload}.${mac(payload).toString('base64url')}`;
     },
 
@@ -63,11 +62,6 @@ export function createUrlSigner(key: Uint8Array): UrlSigner {
       return claimsOf(payload, purpose);
     },
   };
-}
-
-interface Nullable extends Omit<UrlClaims, 'maxBytes' | 'contentType'> {
-  readonly maxBytes?: number | null;
-  readonly contentType?: string | null;
 }
 
 type Signed = readonly [
@@ -90,7 +84,7 @@ function claimsOf(payload: string, wantedPurpose: string): UrlClaims {
     id,
     purpose,
     expiresAt,
-    ...(maxBytes !== null && { maxBytes }),
-    ...(contentType !== null && { contentType }),
+    maxBytes: maxBytes ?? undefined,
+    contentType: contentType ?? undefined,
   };
 }

@@ -6,7 +6,7 @@ export interface CheckpointerOptions {
   /** Of the database. */
   readonly path: string;
   readonly file: SqliteLog;
-  readonly log?: (message: string) => void;
+  readonly log?: ((message: string) => void) | undefined;
   readonly limits?: CheckpointLimits;
 }
 

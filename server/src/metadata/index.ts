@@ -3,7 +3,7 @@ import type { MetadataStore } from '../core/metadata.ts';
 
 export interface MetadataOptions {
   /** `postgres://...`; absent means SQLite in `dataDir`. */
-  readonly databaseUrl?: string;
+  readonly databaseUrl?: string | undefined;
   readonly dataDir: string;
   /** SQLite: whether changes survive power loss, too. */
   readonly durability: 'full' | 'normal';
@@ -11,7 +11,7 @@ export interface MetadataOptions {
   readonly poolSize?: number;
   /** SQLite: reserves space for essential writes on a full disk. For the process that serves. */
   readonly ballast?: boolean;
-  readonly log?: (message: string) => void;
+  readonly log?: ((message: string) => void) | undefined;
 }
 
 /**
@@ -25,7 +25,7 @@ export async function openMetadata(options: MetadataOptions): Promise<MetadataSt
     return openPostgres({
       url: databaseUrl,
       poolSize: options.poolSize ?? 10,
-      ...(log && { log }),
+      log,
     });
   }
   const { openSqlite } = await import('./sqlite.ts');
@@ -33,6 +33,6 @@ export async function openMetadata(options: MetadataOptions): Promise<MetadataSt
     path: join(dataDir, 'stowage.db'),
     durability,
     ballast,
-    ...(log && { log }),
+    log,
   });
 }

@@ -31,7 +31,7 @@ export function kyselyStore(context: Context): MetadataStore {
     pendingMigrations: () => pendingMigrations(context, migrations),
     settled: (options) => context.engine.settled(options),
     check: () => context.engine.check(),
-    ...(context.engine.time && { time: context.engine.time }),
+    time: context.engine.time,
     close: () => context.engine.close(),
   };
 }

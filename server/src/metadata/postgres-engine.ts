@@ -173,7 +173,7 @@ async function send<Row>(session: Session, { sql, name, parameters }: Query<Row>
   const { rows, rowCount } = await ask<Row>(session, {
     text: sql,
     values: [...parameters],
-    ...(name !== undefined && { name }),
+    name,
   });
   return { rows: rows as readonly Row[], changes: rowCount ?? 0 };
 }

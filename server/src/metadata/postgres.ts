@@ -10,7 +10,7 @@ export interface PostgresOptions {
   /** Maximum number of connections. One more is reserved for probes. */
   readonly poolSize: number;
   /** Called with the error of an idle connection that broke. */
-  readonly log?: (message: string) => void;
+  readonly log?: ((message: string) => void) | undefined;
 }
 
 const probeMs = 1_500;

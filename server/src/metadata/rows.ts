@@ -242,3 +242,13 @@ export function jobRow(job: NewJob): JobRow {
     lease: null,
   };
 }
+
+/** The columns to change. Statements are compiled per set of columns, so the others are left out. */
+export function withoutUndefined<Row extends object>(
+  row: {
+    readonly [Column in keyof Row]: Row[Column] | undefined;
+  },
+): Partial<Row> {
+  const columns = Object.entries(row).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(columns) as Partial<Row>;
+}

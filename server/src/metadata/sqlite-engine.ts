@@ -34,7 +34,7 @@ export interface SqliteEngineOptions {
   readonly onCommit: () => void;
   /** Resolves when all earlier commits are durable. */
   readonly sync: () => Promise<void>;
-  readonly room?: Room;
+  readonly room?: Room | undefined;
   readonly close: () => Promise<void>;
 }
 

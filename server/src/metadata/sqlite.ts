@@ -19,7 +19,7 @@ export interface SqliteOptions {
   /** Reserves space beside the database for essential writes on a full disk. */
   readonly ballast?: boolean;
   /** Called with the error of a failed checkpoint. */
-  readonly log?: (message: string) => void;
+  readonly log?: ((message: string) => void) | undefined;
   /** Replaces `fdatasync`. */
   readonly sync?: Sync;
 }
@@ -36,14 +36,14 @@ export function openSqlite({
   const ballast = wantsBallast ? ballastOf(path) : undefined;
   const connection = openInRoom(path, ballast);
   const file = openLogOf(connection, path, sync);
-  const checkpoints = checkpointer({ path, file, ...(log && { log }) });
+  const checkpoints = checkpointer({ path, file, log });
 
   const engine = sqliteEngine({
     connection,
     ready: checkpoints.ready,
     onCommit: checkpoints.noteCommit,
     sync: () => (durability === 'full' ? file.sync().catch(checkpoints.repair) : Promise.resolve()),
-    ...(ballast && { room: roomOf(ballast, checkpoints) }),
+    room: ballast && roomOf(ballast, checkpoints),
     async close() {
       await checkpoints.close();
       connection.close();

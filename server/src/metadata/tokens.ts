@@ -1,6 +1,6 @@
 import type { TokenRecord, TokenStore } from '../core/metadata.ts';
 import type { Context } from './context.ts';
-import { toJson, tokenRow, toToken } from './rows.ts';
+import { toJson, tokenRow, toToken, withoutUndefined } from './rows.ts';
 import type { TokenRow } from './schema.ts';
 import { dynamic, essential, first, run, statement, type Work } from './work.ts';
 
@@ -109,11 +109,12 @@ export function tokenStore({ flavor: { db, lockKey }, engine }: Context): TokenS
 }
 
 function patchRow(patch: TokenPatch): Partial<TokenRow> {
-  return {
-    ...(patch.name !== undefined && { name: patch.name }),
-    ...(patch.permissions !== undefined && { permissions: toJson(patch.permissions) }),
-    ...(patch.expiresAt !== undefined && { expires_at: patch.expiresAt }),
-    ...(patch.autoDelete !== undefined && { auto_delete: patch.autoDelete ? 1 : 0 }),
-    ...(patch.updatedAt !== undefined && { updated_at: patch.updatedAt }),
-  };
+  const { permissions, autoDelete } = patch;
+  return withoutUndefined({
+    name: patch.name,
+    permissions: permissions && toJson(permissions),
+    expires_at: patch.expiresAt,
+    auto_delete: autoDelete === undefined ? undefined : Number(autoDelete),
+    updated_at: patch.updatedAt,
+  });
 }

@@ -1,7 +1,7 @@
 import type { OpenUploadLimit, UploadPatch, UploadStore } from '../core/metadata.ts';
 import type { Context } from './context.ts';
 import type { JobQueries } from './job-queries.ts';
-import { toJson, toUpload, uploadRow } from './rows.ts';
+import { toJson, toUpload, uploadRow, withoutUndefined } from './rows.ts';
 import type { UploadRow } from './schema.ts';
 import { partStore } from './upload-parts.ts';
 import { uploadUpdate } from './upload-update.ts';
@@ -178,13 +178,14 @@ export function uploadStore(context: Context, jobs: JobQueries): UploadStore {
 }
 
 function patchRow(patch: UploadPatch): Partial<UploadRow> {
-  return {
-    ...(patch.state !== undefined && { state: patch.state }),
-    ...(patch.channelId !== undefined && { channel_id: patch.channelId }),
-    ...(patch.details !== undefined && { details: toJson(patch.details) }),
-    ...(patch.storageId !== undefined && { storage_id: patch.storageId }),
-    ...(patch.result !== undefined && { result: toJson(patch.result) }),
-    ...(patch.expiresAt !== undefined && { expires_at: patch.expiresAt }),
-    ...(patch.expectedBytes !== undefined && { expected_bytes: patch.expectedBytes }),
-  };
+  const { details, result } = patch;
+  return withoutUndefined({
+    state: patch.state,
+    channel_id: patch.channelId,
+    details: details === undefined ? undefined : toJson(details),
+    storage_id: patch.storageId,
+    result: result === undefined ? undefined : toJson(result),
+    expires_at: patch.expiresAt,
+    expected_bytes: patch.expectedBytes,
+  });
 }

@@ -15,7 +15,7 @@ export interface RateLimitOptions {
   /**
    * Counts are shared through this database. Absent: they are kept in the memory of this process.
    */
-  readonly databaseUrl?: string;
+  readonly databaseUrl?: string | undefined;
 }
 
 interface Window {
@@ -44,7 +44,7 @@ export async function createRateLimiter(options: RateLimitOptions): Promise<Rate
       const states = await Promise.all(windows.map((window) => takeFrom(window, key)));
       return states.reduce(tighter);
     },
-    ...(shared && { close: shared.close }),
+    close: shared?.close,
   };
 }
 

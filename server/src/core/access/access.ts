@@ -61,12 +61,12 @@ export interface NewToken {
   readonly expiresAt?: number | null;
   readonly autoDelete?: boolean;
   /** Put in front of 32 hexadecimal characters; default `stowage_`. */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
 }
 
 export interface AccessOptions {
   readonly tokens: MetadataStore['tokens'];
-  readonly authCode?: string;
+  readonly authCode?: string | undefined;
   readonly allowAnonymousUploads: boolean;
   readonly brake: AuthThrottle;
   readonly now: Clock;

@@ -1,3 +1,4 @@
+import type { ChannelLimits } from '../channel.ts';
 import { minuteMs } from '../clock.ts';
 import { createTurns, type Window } from './turns.ts';
 
@@ -9,9 +10,7 @@ export interface Pacer {
 }
 
 /** Counts by sliding window: at most `perSecond` in any second and `perMinute` in any minute. */
-export function createPacer(
-  limits: { readonly perSecond?: number; readonly perMinute?: number } | undefined,
-): Pacer {
+export function createPacer(limits: ChannelLimits['pace']): Pacer {
   const turns = createTurns([
     ...windowOf(limits?.perSecond, 1000),
     ...windowOf(limits?.perMinute, minuteMs),

@@ -17,7 +17,7 @@ export interface JobLeasesOptions {
   readonly jobs: Pick<JobStore, 'renew'>;
   readonly now: Clock;
   readonly log: Log;
-  readonly renewMs?: number;
+  readonly renewMs?: number | undefined;
 }
 
 interface Held {

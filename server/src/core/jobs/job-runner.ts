@@ -46,7 +46,7 @@ export function createJobRunner({
   held,
 }: JobRunnerOptions): JobRunner {
   const stop = new AbortController();
-  const leases = createJobLeases({ jobs, now, log, ...(renewMs !== undefined && { renewMs }) });
+  const leases = createJobLeases({ jobs, now, log, renewMs });
   const underWay = new Set<Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
   let filling: Promise<boolean> = Promise.resolve(false);

@@ -131,8 +131,8 @@ function newFile(input: FileToAdd, at: number): NewFile {
     },
     path: input.path,
     clearsJobs: bytes.pendingCleanup,
-    ...(input.addsJobs && { addsJobs: input.addsJobs }),
-    ...(input.upload && { upload: input.upload }),
+    addsJobs: input.addsJobs,
+    upload: input.upload,
   };
 }
 

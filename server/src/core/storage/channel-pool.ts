@@ -17,7 +17,7 @@ export interface ConfiguredChannel {
   readonly enabled: boolean;
   /** Share under load balancing; 0 only by name. */
   readonly weight: number;
-  readonly quota?: { readonly limitBytes: number; readonly thresholdPercent: number };
+  readonly quota?: { readonly limitBytes: number; readonly thresholdPercent: number } | undefined;
   readonly channel: Channel;
 }
 
@@ -247,7 +247,7 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
  * first seen.
  */
 export async function identifyChannels<
-  T extends { readonly type: string; readonly name: string; readonly id?: string },
+  T extends { readonly type: string; readonly name: string; readonly id?: string | undefined },
 >(
   configured: readonly T[],
   store: ChannelStore,

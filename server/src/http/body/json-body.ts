@@ -80,7 +80,7 @@ function parse(bytes: Buffer, request: IncomingMessage): unknown {
     const isForm = /^multipart\//i.test(request.headers['content-type'] ?? '');
     throw fail('invalid_json', {
       cause,
-      ...(isForm && { message: 'Request body is not valid JSON but a form: send JSON here.' }),
+      message: isForm ? 'Request body is not valid JSON but a form: send JSON here.' : undefined,
     });
   }
 }

@@ -5,8 +5,8 @@ export interface PartHeaders {
   /** The field's name, `''` when the part has none. */
   readonly name: string;
   /** As sent, possibly with a path or empty; absent when the part is no file. */
-  readonly filename?: string;
-  readonly contentType?: string;
+  readonly filename: string | undefined;
+  readonly contentType: string | undefined;
   /** By lower-case name; the first of a name counts. */
   readonly headers: ReadonlyMap<string, string>;
 }
@@ -21,8 +21,8 @@ export function parsePartHeaders(bytes: Buffer): PartHeaders {
   const contentType = headers.get('content-type');
   return {
     name: parameterText(parameters, 'name') ?? '',
-    ...(filename === undefined ? {} : { filename }),
-    ...(contentType === undefined ? {} : { contentType }),
+    filename,
+    contentType,
     headers,
   };
 }

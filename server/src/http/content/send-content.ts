@@ -88,16 +88,15 @@ function headersOf304(headers: Record<string, string>): Record<string, string> {
   );
 }
 
+const noContent = { 'Content-Length': '0', 'Cache-Control': 'no-store' };
+
 function sendEmpty(
   response: ServerResponse,
   status: number,
   headers: Record<string, string>,
 ): Sent {
   const isError = status >= 400;
-  response.writeHead(status, {
-    ...headers,
-    ...(isError ? { 'Content-Length': '0', 'Cache-Control': 'no-store' } : {}),
-  });
+  response.writeHead(status, isError ? { ...headers, ...noContent } : headers);
   response.end();
   return { status, bytes: 0 };
 }

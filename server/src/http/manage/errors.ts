@@ -25,7 +25,7 @@ function bodyOf({ code, message, details }: StowageError): object {
   return {
     success: false,
     error: code === 'method_not_allowed' ? 'Method not allowed' : message,
-    ...(details && { details }),
+    details,
   };
 }
 

@@ -14,16 +14,15 @@ function describe(route: Route, api: Api): Operation {
   const { id, path, tag, summary, description, request = {} } = route;
   const { params, query, headers, body } = request;
   return {
-    ...{ id, tag, summary, description },
+    id,
+    tag,
+    summary,
+    description,
     method: methodOf(route),
     path: templateOf(path),
     access: accessOf(route, api),
-    parameters: {
-      ...(params && { path: params() }),
-      ...(query && { query: query() }),
-      ...(headers && { header: headers() }),
-    },
-    ...(body && { body: { required: body.required, content: made(body.content) } }),
+    parameters: { path: params?.(), query: query?.(), header: headers?.() },
+    body: body && { required: body.required, content: made(body.content) },
     answers: answersOf(route, api),
   };
 }
@@ -49,7 +48,7 @@ function answersOf(route: Route, api: Api): Answers {
   const { path, answers, failures = [], dialect } = route;
   const own = Object.entries(answers).map(([status, { content, ...answer }]) => [
     status,
-    { ...answer, ...(content && { content: made(content) }) },
+    { ...answer, content: content && made(content) },
   ]);
   return joined(
     Object.fromEntries(own),
@@ -75,7 +74,7 @@ function othersOf({ others, dialect }: Api): Answers {
   const answers = Object.values(shownIn(dialect, others.failures));
   const { all } = joined(...answers.map((answer) => ({ all: answer })));
   return {
-    default: { description: others.description, ...(all?.content && { content: all.content }) },
+    default: { description: others.description, content: all?.content },
   };
 }
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import packageJson from '../../../package.json' with { type: 'json' };
 import type { Api } from '../api.ts';
-import { headers } from './headers.ts';
+import { type HeaderName, headers } from './headers.ts';
 import { namedSchemas, refTo } from './named.ts';
 import type { Access, Answer, Content, Operation, ParameterPlace } from './operation.ts';
 import { operationsOf } from './operations.ts';
@@ -110,12 +110,12 @@ function describe({
     operationId: id,
     tags: [tag],
     summary,
-    ...(description !== undefined && { description }),
+    description,
     security: security[access],
     parameters: Object.entries(parameters).flatMap(([place, schema]) =>
-      parametersOf(place as ParameterPlace, schema),
+      schema === undefined ? [] : parametersOf(place as ParameterPlace, schema),
     ),
-    ...(body && { requestBody: { required: body.required, content: contents(body.content) } }),
+    requestBody: body && { required: body.required, content: contents(body.content) },
     responses: Object.fromEntries(
       Object.entries(answers).map(([status, answer]) => [status, response(answer)]),
     ),
@@ -130,9 +130,9 @@ function parametersOf(place: ParameterPlace, schema: z.ZodObject): readonly obje
       name,
       in: place,
       required: required.includes(name),
-      ...(description !== undefined && { description }),
+      description,
       schema: rest,
-      ...(example !== undefined && { example }),
+      example,
     };
   });
 }
@@ -140,20 +140,20 @@ function parametersOf(place: ParameterPlace, schema: z.ZodObject): readonly obje
 function response({ description, headers: names = [], content }: Answer): object {
   return {
     description,
-    ...(names.length > 0 && {
-      headers: Object.fromEntries(
-        names.map((name) => [name, { $ref: `#/components/headers/${name}` }]),
-      ),
-    }),
-    ...(content && { content: contents(content) }),
+    headers: names.length > 0 ? headersOf(names) : undefined,
+    content: content && contents(content),
   };
+}
+
+function headersOf(names: readonly HeaderName[]): object {
+  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 }
 
 function contents(all: Readonly<Record<string, Content>>): object {
   return Object.fromEntries(
     Object.entries(all).map(([mediaType, { schema, examples }]) => [
       mediaType,
-      { schema: refTo(schema), ...(examples && { examples }) },
+      { schema: refTo(schema), examples },
     ]),
   );
 }

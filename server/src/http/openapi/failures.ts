@@ -34,7 +34,7 @@ function shown(failure: Failure, dialect: Dialect, path: string | undefined): An
 const facts = { requestId: 'a1b2c3d4', at: Date.parse('2026-04-10T12:00:00.000Z'), headers: {} };
 
 function unnamed(): never {
-  throw new TypeError('A dialect that says JSON needs a schema for it.');
+  throw new TypeError('A dialect that renders JSON needs a schema for it.');
 }
 
 function nameOf(failure: Failure, { code }: StowageError): string {
@@ -42,10 +42,14 @@ function nameOf(failure: Failure, { code }: StowageError): string {
 }
 
 function headersOf(error: StowageError, status: number): readonly HeaderName[] {
-  return [
-    ...(retryAfterSeconds(error) === undefined ? [] : (['Retry-After'] as const)),
-    ...(status === 401 ? (['WWW-Authenticate'] as const) : []),
-  ];
+  const names: HeaderName[] = [];
+  if (retryAfterSeconds(error) !== undefined) {
+    names.push('Retry-After');
+  }
+  if (status === 401) {
+    names.push('WWW-Authenticate');
+  }
+  return names;
 }
 
 /** Waits that always accompany these codes. */

@@ -14,8 +14,8 @@ export interface Operation {
   readonly summary: string;
   readonly description?: string | undefined;
   readonly access: Access;
-  readonly parameters?: Partial<Record<ParameterPlace, z.ZodObject>>;
-  readonly body?: { readonly required: boolean; readonly content: Contents };
+  readonly parameters?: Readonly<Partial<Record<ParameterPlace, z.ZodObject | undefined>>>;
+  readonly body?: { readonly required: boolean; readonly content: Contents } | undefined;
   /** By status, `default` for any other. */
   readonly answers: Answers;
 }
@@ -31,7 +31,7 @@ export type Answers = Readonly<Record<string, Answer>>;
 export type Contents = Readonly<Record<string, Content>>;
 
 export interface Answer extends Omit<RouteAnswer, 'content'> {
-  readonly content?: Contents;
+  readonly content?: Contents | undefined;
 }
 
 export interface Content extends Omit<RouteContent, 'schema'> {

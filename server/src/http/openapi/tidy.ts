@@ -18,7 +18,9 @@ function tidied(value: unknown): unknown {
   }
   return simplified(
     Object.fromEntries(
-      Object.entries(value).map(([key, child]) => [key, keepsText(key) ? child : tidied(child)]),
+      Object.entries(value)
+        .filter(([, child]) => child !== undefined)
+        .map(([key, child]) => [key, keepsText(key) ? child : tidied(child)]),
     ),
   );
 }
@@ -34,28 +36,27 @@ function simplified(node: Node): Node {
 }
 
 function withoutNoise(node: Node): Node {
-  const { additionalProperties, pattern, minimum, maximum, contentEncoding, ...rest } = node;
-  return {
-    ...rest,
-    ...(additionalProperties !== undefined &&
-      additionalProperties !== false && { additionalProperties }),
-    ...(pattern !== undefined && node.format === undefined && { pattern }),
-    ...(minimum !== undefined && minimum !== Number.MIN_SAFE_INTEGER && { minimum }),
-    ...(maximum !== undefined && maximum !== Number.MAX_SAFE_INTEGER && { maximum }),
-    ...(contentEncoding !== undefined && contentEncoding !== 'binary' && { contentEncoding }),
-  };
+  return Object.fromEntries(
+    Object.entries(node).filter(([key, value]) => !isNoise(key, value, node)),
+  );
 }
 
+function isNoise(key: string, value: unknown, { format }: Node): boolean {
+  return key === 'pattern' ? format !== undefined : noise.has(key) && noise.get(key) === value;
+}
+
+const noise: ReadonlyMap<string, unknown> = new Map<string, unknown>([
+  ['additionalProperties', false],
+  ['minimum', Number.MIN_SAFE_INTEGER],
+  ['maximum', Number.MAX_SAFE_INTEGER],
+  ['contentEncoding', 'binary'],
+]);
+
 /** Generators and linters do not know tuples. */
-function asList({ prefixItems, items, ...rest }: Node): Node {
-  if (Array.isArray(prefixItems) && prefixItems.length === 1 && items === false) {
-    return { ...rest, items: prefixItems[0] };
-  }
-  return {
-    ...rest,
-    ...(prefixItems !== undefined && { prefixItems }),
-    ...(items !== undefined && { items }),
-  };
+function asList(node: Node): Node {
+  const { prefixItems, items, ...rest } = node;
+  const isOne = Array.isArray(prefixItems) && prefixItems.length === 1 && items === false;
+  return isOne ? { ...rest, items: prefixItems[0] } : node;
 }
 
 function nullable(node: Node): Node {
@@ -67,11 +68,6 @@ function nullable(node: Node): Node {
   if (other.type !== 'null' || typeof one.type !== 'string') {
     return node;
   }
-  const { type, enum: values, ...facts } = one;
-  return {
-    ...facts,
-    ...rest,
-    type: [type, 'null'],
-    ...(Array.isArray(values) && { enum: [...values, null] }),
-  };
+  const all = { ...one, ...rest, type: [one.type, 'null'] };
+  return Array.isArray(one.enum) ? { ...all, enum: [...one.enum, null] } : all;
 }
