@@ -36,7 +36,7 @@ a file system of its own.
   --folder PATH     where the disk is made (/var/tmp/stowage-bench)
 `;
 
-const FULL = { rounds: 3, seconds: 5, warmUp: 5000, scale: 1, patience: 5, once: 10_000 };
+const FULL = { rounds: 3, seconds: 5, warmUp: 5000, scale: 1, patience: 5, once: 5000 };
 const QUICK = { rounds: 1, seconds: 2, warmUp: 1000, scale: 0.1, patience: 0, once: 1000 };
 
 /** Undefined when help was asked for. Throws what is wrong with the command line. */

@@ -63,7 +63,13 @@ async function compare(options: Options, checkout: Checkout | undefined): Promis
     await disk.remove();
   }
   const yardsticks = ['nginx', 'nginx + sync', '@tus/server', ...(before ? [before.name] : [])];
-  await publish({ ...record, disk: disk.kind, measurements, failures, yardsticks, options });
+  // The documents show whole runs only.
+  const writeDocs = options.writeDocs && !interrupt.signal.aborted;
+  await publish({
+    ...{ ...record, disk: disk.kind, measurements, failures, yardsticks },
+    options: { ...options, writeDocs },
+  });
+  process.exitCode = failures.length === 0 ? 0 : 1;
 }
 
 function chooseKinds(ids: readonly string[], before: Version | undefined): readonly SubjectKind[] {
@@ -79,18 +85,19 @@ function chooseKinds(ids: readonly string[], before: Version | undefined): reado
   });
 }
 
-/** Which server comes first changes from round to round and from scenario to scenario. */
+/**
+ * Which server comes first changes from round to round and from scenario to scenario, and so does
+ * which of two neighbours comes before the other.
+ */
 function cellsOf(kinds: readonly SubjectKind[], { rounds, only }: Options): readonly Cell[] {
   const plan = scenarios.filter(({ id }) => only.includes(id));
   return Array.from({ length: rounds }, (_, round) =>
     plan.flatMap((scenario, place) => {
       const able = kinds.filter((kind) => kind.scenarios?.includes(scenario.id) !== false);
       const turn = (round + place) % Math.max(1, able.length);
-      return [...able.slice(turn), ...able.slice(0, turn)].map((kind) => ({
-        scenario,
-        kind,
-        round,
-      }));
+      const turned = [...able.slice(turn), ...able.slice(0, turn)];
+      const order = (round + place) % 2 === 0 ? turned : turned.toReversed();
+      return order.map((kind) => ({ scenario, kind, round }));
     }),
   ).flat();
 }
