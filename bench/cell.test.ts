@@ -28,7 +28,9 @@ const sink = (path: string): SubjectKind => ({
   async start({ folder: cwd }) {
     const port = await freePort();
     const { pid, log, stop } = await startServer({
-      ...{ command: process.execPath, args: ['-e', program, String(port)], cwd },
+      command: process.execPath,
+      args: ['-e', program, String(port)],
+      cwd,
       isUp: () => isOpen(port),
     });
     const url = `http://127.0.0.1:${port}${path}`;
@@ -71,7 +73,9 @@ describe.skipIf(process.platform !== 'linux' || !isInstalled('curl'))('one measu
 
   it('returns the answer and the last lines of a server that refuses', async () => {
     expect(await run('raw', sink('/full'))).toEqual({
-      ...{ scenario: 'raw', subject: 'sink', round: 0 },
+      scenario: 'raw',
+      subject: 'sink',
+      round: 0,
       reason: 'status 507: {"stored":false}',
       log: ['the disk is full'],
     });
@@ -82,7 +86,9 @@ describe.skipIf(process.platform !== 'linux' || !isInstalled('curl'))('one measu
       ...sink('/'),
       start: ({ folder: cwd }) =>
         startServer({
-          ...{ command: process.execPath, args: ['-e', 'throw "no port"'], cwd },
+          command: process.execPath,
+          args: ['-e', 'throw "no port"'],
+          cwd,
           isUp: async () => false,
         }).then(() => Promise.reject(new Error('it started'))),
     };

@@ -22,12 +22,20 @@ export interface RunRecord {
   readonly loadBefore: number;
 }
 
-export interface Results extends RunRecord {
-  readonly disk: string;
-  readonly measurements: readonly Measurement[];
-  readonly failures: readonly Failure[];
+/** What was measured so far. */
+export interface Figures {
+  readonly measurements: Measurement[];
+  readonly failures: Failure[];
+}
+
+export interface Results {
+  readonly record: RunRecord;
+  readonly figures: Figures;
+  /** Servers that the others are compared with. */
   readonly yardsticks: readonly string[];
+  readonly disk: string;
   readonly options: Options;
+  readonly writeDocs: boolean;
 }
 
 export function startRecord(): RunRecord {
@@ -43,39 +51,43 @@ export function startRecord(): RunRecord {
 
 /** Prints the tables and keeps them in a file of their own; in the documents when asked to. */
 export async function publish(run: Results): Promise<void> {
-  const rows = summarize(run.measurements);
-  const { yardsticks, options, failures } = run;
-  const named = yardsticks.filter((name) => rows.some(({ subject }) => subject === name));
-  const tables = [
-    describe(run),
-    renderTable(rows, { scenarios, yardsticks: named }),
-    renderGoals(rows),
-    failures.length === 0 ? '' : `\`\`\`\n${renderFailures(failures)}\n\`\`\``,
-  ]
-    .filter((part) => part !== '')
-    .join('\n\n');
+  const tables = renderRun(run);
   await mkdir(results, { recursive: true });
-  const name = join(results, run.startedAt.toISOString().replaceAll(':', '-'));
-  await writeFile(`${name}.json`, JSON.stringify({ ...run, rows }, undefined, 2));
+  const name = join(results, run.record.startedAt.toISOString().replaceAll(':', '-'));
+  await writeFile(`${name}.json`, JSON.stringify(run, undefined, 2));
   await writeFile(`${name}.md`, `${tables}\n`);
   console.log(`\n${tables}\n\nKept in ${name}.json and .md`);
-  if (options.writeDocs) {
+  if (run.writeDocs) {
     await writeFile(page, intoPage(await readFile(page, 'utf8'), tables));
     console.log(`Written into ${page}`);
   }
 }
 
-/** The machine, the run, and how busy the machine was. */
-function describe(run: Results): string {
-  const { startedAt, commit, machine, disk, options, measurements, loadBefore } = run;
-  const minutes = ((Date.now() - startedAt.getTime()) / 60_000).toFixed(0);
-  const quiet = measurements.filter((one) => one.quiet).length;
-  const load = `${loadBefore.toFixed(1)} before and ${(loadavg()[0] ?? 0).toFixed(1)} after`;
+function renderRun(run: Results): string {
+  const { measurements, failures } = run.figures;
+  const rows = summarize(measurements);
+  const yardsticks = run.yardsticks.filter((name) => rows.some(({ subject }) => subject === name));
   return [
-    `- ${startedAt.toISOString().slice(0, 10)}, commit ${commit}, ${minutes} minutes`,
-    `- machine: ${machine}`,
+    describe(run),
+    renderTable(rows, { scenarios, yardsticks }),
+    renderGoals(rows),
+    failures.length === 0 ? '' : `\`\`\`\n${renderFailures(failures)}\n\`\`\``,
+  ]
+    .filter((part) => part !== '')
+    .join('\n\n');
+}
+
+/** The machine, the run, and how busy the machine was. */
+function describe({ record, figures, disk, options }: Results): string {
+  const minutes = ((Date.now() - record.startedAt.getTime()) / 60_000).toFixed(0);
+  const { measurements } = figures;
+  const quiet = measurements.filter((one) => one.quiet).length;
+  const load = `${record.loadBefore.toFixed(1)} before and ${(loadavg()[0] ?? 0).toFixed(1)} after`;
+  return [
+    `- ${record.startedAt.toISOString().slice(0, 10)}, commit ${record.commit}, ${minutes} minutes`,
+    `- machine: ${record.machine}`,
     `- disk: ${disk}`,
-    `- ${options.rounds} rounds; sizes x ${options.scale}; small requests for ${options.seconds} s after ${options.warmUp} to warm up`,
+    `- rounds: ${options.rounds}; sizes x ${options.scale}; small requests for ${options.seconds} s, ${options.warmUp} before`,
     `- load average: ${load}; ${quiet} of ${measurements.length} measurements began on a quiet machine`,
   ].join('\n');
 }
