@@ -455,7 +455,7 @@ export interface JobStore {
   /** Moves a job that is not claimed here to `runAt`. */
   retry(id: string, runAt: number, error: string): Promise<void>;
   /** Unfinished jobs, oldest first. */
-  list(options: { readonly limit: number; readonly minAttempts?: number }): Promise<readonly Job[]>;
+  list(options: { readonly limit: number }): Promise<readonly Job[]>;
   /** Number of unfinished jobs with at least this many attempts. */
   count(minAttempts?: number): Promise<number>;
 }

@@ -57,13 +57,8 @@ export function jobStore({ flavor, engine }: Context, queries: JobQueries): JobS
     db.updateTable('jobs').set({ run_at: of.now, lease: null }).where('lease', 'is not', null),
   );
   // Ids are UUIDs of version 7: in order of age.
-  const list = statement((of: { limit: number; minAttempts: number }) =>
-    db
-      .selectFrom('jobs')
-      .selectAll()
-      .where('attempts', '>=', of.minAttempts)
-      .orderBy('id')
-      .limit(of.limit),
+  const list = statement((of: { limit: number }) =>
+    db.selectFrom('jobs').selectAll().orderBy('id').limit(of.limit),
   );
   const count = statement((of: { minAttempts: number }) =>
     db
@@ -117,8 +112,8 @@ export function jobStore({ flavor, engine }: Context, queries: JobQueries): JobS
       await engine.write(retry({ id, runAt, error: storable(error) }), essential);
     },
 
-    async list({ limit, minAttempts = 0 }) {
-      return (await engine.read(list({ limit, minAttempts }))).map(toJob);
+    async list({ limit }) {
+      return (await engine.read(list({ limit }))).map(toJob);
     },
 
     async count(minAttempts = 0) {

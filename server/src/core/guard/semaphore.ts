@@ -7,7 +7,6 @@ export interface Semaphore {
    * signal's reason as soon as it aborts.
    */
   acquire(signal?: AbortSignal): Promise<() => void>;
-  readonly waiting: number;
 }
 
 export function createSemaphore(limit: number): Semaphore {
@@ -26,10 +25,5 @@ export function createSemaphore(limit: number): Semaphore {
       };
     },
   });
-  return {
-    acquire: queue.take,
-    get waiting() {
-      return queue.waiting;
-    },
-  };
+  return { acquire: queue.take };
 }

@@ -1,5 +1,4 @@
 import { Blake3Hasher } from '@napi-rs/blake-hash';
-import type { ByteSource } from '../bytes.ts';
 
 /**
  * BLAKE3 over bytes that arrive piece by piece. `digest` returns lower-case hex and is called once,
@@ -52,28 +51,4 @@ export function hashOfParts(hashes: readonly string[]): string {
  */
 export function isContentHash(hash: string): boolean {
   return /^[0-9a-f]{64}$/.test(hash);
-}
-
-/** What went through `hashing`: `size` in bytes, `hash` as hex BLAKE3. */
-export interface HashResult {
-  readonly size: number;
-  readonly hash: string;
-}
-
-/**
- * Hands the source's chunks on untouched; calls `onDone` after the last one, not when the reader
- * leaves early or the source fails.
- */
-export async function* hashing(
-  source: ByteSource,
-  onDone: (result: HashResult) => void,
-): ByteSource {
-  const hasher = createHasher();
-  let size = 0;
-  for await (const chunk of source) {
-    hasher.update(chunk);
-    size += chunk.byteLength;
-    yield chunk;
-  }
-  onDone({ size, hash: hasher.digest() });
 }

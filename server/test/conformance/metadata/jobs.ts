@@ -159,7 +159,7 @@ export function jobTests(nodes: () => Nodes): void {
     expect(await claim(9000)).toMatchObject([{ id: later.id, attempts: 1 }]);
   });
 
-  it('lists what is not done, oldest first, and what keeps failing', async () => {
+  it('lists what is not done, oldest first, with the number of tries', async () => {
     const { jobs } = nodes().store;
     const rows = times(3, (index) => newJob({ kind: newId(), runAt: 100 - index }));
     await jobs.add(rows);
@@ -168,9 +168,7 @@ export function jobTests(nodes: () => Nodes): void {
     const ids = new Set(rows.map(({ id }) => id));
     const ours = (await jobs.list({ limit: 10_000 })).filter(({ id }) => ids.has(id));
     expect(ours.map(({ id }) => id)).toEqual(rows.map(({ id }) => id));
-    expect(
-      (await jobs.list({ limit: 10_000, minAttempts: 2 })).filter(({ id }) => ids.has(id)),
-    ).toMatchObject([{ id: rows[1]?.id, attempts: 2 }]);
+    expect(ours.map(({ attempts }) => attempts)).toEqual([0, 2, 0]);
     expect(await jobs.list({ limit: 1 })).toHaveLength(1);
   });
 }
