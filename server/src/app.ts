@@ -27,7 +27,7 @@ import { createDigestService } from './core/streams/digests.ts';
 import { BasicUploads } from './core/uploads/basic-upload.ts';
 import { ChunkedUploads } from './core/uploads/chunked/chunked-uploads.ts';
 import { KeptChunks } from './core/uploads/chunked/kept-chunks.ts';
-import { createDirectUploads } from './core/uploads/direct-upload.ts';
+import { DirectUploads } from './core/uploads/direct/direct-uploads.ts';
 import { createOpenUploads } from './core/uploads/open-uploads.ts';
 import { PresignedUploads, uploadGraceMs } from './core/uploads/presigned/presigned-upload.ts';
 import { prepareDataFolder } from './data-folder.ts';
@@ -154,7 +154,7 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     }),
     ttlMs: config.uploads.chunkedTtlHours * hourMs,
   });
-  const direct = createDirectUploads({
+  const direct = new DirectUploads({
     metadata,
     pool,
     files,
@@ -189,7 +189,7 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     presigned: (upload: Upload) => presigned.removeExpired(upload),
     import: (upload: Upload) => presigned.removeExpired(upload),
     chunked: (upload: Upload) => chunked.removeExpired(upload),
-    direct: direct.removeExpired,
+    direct: (upload: Upload) => direct.removeExpired(upload),
   };
   const maintenance = createMaintenance({
     metadata,

@@ -20,7 +20,7 @@ import { storageJobs } from '../src/core/storage/cleanup-jobs.ts';
 import { createIntake, type Intake } from '../src/core/storage/intake.ts';
 import { createDigestService } from '../src/core/streams/digests.ts';
 import { readAll } from '../src/core/streams/peek.ts';
-import { createDirectUploads, type DirectUploads } from '../src/core/uploads/direct-upload.ts';
+import { DirectUploads } from '../src/core/uploads/direct/direct-uploads.ts';
 import { createOpenUploads } from '../src/core/uploads/open-uploads.ts';
 import type { PresignRequest } from '../src/core/uploads/presigned/choose-target.ts';
 import { PresignedUploads, uploadGraceMs } from '../src/core/uploads/presigned/presigned-upload.ts';
@@ -179,7 +179,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
           supportedTypes: ['image/png', 'image/jpeg', 'application/pdf'],
         },
       );
-      const direct = createDirectUploads({
+      const direct = new DirectUploads({
         metadata: store,
         pool,
         files,
@@ -192,7 +192,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       const removeExpired = {
         presigned: (upload: Upload) => presigned.removeExpired(upload),
         import: (upload: Upload) => presigned.removeExpired(upload),
-        direct: direct.removeExpired,
+        direct: (upload: Upload) => direct.removeExpired(upload),
         chunked: async () => false,
       };
       return {

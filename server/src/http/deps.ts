@@ -9,7 +9,7 @@ import type { RateLimiter } from '../core/rate-limiter.ts';
 import type { ChannelPool } from '../core/storage/channel-pool.ts';
 import type { BasicUploads } from '../core/uploads/basic-upload.ts';
 import type { ChunkedUploads } from '../core/uploads/chunked/chunked-uploads.ts';
-import type { DirectUploads } from '../core/uploads/direct-upload.ts';
+import type { DirectUploads } from '../core/uploads/direct/direct-uploads.ts';
 import type { PresignedUploads } from '../core/uploads/presigned/presigned-upload.ts';
 import type { TrustProxy } from './client-address.ts';
 import type { Readiness } from './operations/readiness.ts';

@@ -1,4 +1,4 @@
-import type { DirectTicket } from '../../core/uploads/direct-upload.ts';
+import type { DirectTicket } from '../../core/uploads/direct/direct-start.ts';
 import type { HttpDeps } from '../deps.ts';
 
 export const directPurpose = 'direct';

@@ -12,6 +12,8 @@ import {
   exampleDirect,
   fileSize,
   missingCommitFields,
+  notArrived,
+  notIssued,
   readDirectCommit,
   sha256,
 } from './wire.ts';
@@ -75,16 +77,9 @@ export const commitUpload = route({
   failures: [
     ...directFailures,
     missingCommitFields,
-    {
-      code: 'insufficient_scope',
-      message: 'No matching upload URL was issued to this caller. Call getUploadUrl first.',
-    },
+    notIssued,
     { code: 'not_found', message: 'The file was deleted.' },
-    {
-      code: 'upload_not_received',
-      message:
-        'The file has not arrived: call getUploadUrl and upload it to uploadAction.href first.',
-    },
+    notArrived,
   ],
   dialect: directDialect,
   async handler({ request, reply, caller, deps }) {

@@ -85,10 +85,8 @@ export const completeMultipart = route({
     const { request, reply, deps } = context;
     const { target, channelName } = await verified(context);
     const body = readCompletion(await readJsonObject(request.raw));
-    const channelId = deps.direct.channelId(channelName);
-    return reply.send(
-      await deps.direct.completeMultipart(channelId, target, body, requestSignal(request.raw)),
-    );
+    const signal = requestSignal(request.raw);
+    return reply.send(await deps.direct.completeMultipart({ channelName, target, body, signal }));
   },
 });
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { nameModes } from '../../../core/naming/file-id.ts';
 import { cleanFolder } from '../../../core/naming/folder.ts';
-import type { DirectTicket } from '../../../core/uploads/direct-upload.ts';
+import type { DirectTicket } from '../../../core/uploads/direct/direct-start.ts';
 import { readJsonObject } from '../../body/json-body.ts';
 import { clientAddress, requestOrigin } from '../../client-address.ts';
 import { named } from '../../openapi/named.ts';
@@ -15,6 +15,7 @@ import {
   exampleDirect,
   fileSize,
   missingStartFields,
+  noChannel,
   readDirectRequest,
   sha256,
 } from './wire.ts';
@@ -118,7 +119,7 @@ export const getUploadUrl = route({
   failures: [
     ...directFailures,
     missingStartFields,
-    { code: 'bad_request', as: 'channel', message: 'No HuggingFace channel configured' },
+    noChannel,
     { code: 'conflict', message: 'Too many files of this name.' },
   ],
   dialect: directDialect,
@@ -142,7 +143,7 @@ export const getUploadUrl = route({
       needsLfs: plan.needsLfs,
       alreadyExists: plan.alreadyExists,
       oid: wanted.sha256,
-      ...(uploadAction && { uploadAction }),
+      uploadAction,
     });
   },
 });

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { fail } from '../../../core/errors.ts';
-import type { DirectCommit, DirectRequest } from '../../../core/uploads/direct-upload.ts';
+import type { DirectCommit } from '../../../core/uploads/direct/direct-details.ts';
+import { DirectRefusal } from '../../../core/uploads/direct/direct-refusal.ts';
+import type { DirectRequest } from '../../../core/uploads/direct/direct-start.ts';
 import { jsonFailures } from '../../body/json-body.ts';
 import type { Dialect } from '../../dialect.ts';
 import { type Failure, failed } from '../../failure.ts';
@@ -35,7 +37,7 @@ export function readDirectRequest(body: Body): Omit<DirectRequest, 'ip'> {
     size,
     sha256: hexDigest(sha256),
     sample: Buffer.from(fileSample, 'base64').subarray(0, sampleBytes),
-    channelName: text(body.channelName),
+    choice: { group: 'huggingface', name: text(body.channelName), fallback: false },
     folder: text(body.uploadFolder) ?? '',
     nameMode: nameModeOf(text(body.uploadNameType)) ?? 'default',
   };
@@ -67,7 +69,9 @@ export const directDialect: Dialect = {
       return uploadDialect.render(error, facts);
     }
     // Upload API 3.2: whatever the hub refuses is a 500 with its words.
-    return { status: error.status === 502 ? 500 : error.status, body: { error: error.message } };
+    const { status, message } =
+      error instanceof DirectRefusal ? failed(refusals[error.reason]) : error;
+    return { status: status === 502 ? 500 : status, body: { error: message } };
   },
   trace(error, facts, log) {
     if (error.code === 'unauthorized') {
@@ -82,6 +86,21 @@ const noDigest = {
   as: 'sha256',
   message: 'sha256 must be 64 hexadecimal characters',
 } as const;
+export const noChannel = {
+  code: 'bad_request',
+  as: 'channel',
+  message: 'No HuggingFace channel configured',
+} as const;
+export const notIssued = {
+  code: 'insufficient_scope',
+  message: 'No matching upload URL was issued to this caller. Call getUploadUrl first.',
+} as const;
+export const notArrived = {
+  code: 'upload_not_received',
+  message: 'The file has not arrived: call getUploadUrl and upload it to uploadAction.href first.',
+} as const;
+const refusals = { no_channel: noChannel, not_issued: notIssued, not_arrived: notArrived } as const;
+
 export const missingStartFields = {
   code: 'bad_request',
   as: 'fields',

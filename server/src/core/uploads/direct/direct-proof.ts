@@ -1,9 +1,9 @@
-import type { Caller } from '../access/access.ts';
-import type { ByteSource } from '../bytes.ts';
-import { fail, type StowageError } from '../errors.ts';
-import type { FileStore } from '../metadata.ts';
-import { atMost } from '../streams/at-most.ts';
-import type { DigestService } from '../streams/digests.ts';
+import type { Caller } from '../../access/access.ts';
+import type { ByteSource } from '../../bytes.ts';
+import { fail } from '../../errors.ts';
+import type { FileStore } from '../../metadata.ts';
+import { atMost } from '../../streams/at-most.ts';
+import type { DigestService } from '../../streams/digests.ts';
 
 export interface Naming {
   readonly sha256: string;
@@ -51,11 +51,4 @@ export async function proveBytes(
       message: 'These are not the bytes with the SHA-256 that was announced.',
     });
   }
-}
-
-export function notArrived(): StowageError {
-  return fail('upload_not_received', {
-    message:
-      'The file has not arrived: call getUploadUrl and upload it to uploadAction.href first.',
-  });
 }

@@ -9,14 +9,15 @@ import {
   type WatchedChannel,
   type World,
   watchedChannel,
-} from '../../../test/core-world.ts';
-import type { Caller } from '../access/access.ts';
-import type { Json } from '../bytes.ts';
-import type { DirectUpload } from '../channel.ts';
-import { dayMs, minuteMs } from '../clock.ts';
-import { fail } from '../errors.ts';
-import type { Permission } from '../metadata.ts';
-import type { DirectCommit, DirectRequest, DirectTicket } from './direct-upload.ts';
+} from '../../../../test/core-world.ts';
+import type { Caller } from '../../access/access.ts';
+import type { Json } from '../../bytes.ts';
+import type { DirectUpload } from '../../channel.ts';
+import { dayMs, minuteMs } from '../../clock.ts';
+import { fail } from '../../errors.ts';
+import type { Permission } from '../../metadata.ts';
+import type { DirectCommit } from './direct-details.ts';
+import type { DirectRequest, DirectTicket } from './direct-start.ts';
 
 const bytes = Buffer.from('what the browser sends');
 const sha256 = createHash('sha256').update(bytes).digest('hex');
@@ -77,6 +78,8 @@ beforeEach(async () => {
 });
 afterEach(() => world.stop());
 
+const choice = (name?: string) => ({ group: 'huggingface', name, fallback: false });
+
 function request(fields: Partial<DirectRequest> = {}): DirectRequest {
   return {
     ...{
@@ -86,7 +89,7 @@ function request(fields: Partial<DirectRequest> = {}): DirectRequest {
       sha256,
       sample: bytes,
     },
-    ...{ channelName: undefined, folder: 'docs', nameMode: 'origin', ip: null },
+    ...{ choice: choice(), folder: 'docs', nameMode: 'origin', ip: null },
     ...fields,
   };
 }
@@ -377,12 +380,12 @@ describe('bytes that the store has of somebody else (T30)', () => {
       permissions: new Set(record.permissions),
       token: record,
     };
-    const early = await direct.start(request({ channelName: 'more' }), stranger);
+    const early = await direct.start(request({ choice: choice('more') }), stranger);
     // A hub files objects under the hash that their uploader claims.
     second.sent.set(sha256, Buffer.alloc(bytes.length));
     await direct.commit(asCommit(early), stranger);
     send();
-    expect(await direct.start(request({ channelName: 'hub' }), stranger)).toMatchObject({
+    expect(await direct.start(request({ choice: choice('hub') }), stranger)).toMatchObject({
       plan: { alreadyExists: false },
       proof: { uploadId: expect.any(String) },
     });
