@@ -16,7 +16,13 @@ describe('the command line of the bench', () => {
 
   it.each([
     ['an unknown scenario', ['--only', 'small,larg'], 'There is no scenario larg; there are small'],
-    ['what is no number', ['--rounds', 'two'], '--rounds is a number, not two.'],
+    [
+      'what is no number',
+      ['--rounds', 'two'],
+      '--rounds is a whole number of at least 1, not two.',
+    ],
+    ['too little to warm up', ['--warm-up', '0'], '--warm-up is a whole number of at least 500'],
+    ['no size at all', ['--scale', '0'], '--scale is a number above 0, not 0.'],
     ['an unknown option', ['--fast'], '--fast'],
   ])('refuses %s', (_, args, message) => {
     expect(() => readOptions(args)).toThrow(message);

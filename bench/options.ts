@@ -39,6 +39,9 @@ a file system of its own.
 const FULL = { rounds: 3, seconds: 5, warmUp: 5000, scale: 1, patience: 5, once: 5000 };
 const QUICK = { rounds: 1, seconds: 2, warmUp: 1000, scale: 0.1, patience: 0, once: 1000 };
 
+/** wrk has to be at work before a run of counted requests may end. */
+const LEAST_WARM_UP = 500;
+
 /** Undefined when help was asked for. Throws what is wrong with the command line. */
 export function readOptions(args: readonly string[]): Options | undefined {
   const text = { type: 'string' } as const;
@@ -56,12 +59,12 @@ export function readOptions(args: readonly string[]): Options | undefined {
   }
   const usual = values.quick ? QUICK : FULL;
   return {
-    rounds: numberOf('rounds', values.rounds) ?? usual.rounds,
-    seconds: numberOf('seconds', values.seconds) ?? usual.seconds,
-    warmUp: numberOf('warm-up', values['warm-up']) ?? usual.warmUp,
+    rounds: wholeOf('rounds', values.rounds, 1) ?? usual.rounds,
+    seconds: wholeOf('seconds', values.seconds, 1) ?? usual.seconds,
+    warmUp: wholeOf('warm-up', values['warm-up'], LEAST_WARM_UP) ?? usual.warmUp,
     once: usual.once,
-    scale: numberOf('scale', values.scale) ?? usual.scale,
-    patienceMs: (numberOf('patience', values.patience) ?? usual.patience) * 1000,
+    scale: scaleOf(values.scale) ?? usual.scale,
+    patienceMs: (wholeOf('patience', values.patience, 0) ?? usual.patience) * 1000,
     only: scenarioIds(values.only),
     servers: (values.servers ?? 'stowage,nginx,nginx-sync,tus').split(','),
     against: values.against,
@@ -80,10 +83,18 @@ function scenarioIds(list: string | undefined): readonly string[] {
   return wanted;
 }
 
-function numberOf(name: string, text: string | undefined): number | undefined {
+function wholeOf(name: string, text: string | undefined, least: number): number | undefined {
   const value = text === undefined ? undefined : Number(text);
-  if (value !== undefined && !(value >= 0)) {
-    throw new Error(`--${name} is a number, not ${text}.`);
+  if (value !== undefined && !(Number.isInteger(value) && value >= least)) {
+    throw new Error(`--${name} is a whole number of at least ${least}, not ${text}.`);
+  }
+  return value;
+}
+
+function scaleOf(text: string | undefined): number | undefined {
+  const value = text === undefined ? undefined : Number(text);
+  if (value !== undefined && !(value > 0 && Number.isFinite(value))) {
+    throw new Error(`--scale is a number above 0, not ${text}.`);
   }
   return value;
 }

@@ -93,9 +93,14 @@ async function measureOne(
   console.log(`round ${round + 1}: ${scenario.title}, ${kind.name}: ${seconds} s${noise}`);
 }
 
-const options = readOptions(process.argv.slice(2));
-if (options === undefined) {
-  console.log(USAGE);
-} else {
-  await main(options);
+try {
+  const options = readOptions(process.argv.slice(2));
+  if (options === undefined) {
+    console.log(USAGE);
+  } else {
+    await main(options);
+  }
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
 }
