@@ -161,7 +161,7 @@ export async function deleteObject(
 /**
  * Removes the object if it is the one of this attempt, as well as that goes: core's clean-up job
  * comes later in any case. Another attempt with the same key waits for the end of this one
- * (`in-turn.ts`), so that its object is safe.
+ * (`keyed-mutex.ts`), so that its object is safe.
  */
 export async function discardObject(
   bucket: Bucket,

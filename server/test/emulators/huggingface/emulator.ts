@@ -35,7 +35,7 @@ export interface HubEmulator {
   objects(): Promise<readonly string[]>;
   /**
    * By name of the call: `commit`, `preupload`, `lfs-batch`, `lfs-put`, `part-put`, `storage-get`,
-   * ... (emulator/hub.ts, storage.ts).
+   * ... (`hub.ts`, `storage.ts`).
    */
   readonly faults: Faults;
   readonly hubLog: readonly LoggedCall[];
