@@ -4,7 +4,7 @@ import { commonSettings, isSecret, metaOf, shapeOf } from './channels.ts';
 import { schema } from './schema.ts';
 import { type Setting, settingsOf } from './setting.ts';
 
-const INTRO = `# Configuration
+const introText = `# Configuration
 
 This page is made from the schema by \`npm run docs\`: change it there.
 
@@ -62,7 +62,7 @@ As environment variables: \`STOWAGE_PUBLIC_URL=https://files.example\`, \`STOWAG
  * Headings of the page, each with the settings, or groups of settings, that belong together for who
  * looks for them.
  */
-const TASKS: Readonly<Record<string, readonly string[]>> = {
+const settingsByTask: Readonly<Record<string, readonly string[]>> = {
   'Address and proxy': [
     'host',
     'port',
@@ -93,12 +93,12 @@ const TASKS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Types that have most settings in common get one table. */
-const FAMILY = { title: 'S3 and compatible stores', sign: 'secretAccessKey' };
+const s3Family = { title: 'S3 and compatible stores', sign: 'secretAccessKey' };
 
 /** For tests only. */
-const HIDDEN = 'memory';
+const hiddenType = 'memory';
 
-const CHANNELS = `## Channels
+const channelsText = `## Channels
 
 \`channels\` is a list; each entry has a \`type\`, the common settings below and the settings of its type:
 
@@ -115,16 +115,16 @@ kind of storage.
 /** `docs/configuration.md`. */
 export function renderConfiguration(drivers: readonly Driver[]): string {
   const shown = drivers
-    .filter(({ type }) => type !== HIDDEN)
+    .filter(({ type }) => type !== hiddenType)
     .map(({ type, settings }) => ({ type, shape: shapeOf(settings) }));
   const [family, others] = [shown.filter(isFamily), shown.filter((driver) => !isFamily(driver))];
   const channels = others.map(
     ({ type, shape }) => `### Type \`${type}\`\n\n${channelTable(shape)}`,
   );
   return [
-    INTRO,
+    introText,
     ...taskTables(),
-    CHANNELS.trimEnd(),
+    channelsText.trimEnd(),
     channelTable(commonSettings.shape),
     ...channels,
     familyTables(family),
@@ -135,7 +135,7 @@ export function renderConfiguration(drivers: readonly Driver[]): string {
 
 function taskTables(): readonly string[] {
   const settings = settingsOf(schema).filter(({ key }) => key !== 'channels');
-  const tasks = Object.entries(TASKS).map(([title, names]) => ({
+  const tasks = Object.entries(settingsByTask).map(([title, names]) => ({
     title,
     members: names.flatMap((name) => settings.filter(({ path }) => path[0] === name)),
   }));
@@ -156,7 +156,7 @@ interface ShownDriver {
 }
 
 function isFamily({ shape }: ShownDriver): boolean {
-  return Object.hasOwn(shape, FAMILY.sign);
+  return Object.hasOwn(shape, s3Family.sign);
 }
 
 /** What all types have, then what each has besides; types of one meaning share a row. */
@@ -179,7 +179,7 @@ function familyTables(family: readonly ShownDriver[]): string {
     .sort(([a = ''], [b = '']) => (a < b ? -1 : a > b ? 1 : 0));
   const types = family.map(({ type }) => `\`${type}\``).join(', ');
   return [
-    `### ${FAMILY.title}`,
+    `### ${s3Family.title}`,
     `The types ${types}. Settings of all of them:`,
     table(['Key', 'Default', 'Meaning'], ofAll),
     'Settings of some:',

@@ -14,9 +14,9 @@ import {
   whole,
 } from './setting-types.ts';
 
-const MIB = 2 ** 20;
-const GIB = 2 ** 30;
-const DAY_SECONDS = 86_400;
+const mebibyte = 2 ** 20;
+const gibibyte = 2 ** 30;
+const daySeconds = 86_400;
 
 const host = text(/^\S+$/, 'a text without spaces', 'host');
 const origin = text(/^\S+$/, 'an origin such as https://blog.example, or *', 'origin');
@@ -63,7 +63,7 @@ export const schema = z.strictObject({
       'an address. `true` believes every hop and is only for proxies that overwrite these headers. When a proxy sends X-Forwarded-For and X-Real-IP that name two callers, ' +
       'neither counts, unless the list names the header to read.',
   }),
-  keepAliveSeconds: setting(whole(1, DAY_SECONDS), {
+  keepAliveSeconds: setting(whole(1, daySeconds), {
     default: 150,
     description:
       'Seconds that an idle connection is kept. Longer than the reverse proxy in front keeps it (Caddy 120, cloudflared and Traefik 90, nginx 60), ' +
@@ -137,25 +137,25 @@ export const schema = z.strictObject({
 
   limits: z.strictObject({
     maxUploadBytes: setting(size(), {
-      default: 10 * GIB,
+      default: 10 * gibibyte,
       description: 'Largest file of the Upload API.',
     }),
   }),
 
   media: z.strictObject({
     maxImageBytes: setting(size(), {
-      default: 20 * MIB,
+      default: 20 * mebibyte,
       description: 'Largest image of the Media API.',
     }),
     maxVideoBytes: setting(size(), {
-      default: 500 * MIB,
+      default: 500 * mebibyte,
       description: 'Largest video of the Media API.',
     }),
     maxDocumentBytes: setting(size(), {
-      default: 20 * MIB,
+      default: 20 * mebibyte,
       description: 'Largest document of the Media API.',
     }),
-    urlTtlSeconds: setting(whole(1, 7 * DAY_SECONDS), {
+    urlTtlSeconds: setting(whole(1, 7 * daySeconds), {
       default: 3600,
       description: 'How long an upload URL is valid, in seconds.',
     }),
@@ -195,7 +195,7 @@ export const schema = z.strictObject({
       description: 'Hours without a new chunk after which a chunked upload is dropped.',
     }),
     keptChunkBytes: setting(sizeOrZero(), {
-      default: 2048 * MIB,
+      default: 2048 * mebibyte,
       description:
         'Disk space for chunks that their channel did not take. A merge stores them again before it reports them as missing. 0 keeps none.',
     }),
@@ -203,7 +203,7 @@ export const schema = z.strictObject({
       default: 10_000,
       description: 'Maximum number of chunks of one upload.',
     }),
-    idleTimeoutSeconds: setting(whole(1, DAY_SECONDS), {
+    idleTimeoutSeconds: setting(whole(1, daySeconds), {
       default: 120,
       description:
         'Seconds without a byte of an upload, or without a byte taken by a reader, after which a connection is closed. There is no minimum speed.',
@@ -212,7 +212,7 @@ export const schema = z.strictObject({
 
   scrub: z.strictObject({
     bytesPerSecond: setting(sizeOrZero(), {
-      default: 4 * MIB,
+      default: 4 * mebibyte,
       description:
         'How fast stored files are read in the background to compare them with their hashes; 0 turns it off.',
     }),
@@ -253,11 +253,11 @@ export const schema = z.strictObject({
 
   fetch: z.strictObject({
     maxImageBytes: setting(size(), {
-      default: 25 * MIB,
+      default: 25 * mebibyte,
       description: 'Largest image imported from a URL.',
     }),
     maxVideoBytes: setting(size(), {
-      default: 500 * MIB,
+      default: 500 * mebibyte,
       description: 'Largest video imported from a URL.',
     }),
     allowHttp: setting(flag(), {

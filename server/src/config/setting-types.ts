@@ -13,7 +13,7 @@ export interface Kind<T> {
   readonly type: string;
 }
 
-const UNITS: Readonly<Record<string, number>> = {
+const units: Readonly<Record<string, number>> = {
   b: 1,
   kb: 1e3,
   kib: 2 ** 10,
@@ -34,7 +34,7 @@ function parseSize(value: unknown): unknown {
     return value;
   }
   const [, number, unit = 'b'] = /^(\d+(?:\.\d+)?)\s*([a-z]+)?$/i.exec(value.trim()) ?? [];
-  const factor = own(UNITS, unit.toLowerCase());
+  const factor = own(units, unit.toLowerCase());
   return number === undefined || factor === undefined ? value : Math.round(Number(number) * factor);
 }
 
@@ -42,7 +42,7 @@ function parseNumber(value: unknown): unknown {
   return typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value.trim()) ? Number(value) : value;
 }
 
-const FLAGS: ReadonlyMap<unknown, boolean> = new Map([
+const flags: ReadonlyMap<unknown, boolean> = new Map([
   ['true', true],
   ['1', true],
   ['yes', true],
@@ -54,7 +54,7 @@ const FLAGS: ReadonlyMap<unknown, boolean> = new Map([
 ]);
 
 function parseFlag(value: unknown): unknown {
-  return typeof value === 'string' ? (FLAGS.get(value.trim().toLowerCase()) ?? value) : value;
+  return typeof value === 'string' ? (flags.get(value.trim().toLowerCase()) ?? value) : value;
 }
 
 function parseList(value: unknown): unknown {
@@ -121,7 +121,7 @@ export function list(item: Kind<string>, expected: string): Kind<readonly string
 /** An address, or a network: an address, `/` and the number of bits. */
 export function network(): Kind<string> {
   return {
-    schema: z.string().refine((value) => !PROXY_NAMES.has(value) && isNetwork(value)),
+    schema: z.string().refine((value) => !proxyNames.has(value) && isNetwork(value)),
     expected: 'an address or a network',
     type: 'network',
   };
@@ -152,11 +152,11 @@ function withoutSlash(value: string): string {
   return value.replace(/\/+$/, '');
 }
 
-const PROXY_NAMES = new Set(['loopback', 'linklocal', 'uniquelocal']);
-const PROXY_HEADERS = new Set(['x-forwarded-for', 'x-real-ip']);
+const proxyNames = new Set(['loopback', 'linklocal', 'uniquelocal']);
+const proxyHeaders = new Set(['x-forwarded-for', 'x-real-ip']);
 
 function isNetwork(value: string): boolean {
-  if (PROXY_NAMES.has(value)) {
+  if (proxyNames.has(value)) {
     return true;
   }
   const [address = '', bits, ...rest] = value.split('/');
@@ -171,7 +171,7 @@ function isNetwork(value: string): boolean {
 
 /** Networks, and at most one of the headers that name the caller, in lower case. */
 function isProxyList(items: readonly string[]): boolean {
-  const networks = items.filter((item) => !PROXY_HEADERS.has(item));
+  const networks = items.filter((item) => !proxyHeaders.has(item));
   return networks.length > 0 && items.length - networks.length <= 1 && networks.every(isNetwork);
 }
 

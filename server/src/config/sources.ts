@@ -23,10 +23,10 @@ export type Found = Map<string, Written>;
 export type Report = (problem: string) => void;
 
 /** The command line of `client/` reads these; both may run in one shell. */
-const CLIENT = 'STOWAGE_CLIENT_';
+const clientPrefix = 'STOWAGE_CLIENT_';
 
 /** Set by container platforms for a service that is called "stowage", not by people. */
-const INJECTED =
+const injectedNames =
   /^STOWAGE_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?)$/;
 
 export function readEnvironment(
@@ -56,7 +56,9 @@ export function readEnvironment(
 }
 
 function injected(name: string, value: string | undefined): boolean {
-  return INJECTED.test(name) && (name !== 'STOWAGE_PORT' || /^(tcp|udp):\/\//.test(value ?? ''));
+  return (
+    injectedNames.test(name) && (name !== 'STOWAGE_PORT' || /^(tcp|udp):\/\//.test(value ?? ''))
+  );
 }
 
 function reportUnknown(settings: readonly Setting[], env: Env, report: Report): void {
@@ -67,7 +69,7 @@ function reportUnknown(settings: readonly Setting[], env: Env, report: Report): 
   for (const name of Object.keys(env)) {
     if (
       !name.startsWith('STOWAGE_') ||
-      name.startsWith(CLIENT) ||
+      name.startsWith(clientPrefix) ||
       all.has(name) ||
       injected(name, env[name])
     ) {

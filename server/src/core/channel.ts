@@ -294,12 +294,12 @@ export interface PresignedUpload {
 
 export interface PresignedArrival extends PutResult {
   /** Changes with the bytes (an ETag). */
-  readonly version?: string;
-  readonly contentType?: string;
+  readonly version?: string | undefined;
+  readonly contentType?: string | undefined;
   /** Its first bytes, where `head` fetched them anyway. */
-  readonly start?: Uint8Array;
-  readonly width?: number;
-  readonly height?: number;
+  readonly start?: Uint8Array | undefined;
+  readonly width?: number | undefined;
+  readonly height?: number | undefined;
 }
 
 /**

@@ -1,8 +1,8 @@
 import { randomFillSync } from 'node:crypto';
 
-const POOL_BYTES = 4096;
-const pool = Buffer.alloc(POOL_BYTES);
-let used = POOL_BYTES;
+const poolBytes = 4096;
+const pool = Buffer.alloc(poolBytes);
+let used = poolBytes;
 let lastMs = 0;
 let counter = 0;
 
@@ -13,7 +13,7 @@ let counter = 0;
 export function uuidv7(now: number = Date.now()): string {
   // One call for hundreds of ids: a call to the generator costs more than the rest of this
   // function.
-  if (used + 10 > POOL_BYTES) {
+  if (used + 10 > poolBytes) {
     randomFillSync(pool);
     used = 0;
   }

@@ -176,11 +176,11 @@ function forwardedFor(
   if (list === undefined) {
     return [];
   }
-  const hops = String(list).split(',').slice(-MAX_HOPS).reverse();
+  const hops = String(list).split(',').slice(-maxHops).reverse();
   return hops.map((hop) => plainAddress(hop.trim()));
 }
 
-const MAX_HOPS = 32;
+const maxHops = 32;
 
 /**
  * Without port, brackets, zone and IPv4-in-IPv6 form. Undefined when the text is not an address.

@@ -29,8 +29,8 @@ export interface UrlSigner {
   verify(token: string, purpose: string): UrlClaims;
 }
 
-const VERSION = 'v1';
-const MAX_TOKEN_LENGTH = 8192;
+const currentVersion = 'v1';
+const maxTokenLength = 8192;
 
 /** `key`: at least 32 secret bytes, the same on every node. HMAC-SHA256. */
 export function createUrlSigner(key: Uint8Array): UrlSigner {
@@ -38,24 +38,26 @@ export function createUrlSigner(key: Uint8Array): UrlSigner {
     throw new RangeError('The signing key needs at least 32 bytes.');
   }
   const mac = (payload: string) =>
-    createHmac('sha256', key).update(`stowage-url.${VERSION}.${payload}`).digest();
+    createHmac('sha256', key).update(`stowage-url.${currentVersion}.${payload}`).digest();
 
   return {
     sign({ id, purpose, expiresAt, maxBytes, contentType }) {
       const claims = [purpose, id, expiresAt, maxBytes ?? null, contentType ?? null];
       const payload = Buffer.from(JSON.stringify(claims)).toString('base64url');
-      return `${VERSION}.${payload}.${mac(payload).toString('base64url')}`;
+      return `${currentVersion}.${payload}.${mac(payload).toString('base64url')}`;
     },
 
     verify(token, purpose) {
       const [version, payload = '', signature = '', ...rest] =
-        token.length > MAX_TOKEN_LENGTH ? [] : token.split('.');
+        token.length > maxTokenLength ? [] : token.split('.');
       const given = Buffer.from(signature, 'base64url');
       const expected = mac(payload);
       const isSigned = given.length === expected.length && timingSafeEqual(given, expected);
       // A token has one spelling only. Base64 decoders ignore foreign characters and spare bits.
       const isCanonical =
-        version === VERSION && rest.length === 0 && signature === expected.toString('base64url');
+        version === currentVersion &&
+        rest.length === 0 &&
+        signature === expected.toString('base64url');
       if (!isSigned || !isCanonical) {
         throw fail('invalid_signature');
       }

@@ -53,7 +53,8 @@ export interface HttpRequest {
    * resolved and nothing is escaped, as a signature over them asks for.
    */
   readonly exactPath?: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  /** Those that are undefined are left out. */
+  readonly headers?: Readonly<Record<string, string | undefined>>;
   readonly body?: string | Uint8Array | ByteSource | undefined;
   /**
    * Bytes in a streamed `body`: sent as `Content-Length`, and a source that ends early or runs over

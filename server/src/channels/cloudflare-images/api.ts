@@ -7,6 +7,7 @@ import {
   type HttpRequest,
   type HttpResponse,
 } from '../../outbound/http-client.ts';
+import { defined } from '../shared/defined.ts';
 import { multipartBody } from '../shared/multipart-body.ts';
 import { rangeHeader } from '../shared/ranged.ts';
 import { failureOf, parseEnvelope, service } from './failure.ts';
@@ -101,10 +102,7 @@ export function createCloudflareApi(settings: CloudflareImagesSettings): Cloudfl
     checked(schema, await resultOf(await send(request)));
 
   const blob: CloudflareApi['blob'] = async (id, { range, signal }) => {
-    const headers = {
-      accept: 'image/*',
-      ...(range !== undefined && { range: rangeHeader(range) }),
-    };
+    const headers = { accept: 'image/*', range: range && rangeHeader(range) };
     const response = await send({ method: 'GET', url: `${imageUrl(id)}/blob`, headers, signal });
     if (response.status === 200 || response.status === 206) {
       return response;
@@ -132,12 +130,8 @@ export function createCloudflareApi(settings: CloudflareImagesSettings): Cloudfl
       await resultOf(await response);
     },
     createDraft: async ({ id, expiry, metadata, requireSignedUrls }, signal) => {
-      const fields = {
-        ...(id !== undefined && { id }),
-        ...(expiry !== undefined && { expiry }),
-        metadata,
-      };
-      const form = fieldForm({ ...fields, requireSignedURLs: String(requireSignedUrls) });
+      const requireSignedURLs = String(requireSignedUrls);
+      const form = fieldForm(defined({ id, expiry, metadata, requireSignedURLs }));
       const draft = await call(draftSchema, {
         method: 'POST',
         url: `${images}/v2/direct_upload`,

@@ -29,10 +29,9 @@ const pace = { perSecond: 8, perMinute: 200 };
 export function createCloudflareImagesChannel(settings: CloudflareImagesSettings): Channel {
   const api = createCloudflareApi(settings);
   const put = { api, locks: createKeyedMutex(), requireSignedUrls: settings.requireSignedUrls };
-  return {
+  const channel: Channel = {
     limits: { maxBytes: maxImageBytes, pace },
     remote: true,
-    ...(!settings.requireSignedUrls && { locate: (key: string) => refOf(imageIdOf(key)) }),
     put: (source, options) => putImage(put, source, options),
     get: async (ref, { range, signal }) => {
       const id = idOf(ref);
@@ -49,6 +48,10 @@ export function createCloudflareImagesChannel(settings: CloudflareImagesSettings
     url: (ref) => deliveryUrl(settings, idOf(ref), Date.now()),
     close: api.close,
   };
+  // Cloudflare gives private images their ids itself.
+  return settings.requireSignedUrls
+    ? channel
+    : { ...channel, locate: (key) => refOf(imageIdOf(key)) };
 }
 
 /**

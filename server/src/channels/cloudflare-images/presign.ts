@@ -38,8 +38,8 @@ export function createPresign(api: CloudflareApi, settings: CloudflareImagesSett
       }
       const { size, contentType } = await api.measure(id, signal);
       const { width, height } = details;
-      const frame = width !== undefined && height !== undefined ? { width, height } : {};
-      return { ref: refOf(id), size, ...(contentType !== undefined && { contentType }), ...frame };
+      const frame = width !== undefined && height !== undefined ? { width, height } : undefined;
+      return { ref: refOf(id), size, contentType, ...frame };
     },
     abort: (state, { signal }) => api.remove(idOf(state), signal),
   };

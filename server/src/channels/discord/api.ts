@@ -245,10 +245,10 @@ async function failure({ http }: Context, response: HttpResponse): Promise<Stowa
   });
   return fail(error.code, {
     message: error.message,
-    ...(error.retryAfterMs === undefined ? {} : { retryAfterMs: error.retryAfterMs }),
+    retryAfterMs: error.retryAfterMs,
     details: {
-      ...(code === undefined ? {} : { discordCode: code }),
-      ...(global ? { global } : {}),
+      discordCode: code,
+      global: global || undefined,
     },
   });
 }

@@ -29,7 +29,7 @@ export async function getFile(
     const headers = range === undefined ? {} : { range: rangeHeader(range) };
     return reader.http.send({
       method: 'GET',
-      url: downloadUrl(address, { ...(reader.proxyUrl && { proxyUrl: reader.proxyUrl }) }),
+      url: downloadUrl(address, reader),
       headers,
       signal,
     });

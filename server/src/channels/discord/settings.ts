@@ -49,7 +49,7 @@ export function apiBaseUrl({ apiBase }: DiscordSettings): string {
  */
 export function downloadUrl(
   attachmentUrl: string,
-  { proxyUrl }: Pick<DiscordSettings, 'proxyUrl'>,
+  { proxyUrl }: { readonly proxyUrl?: string | undefined },
 ): string {
   if (proxyUrl === undefined) {
     return attachmentUrl;

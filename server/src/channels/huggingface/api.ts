@@ -224,7 +224,7 @@ export function createHub(settings: HubSettings) {
       // Compressed responses would have another length.
       const headers = {
         'accept-encoding': 'identity',
-        ...(options.range && { range: rangeHeader(options.range) }),
+        range: options.range && rangeHeader(options.range),
       };
       return follow(caller, {
         method: 'GET',
@@ -247,7 +247,7 @@ interface Caller {
 /** The token goes to the endpoint's own origin only, never to the storage its links lead to. */
 function send({ http, origin, token }: Caller, request: HttpRequest): Promise<HttpResponse> {
   const ours = new URL(request.url).origin === origin;
-  const headers = { ...request.headers, ...(ours && { authorization: `Bearer ${token}` }) };
+  const headers = { ...request.headers, authorization: ours ? `Bearer ${token}` : undefined };
   return http.send({ ...request, headers });
 }
 

@@ -92,7 +92,7 @@ export function createLocalChannel(
   const readBudget = createByteBudget(chunkLimits);
   const blocks = createBlocks();
 
-  return {
+  const channel: Channel = {
     limits: {},
     remote: false,
     put: (source, options) =>
@@ -135,12 +135,12 @@ export function createLocalChannel(
       return sizeOf(join(objects, path));
     },
     list: () => listObjects(objects),
-    ...(settings.shared && { place: () => placeOf(root) }),
     close: async () => {
       folders.close();
       marks.close();
     },
   };
+  return settings.shared ? { ...channel, place: () => placeOf(root) } : channel;
 }
 
 async function placeOf(root: string): Promise<Place> {

@@ -3,6 +3,7 @@ import {
   type HttpRequest,
   type HttpResponse,
 } from '../../outbound/http-client.ts';
+import { defined } from '../shared/defined.ts';
 import { addressOf } from './address.ts';
 import { createClockOffset } from './clock-offset.ts';
 import { type ErrorContext, failForOddResponse, failForResponse, place } from './errors.ts';
@@ -26,8 +27,8 @@ export interface S3Request extends Pick<HttpRequest, 'body' | 'contentLength' | 
   /** Full key in the bucket; absent for a request to the bucket itself. */
   readonly key?: string;
   readonly query?: Readonly<Record<string, string>>;
-  /** Names in lower case; all of them are signed. */
-  readonly headers?: Readonly<Record<string, string>>;
+  /** Names in lower case; all that are not undefined go out and are signed. */
+  readonly headers?: Readonly<Record<string, string | undefined>>;
   /** What is signed as hash of the body. Default: that of no body. */
   readonly payload?: string;
   /** Whether the last byte of the body has gone out. A good response before that is none. */
@@ -38,7 +39,7 @@ export interface S3Request extends Pick<HttpRequest, 'body' | 'contentLength' | 
 export interface PutToSign {
   readonly key: string;
   /** What the client must repeat exactly; names in lower case. */
-  readonly headers: Readonly<Record<string, string>>;
+  readonly headers: Readonly<Record<string, string | undefined>>;
   readonly expiresInSeconds: number;
 }
 
@@ -87,7 +88,7 @@ export function openBucket(settings: S3Settings): Bucket {
     const toSign: RequestToSign = {
       method,
       path: pathOf(request.key),
-      headers: { ...request.headers, host },
+      headers: defined({ ...request.headers, host }),
       query: query ?? {},
     };
     const headers = signer.sign(toSign, { payload: request.payload ?? emptyHash, at: clock.now() });
@@ -151,7 +152,7 @@ export function openBucket(settings: S3Settings): Bucket {
     },
     signUrl({ key, headers, expiresInSeconds }) {
       const path = pathOf(key);
-      const request = { method: 'PUT', path, headers: { ...headers, host } };
+      const request = { method: 'PUT', path, headers: defined({ ...headers, host }) };
       const signed = signer.presign(request, {
         expiresInSeconds: Math.min(expiresInSeconds, maxExpirySeconds),
         at: clock.now(),

@@ -55,7 +55,7 @@ function lacking(message: string, rule: CorsRule): Finding {
 }
 
 function uploadRule(bucket: Bucket, origins: readonly string[]): CorsRule {
-  const headers = ['content-type', ...(bucket.keepsChecksums ? ['x-amz-*'] : [])];
+  const headers = bucket.keepsChecksums ? ['content-type', 'x-amz-*'] : ['content-type'];
   return {
     ID: ruleId,
     AllowedOrigins: [...origins],

@@ -81,7 +81,7 @@ export function failForResponse(
   const wait = retryAfterMs(retryAfter, Date.now());
   const details: ErrorDetails = {
     message: `${place(context)}: ${describe(name, status)}${describeText(textOf(body, 'Message'), context)}${hintFor(name)}`,
-    ...(wait !== undefined && { retryAfterMs: wait }),
+    retryAfterMs: wait,
   };
   return fail(own(codesByName, name) ?? codesByStatus[status] ?? codeByClass(status), details);
 }

@@ -50,7 +50,7 @@ export async function startUpload(
     headers: {
       ...objectHeaders(bucket, options.contentType),
       [attemptHeader]: attempt,
-      ...(bucket.keepsChecksums && { 'x-amz-checksum-algorithm': 'CRC32' }),
+      'x-amz-checksum-algorithm': bucket.keepsChecksums ? 'CRC32' : undefined,
     },
     signal: options.signal,
   });
@@ -104,7 +104,7 @@ async function sendPart(
   if (etag === undefined) {
     throw failForOddResponse('a part has no ETag.', { bucket: bucket.name });
   }
-  return { etag, ...(crc32 !== undefined && { crc32 }) };
+  return { etag, crc32 };
 }
 
 export type ListedPart = UploadedPart & { readonly number: number; readonly size: number };

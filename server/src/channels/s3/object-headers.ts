@@ -1,3 +1,4 @@
+import { defined } from '../shared/defined.ts';
 import type { Bucket } from './client.ts';
 
 /** The metadata entry by which a call recognises the object it stored. */
@@ -6,13 +7,11 @@ export const attemptHeader = 'x-amz-meta-stowage-attempt';
 /** What goes with every new object, however it is uploaded. */
 export function objectHeaders(bucket: Bucket, contentType: string): Record<string, string> {
   const { storageClass, serverSideEncryption } = bucket.settings;
-  return {
+  return defined({
     'content-type': headerSafe(contentType),
-    ...(storageClass !== undefined && { 'x-amz-storage-class': storageClass }),
-    ...(serverSideEncryption !== undefined && {
-      'x-amz-server-side-encryption': serverSideEncryption,
-    }),
-  };
+    'x-amz-storage-class': storageClass,
+    'x-amz-server-side-encryption': serverSideEncryption,
+  });
 }
 
 /** The content type as a header may carry it; what is none becomes that of plain bytes. */

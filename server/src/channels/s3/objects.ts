@@ -201,7 +201,7 @@ export async function copyObject(bucket: Bucket, copy: Copy, signal: AbortSignal
       ...objectHeaders(bucket, contentType),
       'x-amz-copy-source': `${bucket.name}/${escapeKey(from)}`,
       'x-amz-metadata-directive': 'REPLACE',
-      ...(ifMatch !== undefined && { 'x-amz-copy-source-if-match': ifMatch }),
+      'x-amz-copy-source-if-match': ifMatch,
     },
     signal,
   });

@@ -24,9 +24,9 @@ export function createPresign(bucket: Bucket): Presign {
       return {
         ref: { key },
         size,
-        ...(start !== undefined && { start }),
-        ...(contentType !== undefined && { contentType }),
-        ...(etag !== undefined && { version: etag }),
+        start,
+        contentType,
+        version: etag,
       };
     },
     async finish(arrival, { key, contentType, signal }) {
@@ -64,7 +64,7 @@ async function presignPut(
       ...rest,
       // Every client sends the length on its own and browsers forbid to set it: it is signed, but
       // not listed.
-      ...(size !== undefined && { 'content-length': String(size) }),
+      'content-length': size?.toString(),
     },
     expiresInSeconds,
   });

@@ -1,4 +1,5 @@
 import { createHmac, hash } from 'node:crypto';
+import { defined } from '../shared/defined.ts';
 
 export interface SigningCredentials {
   readonly accessKeyId: string;
@@ -52,14 +53,12 @@ export function createSigner(credentials: SigningCredentials, region: string): S
   return {
     sign(request, { payload, at }) {
       const time = timestamp(at);
-      const headers: Record<string, string> = {
+      const headers = defined({
         ...request.headers,
         'x-amz-content-sha256': payload,
         'x-amz-date': time,
-      };
-      if (sessionToken !== undefined) {
-        headers['x-amz-security-token'] = sessionToken;
-      }
+        'x-amz-security-token': sessionToken,
+      });
       const { names, lines } = canonicalHeaders(headers);
       const query = request.query === undefined ? '' : canonicalQuery(request.query);
       const signature = signatureOf(
@@ -73,16 +72,18 @@ export function createSigner(credentials: SigningCredentials, region: string): S
     presign(request, { expiresInSeconds, at }) {
       const time = timestamp(at);
       const { names, lines } = canonicalHeaders(request.headers);
-      const query = canonicalQuery({
-        ...request.query,
-        'X-Amz-Algorithm': algorithm,
-        'X-Amz-Content-Sha256': 'UNSIGNED-PAYLOAD',
-        'X-Amz-Credential': `${accessKeyId}/${scopeOf(time.slice(0, 8))}`,
-        'X-Amz-Date': time,
-        'X-Amz-Expires': String(expiresInSeconds),
-        'X-Amz-SignedHeaders': names,
-        ...(sessionToken === undefined ? undefined : { 'X-Amz-Security-Token': sessionToken }),
-      });
+      const query = canonicalQuery(
+        defined({
+          ...request.query,
+          'X-Amz-Algorithm': algorithm,
+          'X-Amz-Content-Sha256': 'UNSIGNED-PAYLOAD',
+          'X-Amz-Credential': `${accessKeyId}/${scopeOf(time.slice(0, 8))}`,
+          'X-Amz-Date': time,
+          'X-Amz-Expires': String(expiresInSeconds),
+          'X-Amz-SignedHeaders': names,
+          'X-Amz-Security-Token': sessionToken,
+        }),
+      );
       const canonical = `${request.method}\n${request.path}\n${query}\n${lines}\n${names}\nUNSIGNED-PAYLOAD`;
       return `${query}&X-Amz-Signature=${signatureOf(canonical, time)}`;
     },

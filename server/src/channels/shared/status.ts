@@ -12,10 +12,7 @@ export interface StatusFailure {
 export function failForStatus(failure: StatusFailure): StowageError {
   const { service, status, words, retryAfterMs } = failure;
   const message = `${service} answered ${status}${words === '' ? '' : `: ${words.slice(0, 500)}`}`;
-  return fail(codeForStatus(status), {
-    message,
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-  });
+  return fail(codeForStatus(status), { message, retryAfterMs });
 }
 
 const codes: Readonly<Record<number, ErrorCode>> = {

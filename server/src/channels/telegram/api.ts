@@ -136,9 +136,11 @@ function formOf(file: OutgoingFile) {
   const fields = [
     { name: 'chat_id', value: file.chatId },
     { name: 'disable_notification', value: 'true' },
-    // Bot API 5.0: without it a GIF comes back as MP4 and a WebP as a sticker
-    ...(file.as === 'document' ? [{ name: 'disable_content_type_detection', value: 'true' }] : []),
   ];
+  if (file.as === 'document') {
+    // Bot API 5.0: without it a GIF comes back as MP4 and a WebP as a sticker.
+    fields.push({ name: 'disable_content_type_detection', value: 'true' });
+  }
   return multipartBody(fields, { ...file, name: file.as });
 }
 

@@ -161,7 +161,7 @@ async function resultOf(
       stored.file_size === undefined ||
       stored.file_size === Math.max(1, body.bytes));
   if (kept) {
-    return { ref, size, ...(form === 'photo' && { recompressed: pixelsOf(stored) }) };
+    return { ref, size, recompressed: form === 'photo' ? pixelsOf(stored) : undefined };
   }
   await sender.forget(ref, AbortSignal.timeout(30_000)).catch(() => undefined);
   if (form === 'opaque') {

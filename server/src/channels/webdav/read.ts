@@ -46,7 +46,7 @@ export function createReader({ client, secrets, baseUrl, headers }: ReaderOption
         (reach === 'elsewhere' ? outside : client).send({
           ...request,
           url: to,
-          headers: { ...(reach === 'origin' && headers), ...request.headers },
+          headers: reach === 'origin' ? { ...headers, ...request.headers } : request.headers,
         }),
       enter: (to) => {
         reach = further(reach, to, base);

@@ -2,7 +2,7 @@
  * Readers look for the header anywhere in the first KiB, lenient ones further. This is the furthest
  * that Stowage looks.
  */
-const MAX_JUNK_BYTES = 64 * 1024;
+const maxJunkBytes = 64 * 1024;
 const header = /%PDF-\d|%!PS-Adobe-\d\.\d PDF-\d/;
 
 /**
@@ -10,7 +10,7 @@ const header = /%PDF-\d|%!PS-Adobe-\d\.\d PDF-\d/;
  * of it. Undefined when there is none.
  */
 export function pdfStart(head: Uint8Array): number | undefined {
-  const bytes = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, MAX_JUNK_BYTES));
+  const bytes = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, maxJunkBytes));
   if (!bytes.includes('PDF-')) {
     return undefined;
   }

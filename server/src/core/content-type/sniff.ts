@@ -26,8 +26,8 @@ export interface SniffHints {
   readonly declared: string | undefined;
 }
 
-const HEAD_BYTES = 8192;
-const UNKNOWN = 'application/octet-stream';
+const headBytes = 8192;
+const unknownType = 'application/octet-stream';
 
 /**
  * Detects a file's type from its first bytes (4 KiB are enough; more than 8 are read only for a PDF
@@ -37,13 +37,13 @@ const UNKNOWN = 'application/octet-stream';
 export async function sniff(head: Uint8Array, hints: SniffHints): Promise<Sniffed> {
   const shown = await typeOfBytes(head, hints);
   const isPlain = shown === undefined && head.length > 0 && textOf(head) !== undefined;
-  const detected = shown ?? (isPlain ? 'text/plain' : UNKNOWN);
+  const detected = shown ?? (isPlain ? 'text/plain' : unknownType);
   const contentType = shown ?? claimedType(isPlain, hints) ?? detected;
   return { contentType, detected, active: isActive(contentType) };
 }
 
 async function typeOfBytes(whole: Uint8Array, hints: SniffHints): Promise<string | undefined> {
-  const head = whole.subarray(0, HEAD_BYTES);
+  const head = whole.subarray(0, headBytes);
   const quick = magicType(head);
   if (quick !== undefined) {
     return refine(quick, hints);
@@ -78,7 +78,7 @@ function claimedType(isPlain: boolean, hints: SniffHints): string | undefined {
 
 function hintedTypes({ filename, declared }: SniffHints): readonly (string | undefined)[] {
   return [essenceOf(declared), typeOfName(filename)].map((type) =>
-    type === UNKNOWN ? undefined : type,
+    type === unknownType ? undefined : type,
   );
 }
 

@@ -1,11 +1,11 @@
-const LOOK_BYTES = 4096;
+const lookBytes = 4096;
 
 /**
  * The beginning of a text, or undefined when the bytes are not text (WHATWG MIME Sniffing, binary
  * data bytes).
  */
 export function textOf(head: Uint8Array): string | undefined {
-  const bytes = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, LOOK_BYTES));
+  const bytes = Buffer.from(head.buffer, head.byteOffset, Math.min(head.length, lookBytes));
   const text = decode(bytes);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what makes bytes binary.
   return /[\0-\x08\x0e-\x1a\x1c-\x1f]/.test(text) ? undefined : text;

@@ -1,5 +1,5 @@
 import { extensionFor } from '../content-type/media-types.ts';
-import { clampUtf8, cleanText, decodeOnce, MAX_SEGMENT_BYTES } from '../naming/path-text.ts';
+import { clampUtf8, cleanText, decodeOnce, maxSegmentBytes } from '../naming/path-text.ts';
 
 export interface ImportRequest {
   readonly url: string;
@@ -27,7 +27,7 @@ function nameInUrl(url: string): string {
   const path = URL.parse(url)?.pathname ?? '';
   const segment = path.slice(path.lastIndexOf('/') + 1);
   const name = cleanText(decodeOnce(segment)).replaceAll(/[/\\]/g, '_').trim();
-  return clampUtf8(name, MAX_SEGMENT_BYTES - 6).trim() || 'import';
+  return clampUtf8(name, maxSegmentBytes - 6).trim() || 'import';
 }
 
 /** A name without an extension gets the one of its type. */

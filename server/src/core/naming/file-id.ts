@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import { extensionFor } from '../content-type/media-types.ts';
 import { cleanFolder, folderOf } from './folder.ts';
-import { clampUtf8, cleanSegment, cleanText, decodeOnce, MAX_SEGMENT_BYTES } from './path-text.ts';
+import { clampUtf8, cleanSegment, cleanText, decodeOnce, maxSegmentBytes } from './path-text.ts';
 
 /** Upload API 1.7, `uploadNameType`. */
 export const nameModes = ['default', 'index', 'origin', 'short'] as const;
@@ -42,11 +42,11 @@ export function createStamps(now: Clock): () => number {
 const processStamp = createStamps(Date.now);
 
 const unnamed = 'file';
-const MAX_ATTEMPTS = 1000;
-const MAX_EXTENSION_BYTES = 64;
+const maxAttempts = 1000;
+const maxExtensionBytes = 64;
 // A path of 1 KiB, every byte percent-encoded, has 3 KiB.
-const MAX_URL_PATH_LENGTH = 4096;
-const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
+const maxUrlPathLength = 4096;
+const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789';
 
 /**
  * The safe name of an uploaded file: never empty, `.` or `..`, at most 255 UTF-8 bytes with the
@@ -103,23 +103,23 @@ export function nameCandidates(request: NameRequest): (attempt: number) => strin
         ? numbered('', name, attempt)
         : fit(`(${attempt})`, name, ''),
     short: () =>
-      `${Array.from({ length: 8 }, () => ALPHABET[random(ALPHABET.length)]).join('')}.${extension}`,
+      `${Array.from({ length: 8 }, () => alphabet[random(alphabet.length)]).join('')}.${extension}`,
   };
   const start = folder === '' ? '' : `${folder}/`;
-  return (attempt) => (attempt < MAX_ATTEMPTS ? start + nameAt[request.mode](attempt) : undefined);
+  return (attempt) => (attempt < maxAttempts ? start + nameAt[request.mode](attempt) : undefined);
 }
 
 function numbered(prefix: string, name: string, attempt: number): string {
   const dot = name.lastIndexOf('.');
   // An ending that leaves no room for a number is not an extension.
-  const hasExtension = dot !== -1 && Buffer.byteLength(name.slice(dot)) <= MAX_EXTENSION_BYTES;
+  const hasExtension = dot !== -1 && Buffer.byteLength(name.slice(dot)) <= maxExtensionBytes;
   const [stem, end] = hasExtension ? [name.slice(0, dot), name.slice(dot)] : [name, ''];
   return attempt === 0 ? fit(prefix, name, '') : fit(prefix, stem, `(${attempt})${end}`);
 }
 
 /** Shortens `middle`, before its extension when it has one, until all three fit one segment. */
 function fit(start: string, middle: string, end: string): string {
-  const room = MAX_SEGMENT_BYTES - Buffer.byteLength(start) - Buffer.byteLength(end);
+  const room = maxSegmentBytes - Buffer.byteLength(start) - Buffer.byteLength(end);
   if (Buffer.byteLength(middle) <= room) {
     return start + middle + end;
   }
@@ -136,7 +136,7 @@ function fit(start: string, middle: string, end: string): string {
  * mean none: malformed encoding, control characters, empty or dot segments, overlong.
  */
 export function pathFromUrl(raw: string): string | undefined {
-  if (raw.length > MAX_URL_PATH_LENGTH) {
+  if (raw.length > maxUrlPathLength) {
     return undefined;
   }
   try {

@@ -1,7 +1,7 @@
-import { clampUtf8, cleanSegment, cleanText, decodeOnce, MAX_SEGMENT_BYTES } from './path-text.ts';
+import { clampUtf8, cleanSegment, cleanText, decodeOnce, maxSegmentBytes } from './path-text.ts';
 
 // Keeps `folder/name` below 1 KiB: such paths fit the index entries of every store.
-const MAX_FOLDER_BYTES = 768;
+const maxFolderBytes = 768;
 
 /**
  * The folder that `raw` means (Upload API 1.6): `''` for the root, otherwise `a/b` of safe
@@ -22,9 +22,7 @@ export function folderOf(decoded: string): string {
     .replaceAll('\\', '/')
     .split('/')
     .filter((segment) => segment !== '')
-    .map((segment) =>
-      segment === '.' ? '_' : clampUtf8(cleanSegment(segment), MAX_SEGMENT_BYTES),
-    );
+    .map((segment) => (segment === '.' ? '_' : clampUtf8(cleanSegment(segment), maxSegmentBytes)));
   return shorten(segments);
 }
 
@@ -32,7 +30,7 @@ function shorten(segments: readonly string[]): string {
   let folder = '';
   for (const segment of segments) {
     const longer = folder === '' ? segment : `${folder}/${segment}`;
-    if (Buffer.byteLength(longer) > MAX_FOLDER_BYTES) {
+    if (Buffer.byteLength(longer) > maxFolderBytes) {
       break;
     }
     folder = longer;

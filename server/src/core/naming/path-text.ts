@@ -2,7 +2,7 @@
  * Longest segment of a path, in UTF-8 bytes, that file systems, archives and object stores all
  * take.
  */
-export const MAX_SEGMENT_BYTES = 255;
+export const maxSegmentBytes = 255;
 
 // Upload API 1.6. Inside a segment, so `/` is among them. U+FFFD stands for bytes that were not
 // text.

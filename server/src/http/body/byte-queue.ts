@@ -23,7 +23,7 @@ export interface ByteQueueHooks {
 
 // What a queued chunk costs beside its bytes. A client that sends single bytes must not fill the
 // memory with a million chunks.
-const CHUNK_COST_BYTES = 512;
+const chunkCostBytes = 512;
 
 export function createByteQueue(hooks: ByteQueueHooks): ByteQueue {
   type Result = IteratorResult<Uint8Array, undefined>;
@@ -46,7 +46,7 @@ export function createByteQueue(hooks: ByteQueueHooks): ByteQueue {
       return;
     }
     chunks.push(chunk);
-    heldBytes += chunk.length + CHUNK_COST_BYTES;
+    heldBytes += chunk.length + chunkCostBytes;
     if (heldBytes <= hooks.share.bytes || paused) {
       return;
     }
@@ -74,7 +74,7 @@ export function createByteQueue(hooks: ByteQueueHooks): ByteQueue {
 
   function shift(chunk: Uint8Array): Promise<Result> {
     head++;
-    heldBytes -= chunk.length + CHUNK_COST_BYTES;
+    heldBytes -= chunk.length + chunkCostBytes;
     if (head === chunks.length || head === 64) {
       chunks = chunks.slice(head);
       head = 0;

@@ -15,10 +15,10 @@ export interface MultipartScanner {
 }
 
 // Longer than any preamble in use, short enough to refuse a body that is not multipart at once.
-const MAX_PREAMBLE_BYTES = 64 * 1024;
-const MAX_BOUNDARY_LENGTH = 200;
-const MAX_PADDING_BYTES = 256;
-const [TAB, LF, CR, SPACE, DASH] = [9, 10, 13, 32, 45];
+const maxPreambleBytes = 64 * 1024;
+const maxBoundaryLength = 200;
+const maxPaddingBytes = 256;
+const [tab, lf, cr, space, dash] = [9, 10, 13, 32, 45];
 
 /**
  * What follows the text of a delimiter: the end of the form, the next part (its header lines start
@@ -68,7 +68,7 @@ export function createMultipartScanner(
   async function start(): Promise<void> {
     const firstLine = await peekLine();
     const boundary = declaredBoundary ?? sniffBoundary(firstLine);
-    if (boundary.length > MAX_BOUNDARY_LENGTH) {
+    if (boundary.length > maxBoundaryLength) {
       throw fail('invalid_multipart', { message: 'The boundary is too long.' });
     }
     const dashed = `--${boundary}`;
@@ -86,7 +86,7 @@ export function createMultipartScanner(
     let preambleBytes = 0;
     for (let slice = await readSlice(); slice !== undefined; slice = await readSlice()) {
       preambleBytes += slice.length;
-      if (preambleBytes > MAX_PREAMBLE_BYTES) {
+      if (preambleBytes > maxPreambleBytes) {
         throw fail('invalid_multipart', { message: 'No boundary was found in the body.' });
       }
     }
@@ -96,12 +96,12 @@ export function createMultipartScanner(
    * The first line with its line break, or as much of it as a boundary can have. Consumes nothing.
    */
   async function peekLine(): Promise<string> {
-    const wanted = MAX_BOUNDARY_LENGTH + MAX_PADDING_BYTES;
-    while (buffer.indexOf(LF) === -1 && buffer.length < wanted && (await pull())) {}
+    const wanted = maxBoundaryLength + maxPaddingBytes;
+    while (buffer.indexOf(lf) === -1 && buffer.length < wanted && (await pull())) {}
     if (buffer.length === 0) {
       throw fail('invalid_multipart', { message: 'The body is empty.' });
     }
-    const end = buffer.indexOf(LF);
+    const end = buffer.indexOf(lf);
     return buffer.toString('latin1', 0, end === -1 ? wanted : Math.min(wanted, end + 1));
   }
 
@@ -210,23 +210,23 @@ function sniffBoundary(firstLine: string): string {
  * the content happens to contain the delimiter at the start of a longer line.
  */
 function sequelAt(buffer: Buffer, index: number): Sequel {
-  if (buffer[index] === DASH) {
+  if (buffer[index] === dash) {
     if (index + 1 >= buffer.length) {
       return { kind: 'more' };
     }
-    return { kind: buffer[index + 1] === DASH ? 'close' : 'content' };
+    return { kind: buffer[index + 1] === dash ? 'close' : 'content' };
   }
   let end = index;
-  while (end - index < MAX_PADDING_BYTES && (buffer[end] === SPACE || buffer[end] === TAB)) {
+  while (end - index < maxPaddingBytes && (buffer[end] === space || buffer[end] === tab)) {
     end++;
   }
-  if (buffer[end] === LF) {
+  if (buffer[end] === lf) {
     return { kind: 'part', at: end + 1 };
   }
-  if (end >= buffer.length || (buffer[end] === CR && end + 1 >= buffer.length)) {
+  if (end >= buffer.length || (buffer[end] === cr && end + 1 >= buffer.length)) {
     return { kind: 'more' };
   }
-  return buffer[end] === CR && buffer[end + 1] === LF
+  return buffer[end] === cr && buffer[end + 1] === lf
     ? { kind: 'part', at: end + 2 }
     : { kind: 'content' };
 }
@@ -235,7 +235,7 @@ function sequelAt(buffer: Buffer, index: number): Sequel {
 function tailStart(buffer: Buffer, at: number, delimiter: Buffer): number {
   let index = Math.max(at, buffer.length - delimiter.length + 1);
   // The delimiter's first byte, a line feed or carriage return, does not occur in it again.
-  index = buffer.indexOf(delimiter[0] ?? LF, index);
+  index = buffer.indexOf(delimiter[0] ?? lf, index);
   if (index === -1) {
     return buffer.length;
   }

@@ -1,7 +1,7 @@
 import { charsetOf } from '../../core/content-type/charset.ts';
 import { essenceOf } from '../../core/content-type/media-types.ts';
 import { isActive, isInert, isText } from '../../core/content-type/safe-types.ts';
-import { clampUtf8, cleanText, MAX_SEGMENT_BYTES } from '../../core/naming/path-text.ts';
+import { clampUtf8, cleanText, maxSegmentBytes } from '../../core/naming/path-text.ts';
 
 export interface ContentDescription {
   /** As the owner sees it; any string. */
@@ -38,7 +38,7 @@ export function contentHeaders({
     ),
     'X-Content-Type-Options': 'nosniff',
     'Content-Security-Policy':
-      /^(?:image|audio|video)\//.test(essence) && essence !== SVG ? mediaPolicy : policy,
+      /^(?:image|audio|video)\//.test(essence) && essence !== svgType ? mediaPolicy : policy,
     'Cross-Origin-Resource-Policy': 'cross-origin',
     'Access-Control-Allow-Origin': '*',
     'Access-Control-Expose-Headers': 'Content-Length, Content-Range, ETag, Accept-Ranges',
@@ -46,7 +46,7 @@ export function contentHeaders({
   };
 }
 
-const SVG = 'image/svg+xml';
+const svgType = 'image/svg+xml';
 
 // Viewers of pictures and SVG use styles on themselves. A sandboxed document has no origin to run
 // anything in.
@@ -57,7 +57,7 @@ const mediaPolicy =
   "default-src 'none'; style-src 'unsafe-inline'; img-src 'self' data:; media-src 'self' data:; sandbox";
 
 function servedType(essence: string, contentType: string): string {
-  if (essence === SVG) {
+  if (essence === svgType) {
     return essence;
   }
   const type = isActive(essence)
@@ -82,7 +82,7 @@ function isShown(essence: string): boolean {
  */
 export function contentDisposition(type: 'inline' | 'attachment', filename: string): string {
   const base = cleanText(filename).split(/[/\\]/).at(-1)?.trim() ?? '';
-  const name = clampUtf8(base === '' ? 'file' : base, MAX_SEGMENT_BYTES);
+  const name = clampUtf8(base === '' ? 'file' : base, maxSegmentBytes);
   // Percent signs are replaced too, because some clients decode them in the plain parameter.
   const plain = name.replaceAll(/[^\x20-\x7e]|["%]/g, '_');
   return `${type}; filename="${plain}"${plain === name ? '' : `; filename*=UTF-8''${encodeExtended(name)}`}`;
