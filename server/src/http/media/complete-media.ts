@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { fail, isStowageError } from '../../core/errors.ts';
 import { requestOrigin } from '../client-address.ts';
 import { named } from '../openapi/named.ts';
-import { relayUrl } from '../relay/relay-url.ts';
+import { relayUrl } from '../relay-url.ts';
 import { note } from '../request-notes.ts';
 import { type CallerContext, type Context, json, route } from '../route.ts';
 import { exampleOf, success } from './envelope-schemas.ts';
@@ -20,7 +20,7 @@ import {
 import { presentFile } from './present.ts';
 
 const completeMediaRequest = named('CompleteMediaRequest', () =>
-  z.looseObject({}).meta({ description: 'Anything: it is not looked at.' }),
+  z.looseObject({}).meta({ description: 'Any object: the server ignores it.' }),
 );
 
 const completeMediaAnswer = success('CompleteMediaAnswer', () =>
@@ -31,11 +31,11 @@ const completeMediaAnswer = success('CompleteMediaAnswer', () =>
     warnings: z
       .array(z.string())
       .optional()
-      .meta({ description: 'What differed from the declaration and was put right.' }),
+      .meta({ description: 'What differed from the declaration and was corrected.' }),
   }),
 );
 
-/** Media API 4: step 3. The body, if any, is not looked at. */
+/** Media API 4: step 3. The body, if any, is ignored. */
 export const completeMedia = route({
   id: 'completeMedia',
   method: 'POST',
@@ -44,7 +44,7 @@ export const completeMedia = route({
   tag: 'Media',
   summary: 'Complete an upload',
   description:
-    'Step 3 of 3. Checks what arrived: its real type, size, checksum, dimensions and length. Only then it is media. Safe to repeat, and to call twice at once: the answer stays the same. A body is not looked at.',
+    'Step 3 of 3. Checks what arrived: its real type, size, checksum, dimensions and length. Only then is it media. Safe to repeat, and to call twice at once: the response stays the same. A body is ignored.',
   request: {
     params: byId,
     headers: idempotencyHeader,
@@ -101,7 +101,8 @@ async function complete(id: string, context: CallerContext): Promise<object> {
   });
   note(request.raw, { file: media.stored.file.path });
   const file = presentFile(media.stored.file, { request: request.raw, settings: deps.settings });
-  return { ...withWords(file), ...(media.warnings.length > 0 && { warnings: media.warnings }) };
+  const warnings = media.warnings.length > 0 ? media.warnings : undefined;
+  return { ...withWords(file), warnings };
 }
 
 function withWords<File extends { readonly id: string; readonly type: string }>(file: File) {
@@ -129,6 +130,7 @@ async function withAddress(
   if (media?.state !== 'uploading' || media.details.presign !== null) {
     return error;
   }
-  const uploadUrl = `${requestOrigin(request.raw, deps.settings)}${relayUrl(media.upload, media.details, deps)}`;
+  const origin = requestOrigin(request.raw, deps.settings);
+  const uploadUrl = `${origin}${relayUrl(media, deps.signer)}`;
   return fail('upload_not_received', { details: { ...error.details, uploadUrl } });
 }

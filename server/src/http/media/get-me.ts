@@ -122,8 +122,9 @@ export const getMe = route({
 /** In the words of the Media API. */
 function scopesOf({ permissions }: Caller): readonly string[] {
   const writes = ['upload', 'delete', 'manage'] as const;
-  return [
-    ...(permissions.has('list') ? ['read'] : []),
-    ...(writes.some((one) => permissions.has(one)) ? ['write'] : []),
-  ];
+  const scopes: string[] = permissions.has('list') ? ['read'] : [];
+  if (writes.some((one) => permissions.has(one))) {
+    scopes.push('write');
+  }
+  return scopes;
 }

@@ -28,13 +28,13 @@ interface Work extends CallerContext {
 interface Answer {
   readonly status: number;
   readonly data: object;
-  /** When it is of no use any more; absent: not within a day. */
-  readonly expiresAt?: number;
+  /** When the answer becomes useless; absent: not within a day. */
+  readonly expiresAt?: number | undefined;
 }
 
 /**
  * Media API 8.2: the same `Idempotency-Key` with the same request gets the same answer for a day,
- * or as long as it is of use. Without the header nothing is kept.
+ * or until that answer expires. Without the header nothing is kept.
  */
 export async function idempotent(
   context: Work,

@@ -20,7 +20,7 @@ const otherBases = ['/v1', '', '/api/v1/api/v1'];
 /** In the same envelope. */
 export const otherMediaFailures = {
   description:
-    'Anything else that may go wrong, always in this envelope: also unknown addresses, wrong methods and malformed requests.',
+    'Any other failure, always in this envelope: also unknown addresses, wrong methods and malformed requests.',
   failures: [
     'method_not_allowed',
     {

@@ -35,7 +35,7 @@ const listQuery = z.object({
     .meta({ description: 'Items to skip.' }),
   cursor: z.string().optional().meta({
     description:
-      'The `next_cursor` of the page before: goes on behind its last item, at the same speed however far that is. Then `offset` does not count.',
+      'The `next_cursor` of the previous page: continues after its last item, at the same speed however far that is. `offset` is then ignored.',
   }),
 });
 

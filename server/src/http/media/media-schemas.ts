@@ -14,9 +14,7 @@ export const rateHeaders = [
 
 export const byId = () =>
   z.object({
-    id: z
-      .uuid()
-      .meta({ description: 'Id of the media; any other text is answered like an unknown id.' }),
+    id: z.uuid().meta({ description: 'Id of the media; any other text counts as an unknown id.' }),
   });
 
 export const noSuchMedia = { code: 'not_found', message: 'Media not found.' } as const;

@@ -97,7 +97,7 @@ export const uploadFromUrl = route({
   tag: 'Media',
   summary: 'Import a file from a public URL',
   description:
-    'In one step. Images are ready with the answer; an MP4 video is fetched in the background, look at it until it is `ready` or `failed`. Addresses that are not public are refused, also behind redirects.',
+    'In one step. Images are ready with the answer; an MP4 video is fetched in the background: poll it until it is `ready` or `failed`. Addresses that are not public are refused, also behind redirects.',
   request: {
     headers: idempotencyHeader,
     body: {

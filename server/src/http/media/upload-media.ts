@@ -4,7 +4,7 @@ import { jsonFailures, readJsonObject } from '../body/json-body.ts';
 import { clientAddress, requestOrigin } from '../client-address.ts';
 import { named } from '../openapi/named.ts';
 import { timestamp } from '../openapi/shared-schemas.ts';
-import { relayUrl } from '../relay/relay-url.ts';
+import { relayUrl } from '../relay-url.ts';
 import { type Context, json, route } from '../route.ts';
 import { envelope } from './envelope.ts';
 import { exampleOf, success } from './envelope-schemas.ts';
@@ -35,7 +35,8 @@ const uploadMediaAnswer = success('UploadMediaAnswer', () =>
   z.strictObject({
     ...ids(),
     upload_url: z.url().meta({
-      description: 'Where to send the bytes. Needs no token: whoever has the address may upload.',
+      description:
+        'Where to send the bytes. Needs no token: any client that has the address may upload.',
     }),
     upload_method: uploadMethodSchema(),
     provider: z.enum(['cloudflare_images', 'r2']).meta({
@@ -44,7 +45,7 @@ const uploadMediaAnswer = success('UploadMediaAnswer', () =>
     }),
     channel: z
       .strictObject({ type: z.string(), name: z.string() })
-      .meta({ description: 'The channel that the bytes go to, whatever `provider` says.' }),
+      .meta({ description: 'The channel that the bytes go to, whatever the value of `provider`.' }),
     protocol: z.enum(['https', 'http']),
     status: z.literal('uploading'),
     expires_in: z.int().meta({
@@ -52,7 +53,7 @@ const uploadMediaAnswer = success('UploadMediaAnswer', () =>
         'Seconds for which `upload_url` is valid. A transfer that began in time may finish.',
     }),
     expires_at: timestamp,
-    max_size: z.int().meta({ description: 'Most bytes that `upload_url` takes.' }),
+    max_size: z.int().meta({ description: 'Maximum number of bytes that `upload_url` takes.' }),
     next_step: z.string(),
   }),
 );
@@ -114,7 +115,7 @@ export const uploadMedia = route({
   tag: 'Media',
   summary: 'Get an upload URL',
   description:
-    'Step 1 of 3. Declares a file and answers where and how to send it. Then send the bytes to `upload_url` as `upload_method` says, and call complete.\n\nThe body is JSON; the file itself is not sent here.',
+    'Step 1 of 3. Declares a file and returns where and how to send it. Then send the bytes to `upload_url` as `upload_method` describes, and call complete.\n\nThe body is JSON; the file itself is not sent here.',
   request: {
     headers: idempotencyHeader,
     body: {
@@ -184,7 +185,7 @@ function secondsLeft(data: object, at: number): number {
 function present(started: StartedUpload, { request, deps }: Context) {
   const { upload, details, channel } = started;
   const origin = requestOrigin(request.raw, deps.settings);
-  const url = started.target?.url ?? `${origin}${relayUrl(upload, details, deps)}`;
+  const url = started.target?.url ?? `${origin}${relayUrl(started, deps.signer)}`;
   const method = uploadMethod(started);
   return {
     media_id: upload.id,
@@ -192,7 +193,7 @@ function present(started: StartedUpload, { request, deps }: Context) {
     media_ids: [upload.id],
     upload_url: url,
     upload_method: method,
-    // The two values of the contract name the way to upload, wherever the bytes come to lie.
+    // The two values of the contract name the way to upload, wherever the bytes are stored.
     provider: method.method === 'POST' ? 'cloudflare_images' : 'r2',
     channel: { type: channel.type, name: channel.name },
     protocol: new URL(url).protocol.slice(0, -1),

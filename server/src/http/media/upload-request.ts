@@ -10,7 +10,7 @@ import { mediaCategory, supportedTypes } from './media-types.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 
-/** 0 is what browsers say of pictures and videos that they have not looked at. */
+/** Browsers send 0 for pictures and videos that they have not loaded. */
 const pixels = (name: string) => {
   const message = `${name} must be a whole number of pixels, from 0 to 1000000.`;
   return z.int(message).min(0, message).max(1_000_000, message);
@@ -50,7 +50,7 @@ export const uploadRequestSchema = z.object({
   duration: seconds.nullish(),
   direct: z.boolean('direct must be true or false.').nullish().meta({
     description:
-      'The client follows upload_method exactly, so upload_url may be an address of the store that takes nothing else',
+      'The client follows upload_method exactly, so upload_url may be an address of the store that accepts nothing else',
   }),
   sha256: z
     .string()
@@ -81,13 +81,13 @@ export const uploadMediaRequest = named('UploadMediaRequest', () =>
         .optional()
         .meta({ description: 'Another name of `size`: one of both is needed.', deprecated: true }),
       width: asked.width.meta({
-        description: 'Width in pixels; what the file itself says counts more.',
+        description: 'Width in pixels; what the file itself states takes precedence.',
       }),
       height: asked.height.meta({
-        description: 'Height in pixels; what the file itself says counts more.',
+        description: 'Height in pixels; what the file itself states takes precedence.',
       }),
       duration: asked.duration.meta({
-        description: 'Length of a video in seconds; what the file itself says counts more.',
+        description: 'Length of a video in seconds; what the file itself states takes precedence.',
       }),
     })
     .refine(

@@ -20,14 +20,18 @@ export function promisedDigests(headers: IncomingHttpHeaders): Digests {
   if (new Set(sha256).size > 1) {
     throw fail('bad_request', { message: 'The checksum headers contradict each other.' });
   }
+  const digests: { -readonly [Algorithm in keyof Digests]: Digests[Algorithm] } = {};
+  if (sha256[0] !== undefined) {
+    digests.sha256 = sha256[0];
+  }
   const md5 = base64(headers['content-md5'], 16);
-  return {
-    ...(sha256[0] !== undefined && { sha256: sha256[0] }),
-    ...(md5 !== undefined && { md5 }),
-  };
+  if (md5 !== undefined) {
+    digests.md5 = md5;
+  }
+  return digests;
 }
 
-/** `sha-256=:<base64>:` among other algorithms, which are not looked at. */
+/** `sha-256=:<base64>:` among other algorithms, which are ignored. */
 function structured(header: string | string[] | undefined): string | undefined {
   const text = Array.isArray(header) ? header.join(',') : header;
   const found = /(?:^|,)\s*sha-256=:([^:]*):/i.exec(text ?? '')?.[1];

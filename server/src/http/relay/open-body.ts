@@ -17,7 +17,7 @@ export const noFile = {
 } as const;
 
 interface OpenedBody {
-  /** Exact number of bytes of the file, when the headers tell. */
+  /** Exact number of bytes of the file, when the headers state it. */
   readonly size: number | undefined;
   filename(): string;
   open(): Promise<{ readonly source: ByteSource; readonly contentType: string | undefined }>;
@@ -46,7 +46,7 @@ export function openBody(
     filename: () => filename,
     async open() {
       const form = readForm({ contentType, body }, { held: holdText(request.raw) });
-      // `file` by the book; any other single file part is taken too.
+      // The part is called `file`; any other single file part is taken too.
       const file = await form.nextFile();
       if (file === undefined) {
         throw failed(noFile, { details: { fields: Object.keys(form.fields) } });

@@ -6,7 +6,7 @@ import { queryOf } from '../query.ts';
 import type { UrlClaims } from '../signed-url.ts';
 
 export const signature = () =>
-  z.object({ sig: z.string().meta({ description: 'Part of the address that step 1 answered.' }) });
+  z.object({ sig: z.string().meta({ description: 'Part of the address that step 1 returned.' }) });
 
 /**
  * What the signature in the address allows. Throws `invalid_signature` for one of another upload or

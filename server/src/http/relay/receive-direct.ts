@@ -2,14 +2,14 @@ import { z } from 'zod';
 import { fail } from '../../core/errors.ts';
 import { bodyOf } from '../body/request-body.ts';
 import { refuseEncoded, requireLength } from '../body/whole-body.ts';
+import { directPurpose } from '../direct-url.ts';
 import { bytes, text } from '../openapi/shared-schemas.ts';
 import { route } from '../route.ts';
-import { directPurpose } from './direct-url.ts';
 import { readClaims, signature } from './read-claims.ts';
 
 /**
- * Upload API 3.3: step 2 of a direct upload whose bytes the store has already. They are looked at,
- * so that a hash alone opens nothing.
+ * Upload API 3.3: step 2 of a direct upload whose bytes the store has already. The server
+ * compares them, so that a hash alone opens nothing.
  */
 export const receiveDirect = route({
   id: 'putDirectUpload',
@@ -19,7 +19,7 @@ export const receiveDirect = route({
   tag: 'Upload URL',
   summary: 'Send the bytes of a direct upload here',
   description:
-    'Step 2 of a Hugging Face upload whose bytes are in the repository already, of somebody else. `uploadAction.href` leads here then: a hash alone gives no right to a file. The bytes are compared and not kept; commit afterwards.',
+    'Step 2 of a Hugging Face upload whose bytes are already in the repository because of another caller. `uploadAction.href` then leads here: a hash alone gives no right to a file. The server compares the bytes and does not keep them; commit afterwards.',
   request: {
     params: () =>
       z.object({ id: z.string().meta({ description: 'Part of `uploadAction.href`.' }) }),

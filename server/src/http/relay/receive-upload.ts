@@ -7,15 +7,15 @@ import { exampleId, noSuchMedia } from '../media/media-schemas.ts';
 import { named } from '../openapi/named.ts';
 import { bytes, text, timestamp } from '../openapi/shared-schemas.ts';
 import { partOfFile } from '../refuse-ambiguity.ts';
+import { relayPurpose } from '../relay-url.ts';
 import { requestSignal } from '../request-signal.ts';
 import { type Context, json, route } from '../route.ts';
 import { malformedChecksum, promisedDigests } from './checksums.ts';
 import { noFile, openBody } from './open-body.ts';
 import { readClaims, signature } from './read-claims.ts';
-import { relayPurpose } from './relay-url.ts';
 
 const byId = () =>
-  z.object({ id: z.uuid().meta({ description: 'Part of the address that step 1 answered.' }) });
+  z.object({ id: z.uuid().meta({ description: 'Part of the address that step 1 returned.' }) });
 
 const digest = (description: string) => z.string().optional().meta({ description });
 const checksums = () =>
@@ -95,7 +95,7 @@ export const putUpload = route({
   tag: 'Upload URL',
   summary: 'Send the bytes raw',
   description:
-    'Step 2 of 3, for channels without upload addresses of their own. Call the `upload_url` of step 1 as it is; the signature in it is the credential. May be repeated until complete: the last whole transfer counts. Takes images too.',
+    'Step 2 of 3, for channels without upload addresses of their own. Call the `upload_url` of step 1 unchanged; the signature in it is the credential. May be repeated until complete: the last whole transfer counts. Takes images too.',
   request: {
     params: byId,
     query: signature,
@@ -199,7 +199,7 @@ async function receive({
   return { id: claims.id, filename: upload.filename() };
 }
 
-/** RFC 9110 13.1.2: `*` wants to be the first, tags want to replace anything but those bytes. */
+/** RFC 9110 13.1.2: `*` asks to be the first, tags ask not to replace those bytes by the same. */
 function refusedTags(header: string | undefined): '*' | readonly string[] {
   const tags = (header ?? '').split(',').map((tag) => tag.trim());
   return tags.includes('*')

@@ -4,8 +4,8 @@ import { cleanFolder } from '../../../core/naming/folder.ts';
 import type { DirectTicket } from '../../../core/uploads/direct/direct-start.ts';
 import { readJsonObject } from '../../body/json-body.ts';
 import { clientAddress, requestOrigin } from '../../client-address.ts';
+import { directUrl } from '../../direct-url.ts';
 import { named } from '../../openapi/named.ts';
-import { directUrl } from '../../relay/direct-url.ts';
 import { type Context, json, route } from '../../route.ts';
 import { authCodeQuery } from '../parameters.ts';
 import {
@@ -160,7 +160,7 @@ function actionOf(
   }
   const { request, deps } = context;
   return {
-    href: `${requestOrigin(request.raw, deps.settings)}${directUrl(proof, size, deps)}`,
+    href: `${requestOrigin(request.raw, deps.settings)}${directUrl(proof, size, deps.signer)}`,
     header: {},
   };
 }

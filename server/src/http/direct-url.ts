@@ -1,5 +1,5 @@
-import type { DirectTicket } from '../../core/uploads/direct/direct-start.ts';
-import type { HttpDeps } from '../deps.ts';
+import type { DirectTicket } from '../core/uploads/direct/direct-start.ts';
+import type { UrlSigner } from './signed-url.ts';
 
 export const directPurpose = 'direct';
 
@@ -10,7 +10,8 @@ export const directPurpose = 'direct';
 export function directUrl(
   { uploadId, expiresAt }: NonNullable<DirectTicket['proof']>,
   maxBytes: number,
-  { signer }: Pick<HttpDeps, 'signer'>,
+  signer: UrlSigner,
 ): string {
-  return `/relay/direct/${uploadId}?sig=${signer.sign({ id: uploadId, purpose: directPurpose, expiresAt, maxBytes })}`;
+  const sig = signer.sign({ id: uploadId, purpose: directPurpose, expiresAt, maxBytes });
+  return `/relay/direct/${uploadId}?sig=${sig}`;
 }
