@@ -19,10 +19,8 @@ const unfinished: readonly string[] = [
   'server/src/core/guard/',
   'server/src/core/imports/',
   'server/src/core/storage/',
-  'server/src/core/uploads/',
   'server/src/http/media/',
   'server/src/http/relay/',
-  'server/src/http/upload/',
   'server/src/outbound/',
 ];
 
