@@ -59,8 +59,8 @@ export interface App {
 }
 
 /**
- * The wiring place: nothing else constructs things. Opens the database, migrates it and connects
- * the channels; listens to nothing yet.
+ * Makes the server of its parts: opens the database, migrates it and connects the channels. Listens
+ * to nothing yet. Commands that need only some of the parts make these themselves.
  */
 export async function createApp(config: Config, log: Logger): Promise<App> {
   const spoolFolder = join(config.dataDir, 'spool');

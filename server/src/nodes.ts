@@ -12,19 +12,16 @@ export function sharingProblems({ databaseUrl, secretKey, channels }: Config): r
   if (databaseUrl === undefined) {
     return [];
   }
-  const unshared = channels.filter(({ type, settings }) => type === 'local' && !isShared(settings));
-  return [
-    ...(secretKey === undefined
-      ? [
-          'With PostgreSQL the secret key must be set: STOWAGE_SECRET_KEY, at least 32 characters, the same on every node.',
-        ]
-      : []),
-    ...unshared.map(
+  const noKey =
+    'With PostgreSQL the secret key must be set: STOWAGE_SECRET_KEY, at least 32 characters, the same on every node.';
+  const unshared = channels
+    .filter(({ type, settings }) => type === 'local' && !isShared(settings))
+    .map(
       ({ name }) =>
         `With PostgreSQL every node must reach the files of the channel "${name}" of type local. Set "shared": true in its settings when all nodes mount the ` +
         'same folder, or when there is only one node; otherwise use another channel.',
-    ),
-  ];
+    );
+  return secretKey === undefined ? [noKey, ...unshared] : unshared;
 }
 
 function isShared(settings: unknown): boolean {

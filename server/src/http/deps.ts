@@ -6,6 +6,7 @@ import type { Files } from '../core/library/files.ts';
 import type { Log } from '../core/log.ts';
 import type { MetadataStore } from '../core/metadata.ts';
 import type { RateLimiter } from '../core/rate-limiter.ts';
+import type { RequestSample } from '../core/request-sample.ts';
 import type { ChannelPool } from '../core/storage/channel-pool.ts';
 import type { BasicUploads } from '../core/uploads/basic-upload.ts';
 import type { ChunkedUploads } from '../core/uploads/chunked/chunked-uploads.ts';
@@ -58,16 +59,7 @@ export interface HttpSettings {
 }
 
 export interface HttpMetrics {
-  request(sample: {
-    readonly method: string;
-    readonly route: string;
-    readonly status: number;
-    readonly durationMs: number;
-    readonly bytesIn: number;
-    readonly bytesOut: number;
-    /** How the request would have created a file. */
-    readonly upload?: string | undefined;
-  }): void;
+  request(sample: RequestSample): void;
   /** All metrics in the Prometheus text format. */
   render(): Promise<{ readonly contentType: string; readonly body: string }>;
 }

@@ -1,16 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { RequestSample } from '../core/request-sample.ts';
 import { addCollected, type Collected } from './collected.ts';
-
-export interface RequestSample {
-  readonly method: string;
-  readonly route: string;
-  readonly status: number;
-  readonly durationMs: number;
-  readonly bytesIn: number;
-  readonly bytesOut: number;
-  /** How the request would have created a file. */
-  readonly upload?: string | undefined;
-}
 
 /** A channel by type and name. A name is unique among channels of one type only. */
 export interface ChannelLabels {
@@ -66,18 +56,24 @@ export function createMetrics({ version }: { readonly version: string }): Metric
     labelNames: ['version', 'node'],
     registers,
   }).set({ version, node: process.versions.node }, 1);
-  const http = httpMetrics(registers);
-  const channels = channelMetrics(registers);
+  const counter = counterMaker(registers);
   return {
-    ...http,
-    ...channels,
-    ...scrubMetrics(registers),
+    ...httpMetrics(registers, counter),
+    ...channelMetrics(registers, counter),
+    ...scrubMetrics(counter),
     collect: (collected) => addCollected(registry, collected),
     render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
   };
 }
 
-function httpMetrics(registers: Registry[]): Pick<Metrics, 'request'> {
+type CounterMaker = (name: string, help: string, labelNames?: readonly string[]) => Counter;
+
+function counterMaker(registers: Registry[]): CounterMaker {
+  return (name, help, labelNames = []) =>
+    new Counter({ name, help, labelNames: [...labelNames], registers });
+}
+
+function httpMetrics(registers: Registry[], counter: CounterMaker): Pick<Metrics, 'request'> {
   const durations = new Histogram({
     name: 'stowage_http_request_duration_seconds',
     help: 'Time from the head of a request to the end of its response, in seconds.',
@@ -85,28 +81,18 @@ function httpMetrics(registers: Registry[]): Pick<Metrics, 'request'> {
     buckets: seconds,
     registers,
   });
-  const responses = new Counter({
-    name: 'stowage_http_responses_total',
-    help: 'Responses by exact status; 499 stands for clients that went away.',
-    labelNames: ['status'],
-    registers,
-  });
-  const received = new Counter({
-    name: 'stowage_http_received_bytes_total',
-    help: 'Bytes of request bodies.',
-    registers,
-  });
-  const sent = new Counter({
-    name: 'stowage_http_sent_bytes_total',
-    help: 'Bytes of responses, headers included.',
-    registers,
-  });
-  const uploads = new Counter({
-    name: 'stowage_uploads_total',
-    help: 'Files that came in, or did not, by the way they came: ok, refused (4xx), aborted by the client, failed (5xx).',
-    labelNames: ['api', 'result'],
-    registers,
-  });
+  const responses = counter(
+    'stowage_http_responses_total',
+    'Responses by exact status; 499 stands for clients that went away.',
+    ['status'],
+  );
+  const received = counter('stowage_http_received_bytes_total', 'Bytes of request bodies.');
+  const sent = counter('stowage_http_sent_bytes_total', 'Bytes of responses, headers included.');
+  const uploads = counter(
+    'stowage_uploads_total',
+    'Files that came in, or did not, by the way they came: ok, refused (4xx), aborted by the client, failed (5xx).',
+    ['api', 'result'],
+  );
   return {
     request({ method, route, status, durationMs, bytesIn, bytesOut, upload }) {
       durations.observe(
@@ -137,7 +123,10 @@ function resultOf(status: number): string {
   return status >= 400 ? 'refused' : 'ok';
 }
 
-function channelMetrics(registers: Registry[]): Pick<Metrics, 'channelOperation' | 'circuit'> {
+function channelMetrics(
+  registers: Registry[],
+  counter: CounterMaker,
+): Pick<Metrics, 'channelOperation' | 'circuit'> {
   const operations = new Histogram({
     name: 'stowage_channel_operation_duration_seconds',
     help: 'Duration of storage channel operations in seconds, including time spent waiting for a turn.',
@@ -145,12 +134,11 @@ function channelMetrics(registers: Registry[]): Pick<Metrics, 'channelOperation'
     buckets: seconds,
     registers,
   });
-  const failures = new Counter({
-    name: 'stowage_channel_failures_total',
-    help: 'Failed operations on storage channels, by error code.',
-    labelNames: ['type', 'channel', 'operation', 'code'],
-    registers,
-  });
+  const failures = counter(
+    'stowage_channel_failures_total',
+    'Failed operations on storage channels, by error code.',
+    ['type', 'channel', 'operation', 'code'],
+  );
   const circuits = new Gauge({
     name: 'stowage_channel_circuit_state',
     help: 'Circuit breaker of a channel: 0 closed, 1 half open, 2 open.',
@@ -168,25 +156,22 @@ function channelMetrics(registers: Registry[]): Pick<Metrics, 'channelOperation'
   };
 }
 
-function scrubMetrics(registers: Registry[]): Pick<Metrics, 'scrubbed'> {
-  const replicas = new Counter({
-    name: 'stowage_scrub_replicas_total',
-    help: 'Stored copies that were read and compared with their hash, by what was found.',
-    labelNames: ['type', 'channel', 'verdict'],
-    registers,
-  });
-  const bytesRead = new Counter({
-    name: 'stowage_scrub_bytes_total',
-    help: 'Bytes read to compare stored copies with their hashes.',
-    labelNames: ['type', 'channel'],
-    registers,
-  });
-  const repairs = new Counter({
-    name: 'stowage_scrub_repairs_total',
-    help: 'Damaged or missing copies that were replaced from another one.',
-    labelNames: ['type', 'channel'],
-    registers,
-  });
+function scrubMetrics(counter: CounterMaker): Pick<Metrics, 'scrubbed'> {
+  const replicas = counter(
+    'stowage_scrub_replicas_total',
+    'Stored copies that were read and compared with their hash, by what was found.',
+    ['type', 'channel', 'verdict'],
+  );
+  const bytesRead = counter(
+    'stowage_scrub_bytes_total',
+    'Bytes read to compare stored copies with their hashes.',
+    ['type', 'channel'],
+  );
+  const repairs = counter(
+    'stowage_scrub_repairs_total',
+    'Damaged or missing copies that were replaced from another one.',
+    ['type', 'channel'],
+  );
   return {
     scrubbed({ type, channel, verdict, isRepaired, bytes }) {
       replicas.inc({ type, channel, verdict });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import type { RequestSample } from '../core/request-sample.ts';
 import type { Collected } from './collected.ts';
-import { createMetrics, type RequestSample } from './index.ts';
+import { createMetrics } from './index.ts';
 
 const sample: RequestSample = {
   method: 'POST',
