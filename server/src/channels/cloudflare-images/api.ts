@@ -108,7 +108,7 @@ export function createCloudflareApi(settings: CloudflareImagesSettings): Cloudfl
       return response;
     }
     const error = failureOf(client.redact, response, await response.text());
-    // core asks only for bytes that were stored: 416 means that they are gone
+    // Core asks only for bytes that were stored: 416 means that they are gone.
     throw response.status === 416 ? fail('not_found', { message: error.message }) : error;
   };
 
@@ -122,7 +122,7 @@ export function createCloudflareApi(settings: CloudflareImagesSettings): Cloudfl
         contentLength: form.contentLength,
         signal,
       } as const;
-      // a one-time address is a permission by itself: the token stays with the API
+      // A one-time address is a permission by itself: the token stays with the API.
       const response =
         uploadUrl === undefined
           ? send({ ...request, url: `${images}/v1` })

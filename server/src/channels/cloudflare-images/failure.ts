@@ -63,7 +63,7 @@ export function failureOf(
   if (response.status === 429 || response.status >= 500) {
     return byStatus;
   }
-  // an id that exists: an earlier attempt, of which only the answer was lost
+  // An id that exists: an earlier attempt, of which only the answer was lost.
   if (response.status === 409) {
     return fail('channel_unavailable', { message: byStatus.message, answered: true });
   }

@@ -20,7 +20,7 @@ export async function measureBlob(
   if (told === undefined) {
     return { size: await count(response), contentType };
   }
-  // reads the byte; a server that sends the whole image instead is cut off
+  // Reads the byte; a server that sends the whole image instead is cut off.
   await response.discard();
   return { size: told, contentType };
 }

@@ -68,7 +68,7 @@ async function createDraft(
   options: PresignOptions,
 ): Promise<TimedDraft> {
   const request = {
-    // a custom id and signed addresses exclude each other
+    // A custom id and signed addresses exclude each other.
     id: settings.requireSignedUrls ? undefined : imageIdOf(options.key),
     metadata: metadataOf(options.key),
     requireSignedUrls: settings.requireSignedUrls,
@@ -81,8 +81,8 @@ async function createDraft(
     );
     return { draft, expiresAt };
   } catch (error) {
-    // a clock that is wrong puts the expiry outside of what is allowed: Cloudflare's own half hour
-    // does not depend on it
+    // A clock that is wrong puts the expiry outside of what is allowed: Cloudflare's own half hour
+    // does not depend on it.
     if (!isStowageError(error, 'channel_refused')) {
       throw error;
     }

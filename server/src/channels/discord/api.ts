@@ -167,7 +167,7 @@ async function call<T>(
   const limit = routeOf(context, route);
   const everywhere = routeOf(context, everyRoute);
   // A body waits as long as it takes, before its first byte is read; a call with a time-out gets
-  // the time to retry
+  // the time to retry.
   const report = await limit.take(request.signal, waits ? undefined : maxWaitMs);
   let news: RouteNews = {};
   try {

@@ -24,7 +24,7 @@ export async function getFile(
   if (ref.size === 0) {
     return { stream: nothing(), size: 0 };
   }
-  // Signed addresses carry no credentials of ours: the bot token stays with the API
+  // Signed addresses carry no credentials of ours: the bot token stays with the API.
   const download = (address: string) => {
     const headers = range === undefined ? {} : { range: rangeHeader(range) };
     return reader.http.send({
@@ -44,7 +44,7 @@ export async function getFile(
     return rangedResult(response, { service: 'Discord', size: ref.size, range });
   }
   await response.discard();
-  // The message is there, so is the file: a 404 on its new address is trouble of the CDN
+  // The message is there, so is the file: a 404 on its new address is trouble of the CDN.
   const status = isStale(response.status) ? 502 : response.status;
   throw failForStatus({
     service: 'Discord',
@@ -73,5 +73,5 @@ async function findUrl(
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {
-  // an empty file has no bytes
+  // An empty file has no bytes.
 }

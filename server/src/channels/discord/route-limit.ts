@@ -64,13 +64,13 @@ export function createRouteLimit(now: () => number = () => performance.now()): R
   const report = (news: RouteNews, began: number): void => {
     underWay -= 1;
     if (news.remaining !== undefined && news.resetAfterMs !== undefined) {
-      // Of the window before, unless nothing else would tell when this one ends
+      // Of the window before, unless nothing else would tell when this one ends.
       if (began === window || (remaining <= 0 && !Number.isFinite(resetAt))) {
         count(news.remaining, news.resetAfterMs, news.limit);
       }
     } else if (!Number.isFinite(resetAt)) {
       // No count in the answer, or no answer: then only the number of calls at once is kept in
-      // bounds
+      // bounds.
       limit ??= withoutCount;
       remaining = Math.min(limit - underWay, remaining + limit);
     }
@@ -79,7 +79,7 @@ export function createRouteLimit(now: () => number = () => performance.now()): R
 
   const count = (left: number, resetAfterMs: number, newLimit: number | undefined): void => {
     // What is under way is not in Discord's count yet; and responses may overtake each other, so a
-    // count only ever falls
+    // count only ever falls.
     const atMost = Math.max(0, left - underWay);
     remaining = limit === undefined ? atMost : Math.min(remaining, atMost);
     limit = newLimit ?? limit ?? left + 1;

@@ -84,7 +84,7 @@ export function createHub(settings: HubSettings) {
       body,
       signal,
     });
-    // 409: another node or a person was quicker
+    // 409: another node or a person was quicker.
     await (response.status === 409 ? response : await accept(caller, response)).discard();
   };
 

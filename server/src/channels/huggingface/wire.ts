@@ -14,7 +14,7 @@ export const preuploadAnswer = z.object({
 
 const action = z.object({
   href: z.string(),
-  // chunk_size arrives as a number or as text: strict clients need strings throughout
+  // chunk_size arrives as a number or as text: strict clients need strings throughout.
   header: z
     .record(z.string(), z.union([z.string(), z.number()]).transform(String))
     .optional()

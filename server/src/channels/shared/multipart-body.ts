@@ -51,7 +51,7 @@ function fileHead(boundary: string, file: MultipartFile): string {
 }
 
 // WHATWG form encoding escapes CR, LF and the quote; a backslash goes too, as many parsers take it
-// for an escape. Names go out as UTF-8
+// for an escape. Names go out as UTF-8.
 function quotedSafe(text: string): string {
   return text
     .replaceAll('\\', '%5C')

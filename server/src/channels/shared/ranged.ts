@@ -56,7 +56,7 @@ async function* slice(
     if (part.length > 0) {
       yield part;
     }
-    // no return here: reading on to the end of an answer of the right length keeps its socket alive
+    // No return here: reading to the end of an answer of the right length keeps its socket alive.
   }
   if (left > 0) {
     throw fail('channel_unavailable', {

@@ -185,7 +185,7 @@ function notTheApi(status: number): StowageError {
       message: `${service} answered ${status} with something that is not the Bot API's`,
     });
   }
-  // 4xx pages of a proxy in between say nothing about the file
+  // 4xx pages of a proxy in between say nothing about the file.
   return failForStatus({ service, status: status === 404 ? 502 : status, words: '' });
 }
 
@@ -198,7 +198,7 @@ interface ApiFailure {
 function apiError({ status, words, retryAfterMs }: ApiFailure): StowageError {
   const hint = hintFor(status, words);
   const told = hint === undefined ? words : `${words} (${hint})`;
-  // 404 is what a token of the wrong form gets
+  // 404 is what a token of the wrong form gets.
   if (status === 404) {
     return fail('channel_unauthorized', { message: `${service} answered 404: ${told}` });
   }

@@ -23,7 +23,7 @@ export interface PathCache {
   delete(fileId: string): void;
 }
 
-// The Bot API promises at least an hour
+// The Bot API promises at least an hour.
 const lifetimeMs = 50 * 60_000;
 const maxPaths = 10_000;
 
@@ -83,7 +83,7 @@ function isStale(status: number): boolean {
 
 async function downloadError(response: HttpResponse) {
   await response.discard();
-  // A path fresh from getFile is there: a 404 on it is trouble of the server, not of the file
+  // A path fresh from getFile is there: a 404 on it is trouble of the server, not of the file.
   const status = isStale(response.status) ? 502 : response.status;
   return failForStatus({
     service: 'Telegram',
@@ -188,5 +188,5 @@ async function* fileBytes(path: string, start: number, end: number): AsyncGenera
 }
 
 async function* nothing(): AsyncGenerator<Uint8Array> {
-  // an empty file has no bytes
+  // An empty file has no bytes.
 }

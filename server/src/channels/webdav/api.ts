@@ -45,7 +45,7 @@ export interface DavApi {
 const service = 'WebDAV';
 const propfindBody =
   '<?xml version="1.0"?><propfind xmlns="DAV:"><prop><getcontentlength/><resourcetype/></prop></propfind>';
-// 502 is Apache behind a proxy that ends TLS: it takes the Destination for another server
+// 502 is Apache behind a proxy that ends TLS: it takes the Destination for another server.
 const noMoveHere = [400, 403, 404, 405, 409, 412, 415, 501, 502];
 
 export function createDavApi(settings: WebdavSettings): DavApi {
@@ -172,7 +172,7 @@ function headerSafe(contentType: string): string {
 }
 
 async function finish(response: HttpResponse, failure: () => Promise<StowageError>): Promise<void> {
-  // 207 lists what could not be done
+  // 207 lists what could not be done.
   if (response.status < 200 || response.status > 299 || response.status === 207) {
     throw await failure();
   }
@@ -264,7 +264,7 @@ function isRedirect(status: number): boolean {
  * not ours.
  */
 function asReadFailure(status: number, isOwn: boolean, error: StowageError): StowageError {
-  // core asks only for bytes that were stored: 416 means that they are gone
+  // Core asks only for bytes that were stored: 416 means that they are gone.
   if (status === 416) {
     return fail('not_found', { message: error.message });
   }

@@ -46,7 +46,7 @@ export function createFolders(api: DavApi): Folders {
   async function mayExist(folder: string, signal: AbortSignal): Promise<boolean> {
     const response = await api.describe(folder, signal);
     await response.discard();
-    // 405, 501: no PROPFIND here
+    // 405, 501: no PROPFIND here.
     return [207, 405, 501].includes(response.status);
   }
 
