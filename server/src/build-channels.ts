@@ -130,7 +130,7 @@ function observed(
   };
   return {
     ...channel,
-    put: (source, options) => timed('put', () => channel.put(source, options)),
+    put: (body, options) => timed('put', () => channel.put(body, options)),
     get: (ref, options) => timed('get', () => channel.get(ref, options)),
     delete: (ref, options) => timed('delete', () => channel.delete(ref, options)),
   };

@@ -27,6 +27,7 @@ import { PresignedUploads, uploadGraceMs } from '../src/core/uploads/presigned/p
 import type { ReceiveRequest } from '../src/core/uploads/presigned/receive-upload.ts';
 import { createProber } from '../src/images/prober.ts';
 import { openMetadata } from '../src/metadata/index.ts';
+import { guarded } from './guarded.ts';
 
 /** A channel that tells what lies on it. Its methods may be replaced in the midst of a test. */
 export interface WatchedChannel extends Channel {
@@ -41,8 +42,8 @@ export function watchedChannel(inner: Channel = createMemoryChannel()): WatchedC
   return {
     ...inner,
     refs,
-    async put(source, options) {
-      const result = await inner.put(source, options);
+    async put(body, options) {
+      const result = await inner.put(body, options);
       refs.add(nameOf(result.ref));
       return result;
     },
@@ -65,7 +66,7 @@ export function configured(channel: Channel, name = 'main', group = 'memory'): C
     name,
     enabled: true,
     weight: 1,
-    channel,
+    channel: channel.remote ? guarded(channel) : channel,
   };
 }
 

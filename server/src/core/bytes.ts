@@ -5,6 +5,21 @@
  */
 export type ByteSource = AsyncIterable<Uint8Array>;
 
+/** Bytes that are to be stored, with what is known of them before the first one goes out. */
+export interface ReplayableBody {
+  /**
+   * The bytes, from the first one on. Every call reads them anew, byte for byte the same and at its
+   * own pace, unless the body is `once`. Fails with the source's own error when that fails.
+   */
+  open(): ByteSource;
+  /** True for a live stream: it is opened a single time, and a call with it is never repeated. */
+  readonly once?: boolean | undefined;
+  /** Exact number of bytes, when known. */
+  readonly size?: number | undefined;
+  /** Hex SHA-256, when known. */
+  readonly sha256?: string | undefined;
+}
+
 /** Bytes `start` to `end`, both included, 0-based; `0 <= start <= end`. */
 export interface ByteRange {
   readonly start: number;

@@ -1,4 +1,4 @@
-import type { ByteRange, ByteSource, Json } from './bytes.ts';
+import type { ByteRange, ByteSource, Json, ReplayableBody } from './bytes.ts';
 
 /**
  * A storage instance: a plain object made by a driver's factory from validated settings.
@@ -17,18 +17,20 @@ export interface Channel {
   readonly limits: ChannelLimits;
 
   /**
-   * True when `put` crosses a network, so that core keeps a replayable copy (`spool.ts`) of what it
-   * streams and can retry or fall back. A local disk is not remote: a retry does not cure its
-   * failures.
+   * True when `put` crosses a network: core then passes bodies that can be opened again
+   * (`spool.ts`), and can retry or fall back. A local disk is not remote: a retry does not cure its
+   * failures, and it gets the stream as it comes.
    */
   readonly remote: boolean;
 
   /**
    * Stores the bytes. Resolves only when `get(ref)` would return exactly these bytes; rejects
-   * leaving nothing readable behind. `source` is read once, from the start. An error thrown by
-   * `source` (connection closed, too large) is passed on unchanged.
+   * leaving nothing readable behind. A driver may open `body` as often as it needs, a `once` body a
+   * single time. An error thrown by what it opens (connection closed, too large) is passed on
+   * unchanged. The driver calls the remote once: `channel-guard.ts` repeats what failed, unless the
+   * body is `once`.
    */
-  put(source: ByteSource, options: PutOptions): Promise<PutResult>;
+  put(body: ReplayableBody, options: PutOptions): Promise<PutResult>;
 
   /**
    * Returns exactly the bytes of `ref`, or of the range (always inside the object). Rejects with
@@ -122,7 +124,7 @@ export interface ChannelLimits {
    * segments of `best`.
    */
   readonly segment?: { readonly min: number; readonly best: number; readonly max: number };
-  /** `put` needs `size` and `sha256`. Core computes them while it spools the body. */
+  /** A body for `put` has `size` and `sha256`. Core computes them while it spools the body. */
   readonly needsSha256?: true;
   /**
    * Maximum number of operations per second and per minute against the target. Core waits its turn.
@@ -160,18 +162,19 @@ export interface PutOptions extends CallOptions {
   readonly key: string;
   readonly contentType: string;
   /** File name for people who look at the remote side. Never used as an address. */
-  readonly filename?: string;
-  /** Exact number of bytes in `source`, when known before the first of them is sent. */
-  readonly size?: number;
-  /** Hex SHA-256 of `source` when known. */
-  readonly sha256?: string;
+  readonly filename?: string | undefined;
   /** Whether the store may keep a recompressed picture instead. Default false. */
-  readonly mayRecompress?: boolean;
+  readonly mayRecompress?: boolean | undefined;
   /**
    * A sign of life. Drivers that read ahead of what they send call it whenever bytes have been
    * sent, so that a slow line is not mistaken for a silent backend.
    */
-  readonly onProgress?: () => void;
+  readonly onProgress?: (() => void) | undefined;
+  /**
+   * For the caller of a guarded channel: called with every object that was stored in vain and that
+   * the backend did not delete.
+   */
+  readonly onLeftOver?: ((ref: Ref) => void) | undefined;
 }
 
 export interface PutResult {
@@ -219,13 +222,8 @@ export interface Multipart {
     readonly maxParts: number;
   };
   start(options: PutOptions): Promise<Json>;
-  /** `number` counts from 1. Sending a number again replaces the part. `size` is exact. */
-  part(
-    state: Json,
-    number: number,
-    source: ByteSource,
-    options: CallOptions & { readonly size: number },
-  ): Promise<Json>;
+  /** `number` counts from 1. Sending a number again replaces the part. `body` is as for `put`. */
+  part(state: Json, number: number, body: SizedBody, options: CallOptions): Promise<Json>;
   /** `parts` in ascending order of number. Safe to repeat after a lost response. */
   finish(
     state: Json,
@@ -235,6 +233,8 @@ export interface Multipart {
   /** Idempotent. */
   abort(state: Json, options: CallOptions): Promise<void>;
 }
+
+export type SizedBody = ReplayableBody & { readonly size: number };
 
 /** Uploads that go from the client straight to the store. */
 export interface Presign {

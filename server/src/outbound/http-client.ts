@@ -2,6 +2,8 @@ import type { LookupFunction } from 'node:net';
 import { Agent, type Dispatcher, request as undiciRequest } from 'undici';
 import type { ByteSource } from '../core/bytes.ts';
 import { fail } from '../core/errors.ts';
+import { exactly } from '../core/streams/exactly.ts';
+import { tap } from '../core/streams/tap.ts';
 import { createRedact, type Redact } from './redact.ts';
 
 /**
@@ -159,32 +161,22 @@ function watch(body: HttpRequest['body'], length: number | undefined): Watched {
     return { body, failure: undefined };
   }
   let failure: { readonly error: unknown } | undefined;
-  async function* counted(source: ByteSource) {
-    let seen = 0;
-    try {
-      for await (const chunk of source) {
-        seen += chunk.length;
-        if (length !== undefined && seen > length) {
-          throw fail('size_mismatch', { message: 'The source has more bytes than announced.' });
-        }
-        if (chunk.length > 0) {
-          yield chunk;
-        }
-      }
-      if (length !== undefined && seen < length) {
-        throw fail('incomplete_body');
-      }
-    } catch (error) {
-      failure = { error };
-      throw error;
-    }
-  }
+  const source = length === undefined ? withoutEmpty(body) : exactly(body, length);
   return {
-    body: counted(body),
+    body: tap(source, { onError: (error) => (failure = { error }) }),
     get failure() {
       return failure;
     },
   };
+}
+
+/** An empty chunk would end a chunked body. */
+async function* withoutEmpty(source: ByteSource): ByteSource {
+  for await (const chunk of source) {
+    if (chunk.length > 0) {
+      yield chunk;
+    }
+  }
 }
 
 type UndiciResponse = Awaited<ReturnType<typeof undiciRequest>>;

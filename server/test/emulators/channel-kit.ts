@@ -1,6 +1,7 @@
-import type { ByteRange, ByteSource } from '../../src/core/bytes.ts';
+import type { ByteRange } from '../../src/core/bytes.ts';
 import type { Channel, PutOptions, PutResult, Ref } from '../../src/core/channel.ts';
-import { bufferOf, bytesOf, type Sample } from '../conformance/channel/data.ts';
+import { bytesBody } from '../../src/core/streams/body.ts';
+import { bodyOf, bufferOf, type Sample } from '../conformance/channel/data.ts';
 
 export const neverAborted = new AbortController().signal;
 
@@ -21,10 +22,9 @@ export function putSample(
   sample: Sample,
   options: Partial<PutOptions> = {},
 ): Promise<PutResult> {
-  return channel.put(bytesOf(sample), {
+  return channel.put(bodyOf(sample), {
     key: newKey(),
     contentType: 'application/octet-stream',
-    size: sample.size,
     signal: neverAborted,
     ...options,
   });
@@ -35,17 +35,12 @@ export function putBytes(
   bytes: Uint8Array,
   options: Partial<PutOptions> = {},
 ): Promise<PutResult> {
-  return channel.put(once(bytes), {
+  return channel.put(bytesBody(bytes), {
     key: newKey(),
     contentType: 'application/octet-stream',
-    size: bytes.length,
     signal: neverAborted,
     ...options,
   });
-}
-
-async function* once(bytes: Uint8Array): ByteSource {
-  yield bytes;
 }
 
 /** What `get` gives, in one buffer. */

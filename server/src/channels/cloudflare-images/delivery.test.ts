@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bufferOf, bytesOf } from '../../../test/conformance/channel/data.ts';
+import { bodyOf, bufferOf } from '../../../test/conformance/channel/data.ts';
 import { emulatedChannel } from '../../../test/emulators/cloudflare-images/emulated-channel.ts';
 import { emulatedAccount } from '../../../test/emulators/cloudflare-images/emulator.ts';
 import type { Channel, Ref } from '../../core/channel.ts';
@@ -64,10 +64,9 @@ describe('cloudflare_images addresses', () => {
 });
 
 async function put(channel: Channel): Promise<Ref> {
-  const { ref } = await channel.put(bytesOf(sample), {
+  const { ref } = await channel.put(bodyOf(sample), {
     key: '2026/11/a_b.png',
     contentType: 'image/png',
-    size: sample.size,
     signal,
   });
   return ref;

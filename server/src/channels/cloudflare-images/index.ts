@@ -32,7 +32,7 @@ export function createCloudflareImagesChannel(settings: CloudflareImagesSettings
   const channel: Channel = {
     limits: { maxBytes: maxImageBytes, pace },
     remote: true,
-    put: (source, options) => putImage(put, source, options),
+    put: (body, options) => putImage(put, body, options),
     get: async (ref, { range, signal }) => {
       const id = idOf(ref);
       const response = await api.blob(id, { range, signal });

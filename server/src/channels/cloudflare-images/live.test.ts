@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { crc32, deflateSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
+import { streamBody } from '../../core/streams/body.ts';
 import { createCloudflareImagesChannel } from './index.ts';
 import { cloudflareImagesSettings } from './settings.ts';
 
@@ -17,10 +18,9 @@ if (STOWAGE_LIVE_CLOUDFLARE_IMAGES) {
     it('check', () => channel.check({ signal }));
 
     it('put, get, range, address, delete', async () => {
-      const { ref, size } = await channel.put(bytes(), {
+      const { ref, size } = await channel.put(streamBody(bytes(), { size: png.length }), {
         key: key(),
         contentType: 'image/png',
-        size: png.length,
         signal,
       });
       expect(size).toBe(png.length);

@@ -1,8 +1,9 @@
-import type { ByteSource } from '../../core/bytes.ts';
+import type { ReplayableBody } from '../../core/bytes.ts';
 import type { PutOptions, PutResult } from '../../core/channel.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
 import type { KeyedMutex } from '../../core/guard/keyed-mutex.ts';
 import { withRetry } from '../../core/guard/retry.ts';
+import { tap } from '../../core/streams/tap.ts';
 import { attachmentName, attachmentType } from '../shared/attachment.ts';
 import { sendOrUndo } from '../shared/send-or-undo.ts';
 import type { CloudflareApi } from './api.ts';
@@ -26,10 +27,10 @@ interface StoredImage {
 
 export async function putImage(
   context: PutContext,
-  source: ByteSource,
+  body: ReplayableBody,
   options: PutOptions,
 ): Promise<PutResult> {
-  if ((options.size ?? 0) > maxImageBytes) {
+  if ((body.size ?? 0) > maxImageBytes) {
     throw tooLarge();
   }
   if (surelyNoImage.test(options.contentType)) {
@@ -41,7 +42,7 @@ export async function putImage(
     send: async (signal, onSent) => {
       release = await context.locks.acquire(options.key, signal);
       try {
-        const image = await upload(context, { source, options, signal, onSent });
+        const image = await upload(context, { body, options, signal, onSent });
         if (!options.signal.aborted) {
           release();
         }
@@ -57,7 +58,7 @@ export async function putImage(
 }
 
 interface Upload {
-  readonly source: ByteSource;
+  readonly body: ReplayableBody;
   readonly options: PutOptions;
   readonly signal: AbortSignal;
   readonly onSent: () => void;
@@ -65,28 +66,36 @@ interface Upload {
 
 async function upload(
   context: PutContext,
-  { source, options, signal, onSent }: Upload,
+  { body, options, signal, onSent }: Upload,
 ): Promise<StoredImage> {
   const { api } = context;
   const target = await targetOf(context, options.key, signal);
-  const body = limited(source, onSent);
+  let isSent = false;
+  const source = tap(body.open(), {
+    maxBytes: maxImageBytes,
+    tooLarge,
+    onEnd() {
+      isSent = true;
+      onSent();
+    },
+  });
   const filename = attachmentName(options);
   const file = {
     filename,
     contentType: attachmentType(options.contentType),
-    size: options.size,
-    source: body.source,
+    size: body.size,
+    source,
   };
   try {
     await api.upload({ ...target, ...file }, signal).catch(async (error: unknown) => {
       if (
-        !(await isThereAnyway(api, target.id, { error, sent: body.done, size: body.bytes, signal }))
+        !(await isThereAnyway(api, target.id, { error, sent: isSent, size: source.bytes, signal }))
       ) {
         throw error;
       }
     });
-    await expectUnchanged(api, { id: target.id, size: body.bytes }, signal);
-    return { id: target.id, size: body.bytes };
+    await expectUnchanged(api, { id: target.id, size: source.bytes }, signal);
+    return { id: target.id, size: source.bytes };
   } catch (error) {
     await discard(api, target.id);
     throw error;
@@ -172,37 +181,6 @@ function notYet(error: unknown): never {
  */
 async function discard(api: CloudflareApi, id: string): Promise<void> {
   await api.remove(id, AbortSignal.timeout(10_000)).catch(() => undefined);
-}
-
-interface Limited {
-  readonly source: ByteSource;
-  readonly bytes: number;
-  readonly done: boolean;
-}
-
-function limited(source: ByteSource, onEnd: () => void): Limited {
-  let bytes = 0;
-  let done = false;
-  async function* counted() {
-    for await (const chunk of source) {
-      bytes += chunk.length;
-      if (bytes > maxImageBytes) {
-        throw tooLarge();
-      }
-      yield chunk;
-    }
-    done = true;
-    onEnd();
-  }
-  return {
-    source: counted(),
-    get bytes() {
-      return bytes;
-    },
-    get done() {
-      return done;
-    },
-  };
 }
 
 function tooLarge() {

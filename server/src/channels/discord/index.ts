@@ -30,7 +30,7 @@ export function createDiscordChannel(settings: DiscordSettings, clocks: UrlClock
   return {
     limits: { maxBytes: segment.max, segment },
     remote: true,
-    put: async (source, options) => putFile(sender, source, options),
+    put: async (body, options) => putFile(sender, body, options),
     get: async (ref, options) => getFile(reader, { ref: parseDiscordRef(ref), ...options }),
     delete: async (ref, { signal }) => forget(parseDiscordRef(ref), signal),
     check: async ({ signal }) => {

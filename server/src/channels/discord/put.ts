@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import type { ByteSource } from '../../core/bytes.ts';
+import type { ReplayableBody } from '../../core/bytes.ts';
 import type { PutOptions, PutResult } from '../../core/channel.ts';
 import { fail } from '../../core/errors.ts';
+import { tap } from '../../core/streams/tap.ts';
 import { attachmentName, attachmentType } from '../shared/attachment.ts';
+import { orOneByte } from '../shared/or-one-byte.ts';
 import { sendOrUndo } from '../shared/send-or-undo.ts';
-import { measured } from '../shared/sources.ts';
 import { type Answered, type DiscordApi, hasCode, type Message, unknownMessage } from './api.ts';
 import type { DiscordRef } from './ref.ts';
 import type { UrlCache } from './url-cache.ts';
@@ -22,12 +23,12 @@ const maxRemembered = 1000;
 
 export function putFile(
   sender: Sender,
-  source: ByteSource,
+  body: ReplayableBody,
   options: PutOptions,
 ): Promise<PutResult> {
   return sendOrUndo({
     signal: options.signal,
-    send: (signal, onSent) => sendOnce(sender, source, { options, signal, onSent }),
+    send: (signal, onSent) => sendOnce(sender, body, { options, signal, onSent }),
     undo: async ({ ref }) => {
       spoil(sender, options.key);
       await sender.forget(ref as DiscordRef, AbortSignal.timeout(30_000));
@@ -43,21 +44,21 @@ interface Sending {
 
 async function sendOnce(
   sender: Sender,
-  source: ByteSource,
+  body: ReplayableBody,
   { options, signal, onSent }: Sending,
 ): Promise<PutResult> {
-  const body = measured(source, onSent);
+  const sent = tap(body.open(), { onEnd: onSent });
   const file = {
     filename: attachmentName(options),
     contentType: attachmentType(options.contentType),
-    source: body.source,
-    size: options.size === 0 ? 1 : options.size,
+    source: orOneByte(sent),
+    size: body.size === 0 ? 1 : body.size,
   };
   const { channelId } = sender;
   const nonce = nonceOf(channelId, options.key, sender.usedNonces.get(options.key) ?? 0);
   try {
     const answered = await sender.api.createMessage({ channelId, nonce, file }, signal);
-    return await resultOf(sender, answered, { bytes: body.bytes, key: options.key });
+    return await resultOf(sender, answered, { bytes: sent.bytes, key: options.key });
   } catch (error) {
     if (!hasCode(error, unknownMessage)) {
       throw error;

@@ -1,77 +1,36 @@
 import type { ByteSource } from '../../core/bytes.ts';
-import { fail } from '../../core/errors.ts';
 
-/**
- * A source read piece by piece: each `take` hands out the next bytes, and must be read to its end
- * before the next.
- */
+/** A source read piece by piece: each `take` must be read to its end before the next. */
 export interface Slicer {
   /** Exactly `lengthBytes`, fewer only when the source ends. */
   take(lengthBytes: number): ByteSource;
-  /** The first bytes, at most `lengthBytes`, without using them up. */
-  peek(lengthBytes: number): Promise<Uint8Array>;
-  /** Rejects with `size_mismatch` when bytes are left. */
-  end(): Promise<void>;
   /** Stops the source. */
   close(): Promise<void>;
 }
 
 export function createSlicer(source: ByteSource): Slicer {
   const iterator = source[Symbol.asyncIterator]();
-  let rest: Uint8Array[] = [];
-
-  const next = async (): Promise<Uint8Array | undefined> => {
-    const kept = rest.shift();
-    if (kept !== undefined) {
-      return kept;
-    }
-    const result = await iterator.next();
-    return result.done ? undefined : result.value;
-  };
+  let rest: Uint8Array = new Uint8Array(0);
 
   return {
     async *take(lengthBytes) {
-      let left = lengthBytes;
-      while (left > 0) {
-        const chunk = await next();
-        if (chunk === undefined) {
-          return;
+      for (let left = lengthBytes; left > 0; ) {
+        if (rest.length === 0) {
+          const { done, value } = await iterator.next();
+          if (done) {
+            return;
+          }
+          rest = value;
         }
-        if (chunk.length > left) {
-          rest.unshift(chunk.subarray(left));
-        }
-        const part = chunk.subarray(0, left);
-        left -= part.length;
-        if (part.length > 0) {
-          yield part;
-        }
-      }
-    },
-
-    async peek(lengthBytes) {
-      const chunks: Uint8Array[] = [];
-      for (let bytes = 0; bytes < lengthBytes; ) {
-        const chunk = await next();
-        if (chunk === undefined) {
-          break;
-        }
-        chunks.push(chunk);
-        bytes += chunk.length;
-      }
-      rest = [...chunks, ...rest];
-      return Buffer.concat(chunks).subarray(0, lengthBytes);
-    },
-
-    async end() {
-      for (let chunk = await next(); chunk !== undefined; chunk = await next()) {
-        if (chunk.length > 0) {
-          throw fail('size_mismatch', { message: 'The source has more bytes than announced.' });
+        const piece = rest.subarray(0, left);
+        rest = rest.subarray(left);
+        left -= piece.length;
+        if (piece.length > 0) {
+          yield piece;
         }
       }
     },
-
     async close() {
-      rest = [];
       await iterator.return?.();
     },
   };

@@ -10,6 +10,7 @@ import {
   signal,
   startRig,
 } from '../../../test/emulators/huggingface/test-support.ts';
+import { streamBody } from '../../core/streams/body.ts';
 
 const repo = 'ada/pictures';
 
@@ -124,11 +125,9 @@ describe('huggingface commits', () => {
   it('lets one bad change fail alone', async () => {
     rig = await startRig({ commitMs: 20 });
     await rig.channel
-      .put((async function* () {})(), {
+      .put(streamBody((async function* () {})(), { size: 0, sha256: '0'.repeat(64) }), {
         key: '.git/config',
         contentType: 'a/b',
-        size: 0,
-        sha256: '0'.repeat(64),
         signal,
       })
       .catch(() => {});
@@ -148,13 +147,14 @@ describe('huggingface commits', () => {
     await putBytes(rig.channel, binary(10));
     const controller = new AbortController();
     const bytes = binary(200);
-    const put = rig.channel.put(inChunks(bytes), {
-      key: 'k/left',
-      contentType: 'a/b',
-      size: 200,
-      sha256: 'a'.repeat(64),
-      signal: controller.signal,
-    });
+    const put = rig.channel.put(
+      streamBody(inChunks(bytes), { size: 200, sha256: 'a'.repeat(64) }),
+      {
+        key: 'k/left',
+        contentType: 'a/b',
+        signal: controller.signal,
+      },
+    );
     put.catch(() => {});
     const commits = () => rig.emulator.hubLog.filter(({ name }) => name === 'commit').length;
     while (commits() < 2) {

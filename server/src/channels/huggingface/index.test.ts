@@ -4,6 +4,7 @@ import type { Fault } from '../../../test/emulators/emulator-kit.ts';
 import {
   binary,
   expectSame,
+  factsOf,
   inChunks,
   putBytes,
   putOptions,
@@ -13,14 +14,19 @@ import {
   signal,
   startRig,
 } from '../../../test/emulators/huggingface/test-support.ts';
+import { streamBody } from '../../core/streams/body.ts';
 
 const secrets = ['hf_emulatorTokenAbcdef0123456789'];
 
 async function fixture(rig: Rig) {
   const { emulator, channel, close } = rig;
-  const objects = async () =>
-    emulator.files('ada/pictures').length +
-    (await emulator.objects()).filter((name) => name.endsWith('.partial')).length;
+  const unfinished = async () =>
+    (await emulator.objects()).filter((name) => name.endsWith('.partial'));
+  const objects = async () => {
+    // The storage notices a moment later that an upload was broken off.
+    await expect.poll(unfinished).toEqual([]);
+    return emulator.files('ada/pictures').length;
+  };
   return { channel, objects, destroy: close };
 }
 
@@ -121,7 +127,9 @@ describe('huggingface channel', () => {
       yield* inChunks(bytes.subarray(0, 2_000_000));
       throw error;
     })();
-    await expect(rig.channel.put(source, putOptions(bytes, 'k/fails.bin'))).rejects.toBe(error);
+    await expect(
+      rig.channel.put(streamBody(source, factsOf(bytes)), putOptions('k/fails.bin')),
+    ).rejects.toBe(error);
     expect(rig.emulator.files('ada/pictures')).toEqual([]);
   });
 
@@ -131,9 +139,10 @@ describe('huggingface channel', () => {
   ])('refuses a source with %s bytes than announced', async (_, actual, code) => {
     rig = await startRig();
     const bytes = binary(3_000_001);
-    const options = { ...putOptions(bytes, 'k/short.bin'), size: 3_000_000 };
+    const facts = { ...factsOf(bytes), size: 3_000_000 };
+    const source = inChunks(bytes.subarray(0, actual));
     await expect(
-      rig.channel.put(inChunks(bytes.subarray(0, actual)), options),
+      rig.channel.put(streamBody(source, facts), putOptions('k/short.bin')),
     ).rejects.toMatchObject({ code });
     expect(rig.emulator.files('ada/pictures')).toEqual([]);
   });
@@ -281,9 +290,9 @@ describe('huggingface faults', () => {
     });
   });
 
-  it('reads every byte of a source whose object the hub has already', async () => {
+  it('sends nothing of a body whose object the hub has already', async () => {
     rig = await startRig();
-    const bytes = binary(500_000);
+    const bytes = binary(2_000_000);
     await putBytes(rig.channel, bytes);
     let seen = 0;
     const source = (async function* () {
@@ -292,9 +301,7 @@ describe('huggingface faults', () => {
         yield chunk;
       }
     })();
-    await rig.channel.put(source, putOptions(bytes, 'k/again.bin'));
-    expect(seen).toBe(bytes.length);
-    const short = rig.channel.put(inChunks(bytes.subarray(1)), putOptions(bytes, 'k/short.bin'));
-    await expect(short).rejects.toMatchObject({ code: 'incomplete_body' });
+    await rig.channel.put(streamBody(source, factsOf(bytes)), putOptions('k/again.bin'));
+    expect(seen).toBe(0);
   });
 });

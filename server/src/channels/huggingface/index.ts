@@ -1,15 +1,15 @@
-import { join } from 'node:path';
 import { z } from 'zod';
+import type { ReplayableBody } from '../../core/bytes.ts';
 import type { Channel, GetOptions, GetResult, Ref } from '../../core/channel.ts';
 import { fail } from '../../core/errors.ts';
-import { type DriverContext, defineDriver, secret } from '../driver.ts';
+import { defineDriver, secret } from '../driver.ts';
 import { rangedResult } from '../shared/ranged.ts';
 import { createHub, type Hub } from './api.ts';
 import { checkAccess } from './check.ts';
 import type { CommitterOptions } from './committer.ts';
-import { createMeasure } from './digest.ts';
 import { createDirectUpload } from './direct.ts';
 import { createRepository, storeFile } from './store.ts';
+import type { LfsObject } from './wire.ts';
 
 const segment = /[A-Za-z0-9](?:[\w.-]*\w)?/.source;
 
@@ -54,34 +54,28 @@ export const huggingfaceDriver = defineDriver({
   type: 'huggingface',
   group: { name: 'huggingface', label: 'HuggingFace', fallbackRank: 4 },
   settings: settingsSchema,
-  create: (settings, context) => createHuggingFaceChannel(settings, context),
+  create: (settings) => createHuggingFaceChannel(settings),
 });
 
 const commitDefaults: CommitterOptions = { gatherMs: 20, patienceMs: 25_000, retryBaseMs: 500 };
 
 export function createHuggingFaceChannel(
   settings: HuggingFaceSettings,
-  { dataDir }: Pick<DriverContext, 'dataDir'>,
   commit: CommitterOptions = commitDefaults,
 ): Channel {
   const hub = createHub(settings);
-  const measure = createMeasure(join(dataDir, 'huggingface'));
-  const repository = createRepository(hub, {
-    folder: settings.folder,
-    commit,
-    sha256: measure.sha256,
-  });
+  const repository = createRepository(hub, { folder: settings.folder, commit });
   return {
     limits: { needsSha256: true },
     remote: true,
-    put: (source, options) =>
-      measure.run(source, options, (replay, object) =>
-        repository.inside(options.signal, async () => {
-          const path = repository.pathOf(options.key);
-          await storeFile(repository, replay, { path, ...object, signal: options.signal });
-          return { ref: { path }, size: object.size };
-        }),
-      ),
+    put: async (body, { key, signal }) => {
+      const object = objectOf(body);
+      return repository.inside(signal, async () => {
+        const path = repository.pathOf(key);
+        await storeFile(repository, body, { path, ...object, signal });
+        return { ref: { path }, size: object.size };
+      });
+    },
     get: (ref, options) => readFile(hub, pathIn(ref), options),
     delete: (ref, { signal }) =>
       repository.inside(signal, () =>
@@ -93,9 +87,17 @@ export function createHuggingFaceChannel(
     url: (ref) => (settings.private ? undefined : hub.resolveUrl(pathIn(ref))),
     close: async () => {
       repository.committer.close();
-      await Promise.all([hub.close(), measure.close()]);
+      await hub.close();
     },
   };
+}
+
+/** LFS names an object by what is known before its first byte goes out. */
+function objectOf({ size, sha256 }: ReplayableBody): LfsObject {
+  if (size === undefined || sha256 === undefined) {
+    throw fail('internal_error', { message: 'Hugging Face needs size and SHA-256 beforehand.' });
+  }
+  return { oid: sha256.toLowerCase(), size };
 }
 
 const refSchema = z.object({ path: z.string().min(1) });

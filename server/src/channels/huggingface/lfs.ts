@@ -1,7 +1,9 @@
+import type { ByteSource, ReplayableBody } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
+import { exactly } from '../../core/streams/exactly.ts';
 import type { HttpResponse } from '../../outbound/http-client.ts';
 import type { Hub } from './api.ts';
-import type { Slicer } from './bytes.ts';
+import { createSlicer } from './bytes.ts';
 import { storageError, unexpectedAnswer } from './hub-errors.ts';
 import type { LfsAction, LfsObject } from './wire.ts';
 
@@ -10,42 +12,32 @@ export interface LfsUpload extends LfsObject {
 }
 
 /**
- * Brings the object into the repository's LFS storage, unless it is there: then the bytes are only
- * read. Not readable before a commit. Returns whether it was there before.
+ * Brings the object into the repository's LFS storage, unless it is there. Not readable before a
+ * commit. Returns whether it was there before.
  */
-export async function uploadLfs(hub: Hub, bytes: Slicer, object: LfsUpload): Promise<boolean> {
+export async function uploadLfs(
+  hub: Hub,
+  body: ReplayableBody,
+  object: LfsUpload,
+): Promise<boolean> {
   const { upload, verify } = await hub.lfsUploadActions(object, object.signal);
-  // The caller counts and hashes what we read: it must see every byte.
   if (upload === undefined) {
-    await readThrough(bytes, object);
     return true;
   }
+  const source = exactly(body.open(), object.size);
   await (chunkSize(upload) === undefined
-    ? putWhole(hub, upload, bytes, object)
-    : putParts(hub, upload, bytes, object));
-  await bytes.end();
+    ? putWhole(hub, upload, source, object)
+    : putParts(hub, upload, source, object));
   if (verify !== undefined) {
     await hub.lfsVerify(verify, object, object.signal);
   }
   return false;
 }
 
-async function readThrough(bytes: Slicer, { size, signal }: LfsUpload): Promise<void> {
-  let seen = 0;
-  for await (const chunk of bytes.take(size)) {
-    signal.throwIfAborted();
-    seen += chunk.length;
-  }
-  if (seen < size) {
-    throw fail('incomplete_body');
-  }
-  await bytes.end();
-}
-
 async function putWhole(
   hub: Hub,
   action: LfsAction,
-  bytes: Slicer,
+  source: ByteSource,
   { size, signal }: LfsUpload,
 ): Promise<void> {
   // The length is ours to give: it decides whether a short source is noticed.
@@ -54,12 +46,11 @@ async function putWhole(
       ([name]) => !/^(content-length|transfer-encoding)$/i.test(name),
     ),
   );
-  const body = bytes.take(size);
   const response = await hub.http.send({
     method: 'PUT',
     url: action.href,
     headers,
-    body,
+    body: source,
     contentLength: size,
     signal,
   });
@@ -73,7 +64,7 @@ async function putWhole(
 async function putParts(
   hub: Hub,
   action: LfsAction,
-  bytes: Slicer,
+  source: ByteSource,
   { oid, size, signal }: LfsUpload,
 ): Promise<void> {
   const chunkBytes = chunkSize(action) ?? size;
@@ -81,31 +72,55 @@ async function putParts(
   if (links.length !== Math.ceil(size / chunkBytes)) {
     throw unexpectedAnswer('the LFS batch: wrong number of parts');
   }
-  const parts: { partNumber: number; etag: string }[] = [];
-  for (const [partNumber, url] of links) {
-    const lengthBytes = Math.min(chunkBytes, size - (partNumber - 1) * chunkBytes);
-    const response = await hub.http.send({
-      method: 'PUT',
-      url,
-      body: bytes.take(lengthBytes),
-      contentLength: lengthBytes,
-      signal,
-    });
-    const etag = (await stored(hub, response)).header('etag');
-    await response.discard();
-    if (etag === undefined) {
-      throw unexpectedAnswer('a part: no ETag');
+  const bytes = createSlicer(source);
+  try {
+    const parts: { partNumber: number; etag: string }[] = [];
+    for (const [partNumber, url] of links) {
+      const sizeBytes = Math.min(chunkBytes, size - (partNumber - 1) * chunkBytes);
+      const part = { url, bytes: bytes.take(sizeBytes), sizeBytes };
+      parts.push({ partNumber, etag: await putPart(hub, part, signal) });
     }
-    parts.push({ partNumber, etag });
+    await complete(hub, action, JSON.stringify({ oid, parts }), signal);
+  } finally {
+    // Not awaited: a source that stalls would hold up an abort.
+    void bytes.close().catch(() => undefined);
   }
-  const url = hub.atEndpoint(action.href);
+}
+
+interface Part {
+  readonly url: string;
+  readonly bytes: ByteSource;
+  readonly sizeBytes: number;
+}
+
+async function putPart(
+  hub: Hub,
+  { url, bytes, sizeBytes }: Part,
+  signal: AbortSignal,
+): Promise<string> {
   const response = await hub.http.send({
-    method: 'POST',
+    method: 'PUT',
     url,
-    headers: lfsHeaders,
-    body: JSON.stringify({ oid, parts }),
+    body: bytes,
+    contentLength: sizeBytes,
     signal,
   });
+  const etag = (await stored(hub, response)).header('etag');
+  await response.discard();
+  if (etag === undefined) {
+    throw unexpectedAnswer('a part: no ETag');
+  }
+  return etag;
+}
+
+async function complete(
+  hub: Hub,
+  action: LfsAction,
+  body: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const url = hub.atEndpoint(action.href);
+  const response = await hub.http.send({ method: 'POST', url, headers: lfsHeaders, body, signal });
   await (await stored(hub, response)).discard();
 }
 

@@ -1,4 +1,5 @@
 import { fail, isStowageError, type StowageError } from '../../core/errors.ts';
+import { sha256Of } from '../../core/streams/hash.ts';
 import type { HttpResponse } from '../../outbound/http-client.ts';
 import type { Repository } from './store.ts';
 import type { LfsObject } from './wire.ts';
@@ -49,7 +50,7 @@ async function proveSize({ hub }: Repository, claim: Claim): Promise<void> {
   }
 }
 
-async function proveBytes({ hub, sha256 }: Repository, claim: Claim): Promise<void> {
+async function proveBytes({ hub }: Repository, claim: Claim): Promise<void> {
   const { path, oid, size, signal } = claim;
   const response = await hub.resolve(path, { signal });
   const total = totalBytes(response);
@@ -57,7 +58,7 @@ async function proveBytes({ hub, sha256 }: Repository, claim: Claim): Promise<vo
     await response.discard();
     throw refusal(claim, `${total} bytes instead of ${size}`);
   }
-  if ((await sha256(response.stream)) !== oid) {
+  if ((await sha256Of(response.stream)) !== oid) {
     throw refusal(claim, `other bytes than its hash ${oid} says`);
   }
 }

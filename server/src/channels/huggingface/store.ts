@@ -1,15 +1,12 @@
 import { createHash } from 'node:crypto';
-import type { ByteSource } from '../../core/bytes.ts';
+import type { ReplayableBody } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
 import { raceAbort } from '../../core/guard/race-abort.ts';
+import { bytesBody } from '../../core/streams/body.ts';
+import { exactly } from '../../core/streams/exactly.ts';
+import { readAll } from '../../core/streams/peek.ts';
 import { type Hub, isRepoGone } from './api.ts';
-import { createSlicer, type Slicer } from './bytes.ts';
-import {
-  type Change,
-  type Committer,
-  type CommitterOptions,
-  createCommitter,
-} from './committer.ts';
+import { type Committer, type CommitterOptions, createCommitter } from './committer.ts';
 import { uploadLfs } from './lfs.ts';
 import { proveStored } from './proof.ts';
 import type { LfsObject } from './wire.ts';
@@ -26,8 +23,6 @@ export const sampleBytes = 512;
 export interface Repository {
   readonly hub: Hub;
   readonly committer: Committer;
-  /** Hashes off the main thread. */
-  sha256(source: ByteSource): Promise<string | undefined>;
   /** Where a key lives. */
   pathOf(key: string): string;
   /** Resolves once repository and branch exist; asks the hub once. */
@@ -42,7 +37,6 @@ export interface Repository {
 export interface RepositoryOptions {
   readonly folder: string;
   readonly commit: CommitterOptions;
-  sha256(source: ByteSource): Promise<string | undefined>;
 }
 
 export function createRepository(hub: Hub, options: RepositoryOptions): Repository {
@@ -64,7 +58,6 @@ export function createRepository(hub: Hub, options: RepositoryOptions): Reposito
   return {
     hub,
     committer: createCommitter(hub, options.commit),
-    sha256: options.sha256,
     pathOf: (key) => `${options.folder}/${spread(key)}`,
     ensure,
     async inside(signal, work) {
@@ -100,45 +93,42 @@ export interface Stored extends LfsObject {
  */
 export async function storeFile(
   repository: Repository,
-  source: ByteSource,
+  body: ReplayableBody,
   file: Stored,
 ): Promise<void> {
-  const { hub, committer } = repository;
-  committer.assertOpen();
-  const bytes = createSlicer(source);
-  try {
-    if (await isInline(hub, bytes, file)) {
-      return await committer.apply(await inlineChange(bytes, file), file.signal);
-    }
-    const { path, oid, size, signal } = file;
-    const foreign = await uploadLfs(hub, bytes, { oid, size, signal });
-    await committer.apply({ kind: 'lfs', path, oid, size }, signal);
-    if (foreign) {
-      await proveStored(repository, { path, oid, size, foreign, signal });
-    }
-  } finally {
-    // Not awaited: a source that stalls would hold up an abort.
-    void bytes.close().catch(() => undefined);
+  repository.committer.assertOpen();
+  if (file.size > inlineBytes) {
+    return storeLfs(repository, body, file);
   }
+  const { path, size, signal } = file;
+  const content = await raceAbort(readAll(exactly(body.open(), size)), signal);
+  if (await isInline(repository.hub, content, file)) {
+    return repository.committer.apply({ kind: 'regular', path, content }, signal);
+  }
+  return storeLfs(repository, bytesBody(content), file);
 }
 
-async function isInline(hub: Hub, bytes: Slicer, { path, size, signal }: Stored): Promise<boolean> {
-  if (size > inlineBytes) {
-    return false;
-  }
+async function isInline(
+  hub: Hub,
+  content: Uint8Array,
+  { path, size, signal }: Stored,
+): Promise<boolean> {
   // S3 takes no empty object, so the hub never has empty files in LFS.
   if (size === 0) {
     return true;
   }
-  const sample = await raceAbort(bytes.peek(Math.min(size, sampleBytes)), signal);
+  const sample = content.subarray(0, sampleBytes);
   return (await hub.preupload({ path, size, sample }, signal)) === 'regular';
 }
 
-async function inlineChange(bytes: Slicer, { path, size, signal }: Stored): Promise<Change> {
-  const content = Buffer.concat(await raceAbort(Array.fromAsync(bytes.take(size)), signal));
-  if (content.length < size) {
-    throw fail('incomplete_body');
+async function storeLfs(
+  repository: Repository,
+  body: ReplayableBody,
+  { path, oid, size, signal }: Stored,
+): Promise<void> {
+  const isForeign = await uploadLfs(repository.hub, body, { oid, size, signal });
+  await repository.committer.apply({ kind: 'lfs', path, oid, size }, signal);
+  if (isForeign) {
+    await proveStored(repository, { path, oid, size, foreign: true, signal });
   }
-  await raceAbort(bytes.end(), signal);
-  return { kind: 'regular', path, content };
 }

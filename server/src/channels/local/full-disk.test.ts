@@ -11,6 +11,7 @@ import {
 } from '../../../test/conformance/channel/data.ts';
 import type { ByteSource } from '../../core/bytes.ts';
 import type { Channel } from '../../core/channel.ts';
+import { streamBody } from '../../core/streams/body.ts';
 import { createLocalChannel } from './index.ts';
 
 const signal = new AbortController().signal;
@@ -32,7 +33,7 @@ function files(folder: string): string[] {
 
 function put(source: ByteSource, size: number | undefined, to: Channel) {
   const options = { key: `test/${++puts}`, contentType: 'application/octet-stream', signal };
-  return to.put(source, size === undefined ? options : { ...options, size });
+  return to.put(streamBody(source, { size }), options);
 }
 
 const putSample = (sample: Sample, to: Channel) => put(bytesOf(sample), sample.size, to);

@@ -95,8 +95,8 @@ export function createLocalChannel(
   const channel: Channel = {
     limits: {},
     remote: false,
-    put: (source, options) =>
-      write(source, options, {
+    put: (body, options) =>
+      write(body, options, {
         objects,
         folders,
         marks,

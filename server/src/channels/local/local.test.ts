@@ -15,6 +15,7 @@ import { dirname, join } from 'node:path';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
+  bodyOf,
   bufferOf,
   bytesOf,
   hashSource,
@@ -24,6 +25,7 @@ import {
 import { channelConformance } from '../../../test/conformance/channel.ts';
 import type { ByteSource } from '../../core/bytes.ts';
 import type { Channel, Ref } from '../../core/channel.ts';
+import { streamBody } from '../../core/streams/body.ts';
 import { hashOf } from '../../core/streams/hash.ts';
 import { createLocalChannel } from './index.ts';
 
@@ -49,7 +51,7 @@ function files(folder: string): string[] {
 
 function put(source: ByteSource, size?: number, to = channel) {
   const options = { key: `test/${++puts}`, contentType: 'application/octet-stream', signal };
-  return to.put(source, size === undefined ? options : { ...options, size });
+  return to.put(streamBody(source, { size }), options);
 }
 
 const putSample = (sample: Sample, to = channel) => put(bytesOf(sample), sample.size, to);
@@ -121,15 +123,15 @@ describe('local put', () => {
 
   it('never replaces an object: the first one with a key stays', async () => {
     const options = { key: 'twice', contentType: 'image/png', signal };
-    const { ref } = await channel.put(bytesOf({ seed: 1, size: 1000 }), options);
+    const { ref } = await channel.put(bodyOf({ seed: 1, size: 1000 }), options);
     for (const size of [1000, 1_000_000]) {
-      await expect(channel.put(bytesOf({ seed: 2, size }), options)).rejects.toMatchObject({
+      await expect(channel.put(bodyOf({ seed: 2, size }), options)).rejects.toMatchObject({
         code: 'channel_refused',
       });
     }
     expect(await readHash(ref)).toBe(await sampleHash({ seed: 1, size: 1000 }));
     await channel.settle?.(ref);
-    await expect(channel.put(bytesOf({ seed: 2, size: 1000 }), options)).rejects.toMatchObject({
+    await expect(channel.put(bodyOf({ seed: 2, size: 1000 }), options)).rejects.toMatchObject({
       code: 'channel_refused',
     });
     expect(await readHash(ref)).toBe(await sampleHash({ seed: 1, size: 1000 }));
@@ -139,7 +141,7 @@ describe('local put', () => {
   it.each(['', '..', '.', 'a//b', '/a', 'a/', 'a b', 'a\0b', 'k'.repeat(201), 'é'])(
     'refuses the key %j',
     async (key) => {
-      const stored = channel.put(bytesOf({ seed: 1, size: 10 }), {
+      const stored = channel.put(bodyOf({ seed: 1, size: 10 }), {
         key,
         contentType: 'image/png',
         signal,

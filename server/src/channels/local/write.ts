@@ -10,7 +10,7 @@ import {
   writev,
   writevSync,
 } from 'node:fs';
-import type { ByteSource } from '../../core/bytes.ts';
+import type { ReplayableBody } from '../../core/bytes.ts';
 import type { PutOptions, PutResult } from '../../core/channel.ts';
 import type { ByteBudget } from '../../core/streams/byte-budget.ts';
 import { type Batch, type Batches, createBatches } from './batches.ts';
@@ -54,16 +54,16 @@ const createOnly = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | c
 const mode = 0o600;
 
 export async function write(
-  source: ByteSource,
+  body: ReplayableBody,
   options: PutOptions,
   context: WriteContext,
 ): Promise<PutResult> {
   const { signal } = options;
   signal.throwIfAborted();
   const name = fileNameOf(options.key);
-  const claim = await context.space.claim(options.size);
+  const claim = await context.space.claim(body.size);
   const share = context.budget.join();
-  const batches = createBatches(source, { signal, share, blocks: context.blocks });
+  const batches = createBatches(body.open(), { signal, share, blocks: context.blocks });
   try {
     const first = await batches.next();
     return await createDraft(name, context, async (draft) => {

@@ -32,8 +32,8 @@ export function createMemoryChannel({ maxBytes }: z.infer<typeof settingsSchema>
   return {
     limits: maxBytes === undefined ? {} : { maxBytes },
     remote: false,
-    put: async (source, options) => {
-      const bytes = await collect(source, options, maxBytes);
+    put: async (body, options) => {
+      const bytes = await collect(body.open(), options, maxBytes);
       objects.set(options.key, bytes);
       return { ref: options.key, size: bytes.byteLength };
     },

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytesOf } from '../../../test/conformance/channel/data.ts';
+import { bodyOf } from '../../../test/conformance/channel/data.ts';
 import { channelConformance } from '../../../test/conformance/channel.ts';
 import { createMemoryChannel } from './index.ts';
 
@@ -9,7 +9,7 @@ describe('memory channel', () => {
   it('refuses what is larger than maxBytes', async () => {
     const channel = createMemoryChannel({ maxBytes: 100 });
     const signal = new AbortController().signal;
-    const put = channel.put(bytesOf({ seed: 1, size: 101 }), {
+    const put = channel.put(bodyOf({ seed: 1, size: 101 }), {
       key: 'a',
       contentType: 'image/png',
       signal,

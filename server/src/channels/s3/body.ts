@@ -1,56 +1,6 @@
 import type { ByteSource } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
 
-/** A source on its way into one request of known length. */
-export interface Feed {
-  readonly source: ByteSource;
-  /**
-   * True once the last byte is handed over: from here on the service may have stored them all,
-   * whatever it responds.
-   */
-  readonly complete: boolean;
-}
-
-/**
- * Exactly `sizeBytes` bytes of a source. The last chunk is held back until the source has ended: a
- * source that breaks at its very end, or has more to give, must not leave an object that the
- * service takes for complete.
- */
-export function feed(source: ByteSource, sizeBytes: number): Feed {
-  let complete = false;
-  async function* counted(): AsyncGenerator<Uint8Array> {
-    let seen = 0;
-    let last: Uint8Array | undefined;
-    for await (const chunk of source) {
-      seen += chunk.length;
-      if (seen > sizeBytes) {
-        throw tooMany(sizeBytes);
-      }
-      if (chunk.length === 0) {
-        continue;
-      }
-      if (seen < sizeBytes) {
-        yield chunk;
-      } else {
-        last = chunk;
-      }
-    }
-    if (seen < sizeBytes) {
-      throw fail('incomplete_body');
-    }
-    complete = true;
-    if (last !== undefined) {
-      yield last;
-    }
-  }
-  return {
-    source: counted(),
-    get complete() {
-      return complete;
-    },
-  };
-}
-
 /** All bytes of a small source in one buffer. */
 export async function collect(
   source: ByteSource,

@@ -1,4 +1,4 @@
-import type { ByteSource } from '../../core/bytes.ts';
+import type { ReplayableBody } from '../../core/bytes.ts';
 import type { Channel, PutOptions, PutResult } from '../../core/channel.ts';
 import { fail } from '../../core/errors.ts';
 import { createKeyedMutex } from '../../core/guard/keyed-mutex.ts';
@@ -44,18 +44,18 @@ function createPut(bucket: Bucket): Channel['put'] {
   const { settings } = bucket;
   const shared = createBufferPool(settings.partSizeBytes, 2 * settings.concurrency);
   const maxBytes = maxBytesOf(settings);
-  return async (source: ByteSource, options: PutOptions): Promise<PutResult> => {
-    const { size } = options;
+  return async (body: ReplayableBody, options: PutOptions): Promise<PutResult> => {
+    const { size } = body;
     if (size !== undefined && size > maxBytes) {
       throw fail('too_large', { details: { maxBytes } });
     }
     if (size !== undefined && size <= singlePutBytes) {
-      return putObject(bucket, source, { ...options, size });
+      return putObject(bucket, { ...body, size }, options);
     }
     const { partSizeBytes, buffers } = planParts(settings, size);
     const pool =
       partSizeBytes === shared.sizeBytes ? shared : createBufferPool(partSizeBytes, buffers);
-    return putParts(bucket, source, { ...options, pool, buffers });
+    return putParts(bucket, body, { ...options, pool, buffers });
   };
 }
 

@@ -8,6 +8,7 @@ import {
 import { testSettings } from '../../../test/services/s3-bucket.ts';
 import type { ByteSource } from '../../core/bytes.ts';
 import type { Channel } from '../../core/channel.ts';
+import { streamBody } from '../../core/streams/body.ts';
 import { createS3Channel } from './channel.ts';
 
 const signal = new AbortController().signal;
@@ -26,12 +27,10 @@ afterEach(() => double.clear());
 
 async function seen(channel: Channel, size: number, sha256?: string): Promise<SeenRequest> {
   double.failNext(ok);
-  await channel.put(bytes(size), {
+  await channel.put(streamBody(bytes(size), { size, sha256 }), {
     key: 'a',
     contentType: 'a/b',
-    size,
     signal,
-    ...(sha256 !== undefined && { sha256 }),
   });
   return double.seen.at(-1) as SeenRequest;
 }
@@ -74,7 +73,7 @@ describe('WHEN_REQUIRED', () => {
     double.failNext(ok);
     const multipart = open().multipart;
     const state = await multipart?.start({ key: 'a', contentType: 'a/b', signal });
-    await multipart?.part(state ?? null, 1, bytes(5), { size: 5, signal });
+    await multipart?.part(state ?? null, 1, streamBody(bytes(5), { size: 5 }), { signal });
     expect(double.seen[0]?.headers['x-amz-checksum-algorithm']).toBeUndefined();
     expect(double.seen[1]?.headers).toMatchObject({
       'x-amz-content-sha256': 'UNSIGNED-PAYLOAD',

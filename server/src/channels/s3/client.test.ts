@@ -3,6 +3,7 @@ import { type FaultProxy, startFaultProxy } from '../../../test/services/fault-p
 import { testSettings } from '../../../test/services/s3-bucket.ts';
 import type { ByteSource } from '../../core/bytes.ts';
 import type { Channel } from '../../core/channel.ts';
+import { streamBody } from '../../core/streams/body.ts';
 import { createS3Channel } from './channel.ts';
 
 const signal = new AbortController().signal;
@@ -99,7 +100,7 @@ describe('answers with a good status', () => {
 
   it('a part without an ETag is none', async () => {
     answer('');
-    const part = channel.multipart?.part(state, 1, bytes(5), { size: 5, signal });
+    const part = channel.multipart?.part(state, 1, streamBody(bytes(5), { size: 5 }), { signal });
     await expect(part).rejects.toMatchObject({
       code: 'channel_unavailable',
       message: 'S3 bucket photos: a part has no ETag.',
@@ -110,11 +111,18 @@ describe('answers with a good status', () => {
     [
       'put',
       () =>
-        channel.put(bytes(20_000_000), { key: 'a', contentType: 'a/b', size: 20_000_000, signal }),
+        channel.put(streamBody(bytes(20_000_000), { size: 20_000_000 }), {
+          key: 'a',
+          contentType: 'a/b',
+          signal,
+        }),
     ],
     [
       'part',
-      () => channel.multipart?.part(state, 1, bytes(20_000_000), { size: 20_000_000, signal }),
+      () =>
+        channel.multipart?.part(state, 1, streamBody(bytes(20_000_000), { size: 20_000_000 }), {
+          signal,
+        }),
     ],
   ])('%s: one that comes before the body is through stores nothing', async (_, call) => {
     double.failNext({ kind: 'answer', status: 200, early: true, headers: { etag: '"e"' } });
@@ -137,7 +145,11 @@ describe('what breaks at the very end of a source', () => {
     for (const checksums of ['WHEN_REQUIRED', 'WHEN_SUPPORTED']) {
       const own = createS3Channel(testSettings({ endpoint: double.url, checksums }));
       double.failNext({ kind: 'answer', status: 200 });
-      const put = own.put(source(), { key: 'a', contentType: 'a/b', size: 300_000, signal });
+      const put = own.put(streamBody(source(), { size: 300_000 }), {
+        key: 'a',
+        contentType: 'a/b',
+        signal,
+      });
       await expect(put).rejects.toThrow(words);
       // Known of only when all of it has arrived.
       await expect.poll(() => double.seen).toMatchObject([{ method: 'PUT', body: '' }]);

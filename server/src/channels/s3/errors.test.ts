@@ -3,6 +3,7 @@ import { type FaultProxy, startFaultProxy } from '../../../test/services/fault-p
 import { testSettings } from '../../../test/services/s3-bucket.ts';
 import type { Channel } from '../../core/channel.ts';
 import { StowageError } from '../../core/errors.ts';
+import { streamBody } from '../../core/streams/body.ts';
 import { createS3Channel } from './channel.ts';
 
 const signal = new AbortController().signal;
@@ -154,10 +155,9 @@ describe('the network', () => {
     expect(
       (
         await failureOf(
-          channel.put(bytes(10), {
+          channel.put(streamBody(bytes(10), { size: 10 }), {
             key: 'a',
             contentType: 'a/b',
-            size: 10,
             signal: AbortSignal.timeout(5000),
           }),
         )

@@ -10,6 +10,7 @@ import { openTestBucket } from '../../../test/services/s3-bucket.ts';
 import type { ByteSource } from '../../core/bytes.ts';
 import type { Ref } from '../../core/channel.ts';
 import { isStowageError } from '../../core/errors.ts';
+import { streamBody } from '../../core/streams/body.ts';
 
 const mebibyte = 2 ** 20;
 const signal = new AbortController().signal;
@@ -48,7 +49,7 @@ describe.skipIf(s3Missing !== undefined)('S3 behind a bad network', () => {
   });
 
   const put = (body: Buffer, known = true) =>
-    bucket.channel.put(chunksOf(body), {
+    bucket.channel.put(streamBody(chunksOf(body)), {
       key: `k${++keys}`,
       contentType: 'image/png',
       signal,
@@ -102,10 +103,9 @@ describe.skipIf(s3Missing !== undefined)('S3 behind a bad network', () => {
       proxy.failNext({ kind: 'hang' }, { match: isPut });
       const before = await bucket.objects();
       const body = randomBytes(size);
-      const call = bucket.channel.put(chunksOf(body), {
+      const call = bucket.channel.put(streamBody(chunksOf(body), { size }), {
         key: `k${++keys}`,
         contentType: 'image/png',
-        size,
         signal: controller.signal,
       });
       await expect.poll(() => bucket.objects()).toBe(before + 1);
@@ -122,11 +122,14 @@ describe.skipIf(s3Missing !== undefined)('S3 behind a bad network', () => {
     const before = await bucket.objects();
     proxy.failNext({ kind: 'hang' }, { match: isPut });
     proxy.failNext({ kind: 'delay', ms: 300 }, { match: ({ method }) => method === 'DELETE' });
-    const first = bucket.channel.put(chunksOf(body), { ...options, signal: controller.signal });
+    const first = bucket.channel.put(streamBody(chunksOf(body)), {
+      ...options,
+      signal: controller.signal,
+    });
     await expect.poll(() => bucket.objects()).toBe(before + 1);
     controller.abort();
     // As core does, whose guard does not wait for the driver to clear up.
-    const second = bucket.channel.put(chunksOf(body), { ...options, signal });
+    const second = bucket.channel.put(streamBody(chunksOf(body)), { ...options, signal });
     await expect(first).rejects.toThrow();
     await expectStored((await second).ref, body);
     expect(count(({ method }) => method === 'DELETE')).toBe(1);
@@ -187,7 +190,9 @@ describe.skipIf(s3Missing !== undefined)('S3 behind a bad network', () => {
     }
     const body = randomBytes(1000);
     const state = await multipart.start({ key: `k${++keys}`, contentType: 'a/b', signal });
-    const part = await multipart.part(state, 1, chunksOf(body), { size: body.length, signal });
+    const part = await multipart.part(state, 1, streamBody(chunksOf(body), { size: body.length }), {
+      signal,
+    });
     const parts = [{ number: 1, part, size: body.length }];
     proxy.failNext({ kind: 'reset', answerBytes: 0 }, { match: isFinish });
     proxy.failNext(error500, { match: ({ method }) => method === 'HEAD', times: 9 });
@@ -207,12 +212,13 @@ describe.skipIf(s3Missing !== undefined)('S3 behind a bad network', () => {
     }
     const body = randomBytes(1000);
     const state = await multipart.start({ key: 'same', contentType: 'a/b', signal });
-    const part = await multipart.part(state, 1, chunksOf(body), { size: body.length, signal });
+    const part = await multipart.part(state, 1, streamBody(chunksOf(body), { size: body.length }), {
+      signal,
+    });
     await multipart.abort(state, { signal });
-    await bucket.channel.put(chunksOf(body), {
+    await bucket.channel.put(streamBody(chunksOf(body), { size: 1000 }), {
       key: 'same',
       contentType: 'a/b',
-      size: 1000,
       signal,
     });
     const finish = multipart.finish(state, [{ number: 1, part, size: 1000 }], { signal });

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import type { ByteSource, Json } from '../../core/bytes.ts';
 import type { CallOptions, Multipart, PutOptions, PutResult } from '../../core/channel.ts';
 import { isStowageError } from '../../core/errors.ts';
 import { isTransient } from '../../core/guard/retry.ts';
@@ -23,8 +22,11 @@ export function createMultipart(bucket: Bucket): Multipart {
   return {
     limits: multipartLimits,
     start: (options) => startUpload(bucket, options),
-    part: async (state, number, source, options) =>
-      streamPart(bucket, { state: uploadOfState(state), number, source, ...options }),
+    part: async (state, number, body, { signal }) => {
+      const { size: sizeBytes, sha256 } = body;
+      const payload = streamedPayload(bucket, body.open(), { sizeBytes, sha256 });
+      return sendPart(bucket, { state: uploadOfState(state), number, signal }, payload);
+    },
     finish: async (state, parts, options) => {
       const list = parts.map(({ number, part, size }) => ({
         number,
@@ -59,17 +61,6 @@ export async function startUpload(
     throw failForOddResponse('no upload id.', { bucket: bucket.name });
   }
   return { key, uploadId, attempt };
-}
-
-interface PartStream extends CallOptions {
-  readonly state: UploadState;
-  readonly number: number;
-  readonly source: ByteSource;
-  readonly size: number;
-}
-
-async function streamPart(bucket: Bucket, { source, size, ...part }: PartStream): Promise<Json> {
-  return sendPart(bucket, part, streamedPayload(bucket, source, { sizeBytes: size }));
 }
 
 export interface HeldPart extends CallOptions {

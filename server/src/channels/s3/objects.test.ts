@@ -5,6 +5,7 @@ import { type S3Service, s3Missing, startS3 } from '../../../test/services/s3.ts
 import { openTestBucket, testSettings } from '../../../test/services/s3-bucket.ts';
 import type { ByteSource } from '../../core/bytes.ts';
 import type { Ref } from '../../core/channel.ts';
+import { streamBody } from '../../core/streams/body.ts';
 import { createS3Channel } from './channel.ts';
 
 const signal = new AbortController().signal;
@@ -31,10 +32,9 @@ describe.skipIf(s3Missing !== undefined)('objects on radosgw', () => {
 
   it('copies inside the bucket, also keys that need escaping', async () => {
     const body = randomBytes(5000);
-    const { ref } = await bucket.channel.put(of(body), {
+    const { ref } = await bucket.channel.put(streamBody(of(body), { size: 5000 }), {
       key: 'a+b & c%20.png',
       contentType: 'image/png',
-      size: 5000,
       signal,
     });
     const copyTo = (key: string) =>
@@ -71,13 +71,14 @@ describe.skipIf(s3Missing !== undefined)('objects on radosgw', () => {
   });
 
   it('a SHA-256 that does not fit the body is refused by the service', async () => {
-    const put = bucket.channel.put(of(randomBytes(10)), {
-      key: 'bad',
-      contentType: 'a/b',
-      size: 10,
-      sha256: '0'.repeat(64),
-      signal,
-    });
+    const put = bucket.channel.put(
+      streamBody(of(randomBytes(10)), { size: 10, sha256: '0'.repeat(64) }),
+      {
+        key: 'bad',
+        contentType: 'a/b',
+        signal,
+      },
+    );
     await expect(put).rejects.toMatchObject({ code: 'channel_unavailable' });
     await expect(bucket.channel.get({ key: 'media/bad' }, { signal })).rejects.toMatchObject({
       code: 'not_found',
@@ -98,16 +99,20 @@ describe.skipIf(s3Missing !== undefined)('objects on radosgw', () => {
         signs++;
       }
     };
-    await bucket.channel.put(source(), { key: 'signs', contentType: 'a/b', signal, onProgress });
+    await bucket.channel.put(streamBody(source()), {
+      key: 'signs',
+      contentType: 'a/b',
+      signal,
+      onProgress,
+    });
     // 4 MiB of the second part at least were still to go out, in pieces of 128 KiB.
     expect(signs).toBeGreaterThan(30);
   });
 
   it('a body that is too large for unknown sizes is refused before it is sent', async () => {
-    const put = bucket.channel.put(of(randomBytes(10)), {
+    const put = bucket.channel.put(streamBody(of(randomBytes(10)), { size: 2 ** 45 }), {
       key: 'huge',
       contentType: 'a/b',
-      size: 2 ** 45,
       signal,
     });
     await expect(put).rejects.toMatchObject({ code: 'too_large' });
@@ -125,10 +130,9 @@ describe('sockets', () => {
     const channel = createS3Channel(testSettings({ endpoint: double.url }));
     for (let times = 0; times < 3; times++) {
       double.failNext({ kind: 'answer', status: 200, headers: { etag: '"e"' } });
-      await channel.put(of(Buffer.alloc(200_000)), {
+      await channel.put(streamBody(of(Buffer.alloc(200_000)), { size: 200_000 }), {
         key: 'a',
         contentType: 'a/b',
-        size: 200_000,
         signal,
       });
       double.failNext({
@@ -166,7 +170,7 @@ describe('sockets', () => {
       { kind: 'answer', status: 204 },
       { match: ({ method }) => method === 'DELETE' },
     );
-    const put = channel.put(of(Buffer.alloc(20_000_000)), {
+    const put = channel.put(streamBody(of(Buffer.alloc(20_000_000))), {
       key: 'a',
       contentType: 'a/b',
       ...size,

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import type { ByteSource } from '../../core/bytes.ts';
+import { exactly } from '../../core/streams/exactly.ts';
 import { awsChunked, base64OfCrc32 } from './aws-chunked.ts';
-import { feed } from './body.ts';
 import type { Bucket, S3Request } from './client.ts';
 
 const sliceBytes = 128 * 1024;
@@ -50,15 +50,15 @@ export function streamedPayload(
   source: ByteSource,
   { sizeBytes, sha256 }: BodyFacts & { sizeBytes: number },
 ): Payload {
-  const upload = feed(source, sizeBytes);
-  const sending = { body: upload.source, contentLength: sizeBytes, isSent: () => upload.complete };
+  const upload = exactly(source, sizeBytes);
+  const sending = { body: upload, contentLength: sizeBytes, isSent: () => upload.isComplete };
   if (sha256 !== undefined) {
     return { ...sending, ...knownHash(bucket, sha256) };
   }
   if (!bucket.keepsChecksums) {
     return { ...sending, headers: {}, payload: unsigned };
   }
-  return { ...sending, ...awsChunked(upload.source, sizeBytes) };
+  return { ...sending, ...awsChunked(upload, sizeBytes) };
 }
 
 /** A document of the S3 API. */

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { ByteSource } from '../../core/bytes.ts';
-import type { PutOptions, PutResult } from '../../core/channel.ts';
+import type { PutOptions, PutResult, SizedBody } from '../../core/channel.ts';
 import { isStowageError } from '../../core/errors.ts';
 import { collect } from './body.ts';
 import type { Bucket } from './client.ts';
@@ -14,13 +13,17 @@ const heldBytes = 128 * 1024;
 /** One PUT of a body whose length is known. */
 export async function putObject(
   bucket: Bucket,
-  source: ByteSource,
-  options: PutOptions & { size: number },
+  body: SizedBody,
+  options: PutOptions,
 ): Promise<PutResult> {
-  if (options.size > heldBytes) {
-    return putStream(bucket, source, options);
+  const { size, sha256 } = body;
+  const { onProgress, signal } = options;
+  if (size > heldBytes) {
+    const payload = streamedPayload(bucket, body.open(), { sizeBytes: size, sha256 });
+    return send(bucket, { ...options, size }, payload);
   }
-  return putBuffer(bucket, await collect(source, options.size, options.signal), options);
+  const bytes = await collect(body.open(), size, signal);
+  return send(bucket, { ...options, size }, heldPayload(bucket, bytes, { sha256, onProgress }));
 }
 
 /** One PUT of bytes in memory. Not repeated here: core has the bytes too and counts the tries. */
@@ -30,19 +33,6 @@ export async function putBuffer(
   options: PutOptions,
 ): Promise<PutResult> {
   return send(bucket, { ...options, size: bytes.length }, heldPayload(bucket, bytes, options));
-}
-
-/** A stream can be sent only once: core, which has the bytes, repeats the whole call. */
-async function putStream(
-  bucket: Bucket,
-  source: ByteSource,
-  options: PutOptions & { size: number },
-): Promise<PutResult> {
-  return send(
-    bucket,
-    options,
-    streamedPayload(bucket, source, { ...options, sizeBytes: options.size }),
-  );
 }
 
 async function send(

@@ -1,4 +1,4 @@
-import type { ByteSource } from '../../core/bytes.ts';
+import type { ByteSource, ReplayableBody } from '../../core/bytes.ts';
 import type { PutOptions, PutResult } from '../../core/channel.ts';
 import { fail } from '../../core/errors.ts';
 import { withRetry } from '../../core/guard/retry.ts';
@@ -30,7 +30,7 @@ export interface PartsOptions extends PutOptions {
  */
 export async function putParts(
   bucket: Bucket,
-  source: ByteSource,
+  body: ReplayableBody,
   options: PartsOptions,
 ): Promise<PutResult> {
   const failed = new AbortController();
@@ -44,11 +44,11 @@ export async function putParts(
   });
   const filling = { buffer: await lease.take(), bytes: 0 };
   try {
-    await fill(untilAborted(source, signal), filling, async () => {
+    await fill(untilAborted(body.open(), signal), filling, async () => {
       await upload.add(filling.buffer, filling.bytes);
       filling.buffer = await lease.take();
     });
-    checkSize(upload.sizeBytes + filling.bytes, options.size);
+    checkSize(upload.sizeBytes + filling.bytes, body.size);
     if (upload.sizeBytes === 0) {
       return await putBuffer(bucket, filling.buffer.subarray(0, filling.bytes), {
         ...options,

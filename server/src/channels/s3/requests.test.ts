@@ -24,6 +24,7 @@ import {
 import { testSettings } from '../../../test/services/s3-bucket.ts';
 import type { ByteSource } from '../../core/bytes.ts';
 import type { Channel } from '../../core/channel.ts';
+import { streamBody } from '../../core/streams/body.ts';
 import { createS3Channel } from './channel.ts';
 
 const signal = new AbortController().signal;
@@ -69,20 +70,18 @@ interface Case {
 const cases: Readonly<Record<string, Case>> = {
   'PUT of bytes in memory': {
     ours: (channel) =>
-      channel.put(of(small), {
+      channel.put(streamBody(of(small), { size: small.length }), {
         key: 'a b+c',
         contentType: 'image/png',
-        size: small.length,
         signal,
       }),
     theirs: (client) => client.send(new PutObjectCommand({ ...put, Body: small })),
   },
   'PUT of a stream': {
     ours: (channel) =>
-      channel.put(of(large), {
+      channel.put(streamBody(of(large), { size: large.length }), {
         key: 'a b+c',
         contentType: 'image/png',
-        size: large.length,
         signal,
       }),
     theirs: (client) =>
@@ -96,11 +95,9 @@ const cases: Readonly<Record<string, Case>> = {
   },
   'PUT with a known SHA-256': {
     ours: (channel) =>
-      channel.put(of(small), {
+      channel.put(streamBody(of(small), { size: small.length, sha256: sha256.toString('hex') }), {
         key: 'a b+c',
         contentType: 'image/png',
-        size: small.length,
-        sha256: sha256.toString('hex'),
         signal,
       }),
     theirs: async (client) => {
@@ -168,7 +165,8 @@ const cases: Readonly<Record<string, Case>> = {
     },
   },
   'a part': {
-    ours: (channel) => channel.multipart.part(upload, 7, of(large), { size: large.length, signal }),
+    ours: (channel) =>
+      channel.multipart.part(upload, 7, streamBody(of(large), { size: large.length }), { signal }),
     theirs: (client) =>
       client.send(
         new UploadPartCommand({

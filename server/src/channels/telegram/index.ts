@@ -64,8 +64,8 @@ export function createTelegramChannel(
   return {
     limits: { maxBytes: segment.max, segment },
     remote: true,
-    put: (source, options) =>
-      putFile(sender, source, {
+    put: (body, options) =>
+      putFile(sender, body, {
         ...options,
         mayRecompress: settings.compress && options.mayRecompress === true,
       }),

@@ -11,6 +11,7 @@ import { telegramScene } from '../../../test/emulators/telegram/scene.ts';
 import { guardChannel } from '../../core/guard/channel-guard.ts';
 import { createCircuitBreaker } from '../../core/guard/circuit-breaker.ts';
 import { createSemaphore } from '../../core/guard/semaphore.ts';
+import { streamBody } from '../../core/streams/body.ts';
 
 const minuteMs = 400;
 const secondToken = '987654321:AAnotherCanaryTokenThatMustNeverShow22';
@@ -93,10 +94,9 @@ describe('100 pictures at once on 20 a minute', () => {
       yield Buffer.alloc(10);
     }
     const controller = new AbortController();
-    const put = channel.put(source(), {
+    const put = channel.put(streamBody(source(), { size: 10 }), {
       key: 'waiting',
       contentType: 'text/plain',
-      size: 10,
       signal: controller.signal,
     });
     setTimeout(() => controller.abort(new Error('gone')), 20);

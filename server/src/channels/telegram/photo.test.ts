@@ -2,6 +2,7 @@ import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { newKey, putBytes, read } from '../../../test/emulators/channel-kit.ts';
 import { telegramScene } from '../../../test/emulators/telegram/scene.ts';
+import { streamBody } from '../../core/streams/body.ts';
 
 function picture(
   width: number,
@@ -79,7 +80,11 @@ describe('pictures on Telegram', () => {
       await new Promise(() => undefined);
     }
     const signal = AbortSignal.timeout(30);
-    const put = channel.put(stalled(), { key: newKey(), size: 5000, signal, ...recompress });
+    const put = channel.put(streamBody(stalled(), { size: 5000 }), {
+      key: newKey(),
+      signal,
+      ...recompress,
+    });
     await expect(put).rejects.toMatchObject({ name: 'TimeoutError' });
     expect(emulator.messages.size).toBe(0);
   });

@@ -1,7 +1,7 @@
-import type { ByteSource } from '../../core/bytes.ts';
+import type { ReplayableBody } from '../../core/bytes.ts';
 import type { PutOptions } from '../../core/channel.ts';
 import type { MediaFacts, Prober } from '../../core/prober.ts';
-import { peek } from '../shared/sources.ts';
+import { peek } from '../../core/streams/peek.ts';
 
 const maxPhotoBytes = 10_000_000;
 const maxSides = 10_000;
@@ -15,22 +15,18 @@ const headBytes = 256 * 1024;
  * sent as a document: that never fails.
  */
 export async function chooseForm(
-  source: ByteSource,
-  options: PutOptions,
+  body: ReplayableBody,
+  { mayRecompress, contentType }: PutOptions,
   prober: Pick<Prober, 'fromHead'>,
-): Promise<{ as: 'photo' | 'document'; source: ByteSource }> {
-  const { mayRecompress, contentType, size } = options;
-  if (
-    !mayRecompress ||
-    contentType !== 'image/jpeg' ||
-    size === undefined ||
-    size > maxPhotoBytes
-  ) {
-    return { as: 'document', source };
+): Promise<'photo' | 'document'> {
+  const { size, once } = body;
+  const isCandidate = mayRecompress && contentType === 'image/jpeg' && !once;
+  if (!isCandidate || size === undefined || size > maxPhotoBytes) {
+    return 'document';
   }
-  const peeked = await peek(source, headBytes);
-  const fits = fitsPhoto(prober.fromHead(peeked.head, contentType));
-  return { as: fits ? 'photo' : 'document', source: peeked.source };
+  const { head, leave } = await peek(body.open(), headBytes);
+  leave();
+  return fitsPhoto(prober.fromHead(head, contentType)) ? 'photo' : 'document';
 }
 
 function fitsPhoto({ width, height }: MediaFacts): boolean {

@@ -1,11 +1,12 @@
-import type { ByteSource } from '../../core/bytes.ts';
+import type { ReplayableBody } from '../../core/bytes.ts';
 import type { PutOptions, PutResult } from '../../core/channel.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
 import { createTurns, type Turns } from '../../core/guard/turns.ts';
 import type { Prober } from '../../core/prober.ts';
+import { tap } from '../../core/streams/tap.ts';
 import { attachmentName, attachmentType } from '../shared/attachment.ts';
+import { orOneByte } from '../shared/or-one-byte.ts';
 import { sendOrUndo } from '../shared/send-or-undo.ts';
-import { type Measured, measured } from '../shared/sources.ts';
 import { type Bot, type Message, refusedWith, type StoredFile, type TelegramApi } from './api.ts';
 import type { Chat } from './chat.ts';
 import { chooseForm } from './photo.ts';
@@ -42,7 +43,7 @@ export function createPacedBot(
 
 export async function putFile(
   sender: Sender,
-  source: ByteSource,
+  body: ReplayableBody,
   options: PutOptions,
 ): Promise<PutResult> {
   options.signal.throwIfAborted();
@@ -54,7 +55,8 @@ export async function putFile(
       // Only now is the body touched: the time waited is ours, not the body's
       send: async (signal, onSent) =>
         sendOnce(sender, bot, {
-          ...(await formFor(sender, source, options)),
+          form: await formFor(sender, body, options),
+          body,
           options,
           signal,
           onSent,
@@ -77,30 +79,21 @@ function leastBusy(bots: readonly PacedBot[]): PacedBot {
   );
 }
 
-async function formFor(
-  sender: Sender,
-  source: ByteSource,
-  options: PutOptions,
-): Promise<{ form: Form; source: ByteSource }> {
-  const remembered = sender.fallbackForms.get(options.key);
-  if (remembered !== undefined) {
-    return { form: remembered, source };
-  }
-  const { as, source: whole } = await chooseForm(source, options, sender.prober);
-  return { form: as, source: whole };
+async function formFor(sender: Sender, body: ReplayableBody, options: PutOptions): Promise<Form> {
+  return sender.fallbackForms.get(options.key) ?? chooseForm(body, options, sender.prober);
 }
 
 interface Sending {
   readonly form: Form;
-  readonly source: ByteSource;
+  readonly body: ReplayableBody;
   readonly options: PutOptions;
   readonly signal: AbortSignal;
   readonly onSent: () => void;
 }
 
 async function sendOnce(sender: Sender, bot: PacedBot, sending: Sending): Promise<PutResult> {
-  const { form, options, signal } = sending;
-  const body = measured(sending.source, sending.onSent);
+  const { form, body, options, signal } = sending;
+  const sent = tap(body.open(), { onEnd: sending.onSent });
   const name = attachmentName(options);
   const chatId = sender.chat.id();
   const file = {
@@ -109,12 +102,12 @@ async function sendOnce(sender: Sender, bot: PacedBot, sending: Sending): Promis
     filename: form === 'opaque' ? `${name}.bin` : name,
     contentType:
       form === 'opaque' ? 'application/octet-stream' : attachmentType(options.contentType),
-    source: body.source,
-    size: options.size === 0 ? 1 : options.size,
+    source: orOneByte(sent),
+    size: body.size === 0 ? 1 : body.size,
   };
   try {
     const message = await sender.api.send(bot, file, signal);
-    return await resultOf(sender, bot, { message, form, body, key: options.key });
+    return await resultOf(sender, bot, { message, form, bytes: sent.bytes, key: options.key });
   } catch (error) {
     if (isStowageError(error, 'channel_rate_limited')) {
       bot.turns.pause(error.retryAfterMs ?? 1000);
@@ -133,20 +126,20 @@ async function sendOnce(sender: Sender, bot: PacedBot, sending: Sending): Promis
 interface Sent {
   readonly message: Message;
   readonly form: Form;
-  readonly body: Measured;
+  readonly bytes: number;
   readonly key: string;
 }
 
 async function resultOf(
   sender: Sender,
   bot: Bot,
-  { message, form, body, key }: Sent,
+  { message, form, bytes, key }: Sent,
 ): Promise<PutResult> {
   const stored = fileOf(message);
   if (stored === undefined) {
     throw fail('channel_unavailable', { message: 'Telegram answered a message without a file' });
   }
-  const size = form === 'photo' ? stored.file_size : body.bytes;
+  const size = form === 'photo' ? stored.file_size : bytes;
   const ref: TelegramRef = {
     chatId: String(message.chat.id),
     messageId: message.message_id,
@@ -157,9 +150,7 @@ async function resultOf(
   };
   const kept =
     size !== undefined &&
-    (form === 'photo' ||
-      stored.file_size === undefined ||
-      stored.file_size === Math.max(1, body.bytes));
+    (form === 'photo' || stored.file_size === undefined || stored.file_size === Math.max(1, bytes));
   if (kept) {
     return { ref, size, recompressed: form === 'photo' ? pixelsOf(stored) : undefined };
   }

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { bufferOf, bytesOf, type Sample } from '../../../test/conformance/channel/data.ts';
+import { bodyOf, bufferOf, bytesOf, type Sample } from '../../../test/conformance/channel/data.ts';
 import { failAfter, stallAfter } from '../../../test/conformance/channel/subject.ts';
 import {
   type Fault,
@@ -10,6 +10,7 @@ import {
 } from '../../../test/services/fault-proxy.ts';
 import { type DavService, davMissing, startDav } from '../../../test/services/webdav.ts';
 import type { Channel, PutOptions } from '../../core/channel.ts';
+import { streamBody } from '../../core/streams/body.ts';
 import { createWebdavChannel } from './index.ts';
 import { webdavSettings } from './settings.ts';
 
@@ -27,7 +28,7 @@ describe.skipIf(missing !== undefined)(`webdav faults, in front of Apache ${miss
     dav = await startDav('apache');
     proxy = await startFaultProxy({ target: dav.url.replace(/\/$/, '') });
     channel = newChannel();
-    await channel.put(bytesOf(sample), putOptions());
+    await channel.put(bodyOf(sample), putOptions());
   });
   afterEach(() => proxy.clear());
   afterAll(async () => {
@@ -47,12 +48,12 @@ describe.skipIf(missing !== undefined)(`webdav faults, in front of Apache ${miss
     const before = await dav.files();
     const options = putOptions();
     failNext(method, fault, 2);
-    await expect(channel.put(bytesOf(sample), options)).rejects.toMatchObject({
+    await expect(channel.put(bodyOf(sample), options)).rejects.toMatchObject({
       code: 'channel_unavailable',
     });
     expect(await dav.files()).toBe(before);
     proxy.clear();
-    const { ref } = await channel.put(bytesOf(sample), options);
+    const { ref } = await channel.put(bodyOf(sample), options);
     expect(await dav.files()).toBe(before + 1);
     expect(await read(ref)).toEqual(bufferOf(sample));
   });
@@ -67,7 +68,7 @@ describe.skipIf(missing !== undefined)(`webdav faults, in front of Apache ${miss
   ])('a MOVE that was done but answered by %s is found by reading', async (_, fault) => {
     const before = await dav.files();
     failNext('MOVE', fault);
-    const { ref, size } = await channel.put(bytesOf(sample), putOptions());
+    const { ref, size } = await channel.put(bodyOf(sample), putOptions());
     expect(size).toBe(sample.size);
     expect(await dav.files()).toBe(before + 1);
     expect(await read(ref)).toEqual(bufferOf(sample));
@@ -75,10 +76,10 @@ describe.skipIf(missing !== undefined)(`webdav faults, in front of Apache ${miss
 
   it('asks PROPFIND for the size where HEAD does not tell', async () => {
     failNext('HEAD', { kind: 'answer', status: 405 });
-    expect(await channel.put(bytesOf(sample), putOptions())).toMatchObject({ size: sample.size });
+    expect(await channel.put(bodyOf(sample), putOptions())).toMatchObject({ size: sample.size });
     failNext('HEAD', { kind: 'answer', status: 200 });
     failNext('PROPFIND', { kind: 'answer', status: 207, body: '<d:multistatus xmlns:d="DAV:"/>' });
-    await expect(channel.put(bytesOf(sample), putOptions())).rejects.toMatchObject({
+    await expect(channel.put(bodyOf(sample), putOptions())).rejects.toMatchObject({
       code: 'channel_refused',
     });
   });
@@ -89,12 +90,15 @@ describe.skipIf(missing !== undefined)(`webdav faults, in front of Apache ${miss
     const stalled = stallAfter(bytesOf({ ...sample, size: 100_000 }), () =>
       setImmediate(() => controller.abort(new Error('idle'))),
     );
-    const first = channel.put(stalled, { ...options, signal: controller.signal });
+    const first = channel.put(streamBody(stalled, { size: sample.size }), {
+      ...options,
+      signal: controller.signal,
+    });
     first.catch(() => undefined);
     await new Promise<void>((resolve) =>
       controller.signal.addEventListener('abort', () => resolve()),
     );
-    const { ref } = await channel.put(bytesOf(sample), options);
+    const { ref } = await channel.put(bodyOf(sample), options);
     await expect(first).rejects.toThrow('idle');
     expect(await read(ref)).toEqual(bufferOf(sample));
   });
@@ -105,7 +109,7 @@ describe.skipIf(missing !== undefined)(`webdav faults, in front of Apache ${miss
     failNext('MOVE', { kind: 'hang' });
     failNext('DELETE', { kind: 'answer', status: 500 }, 2);
     const controller = new AbortController();
-    const put = channel.put(bytesOf(sample), { ...options, signal: controller.signal });
+    const put = channel.put(bodyOf(sample), { ...options, signal: controller.signal });
     put.catch(() => undefined);
     await expect.poll(() => proxy.seen.some(({ method }) => method === 'MOVE')).toBe(true);
     controller.abort(new Error('enough'));
@@ -131,7 +135,7 @@ describe.skipIf(missing !== undefined)(`webdav faults, in front of Apache ${miss
       headers: { 'retry-after': '3', location: 'http://127.0.0.1:1/elsewhere?token=canary' },
     });
     const error = await channel
-      .put(bytesOf(sample), putOptions())
+      .put(bodyOf(sample), putOptions())
       .catch((reason: unknown) => reason);
     expect(error).toMatchObject({ code, retryAfterMs: status === 302 ? expect.anything() : 3000 });
     expect(String(error)).not.toContain('canary');
@@ -143,7 +147,7 @@ describe.skipIf(missing !== undefined)(`webdav faults, in front of Apache ${miss
     const body = `<html><head><title>x</title></head><body><h1>Over quota</h1> for ${auth} (${dav.password})</body></html>`;
     failNext('PUT', { kind: 'answer', status: 507, body });
     const error = await channel
-      .put(bytesOf(sample), putOptions())
+      .put(bodyOf(sample), putOptions())
       .catch((reason: unknown) => reason);
     expect(String(error)).toContain('Over quota for');
     expect(`${error} ${JSON.stringify(error)}`).not.toContain(dav.password);
@@ -152,13 +156,13 @@ describe.skipIf(missing !== undefined)(`webdav faults, in front of Apache ${miss
   });
 
   it('a download cut in the middle ends with an error', async () => {
-    const { ref } = await channel.put(bytesOf(sample), putOptions());
+    const { ref } = await channel.put(bodyOf(sample), putOptions());
     failNext('GET', { kind: 'reset', answerBytes: 100_000 });
     await expect(read(ref)).rejects.toMatchObject({ code: 'channel_unavailable' });
   });
 
   it('cuts the range out of a 200', async () => {
-    const { ref } = await channel.put(bytesOf(sample), putOptions());
+    const { ref } = await channel.put(bodyOf(sample), putOptions());
     failNext('GET', { kind: 'answer', status: 200, body: '0123456789' });
     expect((await read(ref, { start: 3, end: 5 })).toString()).toBe('345');
   });
@@ -166,7 +170,7 @@ describe.skipIf(missing !== undefined)(`webdav faults, in front of Apache ${miss
   it.each(['bytes 4-5/10', 'bytes */10', 'nonsense'])(
     'refuses a 206 with Content-Range %s for bytes 3-5',
     async (contentRange) => {
-      const { ref } = await channel.put(bytesOf(sample), putOptions());
+      const { ref } = await channel.put(bodyOf(sample), putOptions());
       failNext('GET', {
         kind: 'answer',
         status: 206,
@@ -180,7 +184,7 @@ describe.skipIf(missing !== undefined)(`webdav faults, in front of Apache ${miss
   );
 
   it('a file that was cut behind our back is not found', async () => {
-    const { ref } = await channel.put(bytesOf({ ...sample, size: 10 }), putOptions(10));
+    const { ref } = await channel.put(bodyOf({ ...sample, size: 10 }), putOptions());
     await expect(read(ref, { start: 10, end: 20 })).rejects.toMatchObject({ code: 'not_found' });
   });
 
@@ -188,10 +192,10 @@ describe.skipIf(missing !== undefined)(`webdav faults, in front of Apache ${miss
     const fresh = newChannel();
     await Promise.all(
       Array.from({ length: 20 }, (_, n) =>
-        fresh.put(bytesOf(sample), { ...putOptions(), key: `2026/once/${n}.bin` }),
+        fresh.put(bodyOf(sample), { ...putOptions(), key: `2026/once/${n}.bin` }),
       ),
     );
-    await fresh.put(bytesOf(sample), { ...putOptions(), key: '2026/once/later.bin' });
+    await fresh.put(bodyOf(sample), { ...putOptions(), key: '2026/once/later.bin' });
     const made = proxy.seen.filter(({ method }) => method === 'MKCOL').map(({ url }) => url);
     expect(made).toEqual(['/media/', '/media/2026/', '/media/2026/once/']);
     await fresh.close?.();
@@ -200,12 +204,12 @@ describe.skipIf(missing !== undefined)(`webdav faults, in front of Apache ${miss
   it.each([403, 409, 500])(
     'takes a folder whose MKCOL is answered %i for there when it is',
     async (status) => {
-      await channel.put(bytesOf(sample), { ...putOptions(), key: `there/${++keys}.bin` });
+      await channel.put(bodyOf(sample), { ...putOptions(), key: `there/${++keys}.bin` });
       const fresh = newChannel();
       failNext('MKCOL', { kind: 'answer', status }, 9);
-      await fresh.put(bytesOf(sample), { ...putOptions(), key: `there/${++keys}.bin` });
+      await fresh.put(bodyOf(sample), { ...putOptions(), key: `there/${++keys}.bin` });
       await expect(
-        fresh.put(bytesOf(sample), { ...putOptions(), key: `not-there-${status}/a.bin` }),
+        fresh.put(bodyOf(sample), { ...putOptions(), key: `not-there-${status}/a.bin` }),
       ).rejects.toMatchObject({
         name: 'StowageError',
       });
@@ -215,22 +219,22 @@ describe.skipIf(missing !== undefined)(`webdav faults, in front of Apache ${miss
 
   it('makes a folder again that was removed behind our back', async () => {
     const key = () => `removed/${++keys}.bin`;
-    await channel.put(bytesOf(sample), { ...putOptions(), key: key() });
+    await channel.put(bodyOf(sample), { ...putOptions(), key: key() });
     await rm(join(dav.root, 'media/removed'), { recursive: true });
     await expect(
-      channel.put(bytesOf(sample), { ...putOptions(), key: key() }),
+      channel.put(bodyOf(sample), { ...putOptions(), key: key() }),
     ).rejects.toMatchObject({
       code: 'channel_unavailable',
     });
-    await channel.put(bytesOf(sample), { ...putOptions(), key: key() });
+    await channel.put(bodyOf(sample), { ...putOptions(), key: key() });
   });
 
   it('a caller that gives up does not take shared preparations from others', async () => {
     const fresh = newChannel();
     failNext('MKCOL', { kind: 'delay', ms: 200 });
     const controller = new AbortController();
-    const first = fresh.put(bytesOf(sample), { ...putOptions(), signal: controller.signal });
-    const second = fresh.put(bytesOf(sample), putOptions());
+    const first = fresh.put(bodyOf(sample), { ...putOptions(), signal: controller.signal });
+    const second = fresh.put(bodyOf(sample), putOptions());
     controller.abort(new Error('gone'));
     await expect(first).rejects.toThrow('gone');
     await second;
@@ -240,7 +244,10 @@ describe.skipIf(missing !== undefined)(`webdav faults, in front of Apache ${miss
   it('a source that fails is passed on, also by a server that answers early', async () => {
     failNext('PUT', { kind: 'answer', status: 507 });
     const error = new Error('the caller hung up');
-    const put = channel.put(failAfter(bytesOf({ ...sample, size: 10 }), error), putOptions());
+    const put = channel.put(
+      streamBody(failAfter(bytesOf({ ...sample, size: 10 }), error), { size: sample.size }),
+      putOptions(),
+    );
     await expect(put).rejects.toThrow();
   });
 
@@ -264,8 +271,8 @@ function newChannel(settings: Record<string, unknown> = {}): Channel {
   );
 }
 
-function putOptions(size = sample.size): PutOptions {
-  return { key: `faults/${++keys}.bin`, contentType: 'image/png', size, signal };
+function putOptions(): PutOptions {
+  return { key: `faults/${++keys}.bin`, contentType: 'image/png', signal };
 }
 
 function failNext(method: string, fault: Fault, times = 1): void {

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { Readable } from 'node:stream';
-import type { ByteSource } from '../../core/bytes.ts';
+import type { ReplayableBody } from '../../core/bytes.ts';
 import type { Channel, ChannelLimits, PutOptions, PutResult, Ref } from '../../core/channel.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
 import { createKeyedMutex } from '../../core/guard/keyed-mutex.ts';
 import { wait } from '../../core/guard/wait.ts';
+import { bytesBody } from '../../core/streams/body.ts';
+import { tap } from '../../core/streams/tap.ts';
 import { defineDriver } from '../driver.ts';
 import { rangedResult } from '../shared/ranged.ts';
 import { addressOf, contentLength, createDavApi, type DavApi } from './api.ts';
@@ -32,12 +33,12 @@ export function createWebdavChannel(settings: WebdavSettings): Channel {
     limits: limitsOf(settings),
     remote: true,
     locate: refOf,
-    put: (source, options) => {
+    put: (body, options) => {
       const { key, signal } = options;
       const work = async (): Promise<PutResult> => {
         await ensureFolder(key, signal);
         const context = { api, folders, viaMove: await canMove(signal) };
-        return { ref: refOf(key), size: await store(context, source, options) };
+        return { ref: refOf(key), size: await store(context, body, options) };
       };
       return puts.run(key, work, signal);
     },
@@ -87,12 +88,12 @@ interface Store {
  * Returns the number of bytes stored. A cut PUT leaves a partial file on some servers: never under
  * the final name where MOVE is known.
  */
-async function store(context: Store, source: ByteSource, options: PutOptions): Promise<number> {
+async function store(context: Store, body: ReplayableBody, options: PutOptions): Promise<number> {
   const { api, viaMove } = context;
   const { key, signal } = options;
   const target = viaMove ? partOf(key) : key;
   try {
-    const size = await write(api, target, source, options);
+    const size = await write(api, target, body, options);
     if (viaMove) {
       await publish(api, { key, size, signal });
     }
@@ -109,13 +110,13 @@ async function store(context: Store, source: ByteSource, options: PutOptions): P
 async function write(
   api: DavApi,
   target: string,
-  source: ByteSource,
+  body: ReplayableBody,
   options: PutOptions,
 ): Promise<number> {
-  const counter = { bytes: 0 };
-  await api.put(target, count(source, counter), {
+  const sent = tap(body.open(), {});
+  await api.put(target, sent, {
     contentType: options.contentType,
-    size: options.size,
+    size: body.size,
     signal: options.signal,
   });
   const stored = await api.size(target, options.signal).catch((error: unknown) => {
@@ -124,19 +125,12 @@ async function write(
     }
     return 0;
   });
-  if (stored !== counter.bytes) {
+  if (stored !== sent.bytes) {
     throw fail('channel_unavailable', {
-      message: `WebDAV: the server stored ${stored} of ${counter.bytes} bytes`,
+      message: `WebDAV: the server stored ${stored} of ${sent.bytes} bytes`,
     });
   }
   return stored;
-}
-
-async function* count(source: ByteSource, counter: { bytes: number }): AsyncGenerator<Uint8Array> {
-  for await (const chunk of source) {
-    counter.bytes += chunk.length;
-    yield chunk;
-  }
 }
 
 /**
@@ -185,7 +179,7 @@ async function probeMove(
   const paths = [partOf(name), name] as const;
   await ensureFolder(name, signal);
   try {
-    await api.put(paths[0], Readable.from([Buffer.from('ok')]), {
+    await api.put(paths[0], bytesBody(Buffer.from('ok')).open(), {
       contentType: 'text/plain',
       size: 2,
       signal,

@@ -1,4 +1,4 @@
-import type { ByteSource } from '../bytes.ts';
+import type { ByteSource, ReplayableBody } from '../bytes.ts';
 import type {
   Channel,
   ChannelLimits,
@@ -6,12 +6,14 @@ import type {
   GetResult,
   Multipart,
   Presign,
+  PutResult,
 } from '../channel.ts';
 import { fail, isStowageError, StowageError } from '../errors.ts';
+import { tap } from '../streams/tap.ts';
 import type { CircuitBreaker } from './circuit-breaker.ts';
 import { createPacer } from './pacer.ts';
 import { raceAbort } from './race-abort.ts';
-import { withRetry } from './retry.ts';
+import { uploadRetry, withRetry } from './retry.ts';
 import { createSemaphore } from './semaphore.ts';
 
 export type Operation =
@@ -49,8 +51,8 @@ export interface GuardOptions {
 
 /**
  * Wraps any channel with time-outs, a limit on concurrency, pace, a circuit breaker, metrics and
- * one family of errors. Calls that can be repeated without a body are retried here; `put` and
- * `multipart.part` are retried where the replayable body is (`store-objects.ts`).
+ * one family of errors. Calls that a repetition may cure are repeated here and nowhere else, those
+ * with a body too, unless it is `once`. What a backend kept only in part is removed and sent again.
  */
 export function guardChannel(channel: Channel, options: GuardOptions): Channel {
   const run = createRunner(channel.limits, options);
@@ -58,15 +60,7 @@ export function guardChannel(channel: Channel, options: GuardOptions): Channel {
   return {
     limits: channel.limits,
     remote: channel.remote,
-    put: (source, call) =>
-      run(
-        'put',
-        call.signal,
-        (signal, beat) => channel.put(beating(source, beat), { ...call, signal, onProgress: beat }),
-        {
-          moves: true,
-        },
-      ),
+    put: guardPut(channel, run),
     get: (ref, call) =>
       run('get', call.signal, (signal) => channel.get(ref, { ...call, signal }), {
         retry: true,
@@ -232,11 +226,75 @@ async function* watched(
   }
 }
 
-async function* beating(source: ByteSource, beat: () => void): AsyncGenerator<Uint8Array> {
-  for await (const chunk of source) {
-    beat();
-    yield chunk;
-    beat();
+const undoMs = 30_000;
+
+function guardPut(channel: Channel, run: Run): Channel['put'] {
+  return (body, { onLeftOver, ...call }) =>
+    sendBody(body, call.signal, async (sent) => {
+      const result = await run(
+        'put',
+        call.signal,
+        (signal, beat) => channel.put(sent.beating(beat), { ...call, signal, onProgress: beat }),
+        { moves: true },
+      );
+      if (sent.isAllIn(result)) {
+        return result;
+      }
+      const signal = AbortSignal.timeout(undoMs);
+      await run('delete', signal, (own) => channel.delete(result.ref, { signal: own }), {
+        retry: true,
+      }).catch(() => onLeftOver?.(result.ref));
+      throw fail('channel_unavailable', {
+        message: `The storage backend kept ${result.size} of ${sent.bytes} bytes.`,
+      });
+    });
+}
+
+/** Sends again what may go better: not a stream, and not a body that itself fails. */
+function sendBody<T>(
+  body: ReplayableBody,
+  signal: AbortSignal,
+  send: (sent: SentBody) => Promise<T>,
+): Promise<T> {
+  let sent = new SentBody(body);
+  const work = (): Promise<T> => {
+    sent = new SentBody(body);
+    return send(sent);
+  };
+  const mayHelp = (): boolean => !body.once && !sent.hasFailed;
+  return withRetry(work, signal, { ...uploadRetry, mayHelp });
+}
+
+/** A body as one try sees it. */
+class SentBody {
+  /** Of the whole body, as far as it is known. */
+  bytes: number | undefined;
+  hasFailed = false;
+  readonly #body: ReplayableBody;
+
+  constructor(body: ReplayableBody) {
+    this.#body = body;
+    this.bytes = body.size;
+  }
+
+  /** The body, which calls `beat` whenever bytes move. */
+  beating<B extends ReplayableBody>(beat: () => void, body = this.#body as B): B {
+    return { ...body, open: () => this.#open(beat) };
+  }
+
+  isAllIn({ size, recompressed }: PutResult): boolean {
+    return recompressed !== undefined || this.bytes === undefined || size === this.bytes;
+  }
+
+  #open(beat: () => void): ByteSource {
+    const tapped = tap(this.#body.open(), {
+      // Not for the first chunk: until it is there, a driver may wait for its turn.
+      onPull: () => tapped.bytes > 0 && beat(),
+      onChunk: beat,
+      onEnd: () => (this.bytes = tapped.bytes),
+      onError: () => (this.hasFailed = true),
+    });
+    return tapped;
   }
 }
 
@@ -261,12 +319,14 @@ function guardMultipart(multipart: Multipart, run: Run): Multipart {
       run('multipart_start', call.signal, (signal) => multipart.start({ ...call, signal }), {
         retry: true,
       }),
-    part: (state, number, source, call) =>
-      run(
-        'multipart_part',
-        call.signal,
-        (signal, beat) => multipart.part(state, number, beating(source, beat), { ...call, signal }),
-        { moves: true },
+    part: (state, number, body, call) =>
+      sendBody(body, call.signal, (sent) =>
+        run(
+          'multipart_part',
+          call.signal,
+          (signal, beat) => multipart.part(state, number, sent.beating(beat, body), { signal }),
+          { moves: true },
+        ),
       ),
     // Assembling a large object may take its time: the idle time-out, not the call time-out.
     finish: (state, parts, call) =>

@@ -18,6 +18,8 @@ export interface RetryPolicy {
   readonly patienceMs?: number;
   /** Longest that a remote may put us off in all. Default one minute. */
   readonly putOffMs?: number;
+  /** Asked after each failure; false passes the error on. */
+  readonly mayHelp?: () => boolean;
 }
 
 const defaultRetry: RetryPolicy = { attempts: 4, baseMs: 200, maxMs: 10_000 };
@@ -62,6 +64,7 @@ export async function withRetry<T>(
       if (
         tired ||
         !isTransient(error) ||
+        policy.mayHelp?.() === false ||
         signal.aborted ||
         delay > (policy.patienceMs ?? minuteMs)
       ) {

@@ -11,8 +11,9 @@ import {
   type StoredObjects,
   type StoreOptions,
   storeSpool,
-  storeStream,
+  storeWhole,
 } from '../storage/store-objects.ts';
+import { streamBody } from '../streams/body.ts';
 import { createHasher, isContentHash } from '../streams/hash.ts';
 import { createSpool } from '../streams/spool.ts';
 
@@ -97,7 +98,7 @@ async function storeInto(
   { source, spoolFolder, put }: Storing,
 ): Promise<StoredObjects> {
   if (!channel.remote) {
-    return storeStream(channel, source, put);
+    return storeWhole(channel, streamBody(source, { size: put.size }), put);
   }
   const spool = createSpool(source, spoolFolder);
   try {

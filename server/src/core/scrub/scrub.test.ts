@@ -15,6 +15,7 @@ import { dayMs } from '../clock.ts';
 import { fail } from '../errors.ts';
 import { silentLog } from '../log.ts';
 import type { Replica, Segment, StoredFile } from '../metadata.ts';
+import { streamBody } from '../streams/body.ts';
 import { hashOf } from '../streams/hash.ts';
 import { uuidv7 } from '../uuid.ts';
 import type { ReplicaCheck } from './scrub-replicas.ts';
@@ -75,7 +76,7 @@ function scrubber(options: Partial<ScrubberOptions> = {}) {
 }
 
 async function put(channel: Disk, bytes: Buffer): Promise<Segment> {
-  const { ref, size } = await channel.put(once(bytes), {
+  const { ref, size } = await channel.put(streamBody(once(bytes)), {
     key: uuidv7(0),
     contentType: 'text/plain',
     signal: never,

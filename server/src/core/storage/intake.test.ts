@@ -40,10 +40,10 @@ function refusing(
   afterBytes: number,
   code: ErrorCode = 'channel_refused',
 ): WatchedChannel {
-  channel.put = async (source) => {
+  channel.put = async (body) => {
     let read = 0;
     if (afterBytes > 0) {
-      for await (const chunk of source) {
+      for await (const chunk of body.open()) {
         read += chunk.length;
         if (read >= afterBytes) {
           break;
@@ -176,9 +176,9 @@ describe('fallback', () => {
       const { put, delete: remove } = channel;
       let attempts = 0;
       // The first try is cut short, and the backend will not take it back at once.
-      channel.put = async (source, call) => {
+      channel.put = async (body, call) => {
         const attempt = ++attempts;
-        const result = await put(source, { ...call, key: `${call.key}${suffix(attempt)}` });
+        const result = await put(body, { ...call, key: `${call.key}${suffix(attempt)}` });
         return attempt === 1 ? { ...result, size: result.size - 1 } : result;
       };
       channel.delete = () => Promise.reject(fail('channel_refused'));

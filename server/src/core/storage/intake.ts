@@ -1,28 +1,19 @@
 import type { ByteSource } from '../bytes.ts';
 import type { Ref } from '../channel.ts';
 import { type Clock, dayMs, minuteMs } from '../clock.ts';
-import { createUtf8Check, withCharset } from '../content-type/charset.ts';
+import { withCharset } from '../content-type/charset.ts';
 import { extensionFor } from '../content-type/media-types.ts';
 import { type Sniffed, sniff } from '../content-type/sniff.ts';
-import { type ErrorDetails, fail, isStowageError, StowageError } from '../errors.ts';
+import { fail, isStowageError, StowageError } from '../errors.ts';
 import { isTransient } from '../guard/retry.ts';
 import type { MetadataStore, NewJob, Segment } from '../metadata.ts';
-import { type Abortable, abortable } from '../streams/abortable.ts';
-import type { DigestAlgorithm, DigestService, Digests } from '../streams/digests.ts';
-import { type Peeked, peek } from '../streams/peek.ts';
-import { createSpool, type Spool } from '../streams/spool.ts';
-import { watch } from '../streams/watch.ts';
+import type { DigestAlgorithm, Digests } from '../streams/digests.ts';
 import { uuidv7 } from '../uuid.ts';
 import type { Candidate, ConfiguredChannel } from './channel-pool.ts';
 import { collectLeftOver, deleteObjectJob, reclaimObjectJob } from './cleanup-jobs.ts';
+import { IncomingBody, type ReceiveOptions } from './incoming-body.ts';
 import { storageIdOf, storageKey } from './storage-key.ts';
-import {
-  locateObjects,
-  type StoredObjects,
-  type StoreOptions,
-  storeSpool,
-  storeStream,
-} from './store-objects.ts';
+import { locateObjects, type StoredObjects, type StoreOptions } from './store-objects.ts';
 
 export interface IntakeRequest {
   readonly source: ByteSource;
@@ -30,32 +21,42 @@ export interface IntakeRequest {
   readonly declaredType: string;
   /** Exact bytes in `source`, when known. */
   readonly size?: number | undefined;
+  /** The first byte more fails with `too_large`. */
+  readonly maxBytes?: number | undefined;
   /** Tried in order; the first that stores the bytes wins. */
   readonly candidates: readonly Candidate[];
   /** Hex digests the bytes must have; checked before the result is handed out. */
   readonly expected?: Digests | undefined;
   /** Whether the first try may let the store keep a recompressed picture. Default false. */
-  readonly mayRecompress?: boolean;
+  readonly mayRecompress?: boolean | undefined;
   /** Whether the first channel, if remote, gets a second try, without that. Default false. */
-  readonly retryFirst?: boolean;
+  readonly retryFirst?: boolean | undefined;
   /** Looks at what is coming before anything is stored; throws to refuse it. */
-  readonly accept?: (sniffed: Sniffed, head: Uint8Array) => void;
+  readonly accept?: ((sniffed: Sniffed, head: Uint8Array) => void) | undefined;
   readonly signal: AbortSignal;
 }
 
+/** Bytes that lie on a channel. */
+export interface StoredBytes extends StoredObjects {
+  readonly channel: ConfiguredChannel;
+}
+
 /** Bytes that are stored, but that nothing in the library promises yet. */
-export interface IntakeResult extends StoredObjects {
+export interface PendingBytes extends StoredBytes {
   /** The blob id to be. */
   readonly storageId: string;
-  readonly channel: ConfiguredChannel;
+  /** Hex, when it is known. */
   readonly sha256: string | null;
+  /** Clean-up written before the bytes went out; void once a row promises them. */
+  readonly pendingCleanup: readonly string[];
+}
+
+export interface IntakeResult extends PendingBytes {
   readonly sniffed: Sniffed;
   /** As sniffed, with the charset of a text. */
   readonly contentType: string;
   /** First bytes of the file, 4 KiB at least where there are that many. */
   readonly head: Uint8Array;
-  /** Clean-up written before the bytes went out; void once a row promises them. */
-  readonly pendingCleanup: readonly string[];
 }
 
 export interface Attempt {
@@ -69,14 +70,10 @@ export class ChannelsFailed extends StowageError {
 
   constructor(attempts: readonly Attempt[]) {
     const first = attempts[0]?.error;
-    super(first?.code ?? 'service_unavailable', first && passedOn(first));
+    const { message, retryAfterMs } = first ?? {};
+    super(first?.code ?? 'service_unavailable', { message, retryAfterMs, cause: first });
     this.attempts = attempts;
   }
-}
-
-function passedOn(error: StowageError): ErrorDetails {
-  const { message, retryAfterMs } = error;
-  return { message, cause: error, ...(retryAfterMs !== undefined && { retryAfterMs }) };
 }
 
 /** The library could not note what goes out: no channel is to blame, and none is tried. */
@@ -89,313 +86,225 @@ export interface Intake {
    */
   store(request: IntakeRequest): Promise<IntakeResult>;
   /** Call once a row promises the bytes. */
-  settle(result: Pick<IntakeResult, 'channel' | 'segments'>): Promise<void>;
+  settle(bytes: Pick<StoredBytes, 'channel' | 'segments'>): Promise<void>;
   /**
    * Removes bytes whose row failed with `error`. When it is unknown whether the row was written
    * (the database went away), they stay: then what was noted before they were sent decides at the
    * next look.
    */
   discard(
-    result: Pick<IntakeResult, 'channel' | 'segments' | 'pendingCleanup'>,
+    bytes: Pick<PendingBytes, 'channel' | 'segments' | 'pendingCleanup'>,
     error: unknown,
   ): Promise<void>;
 }
 
-export interface IntakeOptions {
+export interface IntakeOptions extends ReceiveOptions {
   readonly metadata: Pick<MetadataStore, 'jobs'>;
-  readonly digests: DigestService;
-  /** Folder for temporary copies; exists. */
-  readonly spoolFolder: string;
   readonly now: Clock;
 }
 
-/** Enough for the size of nearly every picture: an EXIF thumbnail may stand before it. */
-const headBytes = 64 * 1024;
 /**
  * Later than the slowest upload could end: an object is an orphan only when its upload is long
  * over.
  */
 const orphanAfterMs = 7 * dayMs;
 
-export function createIntake({ metadata, digests, spoolFolder, now }: IntakeOptions): Intake {
-  const removeNow = (
-    channelId: string,
-    objects: readonly Pick<Segment, 'ref'>[],
-  ): readonly NewJob[] => objects.map((object) => deleteObjectJob(channelId, object, now()));
+type NotedBytes = StoredBytes & Pick<PendingBytes, 'pendingCleanup'>;
 
-  const note = (jobs: readonly NewJob[]): Promise<void> =>
-    metadata.jobs
-      .add(jobs)
-      .catch((cause: unknown) =>
-        Promise.reject(new NotNoted('The library cannot be written.', { cause })),
-      );
+export function createIntake(options: IntakeOptions): Intake {
+  return new StreamIntake(options);
+}
 
-  const prepareCleanup = async (
-    { id, channel }: ConfiguredChannel,
-    { key, size }: StoreOptions,
-  ): Promise<readonly Note[]> => {
-    if (!channel.remote) {
-      return [];
+class StreamIntake implements Intake {
+  readonly #jobs: MetadataStore['jobs'];
+  readonly #receiving: ReceiveOptions;
+  readonly #now: Clock;
+
+  constructor({ metadata, now, ...receiving }: IntakeOptions) {
+    this.#jobs = metadata.jobs;
+    this.#receiving = receiving;
+    this.#now = now;
+  }
+
+  async store(request: IntakeRequest): Promise<IntakeResult> {
+    const body = await IncomingBody.receive(request, this.#receiving);
+    try {
+      const sniffed = await sniff(body.head, {
+        filename: request.filename,
+        declared: request.declaredType,
+      });
+      request.accept?.(sniffed, body.head);
+      const storageId = uuidv7(this.#now());
+      const stored = await this.#storeSomewhere(request, body, { storageId, sniffed });
+      const digests = await body.digests;
+      await this.#expect(request.expected, digests, stored);
+      return {
+        ...stored,
+        storageId,
+        sniffed,
+        contentType: withCharset(sniffed.contentType, request.declaredType, body.isUtf8()),
+        head: body.head,
+        // What is stored may be another picture than came in.
+        sha256: stored.recompressed === undefined ? (digests?.sha256 ?? null) : null,
+      };
+    } finally {
+      await body.dispose();
     }
-    const storageId = storageIdOf(key);
-    const notes = locateObjects(channel, key, size).map((ref) => ({
-      ref,
-      job: reclaimObjectJob({ channelId: id, ref, storageId }, now() + orphanAfterMs),
-    }));
-    if (notes.length > 0) {
-      await note(notes.map(({ job }) => job));
-    }
-    return notes;
-  };
+  }
 
-  const tryChannel = async (
-    body: Body,
-    channel: ConfiguredChannel,
+  async settle({ channel, segments }: Pick<StoredBytes, 'channel' | 'segments'>): Promise<void> {
+    // A mark that stays behind costs one look at the next start; the file is safe already.
+    await Promise.all(
+      segments.map((segment) => channel.channel.settle?.(segment.ref).catch(() => undefined)),
+    );
+  }
+
+  async discard(bytes: Parameters<Intake['discard']>[0], error: unknown): Promise<void> {
+    const { channel, segments, pendingCleanup } = bytes;
+    if (isStowageError(error, 'service_unavailable')) {
+      return;
+    }
+    try {
+      await this.#jobs.add(this.#removals(channel, segments));
+      await this.#jobs.done(pendingCleanup);
+    } catch {
+      // A database without room takes no job either: what was noted before stays, and the bytes
+      // go at once if they can.
+      const call = { signal: AbortSignal.timeout(minuteMs / 2) };
+      await Promise.allSettled(segments.map(({ ref }) => channel.channel.delete(ref, call)));
+    }
+  }
+
+  /** The candidates in their order, each try under a name of its own. */
+  async #storeSomewhere(
+    request: IntakeRequest,
+    body: IncomingBody,
+    { storageId, sniffed }: Pick<IntakeResult, 'storageId' | 'sniffed'>,
+  ): Promise<NotedBytes> {
+    const { filename, signal } = request;
+    const { contentType } = sniffed;
+    const extension = extensionFor(filename, contentType);
+    const attempts: Attempt[] = [];
+    for (const { candidate, mayRecompress } of triesOf(request)) {
+      const key = storageKey(storageId, extension, this.#now(), attempts.length);
+      try {
+        return await this.#storeIn(candidate.channel, body, {
+          key,
+          contentType,
+          filename,
+          mayRecompress,
+          size: body.size ?? request.size,
+          signal,
+        });
+      } catch (error) {
+        attempts.push({ candidate, error: faultOfChannel(error, body, signal) });
+        if (!body.isReplayable()) {
+          break;
+        }
+      }
+    }
+    throw new ChannelsFailed(attempts);
+  }
+
+  /** Notes before the bytes go out what would have to be removed, should this process end. */
+  async #storeIn(
+    channel: ConfiguredChannel | undefined,
+    body: IncomingBody,
     options: StoreOptions,
-  ): Promise<StoredAt> => {
-    const cleanup = await prepareCleanup(channel, options);
-    const ids = cleanup.map(({ job }) => job.id);
+  ): Promise<NotedBytes> {
+    if (channel === undefined) {
+      throw fail('service_unavailable', { message: 'No such channel is configured.' });
+    }
+    const refs = channel.channel.remote
+      ? locateObjects(channel.channel, options.key, options.size)
+      : [];
+    const notes = this.#reclaims(channel, refs, options.key);
+    await this.#note(notes);
+    const pendingCleanup = notes.map(({ id }) => id);
     const leftOver = collectLeftOver(channel.id);
     try {
-      const stored = await body.storeInto(channel, { ...options, onLeftOver: leftOver.onLeftOver });
-      const inVain = leftOver.jobs(stored.segments, now());
-      if (inVain.length > 0) {
-        await note(inVain);
-      }
-      return { stored, channel, pendingCleanup: ids };
+      const { onLeftOver } = leftOver;
+      const stored = await body.storeInto(channel.channel, { ...options, onLeftOver });
+      await this.#note(leftOver.jobs(stored.segments, this.#now()));
+      return { ...stored, channel, pendingCleanup };
     } catch (error) {
-      // Without the database the note of before stands, for later.
-      await metadata.jobs
-        .add([...removeNow(channel.id, cleanup), ...leftOver.jobs([], now())])
+      const objects = refs.map((ref) => ({ ref }));
+      // Without the database the notes of before stand, for later.
+      await this.#jobs
+        .add([...this.#removals(channel, objects), ...leftOver.jobs([], this.#now())])
         .then(
-          () => metadata.jobs.done(ids),
+          () => this.#jobs.done(pendingCleanup),
           () => undefined,
         );
       throw error;
     }
-  };
+  }
 
-  return {
-    async store(request) {
-      const wanted = Object.keys(request.expected ?? {}) as DigestAlgorithm[];
-      const needsSha256 = request.candidates.some(
-        ({ channel }) => channel?.channel.limits.needsSha256,
-      );
-      if (needsSha256 && !wanted.includes('sha256')) {
-        wanted.push('sha256');
-      }
-      const incoming = abortable(request.source, request.signal);
-      const tapped = wanted.length > 0 ? digests.tap(incoming, wanted) : undefined;
-      const peeked = await peek(tapped?.source ?? incoming, headBytes);
-
-      const storageId = uuidv7(now());
-      const body = createBody({ incoming, peeked, spoolFolder, digests: tapped?.digests });
-      try {
-        const sniffed = await sniff(peeked.head, {
-          filename: request.filename,
-          declared: request.declaredType,
-        });
-        request.accept?.(sniffed, peeked.head);
-        const extension = extensionFor(request.filename, sniffed.contentType);
-        const keyOf = (attempt: number): string => storageKey(storageId, extension, now(), attempt);
-        const options: Omit<StoreOptions, 'key'> = {
-          contentType: sniffed.contentType,
-          filename: request.filename,
-          size: peeked.size ?? request.size,
-          signal: request.signal,
-        };
-        const stored = await firstThatStores({ request, body, options, keyOf, tryChannel });
-        const hashes = await tapped?.digests;
-        const contentType = withCharset(sniffed.contentType, request.declaredType, body.isUtf8());
-        const result = {
-          ...stored.stored,
-          ...stored,
-          storageId,
-          sniffed,
-          contentType,
-          head: peeked.head,
-          sha256: sha256Of(stored.stored, hashes),
-        };
-        const wrong = mismatch(request.expected, hashes);
-        if (wrong !== undefined) {
-          await metadata.jobs.add(removeNow(result.channel.id, result.segments));
-          throw wrong;
-        }
-        return result;
-      } finally {
-        await body.dispose();
-      }
-    },
-
-    async settle({ channel, segments }) {
-      if (channel.channel.settle === undefined) {
-        return;
-      }
-      // A mark that stays behind costs one look at the next start; the file is safe already.
-      await Promise.all(
-        segments.map((segment) => channel.channel.settle?.(segment.ref).catch(() => undefined)),
-      );
-    },
-
-    async discard({ channel, segments, pendingCleanup }, error) {
-      if (isStowageError(error, 'service_unavailable')) {
-        return;
-      }
-      try {
-        await metadata.jobs.add(removeNow(channel.id, segments));
-        await metadata.jobs.done(pendingCleanup);
-      } catch {
-        // A database without room takes no job either: what was noted before stays, and the bytes
-        // go at once if they can.
-        const call = { signal: AbortSignal.timeout(minuteMs / 2) };
-        await Promise.allSettled(segments.map(({ ref }) => channel.channel.delete(ref, call)));
-      }
-    },
-  };
-}
-
-/** What is written down before bytes go out. */
-interface Note {
-  readonly ref: Ref;
-  readonly job: NewJob;
-}
-
-interface StoredAt {
-  readonly stored: StoredObjects;
-  readonly channel: ConfiguredChannel;
-  readonly pendingCleanup: readonly string[];
-}
-
-interface Body {
-  storeInto(channel: ConfiguredChannel, options: StoreOptions): Promise<StoredObjects>;
-  /** The source's own failure, if it has failed: no channel is to blame, none is tried again. */
-  failure(): unknown;
-  /** Of all bytes, once they are stored. */
-  isUtf8(): boolean;
-  /** Whether another channel could still get all bytes. */
-  replayable(): boolean;
-  dispose(): Promise<void>;
-}
-
-interface BodyParts {
-  readonly incoming: Abortable;
-  readonly peeked: Peeked;
-  readonly spoolFolder: string;
-  readonly digests: Promise<Digests> | undefined;
-}
-
-/**
- * A body is spooled only when a network is in the way; a local disk reads it straight, and once it
- * has begun no other channel can.
- */
-function createBody({ incoming, peeked, spoolFolder, digests }: BodyParts): Body {
-  const state: { failure?: unknown; spool?: Spool } = {};
-  let utf8 = createUtf8Check();
-  const source = watch(peeked.source, {
-    onStart: () => (utf8 = createUtf8Check()),
-    onChunk: (chunk) => utf8.push(chunk),
-    onError: (error) => (state.failure = error),
-  });
-  const spool = (): Spool => (state.spool ??= createSpool(source, spoolFolder));
-
-  return {
-    async storeInto({ channel }, options) {
-      if (!channel.remote) {
-        return storeStream(channel, state.spool?.follow() ?? source, options);
-      }
-      const spooled = spool();
-      if (!channel.limits.needsSha256) {
-        return storeSpool(channel, spooled, options);
-      }
-      await spooled.ended;
-      const sha256 = (await digests)?.sha256;
-      return storeSpool(channel, spooled, { ...options, ...(sha256 !== undefined && { sha256 }) });
-    },
-    failure: () => state.failure,
-    isUtf8: () => utf8.isUtf8(),
-    replayable: () => state.spool !== undefined || !peeked.consumed(),
-    async dispose() {
-      // A caller who has gone silent holds nothing up.
-      incoming.stop(() => fail('client_closed', { message: 'The upload was cancelled.' }));
-      peeked.leave();
-      await state.spool?.dispose();
-    },
-  };
-}
-
-interface Tries {
-  readonly request: IntakeRequest;
-  readonly body: Body;
-  readonly options: Omit<StoreOptions, 'key'>;
-  /** Every attempt has a name of its own. */
-  readonly keyOf: (attempt: number) => string;
-  readonly tryChannel: (
-    body: Body,
-    channel: ConfiguredChannel,
-    options: StoreOptions,
-  ) => Promise<StoredAt>;
-}
-
-async function firstThatStores({
-  request,
-  body,
-  options,
-  keyOf,
-  tryChannel,
-}: Tries): Promise<StoredAt> {
-  const attempts: Attempt[] = [];
-  for (const [at, candidate] of request.candidates.entries()) {
-    const { channel } = candidate;
-    if (channel === undefined) {
-      attempts.push({
-        candidate,
-        error: fail('service_unavailable', { message: 'No such channel is configured.' }),
-      });
-      continue;
-    }
-    for (const mayRecompress of at === 0 ? modesOf(request, channel) : [false]) {
-      try {
-        return await tryChannel(body, channel, {
-          ...options,
-          key: keyOf(attempts.length),
-          mayRecompress,
-        });
-      } catch (error) {
-        attempts.push({ candidate, error: faultOfChannel(error, body, request) });
-        if (!body.replayable()) {
-          throw new ChannelsFailed(attempts);
-        }
-      }
+  async #expect(
+    expected: Digests | undefined,
+    actual: Digests | undefined,
+    { channel, segments }: StoredBytes,
+  ): Promise<void> {
+    const wrong = mismatch(expected, actual);
+    if (wrong !== undefined) {
+      await this.#jobs.add(this.#removals(channel, segments));
+      throw wrong;
     }
   }
-  throw new ChannelsFailed(attempts);
+
+  async #note(jobs: readonly NewJob[]): Promise<void> {
+    if (jobs.length > 0) {
+      await this.#jobs.add(jobs).catch((cause: unknown) => {
+        throw new NotNoted('The library cannot be written.', { cause });
+      });
+    }
+  }
+
+  #reclaims(channel: ConfiguredChannel, refs: readonly Ref[], key: string): readonly NewJob[] {
+    const channelId = channel.id;
+    const storageId = storageIdOf(key);
+    return refs.map((ref) =>
+      reclaimObjectJob({ channelId, ref, storageId }, this.#now() + orphanAfterMs),
+    );
+  }
+
+  #removals(
+    channel: ConfiguredChannel,
+    objects: readonly Pick<Segment, 'ref'>[],
+  ): readonly NewJob[] {
+    return objects.map((object) => deleteObjectJob(channel.id, object, this.#now()));
+  }
+}
+
+/** Upload API 1.8: what is tried, in order, and whether each try may recompress. */
+function triesOf({
+  candidates,
+  mayRecompress = false,
+  retryFirst = false,
+}: IntakeRequest): readonly Try[] {
+  const tries = candidates.map((candidate, at): Try => {
+    const isFirst = at === 0 && candidate.channel?.channel.remote === true;
+    return { candidate, mayRecompress: isFirst && mayRecompress };
+  });
+  const [first, ...others] = tries;
+  const again = retryFirst && first?.candidate.channel?.channel.remote === true;
+  return again ? [first, { ...first, mayRecompress: false }, ...others] : tries;
+}
+
+interface Try {
+  readonly candidate: Candidate;
+  readonly mayRecompress: boolean;
 }
 
 /** Throws what no channel is to blame for: then none is tried again. */
-function faultOfChannel(error: unknown, body: Body, { signal }: IntakeRequest): StowageError {
+function faultOfChannel(error: unknown, body: IncomingBody, signal: AbortSignal): StowageError {
   if (error instanceof NotNoted) {
     throw error.cause;
   }
-  if (body.failure() !== undefined || signal.aborted || !isChannelError(error)) {
+  if (body.hasFailed() || signal.aborted || !isChannelError(error)) {
     throw error;
   }
   return error;
-}
-
-/** Upload API 1.8: whether each try on the first channel may recompress. */
-function modesOf(
-  { mayRecompress = false, retryFirst = false }: IntakeRequest,
-  { channel }: ConfiguredChannel,
-): readonly boolean[] {
-  if (!channel.remote) {
-    return [false];
-  }
-  return retryFirst ? [mayRecompress, false] : [mayRecompress];
-}
-
-/** What is stored may be another picture than came in. */
-function sha256Of({ recompressed }: StoredObjects, hashes: Digests | undefined): string | null {
-  return recompressed === undefined ? (hashes?.sha256 ?? null) : null;
 }
 
 function isChannelError(error: unknown): error is StowageError {

@@ -10,6 +10,7 @@ import {
 import type { ByteRange, ByteSource } from '../bytes.ts';
 import { fail } from '../errors.ts';
 import type { Replica, Segment } from '../metadata.ts';
+import { streamBody } from '../streams/body.ts';
 import { readAll } from '../streams/peek.ts';
 import { type ChannelPool, createChannelPool } from './channel-pool.ts';
 import { openContent, openReplica } from './read-content.ts';
@@ -22,7 +23,7 @@ async function segmentsOf(
 ): Promise<readonly Segment[]> {
   return Promise.all(
     parts.map(async (part, at) => {
-      const { ref, size } = await channel.put(once(part), {
+      const { ref, size } = await channel.put(streamBody(once(part)), {
         key: `part${at}`,
         contentType: '',
         signal: never,

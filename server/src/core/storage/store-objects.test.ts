@@ -10,14 +10,16 @@ import {
   type WatchedChannel,
   watchedChannel,
 } from '../../../test/core-world.ts';
+import { guarded } from '../../../test/guarded.ts';
 import type { ByteSource } from '../bytes.ts';
 import type { Channel } from '../channel.ts';
 import { fail } from '../errors.ts';
+import { streamBody } from '../streams/body.ts';
 import { hashOf, hashOfParts } from '../streams/hash.ts';
 import { readAll } from '../streams/peek.ts';
 import { createSpool } from '../streams/spool.ts';
 import { openReplica } from './read-content.ts';
-import { storeSpool, storeStream } from './store-objects.ts';
+import { storeSpool, storeWhole } from './store-objects.ts';
 
 let folder: string;
 beforeAll(async () => {
@@ -46,7 +48,7 @@ async function* inChunks(bytes: Uint8Array, size: number): ByteSource {
 async function store(channel: Channel, source: ByteSource, more = {}) {
   const spool = createSpool(source, folder);
   try {
-    return await storeSpool(channel, spool, { ...options, ...more });
+    return await storeSpool(guarded(channel), spool, { ...options, ...more });
   } finally {
     await spool.dispose();
   }
@@ -72,17 +74,17 @@ function withFaults(
 ): { readonly tries: Map<string, number> } {
   const tries = new Map<string, number>();
   const { put } = channel;
-  channel.put = async (source, call) => {
+  channel.put = async (body, call) => {
     const seen = (tries.get(call.key) ?? 0) + 1;
     tries.set(call.key, seen);
     const fault = faults.find(
       ({ segment }) => call.key === `${key}.${segment}` || (segment === 0 && call.key === key),
     );
     if (fault === undefined || seen > fault.times) {
-      return put(source, call);
+      return put(body, call);
     }
     let read = 0;
-    for await (const chunk of source) {
+    for await (const chunk of body.open()) {
       read += chunk.length;
       if (read >= fault.afterBytes) {
         break;
@@ -194,7 +196,7 @@ describe('segments', () => {
     const { source, push, end } = slowBody();
     const spool = createSpool(source, folder);
     push(Buffer.alloc(1500));
-    await expect(storeSpool(channel, spool, options)).rejects.toMatchObject({
+    await expect(storeSpool(guarded(channel), spool, options)).rejects.toMatchObject({
       code: 'channel_refused',
     });
     end();
@@ -219,8 +221,8 @@ describe('segments', () => {
     const channel = remote(1000);
     const { put } = channel;
     let short = 1;
-    channel.put = async (source, call) => {
-      const result = await put(source, { ...call, key: `${call.key}.${short}` });
+    channel.put = async (body, call) => {
+      const result = await put(body, { ...call, key: `${call.key}.${short}` });
       return short-- > 0 ? { ...result, size: result.size - 1 } : result;
     };
     const stored = await store(channel, inChunks(Buffer.alloc(700, 7), 100));
@@ -234,7 +236,7 @@ describe('segments', () => {
     const gone = new AbortController();
     const spool = createSpool(source, folder);
     push(Buffer.alloc(2500));
-    const storing = storeSpool(channel, spool, { ...options, signal: gone.signal });
+    const storing = storeSpool(guarded(channel), spool, { ...options, signal: gone.signal });
     gone.abort(fail('client_closed'));
     await expect(storing).rejects.toMatchObject({ code: 'client_closed' });
     expect([...channel.refs]).toEqual([]);
@@ -261,7 +263,7 @@ describe('one object', () => {
   it('streamed is hashed on its way', async () => {
     const channel = watchedChannel();
     const bytes = Buffer.from('some bytes');
-    const stored = await storeStream(channel, inChunks(bytes, 3), options);
+    const stored = await storeWhole(channel, streamBody(inChunks(bytes, 3)), options);
     expect(stored).toMatchObject({ size: bytes.length, hash: hashOf(bytes) });
   });
 

@@ -1,12 +1,11 @@
-import type { ByteSource } from '../bytes.ts';
+import type { ReplayableBody } from '../bytes.ts';
 import type { Channel, PutOptions, PutResult, Ref } from '../channel.ts';
 import { fail } from '../errors.ts';
 import { raceAbort } from '../guard/race-abort.ts';
-import { uploadRetry, withRetry } from '../guard/retry.ts';
 import type { Segment } from '../metadata.ts';
-import { createHasher, hashOfParts } from '../streams/hash.ts';
+import { type HashedBody, hashedBody } from '../streams/body.ts';
+import { hashOfParts, sha256Of } from '../streams/hash.ts';
 import type { Spool } from '../streams/spool.ts';
-import { watch } from '../streams/watch.ts';
 
 export interface StoredObjects {
   readonly segments: readonly Segment[];
@@ -17,59 +16,63 @@ export interface StoredObjects {
   readonly recompressed?: PutResult['recompressed'];
 }
 
-export interface StoreOptions extends Omit<PutOptions, 'size'> {
-  readonly size?: number | undefined;
-  /** Called with every object that was stored in vain and that the backend did not delete. */
-  readonly onLeftOver?: (ref: Ref) => void;
+/** A body whose digest may be known without another look at its bytes. */
+export interface StorableBody extends ReplayableBody {
+  readonly digest?: HashedBody['digest'] | undefined;
 }
+
+export type StoreOptions = PutOptions & Pick<StorableBody, 'size' | 'sha256' | 'digest'>;
 
 const parallelSegments = 3;
 const undoMs = 30_000;
 
-/**
- * Streams a body once into a channel that takes it whole and does not need a replay (a local disk).
- */
-export async function storeStream(
+/** Stores a body in a channel that takes it whole, such as a local disk. */
+export async function storeWhole(
   channel: Channel,
-  source: ByteSource,
-  options: StoreOptions,
+  body: StorableBody,
+  options: PutOptions,
 ): Promise<StoredObjects> {
-  const hasher = createHasher();
-  const { size, onLeftOver: _unused, ...rest } = options;
-  const counted = { bytes: 0 };
-  const put = await channel.put(hashInto(source, hasher, counted), {
-    ...rest,
-    ...(size !== undefined && { size }),
+  const { digest, ...hashed } = withDigest(body);
+  const { ref, size, recompressed } = await channel.put(hashed, options);
+  const { hash } = await digest().catch(async (error: unknown) => {
+    await undo(channel, ref, options);
+    throw error;
   });
-  return joinSegments([{ ref: put.ref, size: put.size, hash: hasher.digest() }]);
+  // The hash of what came in is not that of what is stored.
+  const kept = recompressed === undefined ? hash : `${hash}-recompressed`;
+  return { ...joinSegments([{ ref, size, hash: kept }]), recompressed };
+}
+
+function withDigest(body: StorableBody): HashedBody {
+  const { digest } = body;
+  return digest === undefined ? hashedBody(body) : { ...body, digest };
 }
 
 /**
- * Stores a replayable body, as one object or cut into segments of `limits.segment.best` bytes, with
- * retries from the spool. Segments go out while later ones are still arriving. When one fails for
- * good, those already stored are deleted.
+ * Stores a spooled body, as one object or cut into segments of `limits.segment.best` bytes, which go
+ * out while later ones are still arriving. When one fails for good, those already stored are
+ * deleted.
  */
 export async function storeSpool(
   channel: Channel,
   spool: Spool,
   options: StoreOptions,
 ): Promise<StoredObjects> {
-  const { segment, maxBytes } = channel.limits;
+  const { segment, maxBytes, needsSha256 } = channel.limits;
+  const { size: announced, sha256, digest, ...put } = options;
   if (segment === undefined) {
-    const size = spool.size() ?? options.size;
+    const size = needsSha256 ? await spool.ended : (spool.size ?? announced);
     if (maxBytes !== undefined && (size ?? 0) > maxBytes) {
       throw fail('too_large', { details: { maxBytes } });
     }
-    return wholeOf(await putSlice({ channel, spool, start: 0, size, options }));
+    const hex = sha256 ?? (needsSha256 ? await sha256Of(spool.open()) : undefined);
+    return storeWhole(channel, { open: spool.open, size, sha256: hex, digest }, put);
   }
   if ((await spool.arrived(segment.best + 1)) <= segment.best) {
-    return wholeOf(await putSlice({ channel, spool, start: 0, size: await spool.ended, options }));
+    const size = await spool.ended;
+    return storeWhole(channel, { open: spool.open, size, sha256, digest }, put);
   }
-  return joinSegments(await storeSegments(channel, spool, options, segment.best));
-}
-
-function wholeOf({ segment, recompressed }: PutSlice): StoredObjects {
-  return { ...joinSegments([segment]), recompressed };
+  return joinSegments(await storeSegments(channel, spool, put, segment.best));
 }
 
 /** What a list of segments amounts to. */
@@ -112,7 +115,7 @@ export function locateObjects(
 async function storeSegments(
   channel: Channel,
   spool: Spool,
-  options: StoreOptions,
+  options: PutOptions,
   sizeBytes: number,
 ): Promise<readonly Segment[]> {
   const stored: Segment[] = [];
@@ -133,14 +136,12 @@ async function storeSegments(
         return;
       }
       signal.throwIfAborted();
-      const { segment } = await putSlice({
+      const { segments } = await storeWhole(
         channel,
-        spool,
-        start,
-        size,
-        options: segmentOptions(options, at, signal),
-      });
-      stored[at] = segment;
+        spool.slice(start, size),
+        segmentOptions(options, at, signal),
+      );
+      [stored[at]] = segments as [Segment];
     }
   };
   const workers = Array.from({ length: parallelSegments }, () =>
@@ -159,83 +160,21 @@ async function storeSegments(
   }
 }
 
-async function undo(channel: Channel, ref: Ref, { onLeftOver }: StoreOptions): Promise<void> {
+async function undo(channel: Channel, ref: Ref, { onLeftOver }: PutOptions): Promise<void> {
   await channel.delete(ref, { signal: AbortSignal.timeout(undoMs) }).catch(() => onLeftOver?.(ref));
 }
 
-function segmentOptions(options: StoreOptions, index: number, signal: AbortSignal): StoreOptions {
-  const {
-    size: _size,
-    sha256: _sha256,
-    mayRecompress: _mayRecompress,
-    filename,
-    ...rest
-  } = options;
-  const suffix = `.part${String(index).padStart(3, '0')}`;
+function segmentOptions(options: PutOptions, index: number, signal: AbortSignal): PutOptions {
   return {
-    ...rest,
+    ...options,
     key: segmentKey(options.key, index),
     signal,
     contentType: 'application/octet-stream',
-    filename: `${filename ?? 'file'}${suffix}`,
+    filename: `${options.filename ?? 'file'}.part${String(index).padStart(3, '0')}`,
+    mayRecompress: false,
   };
 }
 
 function segmentKey(key: string, index: number): string {
   return `${key}.${index}`;
-}
-
-interface Slice {
-  readonly channel: Channel;
-  readonly spool: Spool;
-  readonly start: number;
-  readonly size: number | undefined;
-  readonly options: StoreOptions;
-}
-
-interface PutSlice {
-  readonly segment: Segment;
-  readonly recompressed: PutResult['recompressed'];
-}
-
-async function putSlice({ channel, spool, start, size, options }: Slice): Promise<PutSlice> {
-  const { size: _size, onLeftOver: _unused, ...rest } = options;
-  return withRetry(
-    async () => {
-      const hasher = createHasher();
-      const counted = { bytes: 0 };
-      const source = hashInto(spool.follow(start, size), hasher, counted);
-      const put = await channel.put(source, { ...rest, ...(size !== undefined && { size }) });
-      const hash = hasher.digest();
-      const { ref, recompressed } = put;
-      if (recompressed === undefined && put.size !== counted.bytes) {
-        await undo(channel, ref, options);
-        throw fail('channel_unavailable', {
-          message: `The storage backend kept ${put.size} of ${counted.bytes} bytes.`,
-        });
-      }
-      // The hash of what came in is not that of what is stored.
-      const segment = {
-        ref,
-        size: put.size,
-        hash: recompressed === undefined ? hash : `${hash}-recompressed`,
-      };
-      return { segment, recompressed };
-    },
-    options.signal,
-    uploadRetry,
-  );
-}
-
-function hashInto(
-  source: ByteSource,
-  hasher: ReturnType<typeof createHasher>,
-  counted: { bytes: number },
-): ByteSource {
-  return watch(source, {
-    onChunk(chunk) {
-      hasher.update(chunk);
-      counted.bytes += chunk.length;
-    },
-  });
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Channel, Ref } from '../channel.ts';
 import { isStowageError } from '../errors.ts';
+import { bytesBody } from '../streams/body.ts';
 import { readAll } from '../streams/peek.ts';
 
 export interface TestStep {
@@ -66,11 +67,10 @@ export async function testChannelSteps(
   }
   const key = `stowage-test/${Date.now()}-${randomBytes(6).toString('hex')}.png`;
   const put = await run('put', () =>
-    channel.put(once(bytes), {
+    channel.put(bytesBody(bytes), {
       key,
       contentType: 'image/png',
       filename: 'stowage-test.png',
-      size: bytes.length,
       signal,
     }),
   );
@@ -84,10 +84,6 @@ export async function testChannelSteps(
     await run('gone', () => gone(put.ref));
   }
   return steps;
-}
-
-async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
-  yield bytes;
 }
 
 /** A PNG of one pixel, for channels that take pictures only. */

@@ -39,13 +39,13 @@ describe('spool', () => {
           const bytes = pattern(size);
           const spool = createSpool(inChunks(bytes, chunk), folder);
           const [whole, slice] = await Promise.all([
-            readAll(spool.follow()),
-            readAll(spool.follow(start, length)),
+            readAll(spool.open()),
+            readAll(spool.slice(start, length).open()),
           ]);
           expect(whole.equals(bytes)).toBe(true);
           expect(slice.equals(bytes.subarray(start, start + length))).toBe(true);
           expect(await spool.ended).toBe(size);
-          expect(spool.size()).toBe(size);
+          expect(spool.size).toBe(size);
           await spool.dispose();
         },
       ),
@@ -63,10 +63,10 @@ describe('spool', () => {
     }
     const spool = createSpool(pausing(), folder);
     expect(await spool.arrived(300_000)).toBe(300_000);
-    expect((await readAll(spool.follow(150_000, 150_000))).length).toBe(150_000);
+    expect((await readAll(spool.slice(150_000, 150_000).open())).length).toBe(150_000);
     gate.resolve();
     expect(await spool.ended).toBe(350_000);
-    expect(await readAll(spool.follow())).toEqual(
+    expect(await readAll(spool.open())).toEqual(
       Buffer.concat([pattern(200_000), pattern(100_000), pattern(50_000)]),
     );
     await spool.dispose();
@@ -85,7 +85,7 @@ describe('spool', () => {
       throw new RangeError('cut');
     }
     const spool = createSpool(broken(), folder);
-    await expect(readAll(spool.follow())).rejects.toThrow('cut');
+    await expect(readAll(spool.open())).rejects.toThrow('cut');
     await expect(spool.arrived(1_000_000)).rejects.toThrow('cut');
     await expect(spool.ended).rejects.toThrow('cut');
     await spool.dispose();
@@ -98,7 +98,7 @@ describe('spool', () => {
       await gate.promise;
     }
     const spool = createSpool(slow(), folder);
-    const reading = readAll(spool.follow());
+    const reading = readAll(spool.open());
     const disposing = spool.dispose();
     await expect(reading).rejects.toMatchObject({ code: 'client_closed' });
     gate.resolve();

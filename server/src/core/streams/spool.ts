@@ -1,6 +1,6 @@
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { ByteSource } from '../bytes.ts';
+import type { ByteSource, ReplayableBody } from '../bytes.ts';
 import { makeFolder } from '../disk/make-folder.ts';
 import { fail } from '../errors.ts';
 import { createByteBudget, type Share } from './byte-budget.ts';
@@ -36,12 +36,11 @@ const lingerMs = 100;
  * while there are many); a larger one is all in an unlinked temporary file, so that nothing has to
  * be swept after a crash.
  */
-export interface Spool {
-  /**
-   * The bytes from `start` on, `lengthBytes` of them at most, as they arrive. May be called again
-   * to replay. Fails with the source's own error when the source fails.
-   */
-  follow(start?: number, lengthBytes?: number): ByteSource;
+export interface Spool extends ReplayableBody {
+  /** All bytes, those to come as they arrive. */
+  open(): ByteSource;
+  /** The bytes from `start` on, `size` of them, which must arrive. */
+  slice(start: number, size: number): ReplayableBody & { readonly size: number };
   /**
    * Resolves as soon as `bytes` have arrived or the source has ended, with the bytes that are
    * there. Rejects when the source fails.
@@ -49,8 +48,8 @@ export interface Spool {
   arrived(bytes: number): Promise<number>;
   /** The total, once the source has ended. */
   readonly ended: Promise<number>;
-  /** The total if the source has ended already. */
-  size(): number | undefined;
+  /** The total, when the source has ended already. */
+  readonly size: number | undefined;
   /** Frees disk and memory; followers fail from then on. */
   dispose(): Promise<void>;
 }
@@ -61,10 +60,13 @@ export function createSpool(source: ByteSource, folder: string): Spool {
   const pump = state.fill(source);
   pump.catch(() => undefined);
   return {
-    follow: (start = 0, lengthBytes = Number.POSITIVE_INFINITY) => state.read(start, lengthBytes),
+    open: () => state.read(0, Number.POSITIVE_INFINITY),
+    slice: (start, size) => ({ open: () => state.read(start, size), size }),
     arrived: (bytes) => state.waitFor(bytes),
     ended: pump,
-    size: () => state.total,
+    get size() {
+      return state.total;
+    },
     dispose: async () => {
       state.abort(fail('client_closed', { message: 'The upload was cancelled.' }));
       // Not after the pump: a source that stalls for good must not keep the file open.

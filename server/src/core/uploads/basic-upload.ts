@@ -7,7 +7,6 @@ import { displayName, isGivenOnce, type NameMode, nameCandidates } from '../nami
 import type { Prober } from '../prober.ts';
 import type { ChannelPool, Choice } from '../storage/channel-pool.ts';
 import type { Intake, IntakeResult } from '../storage/intake.ts';
-import { atMost } from '../streams/at-most.ts';
 
 /** A file as it comes in: where it goes must be known before its first byte. */
 export interface IncomingFile {
@@ -86,7 +85,8 @@ export class BasicUploads {
   async #storeBytes(file: IncomingFile, signal: AbortSignal): Promise<UnnamedFile> {
     const { intake, pool, prober, maxUploadBytes } = this.#options;
     const { head, ...bytes } = await intake.store({
-      source: atMost(file.body, maxUploadBytes),
+      source: file.body,
+      maxBytes: maxUploadBytes,
       filename: file.filename,
       declaredType: file.contentType ?? 'application/octet-stream',
       candidates: await pool.candidates(file.choice),

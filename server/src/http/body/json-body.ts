@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { fail, isStowageError } from '../../core/errors.ts';
 import { readAll } from '../../core/streams/peek.ts';
-import { watch } from '../../core/streams/watch.ts';
+import { tap } from '../../core/streams/tap.ts';
 import { type Failure, failed } from '../failure.ts';
 import { holdText } from './held-text.ts';
 import { bodyOf, silentFor } from './request-body.ts';
@@ -54,7 +54,7 @@ async function readJson(
   { maxBytes = defaultMaxBytes }: JsonLimits,
 ): Promise<unknown> {
   const held = holdText(request);
-  const body = watch(bodyOf(request, { maxBytes, idleMs }), {
+  const body = tap(bodyOf(request, { maxBytes, idleMs }), {
     onChunk: (chunk) => held.add(chunk.length),
   });
   const bytes = await readAll(body).catch((error: unknown) => {

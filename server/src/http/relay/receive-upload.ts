@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { atMost } from '../../core/streams/at-most.ts';
+import { tap } from '../../core/streams/tap.ts';
 import { requireLength } from '../body/whole-body.ts';
 import { requestOrigin } from '../client-address.ts';
 import type { Failure } from '../failure.ts';
@@ -182,7 +182,7 @@ async function receive({
   const { source, contentType } = await upload.open();
   const received = await deps.presigned.receive({
     id: claims.id,
-    source: atMost(source, claims.maxBytes ?? 0),
+    source: tap(source, { maxBytes: claims.maxBytes ?? 0 }),
     contentType,
     size: upload.size,
     expected: promisedDigests(request.headers),

@@ -1,4 +1,5 @@
 import type { ByteRange, ByteSource } from '../../../src/core/bytes.ts';
+import type { SizedBody } from '../../../src/core/channel.ts';
 import { createHasher } from '../../../src/core/streams/hash.ts';
 
 const blockBytes = 64 * 1024;
@@ -24,6 +25,11 @@ export async function* bytesOf(
     yield slice(sample.seed, at, size);
     at += size;
   }
+}
+
+/** The sample as a body that can be opened again. */
+export function bodyOf(sample: Sample, chunkBytes?: number): SizedBody {
+  return { open: () => bytesOf(sample, undefined, chunkBytes), size: sample.size };
 }
 
 /** Hex BLAKE3 of the sample or of a range of it. */

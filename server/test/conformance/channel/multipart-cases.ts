@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import type { Json } from '../../../src/core/bytes.ts';
 import type { Multipart, PutOptions } from '../../../src/core/channel.ts';
+import { streamBody } from '../../../src/core/streams/body.ts';
 import { bytesOf, type Sample } from './data.ts';
 import { type ChannelCase, failAfter, type Subject, throughJson, within } from './subject.ts';
 
@@ -38,7 +39,6 @@ async function begin(
     key: subject.key(),
     contentType: 'application/octet-stream',
     filename: 'naïve "multi".bin',
-    size: sample.size,
     signal,
   };
   const state = throughJson(await multipart.start(options));
@@ -56,7 +56,14 @@ async function begin(
       return {
         number,
         part: throughJson(
-          await multipart.part(state, number, bytesOf(of, { start, end }), { size, signal }),
+          await multipart.part(
+            state,
+            number,
+            { open: () => bytesOf(of, { start, end }), size },
+            {
+              signal,
+            },
+          ),
         ),
         size,
       };
@@ -142,7 +149,12 @@ export const multipartCases: readonly ChannelCase[] = [
       const transfer = await begin(subject, { parts: 1, tailBytes: 200_000 });
       const error = new Error('the caller hung up');
       const half = failAfter(bytesOf(transfer.sample, { start: 0, end: 99_999 }), error);
-      const failed = transfer.multipart.part(transfer.state, 1, half, { size: 200_000, signal });
+      const failed = transfer.multipart.part(
+        transfer.state,
+        1,
+        streamBody(half, { size: 200_000 }),
+        { signal },
+      );
       await expect(within(subject.soonMs, failed)).rejects.toBe(error);
       await expectFinished(subject, transfer, [await transfer.send(1)]);
     },

@@ -1,5 +1,8 @@
 import { expect } from 'vitest';
-import { isStowageError } from '../../../src/core/errors.ts';
+import type { Channel } from '../../../src/core/channel.ts';
+import { fail, isStowageError } from '../../../src/core/errors.ts';
+import { streamBody } from '../../../src/core/streams/body.ts';
+import { guarded } from '../../guarded.ts';
 import { bytesOf } from './data.ts';
 import {
   type ChannelCase,
@@ -58,25 +61,42 @@ async function rejectsOnAbort(subject: Subject, key: string): Promise<void> {
   const options = {
     key,
     contentType: 'application/octet-stream',
-    size: sample.size + 1,
     signal: controller.signal,
   };
-  await expect(within(subject.soonMs, subject.channel.put(source, options))).rejects.toThrow(
-    /^(?!not settled)/,
-  );
+  await expect(
+    within(
+      subject.soonMs,
+      subject.channel.put(subject.live(sample, source, sample.size + 1), options),
+    ),
+  ).rejects.toThrow(/^(?!not settled)/);
 }
 
 async function passesErrorOn(subject: Subject, key: string): Promise<void> {
   const error = new Error('the caller hung up');
   const sample = subject.sample(Math.min(1024 * 1024, subject.maxBytes - 1));
-  const signal = new AbortController().signal;
-  const put = subject.channel.put(failAfter(bytesOf(sample), error), {
-    key,
-    contentType: 'application/octet-stream',
-    size: sample.size + 1,
-    signal,
-  });
+  const put = subject.channel.put(
+    subject.live(sample, failAfter(bytesOf(sample), error), sample.size + 1),
+    { key, contentType: 'application/octet-stream', signal },
+  );
   await expect(within(subject.soonMs, put)).rejects.toBe(error);
+}
+
+const signal = new AbortController().signal;
+
+/** The channel behind its guard; the first put reads the beginning of its body and fails. */
+function failingOnce(inner: Channel): { readonly channel: Channel; readonly tries: string[] } {
+  const tries: string[] = [];
+  const failing: Channel = {
+    ...inner,
+    async put(body, options) {
+      if (tries.push(options.key) > 1) {
+        return inner.put(body, options);
+      }
+      await body.open()[Symbol.asyncIterator]().next();
+      throw fail('channel_unavailable');
+    },
+  };
+  return { channel: guarded(failing), tries };
 }
 
 async function leavesNothingUnder(
@@ -100,7 +120,11 @@ export const putCases: readonly ChannelCase[] = [
     name: 'stores a body of unknown size',
     run: async (subject) => {
       const sample = subject.sample(subject.bigBytes);
-      const { ref, size } = await subject.channel.put(bytesOf(sample), {
+      // Where the hash must be known beforehand, so is the size.
+      const body = subject.channel.limits.needsSha256
+        ? subject.body(sample)
+        : streamBody(bytesOf(sample));
+      const { ref, size } = await subject.channel.put(body, {
         key: subject.key(),
         contentType: 'application/octet-stream',
         signal: new AbortController().signal,
@@ -132,13 +156,41 @@ export const putCases: readonly ChannelCase[] = [
         yield* bytesOf(sample, undefined, 300);
         yield new Uint8Array(0);
       })();
-      const signal = new AbortController().signal;
-      const { ref } = await subject.channel.put(source, {
+      const { ref } = await subject.channel.put(subject.live(sample, source), {
         key: subject.key(),
         contentType: 'image/png',
-        size: 1000,
         signal,
       });
+      await subject.expectBytes(ref, sample);
+    },
+  },
+  {
+    name: 'stores a body anew as often as it is opened',
+    run: async (subject) => {
+      const sample = subject.sample(Math.min(300_000, subject.maxBytes));
+      const body = subject.body(sample);
+      const options = { contentType: 'application/octet-stream', signal };
+      for (const key of [subject.key(), subject.key()]) {
+        const { ref } = await subject.channel.put(body, { ...options, key });
+        await subject.expectBytes(ref, sample);
+      }
+    },
+  },
+  {
+    name: 'behind the guard a body is sent again after a failure, a live stream never is',
+    run: async (subject) => {
+      const sample = subject.sample(Math.min(300_000, subject.maxBytes));
+      const { channel, tries } = failingOnce(subject.channel);
+      const options = { contentType: 'application/octet-stream', signal };
+      const live = subject.live(sample, bytesOf(sample));
+      await expect(channel.put(live, { ...options, key: subject.key() })).rejects.toMatchObject({
+        code: 'channel_unavailable',
+      });
+      expect(tries).toHaveLength(1);
+      const again = failingOnce(subject.channel);
+      const put = { ...options, key: subject.key() };
+      const { ref, size } = await again.channel.put(subject.body(sample), put);
+      expect([again.tries.length, size]).toEqual([2, sample.size]);
       await subject.expectBytes(ref, sample);
     },
   },
@@ -234,7 +286,6 @@ export const putCases: readonly ChannelCase[] = [
   {
     name: 'delete is idempotent, get afterwards says not_found',
     run: async (subject) => {
-      const signal = new AbortController().signal;
       const { ref } = await subject.put(subject.sample(1000));
       await subject.channel.delete(ref, { signal });
       await subject.expectGone(ref);
@@ -260,7 +311,6 @@ export const putCases: readonly ChannelCase[] = [
   {
     name: 'errors are of the channel family and hold no secret',
     run: async (subject) => {
-      const signal = new AbortController().signal;
       const { ref } = await subject.put(subject.sample(10));
       await subject.channel.delete(ref, { signal });
       const error = await subject.channel.get(ref, { signal }).catch((reason: unknown) => reason);
@@ -315,11 +365,9 @@ export const putCases: readonly ChannelCase[] = [
         await asked.promise;
         yield* bytesOf(sample, { start: 1_900_000, end: sample.size - 1 });
       })();
-      const signal = new AbortController().signal;
-      const { ref } = await subject.channel.put(source, {
+      const { ref } = await subject.channel.put(subject.live(sample, source), {
         key,
         contentType: 'image/png',
-        size: sample.size,
         signal,
       });
       expect(await asked.promise).not.toContain(key);

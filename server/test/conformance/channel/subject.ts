@@ -1,7 +1,9 @@
+import { createHash } from 'node:crypto';
 import { expect } from 'vitest';
-import type { ByteRange, ByteSource, Json } from '../../../src/core/bytes.ts';
+import type { ByteRange, ByteSource, Json, ReplayableBody } from '../../../src/core/bytes.ts';
 import type { Channel, PutOptions, PutResult, Ref } from '../../../src/core/channel.ts';
-import { bytesOf, hashSource, type Sample, sampleHash } from './data.ts';
+import { streamBody } from '../../../src/core/streams/body.ts';
+import { bodyOf, bufferOf, hashSource, type Sample, sampleHash } from './data.ts';
 
 /** What a driver's test file hands to `channelConformance`. */
 export interface ChannelFixture {
@@ -46,6 +48,10 @@ export interface Subject {
   key(): string;
   /** A new sample, different from all before. */
   sample(size: number): Sample;
+  /** The sample with all that the channel must know of a body beforehand. */
+  body(sample: Sample, chunkBytes?: number): ReplayableBody;
+  /** The same for a live stream; `size` is what is announced. */
+  live(sample: Sample, source: ByteSource, size?: number): ReplayableBody;
   put(
     sample: Sample,
     options?: Partial<PutOptions> & { readonly chunkBytes?: number },
@@ -72,6 +78,8 @@ export function createSubject(
   const maxBytes = Math.min(options.maxBytes ?? 2 ** 40, channel.limits.maxBytes ?? 2 ** 40);
   const run = Date.now().toString(36);
   const signal = new AbortController().signal;
+  const sha256Of = (sample: Sample): string | undefined =>
+    channel.limits.needsSha256 && createHash('sha256').update(bufferOf(sample)).digest('hex');
   const subject: Subject = {
     channel,
     slow: options.slow ?? false,
@@ -81,14 +89,17 @@ export function createSubject(
     key: () => `conformance/${run}-${process.pid}/${++keys}.bin`,
     sample: (size) => ({ seed: ++seeds, size }),
     put: (sample, { chunkBytes, ...extra } = {}) =>
-      channel.put(bytesOf(sample, undefined, chunkBytes), {
+      channel.put(subject.body(sample, chunkBytes), {
         key: subject.key(),
         contentType: 'application/octet-stream',
         filename: 'sample.bin',
-        size: sample.size,
         signal,
         ...extra,
       }),
+    body: (sample, chunkBytes) => ({ ...bodyOf(sample, chunkBytes), sha256: sha256Of(sample) }),
+    live: (sample, source, size = sample.size) =>
+      streamBody(source, { size, sha256: sha256Of(sample) }),
+
     expectBytes: (ref, sample, range) => expectBytes(channel, { ref, sample, range }),
     expectGone: async (ref) => {
       await expect(channel.get(ref, { signal })).rejects.toMatchObject({ code: 'not_found' });

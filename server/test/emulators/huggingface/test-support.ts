@@ -1,7 +1,4 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect } from 'vitest';
 import {
   createHuggingFaceChannel,
@@ -29,11 +26,10 @@ export async function startRig(
   settings: Partial<HuggingFaceSettings> = {},
 ): Promise<Rig> {
   const emulator = await startHubEmulator(options);
-  const dataDir = await mkdtemp(join(tmpdir(), 'huggingface-'));
   const opened: Channel[] = [];
   const another = (more: Partial<HuggingFaceSettings> = {}): Channel => {
     const all = { ...settingsFor(emulator), ...settings, ...more };
-    const channel = createHuggingFaceChannel(all, { dataDir }, quickCommits);
+    const channel = createHuggingFaceChannel(all, quickCommits);
     opened.push(channel);
     return channel;
   };
@@ -44,7 +40,6 @@ export async function startRig(
     close: async () => {
       await Promise.all(opened.map((channel) => channel.close?.()));
       await emulator.close();
-      await rm(dataDir, { recursive: true, force: true });
     },
   };
 }
@@ -81,14 +76,13 @@ export async function* inChunks(bytes: Uint8Array, chunkBytes = 65_536): ByteSou
   }
 }
 
-export function putOptions(bytes: Uint8Array, key: string): PutOptions {
-  return {
-    key,
-    contentType: 'application/octet-stream',
-    size: bytes.length,
-    sha256: sha256(bytes),
-    signal,
-  };
+export function putOptions(key: string): PutOptions {
+  return { key, contentType: 'application/octet-stream', signal };
+}
+
+/** What LFS must know beforehand. */
+export function factsOf(bytes: Uint8Array) {
+  return { size: bytes.length, sha256: sha256(bytes) };
 }
 
 export function putBytes(
@@ -96,7 +90,7 @@ export function putBytes(
   bytes: Uint8Array,
   key = `k/${crypto.randomUUID()}.bin`,
 ) {
-  return channel.put(inChunks(bytes), putOptions(bytes, key));
+  return channel.put({ open: () => inChunks(bytes), ...factsOf(bytes) }, putOptions(key));
 }
 
 export async function readBytes(

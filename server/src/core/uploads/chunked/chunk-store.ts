@@ -6,9 +6,10 @@ import type { MetadataStore, NewJob, Segment } from '../../metadata.ts';
 import type { ChannelPool, ConfiguredChannel } from '../../storage/channel-pool.ts';
 import { collectLeftOver, deleteObjectJob } from '../../storage/cleanup-jobs.ts';
 import { storageKey } from '../../storage/storage-key.ts';
-import { locateObjects, storeSpool, storeStream } from '../../storage/store-objects.ts';
-import { atMost } from '../../streams/at-most.ts';
+import { locateObjects, storeSpool, storeWhole } from '../../storage/store-objects.ts';
+import { streamBody } from '../../streams/body.ts';
 import { createSpool, type Spool } from '../../streams/spool.ts';
+import { tap } from '../../streams/tap.ts';
 import { uuidv7 } from '../../uuid.ts';
 import { noSession } from './chunked-refusal.ts';
 import type { Chunk, ChunkedRows, StoredChunk } from './chunked-rows.ts';
@@ -91,7 +92,8 @@ export class ChunkStore {
     const { metadata, maxUploadBytes: maxBytes } = this.#options;
     const room = maxBytes - (await metadata.uploads.receivedBytes(upload.id, index));
     if (!isSpool(body)) {
-      return atMost(body, room, maxBytes);
+      const tooLarge = (): Error => fail('too_large', { details: { maxBytes } });
+      return tap(body, { maxBytes: room, tooLarge });
     }
     if ((await body.ended) > room) {
       throw fail('too_large', { details: { maxBytes } });
@@ -101,8 +103,8 @@ export class ChunkStore {
 
   async #storeLocal(chunk: Chunk, body: ChunkBody): Promise<void> {
     const { channel } = this.#channelOf(chunk);
-    const source = isSpool(body) ? body.follow() : body;
-    const { size, segments, hash } = await storeStream(channel, source, this.#putOptions(chunk));
+    const whole = isSpool(body) ? body : streamBody(body);
+    const { size, segments, hash } = await storeWhole(channel, whole, this.#putOptions(chunk));
     await this.#rows.write(chunk, { size, segments, hash, native: null, pendingCleanup: [] });
   }
 
@@ -129,14 +131,14 @@ export class ChunkStore {
   async #keep({ upload, index }: Chunk, spool: Spool): Promise<void> {
     const size = await spool.ended.catch(() => undefined);
     if (size !== undefined) {
-      await this.#options.kept.keep(upload.id, index, { size, source: spool.follow() });
+      await this.#options.kept.keep(upload.id, index, { size, source: spool.open() });
     }
   }
 
   async #storeObjects(chunk: Chunk, spool: Spool): Promise<StoredChunk> {
     const { metadata, now } = this.#options;
     const { id, channel } = this.#channelOf(chunk);
-    const put = { ...this.#putOptions(chunk), size: spool.size() };
+    const put = { ...this.#putOptions(chunk), size: spool.size };
     const cleanup = await this.#noteOrphans(chunk, channel, put);
     const leftOver = collectLeftOver(id);
     const removeLeftOver = (kept: readonly Segment[]) => this.#addJobs(leftOver.jobs(kept, now()));
@@ -192,7 +194,7 @@ export class ChunkStore {
 type Keep = (chunk: Chunk, spool: Spool) => Promise<void>;
 
 function isSpool(body: ChunkBody): body is Spool {
-  return 'follow' in body;
+  return 'ended' in body;
 }
 
 /** The circuit breaker's `service_unavailable` stands for a backend that failed before. */

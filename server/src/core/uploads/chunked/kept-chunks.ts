@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { ByteSource } from '../../bytes.ts';
 import { createHasher } from '../../streams/hash.ts';
-import { watch } from '../../streams/watch.ts';
+import { tap } from '../../streams/tap.ts';
 
 export interface KeptChunk {
   readonly index: number;
@@ -57,7 +57,7 @@ export class KeptChunks {
       await mkdir(join(this.#folder, uploadId), { recursive: true, mode: 0o700 });
       const hasher = createHasher();
       await pipeline(
-        watch(source, { onChunk: hasher.update }),
+        tap(source, { onChunk: hasher.update }),
         createWriteStream(draft, { flags: 'wx', mode: 0o600 }),
       );
       await this.drop(uploadId, index);

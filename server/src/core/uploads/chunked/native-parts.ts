@@ -1,16 +1,14 @@
-import type { Json } from '../../bytes.ts';
+import type { ByteSource, Json } from '../../bytes.ts';
 import type { Multipart } from '../../channel.ts';
 import type { Clock } from '../../clock.ts';
 import { fail, isStowageError } from '../../errors.ts';
 import { createKeyedMutex } from '../../guard/keyed-mutex.ts';
-import { uploadRetry, withRetry } from '../../guard/retry.ts';
 import type { MetadataStore, UploadPart } from '../../metadata.ts';
 import type { ChannelPool } from '../../storage/channel-pool.ts';
 import { abortMultipartJob, deleteObjectJob } from '../../storage/cleanup-jobs.ts';
 import { openReplica } from '../../storage/read-content.ts';
-import { createHasher } from '../../streams/hash.ts';
+import { hashedBody } from '../../streams/body.ts';
 import type { Spool } from '../../streams/spool.ts';
-import { watch } from '../../streams/watch.ts';
 import { uuidv7 } from '../../uuid.ts';
 import type { ChunkedDetails, ChunkedUpload } from './chunked-details.ts';
 import { ChunkedRefusal, noSession } from './chunked-refusal.ts';
@@ -143,10 +141,11 @@ export class NativeParts {
     if (part?.storageId !== seen.storageId || part.state !== 'stored' || !native || !multipart) {
       return;
     }
-    const joined = await withRetry(async () => {
-      const { stream } = await openReplica(channel, part, { signal });
-      return multipart.part(native.state, part.index + 1, stream, { size: part.size, signal });
-    }, signal);
+    async function* read(): ByteSource {
+      yield* (await openReplica(channel, seen, { signal })).stream;
+    }
+    const body = { open: read, size: part.size };
+    const joined = await multipart.part(native.state, part.index + 1, body, { signal });
     const result = await metadata.uploads.putPart(
       { ...part, native: joined, segments: [], storageId: uuidv7(now()), updatedAt: now() },
       now() + ttlMs,
@@ -181,20 +180,12 @@ interface Sending {
   readonly size: number;
 }
 
-function send({ chunk, multipart, state, spool, size }: Sending): Promise<StoredChunk> {
+async function send({ chunk, multipart, state, spool, size }: Sending): Promise<StoredChunk> {
   const { signal, index } = chunk;
-  return withRetry(
-    async () => {
-      const hasher = createHasher();
-      const source = watch(spool.follow(), { onChunk: hasher.update });
-      const native = await multipart
-        .part(state, index + 1, source, { size, signal })
-        .catch(unlessOver);
-      return { size, segments: [], native, hash: hasher.digest(), pendingCleanup: [] };
-    },
-    signal,
-    uploadRetry,
-  );
+  const { digest, ...body } = hashedBody(spool.slice(0, size));
+  const native = await multipart.part(state, index + 1, body, { signal }).catch(unlessOver);
+  const { hash } = await digest();
+  return { size, segments: [], native, hash, pendingCleanup: [] };
 }
 
 /**

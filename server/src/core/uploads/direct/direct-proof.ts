@@ -2,8 +2,8 @@ import type { Caller } from '../../access/access.ts';
 import type { ByteSource } from '../../bytes.ts';
 import { fail } from '../../errors.ts';
 import type { FileStore } from '../../metadata.ts';
-import { atMost } from '../../streams/at-most.ts';
 import type { DigestService } from '../../streams/digests.ts';
+import { tap } from '../../streams/tap.ts';
 
 export interface Naming {
   readonly sha256: string;
@@ -42,7 +42,7 @@ export async function proveBytes(
   { sha256, size }: Claimed,
   digests: DigestService,
 ): Promise<void> {
-  const tapped = digests.tap(atMost(source, size), ['sha256']);
+  const tapped = digests.tap(tap(source, { maxBytes: size }), ['sha256']);
   for await (const _ of tapped.source) {
   }
   const { sha256: actual } = await tapped.digests;

@@ -16,6 +16,7 @@ import type { DirectUpload } from '../../channel.ts';
 import { dayMs, minuteMs } from '../../clock.ts';
 import { fail } from '../../errors.ts';
 import type { Permission } from '../../metadata.ts';
+import { streamBody } from '../../streams/body.ts';
 import type { DirectCommit } from './direct-details.ts';
 import type { DirectRequest, DirectTicket } from './direct-start.ts';
 
@@ -60,7 +61,7 @@ function directStore(): DirectStore {
       if (found?.length !== size) {
         throw fail('upload_not_received');
       }
-      await channel.put(once(found), { key, contentType: '', signal: never });
+      await channel.put(streamBody(once(found)), { key, contentType: '', signal: never });
       return { ref: key, size, url: `https://hub.example/${key}` };
     },
   };

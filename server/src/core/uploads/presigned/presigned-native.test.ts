@@ -13,6 +13,7 @@ import {
 import type { Presign } from '../../channel.ts';
 import { dayMs } from '../../clock.ts';
 import { fail } from '../../errors.ts';
+import { streamBody } from '../../streams/body.ts';
 import { hashOf } from '../../streams/hash.ts';
 
 const A = pdf('A');
@@ -29,7 +30,7 @@ function addressedStore(moves: boolean) {
     const source = async function* () {
       yield bytes;
     };
-    await channel.put(source(), { key, contentType: '', signal: never });
+    await channel.put(streamBody(source()), { key, contentType: '', signal: never });
   };
   const read = async (key: string): Promise<Buffer> => {
     const chunks: Uint8Array[] = [];

@@ -1,8 +1,8 @@
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { ByteSource } from '../../../core/bytes.ts';
-import { atMost } from '../../../core/streams/at-most.ts';
 import { createSpool, type Spool } from '../../../core/streams/spool.ts';
+import { tap } from '../../../core/streams/tap.ts';
 import type { FilePart, Form } from '../../body/multipart-form.ts';
 import type { Fields } from '../../body/urlencoded-form.ts';
 import type { HttpDeps } from '../../deps.ts';
@@ -110,5 +110,5 @@ async function setAside(file: FilePart, form: Form, deps: HttpDeps): Promise<Spo
 }
 
 function bounded(body: ByteSource, { settings }: HttpDeps): ByteSource {
-  return atMost(body, settings.maxUploadBytes);
+  return tap(body, { maxBytes: settings.maxUploadBytes });
 }
