@@ -3,17 +3,15 @@ import type { Upload } from '../metadata.ts';
 
 export interface NewUpload
   extends Pick<Upload, 'id' | 'kind' | 'owner' | 'channelId' | 'createdAt' | 'expiresAt'> {
-  readonly category?: Upload['category'];
-  readonly expectedBytes?: number;
-  /** Of the kind's own type, which has nothing but JSON in it. */
+  readonly category?: Upload['category'] | undefined;
+  readonly expectedBytes?: number | undefined;
+  /** Of the kind's own type, which consists of JSON only. */
   readonly details: object;
   /** How the kind reads its rows; throws when it cannot. */
   readonly read: (upload: Upload) => unknown;
 }
 
-/**
- * The row of an upload that has only just begun. No row is ever made that could not be read again.
- */
+/** The row of a new upload. Throws rather than make a row that cannot be read again. */
 export function newUpload({
   details,
   read,

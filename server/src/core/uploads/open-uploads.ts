@@ -4,14 +4,14 @@ import { minuteMs } from '../clock.ts';
 import { fail, type StowageError } from '../errors.ts';
 import type { MetadataStore, OpenUploadLimit, Upload } from '../metadata.ts';
 
-/** The one way in which uploads of any kind begin. */
+/** The one way in which uploads of every kind begin. */
 export interface OpenUploads {
-  /** Fails as `begin` would by now; to ask before work that would be in vain. */
+  /** Fails as `begin` would now. Call it before work that a refusal would waste. */
   admit(owner: string): Promise<void>;
   /**
-   * Writes the row of an upload down. Fails with `rate_limit_exceeded` when its owner has too many
-   * unfinished ones, of all kinds together, and with `unauthorized` when the owner may not upload
-   * any more.
+   * Writes the row of an upload. Fails with `rate_limit_exceeded` when its owner has too many
+   * unfinished ones, of all kinds together, and with `unauthorized` when the owner may no longer
+   * upload.
    */
   begin(upload: Upload, ip: string | null): Promise<void>;
 }
@@ -19,14 +19,14 @@ export interface OpenUploads {
 export interface OpenUploadsOptions {
   readonly uploads: Pick<MetadataStore['uploads'], 'add' | 'countOpen'>;
   readonly access: Pick<Access, 'mayUpload'>;
-  /** Of one token, or of one network of an owner that is many people. */
+  /** Per token, and per network of an owner that is many people. */
   readonly max: number;
 }
 
 /**
- * Who has the upload code is one owner with all others who have it: it has this many times the room
- * of a token, and no network of it more than a token. So one stranger who knows the code cannot
- * keep the household out.
+ * All callers with the upload code are one owner. It may have this many times the uploads of a
+ * token, and each network of it as many as a token. So one stranger who knows the code cannot lock
+ * the others out.
  */
 const sharedTimes = 10;
 

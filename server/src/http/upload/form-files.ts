@@ -19,8 +19,8 @@ export function otherField(names: readonly string[]) {
 }
 
 /**
- * Reads the form to its end and hands out its files in order. Fails when there is none, in words
- * that say why.
+ * Reads the form to its end and yields its files in order. Fails when there is none, with a text
+ * that explains why.
  */
 export async function* filesOf(form: Form): AsyncGenerator<FilePart, void, void> {
   const seen = { files: 0, unnamed: 0, others: new Set<string>() };

@@ -45,7 +45,7 @@ export function presentUploaded({ file }: StoredFile, { fullUrl, request, settin
   const link = linkTo(file.path);
   return {
     src: fullUrl ? `${requestOrigin(request, settings)}${link}` : link,
-    ...publicUrl(file.path, settings),
+    publicUrl: publicUrlOf(file.path, settings),
   };
 }
 
@@ -54,13 +54,11 @@ export function linkTo(path: string): string {
   return `/file/${encodePath(path)}`;
 }
 
-export function publicUrl(
-  path: string,
-  { urlPrefix }: HttpSettings,
-): { readonly publicUrl?: string } {
+/** Undefined, and so left out of responses, when no prefix is configured. */
+export function publicUrlOf(path: string, { urlPrefix }: HttpSettings): string | undefined {
   return urlPrefix === undefined
-    ? {}
-    : { publicUrl: `${urlPrefix.replace(/\/+$/, '')}/${encodePath(path)}` };
+    ? undefined
+    : `${urlPrefix.replace(/\/+$/, '')}/${encodePath(path)}`;
 }
 
 /** The answer to an upload, with the channels that hold the files. */

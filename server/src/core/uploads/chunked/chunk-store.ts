@@ -32,10 +32,10 @@ export interface ChunkStoreOptions {
   readonly maxUploadBytes: number;
 }
 
-/** Later than the slowest chunk could end. */
+/** Longer than the slowest chunk can take. */
 const orphanAfterMs = 7 * dayMs;
 
-/** Puts chunks on their channel, each as it comes. */
+/** Stores chunks on their channel as they arrive. */
 export class ChunkStore {
   readonly #options: ChunkStoreOptions;
   readonly #rows: ChunkedRows;
@@ -48,14 +48,14 @@ export class ChunkStore {
     this.#native = native;
   }
 
-  /** Whether chunks of the upload are coming in on this node right now. */
+  /** Whether this node is receiving chunks of the upload right now. */
   isReceiving(uploadId: string): boolean {
     return this.#receiving.has(uploadId);
   }
 
   /**
-   * Resolves when the chunk is stored for good. What the backend does not take is kept for the
-   * merge.
+   * Resolves when the chunk is stored durably. A chunk that the backend did not take is kept for
+   * the merge.
    */
   put(chunk: NewChunk, body: ChunkBody): Promise<void> {
     return this.#receiving.run(chunk.upload.id, () =>
@@ -63,7 +63,7 @@ export class ChunkStore {
     );
   }
 
-  /** Stores a copy that was kept. It stays when that fails again. */
+  /** Stores a kept copy. The copy stays when that fails again. */
   putKept(chunk: NewChunk, copy: ByteSource): Promise<void> {
     return this.#store(chunk, copy, async () => undefined);
   }
@@ -127,7 +127,7 @@ export class ChunkStore {
     }
   }
 
-  /** The backend may have failed before the client has sent everything: the rest is waited for. */
+  /** Waits for the rest of the body: the backend may have failed before the client has sent it. */
   async #keep({ upload, index }: Chunk, spool: Spool): Promise<void> {
     const size = await spool.ended.catch(() => undefined);
     if (size !== undefined) {
@@ -190,14 +190,14 @@ export class ChunkStore {
   }
 }
 
-/** What happens to a chunk that its backend did not take. */
+/** Handles a chunk that its backend did not take. */
 type Keep = (chunk: Chunk, spool: Spool) => Promise<void>;
 
 function isSpool(body: ChunkBody): body is Spool {
   return 'ended' in body;
 }
 
-/** The circuit breaker's `service_unavailable` stands for a backend that failed before. */
+/** `service_unavailable` comes from the circuit breaker of a backend that failed before. */
 function isBackendFailure(error: unknown): boolean {
   return (
     isStowageError(error) &&

@@ -24,7 +24,7 @@ const details = z.object({
 const mergeResult = z.object({ fileId: z.string(), fullUrl: z.boolean() });
 export type MergeResult = Readonly<z.infer<typeof mergeResult>>;
 
-/** What an upload of kind `chunked` remembers. */
+/** The details of an upload of kind `chunked`. */
 export type ChunkedDetails = Readonly<z.infer<typeof details>>;
 
 /** An upload of kind `chunked` whose row has been read. */
@@ -44,14 +44,14 @@ export function readChunked(upload: Upload): ChunkedUpload {
   return { ...upload, details: details.parse(upload.details) };
 }
 
-/** What a merge has left for those who ask again; undefined before it. */
+/** For a repeated merge: the result of the first one. Undefined before it. */
 export function mergeResultOf({ state, result }: Upload): MergeResult | undefined {
   return state === 'done' ? mergeResult.parse(result) : undefined;
 }
 
 /**
- * The store's own multipart upload, if there is one: what a removal has to know, even of a row
- * whose rest cannot be read.
+ * The store's own multipart upload, if there is one. A removal needs it even when the rest of the
+ * row cannot be read.
  */
 export function nativeOf(upload: Upload): ChunkedDetails['native'] {
   return salvage(upload, 'native', details.shape.native) ?? null;

@@ -1,9 +1,9 @@
 import { type ErrorCode, StowageError } from '../../errors.ts';
 
-/** Why a step is refused; each API says it in its own words. */
+/** Why a step is refused. The API has the words for it. */
 export type Refusal =
   | { readonly reason: 'no_session' | 'expired' | 'mismatch' }
-  /** `group` is what was asked for, or where the upload would go. */
+  /** `group` is the requested one, or the one that the upload would use. */
   | { readonly reason: 'unsupported_channel' | 'no_channel'; readonly group: string }
   | { readonly reason: 'bad_total'; readonly maxChunks: number }
   | { readonly reason: 'bad_index'; readonly totalChunks: number }
@@ -14,7 +14,7 @@ export type Refusal =
       /** Of every chunk but the last, on this channel. */
       readonly minBytes: number;
     }
-  /** `missing` are the indexes that a merge has waited for in vain; what is stored stays. */
+  /** `missing` are the indexes that did not arrive while a merge waited; what is stored stays. */
   | {
       readonly reason: 'incomplete';
       readonly totalChunks: number;
@@ -35,7 +35,7 @@ export class ChunkedRefusal extends StowageError {
   }
 }
 
-/** The upload never was, is another caller's, or has ended. */
+/** The upload does not exist, belongs to another caller, or has ended. */
 export function noSession(): ChunkedRefusal {
   return new ChunkedRefusal({ reason: 'no_session' });
 }

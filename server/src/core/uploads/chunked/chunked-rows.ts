@@ -10,21 +10,21 @@ import type { Intake } from '../../storage/intake.ts';
 import { type ChunkedDetails, type ChunkedUpload, readChunked } from './chunked-details.ts';
 import { noSession } from './chunked-refusal.ts';
 
-/** One try to store one chunk. */
+/** One attempt to store one chunk. */
 export interface Chunk {
   readonly upload: ChunkedUpload;
   /** 0-based. */
   readonly index: number;
-  /** Of this try. */
+  /** Of this attempt. */
   readonly storageId: string;
-  /** Who sends it: need not be the owner of the upload. */
+  /** The owner of the request, which may differ from that of the upload. */
   readonly sender: string;
   readonly signal: AbortSignal;
 }
 
-/** A chunk whose bytes are stored, and that no row promises yet. */
+/** A chunk whose bytes are stored, and whose row is still `pending`. */
 export type StoredChunk = Pick<UploadPart, 'size' | 'segments' | 'native' | 'hash'> & {
-  /** Clean-up that is void once the chunk is written down. */
+  /** Clean-up that is void once the row is written. */
   readonly pendingCleanup: readonly string[];
 };
 
@@ -40,12 +40,12 @@ export interface ChunkedRowsOptions {
   readonly ttlMs: number;
 }
 
-/** What is written down of chunked uploads and their chunks. */
+/** The rows of chunked uploads and of their chunks. */
 export class ChunkedRows {
   readonly #options: ChunkedRowsOptions;
   /**
-   * One at a time per chunk: tries of one chunk that begin it anew in turns would keep each other
-   * from ever ending.
+   * One at a time per chunk: attempts at one chunk that announce it again in turns would block each
+   * other forever.
    */
   readonly #writes = createKeyedMutex();
 
@@ -59,7 +59,7 @@ export class ChunkedRows {
     return upload?.kind === 'chunked' ? readChunked(upload) : undefined;
   }
 
-  /** Undefined when the row has changed meanwhile: nothing is written. */
+  /** Undefined, with nothing written, when the row has changed in the meantime. */
   async change(
     { id, version }: ChunkedUpload,
     details: ChunkedDetails,
@@ -69,7 +69,7 @@ export class ChunkedRows {
     return changed && readChunked(changed);
   }
 
-  /** Records that this chunk is coming; false when the upload takes no more chunks. */
+  /** Records that this chunk is arriving. False when the upload takes no more chunks. */
   async announce(chunk: Chunk): Promise<boolean> {
     const { metadata, now, ttlMs } = this.#options;
     const nothing = { size: 0, segments: [], native: null, hash: '' };
@@ -78,14 +78,14 @@ export class ChunkedRows {
     return outcome !== 'refused';
   }
 
-  /** The try has failed; another try of the same chunk may have taken its place. */
+  /** Removes the pending row of a failed attempt, unless another attempt has replaced it. */
   withdraw({ upload, storageId }: Chunk): Promise<void> {
     return this.#options.metadata.uploads.dropPendingPart(upload.id, storageId);
   }
 
   /**
-   * Resolves when the chunk counts, for good. Fails with `unauthorized` when the sender may not
-   * upload any more, and with `too_large` when there is no room left: then its bytes are removed.
+   * Resolves when the chunk counts, durably. Fails with `unauthorized` when the sender may no
+   * longer upload, and with `too_large` when there is no room left; the bytes are then removed.
    */
   write(chunk: Chunk, stored: StoredChunk): Promise<void> {
     const key = `${chunk.upload.id} ${chunk.index}`;
@@ -102,8 +102,8 @@ export class ChunkedRows {
     }
     let result = await this.#put(chunk, stored);
     while (result.outcome === 'refused') {
-      // The chunk is being sent once more, which is no reason to refuse what is stored; or the
-      // upload has ended.
+      // Either another attempt at the chunk has begun, which is no reason to refuse this one, or
+      // the upload has ended.
       if (!(await this.announce(chunk))) {
         await this.#remove(chunk, stored.segments);
         throw noSession();

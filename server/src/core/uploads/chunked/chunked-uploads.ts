@@ -26,7 +26,7 @@ export interface ChunkedStatus {
   readonly upload: ChunkedUpload;
   /** Indexes that are stored, ascending. */
   readonly stored: readonly number[];
-  /** Where the file is, once merged. */
+  /** Present once merged. */
   readonly file: StoredFile | undefined;
 }
 
@@ -72,7 +72,7 @@ export class ChunkedUploads {
     return upload;
   }
 
-  /** Resolves when the chunk is stored for good. */
+  /** Resolves when the chunk is stored durably. */
   async put(input: ChunkPut, caller: Caller): Promise<void> {
     const { index, totalChunks, body, signal } = input;
     const found = await this.#sessions.findFor(input, caller);
@@ -87,8 +87,8 @@ export class ChunkedUploads {
   }
 
   /**
-   * Idempotent for a day; a failed merge loses nothing. Goes to its end although the caller hangs
-   * up: others may wait for it.
+   * Idempotent for a day; a failed merge loses nothing. Continues when the caller hangs up, because
+   * others may wait for it.
    */
   async merge(input: ChunkedStep, caller: Caller): Promise<Merged> {
     const upload = await this.#sessions.findFor(input, caller);
@@ -117,7 +117,7 @@ export class ChunkedUploads {
   }
 
   /**
-   * Gives the upload up and removes its parts. Unknown ids, and other callers' uploads, change
+   * Cancels the upload and removes its parts. For an unknown id, or another caller's upload, it does
    * nothing.
    */
   async cleanup(uploadId: string, caller: Caller): Promise<void> {
@@ -133,7 +133,7 @@ export class ChunkedUploads {
     }
   }
 
-  /** False when the row has changed meanwhile: nothing is removed. */
+  /** False, with nothing removed, when the row has changed in the meantime. */
   async removeExpired(upload: Upload): Promise<boolean> {
     const { uploads } = this.#options.metadata;
     const jobs = upload.state === 'done' ? [] : await this.#cleanupJobs(upload);
@@ -146,7 +146,7 @@ export class ChunkedUploads {
     return kept.sweep(async (id) => (await metadata.uploads.get(id))?.state === 'open');
   }
 
-  /** Of a row that may be broken. */
+  /** The row may be broken. */
   async #cleanupJobs(upload: Upload): Promise<readonly NewJob[]> {
     const { metadata, pool, now } = this.#options;
     const channel = pool.all().find(({ id }) => id === upload.channelId);

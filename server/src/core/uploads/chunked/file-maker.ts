@@ -37,10 +37,10 @@ export interface Merged {
 }
 
 const rememberMs = dayMs;
-/** For the type 8 KiB would do; a charset shows later. */
+/** The type needs 8 KiB; a charset may show later. */
 const sniffBytes = 64 * 1024;
 
-/** Makes a file of parts that are all there. */
+/** Makes a file of a complete set of parts. */
 export class FileMaker {
   readonly #options: FileMakerOptions;
 
@@ -48,7 +48,7 @@ export class FileMaker {
     this.#options = options;
   }
 
-  /** `changed` when a part was replaced meanwhile, or the upload ended: then no file was made. */
+  /** `changed`, with no file made, when a part was replaced in the meantime or the upload ended. */
   async make(request: MergeRequest, parts: readonly UploadPart[]): Promise<Merged | 'changed'> {
     const { files, maxUploadBytes: maxBytes, now } = this.#options;
     const { upload, naming } = request;
@@ -73,7 +73,7 @@ export class FileMaker {
         throw error;
       });
     if (stored === undefined) {
-      await this.#removeIfGivenUp(upload);
+      await this.#removeIfCancelled(upload);
       return 'changed';
     }
     await this.#rememberResult(upload);
@@ -81,8 +81,8 @@ export class FileMaker {
   }
 
   /**
-   * Parts that are objects stay as they are; native ones become one object where the first of them
-   * stands.
+   * Parts that are objects stay as they are. Native ones become one object, in the place of the
+   * first of them.
    */
   async #collectSegments(
     request: MergeRequest,
@@ -166,7 +166,7 @@ export class FileMaker {
     };
   }
 
-  /** Only how long the answer is known: without it, as long as the upload would have been. */
+  /** Failing only shortens how long the result is known: to the life of the upload. */
   async #rememberResult({ id, version }: ChunkedUpload): Promise<void> {
     const { metadata, now } = this.#options;
     await metadata.uploads
@@ -175,10 +175,10 @@ export class FileMaker {
   }
 
   /**
-   * When the upload was given up while the store finished its object, the job that gave it up may
-   * have come too early.
+   * The upload was cancelled while the store finished its object: the job that removes the object
+   * may have run too early.
    */
-  async #removeIfGivenUp(upload: ChunkedUpload): Promise<void> {
+  async #removeIfCancelled(upload: ChunkedUpload): Promise<void> {
     const { metadata, pool, now } = this.#options;
     if ((await metadata.uploads.get(upload.id)) === undefined) {
       const channel = pool.byId(upload.channelId);
@@ -186,7 +186,7 @@ export class FileMaker {
     }
   }
 
-  /** The caller may not upload any more: nothing of it stays. */
+  /** The caller may no longer upload: nothing of the upload stays. */
   async #removeAll(
     { id, version, channelId }: ChunkedUpload,
     { segments }: StoredObjects,

@@ -13,7 +13,7 @@ const parallelChunks = 3;
 const baseWaitMs = 500;
 const maxWaitMs = 15_000;
 
-/** Stores chunks again whose backend had failed. */
+/** Retries chunks whose backend failed, from the copies that were kept. */
 export class KeptRetry {
   readonly #store: ChunkStore;
   readonly #kept: KeptChunks;
@@ -68,7 +68,7 @@ export class KeptRetry {
   async #storeOne(upload: ChunkedUpload, kept: KeptChunk, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const { index } = kept;
-    // A copy that a crash has cut is worth nothing: the client sends it again.
+    // A copy that a crash has truncated is useless: the client sends the chunk again.
     if (!(await isWhole(kept))) {
       return this.#kept.drop(upload.id, index);
     }

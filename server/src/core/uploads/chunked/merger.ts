@@ -31,7 +31,7 @@ const pollMs = 100;
 const maxWaitMs = 60_000;
 const maxRounds = 8;
 
-/** Verifies that every part is in and makes them a file. */
+/** Waits until every part has arrived and makes them a file. */
 export class Merger {
   readonly #options: MergerOptions;
   readonly #steps: Steps;
@@ -41,7 +41,7 @@ export class Merger {
     this.#steps = steps;
   }
 
-  /** Repeated merges get the file of the first; a merge that fails changes nothing. */
+  /** A repeated merge returns the file of the first. A merge that fails changes nothing. */
   async merge(request: MergeRequest): Promise<Merged> {
     for (let round = 0; round < maxRounds; round++) {
       const upload = await this.#steps.rows.get(request.upload.id);
@@ -66,18 +66,18 @@ export class Merger {
     if (stored === undefined) {
       throw noSession();
     }
-    // The merge that did it may have failed at the very end, on its way to the disk.
+    // The merge that made it may have failed at the very end, on its way to the disk.
     await this.#options.metadata.settled();
     return { stored, fullUrl };
   }
 
-  /** `changed` when the parts have to be looked at again. */
+  /** `changed` when the parts must be read again. */
   async #mergeNow(request: MergeRequest): Promise<Merged | 'changed'> {
     const { upload, signal } = request;
     const { native, fileMaker } = this.#steps;
     const parts = await this.#completeParts(upload, signal);
-    // A chunk that came in meanwhile may have begun the store's own upload, or this merge by
-    // storing a kept one.
+    // A chunk that arrived in the meantime may have begun the store's own upload; so may this merge,
+    // by storing a kept one.
     if (await this.#hasChanged(upload)) {
       return 'changed';
     }
@@ -86,8 +86,7 @@ export class Merger {
       return isJoined ? 'changed' : await fileMaker.make(request, parts);
     } catch (error) {
       const isRefused = isStowageError(error, 'unauthorized') || isStowageError(error, 'too_large');
-      // What failed with parts that were replaced meanwhile, or with an upload that has ended, is
-      // of no interest any more.
+      // An error of replaced parts, or of an upload that has ended, no longer matters.
       if (isRefused || !(await this.#hasChanged(upload))) {
         throw error;
       }
@@ -99,7 +98,7 @@ export class Merger {
     return (await this.#options.metadata.uploads.get(id))?.version !== version;
   }
 
-  /** All parts, after waiting for those that are still coming in, here or on another node. */
+  /** All parts, after waiting for those that are still arriving, here or on another node. */
   async #completeParts(upload: ChunkedUpload, signal: AbortSignal): Promise<readonly UploadPart[]> {
     const { metadata, now } = this.#options;
     const giveUpAt = now() + maxWaitMs;

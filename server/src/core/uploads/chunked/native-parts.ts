@@ -26,13 +26,13 @@ export interface NativePartsOptions {
 /** The store's own upload, or false when chunks are objects of their own. */
 type Decision = Exclude<ChunkedDetails['native'], null>;
 
-/** Chunks as parts of a multipart upload of the store, where it has them. */
+/** Chunks as parts of a multipart upload, on stores that have it. */
 export class NativeParts {
   readonly #options: NativePartsOptions;
   readonly #rows: ChunkedRows;
-  /** Several first chunks at once start one upload. */
+  /** First chunks that arrive together start one upload. */
   readonly #decisions = createKeyedMutex();
-  /** A part that is sent twice at once must end as the one that is written down. */
+  /** Of two requests with the same part, the store must keep the one whose row is written. */
   readonly #sends = createKeyedMutex();
 
   constructor(rows: ChunkedRows, options: NativePartsOptions) {
@@ -41,7 +41,7 @@ export class NativeParts {
   }
 
   /**
-   * Stores the chunk as a part and writes it down. False, with nothing stored, when the chunks of
+   * Stores the chunk as a part and writes its row. False, with nothing stored, when the chunks of
    * this upload are objects of their own.
    */
   async put(chunk: Chunk, spool: Spool): Promise<boolean> {
@@ -65,9 +65,9 @@ export class NativeParts {
   }
 
   /**
-   * A small last chunk that came before the others had decided for the store's multipart upload is
-   * an object of its own: makes it one of the native parts, so that the file is one object. True
-   * when the parts have to be looked at again.
+   * A small last chunk that arrived before the multipart upload began is an object of its own.
+   * Makes it a part like the others, so that the file is one object. True when it did: read the parts
+   * again.
    */
   async joinLast(
     upload: ChunkedUpload,
@@ -87,8 +87,8 @@ export class NativeParts {
   }
 
   /**
-   * Whichever chunk comes first decides for all (chunk 0 may come last), except a small last one:
-   * that stays an object, and joins the others when they are merged.
+   * The chunk that arrives first decides for all (chunk 0 may arrive last). A small last one does
+   * not decide: it stays an object, and the merge joins it to the others.
    */
   async #decide(chunk: Chunk, multipart: Multipart, size: number): Promise<Decision> {
     const { minPart } = multipart.limits;
@@ -114,7 +114,7 @@ export class NativeParts {
     }
   }
 
-  /** Writes a decision down, unless another node has been quicker. */
+  /** Records a decision, unless another node was first. */
   async #begin(
     upload: ChunkedUpload,
     { chunk, multipart, size }: { chunk: Chunk; multipart: Multipart; size: number },
@@ -125,7 +125,7 @@ export class NativeParts {
     const native: Decision = isFit && { state: await start(chunk, multipart) };
     const changed = await this.#rows.change(upload, { ...details, native });
     if (changed === undefined && native !== false) {
-      // By a job: the caller may be gone, the backend may be busy.
+      // By a job: the caller may have left, the backend may be busy.
       const { metadata, now } = this.#options;
       await metadata.jobs.add([abortMultipartJob(upload.channelId, native.state, now())]);
     }
@@ -189,8 +189,8 @@ async function send({ chunk, multipart, state, spool, size }: Sending): Promise<
 }
 
 /**
- * The store knows its upload no more: it was finished or given up meanwhile, by us or by the store
- * itself.
+ * The store no longer has its upload: it was finished or aborted in the meantime, by us or by the
+ * store itself.
  */
 function unlessOver(error: unknown): never {
   throw isStowageError(error, 'not_found') ? noSession() : error;

@@ -29,7 +29,7 @@ export interface NewChunkedOptions {
   readonly ttlMs: number;
 }
 
-/** The row of an upload that begins, on a channel that takes chunks. */
+/** The row of a new upload, on a channel that takes chunks. */
 export async function newChunked(
   input: ChunkedInit,
   caller: Caller,
@@ -70,7 +70,7 @@ async function chooseChannel(choice: Choice, pool: ChannelPool): Promise<Configu
   const { group, exact } = choice;
   const candidates = await pool.candidates(choice);
   const first = candidates.find(({ channel }) => channel !== undefined)?.channel;
-  // A group that could not take chunks even if it existed is never replaced by another channel.
+  // A group that takes no chunks is never replaced by another channel, even when it has none.
   if (group !== undefined && first?.group !== group && !pool.group(group)?.takesChunks) {
     throw new ChunkedRefusal({ reason: 'unsupported_channel', group });
   }

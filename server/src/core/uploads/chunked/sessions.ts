@@ -5,7 +5,7 @@ import { type ChunkedUpload, type NamingOptions, withNaming } from './chunked-de
 import { ChunkedRefusal, noSession } from './chunked-refusal.ts';
 import type { ChunkedRows } from './chunked-rows.ts';
 
-/** What every later step repeats of the first. */
+/** The values of the first step that every later one repeats. */
 export interface ChunkedStep extends NamingOptions {
   readonly uploadId: string;
   readonly filename: string;
@@ -33,7 +33,7 @@ export class Sessions {
     return upload;
   }
 
-  /** As `find`; the step must repeat what the first one said. */
+  /** Like `find`; the step must repeat the values of the first one. */
   async findFor(step: ChunkedStep, caller: Caller): Promise<ChunkedUpload> {
     const upload = await this.find(step.uploadId, caller);
     const { filename, totalChunks } = upload.details;
@@ -43,7 +43,7 @@ export class Sessions {
     return upload;
   }
 
-  /** When several requests change the upload at the same time, any of them may be the latest. */
+  /** Of requests that change the upload at the same time, any may win. */
   async applyNaming(upload: ChunkedUpload, naming: NamingOptions): Promise<ChunkedUpload> {
     let current: ChunkedUpload | undefined = upload;
     while (current !== undefined && current.state === 'open') {
@@ -61,7 +61,7 @@ export class Sessions {
   }
 }
 
-/** Upload API 2.1: what was begun with the upload code may be continued with a token. */
+/** Upload API 2.1: an upload begun with the upload code may continue with a token. */
 export function mayContinue({ owner }: Upload, caller: Caller): boolean {
   return owner === caller.owner || isShared(owner);
 }

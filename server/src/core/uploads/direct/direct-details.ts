@@ -26,7 +26,7 @@ const details = z.object({
   proof: z.enum(['wanted', 'given']).nullable().default(null),
 });
 
-/** What an upload of kind `direct` remembers. */
+/** The details of an upload of kind `direct`. */
 export type DirectDetails = Readonly<z.infer<typeof details>>;
 
 /** An upload of kind `direct` whose row has been read. */
@@ -34,7 +34,7 @@ export interface DirectRow extends Upload {
   readonly details: DirectDetails;
 }
 
-/** What a commit names. */
+/** The values by which a caller names the upload to commit. */
 export interface DirectCommit {
   readonly path: string;
   readonly filePath: string;
@@ -50,7 +50,7 @@ export function readDirect(upload: Upload): DirectRow {
   return { ...upload, details: details.parse(upload.details) };
 }
 
-/** What a commit has left for those who repeat it; undefined before it. */
+/** For a repeated commit: the result of the first one. Undefined before it. */
 export function commitResultOf({ state, result }: Upload): CommitResult | undefined {
   return state === 'done' ? commitResult.parse(result) : undefined;
 }
@@ -60,9 +60,7 @@ export function keyOf(upload: Upload): string | undefined {
   return salvage(upload, 'key', details.shape.key);
 }
 
-/**
- * Found again by what the client repeats; the file path holds a fresh id, so it cannot be guessed.
- */
+/** From what the client repeats. The file path contains a fresh id, so it cannot be guessed. */
 export function directIdOf(filePath: string): string {
   return `direct_${createHash('sha256').update(filePath).digest('hex')}`;
 }

@@ -7,7 +7,7 @@ import { tap } from '../../streams/tap.ts';
 
 export interface Naming {
   readonly sha256: string;
-  /** Where the bytes are said to be. */
+  /** The channel that has the bytes, as the store reports. */
   readonly channelId: string;
   readonly caller: Caller;
 }

@@ -9,7 +9,7 @@ const codeOf = {
   not_arrived: 'upload_not_received',
 } as const satisfies Record<string, ErrorCode>;
 
-/** Why a step is refused; each API says it in its own words. */
+/** Why a step is refused. The API has the words for it. */
 export class DirectRefusal extends StowageError {
   readonly reason: keyof typeof codeOf;
 

@@ -54,7 +54,7 @@ export interface DirectStartOptions {
 /** Of one call to the store. */
 export const callTimeoutMs = 120_000;
 
-/** Step 1: asks the store where the bytes go, and writes down what may be committed. */
+/** Step 1: asks the store where the bytes go, and records what may be committed. */
 export class DirectStarter {
   readonly #options: DirectStartOptions;
 

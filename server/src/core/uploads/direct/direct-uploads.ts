@@ -97,7 +97,7 @@ export class DirectUploads {
     }
   }
 
-  /** Takes the bytes of an upload whose ticket wants a proof: to look at, not to keep. */
+  /** Compares the bytes of an upload whose ticket asks for a proof, and keeps none of them. */
   async receive(uploadId: string, source: ByteSource): Promise<void> {
     const { details: claimed } = await this.#receiving(uploadId);
     await proveBytes(source, claimed, this.#options.digests);
@@ -110,7 +110,7 @@ export class DirectUploads {
     }
   }
 
-  /** Passes a completion on, for browsers that cannot reach the store. */
+  /** Forwards a completion, for browsers that cannot call the store. */
   completeMultipart({ channelName, target, body, signal }: PartsCompletion): Promise<Json> {
     const { direct } = this.#byName(channelName);
     return direct.completeMultipart(target, body, { signal });
@@ -121,13 +121,13 @@ export class DirectUploads {
     return this.#byName(name).id;
   }
 
-  /** False when the row has changed meanwhile: nothing is removed. */
+  /** False, with nothing removed, when the row has changed in the meantime. */
   removeExpired(upload: Upload): Promise<boolean> {
     const { uploads } = this.#options.metadata;
     return uploads.remove(upload.id, upload.version, this.#orphanJobs(upload));
   }
 
-  /** `changed` when it has been committed meanwhile: then the file that is there is its own. */
+  /** `changed` when another request has committed it in the meantime. */
   async #commitNow(upload: DirectRow, caller: Caller): Promise<Committed | 'changed'> {
     const { metadata, pool, files, access } = this.#options;
     if (!(await access.mayUpload(caller.owner))) {
@@ -153,7 +153,7 @@ export class DirectUploads {
     return stored === undefined ? 'changed' : { stored, url };
   }
 
-  /** Bytes that came to the library after the ticket was given are not the caller's by that. */
+  /** Bytes that arrived in the library after the ticket are no proof that the caller has them. */
   async #isProven({ details, channelId }: DirectRow, caller: Caller): Promise<boolean> {
     const { files } = this.#options.metadata;
     const { proof, sha256 } = details;
@@ -200,7 +200,7 @@ export class DirectUploads {
     return { stored, url };
   }
 
-  /** An upload that may still bring a proof. */
+  /** The row of an upload that may still prove its bytes. */
   async #receiving(id: string): Promise<DirectRow> {
     const { metadata, access } = this.#options;
     const upload = await metadata.uploads.get(id);
@@ -228,7 +228,7 @@ export class DirectUploads {
   }
 
   /**
-   * A crash between the commit at the store and ours leaves a file there that belongs to no link.
+   * A crash between the commit at the store and ours leaves a file there without a link.
    */
   #orphanJobs(upload: Upload): readonly NewJob[] {
     const { pool, now } = this.#options;
@@ -239,7 +239,7 @@ export class DirectUploads {
     const channel = pool.all().find(({ id }) => id === channelId);
     const key = keyOf(upload);
     const ref = key === undefined ? undefined : channel?.channel.locate?.(key);
-    // Not before a commit that is under way right now has ended.
+    // Later than a commit that is running now can end.
     return ref === undefined ? [] : [deleteObjectJob(channelId, { ref }, now() + callTimeoutMs)];
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { fail } from '../../../core/errors.ts';
 import { ChunkedRefusal, type Refusal } from '../../../core/uploads/chunked/chunked-refusal.ts';
-import { chunkError, refusalInWords } from './chunk-errors.ts';
+import { chunkError, renderRefusal } from './chunk-errors.ts';
 
 const range = (start: number, end: number) =>
   Array.from({ length: end - start }, (_, index) => start + index);
@@ -53,7 +53,7 @@ describe('another error of a step', () => {
       message: 'Failed to upload chunk - Slow down.',
       retryAfterMs: 5000,
     });
-    expect(refusalInWords(error)).toBe(error);
+    expect(renderRefusal(error)).toBe(error);
   });
 
   it('stays as it is when it is a mistake of the caller, or unknown', () => {

@@ -20,18 +20,22 @@ const webdavText =
 const maxNamedChunks = 20;
 
 /** Upload API 2: refusals have their own texts and statuses. Other errors stay as they are. */
-export function refusalInWords(error: unknown): unknown {
+export function renderRefusal(error: unknown): unknown {
   return error instanceof ChunkedRefusal ? failed(failureOf(error.refusal)) : error;
 }
 
-/** As `refusalInWords`; what the caller is not to blame for follows the name of the failed step. */
+/** Like `renderRefusal`; an error that is no mistake of the caller follows the name of the step. */
 export function chunkError(error: unknown, step: string): unknown {
-  const said = refusalInWords(error);
-  if (!(said instanceof StowageError) || said.status < 500) {
-    return said;
+  const rendered = renderRefusal(error);
+  if (!(rendered instanceof StowageError) || rendered.status < 500) {
+    return rendered;
   }
-  const message = `${step} - ${said.message}`;
-  return new StowageError(said.code, { message, cause: error, retryAfterMs: said.retryAfterMs });
+  const message = `${step} - ${rendered.message}`;
+  return new StowageError(rendered.code, {
+    message,
+    cause: error,
+    retryAfterMs: rendered.retryAfterMs,
+  });
 }
 
 function failureOf(refusal: Refusal): Failure {
@@ -72,7 +76,7 @@ function textOf(refusal: OfValues): string {
   }
 }
 
-/** Upload API 2.4: clients read the count and the status; the indexes say what to send again. */
+/** Upload API 2.4: clients read the count and the status. The indexes are to be sent again. */
 function incompleteText({
   totalChunks,
   missing,

@@ -10,14 +10,14 @@ const originalFileType = () =>
     .string()
     .meta({ description: 'MIME type of the whole file; may be empty.', example: 'video/mp4' });
 
-/** What the first step is told. */
+/** The fields of the first step. */
 export const whole = () => ({
   originalFileName: originalFileName(),
   originalFileType: originalFileType(),
   totalChunks: totalChunks(),
 });
 
-/** What every step behind it repeats. */
+/** The fields that every later step repeats. */
 export const step = () => ({ uploadId: uploadId(), ...whole() });
 
 export const exampleUploadId = 'upload_1775822400000_k3f9q2x7m';

@@ -9,7 +9,7 @@ import { queryOf } from '../../query.ts';
 import { json, route } from '../../route.ts';
 import { authCode } from '../parameters.ts';
 import { presentUploaded, uploaded } from '../present.ts';
-import { expired, noSession, refusalInWords } from './chunk-errors.ts';
+import { expired, noSession, renderRefusal } from './chunk-errors.ts';
 import { exampleUploadId } from './chunk-fields.ts';
 
 const chunkedStatus = named('ChunkedStatus', () =>
@@ -106,6 +106,6 @@ async function statusOf(
   try {
     return await chunked.status(uploadId, caller);
   } catch (error) {
-    throw refusalInWords(error);
+    throw renderRefusal(error);
   }
 }

@@ -55,8 +55,8 @@ export const missingChunk = {
 } as const;
 
 /**
- * Upload API 2.3: 200 only once the chunk is stored. `file` may stand before the fields that say
- * where it belongs.
+ * Upload API 2.3: 200 only once the chunk is stored. `file` may come before the fields that name
+ * its upload.
  */
 export async function putChunk({
   request,

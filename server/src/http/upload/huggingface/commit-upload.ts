@@ -4,7 +4,7 @@ import { named } from '../../openapi/named.ts';
 import { note } from '../../request-notes.ts';
 import { json, route } from '../../route.ts';
 import { authCodeQuery } from '../parameters.ts';
-import { holdersOf, linkTo, publicUrl, setChannelHeaders } from '../present.ts';
+import { holdersOf, linkTo, publicUrlOf, setChannelHeaders } from '../present.ts';
 import {
   channelName,
   directDialect,
@@ -96,7 +96,7 @@ export const commitUpload = route({
       src: linkTo(path),
       fileUrl: url,
       fullId: path,
-      ...publicUrl(path, deps.settings),
+      publicUrl: publicUrlOf(path, deps.settings),
     });
   },
 });

@@ -62,13 +62,13 @@ export function readDirectCommit(body: Body): DirectCommit {
 
 const directError = named('DirectError', () => z.strictObject({ error: z.string() }));
 
-/** These routes say errors as `{"error"}`; 401 stays the one word of the Upload API. */
+/** Errors of these routes are `{"error"}`; 401 stays the one word of the Upload API. */
 export const directDialect: Dialect = {
   render(error, facts) {
     if (error.code === 'unauthorized') {
       return uploadDialect.render(error, facts);
     }
-    // Upload API 3.2: whatever the hub refuses is a 500 with its words.
+    // Upload API 3.2: a refusal of the hub is a 500 with its words.
     const { status, message } =
       error instanceof DirectRefusal ? failed(refusals[error.reason]) : error;
     return { status: status === 502 ? 500 : status, body: { error: message } };
