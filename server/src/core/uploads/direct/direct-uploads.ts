@@ -1,51 +1,25 @@
-import type { Access, Caller } from '../../access/access.ts';
+import type { Caller } from '../../access/access.ts';
 import { type ByteSource, type Json, toJson } from '../../bytes.ts';
 import type { DirectUpload } from '../../channel.ts';
-import type { Clock } from '../../clock.ts';
 import { fail } from '../../errors.ts';
-import type { Files, FileToAdd } from '../../library/files.ts';
-import type { MetadataStore, NewJob, StoredFile, Upload } from '../../metadata.ts';
-import { displayName, isGivenOnce, nameCandidates } from '../../naming/file-id.ts';
-import type { ChannelPool } from '../../storage/channel-pool.ts';
+import type { Files } from '../../library/files.ts';
+import type { NewJob, Upload } from '../../metadata.ts';
 import { deleteObjectJob } from '../../storage/cleanup-jobs.ts';
 import type { DigestService } from '../../streams/digests.ts';
-import { uuidv7 } from '../../uuid.ts';
-import type { OpenUploads } from '../open-uploads.ts';
-import {
-  type CommitResult,
-  commitResultOf,
-  type DirectCommit,
-  type DirectRow,
-  directIdOf,
-  issuedUpload,
-  keyOf,
-  readDirect,
-} from './direct-details.ts';
-import { mayClaimByHash, proveBytes } from './direct-proof.ts';
-import { DirectRefusal } from './direct-refusal.ts';
+import { type Committed, type DirectCommitOptions, DirectCommitter } from './direct-commit.ts';
+import { type DirectCommit, type DirectRow, keyOf, readDirect } from './direct-details.ts';
+import { proveBytes } from './direct-proof.ts';
 import {
   callTimeoutMs,
   type DirectRequest,
   DirectStarter,
+  type DirectStartOptions,
   type DirectTicket,
 } from './direct-start.ts';
 
-export interface DirectUploadsOptions {
-  /** Of one file. */
-  readonly maxUploadBytes: number;
-  readonly metadata: MetadataStore;
-  readonly pool: ChannelPool;
+export interface DirectUploadsOptions extends DirectStartOptions, DirectCommitOptions {
   readonly files: Files;
-  readonly access: Pick<Access, 'mayUpload'>;
-  readonly openUploads: OpenUploads;
   readonly digests: DigestService;
-  readonly now: Clock;
-}
-
-export interface Committed {
-  readonly stored: StoredFile;
-  /** Address of the file at the store. */
-  readonly url: string;
 }
 
 /** The list of parts with which a browser completes the store's own multipart upload. */
@@ -64,10 +38,12 @@ export interface PartsCompletion {
 export class DirectUploads {
   readonly #options: DirectUploadsOptions;
   readonly #starter: DirectStarter;
+  readonly #committer: DirectCommitter;
 
   constructor(options: DirectUploadsOptions) {
     this.#options = options;
     this.#starter = new DirectStarter(options);
+    this.#committer = new DirectCommitter(options);
   }
 
   start(request: DirectRequest, caller: Caller): Promise<DirectTicket> {
@@ -75,26 +51,8 @@ export class DirectUploads {
   }
 
   /** Makes what was uploaded a file. Safe to repeat. */
-  async commit(request: DirectCommit, caller: Caller): Promise<Committed> {
-    const { metadata, maxUploadBytes: maxBytes } = this.#options;
-    if (request.size > maxBytes) {
-      throw fail('too_large', { details: { maxBytes } });
-    }
-    for (;;) {
-      const found = await metadata.uploads.get(directIdOf(request.filePath));
-      const upload = issuedUpload(found, request, caller);
-      if (upload === undefined) {
-        throw new DirectRefusal('not_issued');
-      }
-      const result = commitResultOf(upload);
-      if (result !== undefined) {
-        return this.#committedBefore(result);
-      }
-      const committed = await this.#commitNow(upload, caller);
-      if (committed !== 'changed') {
-        return committed;
-      }
-    }
+  commit(request: DirectCommit, caller: Caller): Promise<Committed> {
+    return this.#committer.commit(request, caller);
   }
 
   /** Compares the bytes of an upload whose ticket asks for a proof, and keeps none of them. */
@@ -111,7 +69,7 @@ export class DirectUploads {
   }
 
   /** Forwards a completion, for browsers that cannot call the store. */
-  completeMultipart({ channelName, target, body, signal }: PartsCompletion): Promise<Json> {
+  async completeMultipart({ channelName, target, body, signal }: PartsCompletion): Promise<Json> {
     const { direct } = this.#byName(channelName);
     return direct.completeMultipart(target, body, { signal });
   }
@@ -125,79 +83,6 @@ export class DirectUploads {
   removeExpired(upload: Upload): Promise<boolean> {
     const { uploads } = this.#options.metadata;
     return uploads.remove(upload.id, upload.version, this.#orphanJobs(upload));
-  }
-
-  /** `changed` when another request has committed it in the meantime. */
-  async #commitNow(upload: DirectRow, caller: Caller): Promise<Committed | 'changed'> {
-    const { metadata, pool, files, access } = this.#options;
-    if (!(await access.mayUpload(caller.owner))) {
-      throw fail('unauthorized');
-    }
-    if (!(await this.#isProven(upload, caller))) {
-      if ((await metadata.uploads.get(upload.id))?.state === 'done') {
-        return 'changed';
-      }
-      throw new DirectRefusal('not_arrived');
-    }
-    const channel = pool.byId(upload.channelId);
-    const { direct } = channel.channel;
-    if (direct === undefined) {
-      throw fail('service_unavailable');
-    }
-    const signal = AbortSignal.timeout(callTimeoutMs);
-    const { ref, size, url } = await direct.commit(upload.details.state, { signal });
-    const segments = [{ ref, size, hash: '' }];
-    const stored = await files.add(
-      this.#describe(upload, { channel, segments, size, url, caller }),
-    );
-    return stored === undefined ? 'changed' : { stored, url };
-  }
-
-  /** Bytes that arrived in the library after the ticket are no proof that the caller has them. */
-  async #isProven({ details, channelId }: DirectRow, caller: Caller): Promise<boolean> {
-    const { files } = this.#options.metadata;
-    const { proof, sha256 } = details;
-    if (proof !== null) {
-      return proof === 'given';
-    }
-    return (
-      (await mayClaimByHash({ sha256, channelId, caller }, files)) ||
-      !(await files.holdsSha256(sha256))
-    );
-  }
-
-  #describe(
-    { id, version, details }: DirectRow,
-    at: Pick<FileToAdd['bytes'], 'channel' | 'segments' | 'size'> & {
-      readonly url: string;
-      readonly caller: Caller;
-    },
-  ): FileToAdd {
-    const { channel, segments, size, url, caller } = at;
-    const { storageId, sha256, path, nameMode } = details;
-    const fileId = uuidv7(this.#options.now());
-    return {
-      id: fileId,
-      bytes: { storageId, channel, segments, size, hash: sha256, sha256, pendingCleanup: [] },
-      filename: displayName(details.filename),
-      contentType: details.contentType,
-      path: startingWith(path, nameCandidates({ ...details, mode: nameMode })),
-      givenOnce: isGivenOnce(nameMode),
-      uploader: caller.token?.id ?? null,
-      promisedTo: caller.owner,
-      ip: details.ip,
-      upload: { id, version, result: { fileId, url } },
-    };
-  }
-
-  async #committedBefore({ fileId, url }: CommitResult): Promise<Committed> {
-    const { files, metadata } = this.#options;
-    const stored = await files.get(fileId);
-    if (stored === undefined) {
-      throw fail('not_found', { message: 'The file was deleted.' });
-    }
-    await metadata.settled();
-    return { stored, url };
   }
 
   /** The row of an upload that may still prove its bytes. */
@@ -242,15 +127,4 @@ export class DirectUploads {
     // Later than a commit that is running now can end.
     return ref === undefined ? [] : [deleteObjectJob(channelId, { ref }, now() + callTimeoutMs)];
   }
-}
-
-/**
- * The issued path first; if it has been taken in the meantime, the next free name. Nothing is
- * overwritten.
- */
-function startingWith(
-  path: string,
-  others: (attempt: number) => string | undefined,
-): (attempt: number) => string | undefined {
-  return (attempt) => (attempt === 0 ? path : others(attempt - 1));
 }
