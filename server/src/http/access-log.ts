@@ -1,5 +1,4 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { clientAddress } from './client-address.ts';
 import type { HttpDeps } from './deps.ts';
 import { notesOf, type RequestNotes } from './request-notes.ts';
 
@@ -44,7 +43,7 @@ function logRequest(
   deps.log.info(
     {
       requestId: request.id,
-      ip: clientAddress(raw, deps.settings.trustProxy),
+      ip: request.ip,
       method,
       route,
       path: pathOf(request.url),

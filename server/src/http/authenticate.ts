@@ -1,8 +1,9 @@
 import type { IncomingMessage } from 'node:http';
+import type { FastifyRequest } from 'fastify';
 import type { Caller, Credentials } from '../core/access/access.ts';
 import { fail } from '../core/errors.ts';
 import type { Permission } from '../core/metadata.ts';
-import { clientAddress, type OriginSettings, requestOrigin } from './client-address.ts';
+import { type OriginSettings, requestOrigin } from './client-address.ts';
 import type { HttpDeps } from './deps.ts';
 import { note } from './request-notes.ts';
 import type { Context } from './route.ts';
@@ -23,16 +24,16 @@ type AuthDeps = Pick<HttpDeps, 'access' | 'settings'>;
  * Media API and management: `Authorization: Bearer` (the scheme in any case), or the bare token.
  */
 export function authenticateToken(
-  request: IncomingMessage,
+  request: FastifyRequest,
   permission: Permission | 'any',
-  { access, settings }: AuthDeps,
+  { access }: AuthDeps,
 ): Promise<Caller> {
-  const token = tokenOf(request);
+  const token = tokenOf(request.raw);
   if (token === undefined) {
     return Promise.reject(fail('unauthorized', { message: noKey }));
   }
-  const credentials = { token, address: clientAddress(request, settings.trustProxy) };
-  return noted(request, access.authenticate(credentials, permission));
+  const credentials = { token, address: request.ip };
+  return noted(request.raw, access.authenticate(credentials, permission));
 }
 
 /**
@@ -40,16 +41,16 @@ export function authenticateToken(
  * the cookie.
  */
 export function authenticateUpload(
-  request: IncomingMessage,
+  request: FastifyRequest,
   permission: Permission | 'any',
   { access, settings }: AuthDeps,
 ): Promise<Caller> {
   const credentials: Credentials = {
-    token: tokenOf(request),
-    authCodes: authCodesOf(request, settings),
-    address: clientAddress(request, settings.trustProxy),
+    token: tokenOf(request.raw),
+    authCodes: authCodesOf(request.raw, settings),
+    address: request.ip,
   };
-  return noted(request, access.authenticate(credentials, permission));
+  return noted(request.raw, access.authenticate(credentials, permission));
 }
 
 /** For an API whose callers have tokens. */
@@ -57,7 +58,7 @@ export function byToken(
   { request, deps }: Context,
   permission: Permission | 'any',
 ): Promise<Caller> {
-  return authenticateToken(request.raw, permission, deps);
+  return authenticateToken(request, permission, deps);
 }
 
 /** For an API that accepts the upload code as well. */
@@ -65,7 +66,7 @@ export function byTokenOrCode(
   { request, deps }: Context,
   permission: Permission | 'any',
 ): Promise<Caller> {
-  return authenticateUpload(request.raw, permission, deps);
+  return authenticateUpload(request, permission, deps);
 }
 
 async function noted(request: IncomingMessage, authenticated: Promise<Caller>): Promise<Caller> {

@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
+import type { FastifyRequest } from 'fastify';
+import { inNetworks } from '../core/imports/safe-fetch/address-rules.ts';
 
 /**
  * The proxies that may name the caller: none, all, a number of hops before the server, or these
@@ -8,16 +10,20 @@ import { BlockList, isIP } from 'node:net';
  */
 export type TrustProxy = boolean | number | readonly string[];
 
+/** What is read of a request. `ips` is what Fastify makes of X-Forwarded-For with `trustOf`. */
+export type Incoming = Pick<FastifyRequest, 'raw' | 'ips'>;
+
 /**
- * The address of the caller. That is the peer's, unless the peer is a trusted proxy. Then it comes
- * from X-Forwarded-For, read from the nearest hop outwards to the first address that is not
- * trusted, or from X-Real-IP. When a proxy sends both headers, the caller may have forged one of
- * them, so neither is believed unless X-Real-IP is one of the hops that were read. No other header
- * counts. IPv4 is written plainly also on IPv6 sockets.
+ * Sets `request.ip` to the address of the caller (docs/decisions/024). That is the peer's, unless
+ * the peer is a trusted proxy. Then it comes from X-Forwarded-For, read from the nearest hop
+ * outwards to the first address that is not trusted, or from X-Real-IP. When a proxy sends both
+ * headers, the caller may have forged one of them, so neither is believed unless X-Real-IP is one
+ * of the hops that were read. No other header counts. IPv4 is written plainly also on IPv6 sockets.
  */
-export function clientAddress(request: IncomingMessage, trustProxy: TrustProxy): string {
+export function setCallerAddress(request: FastifyRequest, trustProxy: TrustProxy): void {
   const path = readPath(request, trustProxy);
-  return (isContradicted(request, path, trustProxy) ? path[0] : path.at(-1)) ?? unknownAddress;
+  const caller = isContradicted(request, path, trustProxy) ? path[0] : path.at(-1);
+  Object.defineProperty(request, 'ip', { value: caller ?? unknownAddress });
 }
 
 const unknownAddress = 'unknown';
@@ -26,17 +32,32 @@ function peerAddress({ socket }: IncomingMessage): string {
   return plainAddress(socket.remoteAddress ?? '') ?? unknownAddress;
 }
 
-/** The peer, then each address that a trusted hop reports. */
-function readPath(request: IncomingMessage, trustProxy: TrustProxy): readonly string[] {
-  const isTrusted = trustOf(trustProxy);
-  const path = [peerAddress(request)];
-  for (const [hop, next] of forwardedFor(request, trustProxy).entries()) {
-    if (!isTrusted(path[hop] ?? '', hop) || next === undefined) {
+/**
+ * The peer, then each address that a trusted hop reports. A text that is not an address ends the
+ * list.
+ */
+function readPath({ raw, ips = [] }: Incoming, trustProxy: TrustProxy): readonly string[] {
+  const peer = peerAddress(raw);
+  const header = headerOf(trustProxy) ?? callerHeaders.find((name) => name in raw.headers);
+  const reported =
+    header === 'x-real-ip' ? realIp(raw, isTrustedPeer(peer, trustProxy)) : ips.slice(1);
+  const path = [peer];
+  for (const address of reported.map((text) => plainAddress(text.trim()))) {
+    if (address === undefined) {
       break;
     }
-    path.push(next);
+    path.push(address);
   }
   return path;
+}
+
+/** Of several, the one that the nearest proxy added. */
+function realIp({ headers }: IncomingMessage, isTrusted: boolean): readonly string[] {
+  return isTrusted
+    ? String(headers['x-real-ip'] ?? '')
+        .split(',')
+        .slice(-1)
+    : [];
 }
 
 const callerHeaders = ['x-forwarded-for', 'x-real-ip'] as const;
@@ -48,7 +69,7 @@ function headerOf(trustProxy: TrustProxy): (typeof callerHeaders)[number] | unde
 }
 
 function isContradicted(
-  { headers }: IncomingMessage,
+  { raw: { headers } }: Incoming,
   path: readonly string[],
   trustProxy: TrustProxy,
 ): boolean {
@@ -84,13 +105,14 @@ const proxyHeaders = [
 ];
 
 export function unbelievedHeader(
-  request: IncomingMessage,
+  request: Incoming,
   trustProxy: TrustProxy,
 ): UnbelievedHeader | undefined {
-  const header = proxyHeaders.find((name) => request.headers[name] !== undefined);
-  const peer = peerAddress(request);
+  const { raw } = request;
+  const header = proxyHeaders.find((name) => raw.headers[name] !== undefined);
+  const peer = peerAddress(raw);
   if (header === undefined) {
-    return isOldHttp(request) ? { header: 'x-forwarded-for', peer, reason: 'absent' } : undefined;
+    return isOldHttp(raw) ? { header: 'x-forwarded-for', peer, reason: 'absent' } : undefined;
   }
   if (!isTrustedPeer(peer, trustProxy)) {
     return { header, peer, reason: 'untrusted' };
@@ -163,26 +185,6 @@ function socketHost({ socket }: IncomingMessage): string {
 }
 
 /**
- * The addresses that the previous hops report, nearest first. A text that is not an address ends
- * the list, because nothing beyond it can be believed.
- */
-function forwardedFor(
-  { headers }: IncomingMessage,
-  trustProxy: TrustProxy,
-): readonly (string | undefined)[] {
-  const named = headerOf(trustProxy);
-  const list =
-    named === undefined ? (headers['x-forwarded-for'] ?? headers['x-real-ip']) : headers[named];
-  if (list === undefined) {
-    return [];
-  }
-  const hops = String(list).split(',').slice(-maxHops).reverse();
-  return hops.map((hop) => plainAddress(hop.trim()));
-}
-
-const maxHops = 32;
-
-/**
  * Without port, brackets, zone and IPv4-in-IPv6 form. Undefined when the text is not an address.
  */
 function plainAddress(text: string): string | undefined {
@@ -202,18 +204,30 @@ export function isTrustedPeer(address: string, trustProxy: TrustProxy): boolean 
 
 type Trust = (address: string, hop: number) => boolean;
 
+const maxHops = 32;
 const networkTrusts = new WeakMap<readonly string[], Trust>();
 
-function trustOf(trustProxy: TrustProxy): Trust {
+/**
+ * For Fastify's `trustProxy`, which is asked about each hop, the nearest first. A text that is not
+ * an address is not trusted, because nothing beyond it can be believed.
+ */
+export function trustOf(trustProxy: TrustProxy): Trust {
   if (typeof trustProxy === 'boolean') {
-    return () => trustProxy;
+    return trustHops(trustProxy ? maxHops : 0, () => true);
   }
   if (typeof trustProxy === 'number') {
-    return (_, hop) => hop < trustProxy;
+    return trustHops(trustProxy, () => true);
   }
   const trust = networkTrusts.get(trustProxy) ?? trustNetworks(trustProxy);
   networkTrusts.set(trustProxy, trust);
   return trust;
+}
+
+function trustHops(hops: number, isTrusted: (address: string) => boolean): Trust {
+  return (text, hop) => {
+    const address = hop < hops ? plainAddress(text) : undefined;
+    return address !== undefined && isTrusted(address);
+  };
 }
 
 const namedNetworks: ReadonlyMap<string, readonly string[]> = new Map([
@@ -223,20 +237,9 @@ const namedNetworks: ReadonlyMap<string, readonly string[]> = new Map([
 ]);
 
 function trustNetworks(networks: readonly string[]): Trust {
-  const blocks = new BlockList();
   const addresses = networks.filter((name) => !callerHeaders.some((header) => header === name));
-  for (const network of addresses.flatMap((name) => namedNetworks.get(name) ?? [name])) {
-    const [address = '', bits] = network.split('/');
-    const family = familyOf(address);
-    blocks.addSubnet(
-      address,
-      bits === undefined ? (family === 'ipv4' ? 32 : 128) : Number(bits),
-      family,
-    );
-  }
-  return (address) => isIP(address) !== 0 && blocks.check(address, familyOf(address));
-}
-
-function familyOf(address: string): 'ipv4' | 'ipv6' {
-  return isIP(address) === 6 ? 'ipv6' : 'ipv4';
+  return trustHops(
+    maxHops,
+    inNetworks(addresses.flatMap((name) => namedNetworks.get(name) ?? [name])),
+  );
 }

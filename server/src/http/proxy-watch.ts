@@ -1,8 +1,8 @@
-import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { toJson } from '../core/bytes.ts';
 import type { MetadataStore } from '../core/metadata.ts';
 import {
+  type Incoming,
   isTrustedPeer,
   type TrustProxy,
   type UnbelievedHeader,
@@ -28,7 +28,7 @@ export function createProxyWatch({
   log,
   metadata,
   now,
-}: HttpDeps): (request: IncomingMessage) => void {
+}: HttpDeps): (request: Incoming) => void {
   let warned = false;
   let warnedOfAbsence = false;
   return (request) => {

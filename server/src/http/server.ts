@@ -5,7 +5,7 @@ import { logRequests } from './access-log.ts';
 import { noSuchRoute, ownerOf, serveApi, undecodable } from './api.ts';
 import { apis } from './apis.ts';
 import { drain } from './body/request-body.ts';
-import { isTrustedPeer } from './client-address.ts';
+import { isTrustedPeer, setCallerAddress, trustOf } from './client-address.ts';
 import { refuseBrokenRequest } from './connections/broken-request.ts';
 import { createConnectionServer } from './connections/create-server.ts';
 import { endTurn } from './connections/turns.ts';
@@ -30,6 +30,7 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   };
   const app = Fastify({
     logger: false,
+    trustProxy: trustOf(deps.settings.trustProxy),
     genReqId: requestId,
     serverFactory: (handle) =>
       createConnectionServer(handle, {
@@ -55,7 +56,8 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
 
   const watchProxies = createProxyWatch(deps);
   app.addHook('onRequest', (request, reply, done) => {
-    watchProxies(request.raw);
+    watchProxies(request);
+    setCallerAddress(request, deps.settings.trustProxy);
     reply.header('x-request-id', request.id);
     // During shutdown a connection serves the request that it has sent, and no further one.
     if (!deps.isReady()) {

@@ -46,7 +46,7 @@ export const mediaApi: Api = {
   headers: { 'cache-control': 'no-store' },
   credentials: 'token',
   async authenticate({ request, reply, deps }, permission) {
-    const caller = await authenticateToken(request.raw, 'any', deps);
+    const caller = await authenticateToken(request, 'any', deps);
     // Before the permission: a refusal counts too, and carries the state (Media API 1.5).
     await limitRate(caller, reply, deps);
     if (permission !== 'any' && !caller.permissions.has(permission)) {

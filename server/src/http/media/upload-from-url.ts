@@ -3,7 +3,6 @@ import { fail, isStowageError } from '../../core/errors.ts';
 import { cleanText } from '../../core/naming/path-text.ts';
 import type { Media } from '../../core/uploads/presigned/media.ts';
 import { jsonFailures, readJsonObject } from '../body/json-body.ts';
-import { clientAddress } from '../client-address.ts';
 import { named } from '../openapi/named.ts';
 import { note } from '../request-notes.ts';
 import { requestSignal } from '../request-signal.ts';
@@ -159,7 +158,7 @@ export const uploadFromUrl = route({
     const body = await readJsonObject(request.raw);
     return idempotent({ ...context, body }, async () => {
       const { url, filename } = readBody(body);
-      const ip = clientAddress(request.raw, deps.settings.trustProxy);
+      const { ip } = request;
       const signal = requestSignal(request.raw);
       const media = await deps.imports
         .start(

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { StartedUpload } from '../../core/uploads/presigned/presigned-upload.ts';
 import { jsonFailures, readJsonObject } from '../body/json-body.ts';
-import { clientAddress, requestOrigin } from '../client-address.ts';
+import { requestOrigin } from '../client-address.ts';
 import { named } from '../openapi/named.ts';
 import { timestamp } from '../openapi/shared-schemas.ts';
 import { relayUrl } from '../relay-url.ts';
@@ -163,7 +163,7 @@ export const uploadMedia = route({
       { ...context, body },
       async () => {
         const wanted = readUploadRequest(body, deps.settings);
-        const ip = clientAddress(request.raw, deps.settings.trustProxy);
+        const { ip } = request;
         const started = await deps.presigned.start({ ...wanted, ip }, caller);
         return {
           status: 201,

@@ -1,7 +1,6 @@
-import type { IncomingMessage } from 'node:http';
+import type { FastifyRequest } from 'fastify';
 import { authenticateToken } from '../authenticate.ts';
-import { cameThroughProxy, clientAddress } from '../client-address.ts';
-import type { HttpDeps } from '../deps.ts';
+import { cameThroughProxy } from '../client-address.ts';
 import { text } from '../openapi/shared-schemas.ts';
 import { route } from '../route.ts';
 
@@ -26,8 +25,8 @@ export const getMetrics = route({
     'rate_limit_exceeded',
   ],
   async handler({ request, reply, deps }) {
-    if (!deps.settings.metricsPublic && !isLocalRequest(request.raw, deps)) {
-      await authenticateToken(request.raw, 'manage', deps);
+    if (!deps.settings.metricsPublic && !isLocalRequest(request)) {
+      await authenticateToken(request, 'manage', deps);
     }
     const { contentType, body } = await deps.metrics.render();
     return reply.type(contentType).send(body);
@@ -39,9 +38,9 @@ export const getMetrics = route({
  * come from elsewhere, whether the proxy is trusted or not. A page whose name was made to resolve
  * here (DNS rebinding) asks for that name.
  */
-function isLocalRequest(request: IncomingMessage, { settings }: HttpDeps): boolean {
-  const isLocal = ['127.0.0.1', '::1'].includes(clientAddress(request, settings.trustProxy));
-  return isLocal && isLoopbackName(request.headers.host) && !cameThroughProxy(request);
+function isLocalRequest({ ip, raw }: FastifyRequest): boolean {
+  const isLocal = ['127.0.0.1', '::1'].includes(ip);
+  return isLocal && isLoopbackName(raw.headers.host) && !cameThroughProxy(raw);
 }
 
 function isLoopbackName(host: string | undefined): boolean {

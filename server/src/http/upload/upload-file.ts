@@ -3,7 +3,6 @@ import { z } from 'zod';
 import type { IncomingFile } from '../../core/uploads/basic-upload.ts';
 import type { Form } from '../body/multipart-form.ts';
 import type { Fields } from '../body/urlencoded-form.ts';
-import { clientAddress } from '../client-address.ts';
 import { named } from '../openapi/named.ts';
 import { queryOf } from '../query.ts';
 import { note } from '../request-notes.ts';
@@ -50,7 +49,7 @@ export async function uploadFile({
       return { folder, nameMode };
     },
     caller,
-    ip: clientAddress(request.raw, deps.settings.trustProxy),
+    ip: request.ip,
     signal: requestSignal(request.raw),
   });
   const { fullUrl = false } = namingOf(query, form.fields);

@@ -1,7 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { cleanFolder } from '../../../core/naming/folder.ts';
-import { clientAddress } from '../../client-address.ts';
 import { failed } from '../../failure.ts';
 import { named } from '../../openapi/named.ts';
 import { queryOf } from '../../query.ts';
@@ -78,7 +77,7 @@ export async function initChunked({
           boundedText(originalFileType, 'originalFileType', 'type') || 'application/octet-stream',
         totalChunks: wholeNumber(totalChunks),
         choice: choiceOf(placement),
-        ip: clientAddress(request.raw, deps.settings.trustProxy),
+        ip: request.ip,
         folder: uploadFolder && cleanFolder(uploadFolder),
         nameMode,
         fullUrl,

@@ -3,7 +3,7 @@ import { nameModes } from '../../../core/naming/file-id.ts';
 import { cleanFolder } from '../../../core/naming/folder.ts';
 import type { DirectTicket } from '../../../core/uploads/direct/direct-start.ts';
 import { readJsonObject } from '../../body/json-body.ts';
-import { clientAddress, requestOrigin } from '../../client-address.ts';
+import { requestOrigin } from '../../client-address.ts';
 import { directUrl } from '../../direct-url.ts';
 import { named } from '../../openapi/named.ts';
 import { type Context, json, route } from '../../route.ts';
@@ -126,7 +126,7 @@ export const getUploadUrl = route({
   async handler(context) {
     const { request, reply, caller, deps } = context;
     const wanted = readDirectRequest(await readJsonObject(request.raw));
-    const ip = clientAddress(request.raw, deps.settings.trustProxy);
+    const { ip } = request;
     const ticket = await deps.direct.start(
       { ...wanted, folder: cleanFolder(wanted.folder), ip },
       caller,
