@@ -10,7 +10,7 @@ interface Ask {
 
 /**
  * A parser that requests bytes as it goes and receives exactly those. So one parser serves a head
- * in memory, synchronously, and remote stored bytes, a few KiB at a time.
+ * in memory, synchronously, and remote stored bytes, a few KiB at a time (docs/decisions/021).
  */
 export type Walk<T> = Generator<Ask, T, Buffer | undefined>;
 

@@ -3,7 +3,7 @@ import { Agent, errors } from 'undici';
 import { fail } from '../core/errors.ts';
 import type { GetRequest, GetResponse, HttpGet } from '../core/imports/safe-fetch/http-get.ts';
 
-/** The transport of `SafeFetch`: connects where the addresses were checked, nowhere else. */
+/** The transport of `SafeFetch`: connects where the addresses were checked (docs/decisions/023). */
 export const pinnedGet: HttpGet = async (request) => {
   request.signal.throwIfAborted();
   const agent = createAgent(request);

@@ -1,7 +1,10 @@
 import type { ByteSource } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
 
-/** Cuts a multipart body into header blocks and slices of content. Calls must not overlap. */
+/**
+ * Cuts a multipart body into header blocks and slices of content, as they are asked for
+ * (docs/decisions/020). Calls must not overlap.
+ */
 export interface MultipartScanner {
   /**
    * Skips the rest of the current part. Returns the next part's header lines, undefined after the
