@@ -13,8 +13,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dataDir, { recursive: true }));
 
-const load = (secretKey?: string) =>
-  loadSecretKey({ dataDir, ...(secretKey !== undefined && { secretKey }) });
+const load = (secretKey?: string) => loadSecretKey({ dataDir, secretKey });
 
 describe('the key file', () => {
   it('is made once, for this user only, also by several at once', async () => {

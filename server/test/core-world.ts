@@ -122,7 +122,7 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
   const metadata = await openMetadata({
     dataDir,
     durability: 'normal',
-    ...(databaseUrl !== undefined && { databaseUrl }),
+    databaseUrl,
   });
   await metadata.migrate();
   const digests = createDigestService();
@@ -221,6 +221,13 @@ export async function createWorld(options: WorldOptions = {}): Promise<World> {
       await rm(dataDir, { recursive: true });
     },
   };
+}
+
+/** A world with one channel and one process. */
+export async function createSmallWorld() {
+  const channel = watchedChannel();
+  const world = await createWorld({ channels: [configured(channel)] });
+  return { channel, world, node: world.node() };
 }
 
 function createTestAccess({ tokens }: MetadataStore, now: () => number): Access {

@@ -1,13 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
-  configured,
-  createWorld,
+  createSmallWorld,
   type Node,
   never,
   once,
   type WatchedChannel,
   type World,
-  watchedChannel,
 } from '../../../test/core-world.ts';
 import { createProber } from '../../images/prober.ts';
 import { fail } from '../errors.ts';
@@ -21,9 +19,7 @@ let uploads: BasicUploads;
 let room: number;
 
 beforeEach(async () => {
-  channel = watchedChannel();
-  world = await createWorld({ channels: [configured(channel)] });
-  node = world.node();
+  ({ channel, world, node } = await createSmallWorld());
   room = Number.POSITIVE_INFINITY;
   const files = {
     ...node.files,

@@ -2,14 +2,12 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
-  configured,
-  createWorld,
+  createSmallWorld,
   type Node,
   never,
   once,
   type WatchedChannel,
   type World,
-  watchedChannel,
 } from '../../../../test/core-world.ts';
 import { hourMs } from '../../clock.ts';
 import { createSpool, type Spool } from '../../streams/spool.ts';
@@ -26,9 +24,7 @@ let node: Node;
 let spool: Spool | undefined;
 
 beforeEach(async () => {
-  channel = watchedChannel();
-  world = await createWorld({ channels: [configured(channel)] });
-  node = world.node();
+  ({ channel, world, node } = await createSmallWorld());
 });
 afterEach(async () => {
   await spool?.dispose();

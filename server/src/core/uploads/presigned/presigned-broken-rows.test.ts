@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
-  configured,
-  createWorld,
+  createSmallWorld,
   type Node,
   pdf,
   presignRequest,
@@ -9,7 +8,6 @@ import {
   urlTtlSeconds,
   type WatchedChannel,
   type World,
-  watchedChannel,
 } from '../../../../test/core-world.ts';
 import type { Json } from '../../bytes.ts';
 import { dayMs } from '../../clock.ts';
@@ -19,9 +17,7 @@ let channel: WatchedChannel;
 let world: World;
 let node: Node;
 beforeEach(async () => {
-  channel = watchedChannel();
-  world = await createWorld({ channels: [configured(channel)] });
-  node = world.node();
+  ({ channel, world, node } = await createSmallWorld());
 });
 afterEach(() => world.stop());
 

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   configured,
+  createSmallWorld,
   createWorld,
   type Node,
   pdf,
@@ -10,7 +11,6 @@ import {
   urlTtlSeconds,
   type WatchedChannel,
   type World,
-  watchedChannel,
 } from '../../../../test/core-world.ts';
 import { dayMs, minuteMs } from '../../clock.ts';
 import { fail } from '../../errors.ts';
@@ -20,9 +20,7 @@ let channel: WatchedChannel;
 let world: World;
 let node: Node;
 beforeEach(async () => {
-  channel = watchedChannel();
-  world = await createWorld({ channels: [configured(channel)] });
-  node = world.node();
+  ({ channel, world, node } = await createSmallWorld());
 });
 afterEach(() => world.stop());
 
