@@ -14,6 +14,10 @@ const results = fileURLToPath(new URL('./results/', import.meta.url));
 const page = fileURLToPath(new URL('../docs/performance.md', import.meta.url));
 const MARKS = ['<!-- tables: begin -->', '<!-- tables: end -->'] as const;
 
+/** Stands above the tables when most measurements did not begin on a quiet machine. */
+const BUSY =
+  '**Busy machine:** other work took most of the cores, so these figures show that everything runs, not how fast.';
+
 /** What is known when a run begins. */
 export interface RunRecord {
   readonly startedAt: Date;
@@ -89,6 +93,7 @@ function describe({ record, figures, disk, options }: Results): string {
     `- disk: ${disk}`,
     `- rounds: ${options.rounds}; sizes x ${options.scale}; small requests for ${options.seconds} s, ${options.warmUp} before`,
     `- load average: ${load}; ${quiet} of ${measurements.length} measurements began on a quiet machine`,
+    ...(quiet < measurements.length / 2 ? [`\n${BUSY}`] : []),
   ].join('\n');
 }
 
