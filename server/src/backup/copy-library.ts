@@ -3,7 +3,7 @@ import { dirname, join, relative } from 'node:path';
 import type { Config } from '../config.ts';
 import type { MetadataStore } from '../core/metadata.ts';
 import { type NamedObject, objectsOfFiles, objectsOfUploads } from '../core/scrub/named-objects.ts';
-import { openSnapshot, snapshotSqlite } from '../metadata/sqlite-snapshot.ts';
+import { openSnapshot, snapshotSqlite } from '../metadata/sqlite/sqlite-snapshot.ts';
 import { backUpObject, type CopyOutcome } from './copy-objects.ts';
 import { createFolderMaker, forEachOf } from './files.ts';
 import type { Hold } from './hold-deletions.ts';

@@ -6,7 +6,7 @@ import type { Config } from '../config.ts';
 import { fail } from '../core/errors.ts';
 import type { MetadataStore } from '../core/metadata.ts';
 import { uuidv7 } from '../core/uuid.ts';
-import { openSnapshot } from '../metadata/sqlite-snapshot.ts';
+import { openSnapshot } from '../metadata/sqlite/sqlite-snapshot.ts';
 import { copyLibrary, type Found } from './copy-library.ts';
 import { contentOf, isMissing, realPathOf, syncFile, syncFolder, writeDurably } from './files.ts';
 import { holdDeletions } from './hold-deletions.ts';

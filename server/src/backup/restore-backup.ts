@@ -5,7 +5,7 @@ import { fail, type StowageError } from '../core/errors.ts';
 import type { MetadataStore } from '../core/metadata.ts';
 import { type NamedObject, objectsOfFiles, objectsOfUploads } from '../core/scrub/named-objects.ts';
 import { unfinishedRestoreFile } from '../data-folder.ts';
-import { openSnapshot } from '../metadata/sqlite-snapshot.ts';
+import { openSnapshot } from '../metadata/sqlite/sqlite-snapshot.ts';
 import { restoreObject } from './copy-objects.ts';
 import {
   contentOf,

@@ -21,14 +21,14 @@ export interface MetadataOptions {
 export async function openMetadata(options: MetadataOptions): Promise<MetadataStore> {
   const { databaseUrl, dataDir, durability, ballast = false, log } = options;
   if (databaseUrl !== undefined) {
-    const { openPostgres } = await import('./postgres.ts');
+    const { openPostgres } = await import('./postgres/postgres.ts');
     return openPostgres({
       url: databaseUrl,
       poolSize: options.poolSize ?? 10,
       log,
     });
   }
-  const { openSqlite } = await import('./sqlite.ts');
+  const { openSqlite } = await import('./sqlite/sqlite.ts');
   return openSqlite({
     path: join(dataDir, 'stowage.db'),
     durability,

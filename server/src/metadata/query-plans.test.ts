@@ -7,8 +7,8 @@ import type { MetadataStore } from '../core/metadata.ts';
 import { filePages } from './file-pages.ts';
 import { sqliteFlavor } from './flavor.ts';
 import { kyselyStore } from './kysely-store.ts';
-import { connectSqlite, type SqliteConnection } from './sqlite-connection.ts';
-import { sqliteEngine } from './sqlite-engine.ts';
+import { connectSqlite, type SqliteConnection } from './sqlite/sqlite-connection.ts';
+import { sqliteEngine } from './sqlite/sqlite-engine.ts';
 import type { Query } from './work.ts';
 
 describe('query plans', () => {

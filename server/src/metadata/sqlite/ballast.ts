@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { lstatSync, rmSync, type StatsFs, statfsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { replaceFile } from '../core/disk/replace-file.ts';
+import { replaceFile } from '../../core/disk/replace-file.ts';
 
 /**
  * Space and inodes reserved beside the database. They are released when the disk is completely

@@ -1,7 +1,7 @@
 import { Pool, types } from 'pg';
-import type { MetadataStore } from '../core/metadata.ts';
-import { postgresFlavor } from './flavor.ts';
-import { kyselyStore } from './kysely-store.ts';
+import type { MetadataStore } from '../../core/metadata.ts';
+import { postgresFlavor } from '../flavor.ts';
+import { kyselyStore } from '../kysely-store.ts';
 import { postgresEngine } from './postgres-engine.ts';
 
 export interface PostgresOptions {

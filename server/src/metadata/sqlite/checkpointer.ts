@@ -1,4 +1,4 @@
-import { fail } from '../core/errors.ts';
+import { fail } from '../../core/errors.ts';
 import { type CheckpointMode, checkpointThread } from './checkpoint-thread.ts';
 import type { SqliteLog } from './sqlite-log.ts';
 

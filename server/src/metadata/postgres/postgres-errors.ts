@@ -1,4 +1,4 @@
-import { fail, isStowageError } from '../core/errors.ts';
+import { fail, isStowageError } from '../../core/errors.ts';
 
 // SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html
 const conflicts = new Set(['40001', '40P01', '23503']);

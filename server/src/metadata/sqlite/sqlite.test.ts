@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { metadataConformance } from '../../test/conformance/metadata.ts';
-import type { MetadataStore } from '../core/metadata.ts';
+import { metadataConformance } from '../../../test/conformance/metadata.ts';
+import type { MetadataStore } from '../../core/metadata.ts';
 import { openSqlite } from './sqlite.ts';
 
 metadataConformance('SQLite', async () => {

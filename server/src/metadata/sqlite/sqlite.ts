@@ -1,12 +1,12 @@
 import { dirname, resolve } from 'node:path';
-import { createPrivate } from '../core/disk/create-private.ts';
-import { makeFolder } from '../core/disk/make-folder.ts';
-import { fail, type StowageError } from '../core/errors.ts';
-import type { MetadataStore } from '../core/metadata.ts';
+import { createPrivate } from '../../core/disk/create-private.ts';
+import { makeFolder } from '../../core/disk/make-folder.ts';
+import { fail, type StowageError } from '../../core/errors.ts';
+import type { MetadataStore } from '../../core/metadata.ts';
+import { sqliteFlavor } from '../flavor.ts';
+import { kyselyStore } from '../kysely-store.ts';
 import { type Ballast, createBallast } from './ballast.ts';
 import { type Checkpointer, checkpointer } from './checkpointer.ts';
-import { sqliteFlavor } from './flavor.ts';
-import { kyselyStore } from './kysely-store.ts';
 import { connectSqlite, type SqliteConnection } from './sqlite-connection.ts';
 import { type Room, sqliteEngine } from './sqlite-engine.ts';
 import { openLog, type SqliteLog, type Sync } from './sqlite-log.ts';

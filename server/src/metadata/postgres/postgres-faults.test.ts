@@ -1,13 +1,13 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { newFile, newToken, times } from '../../test/conformance/metadata/fixtures.ts';
+import { newFile, newToken, times } from '../../../test/conformance/metadata/fixtures.ts';
 import {
   type PostgresService,
   postgresMissing,
   startPostgres,
-} from '../../test/services/postgres.ts';
-import { isStowageError } from '../core/errors.ts';
-import type { MetadataStore } from '../core/metadata.ts';
+} from '../../../test/services/postgres.ts';
+import { isStowageError } from '../../core/errors.ts';
+import type { MetadataStore } from '../../core/metadata.ts';
 import { openPostgres } from './postgres.ts';
 
 const unavailable = { code: 'service_unavailable' };

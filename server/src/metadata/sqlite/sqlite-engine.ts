@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { fail } from '../core/errors.ts';
-import { wait } from '../core/guard/wait.ts';
+import { fail } from '../../core/errors.ts';
+import { wait } from '../../core/guard/wait.ts';
+import type { Answer, Engine, Query, TransactOptions, Work } from '../work.ts';
 import type { SqliteConnection } from './sqlite-connection.ts';
 import { isBusy, isFull, losesTransaction, sqliteError } from './sqlite-errors.ts';
-import type { Answer, Engine, Query, TransactOptions, Work } from './work.ts';
 
 /** Longest stretch of work before the event loop gets a turn. */
 const batchMs = 4;

@@ -1,9 +1,9 @@
 import type { Pool, PoolClient, QueryConfig, QueryResultRow } from 'pg';
-import { fail } from '../core/errors.ts';
-import { createSemaphore, type Semaphore } from '../core/guard/semaphore.ts';
-import { wait } from '../core/guard/wait.ts';
+import { fail } from '../../core/errors.ts';
+import { createSemaphore, type Semaphore } from '../../core/guard/semaphore.ts';
+import { wait } from '../../core/guard/wait.ts';
+import type { Answer, Engine, Query, TransactOptions, Work } from '../work.ts';
 import { isConflict, isConnectionLost, postgresError } from './postgres-errors.ts';
-import type { Answer, Engine, Query, TransactOptions, Work } from './work.ts';
 
 const maxRuns = 12;
 const maxReconnects = 2;

@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { newFile, newToken, times } from '../../test/conformance/metadata/fixtures.ts';
+import { newFile, newToken, times } from '../../../test/conformance/metadata/fixtures.ts';
 import { openSqlite } from './sqlite.ts';
 import type { Sync } from './sqlite-log.ts';
 

@@ -1,5 +1,5 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import type { Answer, Query } from './work.ts';
+import type { Answer, Query } from '../work.ts';
 
 /** One connection to a SQLite file. Every call blocks. */
 export interface SqliteConnection {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
-import { siblingModule } from '../core/sibling-module.ts';
+import { siblingModule } from '../../core/sibling-module.ts';
 
 /**
  * As SQLite defines them: `passive` makes no query wait, `restart` and `truncate` need a moment

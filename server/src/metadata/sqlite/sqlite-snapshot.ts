@@ -1,12 +1,12 @@
 import { chmodSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { fail } from '../core/errors.ts';
-import type { MetadataStore } from '../core/metadata.ts';
-import { sqliteFlavor } from './flavor.ts';
-import { kyselyStore } from './kysely-store.ts';
+import { fail } from '../../core/errors.ts';
+import type { MetadataStore } from '../../core/metadata.ts';
+import { sqliteFlavor } from '../flavor.ts';
+import { kyselyStore } from '../kysely-store.ts';
+import type { Engine } from '../work.ts';
 import { readSqlite } from './sqlite-connection.ts';
 import { sqliteError } from './sqlite-errors.ts';
-import type { Engine } from './work.ts';
 
 const busyMs = 10_000;
 

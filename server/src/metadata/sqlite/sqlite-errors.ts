@@ -1,4 +1,4 @@
-import { fail, isStowageError } from '../core/errors.ts';
+import { fail, isStowageError } from '../../core/errors.ts';
 
 // Primary result codes: https://sqlite.org/rescode.html
 const busy = 5;

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe } from 'vitest';
-import { metadataConformance } from '../../test/conformance/metadata.ts';
+import { metadataConformance } from '../../../test/conformance/metadata.ts';
 import {
   type PostgresService,
   postgresMissing,
   startPostgres,
-} from '../../test/services/postgres.ts';
-import type { MetadataStore } from '../core/metadata.ts';
+} from '../../../test/services/postgres.ts';
+import type { MetadataStore } from '../../core/metadata.ts';
 import { openPostgres } from './postgres.ts';
 
 describe.skipIf(postgresMissing)(`with a server ${postgresMissing ?? ''}`, () => {
