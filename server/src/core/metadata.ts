@@ -18,6 +18,8 @@ export interface MetadataStore {
   readonly files: FileStore;
   readonly uploads: UploadStore;
   readonly tokens: TokenStore;
+  readonly accounts: AccountStore;
+  readonly sessions: SessionStore;
   readonly channels: ChannelStore;
   readonly jobs: JobStore;
   readonly idempotency: IdempotencyStore;
@@ -389,6 +391,78 @@ export interface TokenStore {
   /** Records the last use. May be lost in a crash. */
   touch(id: string, at: number): Promise<void>;
   /** Removes tokens with `autoDelete` that expired before `now`. */
+  removeExpired(now: number): Promise<number>;
+}
+
+/** A person who signs in with a name and a password. */
+export interface AccountRecord {
+  readonly id: string;
+  /** Unique. */
+  readonly name: string;
+  /** The salted hash with its parameters, as `core/access/passwords.ts` writes it. */
+  readonly passwordHash: string;
+  readonly createdAt: number;
+  readonly updatedAt: number;
+}
+
+export interface AccountStore {
+  /**
+   * Adds the account when none exists, and removes every session of the kind `setup`. Of several
+   * concurrent calls, one returns true.
+   */
+  addFirst(account: AccountRecord): Promise<boolean>;
+  /**
+   * Writes the account over the row with its id, whose `createdAt` stays, and removes every session
+   * of that account and every session of the kind `setup`.
+   */
+  put(account: AccountRecord): Promise<void>;
+  /**
+   * Replaces the hash of an unchanged password. Sessions stay. False, with nothing written, when
+   * the stored hash is not `from`.
+   */
+  rehash(id: string, from: string, to: string): Promise<boolean>;
+  /** Oldest first. */
+  list(): Promise<readonly AccountRecord[]>;
+  /** Removes the account and its sessions. */
+  remove(id: string): Promise<boolean>;
+}
+
+/** `setup`: a link that may set the first password, and nothing else. */
+export type SessionKind = 'admin' | 'user' | 'setup';
+
+/** A sign-in that lasts until it expires or is removed. */
+export interface SessionRecord {
+  readonly id: string;
+  /** Hex SHA-256 of the secret in the cookie or the link. The secret itself is stored nowhere. */
+  readonly hash: string;
+  readonly kind: SessionKind;
+  /** Null for those who signed in with the upload code. */
+  readonly accountId: string | null;
+  /** Changes with the upload code. Null for other kinds. */
+  readonly codeMark: string | null;
+  readonly createdAt: number;
+  readonly expiresAt: number;
+  readonly lastSeenAt: number;
+  readonly ip: string;
+  readonly userAgent: string;
+}
+
+export interface SessionStore {
+  /**
+   * With `passwordHash`: false, with nothing written, when the account of the session is gone or
+   * has another hash by now, so that no sign-in with an old password outlives its change.
+   */
+  add(session: SessionRecord, passwordHash?: string): Promise<boolean>;
+  get(id: string): Promise<SessionRecord | undefined>;
+  findByHash(hash: string): Promise<SessionRecord | undefined>;
+  /** Those that expire after `now`, without links. Newest first. */
+  list(query: { readonly now: number; readonly limit: number }): Promise<readonly SessionRecord[]>;
+  remove(id: string): Promise<boolean>;
+  /** Removes every session of the kind. Returns their number. */
+  removeKind(kind: SessionKind): Promise<number>;
+  /** Records when it was last used. May be lost in a crash. */
+  touch(id: string, at: number): Promise<void>;
+  /** Removes those that expired before `now`. */
   removeExpired(now: number): Promise<number>;
 }
 

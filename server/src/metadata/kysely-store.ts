@@ -1,4 +1,5 @@
 import type { MetadataStore } from '../core/metadata.ts';
+import { accountStore } from './accounts.ts';
 import { channelStore } from './channels.ts';
 import type { Context } from './context.ts';
 import { fileStore } from './files.ts';
@@ -9,6 +10,7 @@ import { leaseStore } from './leases.ts';
 import { migration, pendingMigrations } from './migrate.ts';
 import { migrations } from './migrations/index.ts';
 import { replicaStore } from './replicas.ts';
+import { sessionStore } from './sessions.ts';
 import { settingStore } from './settings.ts';
 import { tokenStore } from './tokens.ts';
 import { uploadStore } from './uploads.ts';
@@ -21,6 +23,8 @@ export function kyselyStore(context: Context): MetadataStore {
     files: fileStore(context, jobs),
     uploads: uploadStore(context, jobs),
     tokens: tokenStore(context),
+    accounts: accountStore(context),
+    sessions: sessionStore(context),
     channels: channelStore(context),
     jobs: jobStore(context, jobs),
     idempotency: idempotencyStore(context),

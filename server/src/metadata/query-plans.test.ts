@@ -113,6 +113,11 @@ describe('query plans', () => {
     });
     await store.uploads.remove(upload.id, 2, []);
     await store.tokens.findByHash('x');
+    await store.sessions.findByHash('x');
+    await store.sessions.get('x');
+    await store.sessions.list({ now: 1, limit: 1 });
+    await store.sessions.touch('x', 1);
+    await store.sessions.removeExpired(1);
     await store.jobs.claim({ now: 1, leaseMs: 1, limit: 1, kinds: ['x'] });
     await store.jobs.done(['x']);
     await store.idempotency.begin({
@@ -128,10 +133,10 @@ describe('query plans', () => {
     const details = [...seen.values()].flatMap((query) =>
       plan(query).map((detail) => ({ detail, sql: query.sql })),
     );
-    // A page of the newest files walks its index, and a deep one skips over the index alone.
+    // A page of the newest files or sessions walks its index, and a deep one skips over the index alone.
     // Uploads of one owner are few. So are broken replicas, which have an index of their own.
     const fine =
-      /SCAN (json_each|due|files USING (COVERING )?INDEX files_newest|replicas USING INDEX replicas_broken)/;
+      /SCAN (json_each|due|files USING (COVERING )?INDEX files_newest|sessions USING INDEX sessions_newest|replicas USING INDEX replicas_broken)/;
     const slow = details.filter(
       ({ detail, sql }) =>
         /SCAN|USE TEMP B-TREE/.test(detail) && !fine.test(detail) && !isUploadList(sql),

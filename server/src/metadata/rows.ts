@@ -1,6 +1,7 @@
 import type { Json } from '../core/bytes.ts';
 import { categoryOf } from '../core/content-type/media-types.ts';
 import type {
+  AccountRecord,
   Blob,
   ChannelRecord,
   FileRecord,
@@ -9,16 +10,19 @@ import type {
   Permission,
   Replica,
   Segment,
+  SessionRecord,
   TokenRecord,
   Upload,
   UploadPart,
 } from '../core/metadata.ts';
 import type {
+  AccountRow,
   BlobRow,
   ChannelRow,
   FileRow,
   JobRow,
   ReplicaRow,
+  SessionRow,
   TokenRow,
   UploadPartRow,
   UploadRow,
@@ -213,6 +217,56 @@ export function tokenRow(token: TokenRecord): TokenRow {
     expires_at: token.expiresAt,
     auto_delete: token.autoDelete ? 1 : 0,
     last_used_at: token.lastUsedAt,
+  };
+}
+
+export function toAccount(row: AccountRow): AccountRecord {
+  return {
+    id: row.id,
+    name: row.name,
+    passwordHash: row.password_hash,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}
+
+export function accountRow(account: AccountRecord): AccountRow {
+  return {
+    id: account.id,
+    name: account.name,
+    password_hash: account.passwordHash,
+    created_at: account.createdAt,
+    updated_at: account.updatedAt,
+  };
+}
+
+export function toSession(row: SessionRow): SessionRecord {
+  return {
+    id: row.id,
+    hash: row.hash,
+    kind: row.kind,
+    accountId: row.account_id,
+    codeMark: row.code_mark,
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+    lastSeenAt: row.last_seen_at,
+    ip: row.ip,
+    userAgent: row.user_agent,
+  };
+}
+
+export function sessionRow(session: SessionRecord): SessionRow {
+  return {
+    hash: session.hash,
+    id: session.id,
+    kind: session.kind,
+    account_id: session.accountId,
+    code_mark: session.codeMark,
+    created_at: session.createdAt,
+    expires_at: session.expiresAt,
+    last_seen_at: session.lastSeenAt,
+    ip: session.ip,
+    user_agent: session.userAgent,
   };
 }
 

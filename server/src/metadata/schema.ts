@@ -3,6 +3,7 @@ import type {
   Category,
   ListType,
   Replica,
+  SessionKind,
   Upload,
   UploadKind,
   UploadPart,
@@ -22,6 +23,8 @@ export interface Schema {
   uploads: UploadRow;
   upload_parts: UploadPartRow;
   tokens: TokenRow;
+  accounts: AccountRow;
+  sessions: SessionRow;
   settings: SettingRow;
   leases: LeaseRow;
   jobs: JobRow;
@@ -145,6 +148,27 @@ export interface TokenRow {
   /** 0 or 1 */
   auto_delete: number;
   last_used_at: number | null;
+}
+
+export interface AccountRow {
+  id: string;
+  name: string;
+  password_hash: string;
+  created_at: number;
+  updated_at: number;
+}
+
+export interface SessionRow {
+  hash: string;
+  id: string;
+  kind: SessionKind;
+  account_id: string | null;
+  code_mark: string | null;
+  created_at: number;
+  expires_at: number;
+  last_seen_at: number;
+  ip: string;
+  user_agent: string;
 }
 
 export interface SettingRow {

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import type { MetadataStore } from '../../src/core/metadata.ts';
+import { accountTests } from './metadata/accounts.ts';
 import { channelTests } from './metadata/channels.ts';
 import { fileTests } from './metadata/files.ts';
 import { idempotencyTests } from './metadata/idempotency.ts';
@@ -9,6 +10,7 @@ import { partTests } from './metadata/parts.ts';
 import { pathTests } from './metadata/paths.ts';
 import { removalTests } from './metadata/removal.ts';
 import { replicaTests } from './metadata/replicas.ts';
+import { sessionTests } from './metadata/sessions.ts';
 import { settingTests } from './metadata/settings.ts';
 import { storeTests } from './metadata/store.ts';
 import { textTests } from './metadata/text.ts';
@@ -42,6 +44,8 @@ export function metadataConformance(name: string, open: () => Promise<OpenedMeta
       uploads: uploadTests,
       'upload parts': partTests,
       tokens: tokenTests,
+      accounts: accountTests,
+      sessions: sessionTests,
       channels: channelTests,
       jobs: jobTests,
       idempotency: idempotencyTests,

@@ -66,6 +66,7 @@ export function createMaintenance({
     const removed = await sweepUploads();
     await metadata.idempotency.removeExpired(now());
     await metadata.tokens.removeExpired(now());
+    await metadata.sessions.removeExpired(now());
     await alsoSweep?.();
     if (removed > 0) {
       log.info({ removed }, 'Removed expired uploads');

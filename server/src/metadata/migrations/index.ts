@@ -7,6 +7,7 @@ import { uploadLimits } from './0004-upload-limits.ts';
 import { jobLeases } from './0005-job-leases.ts';
 import { uploadKinds } from './0006-upload-kinds.ts';
 import { findBySha256 } from './0007-find-by-sha256.ts';
+import { accountsAndSessions } from './0008-accounts-and-sessions.ts';
 
 /**
  * One step in the history of the schema. Never changed once released. A later migration fixes its
@@ -26,4 +27,5 @@ export const migrations: readonly Migration[] = [
   jobLeases,
   uploadKinds,
   findBySha256,
+  accountsAndSessions,
 ];

@@ -1,8 +1,10 @@
 import type {
+  AccountRecord,
   Blob,
   NewFile,
   NewJob,
   Replica,
+  SessionRecord,
   TokenRecord,
   Upload,
   UploadPart,
@@ -126,6 +128,34 @@ export function newToken(changes: Partial<TokenRecord> = {}): TokenRecord {
     expiresAt: null,
     autoDelete: false,
     lastUsedAt: null,
+    ...changes,
+  };
+}
+
+export function newAccount(changes: Partial<AccountRecord> = {}): AccountRecord {
+  const id = newId();
+  return {
+    id,
+    name: `Zoë ${id}`,
+    passwordHash: `$argon2id$${id}`,
+    createdAt: 1_000,
+    updatedAt: 1_000,
+    ...changes,
+  };
+}
+
+export function newSession(changes: Partial<SessionRecord> = {}): SessionRecord {
+  return {
+    id: newId(),
+    hash: newId().repeat(2),
+    kind: 'user',
+    accountId: null,
+    codeMark: null,
+    createdAt: 1_000,
+    expiresAt: 5e12,
+    lastSeenAt: 1_000,
+    ip: '2001:db8::1',
+    userAgent: 'Mozilla/5.0',
     ...changes,
   };
 }
