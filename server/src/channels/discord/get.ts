@@ -1,5 +1,6 @@
 import type { GetOptions, GetResult } from '../../core/channel.ts';
 import { fail } from '../../core/errors.ts';
+import { nothing } from '../../core/streams/body.ts';
 import type { HttpClient } from '../../outbound/http-client.ts';
 import { rangedResult, rangeHeader } from '../shared/ranged.ts';
 import { failForStatus } from '../shared/status.ts';
@@ -70,8 +71,4 @@ async function findUrl(
   }
   urls.set(ref.attachmentId, attachment.url, remoteNowMs);
   return attachment.url;
-}
-
-async function* nothing(): AsyncGenerator<Uint8Array> {
-  // An empty file has no bytes.
 }

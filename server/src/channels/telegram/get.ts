@@ -4,6 +4,7 @@ import { isAbsolute, relative } from 'node:path';
 import { z } from 'zod';
 import type { GetOptions, GetResult } from '../../core/channel.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
+import { nothing } from '../../core/streams/body.ts';
 import type { HttpResponse } from '../../outbound/http-client.ts';
 import { rangedResult } from '../shared/ranged.ts';
 import { failForStatus } from '../shared/status.ts';
@@ -185,8 +186,4 @@ async function* fileBytes(path: string, start: number, end: number): AsyncGenera
       cause,
     });
   }
-}
-
-async function* nothing(): AsyncGenerator<Uint8Array> {
-  // An empty file has no bytes.
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { ByteSource } from '../bytes.ts';
-import type { Channel } from '../channel.ts';
+import type { Channel, Multipart } from '../channel.ts';
 import { fail } from '../errors.ts';
-import { streamBody } from '../streams/body.ts';
+import { bytesBody, streamBody } from '../streams/body.ts';
 import { readAll } from '../streams/peek.ts';
 import { guardChannel } from './channel-guard.ts';
 import { createCircuitBreaker } from './circuit-breaker.ts';
@@ -92,6 +92,84 @@ describe('channel guard', () => {
       code: 'channel_refused',
     });
     expect([puts, deletes]).toEqual([1, 1]);
+  });
+
+  it('sends a body anew while it fails passingly, from its first byte on', async () => {
+    const got: string[] = [];
+    const { guarded, seen } = guard({
+      put: async (body) => {
+        if (got.length < 2) {
+          const { value } = await body.open()[Symbol.asyncIterator]().next();
+          got.push(String(value));
+          throw fail('channel_unavailable');
+        }
+        const whole = await readAll(body.open());
+        got.push(whole.toString());
+        return { ref: 'r', size: whole.length };
+      },
+    });
+    const body = { open: () => bytes('ab', 'c'), size: 3 };
+    const put = guarded.put(body, { key: 'k', contentType: 'x/y', signal });
+    expect(await put).toEqual({ ref: 'r', size: 3 });
+    expect(got).toEqual(['ab', 'ab', 'abc']);
+    expect(seen).toEqual(['put channel_unavailable', 'put channel_unavailable', 'put ok']);
+  });
+
+  it('sends a part anew as well', async () => {
+    let parts = 0;
+    const part: Multipart['part'] = async (_state, _number, body) => {
+      const whole = await readAll(body.open());
+      if (++parts < 2) {
+        throw fail('channel_unavailable');
+      }
+      return whole.toString();
+    };
+    const { guarded } = guard({ multipart: { part } as Multipart });
+    expect(await guarded.multipart?.part('s', 1, bytesBody(Buffer.from('abc')), { signal })).toBe(
+      'abc',
+    );
+    const live = streamBody(bytes('abc'), { size: 3 });
+    parts = 0;
+    await expect(guarded.multipart?.part('s', 1, live, { signal })).rejects.toMatchObject({
+      code: 'channel_unavailable',
+    });
+    expect(parts).toBe(1);
+  });
+
+  it('does not repeat what the body itself has failed with', async () => {
+    const error = fail('channel_unavailable', { message: 'The other copy cannot be read.' });
+    let opened = 0;
+    async function* broken(): AsyncGenerator<Uint8Array> {
+      opened++;
+      yield Buffer.from('a');
+      throw error;
+    }
+    const { guarded } = guard({});
+    const put = guarded.put({ open: broken }, { key: 'k', contentType: 'x/y', signal });
+    await expect(put).rejects.toBe(error);
+    expect(opened).toBe(1);
+  });
+
+  it('removes what was kept only in part and sends it again; names what cannot be removed', async () => {
+    let puts = 0;
+    const leftOver: unknown[] = [];
+    const { guarded } = guard({
+      put: async (body) => {
+        const { length } = await readAll(body.open());
+        puts++;
+        return { ref: puts, size: puts < 3 ? length - 1 : length };
+      },
+      delete: async (ref) => {
+        if (ref === 2) {
+          throw fail('channel_refused');
+        }
+      },
+    });
+    const options = { key: 'k', contentType: 'x/y', signal };
+    const onLeftOver = (ref: unknown) => leftOver.push(ref);
+    const put = guarded.put({ open: () => bytes('abc') }, { ...options, onLeftOver });
+    expect(await put).toEqual({ ref: 3, size: 3 });
+    expect(leftOver).toEqual([2]);
   });
 
   it('gives up on a silent backend, even one that ignores the abort', async () => {

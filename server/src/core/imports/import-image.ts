@@ -1,4 +1,3 @@
-import type { ByteSource } from '../bytes.ts';
 import type { Clock } from '../clock.ts';
 import { categoryOf } from '../content-type/media-types.ts';
 import { secondType } from '../content-type/polyglot.ts';
@@ -8,6 +7,7 @@ import type { MediaFacts, Prober } from '../prober.ts';
 import type { ChannelPool } from '../storage/channel-pool.ts';
 import type { Intake, IntakeResult } from '../storage/intake.ts';
 import { randomAccess } from '../storage/random-access.ts';
+import { tap } from '../streams/tap.ts';
 import { holdsAnotherType, mediaPath, type ReadyMedia } from '../uploads/presigned/media.ts';
 import { uuidv7 } from '../uuid.ts';
 import { finalName, givenName, type ImportRequest } from './import-request.ts';
@@ -68,12 +68,13 @@ export class ImageImports {
     const { fetch, pool, intake } = this.#deps;
     const { maxImageBytes, maxVideoBytes } = this.#limits;
     const { signal } = request;
-    const limit = { bytes: Math.max(maxImageBytes, maxVideoBytes) };
+    const limit = { maxBytes: Math.max(maxImageBytes, maxVideoBytes) };
     let isVideo = false;
-    const fetched = await fetch.open(request.url, { maxBytes: limit.bytes, totalMs, signal });
+    const fetched = await fetch.open(request.url, { ...limit, totalMs, signal });
     try {
       return await intake.store({
-        source: within(fetched.source, limit),
+        // The limit becomes smaller on the way.
+        source: tap(fetched.source, limit),
         filename: givenName(request),
         declaredType: 'application/octet-stream',
         size: fetched.size,
@@ -84,7 +85,7 @@ export class ImageImports {
         accept: ({ detected }, head) => {
           isVideo = detected === 'video/mp4';
           this.#checkType(detected, head);
-          limit.bytes = maxImageBytes;
+          limit.maxBytes = maxImageBytes;
           if (Math.max(fetched.size ?? 0, head.length) > maxImageBytes) {
             throw imageTooLarge(maxImageBytes);
           }
@@ -95,7 +96,7 @@ export class ImageImports {
       if (isVideo) {
         return 'video';
       }
-      throw isStowageError(error, 'too_large') ? imageTooLarge(limit.bytes) : error;
+      throw isStowageError(error, 'too_large') ? imageTooLarge(limit.maxBytes) : error;
     } finally {
       fetched.close();
     }
@@ -164,19 +165,4 @@ function imageTooLarge(maxBytes: number): StowageError {
     message: `The file is larger than the ${Math.round(maxBytes / 2 ** 20)} MB limit.`,
     details: { maxBytes },
   });
-}
-
-/** The limit may become smaller on the way. */
-async function* within(
-  source: ByteSource,
-  limit: { readonly bytes: number },
-): AsyncGenerator<Uint8Array> {
-  let bytes = 0;
-  for await (const chunk of source) {
-    bytes += chunk.length;
-    if (bytes > limit.bytes) {
-      throw imageTooLarge(limit.bytes);
-    }
-    yield chunk;
-  }
 }

@@ -12,17 +12,25 @@ import type {
 } from '../metadata.ts';
 import type { ChannelPool } from '../storage/channel-pool.ts';
 import { deleteObjectJob } from '../storage/cleanup-jobs.ts';
-import type { Intake, IntakeResult } from '../storage/intake.ts';
+import type { Intake, StoredBytes } from '../storage/intake.ts';
 import { openContent, type ReadOptions } from '../storage/read-content.ts';
+import { nothing } from '../streams/body.ts';
 import { uuidv7 } from '../uuid.ts';
+
+/** Bytes that lie on a channel, of which the library knows nothing yet. */
+export interface BytesToAdd extends Pick<StoredBytes, 'channel' | 'segments' | 'size' | 'hash'> {
+  /** Becomes the blob's id. */
+  readonly storageId: string;
+  /** Hex, when known. */
+  readonly sha256?: string | null | undefined;
+  /** Clean-up that is void once the file is there. */
+  readonly pendingCleanup?: readonly string[] | undefined;
+}
 
 export interface FileToAdd {
   /** Becomes the file's id. Absent: a new one is generated. */
   readonly id?: string;
-  readonly bytes: Pick<
-    IntakeResult,
-    'storageId' | 'channel' | 'segments' | 'size' | 'hash' | 'sha256' | 'pendingCleanup'
-  >;
+  readonly bytes: BytesToAdd;
   readonly filename: string;
   readonly contentType: string;
   readonly path: NewFile['path'];
@@ -120,7 +128,7 @@ function newFile(input: FileToAdd, at: number): NewFile {
       id: bytes.storageId,
       size: bytes.size,
       hash: bytes.hash,
-      sha256: bytes.sha256,
+      sha256: bytes.sha256 ?? null,
       createdAt: at,
     },
     replica: {
@@ -130,7 +138,7 @@ function newFile(input: FileToAdd, at: number): NewFile {
       state: 'ok',
     },
     path: input.path,
-    clearsJobs: bytes.pendingCleanup,
+    clearsJobs: bytes.pendingCleanup ?? [],
     addsJobs: input.addsJobs,
     upload: input.upload,
   };
@@ -140,5 +148,3 @@ function newFile(input: FileToAdd, at: number): NewFile {
 function storable(text: string): string {
   return text.replaceAll('\0', '').toWellFormed();
 }
-
-async function* nothing(): AsyncGenerator<Uint8Array> {}

@@ -32,9 +32,9 @@ export async function storeWhole(
   body: StorableBody,
   options: PutOptions,
 ): Promise<StoredObjects> {
-  const { digest, ...hashed } = withDigest(body);
+  const hashed = hasDigest(body) ? body : hashedBody(body);
   const { ref, size, recompressed } = await channel.put(hashed, options);
-  const { hash } = await digest().catch(async (error: unknown) => {
+  const { hash } = await hashed.digest().catch(async (error: unknown) => {
     await undo(channel, ref, options);
     throw error;
   });
@@ -43,9 +43,8 @@ export async function storeWhole(
   return { ...joinSegments([{ ref, size, hash: kept }]), recompressed };
 }
 
-function withDigest(body: StorableBody): HashedBody {
-  const { digest } = body;
-  return digest === undefined ? hashedBody(body) : { ...body, digest };
+function hasDigest(body: StorableBody): body is HashedBody {
+  return body.digest !== undefined;
 }
 
 /**

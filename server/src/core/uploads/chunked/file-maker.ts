@@ -153,8 +153,6 @@ export class FileMaker {
         ...objects,
         storageId: details.native ? details.storageId : uuidv7(now()),
         channel: pool.byId(upload.channelId),
-        sha256: null,
-        pendingCleanup: [],
       },
       filename: displayName(filename),
       contentType,

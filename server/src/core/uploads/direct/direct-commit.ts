@@ -116,7 +116,7 @@ export class DirectCommitter {
     const fileId = uuidv7(this.#options.now());
     return {
       id: fileId,
-      bytes: { storageId, channel, segments, size, hash: sha256, sha256, pendingCleanup: [] },
+      bytes: { storageId, channel, segments, size, hash: sha256, sha256 },
       filename: displayName(details.filename),
       contentType: details.contentType,
       path: startingWith(path, nameCandidates({ ...details, mode: nameMode })),
