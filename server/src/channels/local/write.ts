@@ -22,6 +22,7 @@ import { fileNameOf } from './names.ts';
 import type { QuickDisk } from './quick-disk.ts';
 import type { PageCacheHint } from './read.ts';
 import type { Claim, Space } from './space.ts';
+import { WriteBehind } from './write-behind.ts';
 
 export interface WriteContext {
   readonly objects: string;
@@ -136,7 +137,9 @@ async function fill(draft: Draft, { first, batches, claim, disk }: Body): Promis
     return;
   }
   draft.fd = await io<number>((done) => open(draft.markPath, createOnly, mode, done));
-  await writeBatches(draft, first, batches, claim);
+  const behind = new WriteBehind(draft.fd);
+  // Also after a failure: a descriptor must not be closed while it is being synced.
+  await writeBatches(draft, { first, batches, claim, behind }).finally(() => behind.end());
   await io((done) => link(draft.markPath, draft.objectPath, done));
   draft.isLinked = true;
 }
@@ -154,19 +157,19 @@ function fillNow(draft: Draft, first: Batch): void {
   draft.isLinked = true;
 }
 
+interface Flow extends Pick<Body, 'first' | 'batches' | 'claim'> {
+  readonly behind: WriteBehind;
+}
+
 /** While one batch is being written, the next one is pulled from the source. */
-async function writeBatches(
-  draft: Draft,
-  first: Batch,
-  batches: Batches,
-  claim: Claim,
-): Promise<void> {
+async function writeBatches(draft: Draft, { first, batches, claim, behind }: Flow): Promise<void> {
   for (let batch = first; ; ) {
     const writing = writeAll(draft, batch);
     if (batch.last) {
       return writing;
     }
     const [next] = await settleBoth(batches.next(), writing);
+    behind.wrote(batch.bytes);
     await claim.take(next.bytes);
     batch = next;
   }
