@@ -478,6 +478,46 @@ export interface ChannelStore {
   /** The record of this type and name, created with `id` when it does not exist. */
   ensure(record: ChannelRecord): Promise<ChannelRecord>;
   list(): Promise<readonly ChannelRecord[]>;
+  /**
+   * The channels that were created at run time, removed ones included, in their order. `version`
+   * changes with every `change`.
+   */
+  stored(): Promise<{ readonly version: number; readonly channels: readonly StoredChannel[] }>;
+  /** That of `stored`, alone. */
+  version(): Promise<number>;
+  /**
+   * Writes the channels over the rows with their ids, whose `createdAt` stays. False, with nothing
+   * written, when the version is no longer `from`. Rejects with `conflict` when another channel of
+   * the type has the name.
+   */
+  change(from: number, channels: readonly StoredChannel[]): Promise<boolean>;
+  /**
+   * Whether anything refers to the channel: copies of files, unfinished uploads, or jobs that name
+   * it.
+   */
+  isInUse(id: string): Promise<boolean>;
+  /**
+   * Forgets the settings of channels that were removed before this time and are not in use. Their
+   * ids and names stay.
+   */
+  forgetRemoved(before: number): Promise<number>;
+}
+
+/** A channel that was created at run time. */
+export interface StoredChannel extends ChannelRecord {
+  /** Of its type, with sealed secrets (`core/settings/secret-box.ts`). */
+  readonly settings: Readonly<Record<string, Json>>;
+  /** What channels of all types have. */
+  readonly options: Readonly<Record<string, Json>>;
+  readonly enabled: boolean;
+  /** Takes no new files, so that it can be removed one day. */
+  readonly draining: boolean;
+  readonly position: number;
+  /**
+   * Null unless it was removed. Its settings are kept for a while, because uploads to it may have
+   * been in progress.
+   */
+  readonly removedAt: number | null;
 }
 
 export interface NewJob {

@@ -11,6 +11,7 @@ import type {
   Replica,
   Segment,
   SessionRecord,
+  StoredChannel,
   TokenRecord,
   Upload,
   UploadPart,
@@ -272,6 +273,19 @@ export function sessionRow(session: SessionRecord): SessionRow {
 
 export function toChannel(row: ChannelRow): ChannelRecord {
   return { id: row.id, type: row.type, name: row.name, createdAt: row.created_at };
+}
+
+/** Of a row that has settings. */
+export function toStoredChannel(row: ChannelRow): StoredChannel {
+  return {
+    ...toChannel(row),
+    settings: fromJson(row.settings ?? '{}'),
+    options: fromJson(row.options ?? '{}'),
+    enabled: row.enabled === 1,
+    draining: row.draining === 1,
+    position: row.position,
+    removedAt: row.removed_at,
+  };
 }
 
 export function toJob(row: JobRow): Job {

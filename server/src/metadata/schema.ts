@@ -1,3 +1,4 @@
+import type { Generated, Selectable } from 'kysely';
 import type {
   Blob,
   Category,
@@ -18,7 +19,7 @@ export interface Schema {
   spent_paths: SpentPathRow;
   blobs: BlobRow;
   replicas: ReplicaRow;
-  channels: ChannelRow;
+  channels: ChannelTable;
   counters: CounterRow;
   uploads: UploadRow;
   upload_parts: UploadPartRow;
@@ -80,11 +81,23 @@ export interface ReplicaRow {
   verified_at: number | null;
 }
 
-export interface ChannelRow {
+export type ChannelRow = Selectable<ChannelTable>;
+
+export interface ChannelTable {
   id: string;
   type: string;
   name: string;
   created_at: number;
+  /** JSON, with sealed secrets; null for a channel of the configuration. */
+  settings: string | null;
+  /** JSON */
+  options: string | null;
+  /** 0 or 1 */
+  enabled: Generated<number>;
+  /** 0 or 1 */
+  draining: Generated<number>;
+  position: Generated<number>;
+  removed_at: number | null;
 }
 
 /**

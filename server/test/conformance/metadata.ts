@@ -13,6 +13,7 @@ import { replicaTests } from './metadata/replicas.ts';
 import { sessionTests } from './metadata/sessions.ts';
 import { settingTests } from './metadata/settings.ts';
 import { storeTests } from './metadata/store.ts';
+import { storedChannelTests } from './metadata/stored-channels.ts';
 import { textTests } from './metadata/text.ts';
 import { tokenTests } from './metadata/tokens.ts';
 import { uploadTests } from './metadata/uploads.ts';
@@ -47,6 +48,7 @@ export function metadataConformance(name: string, open: () => Promise<OpenedMeta
       accounts: accountTests,
       sessions: sessionTests,
       channels: channelTests,
+      'stored channels': storedChannelTests,
       jobs: jobTests,
       idempotency: idempotencyTests,
       settings: settingTests,

@@ -295,8 +295,10 @@ describe('categories of the Media API', () => {
   });
 });
 
+type IdStore = Pick<ChannelStore, 'ensure' | 'list'>;
+
 describe('ids', () => {
-  function storeOf(): ChannelStore & { readonly records: ChannelRecord[] } {
+  function storeOf(): IdStore & { readonly records: ChannelRecord[] } {
     const records: ChannelRecord[] = [];
     return {
       records,
@@ -317,7 +319,7 @@ describe('ids', () => {
     };
   }
   const idsOf = async (
-    store: ChannelStore,
+    store: IdStore,
     ...configured: { type: string; name: string; id?: string }[]
   ) => (await identifyChannels(configured, store, 1)).map(({ id }) => id);
 

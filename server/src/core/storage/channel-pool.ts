@@ -250,7 +250,7 @@ export async function identifyChannels<
   T extends { readonly type: string; readonly name: string; readonly id?: string | undefined },
 >(
   configured: readonly T[],
-  store: ChannelStore,
+  store: Pick<ChannelStore, 'ensure' | 'list'>,
   now: number,
 ): Promise<readonly (T & { readonly id: string })[]> {
   const known = new Set((await store.list()).map(({ id }) => id));

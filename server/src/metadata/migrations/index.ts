@@ -8,6 +8,7 @@ import { jobLeases } from './0005-job-leases.ts';
 import { uploadKinds } from './0006-upload-kinds.ts';
 import { findBySha256 } from './0007-find-by-sha256.ts';
 import { accountsAndSessions } from './0008-accounts-and-sessions.ts';
+import { storedChannels } from './0010-stored-channels.ts';
 
 /**
  * One step in the history of the schema. Never changed once released. A later migration fixes its
@@ -28,4 +29,5 @@ export const migrations: readonly Migration[] = [
   uploadKinds,
   findBySha256,
   accountsAndSessions,
+  storedChannels,
 ];
