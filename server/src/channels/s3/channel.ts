@@ -4,7 +4,7 @@ import { fail } from '../../core/errors.ts';
 import { createKeyedMutex } from '../../core/guard/keyed-mutex.ts';
 import { createBufferPool } from './buffer-pool.ts';
 import { checkBucket } from './check.ts';
-import { type Bucket, openBucket } from './client.ts';
+import { type Bucket, openBucket } from './client/client.ts';
 import { inspectCors } from './cors.ts';
 import { createMultipart } from './multipart.ts';
 import { deleteObject, getObject } from './objects.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { CallOptions } from '../../core/channel.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
-import type { Bucket } from './client.ts';
+import type { Bucket } from './client/client.ts';
 import { deleteObject, getObject } from './objects.ts';
 import { putBuffer } from './put-object.ts';
 

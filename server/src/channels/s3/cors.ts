@@ -1,9 +1,9 @@
 import { hash } from 'node:crypto';
 import type { Finding, InspectOptions } from '../../core/channel.ts';
 import { isStowageError } from '../../core/errors.ts';
-import type { Bucket } from './client.ts';
-import { heldPayload, xmlPayload } from './payload.ts';
-import { textOf, textsOf, toXml, type XmlElement } from './xml.ts';
+import type { Bucket } from './client/client.ts';
+import { heldPayload, xmlPayload } from './client/payload.ts';
+import { textOf, textsOf, toXml, type XmlElement } from './client/xml.ts';
 
 /** One rule in the words of the S3 API. */
 interface CorsRule {

@@ -3,13 +3,13 @@ import { z } from 'zod';
 import type { CallOptions, Multipart, PutOptions, PutResult } from '../../core/channel.ts';
 import { isStowageError } from '../../core/errors.ts';
 import { isTransient } from '../../core/guard/retry.ts';
-import type { Bucket } from './client.ts';
-import { failForOddResponse } from './errors.ts';
-import { attemptHeader, objectHeaders } from './object-headers.ts';
+import type { Bucket } from './client/client.ts';
+import { failForOddResponse } from './client/errors.ts';
+import { attemptHeader, objectHeaders } from './client/object-headers.ts';
+import { heldPayload, type Payload, streamedPayload, xmlPayload } from './client/payload.ts';
+import { textOf, toXml } from './client/xml.ts';
 import { isStored } from './objects.ts';
-import { heldPayload, type Payload, streamedPayload, xmlPayload } from './payload.ts';
 import { type UploadState, uploadOfState } from './ref.ts';
-import { textOf, toXml } from './xml.ts';
 
 const mebibyte = 2 ** 20;
 export const multipartLimits = { minPart: 5 * mebibyte, maxPart: 5 * 2 ** 30, maxParts: 10_000 };

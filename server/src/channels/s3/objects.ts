@@ -5,11 +5,11 @@ import { type RetryPolicy, withRetry } from '../../core/guard/retry.ts';
 import { readAll } from '../../core/streams/peek.ts';
 import type { HttpResponse } from '../../outbound/http-client.ts';
 import { rangeHeader } from '../shared/ranged.ts';
-import type { Bucket } from './client.ts';
-import { failForOddResponse } from './errors.ts';
-import { attemptHeader, objectHeaders } from './object-headers.ts';
-import { escapeKey } from './sigv4.ts';
-import { textOf } from './xml.ts';
+import type { Bucket } from './client/client.ts';
+import { failForOddResponse } from './client/errors.ts';
+import { attemptHeader, objectHeaders } from './client/object-headers.ts';
+import { escapeKey } from './client/sigv4.ts';
+import { textOf } from './client/xml.ts';
 
 /** Time for clearing up after a call that failed or was aborted. */
 const cleanUpMs = 15_000;

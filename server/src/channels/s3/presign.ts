@@ -1,8 +1,8 @@
 import type { Presign, PresignedUpload, PresignOptions } from '../../core/channel.ts';
-import type { Bucket } from './client.ts';
-import { objectHeaders } from './object-headers.ts';
+import type { Bucket } from './client/client.ts';
+import { objectHeaders } from './client/object-headers.ts';
+import { base64OfHex } from './client/payload.ts';
 import { copyObject, deleteObject, peekObject } from './objects.ts';
-import { base64OfHex } from './payload.ts';
 import { keyOfRef } from './ref.ts';
 
 /** Largest object that one PUT may bring. */

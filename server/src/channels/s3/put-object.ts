@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import type { PutOptions, PutResult, SizedBody } from '../../core/channel.ts';
 import { isStowageError } from '../../core/errors.ts';
 import { collect } from './body.ts';
-import type { Bucket } from './client.ts';
-import { attemptHeader, objectHeaders } from './object-headers.ts';
+import type { Bucket } from './client/client.ts';
+import { attemptHeader, objectHeaders } from './client/object-headers.ts';
+import { heldPayload, type Payload, streamedPayload } from './client/payload.ts';
 import { discardObject, isStored } from './objects.ts';
-import { heldPayload, type Payload, streamedPayload } from './payload.ts';
 
 /** Bodies up to this size are collected and go out in one write together with the headers. */
 const heldBytes = 128 * 1024;

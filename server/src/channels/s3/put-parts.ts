@@ -4,7 +4,7 @@ import { fail } from '../../core/errors.ts';
 import { withRetry } from '../../core/guard/retry.ts';
 import { untilAborted } from './body.ts';
 import type { BufferPool, Lease } from './buffer-pool.ts';
-import type { Bucket } from './client.ts';
+import type { Bucket } from './client/client.ts';
 import {
   abortUpload,
   finishUpload,

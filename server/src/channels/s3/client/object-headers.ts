@@ -1,4 +1,4 @@
-import { defined } from '../shared/defined.ts';
+import { defined } from '../../shared/defined.ts';
 import type { Bucket } from './client.ts';
 
 /** The metadata entry by which a call recognises the object it stored. */

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { ByteSource } from '../../core/bytes.ts';
+import type { ByteSource } from '../../../core/bytes.ts';
 import { awsChunked } from './aws-chunked.ts';
 
 const mebibyte = 2 ** 20;

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import type { ByteSource } from '../../core/bytes.ts';
-import { exactly } from '../../core/streams/exactly.ts';
+import type { ByteSource } from '../../../core/bytes.ts';
+import { exactly } from '../../../core/streams/exactly.ts';
 import { awsChunked, base64OfCrc32 } from './aws-chunked.ts';
 import type { Bucket, S3Request } from './client.ts';
 

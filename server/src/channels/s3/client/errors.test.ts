@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type FaultProxy, startFaultProxy } from '../../../test/services/fault-proxy.ts';
-import { testSettings } from '../../../test/services/s3-bucket.ts';
-import type { Channel } from '../../core/channel.ts';
-import { StowageError } from '../../core/errors.ts';
-import { streamBody } from '../../core/streams/body.ts';
-import { createS3Channel } from './channel.ts';
+import { type FaultProxy, startFaultProxy } from '../../../../test/services/fault-proxy.ts';
+import { testSettings } from '../../../../test/services/s3-bucket.ts';
+import type { Channel } from '../../../core/channel.ts';
+import { StowageError } from '../../../core/errors.ts';
+import { streamBody } from '../../../core/streams/body.ts';
+import { createS3Channel } from '../channel.ts';
 
 const signal = new AbortController().signal;
 const secretAccessKey = 'canary/secret+key';

@@ -1,5 +1,5 @@
 import { createHmac, hash } from 'node:crypto';
-import { defined } from '../shared/defined.ts';
+import { defined } from '../../shared/defined.ts';
 
 export interface SigningCredentials {
   readonly accessKeyId: string;

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import type { S3Settings } from './settings.ts';
+import type { S3Settings } from '../settings.ts';
 import { escapeUri } from './sigv4.ts';
 
 /** Where the bucket is, and the region that its service signs for. */

@@ -1,5 +1,5 @@
 import { crc32 } from 'node:zlib';
-import type { ByteSource } from '../../core/bytes.ts';
+import type { ByteSource } from '../../../core/bytes.ts';
 
 /** Amazon takes no chunk below 8 KiB but the last, MinIO none above 16 MiB. */
 const chunkBytes = 2 ** 20;

@@ -2,12 +2,12 @@ import {
   createHttpClient,
   type HttpRequest,
   type HttpResponse,
-} from '../../outbound/http-client.ts';
-import { defined } from '../shared/defined.ts';
+} from '../../../outbound/http-client.ts';
+import { defined } from '../../shared/defined.ts';
+import { isAmazon, type S3Settings } from '../settings.ts';
 import { addressOf } from './address.ts';
 import { createClockOffset } from './clock-offset.ts';
 import { type ErrorContext, failForOddResponse, failForResponse, place } from './errors.ts';
-import { isAmazon, type S3Settings } from './settings.ts';
 import { canonicalQuery, createSigner, escapeKey, type RequestToSign } from './sigv4.ts';
 import { parseXml, textOf, type XmlElement } from './xml.ts';
 

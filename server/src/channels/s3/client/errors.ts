@@ -1,7 +1,12 @@
-import { type ErrorCode, type ErrorDetails, fail, type StowageError } from '../../core/errors.ts';
-import { own } from '../../core/own.ts';
-import type { Redact } from '../../outbound/redact.ts';
-import { retryAfterMs } from '../shared/status.ts';
+import {
+  type ErrorCode,
+  type ErrorDetails,
+  fail,
+  type StowageError,
+} from '../../../core/errors.ts';
+import { own } from '../../../core/own.ts';
+import type { Redact } from '../../../outbound/redact.ts';
+import { retryAfterMs } from '../../shared/status.ts';
 import { textOf, type XmlElement } from './xml.ts';
 
 const maxWords = 300;
