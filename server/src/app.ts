@@ -11,6 +11,7 @@ import { createAccess } from './core/access/access.ts';
 import { createAuthThrottle } from './core/access/auth-throttle.ts';
 import { type Clock, hourMs } from './core/clock.ts';
 import { wait } from './core/guard/wait.ts';
+import { createResourceFetch } from './core/imports/fetch-resource.ts';
 import { Imports } from './core/imports/import-from-url.ts';
 import { createSafeFetch } from './core/imports/safe-fetch/safe-fetch.ts';
 import { heldByBackup } from './core/jobs/backup-hold.ts';
@@ -217,6 +218,7 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     basic,
     presigned,
     imports,
+    resources: createResourceFetch({ fetch, maxBytes: maxVideoBytes }),
     chunked,
     direct,
     pool,

@@ -4,6 +4,7 @@ import { manageApi } from './manage/index.ts';
 import { mediaApi } from './media/index.ts';
 import { openapiApi } from './openapi/index.ts';
 import { operationsApi } from './operations/index.ts';
+import { publicApi } from './public/index.ts';
 import { relayApi } from './relay/index.ts';
 import { uploadApi } from './upload/index.ts';
 
@@ -14,6 +15,7 @@ export const apis: readonly Api[] = [
   uploadApi,
   filesApi,
   manageApi,
+  publicApi,
   operationsApi,
   openapiApi(() => apis),
 ];

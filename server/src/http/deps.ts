@@ -1,6 +1,7 @@
 import type { Access } from '../core/access/access.ts';
 import type { Clock } from '../core/clock.ts';
 import type { MediaCategory } from '../core/content-type/media-types.ts';
+import type { ResourceFetch } from '../core/imports/fetch-resource.ts';
 import type { Imports } from '../core/imports/import-from-url.ts';
 import type { Files } from '../core/library/files.ts';
 import type { Log } from '../core/log.ts';
@@ -23,6 +24,7 @@ export interface HttpDeps {
   readonly basic: BasicUploads;
   readonly presigned: PresignedUploads;
   readonly imports: Imports;
+  readonly resources: ResourceFetch;
   readonly chunked: ChunkedUploads;
   readonly direct: DirectUploads;
   readonly pool: ChannelPool;

@@ -1,5 +1,6 @@
 import type { Api } from '../api.ts';
 import { byToken, tooManyGuesses } from '../authenticate.ts';
+import { applyTags, getAiTags, testAi, writeAiTags } from './ai-tags.ts';
 import { createApiToken } from './create-api-token.ts';
 import { deleteApiToken } from './delete-api-token.ts';
 import { deleteBatch } from './delete-batch.ts';
@@ -30,5 +31,9 @@ export const manageApi: Api = {
     deleteFile,
     deleteBatch,
     testChannel,
+    getAiTags,
+    writeAiTags,
+    testAi,
+    applyTags,
   ],
 };

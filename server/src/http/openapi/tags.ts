@@ -20,6 +20,10 @@ export const tags = [
       'Large files straight to a Hugging Face repository. Also under `/api/huggingface`.',
   },
   { name: 'Files', description: 'The links, whichever API a file came through.' },
+  {
+    name: 'Pages',
+    description: 'What pages of the Upload API read, some of it without credentials.',
+  },
   { name: 'Management', description: 'Tokens, files and channels.' },
   { name: 'Operations', description: 'For operators of the server.' },
 ] as const;

@@ -21,6 +21,9 @@ export interface Fetched {
    * Exact number of bytes to come, when the server announces it (a body of another length fails).
    */
   readonly size: number | undefined;
+  /** `Content-Type` and `Content-Disposition` as the server sent them, unverified. */
+  readonly contentType?: string | undefined;
+  readonly contentDisposition?: string | undefined;
   /**
    * The body, once. Fails with `too_large`, `fetch_failed`, `fetch_timeout` or the signal's reason.
    */
@@ -119,7 +122,10 @@ export function createSafeFetch(options: SafeFetchOptions): SafeFetch {
       try {
         response = await follow(target, either);
         const { size, codings } = checkAnswer(response, maxBytes);
-        return { size, source: bodyOf(response, { codings, maxBytes, signal: either }), close };
+        const [contentType] = response.values('content-type');
+        const [contentDisposition] = response.values('content-disposition');
+        const source = bodyOf(response, { codings, maxBytes, signal: either });
+        return { size, contentType, contentDisposition, source, close };
       } catch (error) {
         close();
         throw error;

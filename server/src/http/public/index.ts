@@ -1,0 +1,20 @@
+import type { Api } from '../api.ts';
+import { byTokenOrCode, tooManyGuesses } from '../authenticate.ts';
+import { pagesDialect } from './errors.ts';
+import { fetchResource } from './fetch-resource.ts';
+import { getWallpaper } from './get-wallpaper.ts';
+
+/** What pages of the Upload API read. */
+export const publicApi: Api = {
+  prefixes: ['/random', '/api/public'],
+  dialect: pagesDialect,
+  cors: ({ corsOrigins }) => ({
+    origins: corsOrigins,
+    methods: 'GET, POST, OPTIONS',
+    headers: 'Content-Type, Authorization, authCode',
+  }),
+  credentials: 'upload',
+  authenticate: byTokenOrCode,
+  failures: ['unauthorized', tooManyGuesses, 'internal_error', 'service_unavailable'],
+  routes: [fetchResource, getWallpaper],
+};
