@@ -1,3 +1,4 @@
+import type { AddressStore } from './address-store.ts';
 import type { Json } from './bytes.ts';
 import type { Ref } from './channel.ts';
 
@@ -26,6 +27,7 @@ export interface MetadataStore {
   readonly settings: SettingStore;
   readonly replicas: ReplicaStore;
   readonly leases: LeaseStore;
+  readonly addresses: AddressStore;
   /**
    * Brings the schema up to date. Safe when several nodes start at once. Returns the names of the
    * migrations it ran.

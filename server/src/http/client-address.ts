@@ -187,7 +187,7 @@ function socketHost({ socket }: IncomingMessage): string {
 /**
  * Without port, brackets, zone and IPv4-in-IPv6 form. Undefined when the text is not an address.
  */
-function plainAddress(text: string): string | undefined {
+export function plainAddress(text: string): string | undefined {
   const bare =
     /^\[([^\]]+)\](?::\d+)?$/.exec(text)?.[1] ??
     /^(\d+\.\d+\.\d+\.\d+):\d+$/.exec(text)?.[1] ??

@@ -1,5 +1,6 @@
 import type { MetadataStore } from '../core/metadata.ts';
 import { accountStore } from './accounts.ts';
+import { addressStore } from './addresses.ts';
 import { channelStore } from './channels.ts';
 import type { Context } from './context.ts';
 import { fileStore } from './files.ts';
@@ -31,6 +32,7 @@ export function kyselyStore(context: Context): MetadataStore {
     settings: settingStore(context),
     replicas: replicaStore(context, jobs),
     leases: leaseStore(context),
+    addresses: addressStore(context),
     migrate: () => context.engine.transact(migrate, { essential: true, withoutTimeout: true }),
     pendingMigrations: () => pendingMigrations(context, migrations),
     settled: (options) => context.engine.settled(options),

@@ -118,6 +118,10 @@ describe('query plans', () => {
     await store.sessions.list({ now: 1, limit: 1 });
     await store.sessions.touch('x', 1);
     await store.sessions.removeExpired(1);
+    await store.addresses.isBlocked('x');
+    await store.addresses.filesFrom('x', { limit: 1, offset: 0 });
+    await store.addresses.block('x', 1);
+    await store.addresses.unblock('x');
     await store.jobs.claim({ now: 1, leaseMs: 1, limit: 1, kinds: ['x'] });
     await store.jobs.done(['x']);
     await store.idempotency.begin({

@@ -28,6 +28,7 @@ export interface Schema {
   sessions: SessionRow;
   settings: SettingRow;
   leases: LeaseRow;
+  blocked_addresses: BlockedAddressRow;
   jobs: JobRow;
   idempotency: IdempotencyRow;
   schema_migrations: MigrationRow;
@@ -188,6 +189,11 @@ export interface SettingRow {
   name: string;
   /** JSON */
   value: string;
+}
+
+export interface BlockedAddressRow {
+  address: string;
+  blocked_at: number;
 }
 
 export interface LeaseRow {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import type { MetadataStore } from '../../src/core/metadata.ts';
 import { accountTests } from './metadata/accounts.ts';
+import { addressTests } from './metadata/addresses.ts';
 import { channelTests } from './metadata/channels.ts';
 import { fileTests } from './metadata/files.ts';
 import { idempotencyTests } from './metadata/idempotency.ts';
@@ -54,6 +55,7 @@ export function metadataConformance(name: string, open: () => Promise<OpenedMeta
       settings: settingTests,
       replicas: replicaTests,
       leases: leaseTests,
+      addresses: addressTests,
       'text and numbers': textTests,
     };
     for (const [topic, tests] of Object.entries(topics)) {

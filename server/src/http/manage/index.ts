@@ -1,12 +1,14 @@
 import type { Api } from '../api.ts';
 import { byToken, tooManyGuesses } from '../authenticate.ts';
 import { applyTags, getAiTags, testAi, writeAiTags } from './ai-tags.ts';
+import { blockAddress, listBlocked, unblockAddress } from './block-addresses.ts';
 import { createApiToken } from './create-api-token.ts';
 import { deleteApiToken } from './delete-api-token.ts';
 import { deleteBatch } from './delete-batch.ts';
 import { deleteFile } from './delete-file.ts';
 import { manageDialect } from './errors.ts';
 import { listApiTokens } from './list-api-tokens.ts';
+import { listUploaderFiles, listUploaders } from './list-uploaders.ts';
 import { testChannel } from './test-channel.ts';
 import { updateApiToken } from './update-api-token.ts';
 
@@ -31,6 +33,11 @@ export const manageApi: Api = {
     deleteFile,
     deleteBatch,
     testChannel,
+    listUploaders,
+    listUploaderFiles,
+    listBlocked,
+    blockAddress,
+    unblockAddress,
     getAiTags,
     writeAiTags,
     testAi,

@@ -367,6 +367,17 @@ describe('answers are as the document says', () => {
     expect((await call('testChannel', { params: { id: 'none' } })).status).toBe(404);
   });
 
+  it('to those who block addresses', async () => {
+    await call('listUploaders', { query: { start: '0', count: '5' } });
+    await call('listUploaderFiles', { query: { ip: '127.0.0.1' } });
+    expect((await call('listUploaderFiles')).status).toBe(400);
+    await call('blockAddress', { body: '127.0.0.1' });
+    await call('listBlockedAddresses');
+    expect((await call('upload', { body: form({}, png) })).status).toBe(403);
+    await call('unblockAddress', { body: '127.0.0.1' });
+    expect((await call('blockAddress', { body: 'nowhere' })).status).toBe(400);
+  });
+
   it('to pages', async () => {
     site.on('/words', bytes(Buffer.from('words'), { 'content-type': 'text/plain' }));
     await call('fetchResource', { json: { url: `${site.url}/words` } });

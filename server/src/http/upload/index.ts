@@ -1,11 +1,12 @@
 import type { Api } from '../api.ts';
-import { byTokenOrCode, tooManyGuesses } from '../authenticate.ts';
+import { tooManyGuesses } from '../authenticate.ts';
 import { getChannels } from './channels.ts';
 import { chunkStatus } from './chunked/chunk-status.ts';
 import { uploadDialect } from './errors.ts';
 import { commitUpload } from './huggingface/commit-upload.ts';
 import { completeMultipart } from './huggingface/complete-multipart.ts';
 import { getUploadUrl } from './huggingface/get-upload-url.ts';
+import { byUploader } from './refuse-blocked.ts';
 import { upload } from './upload.ts';
 
 /** The Upload API (image bed). */
@@ -23,7 +24,13 @@ export const uploadApi: Api = {
       'Content-Length, Content-Range, ETag, X-Request-Id, X-Stowage-Channel, X-Stowage-Notice',
   }),
   credentials: 'upload',
-  authenticate: byTokenOrCode,
-  failures: ['unauthorized', tooManyGuesses, 'internal_error', 'service_unavailable'],
+  authenticate: byUploader,
+  failures: [
+    'unauthorized',
+    'address_blocked',
+    tooManyGuesses,
+    'internal_error',
+    'service_unavailable',
+  ],
   routes: [upload, chunkStatus, getChannels, getUploadUrl, commitUpload, completeMultipart],
 };

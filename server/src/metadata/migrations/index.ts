@@ -9,6 +9,7 @@ import { uploadKinds } from './0006-upload-kinds.ts';
 import { findBySha256 } from './0007-find-by-sha256.ts';
 import { accountsAndSessions } from './0008-accounts-and-sessions.ts';
 import { storedChannels } from './0010-stored-channels.ts';
+import { blockedAddresses } from './0014-blocked-addresses.ts';
 
 /**
  * One step in the history of the schema. Never changed once released. A later migration fixes its
@@ -30,4 +31,5 @@ export const migrations: readonly Migration[] = [
   findBySha256,
   accountsAndSessions,
   storedChannels,
+  blockedAddresses,
 ];

@@ -9,6 +9,7 @@ import { named } from '../../openapi/named.ts';
 import { queryOf } from '../../query.ts';
 import { requestSignal } from '../../request-signal.ts';
 import { type Context, json, route } from '../../route.ts';
+import { refuseBlocked } from '../refuse-blocked.ts';
 import { directDialect, directFailures, exampleDirect } from './wire.ts';
 
 const directParts = named('DirectParts', () =>
@@ -84,6 +85,7 @@ export const completeMultipart = route({
   async handler(context) {
     const { request, reply, deps } = context;
     const { target, channelName } = await verified(context);
+    await refuseBlocked(context);
     const body = readCompletion(await readJsonObject(request.raw));
     const signal = requestSignal(request.raw);
     return reply.send(await deps.direct.completeMultipart({ channelName, target, body, signal }));
