@@ -1,6 +1,7 @@
 import type { AddressStore } from './address-store.ts';
 import type { Json } from './bytes.ts';
 import type { Ref } from './channel.ts';
+import type { LibraryStore } from './library-store.ts';
 
 /**
  * The one place for everything Stowage knows about files, uploads, tokens and pending work.
@@ -17,6 +18,7 @@ import type { Ref } from './channel.ts';
  */
 export interface MetadataStore {
   readonly files: FileStore;
+  readonly library: LibraryStore;
   readonly uploads: UploadStore;
   readonly tokens: TokenStore;
   readonly accounts: AccountStore;
@@ -123,6 +125,10 @@ export interface FileRecord {
   readonly givenOnce: boolean;
   readonly createdAt: number;
   readonly updatedAt: number;
+  /** Id of the account whose file it is. */
+  readonly owner: string;
+  /** Where it was stored first. It counts, and is listed, there. */
+  readonly channelId: string;
 }
 
 /** A file with what is needed to send its bytes. */
@@ -149,7 +155,7 @@ export interface FileQuery {
 export type FilePosition = Pick<FileRecord, 'createdAt' | 'id'>;
 
 export interface NewFile {
-  readonly file: Omit<FileRecord, 'path' | 'folder' | 'blobId' | 'size'>;
+  readonly file: Omit<FileRecord, 'path' | 'folder' | 'blobId' | 'size' | 'channelId'>;
   readonly blob: Blob;
   readonly replica: Replica;
   /**

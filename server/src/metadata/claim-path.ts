@@ -38,6 +38,9 @@ export function pathClaim({ db, isIn, lockKey }: Flavor): (input: NewFile) => Wo
         given_once: row.given_once,
         created_at: row.created_at,
         updated_at: row.updated_at,
+        owner: row.owner,
+        channel_id: row.channel_id,
+        search_text: row.search_text,
       })
       .onConflict((conflict) => conflict.column('path').doNothing()),
   );
@@ -120,7 +123,17 @@ function candidates({ path }: NewFile, from: number, count: number): readonly st
   return paths;
 }
 
-function named({ file, blob }: NewFile, path: string): FileRecord {
-  const folder = path.slice(0, Math.max(0, path.lastIndexOf('/')));
-  return { ...file, path, folder, blobId: blob.id, size: blob.size };
+function named({ file, blob, replica }: NewFile, path: string): FileRecord {
+  return {
+    ...file,
+    path,
+    folder: folderOfPath(path),
+    blobId: blob.id,
+    size: blob.size,
+    channelId: replica.channelId,
+  };
+}
+
+export function folderOfPath(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
 }

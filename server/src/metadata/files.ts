@@ -11,8 +11,12 @@ import {
   counters,
 } from './counters.ts';
 import { filePages } from './file-pages.ts';
+import { fileTags } from './file-tags.ts';
+import { folderCounts } from './folder-counts.ts';
+import { formerPathQueries } from './former-paths.ts';
 import type { JobQueries } from './job-queries.ts';
-import { toFile, toJson } from './rows.ts';
+import { fromJson, toFile, toJson } from './rows.ts';
+import { searchQueue } from './search-queue.ts';
 import { storedFileQueries } from './stored-file.ts';
 import { essential, first, run, statement } from './work.ts';
 
@@ -35,14 +39,29 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
     db
       .deleteFrom('files')
       .where('id', '=', of.id)
-      .returning(['blob_id', 'category', 'path', 'given_once']),
+      .returning([
+        'id',
+        'blob_id',
+        'category',
+        'path',
+        'given_once',
+        'folder',
+        'size',
+        'channel_id',
+        'created_at',
+        'tags',
+      ]),
   );
   const spend = statement((of: { path: string; at: number }) =>
     db
       .insertInto('spent_paths')
-      .values({ path: of.path, spent_at: of.at })
+      .values({ path: of.path, spent_at: of.at, file_id: null, given_once: 1 })
       .onConflict((conflict) => conflict.column('path').doNothing()),
   );
+  const folders = folderCounts(flavor);
+  const tags = fileTags(flavor);
+  const search = searchQueue(flavor);
+  const formerPaths = formerPathQueries(flavor);
   const pages = filePages(flavor);
   const knows = statement((of: Of) =>
     db
@@ -88,6 +107,9 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
         const file = yield* claimPath({ ...input, blob });
         yield* jobs.clear(input.clearsJobs);
         yield* jobs.add(input.addsJobs);
+        yield* tags.add(file);
+        yield* search.add(file.id);
+        yield* folders.add(file);
         const onChannel = {
           name: channelCounter(input.replica.channelId),
           items: 1,
@@ -128,6 +150,10 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
         if (file.given_once === 1) {
           yield* run(spend({ path: file.path, at: Date.now() }));
         }
+        yield* formerPaths.dropOf(file.id);
+        const createdAt = file.created_at;
+        yield* tags.remove({ id, createdAt, tags: fromJson<string[]>(file.tags) });
+        yield* search.remove(id);
         const { size, replicas } = yield* blobs.removeUnused(file.blob_id);
         yield* jobs.add(
           replicas.flatMap(({ channelId, segments }) =>
@@ -139,6 +165,7 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
           items: -1,
           bytes: -size,
         }));
+        yield* folders.remove({ ...file, createdAt, channelId: file.channel_id });
         yield* sums.add([inLibrary(file.category, -1), ...onChannels]);
         return true;
       }, essential);

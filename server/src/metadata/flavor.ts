@@ -18,12 +18,21 @@ import type { Schema } from './schema.ts';
 
 /** The differences between the two databases in their queries. An `Engine` runs them. */
 export interface Flavor {
+  readonly database: 'sqlite' | 'postgresql';
   /** Builds and compiles queries without running them. */
   readonly db: Kysely<Schema>;
   /** Text compared byte by byte. */
   readonly text: RawBuilder<string>;
   /** Number of rows that a counter is spread over. */
   readonly counterShards: number;
+  /** The counter row that a file of `files` counts in, as `shardOfFile` computes it. */
+  readonly shardOf: RawBuilder<number>;
+  /** Text before the first slash. */
+  firstSegment(text: RawBuilder<unknown>): RawBuilder<string>;
+  /** Whether a column holds this text. */
+  contains(column: RawBuilder<unknown>, text: string): RawBuilder<SqlBool>;
+  /** The tags of a row of `files`, as rows `tag` with a `value`. */
+  readonly eachTag: RawBuilder<unknown>;
   /**
    * For tables that are read by their whole key. SQLite then keeps the rows in the index of the
    * key.
@@ -48,6 +57,7 @@ type Lock = <Table extends keyof Schema, Row>(
 
 export function sqliteFlavor(): Flavor {
   return {
+    database: 'sqlite',
     db: new Kysely({
       dialect: {
         createAdapter: () => new SqliteAdapter(),
@@ -58,6 +68,10 @@ export function sqliteFlavor(): Flavor {
     }),
     text: sql`text`,
     counterShards: 1,
+    shardOf: sql`0`,
+    eachTag: sql`json_each(files.tags) as tag`,
+    firstSegment: (text) => sql`substr(${text}, 1, instr(${text} || '/', '/') - 1)`,
+    contains: (column, text) => sql`instr(${column}, ${text}) > 0`,
     byKey: (table) => table.modifyEnd(sql`without rowid`) as typeof table,
     isIn: (column, list) => sql`${sql.ref(column)} in (select value from json_each(${list}))`,
     lock: (query) => query,
@@ -76,9 +90,14 @@ export function postgresFlavor(): Flavor {
     },
   });
   return {
+    database: 'postgresql',
     db,
     text: sql`text collate "C"`,
     counterShards: 16,
+    shardOf: sql`greatest(strpos('0123456789abcdef', right(id, 1)) - 1, 0)`,
+    eachTag: sql`json_array_elements_text(files.tags::json) as tag(value)`,
+    firstSegment: (text) => sql`split_part(${text}, '/', 1)`,
+    contains: (column, text) => sql`${column} like ${`%${text.replaceAll(/[\\%_]/g, '\\$&')}%`}`,
     byKey: (table) => table,
     isIn: (column, list) => sql`${sql.ref(column)} = any(${list}::text[])`,
     lock: (query) => query.forUpdate(),

@@ -8,6 +8,7 @@ import { idempotencyStore } from './idempotency.ts';
 import { jobQueries } from './job-queries.ts';
 import { jobStore } from './jobs.ts';
 import { leaseStore } from './leases.ts';
+import { libraryStore } from './library.ts';
 import { migration, pendingMigrations } from './migrate.ts';
 import { migrations } from './migrations/index.ts';
 import { replicaStore } from './replicas.ts';
@@ -22,6 +23,7 @@ export function kyselyStore(context: Context): MetadataStore {
   const migrate = migration(context.flavor, migrations);
   return {
     files: fileStore(context, jobs),
+    library: libraryStore(context),
     uploads: uploadStore(context, jobs),
     tokens: tokenStore(context),
     accounts: accountStore(context),

@@ -57,7 +57,14 @@ export function toFile(row: FileRow): FileRecord {
     givenOnce: row.given_once === 1,
     createdAt: row.created_at,
     updatedAt: row.updated_at,
+    owner: row.owner,
+    channelId: row.channel_id,
   };
+}
+
+/** What a search looks in. No name has a slash between blanks. */
+export function searchTextOf({ filename, path }: Pick<FileRecord, 'filename' | 'path'>): string {
+  return `${filename} / ${path}`.toLowerCase();
 }
 
 export function fileRow(file: FileRecord): FileRow {
@@ -81,6 +88,9 @@ export function fileRow(file: FileRecord): FileRow {
     given_once: file.givenOnce ? 1 : 0,
     created_at: file.createdAt,
     updated_at: file.updatedAt,
+    owner: file.owner,
+    channel_id: file.channelId,
+    search_text: searchTextOf(file),
   };
 }
 

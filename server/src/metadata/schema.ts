@@ -17,6 +17,11 @@ import type {
 export interface Schema {
   files: FileRow;
   spent_paths: SpentPathRow;
+  folders: FolderRow;
+  files_by_hour: FilesByHourRow;
+  file_tags: FileTagRow;
+  search_docs: SearchDocRow;
+  search_pending: SearchPendingRow;
   blobs: BlobRow;
   replicas: ReplicaRow;
   channels: ChannelTable;
@@ -57,12 +62,53 @@ export interface FileRow {
   given_once: number;
   created_at: number;
   updated_at: number;
+  owner: string;
+  channel_id: string;
+  /** Name and path in lower case. */
+  search_text: string;
 }
 
-/** A path that was given once and whose file is gone. */
+/** A path that no other file may have. */
 export interface SpentPathRow {
   path: string;
   spent_at: number;
+  /** The file that had it and was moved. Null: the file is gone. */
+  file_id: string | null;
+  /** 1 or 0: whether it stays spent when the file is gone. */
+  given_once: number;
+}
+
+/** The files directly in a folder, in as many rows as a counter has. No row when there are none. */
+export interface FolderRow {
+  path: string;
+  shard: number;
+  files: number;
+  bytes: number;
+}
+
+/** How many of the files came in within an hour (since the epoch). */
+export interface FilesByHourRow {
+  hour: number;
+  channel_id: string;
+  shard: number;
+  files: number;
+}
+
+export interface FileTagRow {
+  tag: string;
+  created_at: number;
+  file_id: string;
+}
+
+/** SQLite: the document of a file in the trigram index. */
+export interface SearchDocRow {
+  id: Generated<number>;
+  file_id: string;
+}
+
+/** SQLite: a file that is not in the trigram index yet. */
+export interface SearchPendingRow {
+  file_id: string;
 }
 
 export interface BlobRow {

@@ -1,4 +1,4 @@
-import type { StoredFile } from '../core/metadata.ts';
+import type { Replica, StoredFile } from '../core/metadata.ts';
 import type { Flavor } from './flavor.ts';
 import { toFile, toReplica } from './rows.ts';
 import type { FileRow, ReplicaRow } from './schema.ts';
@@ -9,7 +9,7 @@ type StoredRow = FileRow & {
   blob_hash: string;
   blob_sha256: string | null;
   blob_created_at: number;
-  channel_id: string | null;
+  replica_channel_id: string | null;
   segments: string | null;
   state: ReplicaRow['state'] | null;
 };
@@ -26,7 +26,7 @@ export function storedFileQueries({ db }: Flavor) {
       'blobs.hash as blob_hash',
       'blobs.sha256 as blob_sha256',
       'blobs.created_at as blob_created_at',
-      'replicas.channel_id',
+      'replicas.channel_id as replica_channel_id',
       'replicas.segments',
       'replicas.state',
     ])
@@ -51,12 +51,15 @@ export function storedFileQueries({ db }: Flavor) {
       return {
         file: toFile(row),
         blob,
-        replicas: rows.flatMap((each) => (isReplica(each) ? [toReplica(each)] : [])),
+        replicas: rows.flatMap(replicasIn),
       };
     },
   };
 }
 
-function isReplica(row: StoredRow): row is StoredRow & ReplicaRow {
-  return row.channel_id !== null;
+function replicasIn(row: StoredRow): readonly Replica[] {
+  const { blob_id, replica_channel_id: channel_id, segments, state } = row;
+  return channel_id === null || segments === null || state === null
+    ? []
+    : [toReplica({ blob_id, channel_id, segments, state, verified_at: null })];
 }

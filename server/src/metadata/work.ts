@@ -52,6 +52,8 @@ export interface Engine {
   ): Promise<{ readonly rows: readonly Row[]; readonly changes: number }>;
   /** One statement that changes nothing. */
   read<Row>(query: Query<Row>): Promise<readonly Row[]>;
+  /** The same where other queries need not wait for it. Sees every change that was made before. */
+  readAside<Row>(query: Query<Row>): Promise<readonly Row[]>;
   /** As `MetadataStore.settled`. */
   settled(options?: { readonly force?: boolean }): Promise<void>;
   /**

@@ -7,6 +7,7 @@ import { fileTests } from './metadata/files.ts';
 import { idempotencyTests } from './metadata/idempotency.ts';
 import { jobTests } from './metadata/jobs.ts';
 import { leaseTests } from './metadata/leases.ts';
+import { libraryTests } from './metadata/library.ts';
 import { partTests } from './metadata/parts.ts';
 import { pathTests } from './metadata/paths.ts';
 import { removalTests } from './metadata/removal.ts';
@@ -41,6 +42,7 @@ export function metadataConformance(name: string, open: () => Promise<OpenedMeta
     storeTests(open);
     const topics = {
       files: fileTests,
+      library: libraryTests,
       paths: pathTests,
       'removal of files': removalTests,
       uploads: uploadTests,

@@ -67,6 +67,9 @@ export interface Files {
   open(stored: StoredFile, options: ReadOptions): Promise<GetResult>;
 }
 
+/** The account that every file belongs to. */
+const administrator = 'owner';
+
 export interface FilesOptions {
   readonly metadata: Pick<MetadataStore, 'files'>;
   readonly pool: ChannelPool;
@@ -123,6 +126,7 @@ function newFile(input: FileToAdd, at: number): NewFile {
       givenOnce: input.givenOnce,
       createdAt: at,
       updatedAt: at,
+      owner: administrator,
     },
     blob: {
       id: bytes.storageId,

@@ -125,6 +125,7 @@ async function addFile(
           givenOnce: false,
           createdAt: 0,
           updatedAt: 0,
+          owner: 'owner',
         },
       },
       blob,

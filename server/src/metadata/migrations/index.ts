@@ -8,6 +8,7 @@ import { jobLeases } from './0005-job-leases.ts';
 import { uploadKinds } from './0006-upload-kinds.ts';
 import { findBySha256 } from './0007-find-by-sha256.ts';
 import { accountsAndSessions } from './0008-accounts-and-sessions.ts';
+import { libraryIndex } from './0009-library-index.ts';
 import { storedChannels } from './0010-stored-channels.ts';
 import { blockedAddresses } from './0014-blocked-addresses.ts';
 
@@ -30,6 +31,7 @@ export const migrations: readonly Migration[] = [
   uploadKinds,
   findBySha256,
   accountsAndSessions,
+  libraryIndex,
   storedChannels,
   blockedAddresses,
 ];

@@ -51,11 +51,15 @@ export function postgresEngine({ pool, probe }: PostgresEngineOptions): Engine {
     }
   }
 
+  const read = async <Row>(query: Query<Row>) =>
+    (await call((session) => send(session, query))).rows;
+
   return {
     transact: (work, options = {}) =>
       call((session) => transaction(session, work, options), options),
     write: (query) => call((session) => committing(send(session, query))),
-    read: async (query) => (await call((session) => send(session, query))).rows,
+    read,
+    readAside: read,
     // Others see a transaction only once it is on disk.
     settled: async () => undefined,
     async check() {

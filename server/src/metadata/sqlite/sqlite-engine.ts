@@ -35,6 +35,8 @@ export interface SqliteEngineOptions {
   /** Resolves when all earlier commits are durable. */
   readonly sync: () => Promise<void>;
   readonly room?: Room | undefined;
+  /** Runs long reads in a thread of their own. Default: with all others. */
+  readonly reader?: Pick<Engine, 'read'> | undefined;
   readonly close: () => Promise<void>;
 }
 
@@ -56,6 +58,7 @@ export function sqliteEngine({
   onCommit,
   sync,
   room,
+  reader,
   close,
 }: SqliteEngineOptions): Engine {
   const queue: Task[] = [];
@@ -224,6 +227,12 @@ export function sqliteEngine({
         return { rows: rows as readonly Row[], changes };
       }, options),
     read,
+    readAside: (query) => {
+      if (isClosed) {
+        return Promise.reject(closed());
+      }
+      return reader === undefined ? read(query) : reader.read(query);
+    },
     async settled({ force = false } = {}) {
       if (durableCommits === commits && !force) {
         return;
@@ -250,6 +259,10 @@ export function sqliteEngine({
       await close();
     },
   };
+}
+
+function closed() {
+  return fail('service_unavailable', { message: 'The database is closed.' });
 }
 
 type RunTask = (connection: SqliteConnection, task: Task) => Outcome;

@@ -4,7 +4,7 @@ import { fail } from '../../core/errors.ts';
 import type { MetadataStore } from '../../core/metadata.ts';
 import { sqliteFlavor } from '../flavor.ts';
 import { kyselyStore } from '../kysely-store.ts';
-import type { Engine } from '../work.ts';
+import type { Engine, Query } from '../work.ts';
 import { readSqlite } from './sqlite-connection.ts';
 import { sqliteError } from './sqlite-errors.ts';
 
@@ -42,18 +42,20 @@ export function openSnapshot(path: string): MetadataStore {
     Promise.reject(
       fail('service_unavailable', { message: 'A snapshot of the database is only read.' }),
     );
+  const read = async <Row>(query: Query<Row>): Promise<readonly Row[]> => {
+    try {
+      return connection.execute(query).rows as readonly Row[];
+    } catch (error) {
+      throw sqliteError(error);
+    }
+  };
   const engine: Engine = {
     transact: refuse,
     write: refuse,
     settled: async () => undefined,
     check: refuse,
-    read: async <Row>(query: Parameters<Engine['read']>[0]) => {
-      try {
-        return connection.execute(query).rows as readonly Row[];
-      } catch (error) {
-        throw sqliteError(error);
-      }
-    },
+    read,
+    readAside: read,
     close: async () => connection.close(),
   };
   return kyselyStore({ flavor: sqliteFlavor(), engine });

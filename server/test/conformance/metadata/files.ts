@@ -43,6 +43,7 @@ export function fileTests(nodes: () => Nodes): void {
         folder: 'a/b',
         blobId: blob.id,
         size: 1000,
+        channelId: 'channel-a',
       },
       blob,
       replicas: [{ blobId: blob.id, channelId: 'channel-a', segments, state: 'ok' }],

@@ -51,6 +51,7 @@ export function newFile({
       ip: '192.0.2.1',
       createdAt: now,
       updatedAt: now,
+      owner: 'owner',
       ...file,
     },
     blob,
