@@ -14,6 +14,7 @@ import {
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Ref } from '../../core/channel.ts';
+import { orphanAfterMs } from '../../core/clock.ts';
 import { isStowageError } from '../../core/errors.ts';
 import { errnoOf, io, ioSync, unlessMissing } from './io.ts';
 import { markOf, unmark } from './names.ts';
@@ -47,12 +48,6 @@ export interface MarksOptions {
   /** Whether processes that this machine cannot see may use the folder. */
   readonly isShared?: boolean;
 }
-
-/**
- * Later than the slowest upload could end: for the marks of processes that cannot be asked whether
- * they live.
- */
-const orphanAfterMs = 7 * 24 * 3_600_000;
 
 export function createMarks(
   root: string,
@@ -215,7 +210,10 @@ function removeIfEmpty(folder: string): void {
   }
 }
 
-/** Gone meanwhile counts as young: its owner is at work. */
+/**
+ * For the marks of processes that cannot be asked whether they live. Gone meanwhile counts as young:
+ * its owner is at work.
+ */
 function isYoung(path: string): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false });
   return found === undefined || Date.now() - found.mtimeMs < orphanAfterMs;

@@ -1,6 +1,6 @@
 import type { ByteSource } from '../bytes.ts';
 import type { Ref } from '../channel.ts';
-import { type Clock, dayMs, minuteMs } from '../clock.ts';
+import { type Clock, minuteMs, orphanAfterMs } from '../clock.ts';
 import { withCharset } from '../content-type/charset.ts';
 import { extensionFor } from '../content-type/media-types.ts';
 import { type Sniffed, sniff } from '../content-type/sniff.ts';
@@ -102,12 +102,6 @@ export interface IntakeOptions extends ReceiveOptions {
   readonly metadata: Pick<MetadataStore, 'jobs'>;
   readonly now: Clock;
 }
-
-/**
- * Later than the slowest upload could end: an object is an orphan only when its upload is long
- * over.
- */
-const orphanAfterMs = 7 * dayMs;
 
 type NotedBytes = StoredBytes & Pick<PendingBytes, 'pendingCleanup'>;
 

@@ -1,6 +1,6 @@
 import type { ByteSource } from '../../bytes.ts';
 import type { Channel } from '../../channel.ts';
-import { type Clock, dayMs } from '../../clock.ts';
+import { type Clock, orphanAfterMs } from '../../clock.ts';
 import { fail, isStowageError } from '../../errors.ts';
 import type { MetadataStore, NewJob, Segment } from '../../metadata.ts';
 import type { ChannelPool, ConfiguredChannel } from '../../storage/channel-pool.ts';
@@ -31,9 +31,6 @@ export interface ChunkStoreOptions {
   /** Of all chunks together. */
   readonly maxUploadBytes: number;
 }
-
-/** Longer than the slowest chunk can take. */
-const orphanAfterMs = 7 * dayMs;
 
 /** Stores chunks on their channel as they arrive. */
 export class ChunkStore {

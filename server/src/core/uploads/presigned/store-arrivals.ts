@@ -1,5 +1,5 @@
 import type { PresignedArrival, PutResult } from '../../channel.ts';
-import { type Clock, dayMs } from '../../clock.ts';
+import { type Clock, dayMs, orphanAfterMs } from '../../clock.ts';
 import { extensionFor } from '../../content-type/media-types.ts';
 import { isStowageError } from '../../errors.ts';
 import type { Log } from '../../log.ts';
@@ -11,7 +11,6 @@ import { uuidv7 } from '../../uuid.ts';
 import { abortPresign, type PresignedRow, type Received } from './presigned-details.ts';
 
 const callTimeoutMs = 60_000;
-const orphanAfterMs = 7 * dayMs;
 /** An upload that began in time may take this long after its address has expired. */
 const lateUploadMs = dayMs;
 
