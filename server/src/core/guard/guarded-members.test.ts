@@ -82,10 +82,10 @@ function passages<T extends object>(before: T, after: T | undefined): Record<str
 }
 
 it('every ability of the contract passes the guard', () => {
-  const multipart = all(ofMultipart);
-  const presign = all(ofPresign);
-  const direct = all(ofDirect);
-  const channel = { ...all(ofChannel), multipart, presign, direct };
+  const multipart = all<Multipart>(ofMultipart);
+  const presign = all<Presign>(ofPresign);
+  const direct = all<DirectUpload>(ofDirect);
+  const channel: Channel = { ...all<Channel>(ofChannel), multipart, presign, direct };
   const guarded = guard(channel);
   expect(passages(channel, { ...guarded, limits: channel.limits })).toEqual(ofChannel);
   expect(passages(multipart, guarded.multipart)).toEqual(ofMultipart);
@@ -94,9 +94,9 @@ it('every ability of the contract passes the guard', () => {
 });
 
 it('an ability that the channel lacks is none behind the guard', () => {
-  const bare = all(ofChannel, optional.channel);
+  const bare = all<Channel>(ofChannel, optional.channel);
   expect(Object.keys(guard(bare))).toEqual(['limits', 'remote', 'put', 'get', 'delete', 'check']);
-  const presign = all(ofPresign, optional.presign);
+  const presign = all<Presign>(ofPresign, optional.presign);
   expect(Object.keys(guard({ ...bare, presign }).presign ?? {})).toEqual([
     'start',
     'head',
