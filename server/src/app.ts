@@ -33,6 +33,7 @@ import { createOpenUploads } from './core/uploads/open-uploads.ts';
 import { PresignedUploads, uploadGraceMs } from './core/uploads/presigned/presigned-upload.ts';
 import { prepareDataFolder } from './data-folder.ts';
 import type { HttpSettings } from './http/deps.ts';
+import { HotFiles } from './http/files/hot-files.ts';
 import { supportedTypes } from './http/media/media-types.ts';
 import { createReadiness } from './http/operations/readiness.ts';
 import { createHttpServer } from './http/server.ts';
@@ -215,6 +216,7 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
   const http = createHttpServer({
     access,
     files,
+    hotFiles: new HotFiles(config.reads.memoryBytes, metadata.contentVersion),
     basic,
     presigned,
     imports,

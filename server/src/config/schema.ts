@@ -210,6 +210,14 @@ export const schema = z.strictObject({
     }),
   }),
 
+  reads: z.strictObject({
+    memoryBytes: setting(sizeOrZero(), {
+      default: 16 * mebibyte,
+      description:
+        'Memory for small files, of up to 64 KiB, that were read before, so that they are sent again without a look at the disk; 0 keeps none.',
+    }),
+  }),
+
   scrub: z.strictObject({
     bytesPerSecond: setting(sizeOrZero(), {
       default: 4 * mebibyte,

@@ -49,6 +49,14 @@ export interface MetadataStore {
    */
   settled(options?: { readonly force?: boolean }): Promise<void>;
   /**
+   * A number that is another one as soon as a file, a blob or a replica may have been changed or
+   * removed; additions do not count. In this process that is before the change is acknowledged, as
+   * it is for all processes with SQLite; what another node changes in PostgreSQL shows within half
+   * a second. Take it *before* reading a row: what was read then is current for as long as the
+   * number is the same. NaN, which equals nothing, when it is not known. Costs a few microseconds.
+   */
+  contentVersion(): number;
+  /**
    * A quick check, parallel to all running queries, whether the database responds and can be
    * written. Changes nothing.
    */

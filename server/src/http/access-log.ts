@@ -1,10 +1,24 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { FastifyInstance } from 'fastify';
 import type { HttpDeps } from './deps.ts';
 import { notesOf, type RequestNotes } from './request-notes.ts';
 
 const clientClosed = 499;
 const maxPath = 500;
 const maxAgent = 200;
+
+/** A request with what the log needs beside its head. */
+export interface Logged {
+  readonly id: string;
+  readonly raw: IncomingMessage;
+  readonly response: ServerResponse;
+  /** The caller's address. */
+  readonly ip: string;
+  readonly method: string;
+  readonly url: string;
+  /** The route. The raw path would make every address a label of its own. */
+  readonly route: string;
+}
 
 interface Begun {
   readonly at: number;
@@ -18,35 +32,38 @@ interface Begun {
  */
 export function logRequests(app: FastifyInstance, deps: HttpDeps): void {
   app.addHook('onRequest', (request, reply, done) => {
-    const { bytesRead, bytesWritten } = request.raw.socket;
-    const begun = { at: performance.now(), bytesRead, bytesWritten };
-    reply.raw.once('close', () => logRequest(deps, request, reply, begun));
+    const { id, raw, ip, method, url } = request;
+    const { url: route = 'unknown' } = request.routeOptions;
+    logWhenClosed({ id, raw, response: reply.raw, ip, method, url, route }, deps);
     done();
   });
 }
 
+/** Call it when the request begins. */
+export function logWhenClosed(logged: Logged, deps: Pick<HttpDeps, 'log' | 'metrics'>): void {
+  const { bytesRead, bytesWritten } = logged.raw.socket;
+  const begun = { at: performance.now(), bytesRead, bytesWritten };
+  logged.response.once('close', () => logRequest(logged, begun, deps));
+}
+
 function logRequest(
-  deps: HttpDeps,
-  request: FastifyRequest,
-  reply: FastifyReply,
+  { id, raw, response, ip, method, url, route }: Logged,
   begun: Begun,
+  deps: Pick<HttpDeps, 'log' | 'metrics'>,
 ): void {
-  const { raw, method } = request;
   const { caller, upload, file } = notesOf(raw);
-  // The route. The raw path would make every address a label of its own.
-  const { url: route = 'unknown' } = request.routeOptions;
-  const status = reply.raw.writableFinished ? reply.raw.statusCode : clientClosed;
+  const status = response.writableFinished ? response.statusCode : clientClosed;
   const durationMs = performance.now() - begun.at;
-  const bytesIn = receivedBytes(request, begun);
+  const bytesIn = receivedBytes(raw, begun);
   const bytesOut = raw.socket.bytesWritten - begun.bytesWritten;
   deps.metrics.request({ method, route, status, durationMs, bytesIn, bytesOut, upload });
   deps.log.info(
     {
-      requestId: request.id,
-      ip: request.ip,
+      requestId: id,
+      ip,
       method,
       route,
-      path: pathOf(request.url),
+      path: pathOf(url),
       status,
       durationMs: Math.round(durationMs),
       bytesIn,
@@ -63,7 +80,7 @@ function logRequest(
  * Content-Length of a body that was read whole. For one that was cut or chunked, the bytes that the
  * connection received since the head.
  */
-function receivedBytes({ raw }: FastifyRequest, begun: Begun): number {
+function receivedBytes(raw: IncomingMessage, begun: Begun): number {
   const announced = Number(raw.headers['content-length'] ?? Number.NaN);
   if (raw.complete && Number.isFinite(announced)) {
     return announced;

@@ -14,16 +14,41 @@ export type TrustProxy = boolean | number | readonly string[];
 export type Incoming = Pick<FastifyRequest, 'raw' | 'ips'>;
 
 /**
- * Sets `request.ip` to the address of the caller (docs/decisions/024). That is the peer's, unless
+ * The address of the caller (docs/decisions/024). That is the peer's, unless
  * the peer is a trusted proxy. Then it comes from X-Forwarded-For, read from the nearest hop
  * outwards to the first address that is not trusted, or from X-Real-IP. When a proxy sends both
  * headers, the caller may have forged one of them, so neither is believed unless X-Real-IP is one
  * of the hops that were read. No other header counts. IPv4 is written plainly also on IPv6 sockets.
  */
-export function setCallerAddress(request: FastifyRequest, trustProxy: TrustProxy): void {
+export function callerAddress(request: Incoming, trustProxy: TrustProxy): string {
   const path = readPath(request, trustProxy);
   const caller = isContradicted(request, path, trustProxy) ? path[0] : path.at(-1);
-  Object.defineProperty(request, 'ip', { value: caller ?? unknownAddress });
+  return caller ?? unknownAddress;
+}
+
+export function setCallerAddress(request: FastifyRequest, trustProxy: TrustProxy): void {
+  Object.defineProperty(request, 'ip', { value: callerAddress(request, trustProxy) });
+}
+
+/** A request before Fastify has seen it. */
+export function incoming(raw: IncomingMessage, trustProxy: TrustProxy): Incoming {
+  return {
+    raw,
+    get ips() {
+      return forwardedHops(raw, trustOf(trustProxy));
+    },
+  };
+}
+
+/** As Fastify reads X-Forwarded-For: the nearest hop first, up to the first one without trust. */
+function forwardedHops({ socket, headers }: IncomingMessage, trust: Trust): string[] {
+  const reported = String(headers['x-forwarded-for'] ?? '')
+    .split(',')
+    .map((text) => text.trim())
+    .filter((text) => text !== '');
+  const hops = [socket.remoteAddress ?? '', ...reported.reverse()];
+  const untrusted = hops.findIndex((address, hop) => !trust(address, hop));
+  return untrusted === -1 ? hops : hops.slice(0, untrusted + 1);
 }
 
 const unknownAddress = 'unknown';

@@ -14,6 +14,7 @@ import type { ChunkedUploads } from '../core/uploads/chunked/chunked-uploads.ts'
 import type { DirectUploads } from '../core/uploads/direct/direct-uploads.ts';
 import type { PresignedUploads } from '../core/uploads/presigned/presigned-upload.ts';
 import type { TrustProxy } from './client-address.ts';
+import type { HotFiles } from './files/hot-files.ts';
 import type { Readiness } from './operations/readiness.ts';
 import type { UrlSigner } from './signed-url.ts';
 
@@ -21,6 +22,7 @@ import type { UrlSigner } from './signed-url.ts';
 export interface HttpDeps {
   readonly access: Access;
   readonly files: Files;
+  readonly hotFiles: HotFiles;
   readonly basic: BasicUploads;
   readonly presigned: PresignedUploads;
   readonly imports: Imports;

@@ -12,6 +12,7 @@ import { endTurn } from './connections/turns.ts';
 import { type CorsRules, setCors } from './cors.ts';
 import type { HttpDeps } from './deps.ts';
 import { type Rendered, renderError, sendError } from './dialect.ts';
+import { hotReads } from './files/hot-reads.ts';
 import { mediaApi } from './media/index.ts';
 import { normalizeRequest } from './normalize-request.ts';
 import { createProxyWatch } from './proxy-watch.ts';
@@ -28,12 +29,13 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
     methods: 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS',
     headers: 'Content-Type, Authorization',
   };
+  const watchProxies = createProxyWatch(deps);
   const app = Fastify({
     logger: false,
     trustProxy: trustOf(deps.settings.trustProxy),
     genReqId: requestId,
     serverFactory: (handle) =>
-      createConnectionServer(handle, {
+      createConnectionServer(hotReads(handle, { deps, requestId, watchProxies }), {
         keepAliveMs: deps.settings.keepAliveMs,
         idleMs: deps.settings.idleTimeoutMs,
         maxPerAddress: deps.settings.maxConnectionsPerAddress,
@@ -54,7 +56,6 @@ export function createHttpServer(deps: HttpDeps): FastifyInstance {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
 
-  const watchProxies = createProxyWatch(deps);
   app.addHook('onRequest', (request, reply, done) => {
     watchProxies(request);
     setCallerAddress(request, deps.settings.trustProxy);

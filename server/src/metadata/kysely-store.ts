@@ -2,6 +2,7 @@ import type { MetadataStore } from '../core/metadata.ts';
 import { accountStore } from './accounts.ts';
 import { addressStore } from './addresses.ts';
 import { channelStore } from './channels.ts';
+import { watchContent } from './content-version.ts';
 import type { Context } from './context.ts';
 import { fileStore } from './files.ts';
 import { idempotencyStore } from './idempotency.ts';
@@ -18,7 +19,9 @@ import { tokenStore } from './tokens.ts';
 import { uploadStore } from './uploads.ts';
 
 /** The metadata store on any engine. All SQL is in this folder. */
-export function kyselyStore(context: Context): MetadataStore {
+export function kyselyStore({ flavor, engine }: Context): MetadataStore {
+  const watched = watchContent(engine);
+  const context: Context = { flavor, engine: watched.engine };
   const jobs = jobQueries(context.flavor);
   const migrate = migration(context.flavor, migrations);
   return {
@@ -37,6 +40,7 @@ export function kyselyStore(context: Context): MetadataStore {
     addresses: addressStore(context),
     migrate: () => context.engine.transact(migrate, { essential: true, withoutTimeout: true }),
     pendingMigrations: () => pendingMigrations(context, migrations),
+    contentVersion: watched.contentVersion,
     settled: (options) => context.engine.settled(options),
     check: () => context.engine.check(),
     time: context.engine.time,

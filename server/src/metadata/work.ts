@@ -61,6 +61,11 @@ export interface Engine {
    * not wait for other queries.
    */
   check(): Promise<void>;
+  /**
+   * A number that grows when another process has committed something. Where that cannot be seen, it
+   * grows several times a second. NaN when the database does not respond.
+   */
+  foreignVersion(): number;
   /** As `MetadataStore.time`. */
   time?(): Promise<number>;
   close(): Promise<void>;

@@ -3,6 +3,7 @@ import type { MetadataStore } from '../../src/core/metadata.ts';
 import { accountTests } from './metadata/accounts.ts';
 import { addressTests } from './metadata/addresses.ts';
 import { channelTests } from './metadata/channels.ts';
+import { contentVersionTests } from './metadata/content-version.ts';
 import { fileTests } from './metadata/files.ts';
 import { idempotencyTests } from './metadata/idempotency.ts';
 import { jobTests } from './metadata/jobs.ts';
@@ -56,6 +57,7 @@ export function metadataConformance(name: string, open: () => Promise<OpenedMeta
       idempotency: idempotencyTests,
       settings: settingTests,
       replicas: replicaTests,
+      'version of what is read': contentVersionTests,
       leases: leaseTests,
       addresses: addressTests,
       'text and numbers': textTests,

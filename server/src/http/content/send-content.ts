@@ -38,6 +38,39 @@ export async function sendContent(
   response: ServerResponse,
   content: Content,
 ): Promise<Sent> {
+  const answer = answerTo(request, content);
+  if (answer.size === 0) {
+    response.writeHead(answer.status, answer.headers).end();
+    return { status: answer.status, bytes: 0 };
+  }
+  return sendBody(response, answer, content);
+}
+
+/** The same, all at once, for bytes that are in memory. */
+export function sendKept(
+  request: IncomingMessage,
+  response: ServerResponse,
+  content: Omit<Content, 'open'>,
+  bytes: Uint8Array,
+): void {
+  const { status, headers, size, range } = answerTo(request, content);
+  response.writeHead(status, headers);
+  if (size === 0) {
+    response.end();
+  } else {
+    response.end(range === undefined ? bytes : bytes.subarray(range.start, range.end + 1));
+  }
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Record<string, string>;
+  /** Bytes of the body; 0: there is none. */
+  readonly size: number;
+  readonly range?: ByteRange | undefined;
+}
+
+function answerTo(request: IncomingMessage, content: Omit<Content, 'open'>): Answer {
   const headers = {
     ...content.headers,
     ETag: content.etag,
@@ -45,37 +78,43 @@ export async function sendContent(
     'Accept-Ranges': 'bytes',
   };
   const precondition = preconditionStatus(request.headers, content);
-  if (precondition !== undefined) {
-    return sendEmpty(
-      response,
-      precondition,
-      precondition === 304 ? headersOf304(headers) : headers,
-    );
+  if (precondition === 304) {
+    return { status: 304, headers: headersOf304(headers), size: 0 };
+  }
+  if (precondition === 412) {
+    return { status: 412, headers: { ...headers, ...noContent }, size: 0 };
   }
 
   // RFC 9110 14.2: ranges are defined for GET alone.
   const wantsRange = request.method === 'GET' && rangeApplies(request.headers, content);
-  const answer = parseRange(wantsRange ? request.headers.range : undefined, content.size);
-  if (answer.kind === 'unsatisfiable') {
-    return sendEmpty(response, 416, { ...headers, 'Content-Range': `bytes */${content.size}` });
+  const found = parseRange(wantsRange ? request.headers.range : undefined, content.size);
+  if (found.kind === 'unsatisfiable') {
+    const contentRange = `bytes */${content.size}`;
+    return {
+      status: 416,
+      headers: { ...headers, 'Content-Range': contentRange, ...noContent },
+      size: 0,
+    };
   }
-  if (answer.kind === 'none') {
-    return sendBody(response, {
+  if (found.kind === 'none') {
+    return {
       status: 200,
-      headers,
-      content,
-      hasBody: request.method !== 'HEAD',
-    });
+      headers: { ...headers, 'Content-Length': String(content.size) },
+      size: request.method === 'HEAD' ? 0 : content.size,
+    };
   }
-  const { range } = answer;
-  const contentRange = `bytes ${range.start}-${range.end}/${content.size}`;
-  return sendBody(response, {
+  const { range } = found;
+  const size = range.end - range.start + 1;
+  return {
     status: 206,
-    headers: { ...headers, 'Content-Range': contentRange },
-    content,
+    headers: {
+      ...headers,
+      'Content-Range': `bytes ${range.start}-${range.end}/${content.size}`,
+      'Content-Length': String(size),
+    },
+    size,
     range,
-    hasBody: true,
-  });
+  };
 }
 
 /**
@@ -90,35 +129,12 @@ function headersOf304(headers: Record<string, string>): Record<string, string> {
 
 const noContent = { 'Content-Length': '0', 'Cache-Control': 'no-store' };
 
-function sendEmpty(
-  response: ServerResponse,
-  status: number,
-  headers: Record<string, string>,
-): Sent {
-  const isError = status >= 400;
-  response.writeHead(status, isError ? { ...headers, ...noContent } : headers);
-  response.end();
-  return { status, bytes: 0 };
-}
-
-interface Body {
-  readonly status: number;
-  readonly headers: Record<string, string>;
-  readonly content: Content;
-  readonly range?: ByteRange;
-  readonly hasBody: boolean;
-}
-
 async function sendBody(
   response: ServerResponse,
-  { status, headers, content, range, hasBody }: Body,
+  { status, headers, size, range }: Answer,
+  content: Content,
 ): Promise<Sent> {
-  const size = range === undefined ? content.size : range.end - range.start + 1;
-  const head = () => response.writeHead(status, { ...headers, 'Content-Length': String(size) });
-  if (!hasBody || size === 0) {
-    head().end();
-    return { status, bytes: 0 };
-  }
+  const head = () => response.writeHead(status, headers);
   const leaving = new AbortController();
   const onClose = () => leaving.abort(fail('client_closed'));
   response.once('close', onClose);

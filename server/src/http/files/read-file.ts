@@ -2,6 +2,7 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import type { StoredFile } from '../../core/metadata.ts';
 import { pathFromUrl } from '../../core/naming/file-id.ts';
+import { encodePath } from '../../core/naming/path-text.ts';
 import { assertReadable } from '../../core/storage/read-content.ts';
 import { cacheControl, type RequestedAddress } from '../content/cache-control.ts';
 import { contentHeaders } from '../content/content-headers.ts';
@@ -13,6 +14,7 @@ import { bytes } from '../openapi/shared-schemas.ts';
 import { type Context, type RouteAnswers, route } from '../route.ts';
 import { sendErrorRaw } from './errors.ts';
 import { findFile } from './find-file.ts';
+import { fromMemory } from './hot-files.ts';
 
 const prefix = '/file/';
 
@@ -128,13 +130,19 @@ export const headFile = route({
 async function send(context: Context): Promise<FastifyReply> {
   const { request, reply, deps } = context;
   const asked = askedFor(request.url);
+  // Before the row is read, so that a later change shows.
+  const version = deps.hotFiles.version();
   const stored = await find(asked.path, deps);
-  const { file, blob } = stored;
-  // These include CORS, which is void when it is sent twice.
-  const headers = {
-    ...contentHeaders({ ...file, cacheControl: cacheControl(file, asked) }),
-    'X-Request-Id': request.id,
+  const { file } = stored;
+  const content = {
+    size: file.size,
+    // These include CORS, which is void when it is sent twice.
+    headers: contentHeaders({ ...file, cacheControl: cacheControl(file, asked) }),
+    etag: `"${stored.blob.hash}"`,
+    lastModifiedAt: file.createdAt,
   };
+  const link = `${prefix}${encodePath(file.path)}`;
+  const kept = deps.hotFiles.renew(link, stored, version);
   reply.hijack();
   try {
     // HEAD never opens the bytes, but must fail where a GET would.
@@ -142,11 +150,17 @@ async function send(context: Context): Promise<FastifyReply> {
       assertReadable(stored.replicas);
     }
     const sent = await sendContent(request.raw, reply.raw, {
-      size: file.size,
-      headers,
-      etag: `"${blob.hash}"`,
-      lastModifiedAt: file.createdAt,
-      open: (range, signal) => deps.files.open(stored, { range, signal }),
+      ...content,
+      headers: { ...content.headers, 'X-Request-Id': request.id },
+      open: async (range, signal) => {
+        if (kept !== undefined) {
+          return fromMemory(kept, range);
+        }
+        const opened = await deps.files.open(stored, { range, signal });
+        // Other spellings have other headers, or may come to mean another file.
+        const isKept = range === undefined && request.originalUrl === link;
+        return isKept ? deps.hotFiles.keep({ link, stored, version, content }, opened) : opened;
+      },
     });
     if (sent.failure !== undefined) {
       deps.log.warn({ requestId: request.id, err: sent.failure }, 'Download aborted');

@@ -17,6 +17,8 @@ class OutcomeUnknown extends Error {}
  */
 const callMs = 9_000;
 const leastMs = 1_000;
+/** How long what another node has changed may go unnoticed by readers that do not ask the database. */
+const foreignMs = 500;
 /** Longer than any migration. */
 const longestMs = 3_600_000;
 
@@ -62,6 +64,7 @@ export function postgresEngine({ pool, probe }: PostgresEngineOptions): Engine {
     readAside: read,
     // Others see a transaction only once it is on disk.
     settled: async () => undefined,
+    foreignVersion: () => Math.floor(performance.now() / foreignMs),
     async check() {
       if (isClosed) {
         throw fail('service_unavailable', { message: 'The database is closed.' });

@@ -7,6 +7,8 @@ export interface SqliteConnection {
   /** A statement without parameters or rows: `begin`, `pragma ...`. */
   exec(sql: string): void;
   readonly inTransaction: boolean;
+  /** Grows with every commit of another connection. NaN when the database does not respond. */
+  dataVersion(): number;
   close(): void;
 }
 
@@ -35,6 +37,7 @@ export function connectSqlite(path: string): SqliteConnection {
 
 function connectionTo(db: DatabaseSync): SqliteConnection {
   const prepared = new Map<string, Prepared>();
+  let dataVersion: StatementSync | undefined;
 
   return {
     execute({ sql, parameters }) {
@@ -53,6 +56,14 @@ function connectionTo(db: DatabaseSync): SqliteConnection {
     },
     get inTransaction() {
       return db.isTransaction;
+    },
+    dataVersion() {
+      try {
+        dataVersion ??= db.prepare('pragma data_version');
+        return Number(dataVersion.get()?.data_version);
+      } catch {
+        return Number.NaN;
+      }
     },
     close() {
       prepared.clear();

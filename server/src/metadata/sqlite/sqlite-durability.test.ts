@@ -12,7 +12,7 @@ import { newFile, newToken, times } from '../../../test/conformance/metadata/fix
 import { openSqlite } from './sqlite.ts';
 import type { Sync } from './sqlite-log.ts';
 
-const writer = join(import.meta.dirname, '../../test/conformance/metadata/writer.ts');
+const writer = join(import.meta.dirname, '../../../test/conformance/metadata/writer.ts');
 const realSync: Sync = promisify(fdatasync);
 
 describe('durability on SQLite', () => {

@@ -233,6 +233,7 @@ export function sqliteEngine({
       }
       return reader === undefined ? read(query) : reader.read(query);
     },
+    foreignVersion: () => (isClosed ? Number.NaN : connection.dataVersion()),
     async settled({ force = false } = {}) {
       if (durableCommits === commits && !force) {
         return;

@@ -53,6 +53,7 @@ export function openSnapshot(path: string): MetadataStore {
     transact: refuse,
     write: refuse,
     settled: async () => undefined,
+    foreignVersion: () => 0,
     check: refuse,
     read,
     readAside: read,
