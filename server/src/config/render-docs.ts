@@ -87,6 +87,7 @@ const settingsByTask: Readonly<Record<string, readonly string[]>> = {
   'Which channel takes a file': ['routing'],
   'Upload API': ['limits', 'uploads'],
   'Media API': ['media'],
+  'Sending files': ['reads'],
   'Import from a URL': ['fetch'],
   'Log and metrics': ['log', 'metrics'],
   Stopping: ['shutdownGraceSeconds', 'shutdownDelaySeconds'],
