@@ -28,14 +28,12 @@ export function contentVersionTests(nodes: () => Nodes): void {
     const blob = newBlob();
     const replica = replicaOf(blob);
     await store.files.add(newFile({ blob, replica }));
-    const { blobId, channelId, segments } = { ...replica, blobId: blob.id };
+    const { blobId, channelId } = replica;
     const mark = { blobId, channelId, state: 'damaged', verifiedAt: 1 } as const;
     expect(await changed(store, () => store.replicas.mark([mark]))).toBe(true);
-    const replacement = { segments, verifiedAt: 2 };
+    const { segments } = replica;
     expect(
-      await changed(store, () =>
-        store.replicas.replace({ blobId, channelId, segments }, replacement),
-      ),
+      await changed(store, () => store.replicas.replace(replica, { segments, verifiedAt: 2 })),
     ).toBe(true);
   });
 
