@@ -32,9 +32,8 @@ export function contentVersionTests(nodes: () => Nodes): void {
     const mark = { blobId, channelId, state: 'damaged', verifiedAt: 1 } as const;
     expect(await changed(store, () => store.replicas.mark([mark]))).toBe(true);
     const { segments } = replica;
-    expect(
-      await changed(store, () => store.replicas.replace(replica, { segments, verifiedAt: 2 })),
-    ).toBe(true);
+    const replacement = { segments, verifiedAt: 2, addsJobs: [], clearsJobs: [] };
+    expect(await changed(store, () => store.replicas.replace(replica, replacement))).toBe(true);
   });
 
   it('is another one for other nodes soon after', async () => {
