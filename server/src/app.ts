@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from 'pino';
 import packageJson from '../package.json' with { type: 'json' };
-import { buildChannels } from './build-channels.ts';
 import { channelGroups } from './channels/index.ts';
 import { collectedFrom } from './collected-metrics.ts';
 import type { Config } from './config.ts';
@@ -21,7 +20,8 @@ import { createMaintenance } from './core/library/maintenance.ts';
 import { createSharedClock } from './core/library/shared-clock.ts';
 import type { MetadataStore, Upload } from './core/metadata.ts';
 import { createScrubber } from './core/scrub/scrubber.ts';
-import { type ChannelPool, createChannelPool } from './core/storage/channel-pool.ts';
+import { poll } from './core/settings/poll.ts';
+import type { ChannelPool } from './core/storage/channel-pool.ts';
 import { storageJobs } from './core/storage/cleanup-jobs.ts';
 import { createIntake } from './core/storage/intake.ts';
 import { createDigestService } from './core/streams/digests.ts';
@@ -42,6 +42,7 @@ import { createProber } from './images/prober.ts';
 import { openMetadata } from './metadata/index.ts';
 import { createMetrics } from './metrics/index.ts';
 import { checkSecretKey } from './nodes.ts';
+import { openChannels } from './open-channels.ts';
 import { pinnedGet } from './outbound/pinned-get.ts';
 import { inspectPrivacy } from './private-files.ts';
 import { createRateLimiter } from './rate-limit/index.ts';
@@ -105,17 +106,21 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
   const metrics = createMetrics({ version: packageJson.version });
   const { imageChannel: image, videoChannel: video, documentChannel: document } = config.routing;
   const prober = createProber();
-  const pool = createChannelPool({
-    channels: await buildChannels({ config, prober, metadata, metrics, log, now }),
-    usage: metadata.files.usage,
-    // An address that has expired keeps no room, though its upload may live on.
-    reserved: (id) => metadata.uploads.reservedBytes(id, now() + uploadGraceMs),
-    groups: channelGroups,
-    fallbackOrder: config.routing.fallbackOrder,
-    defaultChannel: config.routing.defaultChannel,
-    loadBalance: config.routing.loadBalance,
-    routes: { image, video, document },
-  });
+  const channels = await openChannels(
+    { config, prober, metadata, metrics, log, now, secretKey },
+    {
+      usage: metadata.files.usage,
+      // An address that has expired keeps no room, though its upload may live on.
+      reserved: (id) => metadata.uploads.reservedBytes(id, now() + uploadGraceMs),
+      groups: channelGroups,
+      fallbackOrder: config.routing.fallbackOrder,
+      defaultChannel: config.routing.defaultChannel,
+      loadBalance: config.routing.loadBalance,
+      routes: { image, video, document },
+    },
+  );
+  const { pool } = channels;
+  const settingsPoll = poll(() => channels.live.refresh(), settingsPollMs, log);
   metrics.collect(collectedFrom({ config, metadata, pool }));
   const digests = createDigestService();
   const access = createAccess({
@@ -224,6 +229,7 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     chunked,
     direct,
     pool,
+    channelAdmin: channels.admin,
     metadata,
     rateLimiter,
     now,
@@ -259,7 +265,8 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
       await jobs.stop();
       await Promise.all([imports.stop(), maintenance.stop(), scrubber.stop()]);
       await digests.close();
-      await Promise.all(pool.all().map(({ channel }) => channel.close?.()));
+      await settingsPoll.stop();
+      await channels.close();
       await rateLimiter.close?.();
       clock?.stop();
       await metadata.close();
@@ -267,6 +274,8 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
   };
 }
 
+/** How soon a change of the settings counts on the other nodes. */
+const settingsPollMs = 1000;
 const idleCheckMs = 100;
 
 async function closeGracefully(http: FastifyInstance, graceMs: number): Promise<void> {

@@ -1,5 +1,5 @@
+import type { Driver } from './channels/driver.ts';
 import { findDriver } from './channels/index.ts';
-import type { ChannelConfig } from './config/channels.ts';
 import type { Config } from './config.ts';
 import type { Channel } from './core/channel.ts';
 import { type Clock, minuteMs } from './core/clock.ts';
@@ -9,6 +9,7 @@ import { createCircuitBreaker } from './core/guard/circuit-breaker.ts';
 import type { Log } from './core/log.ts';
 import type { MetadataStore } from './core/metadata.ts';
 import type { Prober } from './core/prober.ts';
+import type { ChannelEntry } from './core/settings/channel-entry.ts';
 import { type ConfiguredChannel, identifyChannels } from './core/storage/channel-pool.ts';
 import { findLeftChannels, leftChannelAdvice } from './left-channels.ts';
 import type { Metrics } from './metrics/index.ts';
@@ -27,11 +28,13 @@ const bytesPerGB = 2 ** 30;
 const defaultConcurrency = 32;
 const failuresUntilOpen = 5;
 
-/**
- * The configured channels, with the ids under which their files are known, each behind its guard.
- */
-export async function buildChannels(context: BuildContext): Promise<readonly ConfiguredChannel[]> {
-  const { config, metadata, log, now } = context;
+/** The channels of the configuration, with the ids under which their files are known. */
+export async function identifyConfigured({
+  config,
+  metadata,
+  log,
+  now,
+}: BuildContext): Promise<readonly ChannelEntry[]> {
   const identified = await identifyChannels(config.channels, metadata.channels, now());
   for (const left of await findLeftChannels(identified, metadata)) {
     log.warn(
@@ -39,12 +42,14 @@ export async function buildChannels(context: BuildContext): Promise<readonly Con
       `Channel ${left.type}/${left.name}: ${leftChannelAdvice(left)}`,
     );
   }
-  return Promise.all(identified.map((entry) => buildChannel(entry, context)));
+  return identified;
 }
 
-async function buildChannel(
-  entry: ChannelConfig & { readonly id: string },
+/** The channel behind its guard; `existing` is one that stands behind it already. */
+export async function buildChannel(
+  entry: ChannelEntry,
   context: BuildContext,
+  existing?: Channel,
 ): Promise<ConfiguredChannel> {
   const driver = findDriver(entry.type);
   if (driver === undefined) {
@@ -52,12 +57,7 @@ async function buildChannel(
       message: `There is no driver for channels of type ${entry.type}.`,
     });
   }
-  const { config, metadata, prober } = context;
-  const channel = await driver.create(entry.settings, { dataDir: config.dataDir, prober });
   const { id, type, name, enabled, weight, quota } = entry;
-  if (config.databaseUrl !== undefined) {
-    await checkPlace({ id, name, channel }, metadata.settings);
-  }
   return {
     id,
     type,
@@ -70,13 +70,26 @@ async function buildChannel(
       limitBytes: quota.limitGB * bytesPerGB,
       thresholdPercent: quota.threshold,
     },
-    channel: channel.remote ? guarded(channel, entry, context) : observed(channel, entry, context),
+    channel: existing ?? (await createChannel(entry, driver, context)),
   };
+}
+
+async function createChannel(
+  entry: ChannelEntry,
+  driver: Driver,
+  context: BuildContext,
+): Promise<Channel> {
+  const { config, metadata, prober } = context;
+  const channel = await driver.create(entry.settings, { dataDir: config.dataDir, prober });
+  if (config.databaseUrl !== undefined) {
+    await checkPlace({ id: entry.id, name: entry.name, channel }, metadata.settings);
+  }
+  return channel.remote ? guarded(channel, entry, context) : observed(channel, entry, context);
 }
 
 function guarded(
   channel: Channel,
-  entry: ChannelConfig,
+  entry: ChannelEntry,
   { metrics, log, now }: BuildContext,
 ): Channel {
   const { maxOperations, pace } = entry;
@@ -107,7 +120,7 @@ function guarded(
 /** A local disk needs no guard, but its operations are seen. */
 function observed(
   channel: Channel,
-  { type, name }: ChannelConfig,
+  { type, name }: ChannelEntry,
   { metrics }: BuildContext,
 ): Channel {
   const timed = async <T>(operation: string, work: () => Promise<T>): Promise<T> => {

@@ -12,9 +12,10 @@ export async function findLeftChannels(
     configured.some(({ id, type, name }) =>
       id === undefined ? type === record.type && name === record.name : id === record.id,
     );
+  const stored = new Set((await channels.stored()).channels.map(({ id }) => id));
   const left: ChannelRecord[] = [];
   for (const record of await channels.list()) {
-    if (isConfigured(record)) {
+    if (isConfigured(record) || stored.has(record.id)) {
       continue;
     }
     if ((await replicas.page({ channelIds: [record.id], limit: 1 })).length > 0) {

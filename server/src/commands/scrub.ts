@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { buildChannels } from '../build-channels.ts';
 import type { Config } from '../config.ts';
 import { dayMs, hourMs } from '../core/clock.ts';
 import { takeLease } from '../core/jobs/lease.ts';
@@ -9,10 +8,12 @@ import { findOrphans } from '../core/scrub/find-orphans.ts';
 import { type ReplicaCheck, scrubPage } from '../core/scrub/scrub-replicas.ts';
 import { scrubbedChannels, scrubLease } from '../core/scrub/scrubber.ts';
 import { noThrottle } from '../core/scrub/throttle.ts';
-import { type ChannelPool, createChannelPool } from '../core/storage/channel-pool.ts';
+import type { ChannelPool } from '../core/storage/channel-pool.ts';
 import { prepareDataFolder } from '../data-folder.ts';
 import { createProber } from '../images/prober.ts';
 import { createMetrics } from '../metrics/index.ts';
+import { type OpenedChannels, openChannels } from '../open-channels.ts';
+import { loadSecretKey } from '../secret-key.ts';
 import { explainError } from './explain.ts';
 import { loadConfigOrExplain } from './load.ts';
 import { orExplain, sizeText, untilStopped } from './long-run.ts';
@@ -105,33 +106,30 @@ async function scrubLibrary(job: Job): Promise<number> {
     return 1;
   }
   lease.keep();
-  const pool = await openChannels(config, metadata);
+  const channels = await connect(config, metadata);
+  const { pool } = channels;
   try {
     const isWell = await scrubAll(job, pool);
     const isTidy = await listOrphans(job, pool);
     return isWell && isTidy ? 0 : 3;
   } finally {
     await lease.release();
-    await Promise.all(pool.all().map(({ channel }) => channel.close?.()));
+    await channels.close();
   }
 }
 
-async function openChannels(config: Config, metadata: MetadataStore): Promise<ChannelPool> {
-  const metrics = createMetrics({ version: '' });
-  const channels = await buildChannels({
+async function connect(config: Config, metadata: MetadataStore): Promise<OpenedChannels> {
+  const context = {
     config,
     prober: createProber(),
     metadata,
-    metrics,
+    metrics: createMetrics({ version: '' }),
     log: silentLog,
     now: Date.now,
-  });
-  return createChannelPool({
-    channels,
-    usage: metadata.files.usage,
-    loadBalance: false,
-    routes: {},
-  });
+    secretKey: await loadSecretKey(config),
+  };
+  const { usage } = metadata.files;
+  return openChannels(context, { usage, loadBalance: false, routes: {} });
 }
 
 async function scrubAll(

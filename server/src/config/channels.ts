@@ -107,15 +107,34 @@ function readChannel(
 ): ChannelConfig | undefined {
   const type = typeof entry.type === 'string' ? ` (${entry.type})` : '';
   const place = context.source.replace(/^"?(\w+)"?/, (_, name) => `${name}[${index}]${type}`);
-  const report = (problem: string) => context.report(`${place}: ${problem}`);
+  return checkChannel(entry, {
+    drivers: context.drivers,
+    report: (problem) => context.report(`${place}: ${problem}`),
+    secretsFrom: context.cwd,
+  });
+}
+
+interface CheckOptions extends Pick<ChannelSource, 'drivers' | 'report'> {
+  /** Folder that relative paths of secret files start from. Absent: secrets are not in files. */
+  readonly secretsFrom?: string | undefined;
+}
+
+/** Undefined after reports, which begin with the name of the setting and hold no secret. */
+export function checkChannel(
+  entry: Readonly<Record<string, unknown>>,
+  { drivers, report, secretsFrom }: CheckOptions,
+): ChannelConfig | undefined {
   if (hasProto(entry)) {
     report('__proto__ is not a setting.');
     return undefined;
   }
-  const driver = findDriver(entry.type, context.drivers, report);
+  const driver = findDriver(entry.type, drivers, report);
   const own = Object.entries(entry).filter(([key]) => !Object.hasOwn(commonSettings.shape, key));
   const shape = driver === undefined ? {} : shapeOf(driver.settings);
-  const settings = readSecretFiles(own, { shape, cwd: context.cwd, report });
+  const settings =
+    secretsFrom === undefined
+      ? Object.fromEntries(own)
+      : readSecretFiles(own, { shape, cwd: secretsFrom, report });
   const common = commonSettings.safeParse(
     Object.fromEntries(
       Object.entries(entry).filter(([key]) => Object.hasOwn(commonSettings.shape, key)),

@@ -8,6 +8,7 @@ import type { Log } from '../core/log.ts';
 import type { MetadataStore } from '../core/metadata.ts';
 import type { RateLimiter } from '../core/rate-limiter.ts';
 import type { RequestSample } from '../core/request-sample.ts';
+import type { ChannelAdmin } from '../core/settings/channel-admin.ts';
 import type { ChannelPool } from '../core/storage/channel-pool.ts';
 import type { BasicUploads } from '../core/uploads/basic-upload.ts';
 import type { ChunkedUploads } from '../core/uploads/chunked/chunked-uploads.ts';
@@ -30,6 +31,7 @@ export interface HttpDeps {
   readonly chunked: ChunkedUploads;
   readonly direct: DirectUploads;
   readonly pool: ChannelPool;
+  readonly channelAdmin: ChannelAdmin;
   readonly metadata: MetadataStore;
   readonly rateLimiter: RateLimiter;
   readonly signer: UrlSigner;

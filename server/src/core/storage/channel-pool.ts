@@ -19,6 +19,8 @@ export interface ConfiguredChannel {
   readonly weight: number;
   readonly quota?: { readonly limitBytes: number; readonly thresholdPercent: number } | undefined;
   readonly channel: Channel;
+  /** Its owner removed it. Kept out of all lists, and reachable by its id. */
+  readonly removed?: boolean | undefined;
 }
 
 export interface Choice {
@@ -57,6 +59,8 @@ export interface ChannelPool {
   forCategory(category: string, bytes?: number): Promise<readonly ConfiguredChannel[]>;
   /** Fails with `storage_quota_exceeded` unless the channel has room for so many more bytes. */
   requireRoom(id: string, bytes: number): Promise<void>;
+  /** From now on these are the channels. What is in progress continues on the channel it has. */
+  replace(channels: readonly ConfiguredChannel[]): void;
 }
 
 export interface ChannelPoolOptions {
@@ -74,13 +78,17 @@ export interface ChannelPoolOptions {
   /** Groups or names, in the order to fall back. Default: the ranked groups. */
   readonly fallbackOrder?: readonly string[] | undefined;
   readonly loadBalance: boolean;
+  /** The groups that are balanced in any case. */
+  readonly balances?: (group: string) => boolean;
   /** Media API category to channel name or group. */
   readonly routes: Readonly<Record<string, string | undefined>>;
   readonly random?: () => number;
 }
 
 export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
-  const { channels, groups = [] } = options;
+  const { groups = [] } = options;
+  let known = options.channels;
+  let channels = listed(known);
   const standardOrder = defaultFallbackOrder(groups);
   const { fallbackOrder = standardOrder } = options;
   const standardGroup = groups.find(({ isDefault }) => isDefault)?.name;
@@ -129,7 +137,9 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
     name: string | undefined,
   ): ConfiguredChannel | undefined => {
     const named = from.find((channel) => channel.name === name);
-    if (named !== undefined || !options.loadBalance) {
+    const isBalanced =
+      options.loadBalance || (from[0] !== undefined && options.balances?.(from[0].group) === true);
+    if (named !== undefined || !isBalanced) {
       return named ?? from[0];
     }
     return pickWeighted(from, options.random ?? Math.random);
@@ -199,7 +209,7 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
 
   return {
     byId(id) {
-      const found = channels.find((channel) => channel.id === id);
+      const found = known.find((channel) => channel.id === id);
       if (found === undefined) {
         throw fail('service_unavailable', {
           message: 'The storage channel of this file is no longer configured.',
@@ -208,10 +218,14 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
       return found;
     },
     all: () => channels,
+    replace(replacements) {
+      known = replacements;
+      channels = listed(known);
+    },
     group: (name) => groups.find((group) => group.name === name),
     available: () => available(),
     async requireRoom(id, bytes) {
-      const channel = channels.find((known) => known.id === id);
+      const channel = channels.find((candidate) => candidate.id === id);
       if (bytes > 0 && channel !== undefined && !(await hasRoom(channel, bytes))) {
         throw await nowhere();
       }
@@ -240,6 +254,10 @@ export function createChannelPool(options: ChannelPoolOptions): ChannelPool {
       ].filter((channel) => channel !== undefined);
     },
   };
+}
+
+function listed(channels: readonly ConfiguredChannel[]): readonly ConfiguredChannel[] {
+  return channels.filter(({ removed }) => removed !== true);
 }
 
 /**

@@ -9,6 +9,11 @@ import { deleteFile } from './delete-file.ts';
 import { manageDialect } from './errors.ts';
 import { listApiTokens } from './list-api-tokens.ts';
 import { listUploaderFiles, listUploaders } from './list-uploaders.ts';
+import { createChannel } from './managed-channels/create-channel.ts';
+import { deleteChannel } from './managed-channels/delete-channel.ts';
+import { listManagedChannels } from './managed-channels/list-channels.ts';
+import { orderChannels } from './managed-channels/order-channels.ts';
+import { updateChannel } from './managed-channels/update-channel.ts';
 import { testChannel } from './test-channel.ts';
 import { updateApiToken } from './update-api-token.ts';
 
@@ -42,5 +47,10 @@ export const manageApi: Api = {
     writeAiTags,
     testAi,
     applyTags,
+    listManagedChannels,
+    createChannel,
+    orderChannels,
+    updateChannel,
+    deleteChannel,
   ],
 };
