@@ -390,6 +390,18 @@ describe('answers are as the document says', () => {
     }
   });
 
+  it('to those who manage channels', async () => {
+    await call('listManagedChannels');
+    const made = await call('createChannel', { json: { type: 'memory', name: 'desk' } });
+    const { id } = (made.body as { channel: { id: string } }).channel;
+    expect((await call('createChannel', { json: { type: 's3' } })).status).toBe(400);
+    await call('updateChannel', { params: { id }, json: { draining: true } });
+    await call('orderChannels', { json: { ids: [id] } });
+    expect((await call('orderChannels', { json: { ids: [] } })).status).toBe(400);
+    await call('deleteChannel', { params: { id } });
+    expect((await call('deleteChannel', { params: { id } })).status).toBe(404);
+  });
+
   it('to those who run the server', async () => {
     await call('getHealth');
     await call('getReadiness');
