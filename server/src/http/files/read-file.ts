@@ -157,7 +157,8 @@ async function send(context: Context): Promise<FastifyReply> {
           return fromMemory(kept, range);
         }
         const opened = await deps.files.open(stored, { range, signal });
-        // Other spellings have other headers, or may come to mean another file.
+        // Other spellings have other headers, or may come to mean another file. A rule by which a
+        // file is shown to some readers only, by more than its row, has to forbid this as well.
         const isKept = range === undefined && request.originalUrl === link;
         return isKept ? deps.hotFiles.keep({ link, stored, version, content }, opened) : opened;
       },
