@@ -1,5 +1,6 @@
 import type { AddressStore } from './address-store.ts';
 import type { Json } from './bytes.ts';
+import type { RecordStore } from './record-store.ts';
 import type { Ref } from './channel.ts';
 import type { LibraryStore } from './library-store.ts';
 
@@ -30,6 +31,7 @@ export interface MetadataStore {
   readonly replicas: ReplicaStore;
   readonly leases: LeaseStore;
   readonly addresses: AddressStore;
+  readonly records: RecordStore;
   /**
    * Brings the schema up to date. Safe when several nodes start at once. Returns the names of the
    * migrations it ran.

@@ -12,6 +12,7 @@ import { leaseStore } from './leases.ts';
 import { libraryStore } from './library.ts';
 import { migration, pendingMigrations } from './migrate.ts';
 import { migrations } from './migrations/index.ts';
+import { recordStore } from './records.ts';
 import { replicaStore } from './replicas.ts';
 import { sessionStore } from './sessions.ts';
 import { settingStore } from './settings.ts';
@@ -38,6 +39,7 @@ export function kyselyStore({ flavor, engine }: Context): MetadataStore {
     replicas: replicaStore(context, jobs),
     leases: leaseStore(context),
     addresses: addressStore(context),
+    records: recordStore(context),
     migrate: () => context.engine.transact(migrate, { essential: true, withoutTimeout: true }),
     pendingMigrations: () => pendingMigrations(context, migrations),
     contentVersion: watched.contentVersion,

@@ -6,7 +6,7 @@ import type { FilePosition } from '../../core/metadata.ts';
 import type { HttpDeps } from '../deps.ts';
 import { queryOf } from '../query.ts';
 import { json, route } from '../route.ts';
-import { readCursor, writeCursor } from './cursor.ts';
+import { readCursor, writeCursor } from '../cursor.ts';
 import { envelope } from './envelope.ts';
 import { exampleOf, success } from './envelope-schemas.ts';
 import { invalidRequest, type Problem, problemsOf } from './invalid-request.ts';

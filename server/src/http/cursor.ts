@@ -1,4 +1,4 @@
-import type { FilePosition } from '../../core/metadata.ts';
+import type { FilePosition } from '../core/metadata.ts';
 
 /** Where a page ended, as callers carry it: to them it is a word. */
 export function writeCursor({ createdAt, id }: FilePosition): string {
