@@ -1,8 +1,8 @@
 import type { AddressStore } from './address-store.ts';
 import type { Json } from './bytes.ts';
-import type { RecordStore } from './record-store.ts';
 import type { Ref } from './channel.ts';
 import type { LibraryStore } from './library-store.ts';
+import type { RecordStore } from './record-store.ts';
 
 /**
  * The one place for everything Stowage knows about files, uploads, tokens and pending work.

@@ -4,10 +4,7 @@ import type { FilePosition, StoredFile } from './metadata.ts';
 /** Files with all that is known of their bytes, for backups. */
 export interface RecordStore {
   /** Newest first, behind a position. `next` is absent at the end. */
-  page(query: {
-    readonly limit: number;
-    readonly after?: FilePosition | undefined;
-  }): Promise<{
+  page(query: { readonly limit: number; readonly after?: FilePosition | undefined }): Promise<{
     readonly files: readonly StoredFile[];
     readonly next?: FilePosition | undefined;
   }>;

@@ -9,9 +9,7 @@ export function recordStore({ flavor, engine }: Context): RecordStore {
   const { db, isIn } = flavor;
   type Of = { ids: readonly string[] };
   const pages = filePages(flavor);
-  const blobs = statement((of: Of) =>
-    db.selectFrom('blobs').selectAll().where(isIn('id', of.ids)),
-  );
+  const blobs = statement((of: Of) => db.selectFrom('blobs').selectAll().where(isIn('id', of.ids)));
   const replicas = statement((of: Of) =>
     db.selectFrom('replicas').selectAll().where(isIn('blob_id', of.ids)).orderBy('channel_id'),
   );

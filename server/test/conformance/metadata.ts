@@ -11,6 +11,7 @@ import { leaseTests } from './metadata/leases.ts';
 import { libraryTests } from './metadata/library.ts';
 import { partTests } from './metadata/parts.ts';
 import { pathTests } from './metadata/paths.ts';
+import { recordTests } from './metadata/records.ts';
 import { removalTests } from './metadata/removal.ts';
 import { replicaTests } from './metadata/replicas.ts';
 import { sessionTests } from './metadata/sessions.ts';
@@ -60,6 +61,7 @@ export function metadataConformance(name: string, open: () => Promise<OpenedMeta
       'version of what is read': contentVersionTests,
       leases: leaseTests,
       addresses: addressTests,
+      records: recordTests,
       'text and numbers': textTests,
     };
     for (const [topic, tests] of Object.entries(topics)) {

@@ -68,7 +68,7 @@ export interface Files {
 }
 
 /** The account that every file belongs to. */
-const administrator = 'owner';
+export const administrator = 'owner';
 
 export interface FilesOptions {
   readonly metadata: Pick<MetadataStore, 'files'>;

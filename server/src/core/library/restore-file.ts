@@ -5,6 +5,7 @@ import { asPath } from '../naming/file-id.ts';
 import type { ChannelPool } from '../storage/channel-pool.ts';
 import { openContent } from '../storage/read-content.ts';
 import { type FileBackup, readFileBackup } from './file-backup.ts';
+import { administrator } from './files.ts';
 
 export interface RestoreDeps {
   readonly metadata: Pick<MetadataStore, 'files' | 'replicas' | 'records'>;
@@ -41,7 +42,7 @@ export async function restoreFile(row: RowToRestore, deps: RestoreDeps): Promise
   await assertUsable(backup, replica, deps);
   await assertThere(backup, replica, { signal: row.signal, pool: deps.pool });
   await deps.metadata.files.add({
-    file: backup.file,
+    file: { ...backup.file, owner: administrator },
     blob: backup.blob,
     replica,
     path: (attempt) => (attempt === 0 ? path : undefined),

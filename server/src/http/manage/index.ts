@@ -1,10 +1,10 @@
 import type { Api } from '../api.ts';
 import { byToken, tooManyGuesses } from '../authenticate.ts';
 import { applyTags, getAiTags, testAi, writeAiTags } from './ai-tags.ts';
-import { getBackupSettings } from './batch/settings.ts';
 import { listRecords } from './batch/list-records.ts';
 import { endIndex, getIndexConfig, putIndexChunk } from './batch/rebuild-index.ts';
 import { restoreChunk } from './batch/restore-chunk.ts';
+import { getBackupSettings } from './batch/settings.ts';
 import { blockAddress, listBlocked, unblockAddress } from './block-addresses.ts';
 import { createApiToken } from './create-api-token.ts';
 import { deleteApiToken } from './delete-api-token.ts';

@@ -1,6 +1,4 @@
 import { z } from 'zod';
-import type { FileRecord } from '../../core/metadata.ts';
-import type { HttpDeps } from '../deps.ts';
 import { failed } from '../failure.ts';
 import { named } from '../openapi/named.ts';
 import { queryOf } from '../query.ts';
@@ -87,16 +85,17 @@ export const listUploaderFiles = route({
       throw failed(missingIp);
     }
     const { items, total } = await deps.metadata.addresses.filesFrom(ip, pageOf(request.url, 20));
-    const data = await Promise.all(items.map((file) => present(file, deps)));
+    const channels = deps.pool.all();
+    const data = items.map((file) => ({
+      id: file.path,
+      metadata: presentMetadata(
+        file,
+        channels.find(({ id }) => id === file.channelId),
+      ),
+    }));
     return reply.send({ data, total });
   },
 });
-
-async function present(file: FileRecord, { pool, metadata }: HttpDeps) {
-  const [replica] = await metadata.replicas.ofBlob(file.blobId);
-  const channel = pool.all().find(({ id }) => id === replica?.channelId);
-  return { id: file.path, metadata: presentMetadata(file, channel) };
-}
 
 /** What is no number counts as absent. */
 function pageOf(url: string, usual: number) {

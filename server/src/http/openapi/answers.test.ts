@@ -378,6 +378,20 @@ describe('answers are as the document says', () => {
     expect((await call('blockAddress', { body: 'nowhere' })).status).toBe(400);
   });
 
+  it('to those who back up', async () => {
+    const { body } = await call('listRecords', { query: { includeValue: 'true', limit: '1' } });
+    const { records } = body as { records: readonly { id: string }[] };
+    expect((await call('listRecords', { query: { cursor: 'x' } })).status).toBe(400);
+    await call('getBackupSettings');
+    const data = Object.fromEntries(records.map((record) => [record.id, record]));
+    await call('restoreRecords', { json: { type: 'files', data: { ...data, other: {} } } });
+    expect((await call('restoreRecords', { json: {} })).status).toBe(400);
+    await call('getIndexConfig');
+    const chunk = { chunkId: '0', sessionId: 'x', data: [], checksum: '' };
+    await call('putIndexChunk', { json: chunk });
+    await call('endIndex', { json: { sessionId: 'x', totalChunks: 1, totalFiles: 0 } });
+  });
+
   it('to pages', async () => {
     site.on('/words', bytes(Buffer.from('words'), { 'content-type': 'text/plain' }));
     await call('fetchResource', { json: { url: `${site.url}/words` } });

@@ -33,7 +33,11 @@ const indexEnd = named('IndexEnd', () =>
   z.object({ sessionId: z.string(), totalChunks: z.int(), totalFiles: z.int() }),
 );
 
-const wrongBody = { code: 'validation_error', as: 'body', message: 'Invalid request body' } as const;
+const wrongBody = {
+  code: 'validation_error',
+  as: 'body',
+  message: 'Invalid request body',
+} as const;
 const description =
   'For pages that rebuild an index in the browser. There is none to rebuild: every change is seen in the next answer.';
 const failures = [...jsonFailuresUpTo(maxBytes), wrongBody];
