@@ -66,7 +66,7 @@ export function addCollected(registry: Registry, from: Collected): void {
 
   gauge(
     'stowage_jobs_pending',
-    'Jobs that are not done yet, such as deletions that a backend has not confirmed.',
+    'Unfinished jobs, such as deletions that a backend has not confirmed.',
     [],
     async () => [[(await jobs()).pending]],
   );
@@ -75,7 +75,7 @@ export function addCollected(registry: Registry, from: Collected): void {
   ]);
   gauge(
     'stowage_replicas_broken',
-    'Stored copies that were damaged or missing when they were looked at last.',
+    'Stored copies that were damaged or missing when last checked.',
     [],
     async () => [[await from.brokenReplicas()]],
   );
@@ -100,21 +100,21 @@ export function addCollected(registry: Registry, from: Collected): void {
     channelLabels,
     ofChannel(({ limitBytes }) => limitBytes),
   );
-  gauge('stowage_data_disk_free_bytes', 'Free space where the data folder lies.', [], async () => [
-    [(await disk()).freeBytes],
-  ]);
   gauge(
-    'stowage_data_disk_size_bytes',
-    'Size of the disk where the data folder lies.',
+    'stowage_data_disk_free_bytes',
+    'Free space on the disk of the data folder.',
     [],
-    async () => [[(await disk()).sizeBytes]],
+    async () => [[(await disk()).freeBytes]],
   );
-  gauge('stowage_database_up', '1 when the database answers within a second.', [], async () => [
+  gauge('stowage_data_disk_size_bytes', 'Size of the disk of the data folder.', [], async () => [
+    [(await disk()).sizeBytes],
+  ]);
+  gauge('stowage_database_up', '1 when the database responds within a second.', [], async () => [
     [(await soon(from.pingDatabase().then(() => true))) ? 1 : 0],
   ]);
   gauge(
     'stowage_database_ping_seconds',
-    'Time the database took to answer the last look, in seconds.',
+    'Response time of the database at the last check, in seconds.',
     [],
     async () => {
       const startedAt = performance.now();

@@ -52,7 +52,7 @@ export function createMetrics({ version }: { readonly version: string }): Metric
   collectDefaultMetrics({ register: registry });
   new Gauge({
     name: 'stowage_build_info',
-    help: 'Always 1; the labels say which version runs.',
+    help: 'Always 1; the labels name the running version.',
     labelNames: ['version', 'node'],
     registers,
   }).set({ version, node: process.versions.node }, 1);

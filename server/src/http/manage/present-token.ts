@@ -12,7 +12,8 @@ export const apiToken = named('ApiToken', () =>
     createdAt: timestamp,
     updatedAt: timestamp,
     token: z.string().meta({
-      description: 'Whole in the answer that creates it, never again; else its first characters.',
+      description:
+        'The whole token in the response that creates it; its first characters in every other.',
     }),
     expiresAt: timestamp.nullable(),
     autoDelete: z.boolean(),

@@ -21,8 +21,8 @@ export const mediaError = named('MediaError', () =>
   z.strictObject({
     data: z.null(),
     error: z.strictObject({
-      message: z.string().meta({ description: 'A sentence for people.' }),
-      code: z.string().meta({ description: 'Stable; programs decide by this.' }),
+      message: z.string().meta({ description: 'A sentence for humans.' }),
+      code: z.string().meta({ description: 'Stable; programs should decide by this.' }),
       retryable: z.boolean().meta({ description: 'Whether the same request may succeed later.' }),
       details: z
         .record(z.string(), z.unknown())

@@ -18,7 +18,7 @@ export const getAccounts = route({
   permission: 'any',
   tag: 'Account',
   summary: 'Social accounts (none)',
-  description: 'Stowage has none; some clients ask to see whether a token works.',
+  description: 'Stowage has none; some clients call this to check a token.',
   answers: {
     200: { description: 'An empty list.', headers: rateHeaders, content: json(accountsAnswer) },
   },

@@ -41,7 +41,7 @@ const meAnswer = success('MeAnswer', () =>
         cancel_at_period_end: z.boolean(),
         entitled: z.boolean(),
       })
-      .meta({ description: 'Fixed values for clients that look at a subscription first.' }),
+      .meta({ description: 'Fixed values for clients that check a subscription first.' }),
     workspace: z.strictObject({ id: z.string(), name: z.string() }),
     quota: z.strictObject({
       accounts: z.strictObject({ used: used(), limit: z.int() }),
@@ -64,7 +64,7 @@ export const getMe = route({
   tag: 'Account',
   summary: 'Who am I',
   description:
-    'The token of this request, what it may do, and how much is stored. The quickest way to see whether a token works.',
+    'The token of this request, what it may do, and how much is stored. The quickest way to check a token.',
   answers: {
     200: { description: 'The token works.', headers: rateHeaders, content: json(meAnswer) },
   },

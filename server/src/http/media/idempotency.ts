@@ -12,7 +12,7 @@ export const idempotencyHeader = () =>
   z.object({
     'Idempotency-Key': z.string().max(255).optional().meta({
       description:
-        'The same key with the same body gets the same answer for a day, so that a repeat makes nothing twice.',
+        'For a day, the same key with the same body returns the same response, so a repeated request creates nothing twice.',
     }),
   });
 

@@ -76,8 +76,7 @@ export const listMedia = route({
   permission: 'list',
   tag: 'Media',
   summary: 'List media',
-  description:
-    'Newest first, files of the Upload API included. Parameters that are not named here are ignored.',
+  description: 'Newest first, files of the Upload API included. Unknown parameters are ignored.',
   request: { query: () => listQuery },
   answers: {
     200: {

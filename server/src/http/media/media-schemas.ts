@@ -14,7 +14,9 @@ export const rateHeaders = [
 
 export const byId = () =>
   z.object({
-    id: z.uuid().meta({ description: 'Id of the media; any other text counts as an unknown id.' }),
+    id: z
+      .uuid()
+      .meta({ description: 'Id of the media; text of any other form counts as an unknown id.' }),
   });
 
 export const noSuchMedia = { code: 'not_found', message: 'Media not found.' } as const;
@@ -88,9 +90,9 @@ export const mediaFields = () => ({
   orientation: z.enum(['landscape', 'portrait', 'square']).nullable(),
   duration: z.number().nullable().meta({ description: 'Seconds, of videos.' }),
   url: z.url().nullable().meta({
-    description: 'The lasting link; null while there is no file, or when the owner hides links.',
+    description: 'The permanent link; null while there is no file, or when the owner hides links.',
   }),
-  thumbnail_url: z.url().nullable().meta({ description: 'A picture to show for it; images only.' }),
+  thumbnail_url: z.url().nullable().meta({ description: 'Preview image; images only.' }),
   error_message: z.string().nullable().meta({ description: 'Why it failed.' }),
   created_at: timestamp,
 });

@@ -45,7 +45,7 @@ const uploadFromUrlRequest = named('UploadFromUrlRequest', () => uploadFromUrlSc
 const uploadFromUrlAnswer = success('UploadFromUrlAnswer', () =>
   z.strictObject({
     ...mediaFields(),
-    source_url: z.string().meta({ description: 'As it was asked for.' }),
+    source_url: z.string().meta({ description: 'The url as the request gave it.' }),
     next_step: z.string(),
   }),
 );

@@ -67,12 +67,12 @@ export const uploadMediaRequest = named('UploadMediaRequest', () =>
   uploadRequestSchema
     .extend({
       content_type: asked.content_type.meta({
-        description: `In any case, also by its other names: ${supportedTypes.join(', ')}. An empty or generic type (\`application/octet-stream\`) leaves it to the extension of filename.`,
+        description: `In any case, also by its other names: ${supportedTypes.join(', ')}. An empty or generic type (\`application/octet-stream\`) means that the extension of filename decides.`,
         examples: [...supportedTypes],
       }),
       size: asked.size.unwrap().unwrap().optional().meta({
         description:
-          'Size in bytes. By default at most 20 MiB for images and documents, 500 MiB for videos.',
+          'Size in bytes. By default the maximum is 20 MiB for images and documents, 500 MiB for videos.',
         example: 2_048_576,
       }),
       file_size: z
@@ -81,13 +81,13 @@ export const uploadMediaRequest = named('UploadMediaRequest', () =>
         .optional()
         .meta({ description: 'Another name of `size`: one of both is needed.', deprecated: true }),
       width: asked.width.meta({
-        description: 'Width in pixels; what the file itself states takes precedence.',
+        description: 'Width in pixels; the value in the file takes precedence.',
       }),
       height: asked.height.meta({
-        description: 'Height in pixels; what the file itself states takes precedence.',
+        description: 'Height in pixels; the value in the file takes precedence.',
       }),
       duration: asked.duration.meta({
-        description: 'Length of a video in seconds; what the file itself states takes precedence.',
+        description: 'Length of a video in seconds; the value in the file takes precedence.',
       }),
     })
     .refine(

@@ -17,7 +17,7 @@ export function createGetOpenApi(all: () => readonly Api[]): Route {
     permission: 'public',
     tag: 'Operations',
     summary: 'This document',
-    description: 'For generators of clients; the same as `docs/openapi.json` of the source.',
+    description: 'For client generators; the same as `docs/openapi.json` in the repository.',
     answers: {
       200: { description: 'OpenAPI 3.1.', headers: ['ETag'], content: json(openApiSelf) },
       304: { description: 'The copy is current.', headers: ['ETag'] },

@@ -11,7 +11,7 @@ export const getHealth = route({
   permission: 'public',
   tag: 'Operations',
   summary: 'Liveness: does the process run?',
-  description: 'For programs that restart a dead process. Looks at nothing else.',
+  description: 'For supervisors that restart a dead process. Checks nothing else.',
   answers: {
     200: { description: 'It does.', content: json(health, { ok: { value: { status: 'ok' } } }) },
   },

@@ -12,7 +12,7 @@ export const getMetrics = route({
   tag: 'Operations',
   summary: 'Metrics for Prometheus',
   description:
-    'Open to the machine itself, to everybody when configured so, and to tokens with the permission `manage`.',
+    'Open to requests from this machine, to tokens with the permission `manage`, and to everyone when `metrics.public` is set.',
   answers: {
     200: {
       description: 'Metrics in the text format.',

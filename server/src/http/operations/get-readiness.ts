@@ -7,7 +7,7 @@ const readiness = named('Readiness', () =>
     status: z.enum(['ok', 'unavailable']),
     checks: z.record(z.string(), z.enum(['ok', 'stopping', 'unavailable'])).meta({
       description:
-        'What was looked at: `server` and `database`. Channels do not count: reading and other channels go on.',
+        'The checks: `server` and `database`. A failing channel does not count, because reads and other channels still work.',
     }),
   }),
 );
@@ -20,17 +20,17 @@ export const getReadiness = route({
   tag: 'Operations',
   summary: 'Readiness: can it serve requests?',
   description:
-    'For load balancers: asks the database, and says no from the moment the server is told to stop. What is found is kept for a second.',
+    'For load balancers: checks the database, and returns 503 from the moment the server begins to stop. The result is cached for a second.',
   answers: {
     200: {
-      description: 'They can.',
+      description: 'It can.',
       content: json(readiness, {
         ok: { value: { status: 'ok', checks: { server: 'ok', database: 'ok' } } },
       }),
     },
     503: {
       description:
-        'Not now: the server is on its way down, or its database does not answer within two seconds.',
+        'It cannot: the server is shutting down, or its database does not respond within two seconds.',
       headers: ['Retry-After'],
       content: json(readiness, {
         stopping: { value: { status: 'unavailable', checks: { server: 'stopping' } } },

@@ -5,7 +5,7 @@ import { named } from '../openapi/named.ts';
 const plainError = named('PlainError', () =>
   z
     .strictObject({ error: z.string(), retryable: z.boolean() })
-    .meta({ description: 'How addresses that belong to neither API say a failure.' }),
+    .meta({ description: 'The errors of endpoints that belong to neither API.' }),
 );
 
 export const plainDialect: Dialect = {

@@ -22,9 +22,9 @@ const checksums = () =>
   z.object({
     'Content-MD5': digest('MD5 of the body, base64 (RFC 1864). Verified.'),
     'Content-Digest': digest('`sha-256=:<base64>:` (RFC 9530). Verified.'),
-    'Repr-Digest': digest('The same as Content-Digest, which counts first.'),
+    'Repr-Digest': digest('The same as Content-Digest, which takes precedence.'),
     'If-None-Match': digest(
-      '`*` wants to be the first to upload, ETags want to bring other bytes; otherwise 412.',
+      '`*`: only when nothing has been uploaded yet. ETags: only when the bytes differ from these. Otherwise 412.',
     ),
     'X-Amz-Checksum-Sha256': digest('SHA-256 of the body, base64. Verified.'),
   });
@@ -134,7 +134,7 @@ export const postUpload = route({
   tag: 'Upload URL',
   summary: 'Send the bytes as a form',
   description:
-    'The same as PUT for a form with one file, which is what images are asked for as. Takes videos and documents too, and raw bytes.',
+    'The same as PUT, for a form with one file: the way `upload_method` requests images. Takes videos and documents too, and raw bytes.',
   request: {
     params: byId,
     query: signature,

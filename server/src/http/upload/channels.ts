@@ -49,7 +49,7 @@ export const getChannels = route({
   permission: 'any',
   tag: 'Upload',
   summary: 'Channels to upload to',
-  description: 'What `uploadChannel` and `channelName` of an upload may choose from.',
+  description: 'The values that `uploadChannel` and `channelName` of an upload may have.',
   request: {
     query: () =>
       z.object({
@@ -57,7 +57,7 @@ export const getChannels = route({
         includeDisabled: z
           .boolean()
           .optional()
-          .meta({ description: '`true` lists channels that take no uploads at the moment, too.' }),
+          .meta({ description: '`true` also lists channels that take no uploads at the moment.' }),
       }),
   },
   answers: {

@@ -7,11 +7,11 @@ export const authCode = () =>
 const storage = () => ({
   uploadChannel: z.string().optional().meta({
     description:
-      'Group of channels to store on: `telegram`, `cfr2`, `s3`, `discord`, `huggingface`, `webdav` or `local`. Without it, or with one that there is not: the default channel of the settings, otherwise Telegram, otherwise the first channel; the header `X-Stowage-Channel` says which. With `autoRetry=false` one that there is not is refused. `cfr2` is local storage while there is no R2 channel. `external` is refused: links to foreign files are not stored.',
+      'Group of channels to store on: `telegram`, `cfr2`, `s3`, `discord`, `huggingface`, `webdav` or `local`. When absent or unknown: the default channel of the settings, otherwise Telegram, otherwise the first channel; the header `X-Stowage-Channel` names it. With `autoRetry=false` an unknown group is refused. `cfr2` is local storage while there is no R2 channel. `external` is refused: links to files elsewhere are not stored.',
   }),
   channelName: z.string().optional().meta({
     description:
-      'One channel of the group, or of any group without `uploadChannel`; see GET /api/channels. One that there is not counts as absent, and is refused with `autoRetry=false`.',
+      'One channel of the group, or of any group without `uploadChannel`; see GET /api/channels. An unknown name counts as absent; with `autoRetry=false` it is refused.',
   }),
 });
 
@@ -27,7 +27,7 @@ const naming = () => ({
   uploadFolder: z
     .string()
     .optional()
-    .meta({ description: 'Relative folder; such as `img/test`; what is unsafe in it is cleaned.' }),
+    .meta({ description: 'Relative folder, such as `img/test`; unsafe parts are removed.' }),
 });
 
 /** Everything that may stand in the query of `/upload`; only the exact text `true` switches. */
@@ -37,20 +37,20 @@ export const uploadQuery = () =>
     ...storage(),
     serverCompress: z.boolean().optional().meta({
       description:
-        'Whether Telegram may recompress the picture; only JPEG pictures up to 10 MB, others are kept as they are. Default true, unless the owner switched it off for the channel. What is read back is what Telegram keeps. Chunked uploads are never recompressed.',
+        'Whether Telegram may recompress the picture; only JPEG pictures up to 10 MB, others are kept as they are. Default true, unless the owner switched it off for the channel. Downloads then return the recompressed picture. Chunked uploads are never recompressed.',
     }),
     autoRetry: z.boolean().optional().meta({
       description:
-        'Whether other channels are tried when the chosen one fails or does not exist: of every group one, then those that are left. Default true.',
+        'Whether other channels are tried when the chosen one fails or does not exist: one of each group first, then the rest. Default true.',
     }),
     ...naming(),
     initChunked: z.boolean().optional().meta({ description: '`true` starts a chunked upload.' }),
     chunked: z
       .boolean()
       .optional()
-      .meta({ description: '`true` sends a chunk, or with `merge` ends a chunked upload.' }),
-    merge: z.boolean().optional().meta({ description: '`true` joins the chunks to a file.' }),
-    cleanup: z.boolean().optional().meta({ description: '`true` gives a chunked upload up.' }),
+      .meta({ description: '`true` sends a chunk, or with `merge` finishes a chunked upload.' }),
+    merge: z.boolean().optional().meta({ description: '`true` joins the chunks into a file.' }),
+    cleanup: z.boolean().optional().meta({ description: '`true` cancels a chunked upload.' }),
     uploadId: z.string().optional().meta({ description: 'For `cleanup`.' }),
     totalChunks: z.int().optional().meta({ description: 'For `cleanup`.' }),
   });

@@ -18,7 +18,7 @@ export const uploadFileForm = named('UploadFileForm', () =>
   z
     .object({
       file: z.file().meta({
-        description: 'The file, with its name. May come several times: all are stored, or none.',
+        description: 'The file, with its name. May be repeated: all files are stored, or none.',
       }),
     })
     .meta({

@@ -67,20 +67,20 @@ export const upload = route({
   permission: 'upload',
   tag: 'Upload',
   summary: 'Store files, at once or in chunks',
-  description: `One address, five things; the query chooses:
+  description: `One address, five operations; the query chooses:
 
 | query | what it does | form |
 |---|---|---|
-| none of these | stores whole files, and answers a link for each in the same order; when one fails, none is kept | \`file\`, once or more |
+| none of these | stores whole files and returns a link for each in the same order; when one fails, none is kept | \`file\`, once or more |
 | \`initChunked=true\` | starts a chunked upload | \`originalFileName\`, \`originalFileType\`, \`totalChunks\` |
 | \`chunked=true\` | takes one chunk | those, \`uploadId\`, \`chunkIndex\`, then \`file\` |
-| \`chunked=true&merge=true\` | joins the chunks to a file | those without \`file\` and \`chunkIndex\` |
-| \`cleanup=true\` | gives a chunked upload up | \`uploadId\`, here or in the query |
+| \`chunked=true&merge=true\` | joins the chunks into a file | those without \`file\` and \`chunkIndex\` |
+| \`cleanup=true\` | cancels a chunked upload | \`uploadId\`, here or in the query |
 
-Chunks may come in any order, in parallel, and again. A merge that fails keeps the chunks: send what is missing and merge again. \`originalFileName\` has at most 1024 bytes, \`originalFileType\` 255, and all chunks together at most what a file may have (413 as soon as one is too much).
-A caller with too many unfinished uploads gets 429; see \`media.maxOpenUploads\`. A token that is revoked while a body comes in gets 401, and nothing of it is kept. A 200 means that the bytes are stored.
+Chunks may come in any order, in parallel, and again. A merge that fails keeps the chunks: send what is missing and merge again. The maximum is 1024 bytes for \`originalFileName\`, 255 for \`originalFileType\`, and for all chunks together the maximum size of a file (413 for the first chunk that exceeds it).
+A caller with too many unfinished uploads gets 429; see \`media.maxOpenUploads\`. When a token is revoked during a transfer, the response is 401 and none of the bytes are kept. A 200 means that the bytes are stored.
 
-The other query parameters may also be form fields; the query counts first. Unknown parameters and values are ignored; the header \`X-Stowage-Notice\` names them. The header \`X-Stowage-Channel\` says where a file is, or its chunks go, as \`uploadChannel/channelName\` (the name percent-encoded; several, separated by commas, when the files of a form lie apart). Any method does the same.`,
+The other query parameters may also be form fields; the query takes precedence. Unknown parameters and values are ignored; the header \`X-Stowage-Notice\` names them. The header \`X-Stowage-Channel\` names the channel of the file or of the chunks, as \`uploadChannel/channelName\` (the name percent-encoded; several, separated by commas, when the files of a form are on different channels). Any method does the same.`,
   request: {
     query: uploadQuery,
     body: {
@@ -99,7 +99,7 @@ The other query parameters may also be form fields; the query counts first. Unkn
   },
   answers: {
     200: {
-      description: 'Done; the shape depends on what was asked.',
+      description: 'Done; the shape depends on the operation.',
       headers: ['X-Request-Id'],
       content: json(uploadAnswer, examples),
     },

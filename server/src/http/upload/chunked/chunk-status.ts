@@ -25,7 +25,7 @@ const chunkedStatus = named('ChunkedStatus', () =>
     expiresAt: timestamp,
     result: uploaded()
       .optional()
-      .meta({ description: 'The answer of the merge, once there was one.' }),
+      .meta({ description: 'The response of the merge, once there was one.' }),
   }),
 );
 
@@ -53,7 +53,7 @@ export const chunkStatus = route({
   tag: 'Upload',
   summary: 'What a chunked upload has',
   description:
-    'For going on after a crash: which chunks are stored, and the link once they are merged.',
+    'To resume after a crash: which chunks are stored, and the link once they are merged.',
   request: {
     query: () =>
       z.object({

@@ -10,8 +10,8 @@ import { readFields, wholeNumber } from './chunk-form.ts';
 
 export const chunkedCleanupForm = named('ChunkedCleanupForm', () =>
   z.object({ uploadId: uploadIdField(), totalChunks: totalChunks().optional() }).partial().meta({
-    title: 'Chunked upload: give up',
-    description: 'Both may stand in the query instead.',
+    title: 'Chunked upload: cancel',
+    description: 'Both may be in the query instead.',
   }),
 );
 

@@ -14,12 +14,12 @@ import { directDialect, directFailures, exampleDirect } from './wire.ts';
 
 const directParts = named('DirectParts', () =>
   z.object({
-    oid: z.string().meta({ description: 'As answered by `getUploadUrl`.' }),
+    oid: z.string().meta({ description: 'As returned by `getUploadUrl`.' }),
     parts: z
       .array(
         z.object({
           partNumber: z.int().min(1),
-          etag: z.string().meta({ description: 'ETag that the PUT of the part answered.' }),
+          etag: z.string().meta({ description: 'ETag from the response to the PUT of the part.' }),
         }),
       )
       .min(1),
@@ -27,7 +27,7 @@ const directParts = named('DirectParts', () =>
 );
 
 const directPartsAnswer = named('DirectPartsAnswer', () =>
-  z.unknown().meta({ description: 'What Hugging Face answered.' }),
+  z.unknown().meta({ description: 'The response of Hugging Face.' }),
 );
 
 const exampleParts = {
@@ -59,17 +59,15 @@ export const completeMultipart = route({
   path: '/upload/huggingface/completeMultipart',
   permission: 'signed',
   tag: 'Hugging Face',
-  summary: 'End an upload in parts',
+  summary: 'Finish an upload in parts',
   description:
-    'Browsers cannot call Hugging Face here, so this passes the list of parts on. The address comes whole from `uploadAction.href`; its signature is the credential, without a right one the usual ones are asked for.',
+    'Browsers cannot call Hugging Face here, so this passes the list of parts on. The address comes whole from `uploadAction.href`; its signature is the credential. Without a valid signature the usual credentials are required.',
   request: {
     query: () =>
       z.object({
         target: z.url().meta({ description: 'Filled in by the server in `uploadAction.href`.' }),
         channelName: z.string().meta({ description: 'Filled in by the server.' }),
-        sig: z
-          .string()
-          .meta({ description: 'Filled in by the server; stands for the credentials.' }),
+        sig: z.string().meta({ description: 'Filled in by the server; replaces the credentials.' }),
       }),
     body: { required: true, content: json(directParts, { two: { value: exampleParts } }) },
   },

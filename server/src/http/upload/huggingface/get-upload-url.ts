@@ -101,7 +101,7 @@ export const getUploadUrl = route({
   tag: 'Hugging Face',
   summary: 'Where to upload to Hugging Face',
   description:
-    'Step 1 of 3. The bytes go straight to Hugging Face: PUT them to `uploadAction.href`, or part by part when `uploadAction.header` has a `chunk_size`. Then commit. Nothing needs uploading when there is no `uploadAction`. Bytes that are in the repository already are said to be there only to callers who may list files or uploaded them before; all others upload them, here instead of there, before they can commit.',
+    'Step 1 of 3. The bytes go straight to Hugging Face: PUT them to `uploadAction.href`, or part by part when `uploadAction.header` has a `chunk_size`. Then commit. Nothing needs uploading when there is no `uploadAction`. Only callers who may list files, or who uploaded these bytes before, learn that the repository already has them. All others upload them to this server instead before they can commit.',
   request: {
     query: authCodeQuery,
     body: {

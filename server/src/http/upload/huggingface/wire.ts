@@ -129,7 +129,10 @@ export const sha256 = () =>
     .meta({ description: 'SHA-256 of the whole file, hexadecimal.' });
 export const fileSize = () => z.int().positive().meta({ description: 'Bytes of the whole file.' });
 export const channelName = () =>
-  z.string().optional().meta({ description: 'A Hugging Face channel by name; else the first.' });
+  z
+    .string()
+    .optional()
+    .meta({ description: 'Name of a Hugging Face channel; default: the first.' });
 
 export const exampleDirect = {
   sha256: 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',
