@@ -8,7 +8,9 @@ import { collectedFrom } from './collected-metrics.ts';
 import type { Config } from './config.ts';
 import { createAccess } from './core/access/access.ts';
 import { createAuthThrottle } from './core/access/auth-throttle.ts';
-import { type Clock, hourMs } from './core/clock.ts';
+import { createSessions, type Sessions } from './core/access/sessions.ts';
+import { createSignIn } from './core/access/sign-in.ts';
+import { type Clock, dayMs, hourMs } from './core/clock.ts';
 import { wait } from './core/guard/wait.ts';
 import { createResourceFetch } from './core/imports/fetch-resource.ts';
 import { Imports } from './core/imports/import-from-url.ts';
@@ -53,6 +55,7 @@ export interface App {
   readonly http: FastifyInstance;
   readonly metadata: MetadataStore;
   readonly pool: ChannelPool;
+  readonly sessions: Sessions;
   /** The time that expiries and leases go by. */
   readonly now: Clock;
   /** Reclaims what a crash left, then begins the background work. */
@@ -123,12 +126,31 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
   const settingsPoll = poll(() => channels.live.refresh(), settingsPollMs, log);
   metrics.collect(collectedFrom({ config, metadata, pool }));
   const digests = createDigestService();
+  const { authCode } = config;
+  const brake = createAuthThrottle(now);
+  const sessions = createSessions({
+    store: metadata.sessions,
+    key: derivedKey(secretKey, 'stowage sessions'),
+    ttlMs: config.admin.sessionDays * dayMs,
+    authCode,
+    now,
+  });
+  const signIn = createSignIn({
+    accounts: metadata.accounts,
+    sessions,
+    brake,
+    authCode,
+    resetKey: config.admin.resetKey,
+    isPasswordConfigured: config.admin.password !== undefined,
+    now,
+  });
   const access = createAccess({
     tokens: metadata.tokens,
     allowAnonymousUploads: config.allowAnonymousUploads,
-    brake: createAuthThrottle(now),
+    brake,
+    sessions,
     now,
-    authCode: config.authCode,
+    authCode,
   });
   const intake = createIntake({ metadata, digests, spoolFolder, now });
   const files = createFiles({ metadata, pool, intake, access, now });
@@ -220,6 +242,8 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
   const isReady = (): boolean => ready;
   const http = createHttpServer({
     access,
+    sessions,
+    signIn,
     files,
     hotFiles: new HotFiles(config.reads.memoryBytes, metadata.contentVersion),
     basic,
@@ -235,9 +259,7 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     now,
     log,
     metrics,
-    signer: createUrlSigner(
-      new Uint8Array(hkdfSync('sha256', secretKey, '', 'stowage relay urls', 32)),
-    ),
+    signer: createUrlSigner(derivedKey(secretKey, 'stowage relay urls')),
     settings: httpSettings(config, spoolFolder),
     isReady,
     readiness: createReadiness({ isReady, metadata }),
@@ -247,6 +269,7 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     http,
     metadata,
     pool,
+    sessions,
     now,
     async start() {
       await maintenance.reclaim();
@@ -276,6 +299,11 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
 
 /** How soon a change of the settings counts on the other nodes. */
 const settingsPollMs = 1000;
+
+function derivedKey(secretKey: Uint8Array, purpose: string): Uint8Array {
+  return new Uint8Array(hkdfSync('sha256', secretKey, '', purpose, 32));
+}
+
 const idleCheckMs = 100;
 
 async function closeGracefully(http: FastifyInstance, graceMs: number): Promise<void> {
@@ -312,5 +340,6 @@ function httpSettings(config: Config, spoolFolder: string): HttpSettings {
     spoolFolder,
     publicUrl: config.publicUrl,
     urlPrefix: config.urlPrefix,
+    allowAnonymousUploads: config.allowAnonymousUploads,
   };
 }

@@ -163,7 +163,7 @@ const minPublicCodeLength = 12;
  * Why the server must not listen on the configured address, or undefined: on a public address
  * credentials have to exist, and be hard to guess, before the first request can come in.
  */
-export function publicBindProblem(config: Config, hasTokens: boolean): string | undefined {
+export function publicBindProblem(config: Config, hasCredentials: boolean): string | undefined {
   if (isLoopback(config.host)) {
     return undefined;
   }
@@ -173,7 +173,8 @@ export function publicBindProblem(config: Config, hasTokens: boolean): string | 
       `give it at least ${minPublicCodeLength} characters, such as \`openssl rand -hex 12\` prints.`
     );
   }
-  if (hasTokens || config.adminToken !== undefined || config.authCode !== undefined) {
+  const { adminToken, authCode, admin } = config;
+  if (hasCredentials || [adminToken, authCode, admin.password].some((one) => one !== undefined)) {
     return undefined;
   }
   return (

@@ -23,6 +23,7 @@ const version: Command = async (args) => {
 const commands: Readonly<Record<string, Command>> = {
   serve: async (args) => (await import('./commands/serve.ts')).serve(args),
   token: async (args) => (await import('./commands/token.ts')).token(args),
+  admin: async (args) => (await import('./commands/admin.ts')).admin(args),
   migrate: async (args) => (await import('./commands/migrate.ts')).migrate(args),
   backup: async (args) => (await import('./commands/backup.ts')).backup(args),
   restore: async (args) => (await import('./commands/restore.ts')).restore(args),
@@ -37,6 +38,7 @@ const usage = `Usage: stowage <command>
 
   serve      start the server (default)
   token      create, list or revoke API tokens
+  admin      set the administrator's password
   migrate    bring the database up to date
   backup     copy the library to a folder, also while the server runs
   restore    bring a backup into an empty data folder

@@ -1,8 +1,8 @@
-import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { allPermissions, createAccess } from '../core/access/access.ts';
 import { createAuthThrottle } from '../core/access/auth-throttle.ts';
 import type { MetadataStore } from '../core/metadata.ts';
+import { writePrivately } from './write-privately.ts';
 
 interface FirstStart {
   readonly metadata: MetadataStore;
@@ -44,12 +44,6 @@ export async function makeAdminToken({
     throw error;
   }
   return `Your admin token is in ${path}, which only this user can read. Delete the file once you have the token.\n`;
-}
-
-/** A file of that name may already exist with other permissions, or be a link. */
-async function writePrivately(path: string, text: string): Promise<void> {
-  await rm(path, { force: true });
-  await writeFile(path, `${text}\n`, { mode: 0o600, flag: 'wx' });
 }
 
 function greeting(token: string, address: string): string {

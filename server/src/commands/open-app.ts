@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { type App, createApp } from '../app.ts';
 import type { Config } from '../config.ts';
+import { keepAdminPassword } from '../core/access/sign-in.ts';
 import { fail, isStowageError } from '../core/errors.ts';
 import { prepareDataFolder } from '../data-folder.ts';
 import { lockDataFolder } from '../data-folder-lock.ts';
@@ -13,6 +14,8 @@ export interface Opened {
   readonly app: App;
   /** True when no token exists yet. */
   readonly isFirstStart: boolean;
+  /** Whether the administrator has a password. */
+  readonly hasAccount: boolean;
   /** Stops everything, then releases the data folder. */
   close(): Promise<void>;
 }
@@ -38,7 +41,12 @@ export async function openApp(config: Config, log: Logger): Promise<Opened | und
     const { tokens } = metadata;
     const hold = () => holdEnvironmentToken({ config, tokens, now, log });
     undo.push((await whenItAnswers(hold, { config, log })).stop);
-    return { app, isFirstStart: (await tokens.list()).length === 0, close };
+    const { name, password } = config.admin;
+    if (password !== undefined) {
+      await keepAdminPassword(metadata, { name, password }, now());
+    }
+    const hasAccount = (await metadata.accounts.list()).length > 0;
+    return { app, isFirstStart: (await tokens.list()).length === 0, hasAccount, close };
   } catch (error) {
     await close();
     if (!isStowageError(error)) {

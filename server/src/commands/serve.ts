@@ -6,10 +6,11 @@ import { giveBackMemory } from '../core/streams/gc-pressure.ts';
 import { createLogger } from '../logger.ts';
 import { makeAdminToken } from './admin-token.ts';
 import { loadConfigOrExplain } from './load.ts';
-import { openApp } from './open-app.ts';
+import { type Opened, openApp } from './open-app.ts';
 import { listeningAddress, ownAddress } from './own-address.ts';
 import { print } from './print.ts';
 import { readArguments } from './read-arguments.ts';
+import { dropSetupLink, makeSetupLink } from './setup-link.ts';
 
 type Logger = ReturnType<typeof createLogger>;
 
@@ -33,8 +34,8 @@ export async function serve(args: readonly string[]): Promise<number> {
   if (opened === undefined) {
     return 1;
   }
-  const { app, isFirstStart, close } = opened;
-  const problem = publicBindProblem(config, !isFirstStart);
+  const { app, isFirstStart, hasAccount, close } = opened;
+  const problem = publicBindProblem(config, hasAccount || !isFirstStart);
   if (problem !== undefined) {
     process.stderr.write(`${problem}\n`);
     await close();
@@ -68,6 +69,7 @@ export async function serve(args: readonly string[]): Promise<number> {
   giveBackMemory();
   logReady(config, port, log);
   print(notice);
+  print(await setupNotice(opened, { config, port, log }));
 
   const signal = await stopping;
   log.info({ signal }, 'Stopping: running requests may finish');
@@ -105,6 +107,31 @@ async function adminTokenNotice(
       `The admin token cannot be written to the data folder: ${(error as Error).message}\n`,
     );
     return undefined;
+  }
+}
+
+interface Running {
+  readonly config: Config;
+  readonly port: number;
+  readonly log: Logger;
+}
+
+async function setupNotice(
+  { app, hasAccount }: Opened,
+  { config, port, log }: Running,
+): Promise<string> {
+  const { dataDir, publicUrl } = config;
+  try {
+    if (hasAccount) {
+      await dropSetupLink(dataDir);
+      return '';
+    }
+    const address = publicUrl ?? ownAddress(config, port);
+    return await makeSetupLink({ sessions: app.sessions, dataDir, address });
+  } catch (error) {
+    // A token needs no password, and `stowage admin set-password` sets one too.
+    log.warn({ err: error }, 'Could not make the link that sets the first password');
+    return '';
   }
 }
 

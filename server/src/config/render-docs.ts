@@ -73,7 +73,7 @@ const settingsByTask: Readonly<Record<string, readonly string[]>> = {
     'maxConnectionsPerAddress',
     'cors',
   ],
-  'Who may do what': ['adminToken', 'authCode', 'allowAnonymousUploads', 'rateLimit'],
+  'Who may do what': ['adminToken', 'admin', 'authCode', 'allowAnonymousUploads', 'rateLimit'],
   'Where data is kept': [
     'dataDir',
     'secretKey',

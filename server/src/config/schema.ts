@@ -82,6 +82,37 @@ export const schema = z.strictObject({
     description:
       'A token with every permission, for automation. Otherwise one is made at the first start and shown once.',
   }),
+  admin: z.strictObject({
+    name: setting(text(/^[^\p{C}]{1,100}$/u, 'a name of at most 100 characters', 'name'), {
+      default: 'admin',
+      description: 'Name of the administrator whose password is `admin.password`.',
+    }),
+    password: optional(
+      text(/^.{8,1024}$/su, 'a text of at least 8 characters', 'text of 8 or more characters'),
+      {
+        secret: true,
+        description:
+          'Password of the administrator, set again at every start. Otherwise it is set by the link that a start without one prints, or by `stowage admin set-password`. A change ends the sessions of the administrator.',
+      },
+    ),
+    sessionDays: setting(whole(1, 3650), {
+      default: 14,
+      description: 'Days after which people have to sign in again.',
+    }),
+    resetKey: optional(
+      text(
+        /^[\x21-\x7e]{20,}$/,
+        'at least 20 printable characters without spaces',
+        'text of 20 or more characters',
+      ),
+      {
+        secret: true,
+        env: 'RESET_KEY',
+        description:
+          'Allows `GET /api/auth/resetAuth?key=`, which ends all sessions and forgets a password that is not in the configuration.',
+      },
+    ),
+  }),
   authCode: optional(text(/^[\x20-\x7e]+$/, 'printable characters'), {
     secret: true,
     description:

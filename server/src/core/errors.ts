@@ -15,6 +15,7 @@ const codes = {
   unauthorized: [401, false, 'Invalid or expired API key'],
   insufficient_scope: [403, false, 'This API key lacks the permission for this call.'],
   address_blocked: [403, false, 'Your IP is blocked'],
+  cross_site_request: [403, false, 'This request comes from a page of another site.'],
   storage_quota_exceeded: [403, false, 'The storage quota is used up.'],
   not_found: [404, false, 'Not found.'],
   method_not_allowed: [405, false, 'Method not allowed.'],

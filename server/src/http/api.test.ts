@@ -63,7 +63,7 @@ const api: Api = {
   dialect: inWord('api'),
   headers: { 'cache-control': 'no-store' },
   credentials: 'token',
-  async authenticate({ request }, permission) {
+  async authenticate({ request }, { permission }) {
     asked.push(permission);
     if (request.headers.authorization === undefined) {
       throw fail('unauthorized');

@@ -1,12 +1,11 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify';
 import type { Caller } from '../core/access/access.ts';
 import { fail, type StowageError } from '../core/errors.ts';
-import type { Permission } from '../core/metadata.ts';
 import { addCors, type CorsRules } from './cors.ts';
 import type { HttpDeps, HttpSettings } from './deps.ts';
 import { type Dialect, sendError } from './dialect.ts';
 import { type Failure, failed } from './failure.ts';
-import type { CallerContext, Context, Route, RouteWithoutCaller } from './route.ts';
+import type { CallerContext, Context, Need, Route, RouteWithoutCaller } from './route.ts';
 import { type Handler, routePath } from './route-path.ts';
 
 /** A set of routes that share a dialect. */
@@ -21,7 +20,7 @@ export interface Api {
   readonly alsoAt?: (path: string) => readonly string[];
   /** Credentials that count: tokens alone, or upload codes as well. */
   readonly credentials: 'token' | 'upload';
-  readonly authenticate: (context: Context, permission: Permission | 'any') => Promise<Caller>;
+  readonly authenticate: (context: Context, need: Need) => Promise<Caller>;
   /** Failures that any of its routes may return. */
   readonly failures: readonly Failure[];
   /** Further failures, under any other status. */
@@ -121,11 +120,11 @@ function handlerOf(route: Route, { authenticate }: Api, deps: HttpDeps): Handler
   if (isWithoutCaller(route)) {
     return (request, reply) => handle({ request, reply, deps } as CallerContext);
   }
-  const { permission, before } = route;
+  const { permission, changes, before } = route;
   return async (request, reply) => {
     const context = { request, reply, deps };
     before?.(context);
-    const caller = await authenticate(context, permission);
+    const caller = await authenticate(context, { permission, changes });
     return handle({ request, reply, deps, caller });
   };
 }

@@ -1,4 +1,5 @@
 import type { Api } from './api.ts';
+import { authApi } from './auth/index.ts';
 import { filesApi } from './files/index.ts';
 import { manageApi } from './manage/index.ts';
 import { mediaApi } from './media/index.ts';
@@ -16,6 +17,7 @@ export const apis: readonly Api[] = [
   filesApi,
   manageApi,
   publicApi,
+  authApi,
   operationsApi,
   openapiApi(() => apis),
 ];

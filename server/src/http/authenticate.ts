@@ -1,12 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import type { Caller, Credentials } from '../core/access/access.ts';
-import { fail } from '../core/errors.ts';
-import type { Permission } from '../core/metadata.ts';
+import { fail, isStowageError } from '../core/errors.ts';
 import { type OriginSettings, requestOrigin } from './client-address.ts';
 import type { HttpDeps } from './deps.ts';
+import { failed } from './failure.ts';
+import { foreignPage, isForeign } from './foreign-page.ts';
 import { note } from './request-notes.ts';
-import type { Context } from './route.ts';
+import type { Context, Need } from './route.ts';
+import { sessionSecrets } from './session-cookies.ts';
 
 const noKey = 'No API key. Send Authorization: Bearer <key>.';
 
@@ -21,58 +23,79 @@ export const tooManyGuesses = {
 type AuthDeps = Pick<HttpDeps, 'access' | 'settings'>;
 
 /**
- * Media API and management: `Authorization: Bearer` (the scheme in any case), or the bare token.
+ * Media API and management: `Authorization: Bearer` (the scheme in any case), or the bare token;
+ * otherwise a session.
  */
 export function authenticateToken(
   request: FastifyRequest,
-  permission: Permission | 'any',
-  { access }: AuthDeps,
+  need: Need,
+  deps: AuthDeps,
 ): Promise<Caller> {
-  const token = tokenOf(request.raw);
-  if (token === undefined) {
-    return Promise.reject(fail('unauthorized', { message: noKey }));
-  }
-  const credentials = { token, address: request.ip };
-  return noted(request.raw, access.authenticate(credentials, permission));
+  return authenticate(request, need, { token: tokenOf(request.raw) }, deps);
 }
 
 /**
- * Upload API 1.3: a token, otherwise `authCode` from the query, the Referer's query, the header or
- * the cookie.
+ * Upload API 1.3: a token, otherwise a session, otherwise `authCode` from the query, the Referer's
+ * query, the header or the cookie.
  */
 export function authenticateUpload(
   request: FastifyRequest,
-  permission: Permission | 'any',
-  { access, settings }: AuthDeps,
+  need: Need,
+  deps: AuthDeps,
 ): Promise<Caller> {
-  const credentials: Credentials = {
-    token: tokenOf(request.raw),
-    authCodes: authCodesOf(request.raw, settings),
-    address: request.ip,
-  };
-  return noted(request.raw, access.authenticate(credentials, permission));
+  const token = tokenOf(request.raw);
+  const authCodes = authCodesOf(request.raw, deps.settings);
+  return authenticate(request, need, { token, authCodes }, deps);
 }
 
 /** For an API whose callers have tokens. */
-export function byToken(
-  { request, deps }: Context,
-  permission: Permission | 'any',
-): Promise<Caller> {
-  return authenticateToken(request, permission, deps);
+export function byToken({ request, deps }: Context, need: Need): Promise<Caller> {
+  return authenticateToken(request, need, deps);
 }
 
 /** For an API that accepts the upload code as well. */
-export function byTokenOrCode(
-  { request, deps }: Context,
-  permission: Permission | 'any',
-): Promise<Caller> {
-  return authenticateUpload(request, permission, deps);
+export function byTokenOrCode({ request, deps }: Context, need: Need): Promise<Caller> {
+  return authenticateUpload(request, need, deps);
 }
 
-async function noted(request: IncomingMessage, authenticated: Promise<Caller>): Promise<Caller> {
-  const caller = await authenticated;
-  note(request, { caller });
-  return caller;
+/**
+ * The one place that decides whether a cookie counts. Browsers send cookies with requests of
+ * foreign pages too, so for what changes something, only those of our own pages count.
+ */
+async function authenticate(
+  request: FastifyRequest,
+  { permission, changes }: Need,
+  found: Pick<Credentials, 'token' | 'authCodes'>,
+  { access, settings }: AuthDeps,
+): Promise<Caller> {
+  const sessions = sessionSecrets(request.headers);
+  if (found.token === undefined && found.authCodes === undefined && sessions === undefined) {
+    throw fail('unauthorized', { message: noKey });
+  }
+  const isRefused =
+    sessions !== undefined &&
+    (changes === true || !isSafe(request.method)) &&
+    isForeign(request.raw, settings);
+  const credentials = {
+    ...found,
+    address: request.ip,
+    sessions: isRefused ? undefined : sessions,
+  };
+  try {
+    const caller = await access.authenticate(credentials, permission);
+    note(request.raw, { caller });
+    return caller;
+  } catch (error) {
+    const isTheOnlyReason = isRefused && isStowageError(error, 'unauthorized');
+    if (isTheOnlyReason && (await access.findSession(sessions)) !== undefined) {
+      throw failed(foreignPage);
+    }
+    throw error;
+  }
+}
+
+function isSafe(method: string): boolean {
+  return method === 'GET' || method === 'HEAD';
 }
 
 function tokenOf({ headers }: IncomingMessage): string | undefined {

@@ -1,4 +1,6 @@
 import type { Access } from '../core/access/access.ts';
+import type { Sessions } from '../core/access/sessions.ts';
+import type { SignIn } from '../core/access/sign-in.ts';
 import type { Clock } from '../core/clock.ts';
 import type { MediaCategory } from '../core/content-type/media-types.ts';
 import type { ResourceFetch } from '../core/imports/fetch-resource.ts';
@@ -22,6 +24,8 @@ import type { UrlSigner } from './signed-url.ts';
 /** Dependencies of the HTTP layer, passed in by `app.ts`. */
 export interface HttpDeps {
   readonly access: Access;
+  readonly sessions: Sessions;
+  readonly signIn: SignIn;
   readonly files: Files;
   readonly hotFiles: HotFiles;
   readonly basic: BasicUploads;
@@ -62,6 +66,7 @@ export interface HttpSettings {
   /** Folder for temporary copies. */
   readonly spoolFolder: string;
   readonly metricsPublic: boolean;
+  readonly allowAnonymousUploads: boolean;
 }
 
 export interface HttpMetrics {

@@ -47,6 +47,9 @@ export interface RouteWithoutCaller extends Described {
   readonly handler: (context: Context) => unknown;
 }
 
+/** What a route asks of its callers. */
+export type Need = Pick<RouteWithCaller, 'permission' | 'changes'>;
+
 interface Described {
   /** `operationId` of the document, and so the method's name in generated clients. */
   readonly id: string;
@@ -56,6 +59,8 @@ interface Described {
   readonly method: Method | readonly Method[];
   /** The whole path. `:name` is a segment, `*` at the end is the rest, slashes included. */
   readonly path: string;
+  /** Set when GET changes something too: a cookie then counts only for requests of our own pages. */
+  readonly changes?: true | undefined;
   readonly tag: Tag;
   /** A part of another route, which the document does not list. */
   readonly unlisted?: true;

@@ -1,9 +1,10 @@
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { type Clock, minuteMs } from '../clock.ts';
 import { fail } from '../errors.ts';
-import type { MetadataStore, Permission, TokenRecord } from '../metadata.ts';
+import type { MetadataStore, Permission, SessionRecord, TokenRecord } from '../metadata.ts';
 import { uuidv7 } from '../uuid.ts';
 import type { AuthThrottle, SecretKind } from './auth-throttle.ts';
+import type { Sessions } from './sessions.ts';
 
 /** The authenticated sender of a request and its permissions. */
 export interface Caller {
@@ -11,6 +12,8 @@ export interface Caller {
   readonly owner: string;
   readonly permissions: ReadonlySet<Permission>;
   readonly token: TokenRecord | undefined;
+  /** Of a caller in a browser, who signed in. */
+  readonly session?: SessionRecord | undefined;
 }
 
 /** The credentials that a request carries. Every field is as found, unverified. */
@@ -22,15 +25,23 @@ export interface Credentials {
    * cookie). Absent where only tokens count; `allowAnonymousUploads` is then ignored as well.
    */
   readonly authCodes?: readonly string[];
+  /** From the cookies of the two kinds. They count wherever a token does. */
+  readonly sessions?: SessionSecrets | undefined;
   /** Wrong guesses are counted by it. */
   readonly address: string;
+}
+
+/** Secrets of sessions, as cookies carry them: usually one, or none. */
+export interface SessionSecrets {
+  readonly admin: readonly string[];
+  readonly user: readonly string[];
 }
 
 export interface Access {
   /**
    * Returns the caller if the credentials allow `permission` (`any`: whatever they allow). A token
-   * that is unknown or lacks the permission falls through to the auth code, and that to anonymous
-   * uploads where the owner allows them. Fails with `unauthorized`, `insufficient_scope`, or
+   * that is unknown or lacks the permission falls through to the sessions, these to the auth code,
+   * and that to anonymous uploads where the owner allows them. Fails with `unauthorized`, `insufficient_scope`, or
    * `rate_limit_exceeded` after too many wrong guesses. Secrets chosen by people wait as long as
    * wrong ones do. Generated tokens, which cannot be guessed, never wait.
    */
@@ -40,6 +51,8 @@ export interface Access {
    * because the token may have been revoked, narrowed or have expired meanwhile.
    */
   mayUpload(owner: string): Promise<boolean>;
+  /** The session of an administrator, otherwise that of a user. */
+  findSession(secrets: SessionSecrets): Promise<SessionRecord | undefined>;
   /**
    * As `createToken`, but only when no token exists. Of several concurrent calls, one gets a token.
    * Undefined otherwise.
@@ -69,11 +82,13 @@ export interface AccessOptions {
   readonly authCode?: string | undefined;
   readonly allowAnonymousUploads: boolean;
   readonly brake: AuthThrottle;
+  /** Absent: no cookie counts. */
+  readonly sessions?: Pick<Sessions, 'find' | 'isLive'> | undefined;
   readonly now: Clock;
 }
 
 interface WrongSecrets {
-  readonly wrong: Readonly<Record<SecretKind, readonly string[]>>;
+  readonly wrong: Readonly<Partial<Record<SecretKind, readonly string[]>>>;
   readonly address: string;
   readonly refused: boolean;
 }
@@ -85,6 +100,7 @@ export const environmentTokenId = 'environment';
 
 const codeOwner = 'authCode';
 const anonymousOwner = 'anonymous';
+const sessionOwner = 'session:';
 
 /**
  * Whether this owner stands for many people: all who have the upload code, or all anonymous
@@ -102,6 +118,7 @@ export function createAccess({
   authCode,
   allowAnonymousUploads,
   brake,
+  sessions,
   now,
 }: AccessOptions): Access {
   const uploadOnly: ReadonlySet<Permission> = new Set(['upload']);
@@ -144,6 +161,19 @@ export function createAccess({
     await brake.passed({ kind: 'code', address });
     return { owner: codeOwner, permissions: uploadOnly, token: undefined };
   };
+  const findSession = async ({ admin, user }: SessionSecrets) =>
+    (await sessions?.find(admin, 'admin')) ?? (await sessions?.find(user, 'user'));
+  const bySession = async (
+    secrets: SessionSecrets | undefined,
+    permission: Permission | 'any',
+  ): Promise<Caller | undefined> => {
+    const session = secrets && (await findSession(secrets));
+    if (session === undefined) {
+      return undefined;
+    }
+    const caller = session.kind === 'admin' ? adminOf(session) : userOf(session);
+    return permission === 'any' || caller.permissions.has(permission) ? caller : undefined;
+  };
   /**
    * Every wrong secret counts. When another credential lets the caller in, it is counted without a
    * wait.
@@ -167,11 +197,16 @@ export function createAccess({
       if (found !== undefined && (permission === 'any' || found.permissions.includes(permission))) {
         return byToken(found, address);
       }
+      const allowsCode = permission === 'upload' || permission === 'any';
       const other =
-        permission === 'upload' || permission === 'any' ? await byCode(credentials) : undefined;
+        (await bySession(credentials.sessions, permission)) ??
+        (allowsCode ? await byCode(credentials) : undefined);
       const wrong = {
         token: found === undefined && token ? [token] : [],
-        code: other?.owner === codeOwner ? [] : (authCodes ?? []).filter((code) => code !== ''),
+        code:
+          other !== undefined && other !== anonymous
+            ? []
+            : (authCodes ?? []).filter((code) => code !== ''),
       };
       await noteWrong({ wrong, address, refused: other === undefined });
       if (other !== undefined) {
@@ -190,9 +225,13 @@ export function createAccess({
       if (owner === anonymousOwner) {
         return allowAnonymousUploads;
       }
+      if (owner.startsWith(sessionOwner)) {
+        return (await sessions?.isLive(owner.slice(sessionOwner.length))) === true;
+      }
       const record = await tokens.get(owner);
       return record !== undefined && isLive(record, now()) && record.permissions.includes('upload');
     },
+    findSession,
     async createFirstToken(input) {
       const token = generateToken(input);
       const record = tokenRecord(token, input, now());
@@ -205,6 +244,17 @@ export function createAccess({
       return { token, record };
     },
   };
+}
+
+/** An administrator's uploads in progress end with the session. */
+function adminOf(session: SessionRecord): Caller {
+  const owner = `${sessionOwner}${session.id}`;
+  return { owner, permissions: new Set(allPermissions), token: undefined, session };
+}
+
+/** As one of all who have the upload code: a new sign-in allows no further open uploads. */
+function userOf(session: SessionRecord): Caller {
+  return { owner: codeOwner, permissions: new Set(['upload']), token: undefined, session };
 }
 
 /** A new token text, with its prefix. */
@@ -249,7 +299,7 @@ function isLive(record: TokenRecord, at: number): boolean {
   return record.expiresAt === null || record.expiresAt > at;
 }
 
-function equalInConstantTime(one: string, other: string): boolean {
+export function equalInConstantTime(one: string, other: string): boolean {
   const digest = (text: string): Buffer => hash('sha256', text, 'buffer');
   return timingSafeEqual(digest(one), digest(other));
 }

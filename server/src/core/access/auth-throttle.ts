@@ -5,12 +5,14 @@ import { wait } from '../guard/wait.ts';
 import { type Networks, networksOf } from './network.ts';
 
 /** Counted separately: wrong tokens reveal nothing about codes. */
-export type SecretKind = 'code' | 'token';
+export type SecretKind = 'code' | 'token' | 'password';
 
 /** What a guess is counted by. */
 export interface GuessPlace {
   readonly kind: SecretKind;
   readonly address: string;
+  /** Guesses at one account from everywhere count together as well. */
+  readonly account?: string | undefined;
 }
 
 /**
@@ -43,6 +45,9 @@ const wideLimit: Limit = { free: 10, step: 4, max: 60 };
 /** Over all networks: slows down networks that were never right, blocks none. */
 const globalLimit: Limit = { free: 60, step: 20, max: 180 };
 
+/** Over all networks, at one account: slows down networks that were never right, blocks none. */
+const accountLimit: Limit = { free: 10, step: 5, max: 60 };
+
 const windowMs = 15 * minuteMs;
 const firstWaitMs = 100;
 const maxWaitMs = 2_000;
@@ -56,23 +61,30 @@ export function createAuthThrottle(
   const key = randomBytes(32);
   const mark = (secret: string): number =>
     createHmac('sha256', key).update(secret).digest().readUInt32BE(0) >>> 1;
-  const counted = { code: createPlaces(now), token: createPlaces(now) };
+  const counted = {
+    code: createPlaces(now),
+    token: createPlaces(now),
+    password: createPlaces(now),
+  };
   const pause = async (ms: number): Promise<void> => void (ms > 0 && (await waitMs(ms)));
 
   return {
-    async passed({ kind, address }) {
+    async passed({ kind, address, account }) {
       const networks = networksOf(address);
-      await pause(counted[kind].waitOf(networks));
+      await pause(counted[kind].waitOf(networks, account));
       counted[kind].forgive(networks);
     },
-    async failed({ kind, address }, secrets) {
+    async failed({ kind, address, account }, secrets) {
       const places = counted[kind];
       const networks = networksOf(address);
       // Earlier guesses decide, as for a right secret. The guess is counted before the wait, so
       // that concurrent guesses do not share a wait.
-      const before = { ms: places.waitOf(networks), retryAfterMs: places.usedUpFor(networks) };
+      const before = {
+        ms: places.waitOf(networks, account),
+        retryAfterMs: places.usedUpFor(networks),
+      };
       for (const secret of secrets) {
-        places.note(networks, mark(secret));
+        places.note(networks, account, mark(secret));
       }
       await pause(before.ms);
       if (before.retryAfterMs === 0) {
@@ -91,11 +103,12 @@ function createPlaces(now: Clock) {
   const near = createTallies(nearLimit, now);
   const wide = createTallies(wideLimit, now);
   const all = createTallies(globalLimit, now);
+  const ofAccount = createTallies(accountLimit, now);
   const known = new Set<string>();
   const everywhere = '';
 
   return {
-    waitOf(networks: Networks): number {
+    waitOf(networks: Networks, account: string | undefined): number {
       const waits = [
         near.waitOf(networks.near),
         networks.wide === undefined ? 0 : wide.waitOf(networks.wide),
@@ -103,6 +116,7 @@ function createPlaces(now: Clock) {
       // Guessing from other networks does not slow down networks that have been right.
       if (!known.has(networks.near)) {
         waits.push(all.waitOf(everywhere));
+        waits.push(account === undefined ? 0 : ofAccount.waitOf(account));
       }
       return Math.max(...waits);
     },
@@ -115,7 +129,7 @@ function createPlaces(now: Clock) {
      * A guess that no longer counts in its network does not count globally either: a single network
      * must not slow down all others.
      */
-    note(networks: Networks, mark: number): void {
+    note(networks: Networks, account: string | undefined, mark: number): void {
       if (!near.note(networks.near, mark)) {
         return;
       }
@@ -123,6 +137,9 @@ function createPlaces(now: Clock) {
         return;
       }
       all.note(everywhere, mark);
+      if (account !== undefined) {
+        ofAccount.note(account, mark);
+      }
     },
     forgive(networks: Networks): void {
       near.forgive(networks.near);

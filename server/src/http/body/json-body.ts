@@ -92,6 +92,13 @@ function isWithin(value: unknown, levels: number): boolean {
   return levels > 0 && Object.values(value).every((member) => isWithin(member, levels - 1));
 }
 
+/** As `readJsonObject`; an empty body is an empty object. */
+export async function readOptionalJsonObject(
+  request: IncomingMessage,
+): Promise<Readonly<Record<string, unknown>>> {
+  return asObject((await readJson(request, {})) ?? {});
+}
+
 /**
  * Reads a JSON object, in which keys such as `__proto__` are plain keys. Throws `validation_error`
  * for any other JSON.
@@ -100,7 +107,10 @@ export async function readJsonObject(
   request: IncomingMessage,
   limits: JsonLimits = {},
 ): Promise<Readonly<Record<string, unknown>>> {
-  const value = await readJson(request, limits);
+  return asObject(await readJson(request, limits));
+}
+
+function asObject(value: unknown): Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw failed(notAnObject);
   }

@@ -28,13 +28,13 @@ const isFolder = {
 } as const;
 
 /**
- * Upload API 4.4, by GET too. Only a credential in a header counts, which no foreign page can send.
- * A missing file is a success with a message.
+ * Upload API 4.4, by GET too. A missing file is a success with a message.
  */
 export const deleteFile = route({
   id: 'deleteFile',
   method: ['DELETE', 'GET', 'POST'],
   path: '/api/manage/delete/*',
+  changes: true,
   permission: 'delete',
   tag: 'Management',
   summary: 'Delete a file',

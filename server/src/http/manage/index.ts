@@ -1,5 +1,6 @@
 import type { Api } from '../api.ts';
 import { byToken, tooManyGuesses } from '../authenticate.ts';
+import { foreignPage } from '../foreign-page.ts';
 import { applyTags, getAiTags, testAi, writeAiTags } from './ai-tags.ts';
 import { listRecords } from './batch/list-records.ts';
 import { endIndex, getIndexConfig, putIndexChunk } from './batch/rebuild-index.ts';
@@ -10,8 +11,10 @@ import { createApiToken } from './create-api-token.ts';
 import { deleteApiToken } from './delete-api-token.ts';
 import { deleteBatch } from './delete-batch.ts';
 import { deleteFile } from './delete-file.ts';
+import { deleteSession } from './delete-session.ts';
 import { manageDialect } from './errors.ts';
 import { listApiTokens } from './list-api-tokens.ts';
+import { listSessions } from './list-sessions.ts';
 import { listUploaderFiles, listUploaders } from './list-uploaders.ts';
 import { createChannel } from './managed-channels/create-channel.ts';
 import { deleteChannel } from './managed-channels/delete-channel.ts';
@@ -33,12 +36,14 @@ export const manageApi: Api = {
   headers: { 'cache-control': 'private, no-store, max-age=0' },
   credentials: 'token',
   authenticate: byToken,
-  failures: ['unauthorized', tooManyGuesses, 'internal_error', 'service_unavailable'],
+  failures: ['unauthorized', tooManyGuesses, foreignPage, 'internal_error', 'service_unavailable'],
   routes: [
     listApiTokens,
     createApiToken,
     updateApiToken,
     deleteApiToken,
+    listSessions,
+    deleteSession,
     deleteFile,
     deleteBatch,
     testChannel,

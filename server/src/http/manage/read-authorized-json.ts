@@ -21,5 +21,5 @@ export async function readAuthorizedJson(
   limits: JsonLimits = {},
 ): Promise<AuthorizedJson> {
   const body = await readJsonObject(request.raw, limits);
-  return { caller: await authenticateToken(request, permission, deps), body };
+  return { caller: await authenticateToken(request, { permission }, deps), body };
 }

@@ -1,6 +1,7 @@
 import { fail } from '../../core/errors.ts';
 import type { Api } from '../api.ts';
 import { authenticateToken, tooManyGuesses } from '../authenticate.ts';
+import { foreignPage } from '../foreign-page.ts';
 import { completeMedia } from './complete-media.ts';
 import { deleteMedia } from './delete-media.ts';
 import { mediaDialect } from './envelope.ts';
@@ -45,8 +46,8 @@ export const mediaApi: Api = {
   }),
   headers: { 'cache-control': 'no-store' },
   credentials: 'token',
-  async authenticate({ request, reply, deps }, permission) {
-    const caller = await authenticateToken(request, 'any', deps);
+  async authenticate({ request, reply, deps }, { permission, changes }) {
+    const caller = await authenticateToken(request, { permission: 'any', changes }, deps);
     // Before the permission: a refusal counts too, and carries the state (Media API 1.5).
     await limitRate(caller, reply, deps);
     if (permission !== 'any' && !caller.permissions.has(permission)) {
@@ -58,6 +59,7 @@ export const mediaApi: Api = {
     'unauthorized',
     'rate_limit_exceeded',
     tooManyGuesses,
+    foreignPage,
     'internal_error',
     'service_unavailable',
   ],

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Stowage, startStowage } from '../../../test/acceptance/harness.ts';
+import { setupLink } from '../../../test/acceptance/people.ts';
 import { bytes, openSite, type RemoteSite } from '../../../test/acceptance/remote-site.ts';
 import {
   type HubEmulator,
@@ -29,6 +30,8 @@ beforeAll(async () => {
   hub = await startHubEmulator({ multipartFromBytes: 3000, chunkBytes: 2000 });
   server = await startStowage({
     env: {
+      STOWAGE_AUTH_CODE: 'upload-code-of-the-test',
+      STOWAGE_ADMIN_RESET_KEY: 'reset-key-of-the-test',
       STOWAGE_RATE_LIMIT_PER_MINUTE: '100',
       STOWAGE_RATE_LIMIT_PER_HOUR: '1000',
       STOWAGE_MEDIA_MAX_DOCUMENT_BYTES: '1000',
@@ -414,6 +417,34 @@ describe('answers are as the document says', () => {
     expect((await call('orderChannels', { json: { ids: [] } })).status).toBe(400);
     await call('deleteChannel', { params: { id } });
     expect((await call('deleteChannel', { params: { id } })).status).toBe(404);
+  });
+
+  it('to people who sign in', async () => {
+    await call('getSetupPage');
+    const link = await setupLink(server);
+    const secret = new URL(link).hash.slice(1);
+    const admin = { username: 'ada', password: 'a long password' };
+    expect((await call('setUp', { json: { secret, username: 'ada', password: 'x' } })).status).toBe(
+      400,
+    );
+    await call('setUp', { json: { secret, ...admin } });
+    expect((await call('setUp', { json: { secret, ...admin } })).status).toBe(403);
+    await call('signInAdmin', { json: admin });
+    expect((await call('signInAdmin', { json: { ...admin, password: 'no' } })).status).toBe(401);
+    expect((await call('signInAdmin', { body: '{' })).status).toBe(400);
+    const { headers } = await call('signIn', { json: { authCode: 'upload-code-of-the-test' } });
+    expect((await call('signIn', { json: { authCode: 'wrong' } })).status).toBe(401);
+    const cookie = headers.get('set-cookie')?.split(';')[0] ?? '';
+    await call('checkSession', { headers: { cookie } });
+    await call('checkSession');
+    const { body } = await call('listSessions');
+    const [{ id }] = (body as { sessions: [{ id: string }] }).sessions;
+    await call('endSession', { query: { id } });
+    expect((await call('endSession', { query: { id } })).status).toBe(404);
+    expect((await call('endSession')).status).toBe(400);
+    await call('signOut', { headers: { cookie }, json: { authType: 'user' } });
+    expect((await call('resetSignIn', { query: { key: 'wrong' } })).status).toBe(403);
+    await call('resetSignIn', { query: { key: 'reset-key-of-the-test' } });
   });
 
   it('to those who run the server', async () => {

@@ -61,6 +61,18 @@ const securitySchemes = {
     scheme: 'bearer',
     description: 'An API token: `Authorization: Bearer <token>`.',
   },
+  adminSession: {
+    type: 'apiKey',
+    in: 'cookie',
+    name: 'admin_session',
+    description: 'Set by `POST /api/auth/adminLogin`: every permission.',
+  },
+  userSession: {
+    type: 'apiKey',
+    in: 'cookie',
+    name: 'user_session',
+    description: 'Set by `POST /api/auth/login`: the permission `upload`.',
+  },
   authCode: {
     type: 'apiKey',
     in: 'header',
@@ -82,9 +94,16 @@ const securitySchemes = {
 };
 
 const security: Readonly<Record<Access, readonly object[]>> = {
-  token: [{ token: [] }],
-  upload: [{ token: [] }, { authCode: [] }, { authCodeQuery: [] }, { authCodeCookie: [] }],
-  local: [{ token: [] }, {}],
+  token: [{ token: [] }, { adminSession: [] }, { userSession: [] }],
+  upload: [
+    { token: [] },
+    { adminSession: [] },
+    { userSession: [] },
+    { authCode: [] },
+    { authCodeQuery: [] },
+    { authCodeCookie: [] },
+  ],
+  local: [{ token: [] }, { adminSession: [] }, {}],
   none: [],
 };
 

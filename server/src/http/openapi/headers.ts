@@ -56,6 +56,11 @@ export const headers = {
     schema: { type: 'string' },
     example: 'inline; filename="photo.jpg"',
   },
+  'Set-Cookie': {
+    description: 'The session, or an empty value that removes it.',
+    schema: { type: 'string' },
+    example: 'admin_session=5f0c...; Path=/; HttpOnly; SameSite=Strict; Max-Age=1209600; Secure',
+  },
   'Last-Modified': { description: 'When the file was stored.', schema: { type: 'string' } },
 } as const;
 

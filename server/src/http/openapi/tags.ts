@@ -24,6 +24,7 @@ export const tags = [
     name: 'Pages',
     description: 'What pages of the Upload API read, some of it without credentials.',
   },
+  { name: 'Sign-in', description: 'Sessions of people in browsers.' },
   { name: 'Management', description: 'Tokens, files and channels.' },
   { name: 'Operations', description: 'For operators of the server.' },
 ] as const;

@@ -26,7 +26,7 @@ export const getMetrics = route({
   ],
   async handler({ request, reply, deps }) {
     if (!deps.settings.metricsPublic && !isLocalRequest(request)) {
-      await authenticateToken(request, 'manage', deps);
+      await authenticateToken(request, { permission: 'manage' }, deps);
     }
     const { contentType, body } = await deps.metrics.render();
     return reply.type(contentType).send(body);

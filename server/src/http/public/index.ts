@@ -1,5 +1,6 @@
 import type { Api } from '../api.ts';
 import { byTokenOrCode, tooManyGuesses } from '../authenticate.ts';
+import { foreignPage } from '../foreign-page.ts';
 import { pagesDialect } from './errors.ts';
 import { fetchResource } from './fetch-resource.ts';
 import { getWallpaper } from './get-wallpaper.ts';
@@ -15,6 +16,6 @@ export const publicApi: Api = {
   }),
   credentials: 'upload',
   authenticate: byTokenOrCode,
-  failures: ['unauthorized', tooManyGuesses, 'internal_error', 'service_unavailable'],
+  failures: ['unauthorized', tooManyGuesses, foreignPage, 'internal_error', 'service_unavailable'],
   routes: [fetchResource, getWallpaper],
 };

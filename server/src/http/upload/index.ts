@@ -1,5 +1,6 @@
 import type { Api } from '../api.ts';
 import { tooManyGuesses } from '../authenticate.ts';
+import { foreignPage } from '../foreign-page.ts';
 import { getChannels } from './channels.ts';
 import { chunkStatus } from './chunked/chunk-status.ts';
 import { uploadDialect } from './errors.ts';
@@ -29,6 +30,7 @@ export const uploadApi: Api = {
     'unauthorized',
     'address_blocked',
     tooManyGuesses,
+    foreignPage,
     'internal_error',
     'service_unavailable',
   ],

@@ -1,19 +1,15 @@
 import type { Caller } from '../../core/access/access.ts';
 import { fail } from '../../core/errors.ts';
-import type { Permission } from '../../core/metadata.ts';
 import { byTokenOrCode } from '../authenticate.ts';
-import type { Context } from '../route.ts';
+import type { Context, Need } from '../route.ts';
 
 /**
  * Upload API 1.4: who may upload, and not from a blocked address. Nothing of the body has been read
  * by then.
  */
-export async function byUploader(
-  context: Context,
-  permission: Permission | 'any',
-): Promise<Caller> {
-  const caller = await byTokenOrCode(context, permission);
-  if (permission === 'upload') {
+export async function byUploader(context: Context, need: Need): Promise<Caller> {
+  const caller = await byTokenOrCode(context, need);
+  if (need.permission === 'upload') {
     await refuseBlocked(context);
   }
   return caller;

@@ -64,6 +64,7 @@ export const upload = route({
   id: 'upload',
   method: ['POST', 'GET', 'HEAD', 'PUT', 'PATCH', 'DELETE'],
   path: '/upload',
+  changes: true,
   permission: 'upload',
   tag: 'Upload',
   summary: 'Store files, at once or in chunks',

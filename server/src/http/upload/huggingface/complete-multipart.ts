@@ -99,7 +99,7 @@ async function verified({ request, deps }: Context): Promise<Signed> {
   if (target && channelName && sig && isValid({ target, channelName, sig }, deps)) {
     return { target, channelName, sig };
   }
-  await authenticateUpload(request, 'upload', deps);
+  await authenticateUpload(request, { permission: 'upload' }, deps);
   throw target ? failed(wrongTarget) : fail('bad_request', { message: 'Missing target URL' });
 }
 
