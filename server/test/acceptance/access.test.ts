@@ -289,6 +289,8 @@ describe('permissions and routes (T11)', () => {
     ['POST', '/api/manage/apiTokens', 'manage'],
     ['PUT', '/api/manage/apiTokens', 'manage'],
     ['DELETE', '/api/manage/apiTokens', 'manage'],
+    ['GET', '/api/manage/sessions', 'manage'],
+    ['DELETE', '/api/manage/sessions', 'manage'],
     ['POST', '/api/manage/channels/none/test', 'manage'],
     ['GET', '/api/manage/delete/none.jpg', 'delete'],
     ['POST', '/api/manage/delete/none.jpg', 'delete'],
@@ -296,7 +298,11 @@ describe('permissions and routes (T11)', () => {
     ['DELETE', '/api/manage/delete/list/none.jpg', 'delete'],
     ['POST', '/api/manage/delete/batch', 'delete'],
   ];
-  const open = ['/file/', '/relay/', '/healthz', '/readyz', '/metrics', '/openapi.json', '/docs'];
+  const open = [
+    ...['/file/', '/relay/', '/healthz', '/readyz', '/metrics', '/openapi.json', '/docs'],
+    // By credentials of their own, which no token replaces.
+    ...['/api/auth/', '/setup'],
+  ];
 
   let calls = 0;
   const call = async (method: string, path: string, headers: Record<string, string>) => {
