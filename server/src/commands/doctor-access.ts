@@ -1,6 +1,6 @@
 import { authCodeWarning, type Config, publicBindProblem } from '../config.ts';
 import type { MetadataStore } from '../core/metadata.ts';
-import { lastSighting, proxyAdvice } from '../http/proxy-watch.ts';
+import { lastSighting, proxyAdvice } from '../http/address/proxy-watch.ts';
 
 interface Report {
   pass(what: string, detail: string): void;

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import type { Caller, Credentials } from '../core/access/access.ts';
 import { fail, isStowageError } from '../core/errors.ts';
-import { type OriginSettings, requestOrigin } from './client-address.ts';
+import { type OriginSettings, requestOrigin } from './address/request-origin.ts';
 import type { HttpDeps } from './deps.ts';
 import { failed } from './failure.ts';
 import { foreignPage, isForeign } from './foreign-page.ts';

@@ -16,7 +16,7 @@ import type { BasicUploads } from '../core/uploads/basic-upload.ts';
 import type { ChunkedUploads } from '../core/uploads/chunked/chunked-uploads.ts';
 import type { DirectUploads } from '../core/uploads/direct/direct-uploads.ts';
 import type { PresignedUploads } from '../core/uploads/presigned/presigned-upload.ts';
-import type { TrustProxy } from './client-address.ts';
+import type { TrustProxy } from './address/trust-proxy.ts';
 import type { HotFiles } from './files/hot-files.ts';
 import type { Readiness } from './operations/readiness.ts';
 import type { UrlSigner } from './signed-url.ts';

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { type OriginSettings, requestOrigin } from './client-address.ts';
+import { type OriginSettings, requestOrigin } from './address/request-origin.ts';
 
 /** The failure of a change by cookie that a page of another site asks for. */
 export const foreignPage = {

@@ -2,7 +2,7 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { FastifyReply } from 'fastify';
 import type { SessionSecrets } from '../core/access/access.ts';
 import type { BegunSession } from '../core/access/sessions.ts';
-import { type OriginSettings, requestOrigin } from './client-address.ts';
+import { type OriginSettings, requestOrigin } from './address/request-origin.ts';
 
 export type CookieKind = keyof SessionSecrets;
 

@@ -3,7 +3,7 @@ import type { Files } from '../../core/library/files.ts';
 import type { StoredFile } from '../../core/metadata.ts';
 import { asPath, pathFromUrl } from '../../core/naming/file-id.ts';
 import { decodeOnce, trimSlashes } from '../../core/naming/path-text.ts';
-import { requestOrigin } from '../client-address.ts';
+import { requestOrigin } from '../address/request-origin.ts';
 import type { HttpSettings } from '../deps.ts';
 
 type Lookup = Pick<Files, 'getByPath'>;

@@ -1,6 +1,6 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { logWhenClosed } from '../access-log.ts';
-import { callerAddress, type Incoming, incoming } from '../client-address.ts';
+import { callerAddress, type Incoming, incoming } from '../address/client-address.ts';
 import { endTurn } from '../connections/turns.ts';
 import { sendKept } from '../content/send-content.ts';
 import type { HttpDeps } from '../deps.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { readAll } from '../../core/streams/peek.ts';
+import { plainAddress } from '../address/plain-address.ts';
 import { bodyOf } from '../body/request-body.ts';
-import { plainAddress } from '../client-address.ts';
 import type { Dialect } from '../dialect.ts';
 import { failed } from '../failure.ts';
 import { named } from '../openapi/named.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { fail, isStowageError } from '../../core/errors.ts';
-import { requestOrigin } from '../client-address.ts';
+import { requestOrigin } from '../address/request-origin.ts';
 import { named } from '../openapi/named.ts';
 import { relayUrl } from '../relay-url.ts';
 import { note } from '../request-notes.ts';

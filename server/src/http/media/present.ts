@@ -3,7 +3,7 @@ import { categoryOf, essenceOf } from '../../core/content-type/media-types.ts';
 import type { FileRecord } from '../../core/metadata.ts';
 import { encodePath } from '../../core/naming/path-text.ts';
 import type { Media } from '../../core/uploads/presigned/media.ts';
-import { requestOrigin } from '../client-address.ts';
+import { requestOrigin } from '../address/request-origin.ts';
 import type { HttpSettings } from '../deps.ts';
 
 export interface PresentContext {

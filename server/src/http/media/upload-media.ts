@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { StartedUpload } from '../../core/uploads/presigned/presigned-upload.ts';
+import { requestOrigin } from '../address/request-origin.ts';
 import { jsonFailures, readJsonObject } from '../body/json-body.ts';
-import { requestOrigin } from '../client-address.ts';
 import { named } from '../openapi/named.ts';
 import { timestamp } from '../openapi/shared-schemas.ts';
 import { relayUrl } from '../relay-url.ts';

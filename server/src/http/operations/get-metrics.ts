@@ -1,6 +1,6 @@
 import type { FastifyRequest } from 'fastify';
+import { cameThroughProxy } from '../address/client-address.ts';
 import { authenticateToken } from '../authenticate.ts';
-import { cameThroughProxy } from '../client-address.ts';
 import { text } from '../openapi/shared-schemas.ts';
 import { route } from '../route.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { tap } from '../../core/streams/tap.ts';
+import { requestOrigin } from '../address/request-origin.ts';
 import { requireLength } from '../body/whole-body.ts';
-import { requestOrigin } from '../client-address.ts';
 import type { Failure } from '../failure.ts';
 import { exampleId, noSuchMedia } from '../media/media-schemas.ts';
 import { named } from '../openapi/named.ts';

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { StoredFile } from '../../core/metadata.ts';
 import { encodePath } from '../../core/naming/path-text.ts';
 import type { ConfiguredChannel } from '../../core/storage/channel-pool.ts';
-import { requestOrigin } from '../client-address.ts';
+import { requestOrigin } from '../address/request-origin.ts';
 import type { HttpDeps, HttpSettings } from '../deps.ts';
 import { named } from '../openapi/named.ts';
 import { note } from '../request-notes.ts';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { fail, isStowageError, type StowageError } from '../../../core/errors.ts';
 import { restoreFile } from '../../../core/library/restore-file.ts';
+import { plainAddress } from '../../address/plain-address.ts';
 import { jsonFailuresUpTo } from '../../body/json-body.ts';
-import { plainAddress } from '../../client-address.ts';
 import type { HttpDeps } from '../../deps.ts';
 import { failed } from '../../failure.ts';
 import { named } from '../../openapi/named.ts';

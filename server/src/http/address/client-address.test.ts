@@ -3,13 +3,9 @@ import { isIP, Socket } from 'node:net';
 import fc from 'fast-check';
 import Fastify from 'fastify';
 import { describe, expect, it } from 'vitest';
-import {
-  requestOrigin,
-  setCallerAddress,
-  type TrustProxy,
-  trustOf,
-  unbelievedHeader,
-} from './client-address.ts';
+import { setCallerAddress, unbelievedHeader } from './client-address.ts';
+import { requestOrigin } from './request-origin.ts';
+import { type TrustProxy, trustOf } from './trust-proxy.ts';
 
 function requestFrom(remoteAddress: string, headers: Record<string, string> = {}): IncomingMessage {
   const socket = Object.defineProperties(new Socket(), {

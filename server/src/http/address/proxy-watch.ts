@@ -1,14 +1,9 @@
 import { z } from 'zod';
-import { toJson } from '../core/bytes.ts';
-import type { MetadataStore } from '../core/metadata.ts';
-import {
-  type Incoming,
-  isTrustedPeer,
-  type TrustProxy,
-  type UnbelievedHeader,
-  unbelievedHeader,
-} from './client-address.ts';
-import type { HttpDeps } from './deps.ts';
+import { toJson } from '../../core/bytes.ts';
+import type { MetadataStore } from '../../core/metadata.ts';
+import type { HttpDeps } from '../deps.ts';
+import { type Incoming, type UnbelievedHeader, unbelievedHeader } from './client-address.ts';
+import { isTrustedPeer, type TrustProxy } from './trust-proxy.ts';
 
 const settingName = 'unbelieved_proxy_header';
 const sighting = z.object({
