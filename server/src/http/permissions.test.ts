@@ -89,6 +89,12 @@ const matrix: Readonly<Record<string, readonly Actor[]>> = {
   writeAiTags: only('manage'),
   testAi: only('manage'),
   applyTags: only('manage'),
+  listRecords: only('manage'),
+  getBackupSettings: only('manage'),
+  restoreRecords: only('manage'),
+  getIndexConfig: only('manage'),
+  putIndexChunk: only('manage'),
+  endIndex: only('manage'),
   deleteFile: only('delete'),
   deleteFiles: only('delete'),
   // Operations, from another machine

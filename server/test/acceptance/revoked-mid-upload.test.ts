@@ -10,6 +10,7 @@ import {
   putChunk,
 } from './chunked-client.ts';
 import { type Stowage, startStowage } from './harness.ts';
+import { adminCookie, adminPassword } from './people.ts';
 import {
   eventually,
   fieldPart,
@@ -25,7 +26,10 @@ let hub: Awaited<ReturnType<typeof huggingfaceBackend>>;
 
 beforeAll(async () => {
   hub = await huggingfaceBackend();
-  stowage = await startStowage({ config: { channels: [{ type: 'local' }, hub.channel] } });
+  stowage = await startStowage({
+    config: { channels: [{ type: 'local' }, hub.channel] },
+    env: { STOWAGE_ADMIN_PASSWORD: adminPassword },
+  });
 });
 afterAll(async () => {
   await stowage?.stop();
@@ -256,5 +260,25 @@ describe('upload addresses and sessions', () => {
     ).toBe(403);
     expect((await putChunk(stowage, upload, 0, Buffer.from('x'))).status).toBe(401);
     expect((await mergeUpload(stowage, upload)).status).toBe(401);
+  });
+});
+
+describe('an administrator who is signed out while the body comes in (T24)', () => {
+  it('stores nothing', async () => {
+    const headers = await adminCookie(stowage);
+    const { sessions } = await jsonOf<{ sessions: { id: string }[] }>(
+      stowage.fetch('/api/manage/sessions'),
+    );
+    const before = await storedObjects(stowage);
+    const body = multipartBody([filePart('x'.repeat(100_000), 'late.txt')]);
+    const type = 'multipart/form-data; boundary=frontier';
+    const status = await inTwoHalves({ path: '/upload', type, body, headers }, async () => {
+      for (const { id } of sessions) {
+        const path = `/api/manage/sessions?id=${id}`;
+        expect((await stowage.fetch(path, { method: 'DELETE' })).status).toBe(200);
+      }
+    });
+    expect(status).toBe(401);
+    await eventually(async () => expect(await storedObjects(stowage)).toEqual(before));
   });
 });

@@ -160,3 +160,39 @@ describe('networks', () => {
     await brake.failed(place('first'), ['y']);
   });
 });
+
+describe('guesses at one account', () => {
+  const guessFrom = async (
+    { brake }: ReturnType<typeof scene>,
+    networks: number,
+    account: string,
+  ): Promise<void> => {
+    for (let network = 0; network < networks; network++) {
+      const place = { kind: 'password', address: `198.51.${network}.1`, account } as const;
+      await brake.failed(place, [`wrong ${network}`]);
+    }
+  };
+
+  it('are slowed down from all networks together, except those that were right', async () => {
+    const one = scene();
+    const owner = { kind: 'password', address: '192.0.2.1', account: 'ada' } as const;
+    await one.brake.passed(owner);
+    await guessFrom(one, 40, 'ada');
+    one.waits.length = 0;
+    await one.brake.passed({ ...owner, address: '203.0.113.9' });
+    expect(one.waits).toEqual([2000]);
+    one.waits.length = 0;
+    await one.brake.passed(owner);
+    expect(one.waits).toEqual([]);
+  });
+
+  it('leave other accounts as they are, and refuse nobody by themselves', async () => {
+    const one = scene();
+    await guessFrom(one, 50, 'ada');
+    one.waits.length = 0;
+    await one.brake.passed({ kind: 'password', address: '203.0.113.9', account: 'eve' });
+    expect(one.waits).toEqual([]);
+    // A network that has guesses left is not refused, however many others guess.
+    await one.brake.failed({ kind: 'password', address: '203.0.113.8', account: 'ada' }, ['x']);
+  });
+});
