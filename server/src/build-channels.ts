@@ -18,7 +18,7 @@ import { checkPlace } from './nodes.ts';
 export interface BuildContext {
   readonly config: Config;
   readonly prober: Prober;
-  readonly metadata: Pick<MetadataStore, 'channels' | 'replicas' | 'settings'>;
+  readonly metadata: Pick<MetadataStore, 'channels' | 'replicas' | 'settings' | 'smallObjects'>;
   readonly metrics: Metrics;
   readonly log: Log;
   readonly now: Clock;
@@ -80,7 +80,12 @@ async function createChannel(
   context: BuildContext,
 ): Promise<Channel> {
   const { config, metadata, prober } = context;
-  const channel = await driver.create(entry.settings, { dataDir: config.dataDir, prober });
+  const channel = await driver.create(entry.settings, {
+    dataDir: config.dataDir,
+    prober,
+    smallObjects: metadata.smallObjects,
+    smallObjectBytes: config.uploads.smallObjectBytes,
+  });
   if (config.databaseUrl !== undefined) {
     await checkPlace({ id: entry.id, name: entry.name, channel }, metadata.settings);
   }
@@ -141,8 +146,13 @@ function observed(
       });
     }
   };
+  const { rows } = channel;
   return {
     ...channel,
+    rows: rows && {
+      ...rows,
+      requireRoom: (bytes) => timed('put', () => rows.requireRoom(bytes)),
+    },
     put: (body, options) => timed('put', () => channel.put(body, options)),
     get: (ref, options) => timed('get', () => channel.get(ref, options)),
     delete: (ref, options) => timed('delete', () => channel.delete(ref, options)),

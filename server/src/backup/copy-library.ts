@@ -4,6 +4,7 @@ import type { Config } from '../config.ts';
 import type { MetadataStore } from '../core/metadata.ts';
 import { type NamedObject, objectsOfFiles, objectsOfUploads } from '../core/scrub/named-objects.ts';
 import { openSnapshot, snapshotSqlite } from '../metadata/sqlite/sqlite-snapshot.ts';
+import { checkRow } from './check-row.ts';
 import { backUpObject, type CopyOutcome } from './copy-objects.ts';
 import { createFolderMaker, forEachOf } from './files.ts';
 import type { Hold } from './hold-deletions.ts';
@@ -91,6 +92,10 @@ async function copyObjects(
   const copy = async ({ channelId, segment, blobId }: NamedObject): Promise<void> => {
     options.signal.throwIfAborted();
     hold.assertHeld();
+    const inRow = await checkRow(snapshot, segment);
+    if (inRow !== undefined && blobId !== undefined) {
+      problems.push({ channelId, ...inRow });
+    }
     const root = locals.find(({ id }) => id === channelId)?.root ?? '';
     const from = fileOf(root, segment);
     if (from === undefined) {

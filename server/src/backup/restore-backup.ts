@@ -6,6 +6,7 @@ import type { MetadataStore } from '../core/metadata.ts';
 import { type NamedObject, objectsOfFiles, objectsOfUploads } from '../core/scrub/named-objects.ts';
 import { unfinishedRestoreFile } from '../data-folder.ts';
 import { openSnapshot } from '../metadata/sqlite/sqlite-snapshot.ts';
+import { checkRow } from './check-row.ts';
 import { restoreObject } from './copy-objects.ts';
 import {
   contentOf,
@@ -178,8 +179,13 @@ async function restoreObjects({
   const problems: ObjectProblem[] = [];
   let objects = 0;
   let bytes = 0;
+  const snapshot: MetadataStore = openSnapshot(draft);
   const restore = async ({ channelId, segment, blobId }: NamedObject): Promise<void> => {
     signal.throwIfAborted();
+    const inRow = await checkRow(snapshot, segment);
+    if (inRow !== undefined) {
+      problems.push({ channelId, ...inRow });
+    }
     const root = locals.find(({ id }) => id === channelId)?.root ?? '';
     const to = fileOf(root, segment);
     if (to === undefined) {
@@ -205,7 +211,6 @@ async function restoreObjects({
     objects++;
     bytes += segment.size;
   };
-  const snapshot: MetadataStore = openSnapshot(draft);
   try {
     await forEachOf(objectsOfFiles(snapshot, ids), restore);
     await forEachOf(objectsOfUploads(snapshot, ids), restore);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Channel } from '../core/channel.ts';
 import type { Prober } from '../core/prober.ts';
+import type { SmallObjectStore } from '../core/small-objects.ts';
 import type { ChannelGroup } from '../core/storage/channel-group.ts';
 
 /**
@@ -22,6 +23,10 @@ export interface DriverContext {
   readonly dataDir: string;
   /** For stores that take pictures of some sizes only. */
   readonly prober: Pick<Prober, 'fromHead'>;
+  /** Rows of the database in `dataDir`. Absent where small objects do not belong in it. */
+  readonly smallObjects?: SmallObjectStore | undefined;
+  /** Largest object that becomes a row. Default 0: none. Rows that exist are read in any case. */
+  readonly smallObjectBytes?: number | undefined;
 }
 
 /** Keeps a driver's settings type for its factory while the registry holds drivers of all kinds. */

@@ -230,6 +230,11 @@ export const schema = z.strictObject({
       description:
         'Disk space for chunks that their channel did not take. A merge stores them again before it reports them as missing. 0 keeps none.',
     }),
+    smallObjectBytes: setting(whole(0, mebibyte), {
+      default: 131_072,
+      description:
+        'Largest upload in bytes that a local channel on the disk of the data folder keeps as a row of the SQLite database, not as a file of its own: many arrive with one write to the disk. 0 keeps all as files. With PostgreSQL all are files.',
+    }),
     maxChunks: setting(whole(1, 1_000_000), {
       default: 10_000,
       description: 'Maximum number of chunks of one upload.',

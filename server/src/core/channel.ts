@@ -93,6 +93,13 @@ export interface Channel {
    */
   place?(): Promise<Place>;
 
+  /**
+   * For stores on the disk of an embedded database: a small object becomes a row of it
+   * (`small-objects.ts`), written by the change that promises it, instead of going through `put`.
+   * The other methods take its ref as any other.
+   */
+  readonly rows?: Rows | undefined;
+
   readonly multipart?: Multipart;
   readonly presign?: Presign;
   readonly direct?: DirectUpload;
@@ -102,6 +109,13 @@ export interface Channel {
 
   /** Releases sockets and timers. */
   close?(): Promise<void>;
+}
+
+export interface Rows {
+  /** Largest object, in bytes. */
+  readonly maxBytes: number;
+  /** Throws `disk_full` when there is no room for so many bytes. */
+  requireRoom(bytes: number): Promise<void>;
 }
 
 export interface ListedObject {

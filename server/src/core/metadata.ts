@@ -3,6 +3,7 @@ import type { Json } from './bytes.ts';
 import type { Ref } from './channel.ts';
 import type { LibraryStore } from './library-store.ts';
 import type { RecordStore } from './record-store.ts';
+import type { SmallObjectStore } from './small-objects.ts';
 
 /**
  * The one place for everything Stowage knows about files, uploads, tokens and pending work.
@@ -32,6 +33,8 @@ export interface MetadataStore {
   readonly leases: LeaseStore;
   readonly addresses: AddressStore;
   readonly records: RecordStore;
+  /** Absent where small objects do not belong in the database: several nodes share it. */
+  readonly smallObjects?: SmallObjectStore | undefined;
   /**
    * Brings the schema up to date. Safe when several nodes start at once. Returns the names of the
    * migrations it ran.
@@ -168,6 +171,8 @@ export interface NewFile {
   readonly file: Omit<FileRecord, 'path' | 'folder' | 'blobId' | 'size' | 'channelId'>;
   readonly blob: Blob;
   readonly replica: Replica;
+  /** The bytes of the blob, to be written as a row (`small-objects.ts`). Only for a new blob. */
+  readonly row?: Uint8Array | undefined;
   /**
    * The path to try at attempt `attempt` (0, 1, 2, ...). The first one that is free and not spent
    * is claimed atomically. Undefined ends the search with `conflict`. Called inside the
@@ -202,9 +207,13 @@ export interface FileStore {
   /**
    * Removes the file. A path that is given only once is spent from then on. When no other file
    * points to its blob, the blob and its replicas are removed too, and for every segment the job
-   * that `cleanup` makes is added. False when there was no such file.
+   * that `cleanup` makes, if any, is added. A row of its bytes goes with the blob. False when there
+   * was no such file.
    */
-  remove(id: string, cleanup: (channelId: string, segment: Segment) => NewJob): Promise<boolean>;
+  remove(
+    id: string,
+    cleanup: (channelId: string, segment: Segment) => NewJob | undefined,
+  ): Promise<boolean>;
   /**
    * Whether a blob, a received upload or a stored upload part with this storage id (a blob id or a
    * part id) exists.

@@ -17,6 +17,7 @@ import { formerPathQueries } from './former-paths.ts';
 import type { JobQueries } from './job-queries.ts';
 import { fromJson, toFile, toJson } from './rows.ts';
 import { searchQueue } from './search-queue.ts';
+import { insertSmallObject } from './small-objects.ts';
 import { storedFileQueries } from './stored-file.ts';
 import { essential, first, run, statement } from './work.ts';
 
@@ -26,6 +27,7 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
   const sums = counters(flavor);
   const claimPath = pathClaim(flavor);
   const stored = storedFileQueries(flavor);
+  const insertRow = insertSmallObject(flavor);
   type Of = { id: string };
 
   const finishUpload = statement((of: { id: string; version: number; result: string }) =>
@@ -104,6 +106,9 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
           }
         }
         const { blob, replicas, isNew } = yield* blobs.add(input.blob, input.replica);
+        if (input.row !== undefined) {
+          yield* run(insertRow({ id: blob.id, bytes: input.row }));
+        }
         const file = yield* claimPath({ ...input, blob });
         yield* jobs.clear(input.clearsJobs);
         yield* jobs.add(input.addsJobs);
@@ -157,7 +162,7 @@ export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileSt
         const { size, replicas } = yield* blobs.removeUnused(file.blob_id);
         yield* jobs.add(
           replicas.flatMap(({ channelId, segments }) =>
-            segments.map((segment) => cleanup(channelId, segment)),
+            segments.flatMap((segment) => cleanup(channelId, segment) ?? []),
           ),
         );
         const onChannels = replicas.map(({ channelId }) => ({

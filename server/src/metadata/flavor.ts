@@ -23,6 +23,8 @@ export interface Flavor {
   readonly db: Kysely<Schema>;
   /** Text compared byte by byte. */
   readonly text: RawBuilder<string>;
+  /** Type of columns for bytes. Undefined where no bytes belong in the database. */
+  readonly bytes: RawBuilder<Uint8Array> | undefined;
   /** Number of rows that a counter is spread over. */
   readonly counterShards: number;
   /** The counter row that a file of `files` counts in, as `shardOfFile` computes it. */
@@ -67,6 +69,7 @@ export function sqliteFlavor(): Flavor {
       },
     }),
     text: sql`text`,
+    bytes: sql`blob`,
     counterShards: 1,
     shardOf: sql`0`,
     eachTag: sql`json_each(files.tags) as tag`,
@@ -93,6 +96,7 @@ export function postgresFlavor(): Flavor {
     database: 'postgresql',
     db,
     text: sql`text collate "C"`,
+    bytes: undefined,
     counterShards: 16,
     shardOf: sql`greatest(strpos('0123456789abcdef', right(id, 1)) - 1, 0)`,
     eachTag: sql`json_array_elements_text(files.tags::json) as tag(value)`,

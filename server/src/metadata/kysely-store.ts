@@ -16,6 +16,7 @@ import { recordStore } from './records.ts';
 import { replicaStore } from './replicas.ts';
 import { sessionStore } from './sessions.ts';
 import { settingStore } from './settings.ts';
+import { smallObjectStore } from './small-objects.ts';
 import { tokenStore } from './tokens.ts';
 import { uploadStore } from './uploads.ts';
 
@@ -40,6 +41,7 @@ export function kyselyStore({ flavor, engine }: Context): MetadataStore {
     leases: leaseStore(context),
     addresses: addressStore(context),
     records: recordStore(context),
+    smallObjects: smallObjectStore(context),
     migrate: () => context.engine.transact(migrate, { essential: true, withoutTimeout: true }),
     pendingMigrations: () => pendingMigrations(context, migrations),
     contentVersion: watched.contentVersion,

@@ -25,6 +25,8 @@ export interface Schema {
   blobs: BlobRow;
   replicas: ReplicaRow;
   channels: ChannelTable;
+  /** In SQLite only. */
+  small_objects: SmallObjectRow;
   counters: CounterRow;
   uploads: UploadRow;
   upload_parts: UploadPartRow;
@@ -117,6 +119,11 @@ export interface BlobRow {
   hash: Blob['hash'];
   sha256: string | null;
   created_at: number;
+}
+
+interface SmallObjectRow {
+  blob_id: string;
+  bytes: Uint8Array;
 }
 
 export interface ReplicaRow {

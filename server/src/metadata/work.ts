@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Compilable } from 'kysely';
 import { fail } from '../core/errors.ts';
 
-type Value = string | number | null;
+type Value = string | number | null | Uint8Array;
 
 /**
  * One statement, ready to send. `name` lets PostgreSQL keep its plan. `Row` is the type of its
@@ -130,8 +130,8 @@ function fill(parameter: unknown, values: Values): Value | readonly string[] {
   }
   if (typeof value === 'string') {
     assertText(value);
-  } else if (typeof value === 'object') {
-    value?.forEach(assertText);
+  } else if (Array.isArray(value)) {
+    value.forEach(assertText);
   }
   return value;
 }

@@ -350,7 +350,7 @@ describe('deleting files', () => {
     const before = new Set(await storedObjects(stowage));
     const file = await put('bytes.txt');
     const [object, ...others] = (await storedObjects(stowage)).filter((path) => !before.has(path));
-    expect([object, others]).toEqual([expect.stringContaining('objects/'), []]);
+    expect([object, others]).toEqual([expect.any(String), []]);
     await remove(file);
     await eventually(async () => expect(await storedObjects(stowage)).not.toContain(object));
   });

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { initUpload, mergeUpload, putChunk, uploadedChunks } from './chunked-client.ts';
 import { type Stowage, startStowage } from './harness.ts';
 import { mediaClient, uploadMedia } from './media-client.ts';
-import { eventually, srcOf, storedObjects, upload } from './requests.ts';
+import { eventually, objectsAsFiles, srcOf, storedObjects, upload } from './requests.ts';
 import { type CommandResult, runCommand, startCommand } from './stowage-command.ts';
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
@@ -24,7 +24,8 @@ const ledger = new Map<string, string>();
 beforeAll(async () => {
   home = await mkdtemp(join(tmpdir(), 'stowage-backup-'));
   target = join(home, 'backups');
-  app = await startStowage();
+  // Objects that are rows: small-objects.test.ts.
+  app = await startStowage({ env: objectsAsFiles });
   for (let index = 0; index < 20; index++) {
     await uploadOne(index * 3000);
   }
@@ -404,7 +405,7 @@ describe('stowage backup and restore', () => {
         { type: 'local', name: 'big', path: join(home, folder) },
         { type: 'memory', name: 'far' },
       ]);
-    const env = { STOWAGE_CHANNELS: channels('big') };
+    const env = { ...objectsAsFiles, STOWAGE_CHANNELS: channels('big') };
     const other = await startStowage({ env });
     try {
       const bytes = randomBytes(3000);

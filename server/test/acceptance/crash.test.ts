@@ -1,11 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { readdir } from 'node:fs/promises';
 import { type ClientRequest, request as httpRequest } from 'node:http';
-import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Stowage, startStowage } from './harness.ts';
 import { fixture, mediaClient } from './media-client.ts';
+import { smallObjectKinds, storedObjects } from './requests.ts';
 
 let app: Stowage;
 beforeEach(async () => {
@@ -16,13 +15,7 @@ afterEach(() => app.stop());
 const bytes = randomBytes(3_000_000);
 const sha256 = (data: Uint8Array): string => createHash('sha256').update(data).digest('hex');
 
-async function storedFiles(): Promise<number> {
-  const entries = await readdir(join(app.dataDir, 'objects'), {
-    recursive: true,
-    withFileTypes: true,
-  });
-  return entries.filter((entry) => entry.isFile()).length;
-}
+const storedFiles = async (): Promise<number> => (await storedObjects(app)).length;
 
 async function listed(): Promise<number> {
   return (await mediaClient(app).call('GET', '/media')).body.data.total;
@@ -121,38 +114,43 @@ describe('kill -9', () => {
     expect(await storedFiles()).toBe(1);
   });
 
-  it('at random moments of many uploads at once: every answer holds, everything else is gone', async () => {
-    const acknowledged = new Map<string, string>();
-    for (let round = 0; round < 4; round++) {
-      let answered = 0;
-      const uploads = Array.from({ length: 24 }, async (_, index) => {
-        const data = Buffer.concat([
-          Buffer.from(`${round}-${index} `),
-          randomBytes(20_000 + index * 1000),
-        ]);
-        const body = new FormData();
-        body.set('file', new Blob([new Uint8Array(data)]), `r${round}-${index}.bin`);
-        const response = await app.fetch('/upload', { method: 'POST', body });
-        const [{ src }] = (await response.json()) as [{ src: string }];
-        acknowledged.set(src, sha256(data));
-        answered++;
-      });
-      const settled = Promise.allSettled(uploads);
-      await expect.poll(() => answered, { interval: 1 }).toBeGreaterThan(round * 5);
-      await app.kill();
-      await settled;
-      await app.start();
-    }
-    for (const [src, hash] of acknowledged) {
-      const response = await fetch(app.url + src);
-      expect(sha256(new Uint8Array(await response.arrayBuffer())), src).toBe(hash);
-    }
-    // What was committed but not answered may be there, but never more objects than files, and
-    // never a file without its object.
-    const total = await listed();
-    expect(total).toBeGreaterThanOrEqual(acknowledged.size);
-    await expect.poll(storedFiles).toBe(total);
-  });
+  it.each(smallObjectKinds)(
+    'at random moments of many uploads at once: every answer holds, everything else is gone ($kind)',
+    async ({ env }) => {
+      await app.stop();
+      app = await startStowage({ env });
+      const acknowledged = new Map<string, string>();
+      for (let round = 0; round < 4; round++) {
+        let answered = 0;
+        const uploads = Array.from({ length: 24 }, async (_, index) => {
+          const data = Buffer.concat([
+            Buffer.from(`${round}-${index} `),
+            randomBytes(20_000 + index * 1000),
+          ]);
+          const body = new FormData();
+          body.set('file', new Blob([new Uint8Array(data)]), `r${round}-${index}.bin`);
+          const response = await app.fetch('/upload', { method: 'POST', body });
+          const [{ src }] = (await response.json()) as [{ src: string }];
+          acknowledged.set(src, sha256(data));
+          answered++;
+        });
+        const settled = Promise.allSettled(uploads);
+        await expect.poll(() => answered, { interval: 1 }).toBeGreaterThan(round * 5);
+        await app.kill();
+        await settled;
+        await app.start();
+      }
+      for (const [src, hash] of acknowledged) {
+        const response = await fetch(app.url + src);
+        expect(sha256(new Uint8Array(await response.arrayBuffer())), src).toBe(hash);
+      }
+      // What was committed but not answered may be there, but never more objects than files, and
+      // never a file without its object.
+      const total = await listed();
+      expect(total).toBeGreaterThanOrEqual(acknowledged.size);
+      await expect.poll(storedFiles).toBe(total);
+    },
+  );
 });
 
 describe('SIGTERM', () => {

@@ -4,7 +4,13 @@ import { open, readFile } from 'node:fs/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { freePort, type Stowage, startStowage } from './harness.ts';
 import { mediaClient } from './media-client.ts';
-import { eventually, pseudoRandomBytes, storedObjects, upload } from './requests.ts';
+import {
+  eventually,
+  pseudoRandomBytes,
+  smallObjectKinds,
+  storedObjects,
+  upload,
+} from './requests.ts';
 import { type SmallDisk, smallDisk } from './small-disk.ts';
 
 const launcher = new URL('../../bin/stowage.js', import.meta.url).pathname;
@@ -23,9 +29,9 @@ describe.skipIf(probe === undefined)('no room at all (skipped without the right 
     disk.remove();
   });
 
-  async function startFilled(files: number): Promise<void> {
+  async function startFilled(files: number, env: Record<string, string>): Promise<void> {
     disk = smallDisk(120, 'ext4') as SmallDisk;
-    app = await startStowage({ dataDir: `${disk.path}/data` });
+    app = await startStowage({ dataDir: `${disk.path}/data`, env });
     for (let n = 0; n < files; n++) {
       expect(await send()).toBe(200);
     }
@@ -46,12 +52,15 @@ describe.skipIf(probe === undefined)('no room at all (skipped without the right 
     expect((await client.call('GET', '/media?limit=1')).body.data.total).toBe(total - count);
     await eventually(async () => expect(await storedObjects(app)).toHaveLength(total - count));
   }
+  const cases = smallObjectKinds.flatMap((small) =>
+    (['space', 'inodes'] as const).map((what) => ({ ...small, what })),
+  );
   const shortages = { space: () => disk.fill(), inodes: () => disk.fillInodes() };
 
-  it.each(['space', 'inodes'] as const)(
-    'without %s: reads, deletes, refuses uploads, recovers by itself',
-    async (what) => {
-      await startFilled(40);
+  it.each(cases)(
+    'without $what: reads, deletes, refuses uploads, recovers by itself ($kind)',
+    async ({ what, env }) => {
+      await startFilled(40, env);
       await shortages[what]();
       expect(await send()).toBe(507);
       await expectDeletable(40);
@@ -105,10 +114,10 @@ describe.skipIf(probe === undefined)('no room at all (skipped without the right 
     expect(await exited).toEqual([0, null]);
   });
 
-  it.each(['space', 'inodes'] as const)(
-    'without %s: starts after a crash and after a stop',
-    async (what) => {
-      await startFilled(5);
+  it.each(cases)(
+    'without $what: starts after a crash and after a stop ($kind)',
+    async ({ what, env }) => {
+      await startFilled(5, env);
       await shortages[what]();
       await app.crash();
       expect((await app.fetch('/readyz')).status).toBe(200);

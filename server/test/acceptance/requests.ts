@@ -1,8 +1,12 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import type { Stowage } from './harness.ts';
+
+const databaseFile = 'stowage.db';
 
 export interface FileToSend {
   readonly bytes?: Uint8Array | string;
@@ -122,17 +126,40 @@ export function exchange(
 }
 
 /**
- * Paths of all files under the data folder but the database, keys and marks: what uploads left
- * behind.
+ * Paths of all files under the data folder but the database and keys, and of all objects that are
+ * rows of it (`stowage.db/<id>`): what uploads left behind.
  */
-export async function storedObjects(stowage: Stowage): Promise<readonly string[]> {
+export async function storedObjects(stowage: Pick<Stowage, 'dataDir'>): Promise<readonly string[]> {
   const entries = await readdir(stowage.dataDir, { recursive: true, withFileTypes: true });
-  return entries
+  const files = entries
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(stowage.dataDir.length + 1))
-    .filter((path) => path.includes('/'))
-    .sort();
+    .filter((path) => path.includes('/'));
+  return [...files, ...rowsIn(stowage.dataDir)].sort();
 }
+
+function rowsIn(dataDir: string): readonly string[] {
+  const path = join(dataDir, databaseFile);
+  if (!existsSync(path)) {
+    return [];
+  }
+  const database = new DatabaseSync(path, { readOnly: true, timeout: 5000 });
+  try {
+    const rows = database.prepare('select blob_id from small_objects').all();
+    return rows.map((row) => `${databaseFile}/${row.blob_id}`);
+  } finally {
+    database.close();
+  }
+}
+
+/** Settings for tests that look for the files of small objects. */
+export const objectsAsFiles = { STOWAGE_UPLOADS_SMALL_OBJECT_BYTES: '0' };
+
+/** The two ways in which small objects are stored, as settings of the server. */
+export const smallObjectKinds = [
+  { kind: 'rows', env: {} },
+  { kind: 'files', env: objectsAsFiles },
+] as const;
 
 /** A JSON body, as the test expects it to be. */
 export async function jsonOf<T>(response: Response | Promise<Response>): Promise<T> {

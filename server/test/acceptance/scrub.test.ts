@@ -5,14 +5,15 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cut, initUpload, mergeUpload, putChunk } from './chunked-client.ts';
 import { type Stowage, startStowage } from './harness.ts';
 import { mediaClient } from './media-client.ts';
-import { eventually, pseudoRandomBytes, srcOf, upload } from './requests.ts';
+import { eventually, objectsAsFiles, pseudoRandomBytes, srcOf, upload } from './requests.ts';
 import { runCommand } from './stowage-command.ts';
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 let app: Stowage;
 beforeAll(async () => {
-  app = await startStowage();
+  // Objects that are rows: small-objects.test.ts.
+  app = await startStowage({ env: objectsAsFiles });
 });
 afterAll(() => app?.stop());
 

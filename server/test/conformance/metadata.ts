@@ -16,6 +16,7 @@ import { removalTests } from './metadata/removal.ts';
 import { replicaTests } from './metadata/replicas.ts';
 import { sessionTests } from './metadata/sessions.ts';
 import { settingTests } from './metadata/settings.ts';
+import { smallObjectTests } from './metadata/small-objects.ts';
 import { storeTests } from './metadata/store.ts';
 import { storedChannelTests } from './metadata/stored-channels.ts';
 import { textTests } from './metadata/text.ts';
@@ -62,6 +63,7 @@ export function metadataConformance(name: string, open: () => Promise<OpenedMeta
       leases: leaseTests,
       addresses: addressTests,
       records: recordTests,
+      'small objects': smallObjectTests,
       'text and numbers': textTests,
     };
     for (const [topic, tests] of Object.entries(topics)) {

@@ -6,6 +6,7 @@ import type { Channel, Place, Ref } from '../../core/channel.ts';
 import { makeFolder } from '../../core/disk/make-folder.ts';
 import { writeOnce } from '../../core/disk/write-once.ts';
 import { fail } from '../../core/errors.ts';
+import { rowOf } from '../../core/small-objects.ts';
 import { createByteBudget } from '../../core/streams/byte-budget.ts';
 import { type DriverContext, defineDriver } from '../driver.ts';
 import { createBlocks } from './blocks.ts';
@@ -17,6 +18,7 @@ import { createMarks } from './marks.ts';
 import { pathOf } from './names.ts';
 import { createQuickDisk } from './quick-disk.ts';
 import { createPageCacheHint, hasLinkedParent, readObject, sizeOf } from './read.ts';
+import { createRowObjects } from './rows.ts';
 import { createSpace } from './space.ts';
 import { write } from './write.ts';
 
@@ -76,9 +78,11 @@ const kiB = 1024;
 const batchLimits = { totalBytes: 8 * 1024 * kiB, minBytes: 64 * kiB, maxBytes: 768 * kiB };
 const chunkLimits = { totalBytes: 12 * 1024 * kiB, minBytes: 128 * kiB, maxBytes: 512 * kiB };
 
+type LocalContext = Pick<DriverContext, 'dataDir' | 'smallObjects' | 'smallObjectBytes'>;
+
 export function createLocalChannel(
   settings: z.infer<typeof settingsSchema>,
-  { dataDir }: Pick<DriverContext, 'dataDir'>,
+  { dataDir, smallObjects, smallObjectBytes = 0 }: LocalContext,
 ): Channel {
   const root = openRoot(resolve(dataDir, settings.path ?? 'objects'));
   const objects = join(root, 'objects');
@@ -91,6 +95,14 @@ export function createLocalChannel(
   const writeBudget = createByteBudget(batchLimits);
   const readBudget = createByteBudget(chunkLimits);
   const blocks = createBlocks();
+
+  const rowObjects = createRowObjects({
+    store: smallObjects,
+    maxBytes: smallObjectBytes,
+    root,
+    dataDir,
+    space,
+  });
 
   const channel: Channel = {
     limits: {},
@@ -106,13 +118,23 @@ export function createLocalChannel(
         budget: writeBudget,
         blocks,
       }),
+    rows: rowObjects.rows,
     get: (ref, options) => {
+      const row = rowOf(ref);
+      if (row !== undefined) {
+        return rowObjects.get(row, options);
+      }
       const path = pathOf(ref);
       return path === undefined
         ? Promise.reject(fail('not_found'))
         : readObject(path, options, { objects, disk, warm, budget: readBudget });
     },
     delete: async (ref) => {
+      const row = rowOf(ref);
+      if (row !== undefined) {
+        await rowObjects.delete(row);
+        return;
+      }
       const path = pathOf(ref);
       if (path !== undefined) {
         await removeObject(join(objects, path));
@@ -128,6 +150,10 @@ export function createLocalChannel(
     },
     unsettled: () => marks.unsettled(),
     size: async (ref) => {
+      const row = rowOf(ref);
+      if (row !== undefined) {
+        return rowObjects.size(row);
+      }
       const path = pathOf(ref);
       if (path === undefined) {
         throw fail('not_found');

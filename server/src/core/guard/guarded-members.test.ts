@@ -20,6 +20,7 @@ const ofChannel: Members<Channel> = {
   settle: 'as it is',
   unsettled: 'as it is',
   size: 'as it is',
+  rows: 'as it is',
   list: 'as it is',
   place: 'as it is',
   multipart: 'guarded',

@@ -10,6 +10,7 @@ import type {
   NewJob,
   StoredFile,
 } from '../metadata.ts';
+import { rowOf } from '../small-objects.ts';
 import type { ChannelPool } from '../storage/channel-pool.ts';
 import { deleteObjectJob } from '../storage/cleanup-jobs.ts';
 import type { Intake, StoredBytes } from '../storage/intake.ts';
@@ -25,6 +26,8 @@ export interface BytesToAdd extends Pick<StoredBytes, 'channel' | 'segments' | '
   readonly sha256?: string | null | undefined;
   /** Clean-up that is void once the file is there. */
   readonly pendingCleanup?: readonly string[] | undefined;
+  /** See `PendingBytes`. */
+  readonly row?: Uint8Array | undefined;
 }
 
 export interface FileToAdd {
@@ -95,7 +98,10 @@ export function createFiles({ metadata, pool, intake, access, now }: FilesOption
     getByPath: (path) => metadata.files.getByPath(path),
     list: (query) => metadata.files.list(query),
     remove: (id) =>
-      metadata.files.remove(id, (channelId, segment) => deleteObjectJob(channelId, segment, now())),
+      metadata.files.remove(id, (channelId, segment) =>
+        // A row goes with its blob.
+        rowOf(segment.ref) === undefined ? deleteObjectJob(channelId, segment, now()) : undefined,
+      ),
     async open(stored, options) {
       if (stored.blob.size === 0) {
         return { stream: nothing(), size: 0 };
@@ -141,6 +147,7 @@ function newFile(input: FileToAdd, at: number): NewFile {
       segments: bytes.segments,
       state: 'ok',
     },
+    row: bytes.row,
     path: input.path,
     clearsJobs: bytes.pendingCleanup ?? [],
     addsJobs: input.addsJobs,

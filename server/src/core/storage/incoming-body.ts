@@ -4,7 +4,7 @@ import { createUtf8Check } from '../content-type/charset.ts';
 import { fail } from '../errors.ts';
 import type { Digest } from '../streams/body.ts';
 import type { DigestAlgorithm, DigestService, Digests } from '../streams/digests.ts';
-import { createHasher, type Hasher } from '../streams/hash.ts';
+import { createHasher, type Hasher, hashOf } from '../streams/hash.ts';
 import { type Peeked, peek } from '../streams/peek.ts';
 import { createSpool, type Spool } from '../streams/spool.ts';
 import { type Tapped, tap } from '../streams/tap.ts';
@@ -60,7 +60,7 @@ export class IncomingBody {
   /** Resolves as soon as the first bytes are there. */
   static async receive(request: IntakeRequest, options: ReceiveOptions): Promise<IncomingBody> {
     const body = new IncomingBody(request, options);
-    body.#peeked = await peek(body.#source, headBytes);
+    body.#peeked = await peek(body.#source, Math.max(headBytes, rowBytes(request) + 1));
     return body;
   }
 
@@ -71,6 +71,11 @@ export class IncomingBody {
   /** The exact size, when the body ended within the head. */
   get size(): number | undefined {
     return this.#start.size;
+  }
+
+  /** All bytes, when they fit one row. */
+  get whole(): Uint8Array | undefined {
+    return this.size === undefined ? undefined : this.head;
   }
 
   /** What was asked for of all bytes, once they are stored. */
@@ -94,7 +99,7 @@ export class IncomingBody {
   }
 
   async storeInto(channel: Channel, options: StoreOptions): Promise<StoredObjects> {
-    const digest = this.#hasher && (() => this.#digest());
+    const digest = this.#hasher && (() => this.digest());
     if (!channel.remote) {
       return storeWhole(channel, { ...(this.#spool ?? this.#live(options)), digest }, options);
     }
@@ -125,13 +130,24 @@ export class IncomingBody {
     return { open: () => this.#start.source, once: true, size };
   }
 
-  async #digest(): Promise<Digest> {
+  /** Once all bytes have been read. */
+  async digest(): Promise<Digest> {
     await this.#spool?.ended;
+    const { whole } = this;
+    if (whole !== undefined) {
+      this.#hash ??= hashOf(whole);
+    }
     if (this.#hash === undefined) {
       throw fail('internal_error', { message: 'The body was not read to its end.' });
     }
     return { size: this.#tapped.bytes, hash: this.#hash };
   }
+}
+
+/** Largest body that could become a row; 0 when none may. */
+function rowBytes({ candidates, mayBeRow = false }: IntakeRequest): number {
+  const limits = candidates.map(({ channel }) => channel?.channel.rows?.maxBytes ?? 0);
+  return mayBeRow ? Math.max(0, ...limits) : 0;
 }
 
 /** Segments are hashed one by one as they go out; anything else is hashed as it comes in. */

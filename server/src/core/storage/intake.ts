@@ -7,6 +7,7 @@ import { type Sniffed, sniff } from '../content-type/sniff.ts';
 import { fail, isStowageError, StowageError } from '../errors.ts';
 import { isTransient } from '../guard/retry.ts';
 import type { MetadataStore, NewJob, Segment } from '../metadata.ts';
+import { rowOf, rowRef } from '../small-objects.ts';
 import type { DigestAlgorithm, Digests } from '../streams/digests.ts';
 import { uuidv7 } from '../uuid.ts';
 import type { Candidate, ConfiguredChannel } from './channel-pool.ts';
@@ -31,6 +32,11 @@ export interface IntakeRequest {
   readonly mayRecompress?: boolean | undefined;
   /** Whether the first channel, if remote, gets a second try, without that. Default false. */
   readonly retryFirst?: boolean | undefined;
+  /**
+   * Whether the result may hold the bytes (`row`), which the caller then hands to the change that
+   * promises them, soon: they stay in memory until then. Default false.
+   */
+  readonly mayBeRow?: boolean | undefined;
   /** Looks at what is coming before anything is stored; throws to refuse it. */
   readonly accept?: ((sniffed: Sniffed, head: Uint8Array) => void) | undefined;
   readonly signal: AbortSignal;
@@ -49,6 +55,8 @@ export interface PendingBytes extends StoredBytes {
   readonly sha256: string | null;
   /** Clean-up written before the bytes went out; void once a row promises them. */
   readonly pendingCleanup: readonly string[];
+  /** The bytes, where they are not stored yet: the change that promises them writes them. */
+  readonly row?: Uint8Array | undefined;
 }
 
 export interface IntakeResult extends PendingBytes {
@@ -103,7 +111,7 @@ export interface IntakeOptions extends ReceiveOptions {
   readonly now: Clock;
 }
 
-type NotedBytes = StoredBytes & Pick<PendingBytes, 'pendingCleanup'>;
+type NotedBytes = StoredBytes & Pick<PendingBytes, 'pendingCleanup' | 'row'>;
 
 export function createIntake(options: IntakeOptions): Intake {
   return new StreamIntake(options);
@@ -183,6 +191,7 @@ class StreamIntake implements Intake {
       const key = storageKey(storageId, extension, this.#now(), attempts.length);
       try {
         return await this.#storeIn(candidate.channel, body, {
+          rowId: request.mayBeRow ? storageId : undefined,
           key,
           contentType,
           filename,
@@ -204,10 +213,14 @@ class StreamIntake implements Intake {
   async #storeIn(
     channel: ConfiguredChannel | undefined,
     body: IncomingBody,
-    options: StoreOptions,
+    { rowId, ...options }: StoreOptions & { readonly rowId: string | undefined },
   ): Promise<NotedBytes> {
     if (channel === undefined) {
       throw fail('service_unavailable', { message: 'No such channel is configured.' });
+    }
+    const row = rowId === undefined ? undefined : await prepareRow(channel, body, rowId);
+    if (row !== undefined) {
+      return row;
     }
     const refs = channel.channel.remote
       ? locateObjects(channel.channel, options.key, options.size)
@@ -266,8 +279,28 @@ class StreamIntake implements Intake {
     channel: ConfiguredChannel,
     objects: readonly Pick<Segment, 'ref'>[],
   ): readonly NewJob[] {
-    return objects.map((object) => deleteObjectJob(channel.id, object, this.#now()));
+    // A row that no change has written does not exist, and one that is written goes with its blob.
+    return objects
+      .filter(({ ref }) => rowOf(ref) === undefined)
+      .map((object) => deleteObjectJob(channel.id, object, this.#now()));
   }
+}
+
+/** Undefined when the bytes become an object of the channel's own. */
+async function prepareRow(
+  channel: ConfiguredChannel,
+  body: IncomingBody,
+  id: string,
+): Promise<NotedBytes | undefined> {
+  const { rows } = channel.channel;
+  const { whole } = body;
+  if (rows === undefined || whole === undefined || whole.length > rows.maxBytes) {
+    return undefined;
+  }
+  await rows.requireRoom(whole.length);
+  const { size, hash } = await body.digest();
+  const segments = [{ ref: rowRef(id), size, hash }];
+  return { segments, size, hash, channel, pendingCleanup: [], row: whole };
 }
 
 /** Upload API 1.8: what is tried, in order, and whether each try may recompress. */

@@ -54,9 +54,15 @@ interface UnnamedFile {
   readonly height: number | null | undefined;
 }
 
+/** A form may have many small files, whose names come last. What is beyond this becomes a file. */
+const maxHeldBytesOfRequest = 512 * 1024;
+const maxHeldBytes = 32 * 1024 * 1024;
+
 /** Upload API 1: files in one request. */
 export class BasicUploads {
   readonly #options: BasicUploadOptions;
+  /** Of small files whose bytes go into the database with their names, of all requests. */
+  #heldBytes = 0;
 
   constructor(options: BasicUploadOptions) {
     this.#options = options;
@@ -68,21 +74,36 @@ export class BasicUploads {
    */
   async store(upload: BasicUpload): Promise<readonly StoredFile[]> {
     const unnamed: UnnamedFile[] = [];
-    let naming: UploadNaming;
+    try {
+      const naming = await this.#storeAll(unnamed, upload);
+      return await this.#nameAll(unnamed, naming, upload);
+    } finally {
+      this.#heldBytes -= heldBytes(unnamed);
+    }
+  }
+
+  async #storeAll(unnamed: UnnamedFile[], upload: BasicUpload): Promise<UploadNaming> {
     try {
       for await (const file of upload.files) {
-        unnamed.push(await this.#storeBytes(file, upload.signal));
+        const mayBeRow =
+          this.#heldBytes < maxHeldBytes && heldBytes(unnamed) < maxHeldBytesOfRequest;
+        const stored = await this.#storeBytes(file, mayBeRow, upload.signal);
+        this.#heldBytes += stored.bytes.row?.length ?? 0;
+        unnamed.push(stored);
       }
-      naming = upload.naming(unnamed.map(({ bytes }) => bytes));
+      return upload.naming(unnamed.map(({ bytes }) => bytes));
     } catch (error) {
       // No row has been written, whatever the error is.
       await this.#discard(unnamed, undefined);
       throw error;
     }
-    return this.#nameAll(unnamed, naming, upload);
   }
 
-  async #storeBytes(file: IncomingFile, signal: AbortSignal): Promise<UnnamedFile> {
+  async #storeBytes(
+    file: IncomingFile,
+    mayBeRow: boolean,
+    signal: AbortSignal,
+  ): Promise<UnnamedFile> {
     const { intake, pool, prober, maxUploadBytes } = this.#options;
     const { head, ...bytes } = await intake.store({
       source: file.body,
@@ -91,6 +112,7 @@ export class BasicUploads {
       declaredType: file.contentType ?? 'application/octet-stream',
       candidates: await pool.candidates(file.choice),
       mayRecompress: file.mayRecompress,
+      mayBeRow,
       retryFirst: file.choice.fallback,
       signal,
     });
@@ -147,4 +169,8 @@ export class BasicUploads {
       unnamed.map(({ bytes }) => this.#options.intake.discard(bytes, error)),
     );
   }
+}
+
+function heldBytes(files: readonly UnnamedFile[]): number {
+  return files.reduce((sum, { bytes }) => sum + (bytes.row?.length ?? 0), 0);
 }

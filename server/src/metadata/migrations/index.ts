@@ -11,6 +11,7 @@ import { accountsAndSessions } from './0008-accounts-and-sessions.ts';
 import { libraryIndex } from './0009-library-index.ts';
 import { storedChannels } from './0010-stored-channels.ts';
 import { blockedAddresses } from './0014-blocked-addresses.ts';
+import { smallObjects } from './0015-small-objects.ts';
 
 /**
  * One step in the history of the schema. Never changed once released. A later migration fixes its
@@ -34,4 +35,5 @@ export const migrations: readonly Migration[] = [
   libraryIndex,
   storedChannels,
   blockedAddresses,
+  smallObjects,
 ];

@@ -42,9 +42,7 @@ function connectionTo(db: DatabaseSync): SqliteConnection {
   return {
     execute({ sql, parameters }) {
       const { statement, hasRows } = prepared.get(sql) ?? prepare(db, prepared, sql);
-      const values = parameters.map((value) =>
-        typeof value === 'object' && value !== null ? JSON.stringify(value) : value,
-      );
+      const values = parameters.map((value) => (isList(value) ? JSON.stringify(value) : value));
       if (!hasRows) {
         return { rows: [], changes: Number(statement.run(...values).changes) };
       }
@@ -70,6 +68,10 @@ function connectionTo(db: DatabaseSync): SqliteConnection {
       db.close();
     },
   };
+}
+
+function isList(value: Query['parameters'][number]): value is readonly string[] {
+  return Array.isArray(value);
 }
 
 interface Prepared {

@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { copyFileSync, fdatasync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -9,6 +10,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newFile, newToken, times } from '../../../test/conformance/metadata/fixtures.ts';
+import { hashOf } from '../../core/streams/hash.ts';
 import { openSqlite } from './sqlite.ts';
 import type { Sync } from './sqlite-log.ts';
 
@@ -42,10 +44,12 @@ describe('durability on SQLite', () => {
     }
     const store = openSqlite({ path, durability: 'full' });
     for (const line of promised) {
-      const [file = '', blob] = line.split(' ');
+      const [file = '', blob = '', row] = line.split(' ');
       expect((await store.files.get(file))?.replicas[0]?.blobId).toBe(blob);
+      expect(hashOf((await store.smallObjects?.get(blob)) ?? new Uint8Array())).toBe(row);
     }
     const { total } = await store.files.list({ limit: 1, offset: 0 });
+    expect(promised.length).toBeGreaterThan(1000);
     expect(await store.files.usage('channel-a')).toEqual({ bytes: total * 1000, blobs: total });
     await store.close();
   });
@@ -73,6 +77,9 @@ describe('durability on SQLite', () => {
           const token = newToken();
           await store.tokens.add(token);
           promises.push({ id: token.id, by: synced });
+          const input = newFile({ row: randomBytes(10_240) });
+          await store.files.add(input);
+          promises.push({ id: input.blob.id, by: synced });
         }
       }),
     );
@@ -80,12 +87,16 @@ describe('durability on SQLite', () => {
 
     const idsIn = (index: number) => {
       const db = new DatabaseSync(copy(index));
-      const ids = db.prepare('select id from tokens').all();
+      const ids = db
+        .prepare(
+          'select id from tokens union all select blob_id from small_objects where length(bytes) = 10240',
+        )
+        .all();
       db.close();
       return new Set(ids.map(({ id }) => id));
     };
     const saved = new Map([...new Set(promises.map(({ by }) => by))].map((by) => [by, idsIn(by)]));
-    expect(promises).toHaveLength(100);
+    expect(promises).toHaveLength(200);
     for (const { id, by } of promises) {
       expect(saved.get(by)?.has(id)).toBe(true);
     }

@@ -1,8 +1,10 @@
+import { randomBytes, randomInt } from 'node:crypto';
+import { hashOf } from '../../../src/core/streams/hash.ts';
 import { openMetadata } from '../../../src/metadata/index.ts';
 import { newFile } from './fixtures.ts';
 
-// A process for others to kill: `node writer.ts migrate|write FOLDER [DATABASE_URL]`. Says each
-// file id once its row is promised.
+// A process for others to kill: `node writer.ts migrate|write FOLDER [DATABASE_URL]`. Says the
+// ids of each file and the hash of its row once they are promised.
 const [task, dataDir = '', databaseUrl] = process.argv.slice(2);
 const store = await openMetadata({
   dataDir,
@@ -20,8 +22,9 @@ if (task === 'migrate') {
 
 async function write(): Promise<never> {
   for (;;) {
-    const input = newFile();
+    const input = newFile({ row: store.smallObjects && randomBytes(randomInt(30_000)) });
     await store.files.add(input);
-    process.stdout.write(`${input.file.id} ${input.blob.id}\n`);
+    const row = hashOf(input.row ?? new Uint8Array());
+    process.stdout.write(`${input.file.id} ${input.blob.id} ${row}\n`);
   }
 }
