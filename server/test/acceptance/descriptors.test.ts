@@ -5,7 +5,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Stowage, startStowage } from './harness.ts';
 import { mediaClient } from './media-client.ts';
 import { nextDescriptor } from './process-facts.ts';
-import { eventually, filePart, multipartBody, storedObjects, upload } from './requests.ts';
+import {
+  eventually,
+  filePart,
+  multipartBody,
+  objectsAsFiles,
+  storedObjects,
+  upload,
+} from './requests.ts';
 
 function hasPrlimit(): boolean {
   try {
@@ -21,7 +28,7 @@ describe.skipIf(!hasPrlimit())('a server out of descriptors (R6; skipped without
   // A connection that is there already: new ones are not accepted.
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   beforeAll(async () => {
-    app = await startStowage();
+    app = await startStowage({ env: objectsAsFiles });
   });
   afterAll(async () => {
     agent.destroy();

@@ -74,6 +74,8 @@ describe.skipIf(probe === undefined).each(smallObjectKinds)(
       await disk?.fill();
       expect(await send(20_000_000)).toBe(507);
       expect(await send(100_000)).toBe(507);
+      // The database has cut its log after a refusal: that room goes, too.
+      await disk?.fill();
       expect(await send(10)).toBe(507);
       const presigned = await client.presign({
         filename: 'photo.jpg',

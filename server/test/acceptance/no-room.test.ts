@@ -59,10 +59,11 @@ describe.skipIf(probe === undefined)('no room at all (skipped without the right 
 
   it.each(cases)(
     'without $what: reads, deletes, refuses uploads, recovers by itself ($kind)',
-    async ({ what, env }) => {
+    async ({ kind, what, env }) => {
       await startFilled(40, env);
       await shortages[what]();
-      expect(await send()).toBe(507);
+      // A row needs no inode, and the disk is asked once a second.
+      expect(kind === 'rows' && what === 'inodes' ? [200, 507] : [507]).toContain(await send());
       await expectDeletable(40);
       await disk.free();
       await eventually(async () => expect(await send()).toBe(200));

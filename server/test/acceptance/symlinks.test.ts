@@ -4,7 +4,7 @@ import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Stowage, startStowage } from './harness.ts';
 import { mediaClient } from './media-client.ts';
-import { eventually, srcOf, storedObjects, upload } from './requests.ts';
+import { eventually, objectsAsFiles, srcOf, storedObjects, upload } from './requests.ts';
 
 const secret = 'what lies outside is nobody’s business';
 
@@ -14,7 +14,7 @@ describe('a symlink in the data folder (T12)', () => {
   let src: string;
   let object: string;
   beforeEach(async () => {
-    app = await startStowage();
+    app = await startStowage({ env: objectsAsFiles });
     outside = await mkdtemp(join(tmpdir(), 'stowage-outside-'));
     src = await srcOf(upload(app, '', { bytes: 'x'.repeat(secret.length), name: 'a.txt' }));
     object = join(app.dataDir, (await storedObjects(app))[0] ?? '');

@@ -11,6 +11,7 @@ const limits: CheckpointLimits = {
   lookMs: 5,
   wantedBytes: 100_000,
   wantedCommits: 5,
+  wantedRowBytes: 1000,
   tooLargeBytes: 400_000,
   pauseMs: 100,
 };
@@ -49,7 +50,7 @@ describe('checkpointer', () => {
     for (let commit = 0; commit < 20; commit++) {
       await checkpoints.ready();
       insert();
-      checkpoints.noteCommit();
+      checkpoints.noteCommit(0);
     }
     await expect.poll(rowsInFileAlone).toBe(20);
     await checkpoints.close();
@@ -61,7 +62,7 @@ describe('checkpointer', () => {
       insert();
     }
     expect(await file.sizeBytes()).toBeGreaterThan(limits.tooLargeBytes);
-    checkpoints.noteCommit();
+    checkpoints.noteCommit(0);
     await expect.poll(() => file.sizeBytes()).toBe(0);
     await checkpoints.ready();
     insert();
@@ -76,7 +77,7 @@ describe('checkpointer', () => {
     for (let commit = 0; commit < 200; commit++) {
       await checkpoints.ready();
       insert();
-      checkpoints.noteCommit();
+      checkpoints.noteCommit(0);
       await new Promise(setImmediate);
     }
     expect(await file.sizeBytes()).toBeGreaterThan(limits.tooLargeBytes);
@@ -84,7 +85,7 @@ describe('checkpointer', () => {
     reader.close();
     await expect
       .poll(async () => {
-        checkpoints.noteCommit();
+        checkpoints.noteCommit(0);
         return file.sizeBytes();
       })
       .toBe(0);

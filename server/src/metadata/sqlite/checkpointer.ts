@@ -19,6 +19,11 @@ export interface CheckpointLimits {
    */
   readonly wantedBytes: number;
   readonly wantedCommits: number;
+  /**
+   * Also due when so many bytes of small objects wait in the log: on a full disk, moving them takes
+   * room that the ballast must have.
+   */
+  readonly wantedRowBytes: number;
   /** From this size on, writers wait until the log is emptied. */
   readonly tooLargeBytes: number;
   /** Time until the next attempt when a long read kept the log from being emptied. */
@@ -29,12 +34,13 @@ const defaults: CheckpointLimits = {
   lookMs: 200,
   wantedBytes: 4 << 20,
   wantedCommits: 100,
+  wantedRowBytes: 1 << 20,
   tooLargeBytes: 64 << 20,
   pauseMs: 10_000,
 };
 
 export interface Checkpointer {
-  noteCommit(): void;
+  noteCommit(rowBytes: number): void;
   /**
    * Resolves when writers may continue. Rejects with `service_unavailable` while committed changes
    * may not be on disk.
@@ -67,6 +73,8 @@ export function checkpointer({
   let timer: NodeJS.Timeout | undefined;
   let commits = 0;
   let commitsAtLast = 0;
+  let rowBytes = 0;
+  let rowBytesAtLast = 0;
   let held: Promise<unknown> | undefined;
   let isSuspect = false;
   let quietUntil = 0;
@@ -78,8 +86,8 @@ export function checkpointer({
       if (sizeBytes > limits.tooLargeBytes && Date.now() >= quietUntil) {
         await empty();
       } else if (
-        sizeBytes > limits.wantedBytes &&
-        commits - commitsAtLast >= limits.wantedCommits
+        rowBytes - rowBytesAtLast >= limits.wantedRowBytes ||
+        (sizeBytes > limits.wantedBytes && commits - commitsAtLast >= limits.wantedCommits)
       ) {
         await checkpoint('passive');
       }
@@ -106,6 +114,7 @@ export function checkpointer({
 
   async function checkpoint(mode: CheckpointMode): Promise<boolean> {
     commitsAtLast = commits;
+    rowBytesAtLast = rowBytes;
     const { isComplete, error } = await thread.run(mode);
     if (error !== undefined) {
       log?.(`A checkpoint of the database failed: ${error}`);
@@ -118,8 +127,9 @@ export function checkpointer({
   }
 
   return {
-    noteCommit() {
+    noteCommit(bytes) {
       commits++;
+      rowBytes = bytes;
       arm();
     },
     async ready() {

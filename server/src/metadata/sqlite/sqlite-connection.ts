@@ -9,6 +9,8 @@ export interface SqliteConnection {
   readonly inTransaction: boolean;
   /** Grows with every commit of another connection. NaN when the database does not respond. */
   dataVersion(): number;
+  /** Bytes of small objects written so far, also those of transactions that failed. */
+  readonly rowBytes: number;
   close(): void;
 }
 
@@ -38,11 +40,16 @@ export function connectSqlite(path: string): SqliteConnection {
 function connectionTo(db: DatabaseSync): SqliteConnection {
   const prepared = new Map<string, Prepared>();
   let dataVersion: StatementSync | undefined;
+  let rowBytes = 0;
+  const bind = (value: Query['parameters'][number]) => {
+    rowBytes += value instanceof Uint8Array ? value.length : 0;
+    return isList(value) ? JSON.stringify(value) : value;
+  };
 
   return {
     execute({ sql, parameters }) {
       const { statement, hasRows } = prepared.get(sql) ?? prepare(db, prepared, sql);
-      const values = parameters.map((value) => (isList(value) ? JSON.stringify(value) : value));
+      const values = parameters.map(bind);
       if (!hasRows) {
         return { rows: [], changes: Number(statement.run(...values).changes) };
       }
@@ -51,6 +58,9 @@ function connectionTo(db: DatabaseSync): SqliteConnection {
     },
     exec: (sql) => {
       (prepared.get(sql) ?? prepare(db, prepared, sql)).statement.run();
+    },
+    get rowBytes() {
+      return rowBytes;
     },
     get inTransaction() {
       return db.isTransaction;

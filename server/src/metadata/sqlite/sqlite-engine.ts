@@ -31,7 +31,8 @@ export interface SqliteEngineOptions {
    * promised.
    */
   readonly ready: () => Promise<void>;
-  readonly onCommit: () => void;
+  /** With the bytes of small objects written so far. */
+  readonly onCommit: (rowBytes: number) => void;
   /** Resolves when all earlier commits are durable. */
   readonly sync: () => Promise<void>;
   readonly room?: Room | undefined;
@@ -142,7 +143,7 @@ export function sqliteEngine({
       }
       connection.exec('commit');
       commits++;
-      onCommit();
+      onCommit(connection.rowBytes);
       queue.splice(0, outcomes.length);
       return outcomes;
     } catch (error) {
