@@ -123,7 +123,11 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     },
   );
   const { pool } = channels;
-  const settingsPoll = poll(() => channels.live.refresh(), settingsPollMs, log);
+  const refreshSettings = async (): Promise<void> => {
+    await channels.settings.refresh();
+    await channels.live.refresh();
+  };
+  const settingsPoll = poll(refreshSettings, settingsPollMs, log);
   metrics.collect(collectedFrom({ config, metadata, pool }));
   const digests = createDigestService();
   const { authCode } = config;
@@ -254,6 +258,7 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
     direct,
     pool,
     channelAdmin: channels.admin,
+    runtimeSettings: channels.settings,
     metadata,
     rateLimiter,
     now,
@@ -337,6 +342,7 @@ function httpSettings(config: Config, spoolFolder: string): HttpSettings {
     keepAliveMs: config.keepAliveSeconds * 1000,
     maxConnectionsPerAddress: config.maxConnectionsPerAddress,
     metricsPublic: config.metrics.public,
+    loadBalance: config.routing.loadBalance,
     spoolFolder,
     publicUrl: config.publicUrl,
     urlPrefix: config.urlPrefix,

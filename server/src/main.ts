@@ -27,6 +27,7 @@ const commands: Readonly<Record<string, Command>> = {
   migrate: async (args) => (await import('./commands/migrate.ts')).migrate(args),
   backup: async (args) => (await import('./commands/backup.ts')).backup(args),
   restore: async (args) => (await import('./commands/restore.ts')).restore(args),
+  'rotate-key': async (args) => (await import('./commands/rotate-key.ts')).rotateKey(args),
   scrub: async (args) => (await import('./commands/scrub.ts')).scrub(args),
   doctor: async (args) => (await import('./commands/doctor.ts')).doctor(args),
   health: async (args) => (await import('./commands/health.ts')).health(args),
@@ -43,6 +44,7 @@ const usage = `Usage: stowage <command>
   backup     copy the library to a folder, also while the server runs
   restore    bring a backup into an empty data folder
   scrub      compare stored files with their hashes, find what is lost or left over
+  rotate-key encrypt the secrets in the database with a new key
   doctor     check runtime, data folder, database and channels
   health     ask the running server whether it lives, for health checks
   version    say which version this is

@@ -4,6 +4,7 @@ import { drivers } from './channels/index.ts';
 import type { MetadataStore } from './core/metadata.ts';
 import { ChannelAdmin } from './core/settings/channel-admin.ts';
 import { LiveChannels } from './core/settings/live-channels.ts';
+import { RuntimeSettings } from './core/settings/runtime-settings.ts';
 import { createSecretBox } from './core/settings/secret-box.ts';
 import {
   type ChannelPool,
@@ -19,6 +20,7 @@ export interface OpenContext extends Omit<BuildContext, 'metadata'> {
 export interface OpenedChannels {
   readonly pool: ChannelPool;
   readonly live: LiveChannels;
+  readonly settings: RuntimeSettings;
   readonly admin: ChannelAdmin;
   /** Closes every channel, also those that were replaced. */
   close(): Promise<void>;
@@ -32,8 +34,12 @@ export async function openChannels(
   const { metadata, secretKey, log, now } = context;
   const entries = await identifyConfigured(context);
   const fixed = await Promise.all(entries.map((entry) => buildChannel(entry, context)));
-  const pool = createChannelPool({ ...options, channels: fixed });
   const box = createSecretBox(secretKey);
+  const { authCode } = context.config;
+  const settings = new RuntimeSettings({ store: metadata.settings, box, authCode });
+  await settings.refresh();
+  const balances = (group: string) => settings.balances(group);
+  const pool = createChannelPool({ ...options, channels: fixed, balances });
   const store = metadata.channels;
   const live = new LiveChannels({
     fixed,
@@ -49,6 +55,7 @@ export async function openChannels(
   return {
     pool,
     live,
+    settings,
     admin: new ChannelAdmin({ fixed: entries, store, usage, types, box, live, now }),
     async close() {
       await live.close();

@@ -127,7 +127,7 @@ export const schema = z.strictObject({
     {
       secret: true,
       description:
-        'Signs upload URLs. Without it, a key file is made in the data folder. Required with PostgreSQL: the same key on every node. Nothing is encrypted with it yet.',
+        'Signs upload URLs. Without it, a key file is made in the data folder. Required with PostgreSQL: the same key on every node. Secrets of channels in the database are encrypted with it; `stowage rotate-key` changes it.',
     },
   ),
 

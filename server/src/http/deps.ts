@@ -11,6 +11,7 @@ import type { MetadataStore } from '../core/metadata.ts';
 import type { RateLimiter } from '../core/rate-limiter.ts';
 import type { RequestSample } from '../core/request-sample.ts';
 import type { ChannelAdmin } from '../core/settings/channel-admin.ts';
+import type { RuntimeSettings } from '../core/settings/runtime-settings.ts';
 import type { ChannelPool } from '../core/storage/channel-pool.ts';
 import type { BasicUploads } from '../core/uploads/basic-upload.ts';
 import type { ChunkedUploads } from '../core/uploads/chunked/chunked-uploads.ts';
@@ -36,6 +37,7 @@ export interface HttpDeps {
   readonly direct: DirectUploads;
   readonly pool: ChannelPool;
   readonly channelAdmin: ChannelAdmin;
+  readonly runtimeSettings: RuntimeSettings;
   readonly metadata: MetadataStore;
   readonly rateLimiter: RateLimiter;
   readonly signer: UrlSigner;
@@ -67,6 +69,8 @@ export interface HttpSettings {
   readonly spoolFolder: string;
   readonly metricsPublic: boolean;
   readonly allowAnonymousUploads: boolean;
+  /** In the configuration: uploads are spread over the channels of every group. */
+  readonly loadBalance: boolean;
 }
 
 export interface HttpMetrics {

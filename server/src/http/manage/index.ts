@@ -21,6 +21,8 @@ import { deleteChannel } from './managed-channels/delete-channel.ts';
 import { listManagedChannels } from './managed-channels/list-channels.ts';
 import { orderChannels } from './managed-channels/order-channels.ts';
 import { updateChannel } from './managed-channels/update-channel.ts';
+import { getQuota, recountQuota } from './quota.ts';
+import { sysConfigRoutes } from './sys-config/routes.ts';
 import { testChannel } from './test-channel.ts';
 import { updateApiToken } from './update-api-token.ts';
 
@@ -67,5 +69,8 @@ export const manageApi: Api = {
     orderChannels,
     updateChannel,
     deleteChannel,
+    getQuota,
+    recountQuota,
+    ...sysConfigRoutes,
   ],
 };

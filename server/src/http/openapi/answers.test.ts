@@ -445,6 +445,21 @@ describe('answers are as the document says', () => {
     await call('signOut', { headers: { cookie }, json: { authType: 'user' } });
     expect((await call('resetSignIn', { query: { key: 'wrong' } })).status).toBe(403);
     await call('resetSignIn', { query: { key: 'reset-key-of-the-test' } });
+  it('to those who change settings', async () => {
+    await call('getUserConfig', { token: '' });
+    for (const name of ['UploadConfig', 'PageConfig', 'OthersConfig', 'AiConfig']) {
+      await call(`get${name}`);
+    }
+    await call('setUploadConfig', { json: { s3: { channels: [] } } });
+    expect((await call('setUploadConfig', { json: { s3: { channels: [{}] } } })).status).toBe(400);
+    await call('setPageConfig', { json: { config: [{ id: 'siteTitle', value: 'Ours' }] } });
+    expect((await call('setPageConfig', { json: {} })).status).toBe(400);
+    await call('setOthersConfig', { json: { publicBrowse: { enabled: false } } });
+    expect((await call('setOthersConfig', { json: { webDAV: { enabled: true } } })).status).toBe(
+      400,
+    );
+    await call('getQuota');
+    await call('recountQuota');
   });
 
   it('to those who run the server', async () => {

@@ -3,6 +3,7 @@ import { byTokenOrCode, tooManyGuesses } from '../authenticate.ts';
 import { foreignPage } from '../foreign-page.ts';
 import { pagesDialect } from './errors.ts';
 import { fetchResource } from './fetch-resource.ts';
+import { getUserConfig } from './get-user-config.ts';
 import { getWallpaper } from './get-wallpaper.ts';
 
 /** What pages of the Upload API read. */
@@ -17,5 +18,5 @@ export const publicApi: Api = {
   credentials: 'upload',
   authenticate: byTokenOrCode,
   failures: ['unauthorized', tooManyGuesses, foreignPage, 'internal_error', 'service_unavailable'],
-  routes: [fetchResource, getWallpaper],
+  routes: [getUserConfig, fetchResource, getWallpaper],
 };
