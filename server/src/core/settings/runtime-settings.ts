@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Json } from '../bytes.ts';
 import { fail } from '../errors.ts';
 import type { SettingStore } from '../metadata.ts';
+import { own } from '../own.ts';
 import { isSealed, type SealedSecret, type SecretBox } from './secret-box.ts';
 
 const sealed = z.custom<SealedSecret>(isSealed);
@@ -107,7 +108,7 @@ export class RuntimeSettings {
 
   /** Whether uploads are spread over the channels of a group, as of the last refresh. */
   balances(group: string): boolean {
-    return Object.hasOwn(this.#balanced, group) && this.#balanced[group] === true;
+    return own(this.#balanced, group) === true;
   }
 
   /** Reads again what is needed without waiting. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { own } from '../../../core/own.ts';
 import { pageSettingName } from '../../../core/settings/runtime-settings.ts';
 import { jsonFailures } from '../../body/json-body.ts';
 import type { HttpDeps } from '../../deps.ts';
@@ -65,7 +66,7 @@ async function present({ runtimeSettings, settings }: HttpDeps) {
   return {
     config: [...pageSettings, ...unknown].map((setting) => ({
       ...setting,
-      value: effective[setting.id],
+      value: own(effective, setting.id),
       fixed: setting.id === 'urlPrefix' && settings.urlPrefix !== undefined ? true : undefined,
     })),
     announcementRefreshAt,

@@ -1,3 +1,4 @@
+import { own } from '../../../core/own.ts';
 import { type Failure, failed } from '../../failure.ts';
 import { recordOf } from './upload-groups.ts';
 
@@ -31,7 +32,7 @@ export function refuseUnavailable(
 export function valueAt(body: unknown, path: readonly string[]): unknown {
   return path.reduce<unknown>((value, name) => {
     const record = recordOf(value);
-    return record !== undefined && Object.hasOwn(record, name) ? record[name] : undefined;
+    return record && own(record, name);
   }, body);
 }
 

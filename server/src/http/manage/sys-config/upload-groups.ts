@@ -1,3 +1,4 @@
+import { own } from '../../../core/own.ts';
 import type {
   ChannelChange,
   ChannelPlan,
@@ -104,7 +105,7 @@ function presentMember(channel: ManagedChannel, { label, fields }: PageGroup, id
   const { name, enabled, draining, isFixed, quota, settings, secrets } = channel;
   const shown = Object.entries(fields).map(([field, setting]) => {
     const isMasked = secrets.includes(setting) && !unmasked.has(field);
-    return [field, isMasked ? mask : (settings[setting] ?? '')];
+    return [field, isMasked ? mask : (own(settings, setting) ?? '')];
   });
   return {
     id,
@@ -131,7 +132,7 @@ export function planOf(
   body: Readonly<Record<string, unknown>>,
   channels: readonly ManagedChannel[],
 ): ChannelPlan {
-  const plans = pageGroups.map((group) => planGroup(group, body[group.name], channels));
+  const plans = pageGroups.map((group) => planGroup(group, own(body, group.name), channels));
   return {
     changes: plans.flatMap(({ changes }) => changes),
     removes: plans.flatMap(({ removes }) => removes),
@@ -188,7 +189,7 @@ function changeOf(
   before: ManagedChannel | undefined,
 ): ChannelChange {
   const settings = Object.entries(group.fields).flatMap(([field, setting]) => {
-    const value = settingValue(sent[field], before?.secrets.includes(setting) === true);
+    const value = settingValue(own(sent, field), before?.secrets.includes(setting) === true);
     return value === undefined ? [] : [[setting, value] as const];
   });
   return {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { own } from '../../../core/own.ts';
 import { jsonFailures } from '../../body/json-body.ts';
 import type { HttpDeps } from '../../deps.ts';
 import { named } from '../../openapi/named.ts';
@@ -51,8 +52,7 @@ async function present({ channelAdmin, runtimeSettings, settings }: HttpDeps) {
     channelAdmin.list(),
     runtimeSettings.get('upload'),
   ]);
-  const isBalanced = (name: string) =>
-    settings.loadBalance || (Object.hasOwn(loadBalance, name) && loadBalance[name] === true);
+  const isBalanced = (name: string) => settings.loadBalance || own(loadBalance, name) === true;
   return Object.fromEntries(
     pageGroups.map((of) => [of.name, presentGroup(of, channels, isBalanced(of.name))]),
   );
@@ -108,7 +108,7 @@ async function setBalance(
   { runtimeSettings }: HttpDeps,
 ): Promise<void> {
   const given = pageGroups.flatMap(({ name }) => {
-    const enabled = recordOf(recordOf(body[name])?.loadBalance)?.enabled;
+    const enabled = recordOf(recordOf(own(body, name))?.loadBalance)?.enabled;
     return typeof enabled === 'boolean' ? [[name, enabled] as const] : [];
   });
   if (given.length > 0) {
