@@ -445,6 +445,8 @@ describe('answers are as the document says', () => {
     await call('signOut', { headers: { cookie }, json: { authType: 'user' } });
     expect((await call('resetSignIn', { query: { key: 'wrong' } })).status).toBe(403);
     await call('resetSignIn', { query: { key: 'reset-key-of-the-test' } });
+  });
+
   it('to those who change settings', async () => {
     await call('getUserConfig', { token: '' });
     for (const name of ['UploadConfig', 'PageConfig', 'OthersConfig', 'AiConfig']) {
