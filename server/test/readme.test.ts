@@ -50,6 +50,8 @@ beforeAll(async () => {
     PORT: '0',
     STOWAGE_DATA_DIR: join(folder, 'data'),
     STOWAGE_ADMIN_TOKEN: TOKEN,
+    // As the examples have it.
+    STOWAGE_ADMIN_PASSWORD: 'correct horse battery staple',
   };
   server = spawn(process.execPath, [launcher, 'serve'], {
     cwd: folder,

@@ -3,7 +3,7 @@ import type { StowageError } from '../../core/errors.ts';
 import type { Dialect } from '../dialect.ts';
 import { named } from '../openapi/named.ts';
 
-export const authError = named('AuthError', () => z.strictObject({ error: z.string() }));
+const authError = named('AuthError', () => z.strictObject({ error: z.string() }));
 
 /** Upload API 4.9: these two answer by a text, the others by JSON. */
 const inText: readonly (string | undefined)[] = ['/api/auth/login', '/api/auth/logout'];
