@@ -1,9 +1,9 @@
 import { isIP } from 'node:net';
 import type { ByteSource } from '../../bytes.ts';
-import { fail, isStowageError, type StowageError } from '../../errors.ts';
+import { fail, isStowageError } from '../../errors.ts';
 import { raceAbort } from '../../guard/race-abort.ts';
 import { inNetworks } from './address-rules.ts';
-import { decoded, isDecodable } from './decode.ts';
+import { bodyOf, checkAnswer, failed, fetchError } from './fetched-body.ts';
 import type { GetResponse, HttpGet } from './http-get.ts';
 import { notAllowed, type Resolver, resolveTarget, systemResolver } from './resolve-target.ts';
 import { hostKey, parseTarget, type Target, type TargetRules } from './target.ts';
@@ -59,7 +59,6 @@ export interface SafeFetchOptions {
 }
 
 const maxRedirects = 5;
-const maxCodings = 2;
 const accepted = { accept: 'image/*, video/mp4, */*;q=0.1', 'accept-encoding': 'identity' };
 const redirects = new Set([301, 302, 303, 307, 308]);
 
@@ -142,8 +141,7 @@ function urlOf({ url, host }: Target): URL {
 }
 
 /**
- * Every hop is checked like the first; what exactly was wrong with it is between the remote and the
- * log.
+ * Every hop is checked like the first. The caller does not learn what exactly was wrong with it.
  */
 function redirected({ url }: Target, location: string, rules: TargetRules): Target {
   try {
@@ -161,71 +159,6 @@ function redirected({ url }: Target, location: string, rules: TargetRules): Targ
   }
 }
 
-interface Announced {
-  /** Absent too when the body is compressed. */
-  readonly size: number | undefined;
-  /** In the order they were applied. */
-  readonly codings: readonly string[];
-}
-
-/** Some hosts compress whatever they send, though we do not ask for it. */
-function checkAnswer({ status, values }: GetResponse, maxBytes: number): Announced {
-  if (status !== 200) {
-    throw failed(`The url answers with status ${status}.`, status);
-  }
-  const codings = listed(values('content-encoding'));
-  const known = codings.length <= maxCodings && codings.every(isDecodable);
-  if (!known || listed(values('transfer-encoding')).some((coding) => coding !== 'chunked')) {
-    throw failed(
-      'The url answers with a body in a Content-Encoding that is not known here.',
-      status,
-    );
-  }
-  const [length = ''] = values('content-length');
-  const size = /^\d+$/.test(length) ? Number(length) : undefined;
-  if (size !== undefined && size > maxBytes) {
-    throw fail('too_large', { details: { maxBytes } });
-  }
-  return { size: codings.length === 0 ? size : undefined, codings };
-}
-
-function listed(values: readonly string[]): readonly string[] {
-  return values
-    .flatMap((value) => value.toLowerCase().split(','))
-    .map((coding) => coding.trim())
-    .filter((coding) => coding !== '' && coding !== 'identity');
-}
-
-interface Body {
-  readonly codings: readonly string[];
-  readonly maxBytes: number;
-  readonly signal: AbortSignal;
-}
-
-/** Decompressed, with the same limit for what comes and for what becomes of it at every step. */
-async function* bodyOf(
-  response: GetResponse,
-  { codings, maxBytes, signal }: Body,
-): AsyncGenerator<Uint8Array> {
-  const sent: ByteSource = within(response.body, maxBytes);
-  try {
-    yield* codings.reduceRight((source, coding) => within(decoded(source, coding), maxBytes), sent);
-  } catch (error) {
-    throw fetchError(error, signal, response.status);
-  }
-}
-
-async function* within(source: ByteSource, maxBytes: number): AsyncGenerator<Uint8Array> {
-  let bytes = 0;
-  for await (const chunk of source) {
-    bytes += chunk.length;
-    if (bytes > maxBytes) {
-      throw fail('too_large', { details: { maxBytes } });
-    }
-    yield chunk;
-  }
-}
-
 /** The system's resolver cannot be stopped, but we need not wait for it. */
 async function inTime<T>(work: Promise<T>, timeoutMs: number, signal: AbortSignal): Promise<T> {
   const late = new AbortController();
@@ -235,23 +168,4 @@ async function inTime<T>(work: Promise<T>, timeoutMs: number, signal: AbortSigna
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** What the caller learns of a failed connection: nothing that the remote sent. */
-function fetchError(error: unknown, signal: AbortSignal, status: number | null = null): unknown {
-  if (signal.aborted) {
-    return signal.reason;
-  }
-  if (isStowageError(error)) {
-    return error;
-  }
-  const message =
-    status === null
-      ? 'The url could not be reached.'
-      : 'The connection closed before the whole file arrived.';
-  return fail('fetch_failed', { message, details: { upstreamStatus: status }, cause: error });
-}
-
-function failed(message: string, status: number): StowageError {
-  return fail('fetch_failed', { message, details: { upstreamStatus: status } });
 }
