@@ -1,5 +1,5 @@
 import { fail } from '../../core/errors.ts';
-import type { Choice, ConfiguredChannel } from '../../core/storage/channel-pool.ts';
+import type { ChannelPool, Choice, ConfiguredChannel } from '../../core/storage/channel-pool.ts';
 import type { StoredBytes } from '../../core/uploads/basic-upload.ts';
 import type { Fields } from '../body/urlencoded-form.ts';
 import { failed } from '../failure.ts';
@@ -16,19 +16,23 @@ export const externalLink = {
   message: 'External links are not stored here: send the file itself, or its url to the Media API',
 } as const;
 
+export interface LatePlacement {
+  /** By the whole form. */
+  readonly placement: Placement;
+  readonly fields: Fields;
+  readonly stored: readonly StoredBytes[];
+  readonly pool: Pick<ChannelPool, 'all' | 'group'>;
+}
+
 /**
- * For a placement that is known in full only at the end of the form. What came behind the file is
- * too late to be obeyed, and is refused where the caller would get something else than was asked
- * for: another channel with `autoRetry=false`, another picture with `serverCompress=false`.
+ * For a placement that is known in full only at the end of the form. A field behind the file comes
+ * too late to be obeyed. It is refused where the caller would get something else than was asked for:
+ * another channel with `autoRetry=false`, another picture with `serverCompress=false`.
  */
-export function refuseLatePlacement(
-  placement: Placement,
-  fields: Fields,
-  stored: readonly StoredBytes[],
-): void {
+export function refuseLatePlacement({ placement, fields, stored, pool }: LatePlacement): void {
   refuseExternal(placement, fields);
   const isElsewhere =
-    !placement.autoRetry && stored.some(({ channel }) => !isAsked(placement, channel));
+    !placement.autoRetry && stored.some(({ channel }) => !isAsked(placement, channel, pool));
   const isOther =
     !placement.serverCompress && stored.some(({ recompressed }) => recompressed !== undefined);
   if (!isElsewhere && !isOther) {
@@ -57,11 +61,12 @@ function refuseExternal({ uploadChannel }: Placement, { url }: Fields): void {
 function isAsked(
   { uploadChannel, channelName }: Placement,
   { group, name }: ConfiguredChannel,
+  pool: LatePlacement['pool'],
 ): boolean {
-  // Upload API: `cfr2` means the local disk while there is no R2 channel.
   const isGroup =
     uploadChannel === undefined ||
     uploadChannel === group ||
-    (uploadChannel === 'cfr2' && group === 'local');
+    (pool.group(group)?.standsInFor === uploadChannel &&
+      pool.all().every((channel) => channel.group !== uploadChannel));
   return isGroup && (channelName === undefined || channelName === name);
 }

@@ -43,8 +43,13 @@ export async function uploadFile({
   const query = queryOf(request.url);
   const stored = await deps.basic.store({
     files: incomingFiles(form, query),
-    naming(bytes) {
-      refuseLatePlacement(placementOf(query, form.fields), form.fields, bytes);
+    naming(stored) {
+      refuseLatePlacement({
+        placement: placementOf(query, form.fields),
+        fields: form.fields,
+        stored,
+        pool: deps.pool,
+      });
       const { uploadFolder: folder, nameMode } = namingOf(query, form.fields);
       return { folder, nameMode };
     },
