@@ -343,6 +343,7 @@ function httpSettings(config: Config, spoolFolder: string): HttpSettings {
     maxConnectionsPerAddress: config.maxConnectionsPerAddress,
     metricsPublic: config.metrics.public,
     loadBalance: config.routing.loadBalance,
+    sendfile: config.reads.sendfile,
     spoolFolder,
     publicUrl: config.publicUrl,
     urlPrefix: config.urlPrefix,

@@ -252,6 +252,11 @@ export const schema = z.strictObject({
       description:
         'Memory for small files, of up to 64 KiB, that were read before, so that they are sent again without a look at the disk; 0 keeps none.',
     }),
+    sendfile: setting(choice('off', 'x-accel-redirect', 'x-sendfile'), {
+      default: 'off',
+      description:
+        'Lets the reverse proxy on this machine, which `trustProxy` has to name, send larger files of local channels by itself: `x-accel-redirect` for nginx (docs/operations.md), `x-sendfile` for Apache and lighttpd.',
+    }),
   }),
 
   scrub: z.strictObject({

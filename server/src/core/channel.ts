@@ -82,6 +82,12 @@ export interface Channel {
   size?(ref: Ref): Promise<number>;
 
   /**
+   * The absolute path of the plain file that holds the whole object and nothing more, for a proxy
+   * on this machine that reads it by itself. Undefined when `ref` is none of this store's.
+   */
+  file?(ref: Ref): string | undefined;
+
+  /**
    * Every object of the store that `settle` has confirmed, so that objects without a row can be
    * found.
    */

@@ -71,6 +71,8 @@ export interface HttpSettings {
   readonly allowAnonymousUploads: boolean;
   /** In the configuration: uploads are spread over the channels of every group. */
   readonly loadBalance: boolean;
+  /** How the proxy in front is told to send a file by itself. */
+  readonly sendfile: 'off' | 'x-accel-redirect' | 'x-sendfile';
 }
 
 export interface HttpMetrics {

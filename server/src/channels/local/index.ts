@@ -160,6 +160,10 @@ export function createLocalChannel(
       }
       return sizeOf(join(objects, path));
     },
+    file: (ref) => {
+      const path = pathOf(ref);
+      return path && join(objects, path);
+    },
     list: () => listObjects(objects),
     close: async () => {
       folders.close();

@@ -19,6 +19,7 @@ const ofChannel: Members<Channel> = {
   locate: 'as it is',
   settle: 'as it is',
   unsettled: 'as it is',
+  file: 'as it is',
   size: 'as it is',
   rows: 'as it is',
   list: 'as it is',

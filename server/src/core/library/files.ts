@@ -14,7 +14,7 @@ import { rowOf } from '../small-objects.ts';
 import type { ChannelPool } from '../storage/channel-pool.ts';
 import { deleteObjectJob } from '../storage/cleanup-jobs.ts';
 import type { Intake, StoredBytes } from '../storage/intake.ts';
-import { openContent, type ReadOptions } from '../storage/read-content.ts';
+import { openContent, plainFileOf, type ReadOptions } from '../storage/read-content.ts';
 import { nothing } from '../streams/body.ts';
 import { uuidv7 } from '../uuid.ts';
 
@@ -68,6 +68,8 @@ export interface Files {
    */
   remove(id: string): Promise<boolean>;
   open(stored: StoredFile, options: ReadOptions): Promise<GetResult>;
+  /** The plain file on this machine that holds the bytes, if there is one (`plainFileOf`). */
+  plainFile(stored: StoredFile): Promise<string | undefined>;
 }
 
 /** The account that every file belongs to. */
@@ -111,6 +113,7 @@ export function createFiles({ metadata, pool, intake, access, now }: FilesOption
       }
       return openContent(pool, stored, options);
     },
+    plainFile: (stored) => plainFileOf(pool, stored),
   };
 }
 

@@ -30,6 +30,32 @@ export async function openContent(
     : { size: first.size, stream: continued({ pool, left, first, options }) };
 }
 
+/**
+ * The plain file that holds all bytes of the only copy, after a look that it is there. Undefined
+ * when there is none, and when only an attempt to read can tell what is wrong.
+ */
+export async function plainFileOf(
+  pool: ChannelPool,
+  { replicas, blob }: Pick<StoredFile, 'blob' | 'replicas'>,
+): Promise<string | undefined> {
+  const [replica, ...otherReplicas] = replicas;
+  const [segment, ...otherSegments] = replica?.segments ?? [];
+  if (replica?.state !== 'ok' || segment === undefined) {
+    return undefined;
+  }
+  if (otherReplicas.length > 0 || otherSegments.length > 0) {
+    return undefined;
+  }
+  try {
+    const { channel } = pool.byId(replica.channelId);
+    const path = channel.file?.(segment.ref);
+    const size = path === undefined ? undefined : await channel.size?.(segment.ref);
+    return size === blob.size ? path : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Throws `content_damaged` when there are copies, but none that may be read. */
 export function assertReadable(replicas: readonly Replica[]): void {
   if (replicas.length > 0 && replicas.every(({ state }) => state === 'damaged')) {

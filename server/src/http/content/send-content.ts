@@ -62,6 +62,16 @@ export function sendKept(
   }
 }
 
+/** The headers of a response with the whole file, but for its length. */
+export function contentHead(content: Omit<Content, 'open'>): Record<string, string> {
+  return {
+    ...content.headers,
+    ETag: content.etag,
+    'Last-Modified': new Date(content.lastModifiedAt).toUTCString(),
+    'Accept-Ranges': 'bytes',
+  };
+}
+
 interface Answer {
   readonly status: number;
   readonly headers: Record<string, string>;
@@ -71,12 +81,7 @@ interface Answer {
 }
 
 function answerTo(request: IncomingMessage, content: Omit<Content, 'open'>): Answer {
-  const headers = {
-    ...content.headers,
-    ETag: content.etag,
-    'Last-Modified': new Date(content.lastModifiedAt).toUTCString(),
-    'Accept-Ranges': 'bytes',
-  };
+  const headers = contentHead(content);
   const precondition = preconditionStatus(request.headers, content);
   if (precondition === 304) {
     return { status: 304, headers: headersOf304(headers), size: 0 };

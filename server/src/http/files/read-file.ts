@@ -6,7 +6,7 @@ import { encodePath } from '../../core/naming/path-text.ts';
 import { assertReadable } from '../../core/storage/read-content.ts';
 import { cacheControl, type RequestedAddress } from '../content/cache-control.ts';
 import { contentHeaders } from '../content/content-headers.ts';
-import { sendContent } from '../content/send-content.ts';
+import { contentHead, sendContent } from '../content/send-content.ts';
 import type { HttpDeps } from '../deps.ts';
 import { failed } from '../failure.ts';
 import type { HeaderName } from '../openapi/headers.ts';
@@ -14,6 +14,7 @@ import { bytes } from '../openapi/shared-schemas.ts';
 import { type Context, type RouteAnswers, route } from '../route.ts';
 import { sendErrorRaw } from './errors.ts';
 import { findFile } from './find-file.ts';
+import { handOver } from './hand-over.ts';
 import { fromMemory } from './hot-files.ts';
 
 const prefix = '/file/';
@@ -148,6 +149,17 @@ async function send(context: Context): Promise<FastifyReply> {
     // HEAD never opens the bytes, but must fail where a GET would.
     if (request.method === 'HEAD') {
       assertReadable(stored.replicas);
+    }
+    const handedOver = await handOver(request.raw, stored, deps);
+    if (handedOver !== undefined) {
+      const headers = { ...handedOver, 'X-Request-Id': request.id, 'Content-Length': '0' };
+      const { 'Accept-Ranges': accepted, ...head } = contentHead(content);
+      // nginx adds it to a whole file by itself, and takes ours for a part.
+      if (request.headers.range !== undefined && accepted !== undefined) {
+        reply.raw.setHeader('Accept-Ranges', accepted);
+      }
+      reply.raw.writeHead(200, { ...head, ...headers }).end();
+      return reply;
     }
     const sent = await sendContent(request.raw, reply.raw, {
       ...content,

@@ -70,6 +70,8 @@ export function sqliteEngine({
    * recovered.
    */
   let isFailing = false;
+  /** The version of others' commits, as far as this turn of the event loop has seen it. */
+  let foreign: number | undefined;
   let commits = 0;
   /** Number of commits known to be on disk. */
   let durableCommits = 0;
@@ -220,6 +222,20 @@ export function sqliteEngine({
     }
   }
 
+  /** Asked once in a turn of the event loop, because it costs as much as a lookup. */
+  function foreignVersion(): number {
+    if (isClosed) {
+      return Number.NaN;
+    }
+    if (foreign === undefined) {
+      foreign = connection.dataVersion();
+      setImmediate(() => {
+        foreign = undefined;
+      });
+    }
+    return foreign;
+  }
+
   return {
     transact,
     write: <Row>(query: Query<Row>, options?: TransactOptions) =>
@@ -234,7 +250,7 @@ export function sqliteEngine({
       }
       return reader === undefined ? read(query) : reader.read(query);
     },
-    foreignVersion: () => (isClosed ? Number.NaN : connection.dataVersion()),
+    foreignVersion,
     async settled({ force = false } = {}) {
       if (durableCommits === commits && !force) {
         return;
