@@ -137,7 +137,10 @@ export interface ListedObject {
 export type Ref = Json;
 
 export interface ChannelLimits {
-  /** Largest single `put`, in bytes; absent means unlimited. */
+  /**
+   * Largest single `put`, or largest object where `multipart.limits.split` is present, in bytes;
+   * absent means unlimited.
+   */
   readonly maxBytes?: number;
   /**
    * Present when larger files are stored as segments: sizes in bytes of one `put`. Core cuts
@@ -185,11 +188,6 @@ export interface PutOptions extends CallOptions {
   readonly filename?: string | undefined;
   /** Whether the store may keep a recompressed picture instead. Default false. */
   readonly mayRecompress?: boolean | undefined;
-  /**
-   * A sign of life. Drivers that read ahead of what they send call it whenever bytes have been
-   * sent, so that a slow line is not mistaken for a silent backend.
-   */
-  readonly onProgress?: (() => void) | undefined;
   /**
    * For the caller of a guarded channel: called with every object that was stored in vain and that
    * the backend did not delete.
@@ -240,6 +238,16 @@ export interface Multipart {
     readonly minPart: number;
     readonly maxPart: number;
     readonly maxParts: number;
+    /**
+     * Present when core cuts bodies of more than `aboveBytes` into parts of `partBytes`, or larger
+     * ones where there would be too many, `parallel` of them at once. A body for `put` then has its
+     * `size`.
+     */
+    readonly split?: {
+      readonly aboveBytes: number;
+      readonly partBytes: number;
+      readonly parallel: number;
+    };
   };
   start(options: PutOptions): Promise<Json>;
   /** `number` counts from 1. Sending a number again replaces the part. `body` is as for `put`. */

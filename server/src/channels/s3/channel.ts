@@ -1,22 +1,17 @@
-import type { ReplayableBody } from '../../core/bytes.ts';
-import type { Channel, PutOptions, PutResult } from '../../core/channel.ts';
+import type { Channel } from '../../core/channel.ts';
 import { fail } from '../../core/errors.ts';
 import { createKeyedMutex } from '../../core/guard/keyed-mutex.ts';
-import { createBufferPool } from './buffer-pool.ts';
 import { checkBucket } from './check.ts';
 import { type Bucket, openBucket } from './client/client.ts';
 import { inspectCors } from './cors.ts';
 import { createMultipart } from './multipart.ts';
 import { deleteObject, getObject } from './objects.ts';
-import { maxBytesOf, planParts } from './plan-parts.ts';
 import { createPresign } from './presign.ts';
 import { putObject } from './put-object.ts';
-import { putParts } from './put-parts.ts';
 import { keyOfRef } from './ref.ts';
 import type { S3Settings } from './settings.ts';
 
-/** Known sizes up to here go out as one PUT without a buffer; more in parallel parts. */
-const singlePutBytes = 64 * 2 ** 20;
+const maxObjectBytes = 5 * 2 ** 40;
 
 export function createS3Channel(settings: S3Settings): Channel {
   const bucket = openBucket(settings);
@@ -25,7 +20,7 @@ export function createS3Channel(settings: S3Settings): Channel {
   // up must not be what the second one stores.
   const puts = createKeyedMutex();
   return {
-    limits: { maxBytes: maxBytesOf(settings) },
+    limits: { maxBytes: maxObjectBytes },
     remote: true,
     put: (source, options) => puts.run(options.key, () => put(source, options), options.signal),
     get: async (ref, options) => getObject(bucket, keyOfRef(ref), options),
@@ -41,21 +36,14 @@ export function createS3Channel(settings: S3Settings): Channel {
 }
 
 function createPut(bucket: Bucket): Channel['put'] {
-  const { settings } = bucket;
-  const shared = createBufferPool(settings.partSizeBytes, 2 * settings.concurrency);
-  const maxBytes = maxBytesOf(settings);
-  return async (body: ReplayableBody, options: PutOptions): Promise<PutResult> => {
-    const { size } = body;
-    if (size !== undefined && size > maxBytes) {
-      throw fail('too_large', { details: { maxBytes } });
+  return async ({ size, ...body }, options) => {
+    if (size === undefined) {
+      throw fail('internal_error', { message: 'S3 takes bodies of a known size.' });
     }
-    if (size !== undefined && size <= singlePutBytes) {
-      return putObject(bucket, { ...body, size }, options);
+    if (size > maxObjectBytes) {
+      throw fail('too_large', { details: { maxBytes: maxObjectBytes } });
     }
-    const { partSizeBytes, buffers } = planParts(settings, size);
-    const pool =
-      partSizeBytes === shared.sizeBytes ? shared : createBufferPool(partSizeBytes, buffers);
-    return putParts(bucket, body, { ...options, pool, buffers });
+    return putObject(bucket, { ...body, size }, options);
   };
 }
 

@@ -7,6 +7,7 @@ import {
 } from '../../../test/services/fault-proxy.ts';
 import { type S3Service, s3Missing, startS3 } from '../../../test/services/s3.ts';
 import { openTestBucket } from '../../../test/services/s3-bucket.ts';
+import { storeSpooled } from '../../../test/store-spooled.ts';
 import type { ByteSource } from '../../core/bytes.ts';
 import type { Ref } from '../../core/channel.ts';
 import { isStowageError } from '../../core/errors.ts';
@@ -48,13 +49,14 @@ describe.skipIf(s3Missing !== undefined)('S3 behind a bad network', () => {
     await service?.stop();
   });
 
-  const put = (body: Buffer, known = true) =>
-    bucket.channel.put(streamBody(chunksOf(body)), {
-      key: `k${++keys}`,
-      contentType: 'image/png',
-      signal,
-      ...(known && { size: body.length }),
-    });
+  const options = () => ({ key: `k${++keys}`, contentType: 'image/png', signal });
+  const put = (body: Buffer) =>
+    bucket.channel.put(streamBody(chunksOf(body), { size: body.length }), options());
+  const store = async (body: Buffer): Promise<{ readonly ref: Ref; readonly size: number }> => {
+    const { segments } = await storeSpooled(bucket.channel, chunksOf(body), options());
+    expect(segments).toHaveLength(1);
+    return segments[0] ?? { ref: null, size: 0 };
+  };
   const count = (match: (request: SeenRequest) => boolean) => proxy.seen.filter(match).length;
 
   async function expectStored(ref: Ref, body: Buffer): Promise<void> {
@@ -118,18 +120,16 @@ describe.skipIf(s3Missing !== undefined)('S3 behind a bad network', () => {
   it('clean-up after an aborted try never removes what the next try with the same key stores', async () => {
     const body = randomBytes(1000);
     const controller = new AbortController();
-    const options = { key: `k${++keys}`, contentType: 'image/png', size: body.length };
+    const same = { key: `k${++keys}`, contentType: 'image/png' };
     const before = await bucket.objects();
     proxy.failNext({ kind: 'hang' }, { match: isPut });
     proxy.failNext({ kind: 'delay', ms: 300 }, { match: ({ method }) => method === 'DELETE' });
-    const first = bucket.channel.put(streamBody(chunksOf(body)), {
-      ...options,
-      signal: controller.signal,
-    });
+    const sized = () => streamBody(chunksOf(body), { size: body.length });
+    const first = bucket.channel.put(sized(), { ...same, signal: controller.signal });
     await expect.poll(() => bucket.objects()).toBe(before + 1);
     controller.abort();
     // As core does, whose guard does not wait for the driver to clear up.
-    const second = bucket.channel.put(streamBody(chunksOf(body)), { ...options, signal });
+    const second = bucket.channel.put(sized(), { ...same, signal });
     await expect(first).rejects.toThrow();
     await expectStored((await second).ref, body);
     expect(count(({ method }) => method === 'DELETE')).toBe(1);
@@ -146,7 +146,7 @@ describe.skipIf(s3Missing !== undefined)('S3 behind a bad network', () => {
       ['a lost answer', { kind: 'reset', answerBytes: 0 }],
     ] as const)('%s: the part is sent again', async (_name, fault) => {
       proxy.failNext(fault, { match: isPart, times: 2 });
-      const { ref, size } = await put(body, false);
+      const { ref, size } = await store(body);
       expect(size).toBe(body.length);
       expect(count(isPart)).toBe(5);
       await expectStored(ref, body);
@@ -158,15 +158,15 @@ describe.skipIf(s3Missing !== undefined)('S3 behind a bad network', () => {
       ['500 before', error500],
     ] as const)('%s for the last call still gives one object', async (_name, fault) => {
       proxy.failNext(fault, { match: isFinish });
-      const { ref } = await put(body, false);
+      const { ref } = await store(body);
       await expectStored(ref, body);
     });
 
     it('a part that cannot be stored fails the upload and removes the others', async () => {
       proxy.failNext(error500, { match: ({ url }) => url.includes('partNumber=2&'), times: 99 });
-      await expectFailure(() => put(body, false), 'channel_unavailable');
+      await expectFailure(() => store(body), 'channel_unavailable');
       proxy.clear();
-      await expectStored((await put(body, false)).ref, body);
+      await expectStored((await store(body)).ref, body);
     });
 
     it('a refused part fails at once', async () => {
@@ -174,12 +174,12 @@ describe.skipIf(s3Missing !== undefined)('S3 behind a bad network', () => {
         { kind: 'answer', status: 403, body: '<Error><Code>AccessDenied</Code></Error>' },
         { match: isPart },
       );
-      await expectFailure(() => put(body, false), 'channel_unauthorized');
+      await expectFailure(() => store(body), 'channel_unauthorized');
     });
 
     it('an upload that cannot be started leaves nothing', async () => {
       proxy.failNext({ kind: 'answer', status: 507 }, { match: ({ method }) => method === 'POST' });
-      await expectFailure(() => put(body, false), 'channel_full');
+      await expectFailure(() => store(body), 'channel_full');
     });
   });
 

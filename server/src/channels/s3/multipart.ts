@@ -1,32 +1,38 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import type { CallOptions, Multipart, PutOptions, PutResult } from '../../core/channel.ts';
+import type {
+  CallOptions,
+  Multipart,
+  PutOptions,
+  PutResult,
+  SizedBody,
+} from '../../core/channel.ts';
 import { isStowageError } from '../../core/errors.ts';
 import { isTransient } from '../../core/guard/retry.ts';
 import type { Bucket } from './client/client.ts';
 import { failForOddResponse } from './client/errors.ts';
 import { attemptHeader, objectHeaders } from './client/object-headers.ts';
-import { heldPayload, type Payload, streamedPayload, xmlPayload } from './client/payload.ts';
+import { streamedPayload, xmlPayload } from './client/payload.ts';
 import { textOf, toXml } from './client/xml.ts';
 import { isStored } from './objects.ts';
 import { type UploadState, uploadOfState } from './ref.ts';
 
 const mebibyte = 2 ** 20;
-export const multipartLimits = { minPart: 5 * mebibyte, maxPart: 5 * 2 ** 30, maxParts: 10_000 };
+const partLimits = { minPart: 5 * mebibyte, maxPart: 5 * 2 ** 30, maxParts: 10_000 };
+/** Known sizes up to here go out as one PUT, more in parallel parts. */
+const singlePutBytes = 64 * mebibyte;
 
 const partSchema = z.object({ etag: z.string(), crc32: z.string().optional() });
-export type UploadedPart = z.infer<typeof partSchema>;
+type UploadedPart = z.infer<typeof partSchema>;
 
 /** The native multipart upload of the service. */
 export function createMultipart(bucket: Bucket): Multipart {
+  const { partSizeBytes: partBytes, concurrency: parallel } = bucket.settings;
   return {
-    limits: multipartLimits,
+    limits: { ...partLimits, split: { aboveBytes: singlePutBytes, partBytes, parallel } },
     start: (options) => startUpload(bucket, options),
-    part: async (state, number, body, { signal }) => {
-      const { size: sizeBytes, sha256 } = body;
-      const payload = streamedPayload(bucket, body.open(), { sizeBytes, sha256 });
-      return sendPart(bucket, { state: uploadOfState(state), number, signal }, payload);
-    },
+    part: async (state, number, body, { signal }) =>
+      sendPart(bucket, { ...uploadOfState(state), number, signal }, body),
     finish: async (state, parts, options) => {
       const list = parts.map(({ number, part, size }) => ({
         number,
@@ -39,7 +45,7 @@ export function createMultipart(bucket: Bucket): Multipart {
   };
 }
 
-export async function startUpload(
+async function startUpload(
   bucket: Bucket,
   options: Pick<PutOptions, 'key' | 'contentType' | 'signal'>,
 ): Promise<UploadState> {
@@ -63,33 +69,17 @@ export async function startUpload(
   return { key, uploadId, attempt };
 }
 
-export interface HeldPart extends CallOptions {
-  readonly state: UploadState;
-  readonly number: number;
-  readonly bytes: Uint8Array;
-  readonly onProgress?: (() => void) | undefined;
-}
-
-/** Sends a part from memory; may be repeated. */
-export async function sendHeldPart(
-  bucket: Bucket,
-  { bytes, onProgress, ...part }: HeldPart,
-): Promise<UploadedPart> {
-  return sendPart(bucket, part, heldPayload(bucket, bytes, { onProgress }));
-}
-
-interface SentPart extends CallOptions {
-  readonly state: UploadState;
-  readonly number: number;
-}
+type PartPlace = CallOptions & UploadState & { readonly number: number };
 
 async function sendPart(
   bucket: Bucket,
-  { state, number, signal }: SentPart,
-  payload: Payload,
+  { key, uploadId, number, signal }: PartPlace,
+  body: SizedBody,
 ): Promise<UploadedPart> {
-  const query = { partNumber: String(number), uploadId: state.uploadId };
-  const response = await bucket.send({ method: 'PUT', key: state.key, query, ...payload, signal });
+  const { size: sizeBytes, sha256 } = body;
+  const payload = streamedPayload(bucket, body.open(), { sizeBytes, sha256 });
+  const query = { partNumber: String(number), uploadId };
+  const response = await bucket.send({ method: 'PUT', key, query, ...payload, signal });
   const etag = response.header('etag');
   const crc32 = response.header('x-amz-checksum-crc32');
   if (etag === undefined) {
@@ -98,9 +88,9 @@ async function sendPart(
   return { etag, crc32 };
 }
 
-export type ListedPart = UploadedPart & { readonly number: number; readonly size: number };
+type ListedPart = UploadedPart & { readonly number: number; readonly size: number };
 
-export async function finishUpload(
+async function finishUpload(
   bucket: Bucket,
   state: UploadState,
   parts: readonly ListedPart[],
@@ -141,7 +131,7 @@ function listPart({ number, etag, crc32 }: ListedPart): string {
   ]);
 }
 
-export async function abortUpload(
+async function abortUpload(
   bucket: Bucket,
   state: UploadState,
   { signal }: CallOptions,

@@ -1,7 +1,6 @@
 import type { ByteRange, ByteSource } from '../../core/bytes.ts';
 import type { GetOptions, GetResult } from '../../core/channel.ts';
 import { fail, isStowageError } from '../../core/errors.ts';
-import { type RetryPolicy, withRetry } from '../../core/guard/retry.ts';
 import { readAll } from '../../core/streams/peek.ts';
 import type { HttpResponse } from '../../outbound/http-client.ts';
 import { rangeHeader } from '../shared/ranged.ts';
@@ -13,8 +12,6 @@ import { textOf } from './client/xml.ts';
 
 /** Time for clearing up after a call that failed or was aborted. */
 const cleanUpMs = 15_000;
-/** Retries here must be few: core repeats the call as well before the caller gets its error. */
-const cleanUpRetry: RetryPolicy = { attempts: 2, baseMs: 200, maxMs: 200 };
 
 export async function getObject(
   bucket: Bucket,
@@ -136,11 +133,7 @@ export async function isStored(
   object: { key: string; attempt: string; size: number },
 ): Promise<boolean> {
   const signal = AbortSignal.timeout(cleanUpMs);
-  const head = await withRetry(
-    () => headObject(bucket, object.key, signal),
-    signal,
-    cleanUpRetry,
-  ).catch(() => undefined);
+  const head = await headObject(bucket, object.key, signal).catch(() => undefined);
   return head !== undefined && head.attempt === object.attempt && head.size === object.size;
 }
 
@@ -167,17 +160,15 @@ export async function discardObject(
   bucket: Bucket,
   { key, attempt }: { key: string; attempt: string },
 ): Promise<void> {
-  await cleanUp(async (signal) => {
+  const signal = AbortSignal.timeout(cleanUpMs);
+  try {
     const head = await headObject(bucket, key, signal);
     if (head?.attempt === attempt) {
       await deleteObject(bucket, key, signal);
     }
-  });
-}
-
-export async function cleanUp(call: (signal: AbortSignal) => Promise<void>): Promise<void> {
-  const signal = AbortSignal.timeout(cleanUpMs);
-  await withRetry(() => call(signal), signal, cleanUpRetry).catch(() => undefined);
+  } catch {
+    // Core's job removes it.
+  }
 }
 
 export interface Copy {

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { PutOptions, PutResult, SizedBody } from '../../core/channel.ts';
 import { isStowageError } from '../../core/errors.ts';
-import { collect } from './body.ts';
+import { exactly } from '../../core/streams/exactly.ts';
+import { readAll } from '../../core/streams/peek.ts';
+import { tap } from '../../core/streams/tap.ts';
 import type { Bucket } from './client/client.ts';
 import { attemptHeader, objectHeaders } from './client/object-headers.ts';
 import { heldPayload, type Payload, streamedPayload } from './client/payload.ts';
@@ -17,22 +19,22 @@ export async function putObject(
   options: PutOptions,
 ): Promise<PutResult> {
   const { size, sha256 } = body;
-  const { onProgress, signal } = options;
   if (size > heldBytes) {
     const payload = streamedPayload(bucket, body.open(), { sizeBytes: size, sha256 });
     return send(bucket, { ...options, size }, payload);
   }
-  const bytes = await collect(body.open(), size, signal);
-  return send(bucket, { ...options, size }, heldPayload(bucket, bytes, { sha256, onProgress }));
+  const { signal } = options;
+  const bytes = await readAll(exactly(tap(body.open(), { signal }), size));
+  return send(bucket, { ...options, size }, heldPayload(bucket, bytes, sha256));
 }
 
-/** One PUT of bytes in memory. Not repeated here: core has the bytes too and counts the tries. */
+/** One PUT of a few bytes in memory. */
 export async function putBuffer(
   bucket: Bucket,
   bytes: Uint8Array,
   options: PutOptions,
 ): Promise<PutResult> {
-  return send(bucket, { ...options, size: bytes.length }, heldPayload(bucket, bytes, options));
+  return send(bucket, { ...options, size: bytes.length }, heldPayload(bucket, bytes));
 }
 
 async function send(

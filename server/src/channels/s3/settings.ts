@@ -63,14 +63,14 @@ export const commonSettings = z.strictObject({
     .max(1024 * mebibyte)
     .default(8 * mebibyte)
     .describe(
-      'Size of the parts of large uploads; a file may have 10,000 of them when its size is not known beforehand.',
+      'Size of the parts of large uploads; larger where a file would have more than 10,000 of them.',
     ),
   concurrency: z
     .int()
     .min(1)
     .max(32)
     .default(4)
-    .describe('Parts of one upload that are sent at once; each needs a buffer of partSizeBytes.'),
+    .describe('Parts of one upload that are sent at once.'),
   manageCors: z
     .boolean()
     .default(false)

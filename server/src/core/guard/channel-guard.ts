@@ -40,7 +40,7 @@ function guardPut(channel: Channel, run: Run): Channel['put'] {
       const result = await run(
         'put',
         call.signal,
-        (signal, beat) => channel.put(sent.beating(beat), { ...call, signal, onProgress: beat }),
+        (signal, beat) => channel.put(sent.beating(beat), { ...call, signal }),
         { moves: true },
       );
       if (sent.isAllIn(result)) {

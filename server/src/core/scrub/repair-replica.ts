@@ -61,7 +61,8 @@ async function copyFrom(
   if (target.channel.remote && notes.length > 0) {
     await metadata.jobs.add(notes);
   }
-  const leftOver = collectLeftOver(target.id);
+  const addJobs = (jobs: readonly NewJob[]) => metadata.jobs.add(jobs);
+  const leftOver = collectLeftOver({ channelId: target.id, now, addJobs });
   const source = { failed: false };
   const stored = await storeInto(target, {
     source: provenBytes(pool.byId(healthy.channelId).channel, healthy.segments, { signal, source }),
@@ -73,6 +74,7 @@ async function copyFrom(
       size,
       signal,
       onLeftOver: leftOver.onLeftOver,
+      noteUpload: leftOver.noteUpload,
     },
   }).catch((error: unknown) => {
     if (source.failed) {
@@ -84,7 +86,11 @@ async function copyFrom(
     return 'source failed';
   }
   await metadata.jobs.add(leftOver.jobs(stored.segments, now()));
-  return publish({ broken, stored, target, notes: target.channel.remote ? notes : [], options });
+  const clearsJobs = [
+    ...(target.channel.remote ? notes : []).map(({ id }) => id),
+    ...leftOver.noted,
+  ];
+  return publish({ broken, stored, target, clearsJobs, options });
 }
 
 interface Storing {
@@ -112,11 +118,17 @@ interface Publishing {
   readonly broken: Replica;
   readonly stored: StoredObjects;
   readonly target: ConfiguredChannel;
-  readonly notes: readonly NewJob[];
+  readonly clearsJobs: readonly string[];
   readonly options: RepairOptions;
 }
 
-async function publish({ broken, stored, target, notes, options }: Publishing): Promise<boolean> {
+async function publish({
+  broken,
+  stored,
+  target,
+  clearsJobs,
+  options,
+}: Publishing): Promise<boolean> {
   const { metadata, now } = options;
   const remove = (segments: readonly Segment[]) =>
     segments.map((segment) => deleteObjectJob(target.id, segment, now()));
@@ -124,7 +136,7 @@ async function publish({ broken, stored, target, notes, options }: Publishing): 
     segments: stored.segments,
     verifiedAt: now(),
     addsJobs: remove(broken.segments),
-    clearsJobs: notes.map(({ id }) => id),
+    clearsJobs,
   });
   if (isReplaced) {
     for (const { ref } of stored.segments) {

@@ -1,10 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Json } from '../bytes.ts';
 import type { Channel, Ref } from '../channel.ts';
+import { type Clock, orphanAfterMs } from '../clock.ts';
 import type { JobHandler } from '../jobs/job-runner.ts';
 import type { FileStore, NewJob, Segment } from '../metadata.ts';
 import { uuidv7 } from '../uuid.ts';
 import type { ChannelPool } from './channel-pool.ts';
+import type { StoreOptions } from './store-objects.ts';
 
 /** The job that removes one object from its channel. */
 export function deleteObjectJob(
@@ -20,27 +22,46 @@ export function abortMultipartJob(channelId: string, state: Json, runAt: number)
   return { id: uuidv7(runAt), kind: 'abort_multipart', payload: { channelId, state }, runAt };
 }
 
-/**
- * Objects that were stored in vain and that the backend would not delete at once: for
- * `StoreOptions.onLeftOver`.
- */
-export interface LeftOver {
-  readonly onLeftOver: (ref: Ref) => void;
+/** What `storeSpool` with these options may leave at the backend. */
+export interface LeftOver extends Required<Pick<StoreOptions, 'onLeftOver' | 'noteUpload'>> {
+  /** Ids of the jobs that abort what was begun, later: void once the outcome is known. */
+  readonly noted: readonly string[];
   /**
-   * Their removal. Where names are chosen by us, a later try may have stored one of the good
-   * objects, `kept`, under the same name.
+   * Removal of the objects that were stored in vain and that the backend would not delete at once.
+   * Where names are chosen by us, a later try may have stored one of the good objects, `kept`, under
+   * the same name.
    */
   jobs(kept: readonly Segment[], runAt: number): readonly NewJob[];
 }
 
-export function collectLeftOver(channelId: string): LeftOver {
+export interface LeftOverOptions {
+  readonly channelId: string;
+  readonly now: Clock;
+  readonly addJobs: (jobs: readonly NewJob[]) => Promise<void>;
+}
+
+export function collectLeftOver({ channelId, now, addJobs }: LeftOverOptions): LeftOver {
   const refs: Ref[] = [];
+  const states: Json[] = [];
+  const noted: string[] = [];
   return {
+    noted,
     onLeftOver: (ref) => void refs.push(ref),
-    jobs: (kept, runAt) =>
-      refs
+    async noteUpload(state) {
+      const job = abortMultipartJob(channelId, state, now() + orphanAfterMs);
+      await addJobs([job]);
+      noted.push(job.id);
+      states.push(state);
+    },
+    jobs: (kept, runAt) => [
+      ...refs
         .filter((ref) => !kept.some((segment) => isDeepStrictEqual(segment.ref, ref)))
         .map((ref) => deleteObjectJob(channelId, { ref }, runAt)),
+      // The last one is the object that was kept.
+      ...states
+        .slice(0, kept.length > 0 ? -1 : undefined)
+        .map((state) => abortMultipartJob(channelId, state, runAt)),
+    ],
   };
 }
 

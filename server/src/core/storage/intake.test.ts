@@ -13,6 +13,7 @@ import {
   type World,
   watchedChannel,
 } from '../../../test/core-world.ts';
+import { partsChannel } from '../../../test/parts-channel.ts';
 import type { ByteSource } from '../bytes.ts';
 import type { Channel } from '../channel.ts';
 import { type ErrorCode, fail } from '../errors.ts';
@@ -249,6 +250,7 @@ describe.each([
     () => remote({ segment: { min: 1, best: 70_000, max: 70_000 } }),
   ],
   ['a remote store that wants the SHA-256', () => remote({ needsSha256: true })],
+  ['a remote store that takes parts', () => partsChannel({ partBytes: 70_000 }).channel],
 ])('on %s', (_, make) => {
   it('a digest that does not fit leaves nothing', async () => {
     const channel = make();

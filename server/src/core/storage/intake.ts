@@ -213,7 +213,7 @@ class StreamIntake implements Intake {
   async #storeIn(
     channel: ConfiguredChannel | undefined,
     body: IncomingBody,
-    { rowId, ...options }: StoreOptions & { readonly rowId: string | undefined },
+    { rowId, ...options }: Omit<StoreOptions, 'noteUpload'> & { readonly rowId: string | undefined },
   ): Promise<NotedBytes> {
     if (channel === undefined) {
       throw fail('service_unavailable', { message: 'No such channel is configured.' });
@@ -228,19 +228,24 @@ class StreamIntake implements Intake {
     const notes = this.#reclaims(channel, refs, options.key);
     await this.#note(notes);
     const pendingCleanup = notes.map(({ id }) => id);
-    const leftOver = collectLeftOver(channel.id);
+    const leftOver = collectLeftOver({
+      channelId: channel.id,
+      now: this.#now,
+      addJobs: (jobs) => this.#note(jobs),
+    });
     try {
-      const { onLeftOver } = leftOver;
-      const stored = await body.storeInto(channel.channel, { ...options, onLeftOver });
+      const { onLeftOver, noteUpload } = leftOver;
+      const call = { ...options, onLeftOver, noteUpload };
+      const stored = await body.storeInto(channel.channel, call);
       await this.#note(leftOver.jobs(stored.segments, this.#now()));
-      return { ...stored, channel, pendingCleanup };
+      return { ...stored, channel, pendingCleanup: [...pendingCleanup, ...leftOver.noted] };
     } catch (error) {
       const objects = refs.map((ref) => ({ ref }));
       // Without the database the notes of before stand, for later.
       await this.#jobs
         .add([...this.#removals(channel, objects), ...leftOver.jobs([], this.#now())])
         .then(
-          () => this.#jobs.done(pendingCleanup),
+          () => this.#jobs.done([...pendingCleanup, ...leftOver.noted]),
           () => undefined,
         );
       throw error;

@@ -28,7 +28,13 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 const key = '2026/11/abc.bin';
-const options = { key, contentType: 'application/octet-stream', filename: 'a.bin', signal: never };
+const options = {
+  key,
+  contentType: 'application/octet-stream',
+  filename: 'a.bin',
+  signal: never,
+  noteUpload: async () => undefined,
+};
 
 function remote(bestBytes: number, inner: WatchedChannel = watchedChannel()): WatchedChannel {
   // One object for tests to reach into, whatever is on top.

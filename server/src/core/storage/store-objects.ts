@@ -1,11 +1,12 @@
 import type { ReplayableBody } from '../bytes.ts';
 import type { Channel, PutOptions, PutResult, Ref } from '../channel.ts';
 import { fail } from '../errors.ts';
-import { raceAbort } from '../guard/race-abort.ts';
 import type { Segment } from '../metadata.ts';
 import { type HashedBody, hashedBody } from '../streams/body.ts';
 import { hashOfParts, sha256Of } from '../streams/hash.ts';
 import type { Spool } from '../streams/spool.ts';
+import { storePieces } from './spool-pieces.ts';
+import { type NoteUpload, needsParts, storeParts, TooManyParts } from './store-parts.ts';
 
 export interface StoredObjects {
   readonly segments: readonly Segment[];
@@ -21,7 +22,8 @@ export interface StorableBody extends ReplayableBody {
   readonly digest?: HashedBody['digest'] | undefined;
 }
 
-export type StoreOptions = PutOptions & Pick<StorableBody, 'size' | 'sha256' | 'digest'>;
+export type StoreOptions = PutOptions &
+  Pick<StorableBody, 'size' | 'sha256' | 'digest'> & { readonly noteUpload: NoteUpload };
 
 const parallelSegments = 3;
 const undoMs = 30_000;
@@ -33,9 +35,22 @@ export async function storeWhole(
   options: PutOptions,
 ): Promise<StoredObjects> {
   const hashed = hasDigest(body) ? body : hashedBody(body);
-  const { ref, size, recompressed } = await channel.put(hashed, options);
-  const { hash } = await hashed.digest().catch(async (error: unknown) => {
-    await undo(channel, ref, options);
+  const put = await channel.put(hashed, options);
+  return describe(put, hashed, (ref) => undo(channel, ref, options));
+}
+
+function hasDigest(body: StorableBody): body is HashedBody {
+  return body.digest !== undefined;
+}
+
+/** What was stored, with its hash. Without that, it must go again. */
+async function describe(
+  { ref, size, recompressed }: PutResult,
+  { digest }: Pick<HashedBody, 'digest'>,
+  remove: (ref: Ref) => Promise<void>,
+): Promise<StoredObjects> {
+  const { hash } = await digest().catch(async (error: unknown) => {
+    await remove(ref);
     throw error;
   });
   // The hash of what came in is not that of what is stored.
@@ -43,12 +58,9 @@ export async function storeWhole(
   return { ...joinSegments([{ ref, size, hash: kept }]), recompressed };
 }
 
-function hasDigest(body: StorableBody): body is HashedBody {
-  return body.digest !== undefined;
-}
-
 /**
- * Stores a spooled body, as one object or cut into segments of `limits.segment.best` bytes, which go
+ * Stores a spooled body, as the channel wants it: as one object, through a multipart upload of the
+ * store when it is large, or cut into segments of `limits.segment.best` bytes. Parts and segments go
  * out while later ones are still arriving. When one fails for good, those already stored are
  * deleted.
  */
@@ -57,21 +69,50 @@ export async function storeSpool(
   spool: Spool,
   options: StoreOptions,
 ): Promise<StoredObjects> {
-  const { segment, maxBytes, needsSha256 } = channel.limits;
-  const { size: announced, sha256, digest, ...put } = options;
+  const { segment } = channel.limits;
   if (segment === undefined) {
-    const size = needsSha256 ? await spool.ended : (spool.size ?? announced);
-    if (maxBytes !== undefined && (size ?? 0) > maxBytes) {
-      throw fail('too_large', { details: { maxBytes } });
-    }
-    const hex = sha256 ?? (needsSha256 ? await sha256Of(spool.open()) : undefined);
-    return storeWhole(channel, { open: spool.open, size, sha256: hex, digest }, put);
+    return storeObject(channel, spool, options);
   }
+  const { size: _announced, sha256, digest, noteUpload: _, ...put } = options;
   if ((await spool.arrived(segment.best + 1)) <= segment.best) {
     const size = await spool.ended;
     return storeWhole(channel, { open: spool.open, size, sha256, digest }, put);
   }
   return joinSegments(await storeSegments(channel, spool, put, segment.best));
+}
+
+async function storeObject(
+  channel: Channel,
+  spool: Spool,
+  options: StoreOptions,
+): Promise<StoredObjects> {
+  const { maxBytes, needsSha256 } = channel.limits;
+  const { size: announced, sha256, digest, noteUpload, ...put } = options;
+  const known = needsSha256 ? await spool.ended : (spool.size ?? announced);
+  if (maxBytes !== undefined && (known ?? 0) > maxBytes) {
+    throw fail('too_large', { details: { maxBytes } });
+  }
+  const { multipart } = channel;
+  if (multipart?.limits.split === undefined) {
+    const hex = sha256 ?? (needsSha256 ? await sha256Of(spool.open()) : undefined);
+    return storeWhole(channel, { open: spool.open, size: known, sha256: hex, digest }, put);
+  }
+  if (!(await needsParts(multipart.limits.split, spool, known))) {
+    const size = known ?? (await spool.ended);
+    return storeWhole(channel, { open: spool.open, size, sha256, digest }, put);
+  }
+  try {
+    const stored = await storeParts(multipart, spool, { ...put, size: known, noteUpload });
+    const hashed = { digest: digest ?? hashedBody(spool).digest };
+    return await describe(stored, hashed, (ref) => undo(channel, ref, put));
+  } catch (error) {
+    if (!(error instanceof TooManyParts)) {
+      throw error;
+    }
+    // Anew, in larger parts: all have one size, as some stores want.
+    await spool.ended;
+    return storeObject(channel, spool, options);
+  }
 }
 
 /** What a list of segments amounts to. */
@@ -118,42 +159,14 @@ async function storeSegments(
   sizeBytes: number,
 ): Promise<readonly Segment[]> {
   const stored: Segment[] = [];
-  const stop = new AbortController();
-  const signal = AbortSignal.any([options.signal, stop.signal]);
-  let index = 0;
-
-  const work = async (): Promise<void> => {
-    for (;;) {
-      const at = index++;
-      const start = at * sizeBytes;
-      // A slow client must not delay the report that a segment has failed.
-      const size = Math.min(
-        sizeBytes,
-        (await raceAbort(spool.arrived(start + sizeBytes), signal)) - start,
-      );
-      if (size <= 0) {
-        return;
-      }
-      signal.throwIfAborted();
-      const { segments } = await storeWhole(
-        channel,
-        spool.slice(start, size),
-        segmentOptions(options, at, signal),
-      );
-      [stored[at]] = segments as [Segment];
-    }
-  };
-  const workers = Array.from({ length: parallelSegments }, () =>
-    work().catch((error: unknown) => {
-      stop.abort(error);
-      throw error;
-    }),
-  );
+  const cut = { sizeBytes, parallel: parallelSegments, signal: options.signal };
   try {
-    await Promise.all(workers);
+    await storePieces(spool, cut, async (piece, index, signal) => {
+      const { segments } = await storeWhole(channel, piece, segmentOptions(options, index, signal));
+      [stored[index]] = segments as [Segment];
+    });
     return stored;
   } catch (error) {
-    await Promise.allSettled(workers);
     await Promise.all(stored.filter(Boolean).map(({ ref }) => undo(channel, ref, options)));
     throw error;
   }

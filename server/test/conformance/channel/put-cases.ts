@@ -3,6 +3,7 @@ import type { Channel } from '../../../src/core/channel.ts';
 import { fail, isStowageError } from '../../../src/core/errors.ts';
 import { streamBody } from '../../../src/core/streams/body.ts';
 import { guarded } from '../../guarded.ts';
+import { storeSpooled } from '../../store-spooled.ts';
 import { bytesOf } from './data.ts';
 import {
   type ChannelCase,
@@ -120,10 +121,12 @@ export const putCases: readonly ChannelCase[] = [
     name: 'stores a body of unknown size',
     run: async (subject) => {
       const sample = subject.sample(subject.bigBytes);
-      // Where the hash must be known beforehand, so is the size.
-      const body = subject.channel.limits.needsSha256
-        ? subject.body(sample)
-        : streamBody(bytesOf(sample));
+      const { limits, multipart } = subject.channel;
+      // Where the hash must be known beforehand, or large bodies go out in parts, so is the size.
+      const body =
+        limits.needsSha256 || multipart?.limits.split
+          ? subject.body(sample)
+          : streamBody(bytesOf(sample));
       const { ref, size } = await subject.channel.put(body, {
         key: subject.key(),
         contentType: 'application/octet-stream',
@@ -131,6 +134,20 @@ export const putCases: readonly ChannelCase[] = [
       });
       expect(size).toBe(sample.size);
       await subject.expectBytes(ref, sample);
+    },
+  },
+  {
+    name: 'takes from core a body of unknown size, in parts where it has them',
+    needs: 'multipart',
+    run: async (subject) => {
+      const { partBytes = subject.bigBytes } = subject.channel.multipart?.limits.split ?? {};
+      for (const bytes of [partBytes, 2 * partBytes + 1]) {
+        const sample = subject.sample(bytes);
+        const options = { key: subject.key(), contentType: 'application/octet-stream', signal };
+        const { segments } = await storeSpooled(subject.channel, bytesOf(sample), options);
+        expect(segments.map(({ size }) => size)).toEqual([bytes]);
+        await subject.expectBytes(segments[0]?.ref ?? null, sample);
+      }
     },
   },
   {

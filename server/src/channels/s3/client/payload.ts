@@ -5,7 +5,6 @@ import { exactly } from '../../../core/streams/exactly.ts';
 import { awsChunked, base64OfCrc32 } from './aws-chunked.ts';
 import type { Bucket, S3Request } from './client.ts';
 
-const sliceBytes = 128 * 1024;
 const unsigned = 'UNSIGNED-PAYLOAD';
 
 /** The part of a request that is its body, with what proves that it arrives unharmed. */
@@ -13,22 +12,9 @@ export type Payload = Required<
   Pick<S3Request, 'body' | 'contentLength' | 'headers' | 'payload' | 'isSent'>
 >;
 
-/** What is known about a body besides its bytes. */
-export interface BodyFacts {
-  readonly sha256?: string | undefined;
-  /** Called when the next piece of the body is asked for. */
-  readonly onProgress?: (() => void) | undefined;
-}
-
-/** Bytes in memory. Up to 128 KiB go out in one write together with the headers. */
-export function heldPayload(
-  bucket: Bucket,
-  bytes: Uint8Array,
-  { sha256, onProgress }: BodyFacts = {},
-): Payload {
-  const isSmall = bytes.length <= sliceBytes;
-  const body = isSmall ? bytes : slices(bytes, onProgress);
-  const sending = { body, contentLength: bytes.length, isSent: always };
+/** A few bytes in memory, which go out in one write together with the headers. */
+export function heldPayload(bucket: Bucket, bytes: Uint8Array, sha256?: string): Payload {
+  const sending = { body: bytes, contentLength: bytes.length, isSent: always };
   if (sha256 !== undefined) {
     return { ...sending, ...knownHash(bucket, sha256) };
   }
@@ -36,7 +22,7 @@ export function heldPayload(
     return { ...sending, headers: {}, payload: unsigned };
   }
   const headers = { 'x-amz-checksum-crc32': base64OfCrc32(crc32(bytes)) };
-  return { ...sending, headers, payload: isSmall ? hash('sha256', bytes, 'hex') : unsigned };
+  return { ...sending, headers, payload: hash('sha256', bytes, 'hex') };
 }
 
 const always = (): boolean => true;
@@ -48,7 +34,7 @@ const always = (): boolean => true;
 export function streamedPayload(
   bucket: Bucket,
   source: ByteSource,
-  { sizeBytes, sha256 }: BodyFacts & { sizeBytes: number },
+  { sizeBytes, sha256 }: { readonly sizeBytes: number; readonly sha256?: string | undefined },
 ): Payload {
   const upload = exactly(source, sizeBytes);
   const sending = { body: upload, contentLength: sizeBytes, isSent: () => upload.isComplete };
@@ -83,12 +69,4 @@ function knownHash(bucket: Bucket, sha256: string): Pick<Payload, 'headers' | 'p
 
 export function base64OfHex(hex: string): string {
   return Buffer.from(hex, 'hex').toString('base64');
-}
-
-/** Bytes in memory in pieces, with a sign of life when the next of them is asked for. */
-async function* slices(bytes: Uint8Array, onProgress: (() => void) | undefined): ByteSource {
-  for (let start = 0; start < bytes.length; start += sliceBytes) {
-    onProgress?.();
-    yield bytes.subarray(start, start + sliceBytes);
-  }
 }

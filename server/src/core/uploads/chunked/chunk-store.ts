@@ -137,15 +137,22 @@ export class ChunkStore {
     const { id, channel } = this.#channelOf(chunk);
     const put = { ...this.#putOptions(chunk), size: spool.size };
     const cleanup = await this.#noteOrphans(chunk, channel, put);
-    const leftOver = collectLeftOver(id);
+    const leftOver = collectLeftOver({
+      channelId: id,
+      now,
+      addJobs: (jobs) => this.#addJobs(jobs),
+    });
     const removeLeftOver = (kept: readonly Segment[]) => this.#addJobs(leftOver.jobs(kept, now()));
     try {
-      const { onLeftOver } = leftOver;
-      const { size, segments, hash } = await storeSpool(channel, spool, { ...put, onLeftOver });
+      const { onLeftOver, noteUpload } = leftOver;
+      const call = { ...put, onLeftOver, noteUpload };
+      const { size, segments, hash } = await storeSpool(channel, spool, call);
       await removeLeftOver(segments);
-      return { size, segments, hash, native: null, pendingCleanup: cleanup.map((job) => job.id) };
+      const pendingCleanup = [...cleanup.map((job) => job.id), ...leftOver.noted];
+      return { size, segments, hash, native: null, pendingCleanup };
     } catch (error) {
       await removeLeftOver([]);
+      await metadata.jobs.done(leftOver.noted);
       await Promise.all(
         cleanup.map((job) => metadata.jobs.retry(job.id, now(), 'The chunk could not be stored.')),
       );
