@@ -9,6 +9,7 @@ import { type ReplicaCheck, scrubPage } from '../core/scrub/scrub-replicas.ts';
 import { scrubbedChannels, scrubLease } from '../core/scrub/scrubber.ts';
 import { noThrottle } from '../core/scrub/throttle.ts';
 import type { ChannelPool } from '../core/storage/channel-pool.ts';
+import { createDigestService } from '../core/streams/digests.ts';
 import { prepareDataFolder } from '../data-folder.ts';
 import { createProber } from '../images/prober.ts';
 import { createMetrics } from '../metrics/index.ts';
@@ -148,10 +149,12 @@ async function scrubAll(
   };
   await prepareDataFolder(config.dataDir, ['spool']);
   const channelIds = scrubbedChannels(pool, options.remote);
+  const digests = createDigestService();
   const how = {
     quick: options.quick,
     throttle: noThrottle,
     spoolFolder: join(config.dataDir, 'spool'),
+    digests,
     now: Date.now,
     log: silentLog,
   };
@@ -163,6 +166,7 @@ async function scrubAll(
       break;
     }
   }
+  await digests.close();
   const { ok, damaged, missing, unknown, repaired } = counts;
   const total = ok + damaged + missing + unknown + repaired;
   process.stdout.write(

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ReplayableBody } from '../../core/bytes.ts';
 import type { Channel, GetOptions, GetResult, Ref } from '../../core/channel.ts';
 import { fail } from '../../core/errors.ts';
+import { createDigestService } from '../../core/streams/digests.ts';
 import { defineDriver, secret } from '../driver.ts';
 import { rangedResult } from '../shared/ranged.ts';
 import { createHub, type Hub } from './api.ts';
@@ -64,7 +65,8 @@ export function createHuggingFaceChannel(
   commit: CommitterOptions = commitDefaults,
 ): Channel {
   const hub = createHub(settings);
-  const repository = createRepository(hub, { folder: settings.folder, commit });
+  const digests = createDigestService();
+  const repository = createRepository(hub, { folder: settings.folder, commit, digests });
   return {
     limits: { needsSha256: true },
     remote: true,
@@ -87,7 +89,7 @@ export function createHuggingFaceChannel(
     url: (ref) => (settings.private ? undefined : hub.resolveUrl(pathIn(ref))),
     close: async () => {
       repository.committer.close();
-      await hub.close();
+      await Promise.all([digests.close(), hub.close()]);
     },
   };
 }

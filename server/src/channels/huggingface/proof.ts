@@ -1,5 +1,5 @@
 import { fail, isStowageError, type StowageError } from '../../core/errors.ts';
-import { sha256Of } from '../../core/streams/hash.ts';
+import { sha256Of } from '../../core/streams/digests.ts';
 import type { HttpResponse } from '../../outbound/http-client.ts';
 import type { Repository } from './store.ts';
 import type { LfsObject } from './wire.ts';
@@ -50,7 +50,7 @@ async function proveSize({ hub }: Repository, claim: Claim): Promise<void> {
   }
 }
 
-async function proveBytes({ hub }: Repository, claim: Claim): Promise<void> {
+async function proveBytes({ hub, digests }: Repository, claim: Claim): Promise<void> {
   const { path, oid, size, signal } = claim;
   const response = await hub.resolve(path, { signal });
   const total = totalBytes(response);
@@ -58,7 +58,7 @@ async function proveBytes({ hub }: Repository, claim: Claim): Promise<void> {
     await response.discard();
     throw refusal(claim, `${total} bytes instead of ${size}`);
   }
-  if ((await sha256Of(response.stream)) !== oid) {
+  if ((await sha256Of(response.stream, digests)) !== oid) {
     throw refusal(claim, `other bytes than its hash ${oid} says`);
   }
 }

@@ -3,6 +3,7 @@ import type { ReplayableBody } from '../../core/bytes.ts';
 import { fail } from '../../core/errors.ts';
 import { raceAbort } from '../../core/guard/race-abort.ts';
 import { bytesBody } from '../../core/streams/body.ts';
+import type { DigestService } from '../../core/streams/digests.ts';
 import { exactly } from '../../core/streams/exactly.ts';
 import { readAll } from '../../core/streams/peek.ts';
 import { type Hub, isRepoGone } from './api.ts';
@@ -23,6 +24,7 @@ export const sampleBytes = 512;
 export interface Repository {
   readonly hub: Hub;
   readonly committer: Committer;
+  readonly digests: Pick<DigestService, 'tap'>;
   /** Where a key lives. */
   pathOf(key: string): string;
   /** Resolves once repository and branch exist; asks the hub once. */
@@ -37,6 +39,7 @@ export interface Repository {
 export interface RepositoryOptions {
   readonly folder: string;
   readonly commit: CommitterOptions;
+  readonly digests: Pick<DigestService, 'tap'>;
 }
 
 export function createRepository(hub: Hub, options: RepositoryOptions): Repository {
@@ -58,6 +61,7 @@ export function createRepository(hub: Hub, options: RepositoryOptions): Reposito
   return {
     hub,
     committer: createCommitter(hub, options.commit),
+    digests: options.digests,
     pathOf: (key) => `${options.folder}/${spread(key)}`,
     ensure,
     async inside(signal, work) {

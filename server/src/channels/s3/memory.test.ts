@@ -9,6 +9,8 @@ const run = promisify(execFile);
 const script = fileURLToPath(
   new URL('../../../test/fixtures/s3-channel/put-in-child.ts', import.meta.url),
 );
+/** As the launcher starts the server. */
+const flags = ['--max-semi-space-size=8', '--heap-growing-percent=100', '--expose-gc'];
 
 describe.skipIf(s3Missing !== undefined)('memory while streaming', () => {
   let service: S3Service;
@@ -25,7 +27,7 @@ describe.skipIf(s3Missing !== undefined)('memory while streaming', () => {
     const { endpoint, accessKeyId, secretAccessKey } = service;
     const settings = testSettings({ endpoint, accessKeyId, secretAccessKey, bucket: 'memory' });
     const input = JSON.stringify({ settings, sizeBytes: 256 * 2 ** 20, known });
-    const { stdout } = await run(process.execPath, [script, input]);
+    const { stdout } = await run(process.execPath, [...flags, script, input]);
     const { grownBytes, stored } = JSON.parse(stdout) as { grownBytes: number; stored: number };
     expect(stored).toBe(256 * 2 ** 20);
     expect(grownBytes).toBeLessThan(80 * 2 ** 20);

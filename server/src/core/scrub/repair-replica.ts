@@ -14,6 +14,7 @@ import {
   storeWhole,
 } from '../storage/store-objects.ts';
 import { streamBody } from '../streams/body.ts';
+import type { DigestService } from '../streams/digests.ts';
 import { createHasher, isContentHash } from '../streams/hash.ts';
 import { createSpool } from '../streams/spool.ts';
 
@@ -21,6 +22,7 @@ export interface RepairOptions {
   readonly metadata: Pick<MetadataStore, 'replicas' | 'jobs'>;
   readonly pool: ChannelPool;
   readonly spoolFolder: string;
+  readonly digests: Pick<DigestService, 'tap'>;
   readonly now: Clock;
   readonly signal: AbortSignal;
 }
@@ -75,6 +77,7 @@ async function copyFrom(
       signal,
       onLeftOver: leftOver.onLeftOver,
       noteUpload: leftOver.noteUpload,
+      digests: options.digests,
     },
   }).catch((error: unknown) => {
     if (source.failed) {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   configured,
   createWorld,
@@ -16,6 +16,7 @@ import { fail } from '../errors.ts';
 import { silentLog } from '../log.ts';
 import type { Replica, Segment, StoredFile } from '../metadata.ts';
 import { streamBody } from '../streams/body.ts';
+import { createDigestService } from '../streams/digests.ts';
 import { hashOf } from '../streams/hash.ts';
 import { uuidv7 } from '../uuid.ts';
 import type { ReplicaCheck } from './scrub-replicas.ts';
@@ -55,6 +56,8 @@ beforeEach(async () => {
   node = world.node();
   checks = [];
 });
+const digests = createDigestService();
+afterAll(() => digests.close());
 afterEach(() => world.stop());
 
 function scrubber(options: Partial<ScrubberOptions> = {}) {
@@ -64,6 +67,7 @@ function scrubber(options: Partial<ScrubberOptions> = {}) {
       metadata,
       pool,
       spoolFolder: world.dataDir,
+      digests,
       bytesPerSecond: 1e12,
       everyDays: 30,
       remote: false,

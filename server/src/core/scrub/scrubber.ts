@@ -4,6 +4,7 @@ import { takeLease } from '../jobs/lease.ts';
 import type { Log } from '../log.ts';
 import type { MetadataStore, ReplicaKey } from '../metadata.ts';
 import type { ChannelPool } from '../storage/channel-pool.ts';
+import type { DigestService } from '../streams/digests.ts';
 import { type ReplicaCheck, type ScrubOptions, scrubPage } from './scrub-replicas.ts';
 import { createThrottle } from './throttle.ts';
 
@@ -21,6 +22,7 @@ export interface ScrubberOptions {
   readonly metadata: Pick<MetadataStore, 'replicas' | 'jobs' | 'leases' | 'settings'>;
   readonly pool: ChannelPool;
   readonly spoolFolder: string;
+  readonly digests: Pick<DigestService, 'tap'>;
   /** 0 turns it off. */
   readonly bytesPerSecond: number;
   readonly everyDays: number;

@@ -111,6 +111,10 @@ export interface IntakeOptions extends ReceiveOptions {
   readonly now: Clock;
 }
 
+type IntakeStoring = Omit<StoreOptions, 'noteUpload' | 'digests'> & {
+  readonly rowId: string | undefined;
+};
+
 type NotedBytes = StoredBytes & Pick<PendingBytes, 'pendingCleanup' | 'row'>;
 
 export function createIntake(options: IntakeOptions): Intake {
@@ -213,7 +217,7 @@ class StreamIntake implements Intake {
   async #storeIn(
     channel: ConfiguredChannel | undefined,
     body: IncomingBody,
-    { rowId, ...options }: Omit<StoreOptions, 'noteUpload'> & { readonly rowId: string | undefined },
+    { rowId, ...options }: IntakeStoring,
   ): Promise<NotedBytes> {
     if (channel === undefined) {
       throw fail('service_unavailable', { message: 'No such channel is configured.' });
@@ -235,7 +239,7 @@ class StreamIntake implements Intake {
     });
     try {
       const { onLeftOver, noteUpload } = leftOver;
-      const call = { ...options, onLeftOver, noteUpload };
+      const call = { ...options, onLeftOver, noteUpload, digests: this.#receiving.digests };
       const stored = await body.storeInto(channel.channel, call);
       await this.#note(leftOver.jobs(stored.segments, this.#now()));
       return { ...stored, channel, pendingCleanup: [...pendingCleanup, ...leftOver.noted] };

@@ -15,6 +15,7 @@ import type { ByteSource } from '../bytes.ts';
 import type { Channel } from '../channel.ts';
 import { fail } from '../errors.ts';
 import { streamBody } from '../streams/body.ts';
+import { createDigestService } from '../streams/digests.ts';
 import { hashOf, hashOfParts } from '../streams/hash.ts';
 import { readAll } from '../streams/peek.ts';
 import { createSpool } from '../streams/spool.ts';
@@ -34,6 +35,7 @@ const options = {
   filename: 'a.bin',
   signal: never,
   noteUpload: async () => undefined,
+  digests: createDigestService(),
 };
 
 function remote(bestBytes: number, inner: WatchedChannel = watchedChannel()): WatchedChannel {

@@ -3,7 +3,8 @@ import type { Channel, PutOptions, PutResult, Ref } from '../channel.ts';
 import { fail } from '../errors.ts';
 import type { Segment } from '../metadata.ts';
 import { type HashedBody, hashedBody } from '../streams/body.ts';
-import { hashOfParts, sha256Of } from '../streams/hash.ts';
+import { type DigestService, sha256Of } from '../streams/digests.ts';
+import { hashOfParts } from '../streams/hash.ts';
 import type { Spool } from '../streams/spool.ts';
 import { storePieces } from './spool-pieces.ts';
 import { type NoteUpload, needsParts, storeParts, TooManyParts } from './store-parts.ts';
@@ -23,7 +24,11 @@ export interface StorableBody extends ReplayableBody {
 }
 
 export type StoreOptions = PutOptions &
-  Pick<StorableBody, 'size' | 'sha256' | 'digest'> & { readonly noteUpload: NoteUpload };
+  Pick<StorableBody, 'size' | 'sha256' | 'digest'> & {
+    readonly noteUpload: NoteUpload;
+    /** For channels that need the SHA-256, when it is not known. */
+    readonly digests: Pick<DigestService, 'tap'>;
+  };
 
 const parallelSegments = 3;
 const undoMs = 30_000;
@@ -73,7 +78,8 @@ export async function storeSpool(
   if (segment === undefined) {
     return storeObject(channel, spool, options);
   }
-  const { size: _announced, sha256, digest, noteUpload: _, ...put } = options;
+  const put = putOptionsOf(options);
+  const { sha256, digest } = options;
   if ((await spool.arrived(segment.best + 1)) <= segment.best) {
     const size = await spool.ended;
     return storeWhole(channel, { open: spool.open, size, sha256, digest }, put);
@@ -87,14 +93,15 @@ async function storeObject(
   options: StoreOptions,
 ): Promise<StoredObjects> {
   const { maxBytes, needsSha256 } = channel.limits;
-  const { size: announced, sha256, digest, noteUpload, ...put } = options;
+  const { size: announced, sha256, digest, digests, noteUpload } = options;
+  const put = putOptionsOf(options);
   const known = needsSha256 ? await spool.ended : (spool.size ?? announced);
   if (maxBytes !== undefined && (known ?? 0) > maxBytes) {
     throw fail('too_large', { details: { maxBytes } });
   }
   const { multipart } = channel;
   if (multipart?.limits.split === undefined) {
-    const hex = sha256 ?? (needsSha256 ? await sha256Of(spool.open()) : undefined);
+    const hex = sha256 ?? (needsSha256 ? await sha256Of(spool.open(), digests) : undefined);
     return storeWhole(channel, { open: spool.open, size: known, sha256: hex, digest }, put);
   }
   if (!(await needsParts(multipart.limits.split, spool, known))) {
@@ -150,6 +157,12 @@ export function locateObjects(
       (_, index) => channel.locate?.(segmentKey(key, index)) ?? null,
     ),
   ];
+}
+
+/** Only what a driver is to see. */
+function putOptionsOf(options: PutOptions): PutOptions {
+  const { key, contentType, filename, mayRecompress, onLeftOver, signal } = options;
+  return { key, contentType, filename, mayRecompress, onLeftOver, signal };
 }
 
 async function storeSegments(

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { afterAll, describe, expect, it } from 'vitest';
-import { createDigestService } from './digests.ts';
+import { bytesBody } from './body.ts';
+import { createDigestService, sha256Of } from './digests.ts';
 import { readAll } from './peek.ts';
 
 const service = createDigestService();
@@ -28,6 +29,11 @@ describe('digest service', () => {
     const tapped = service.tap(chunks(0, 1), ['sha256']);
     await readAll(tapped.source);
     expect((await tapped.digests).sha256).toBe(createHash('sha256').digest('hex'));
+  });
+
+  it('reads a body only for its SHA-256', async () => {
+    const abc = createHash('sha256').update('abc').digest('hex');
+    expect(await sha256Of(bytesBody(Buffer.from('abc')).open(), service)).toBe(abc);
   });
 
   it('drops a body that is left early', async () => {

@@ -22,6 +22,22 @@ export interface DigestService {
   close(): Promise<void>;
 }
 
+/** Hex SHA-256 of all bytes. Keeps none of them. */
+export async function sha256Of(
+  source: ByteSource,
+  digests: Pick<DigestService, 'tap'>,
+): Promise<string> {
+  const tapped = digests.tap(source, ['sha256']);
+  for await (const _chunk of tapped.source) {
+    // Hashed on its way.
+  }
+  const { sha256 } = await tapped.digests;
+  if (sha256 === undefined) {
+    throw fail('internal_error');
+  }
+  return sha256;
+}
+
 const maxOutstandingBytes = 4 * 1024 * 1024;
 
 interface Body {

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { bytesBody } from './body.ts';
-import { createHasher, hashOf, hashOfParts, sha256Of } from './hash.ts';
+import { createHasher, hashOf, hashOfParts } from './hash.ts';
 
 // Test vectors of the BLAKE3 authors.
 const empty = 'af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262';
@@ -26,10 +25,4 @@ describe('hash', () => {
     );
     expect(hashOfParts([abc, empty])).not.toBe(hashOfParts([empty, abc]));
   });
-});
-
-it('sha256Of is the SHA-256 of all bytes', async () => {
-  expect(await sha256Of(bytesBody(Buffer.from('abc')).open())).toBe(
-    'ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad',
-  );
 });

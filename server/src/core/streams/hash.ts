@@ -1,6 +1,4 @@
-import { createHash } from 'node:crypto';
 import { Blake3Hasher } from '@napi-rs/blake-hash';
-import type { ByteSource } from '../bytes.ts';
 
 /**
  * BLAKE3 over bytes that arrive piece by piece. `digest` returns lower-case hex and is called once,
@@ -53,13 +51,4 @@ export function hashOfParts(hashes: readonly string[]): string {
  */
 export function isContentHash(hash: string): boolean {
   return /^[0-9a-f]{64}$/.test(hash);
-}
-
-/** Hex SHA-256 of all bytes. */
-export async function sha256Of(source: ByteSource): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of source) {
-    hash.update(chunk);
-  }
-  return hash.digest('hex');
 }

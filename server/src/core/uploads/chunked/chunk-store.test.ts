@@ -10,6 +10,7 @@ import {
   type World,
 } from '../../../../test/core-world.ts';
 import { hourMs } from '../../clock.ts';
+import { createDigestService } from '../../streams/digests.ts';
 import { createSpool, type Spool } from '../../streams/spool.ts';
 import { createOpenUploads } from '../open-uploads.ts';
 import { ChunkedUploads } from './chunked-uploads.ts';
@@ -40,6 +41,7 @@ async function chunkedUploads(maxUploadBytes = 10 * chunkBytes): Promise<Chunked
     ...node,
     openUploads: createOpenUploads({ uploads: metadata.uploads, access, max: 10 }),
     spoolFolder,
+    digests: createDigestService(),
     kept: new KeptChunks({ folder: join(world.dataDir, 'kept'), maxBytes: 0 }),
     now: world.now,
     maxChunks: 10,

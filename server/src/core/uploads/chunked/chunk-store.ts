@@ -8,6 +8,7 @@ import { collectLeftOver, deleteObjectJob } from '../../storage/cleanup-jobs.ts'
 import { storageKey } from '../../storage/storage-key.ts';
 import { locateObjects, storeSpool, storeWhole } from '../../storage/store-objects.ts';
 import { streamBody } from '../../streams/body.ts';
+import type { DigestService } from '../../streams/digests.ts';
 import { createSpool, type Spool } from '../../streams/spool.ts';
 import { tap } from '../../streams/tap.ts';
 import { uuidv7 } from '../../uuid.ts';
@@ -27,6 +28,7 @@ export interface ChunkStoreOptions {
   readonly pool: ChannelPool;
   readonly kept: KeptChunks;
   readonly spoolFolder: string;
+  readonly digests: Pick<DigestService, 'tap'>;
   readonly now: Clock;
   /** Of all chunks together. */
   readonly maxUploadBytes: number;
@@ -145,7 +147,7 @@ export class ChunkStore {
     const removeLeftOver = (kept: readonly Segment[]) => this.#addJobs(leftOver.jobs(kept, now()));
     try {
       const { onLeftOver, noteUpload } = leftOver;
-      const call = { ...put, onLeftOver, noteUpload };
+      const call = { ...put, onLeftOver, noteUpload, digests: this.#options.digests };
       const { size, segments, hash } = await storeSpool(channel, spool, call);
       await removeLeftOver(segments);
       const pendingCleanup = [...cleanup.map((job) => job.id), ...leftOver.noted];

@@ -88,6 +88,7 @@ beforeEach(async () => {
       access,
       openUploads,
       spoolFolder: dataDir,
+      digests,
       kept: new KeptChunks({ folder: join(dataDir, 'kept'), maxBytes: 1e6 }),
       now,
       maxChunks: 100,

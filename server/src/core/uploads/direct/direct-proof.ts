@@ -2,7 +2,7 @@ import type { Caller } from '../../access/access.ts';
 import type { ByteSource } from '../../bytes.ts';
 import { fail } from '../../errors.ts';
 import type { FileStore } from '../../metadata.ts';
-import type { DigestService } from '../../streams/digests.ts';
+import { type DigestService, sha256Of } from '../../streams/digests.ts';
 import { tap } from '../../streams/tap.ts';
 
 export interface Naming {
@@ -42,11 +42,7 @@ export async function proveBytes(
   { sha256, size }: Claimed,
   digests: DigestService,
 ): Promise<void> {
-  const tapped = digests.tap(tap(source, { maxBytes: size }), ['sha256']);
-  for await (const _ of tapped.source) {
-  }
-  const { sha256: actual } = await tapped.digests;
-  if (actual !== sha256) {
+  if ((await sha256Of(tap(source, { maxBytes: size }), digests)) !== sha256) {
     throw fail('checksum_mismatch', {
       message: 'These are not the bytes with the SHA-256 that was announced.',
     });
