@@ -23,13 +23,13 @@ describe.skipIf(s3Missing !== undefined)('memory while streaming', () => {
   it.each([
     ['of unknown size', false],
     ['of known size', true],
-  ])('256 MiB %s grow the process by less than 80 MiB', { timeout: 120_000 }, async (_, known) => {
+  ])('256 MiB %s grow the process by less than 40 MiB', { timeout: 120_000 }, async (_, known) => {
     const { endpoint, accessKeyId, secretAccessKey } = service;
     const settings = testSettings({ endpoint, accessKeyId, secretAccessKey, bucket: 'memory' });
     const input = JSON.stringify({ settings, sizeBytes: 256 * 2 ** 20, known });
     const { stdout } = await run(process.execPath, [...flags, script, input]);
     const { grownBytes, stored } = JSON.parse(stdout) as { grownBytes: number; stored: number };
     expect(stored).toBe(256 * 2 ** 20);
-    expect(grownBytes).toBeLessThan(80 * 2 ** 20);
+    expect(grownBytes).toBeLessThan(40 * 2 ** 20);
   });
 });
