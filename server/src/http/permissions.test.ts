@@ -58,6 +58,7 @@ const matrix: Readonly<Record<string, readonly Actor[]>> = {
   // Pages
   fetchResource: withCode,
   getWallpaper: everybody,
+  getUserConfig: everybody,
   // Sign-in
   signIn: everybody,
   signInAdmin: everybody,
@@ -95,6 +96,15 @@ const matrix: Readonly<Record<string, readonly Actor[]>> = {
   getIndexConfig: only('manage'),
   putIndexChunk: only('manage'),
   endIndex: only('manage'),
+  getQuota: only('manage'),
+  recountQuota: only('manage'),
+  getUploadConfig: only('manage'),
+  setUploadConfig: only('manage'),
+  getPageConfig: only('manage'),
+  setPageConfig: only('manage'),
+  getOthersConfig: only('manage'),
+  setOthersConfig: only('manage'),
+  getAiConfig: only('manage'),
   deleteFile: only('delete'),
   deleteFiles: only('delete'),
   // Operations, from another machine
