@@ -4,6 +4,7 @@ import { essenceOf, typeOfName } from './media-types.ts';
 import { pdfStart } from './pdf-start.ts';
 import { isActive, isInert, isText, playerTypes } from './safe-types.ts';
 import { markupOf, textOf, typeOfOpening } from './text-sniff.ts';
+import { hasUnknownStart } from './unknown-start.ts';
 
 export interface Sniffed {
   /**
@@ -58,7 +59,7 @@ async function typeOfBytes(whole: Uint8Array, hints: SniffHints): Promise<string
   if (text !== undefined) {
     return typeOfText(text, hints);
   }
-  const found = essenceOf(await detect(head));
+  const found = hasUnknownStart(head) ? undefined : essenceOf(await detect(head));
   // The detector may take broken UTF-8 text for XML. It stays active.
   if (found !== undefined) {
     return refine(found, hints);
