@@ -21,9 +21,11 @@ export interface CheckpointLimits {
   readonly wantedCommits: number;
   /**
    * Also due when so many bytes of small objects wait in the log: on a full disk, moving them takes
-   * room that the ballast must have.
+   * room that the ballast must have. The first holds while there are writes, which a checkpoint
+   * slows down; the second once they pause.
    */
   readonly wantedRowBytes: number;
+  readonly quietRowBytes: number;
   /** From this size on, writers wait until the log is emptied. */
   readonly tooLargeBytes: number;
   /** Time until the next attempt when a long read kept the log from being emptied. */
@@ -34,7 +36,8 @@ const defaults: CheckpointLimits = {
   lookMs: 200,
   wantedBytes: 4 << 20,
   wantedCommits: 100,
-  wantedRowBytes: 1 << 20,
+  wantedRowBytes: 16 << 20,
+  quietRowBytes: 1 << 20,
   tooLargeBytes: 64 << 20,
   pauseMs: 10_000,
 };
@@ -75,18 +78,23 @@ export function checkpointer({
   let commitsAtLast = 0;
   let rowBytes = 0;
   let rowBytesAtLast = 0;
+  let commitsAtLook = 0;
   let held: Promise<unknown> | undefined;
   let isSuspect = false;
   let quietUntil = 0;
 
+  const waitingRowBytes = (): number => rowBytes - rowBytesAtLast;
+
   async function look(): Promise<void> {
     const seen = commits;
+    const isQuiet = seen === commitsAtLook;
+    commitsAtLook = seen;
     try {
       const sizeBytes = await file.sizeBytes();
       if (sizeBytes > limits.tooLargeBytes && Date.now() >= quietUntil) {
         await empty();
       } else if (
-        rowBytes - rowBytesAtLast >= limits.wantedRowBytes ||
+        waitingRowBytes() >= (isQuiet ? limits.quietRowBytes : limits.wantedRowBytes) ||
         (sizeBytes > limits.wantedBytes && commits - commitsAtLast >= limits.wantedCommits)
       ) {
         await checkpoint('passive');
@@ -95,7 +103,7 @@ export function checkpointer({
       log?.(`A checkpoint of the database failed: ${error}`);
     }
     timer = undefined;
-    if (commits !== seen) {
+    if (commits !== seen || (!isQuiet && waitingRowBytes() >= limits.quietRowBytes)) {
       arm();
     }
   }
