@@ -12,7 +12,6 @@ const limits: CheckpointLimits = {
   wantedBytes: 100_000,
   wantedCommits: 5,
   wantedRowBytes: 1000,
-  quietRowBytes: 1000,
   tooLargeBytes: 400_000,
   pauseMs: 100,
 };

@@ -1,3 +1,5 @@
+import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { fail } from '../../core/errors.ts';
 import { type CheckpointMode, checkpointThread } from './checkpoint-thread.ts';
 import type { SqliteLog } from './sqlite-log.ts';
@@ -20,12 +22,10 @@ export interface CheckpointLimits {
   readonly wantedBytes: number;
   readonly wantedCommits: number;
   /**
-   * Also due when so many bytes of small objects wait in the log: on a full disk, moving them takes
-   * room that the ballast must have. The first holds while there are writes, which a checkpoint
-   * slows down; the second once they pause.
+   * Also due when so many bytes of small objects wait in the log, or half of the ballast: on a full
+   * disk, moving them takes room that the ballast must have.
    */
   readonly wantedRowBytes: number;
-  readonly quietRowBytes: number;
   /** From this size on, writers wait until the log is emptied. */
   readonly tooLargeBytes: number;
   /** Time until the next attempt when a long read kept the log from being emptied. */
@@ -36,8 +36,7 @@ const defaults: CheckpointLimits = {
   lookMs: 200,
   wantedBytes: 4 << 20,
   wantedCommits: 100,
-  wantedRowBytes: 16 << 20,
-  quietRowBytes: 1 << 20,
+  wantedRowBytes: 8 << 20,
   tooLargeBytes: 64 << 20,
   pauseMs: 10_000,
 };
@@ -76,25 +75,21 @@ export function checkpointer({
   let timer: NodeJS.Timeout | undefined;
   let commits = 0;
   let commitsAtLast = 0;
+  const wantedRowBytes = Math.min(limits.wantedRowBytes, halfOfBallast(path));
   let rowBytes = 0;
   let rowBytesAtLast = 0;
-  let commitsAtLook = 0;
   let held: Promise<unknown> | undefined;
   let isSuspect = false;
   let quietUntil = 0;
 
-  const waitingRowBytes = (): number => rowBytes - rowBytesAtLast;
-
   async function look(): Promise<void> {
     const seen = commits;
-    const isQuiet = seen === commitsAtLook;
-    commitsAtLook = seen;
     try {
       const sizeBytes = await file.sizeBytes();
       if (sizeBytes > limits.tooLargeBytes && Date.now() >= quietUntil) {
         await empty();
       } else if (
-        waitingRowBytes() >= (isQuiet ? limits.quietRowBytes : limits.wantedRowBytes) ||
+        rowBytes - rowBytesAtLast >= wantedRowBytes ||
         (sizeBytes > limits.wantedBytes && commits - commitsAtLast >= limits.wantedCommits)
       ) {
         await checkpoint('passive');
@@ -103,7 +98,7 @@ export function checkpointer({
       log?.(`A checkpoint of the database failed: ${error}`);
     }
     timer = undefined;
-    if (commits !== seen || (!isQuiet && waitingRowBytes() >= limits.quietRowBytes)) {
+    if (commits !== seen) {
       arm();
     }
   }
@@ -163,4 +158,10 @@ export function checkpointer({
       await thread.close();
     },
   };
+}
+
+/** `ballast.ts` takes a hundredth of a small disk. */
+function halfOfBallast(path: string): number {
+  const { blocks, bsize } = statfsSync(dirname(path));
+  return (blocks * bsize) / 200;
 }
