@@ -56,7 +56,7 @@ export interface Channel {
 
   /**
    * Looks at what must be set up at the store itself, for `doctor`, and sets it up where both
-   * `mayChange` and the settings allow it. Never rejects: what could not be looked at is a finding.
+   * `mayChange` and the settings allow it. Never rejects: what could not be checked is a finding.
    */
   inspect?(options: InspectOptions): Promise<readonly Finding[]>;
 
@@ -209,7 +209,7 @@ export interface PutResult {
 }
 
 export interface GetOptions extends CallOptions {
-  readonly range?: ByteRange;
+  readonly range?: ByteRange | undefined;
 }
 
 export interface GetResult {

@@ -20,7 +20,7 @@ export function createKeyedMutex(): KeyedMutex {
   const acquire: KeyedMutex['acquire'] = async (key, signal) => {
     const before = tails.get(key) ?? Promise.resolve();
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
-    // One that gives up lets the next in only after those before it.
+    // A caller that aborts lets the next in only after those before it.
     const tail = before.then(() => released);
     tails.set(key, tail);
     void tail.then(() => tails.get(key) === tail && tails.delete(key));

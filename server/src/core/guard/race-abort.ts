@@ -1,6 +1,6 @@
 /**
  * Settles as `work` does, unless the signal aborts first: then rejects with the signal's reason at
- * once. The work goes on without its caller; what becomes of it later is ignored. Leaves no listener
+ * once. The work continues without its caller; its later outcome is ignored. Leaves no listener
  * on the signal.
  */
 export function raceAbort<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {

@@ -208,7 +208,7 @@ async function openPiece(
   { segment, range, size }: Piece,
   signal: AbortSignal,
 ): Promise<GetResult> {
-  const opened = await channel.get(segment.ref, { signal, ...(range && { range }) });
+  const opened = await channel.get(segment.ref, { signal, range });
   if (opened.size === size) {
     return opened;
   }

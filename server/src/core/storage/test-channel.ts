@@ -11,7 +11,7 @@ export interface TestStep {
   /** What went wrong, in the remote's own words. */
   readonly error?: string;
   /** What works but should be changed in the settings. */
-  readonly notice?: string;
+  readonly notice?: string | undefined;
 }
 
 /**
@@ -30,7 +30,7 @@ export async function testChannelSteps(
     try {
       const result = await work();
       const notice = step === 'check' ? channel.notice?.() : undefined;
-      steps.push({ step, ok: true, durationMs: passed(), ...(notice !== undefined && { notice }) });
+      steps.push({ step, ok: true, durationMs: passed(), notice });
       return result;
     } catch (error) {
       steps.push({
@@ -43,7 +43,7 @@ export async function testChannelSteps(
     }
   };
   const read = async (ref: Ref, range?: { start: number; end: number }): Promise<void> => {
-    const { stream } = await channel.get(ref, { signal, ...(range && { range }) });
+    const { stream } = await channel.get(ref, { signal, range });
     const expected = range ? bytes.subarray(range.start, range.end + 1) : bytes;
     if (!(await readAll(stream)).equals(expected)) {
       throw new Error('Other bytes came back than were stored.');

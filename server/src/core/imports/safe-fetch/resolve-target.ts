@@ -14,7 +14,7 @@ export const systemResolver: Resolver = async (host) => {
 
 /**
  * The addresses to connect to, asked for once. One forbidden address among them and the host is
- * refused: which of them would be taken is up to whoever answers for its name.
+ * refused, because its name server decides which of them a client takes.
  */
 export async function resolveTarget(
   { host, trusted }: Target,
@@ -37,10 +37,7 @@ export async function resolveTarget(
 const unknownOrInternal = 'The host of the url does not exist, or is not on the public internet.';
 
 export function notAllowed(message?: string): StowageError {
-  return fail('url_not_allowed', {
-    ...(message !== undefined && { message }),
-    details: { field: 'url' },
-  });
+  return fail('url_not_allowed', { message, details: { field: 'url' } });
 }
 
 /**
