@@ -346,6 +346,8 @@ function httpSettings(config: Config, spoolFolder: string): HttpSettings {
     metricsPublic: config.metrics.public,
     loadBalance: config.routing.loadBalance,
     sendfile: config.reads.sendfile,
+    publicBrowse: config.publicBrowse,
+    randomImage: config.randomImage,
     spoolFolder,
     publicUrl: config.publicUrl,
     urlPrefix: config.urlPrefix,

@@ -86,6 +86,7 @@ const settingsByTask: Readonly<Record<string, readonly string[]>> = {
   ],
   'Which channel takes a file': ['routing'],
   'Upload API': ['limits', 'uploads'],
+  'Open to everyone': ['publicBrowse', 'randomImage'],
   'Media API': ['media'],
   'Sending files': ['reads'],
   'Import from a URL': ['fetch'],

@@ -20,6 +20,7 @@ const daySeconds = 86_400;
 
 const host = text(/^\S+$/, 'a text without spaces', 'host');
 const origin = text(/^\S+$/, 'an origin such as https://blog.example, or *', 'origin');
+const folder = text(/\S/, 'a folder such as holidays/sea, or / for all', 'folder');
 const channelName = text(
   /\S/,
   'the name of a channel, or a group such as telegram, s3 or cfr2',
@@ -321,6 +322,28 @@ export const schema = z.strictObject({
       default: [],
       description:
         'Further networks that are never fetched from, not even for `allowedPrivateHosts`: for instance public addresses of your own, or your NAT64 prefix.',
+    }),
+  }),
+
+  publicBrowse: z.strictObject({
+    enabled: setting(flag(), {
+      default: false,
+      description: 'Whether everyone may list the files of some folders.',
+    }),
+    folders: setting(list(folder, 'folders, / for all'), {
+      default: [],
+      description: 'Folders that everyone may list, with all below them.',
+    }),
+  }),
+
+  randomImage: z.strictObject({
+    enabled: setting(flag(), {
+      default: false,
+      description: 'Whether `/random` gives everyone a file by chance.',
+    }),
+    folders: setting(list(folder, 'folders, / for all'), {
+      default: ['/'],
+      description: 'Folders that it may take a file from, with all below them.',
     }),
   }),
 

@@ -1,6 +1,7 @@
 import type { AddressStore } from './address-store.ts';
 import type { Json } from './bytes.ts';
 import type { Ref } from './channel.ts';
+import type { FolderStore } from './folder-store.ts';
 import type { LibraryStore } from './library-store.ts';
 import type { RecordStore } from './record-store.ts';
 import type { SmallObjectStore } from './small-objects.ts';
@@ -35,6 +36,7 @@ export interface MetadataStore {
   readonly records: RecordStore;
   /** Absent where small objects do not belong in the database: several nodes share it. */
   readonly smallObjects?: SmallObjectStore | undefined;
+  readonly folders: FolderStore;
   /**
    * Brings the schema up to date. Safe when several nodes start at once. Returns the names of the
    * migrations it ran.

@@ -20,6 +20,7 @@ import type { PresignedUploads } from '../core/uploads/presigned/presigned-uploa
 import type { TrustProxy } from './address/trust-proxy.ts';
 import type { HotFiles } from './files/hot-files.ts';
 import type { Readiness } from './operations/readiness.ts';
+import type { OpenFolders } from './public/folders.ts';
 import type { UrlSigner } from './signed-url.ts';
 
 /** Dependencies of the HTTP layer, passed in by `app.ts`. */
@@ -51,6 +52,8 @@ export interface HttpDeps {
 }
 
 export interface HttpSettings {
+  readonly publicBrowse: OpenFolders;
+  readonly randomImage: OpenFolders;
   readonly publicUrl?: string | undefined;
   readonly urlPrefix?: string | undefined;
   readonly trustProxy: TrustProxy;

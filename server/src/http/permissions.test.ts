@@ -59,6 +59,10 @@ const matrix: Readonly<Record<string, readonly Actor[]>> = {
   fetchResource: withCode,
   getWallpaper: everybody,
   getUserConfig: everybody,
+  getDirectoryTree: ['code', ...known],
+  // Off unless the owner opens folders to everyone
+  getRandom: none,
+  listPublicFiles: none,
   // Sign-in
   signIn: everybody,
   signInAdmin: everybody,

@@ -5,6 +5,7 @@ import { channelStore } from './channels.ts';
 import { watchContent } from './content-version.ts';
 import type { Context } from './context.ts';
 import { fileStore } from './files.ts';
+import { folderStore } from './folders.ts';
 import { idempotencyStore } from './idempotency.ts';
 import { jobQueries } from './job-queries.ts';
 import { jobStore } from './jobs.ts';
@@ -42,6 +43,7 @@ export function kyselyStore({ flavor, engine }: Context): MetadataStore {
     addresses: addressStore(context),
     records: recordStore(context),
     smallObjects: smallObjectStore(context),
+    folders: folderStore(context),
     migrate: () => context.engine.transact(migrate, { essential: true, withoutTimeout: true }),
     pendingMigrations: () => pendingMigrations(context, migrations),
     contentVersion: watched.contentVersion,

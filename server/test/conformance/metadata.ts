@@ -5,6 +5,7 @@ import { addressTests } from './metadata/addresses.ts';
 import { channelTests } from './metadata/channels.ts';
 import { contentVersionTests } from './metadata/content-version.ts';
 import { fileTests } from './metadata/files.ts';
+import { folderTests } from './metadata/folders.ts';
 import { idempotencyTests } from './metadata/idempotency.ts';
 import { jobTests } from './metadata/jobs.ts';
 import { leaseTests } from './metadata/leases.ts';
@@ -64,6 +65,7 @@ export function metadataConformance(name: string, open: () => Promise<OpenedMeta
       addresses: addressTests,
       records: recordTests,
       'small objects': smallObjectTests,
+      folders: folderTests,
       'text and numbers': textTests,
     };
     for (const [topic, tests] of Object.entries(topics)) {

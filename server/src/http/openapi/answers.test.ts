@@ -36,6 +36,9 @@ beforeAll(async () => {
       STOWAGE_RATE_LIMIT_PER_HOUR: '1000',
       STOWAGE_MEDIA_MAX_DOCUMENT_BYTES: '1000',
       STOWAGE_FETCH_ALLOWED_PRIVATE_HOSTS: '127.0.0.1',
+      STOWAGE_PUBLIC_BROWSE_ENABLED: 'true',
+      STOWAGE_PUBLIC_BROWSE_FOLDERS: 'open',
+      STOWAGE_RANDOM_IMAGE_ENABLED: 'true',
     },
     config: {
       channels: [
@@ -401,6 +404,11 @@ describe('answers are as the document says', () => {
     expect((await call('fetchResource', { json: {} })).status).toBe(400);
     expect((await call('fetchResource', { json: {}, token: '' })).body).toBe('Unauthorized');
     await call('getWallpaper', { token: '' });
+    await call('getDirectoryTree');
+    expect((await call('getDirectoryTree', { token: '' })).body).toBe('Unauthorized');
+    await call('getRandom', { token: '' });
+    await call('listPublicFiles', { token: '', query: { dir: 'open' } });
+    expect((await call('listPublicFiles', { token: '' })).status).toBe(403);
     await call('getAiTags');
     for (const id of ['writeAiTags', 'testAi', 'applyTags']) {
       expect((await call(id)).status).toBe(501);

@@ -6,13 +6,18 @@ export const pagesError = named('PagesError', () => z.strictObject({ error: z.st
 
 /** Upload API 4.7: errors are `{"error": "…"}`; 401 is one word of text. */
 export const pagesDialect: Dialect = {
-  render: ({ code, status, message }) => ({
+  render: ({ code, status, message, details }) => {
     // Missing permissions read the same as missing credentials.
-    status: code === 'insufficient_scope' ? 401 : status,
-    body:
-      code === 'unauthorized' || code === 'insufficient_scope'
-        ? 'Unauthorized'
-        : { error: code === 'method_not_allowed' ? 'Method not allowed' : message },
-  }),
+    if (
+      code === 'unauthorized' ||
+      (code === 'insufficient_scope' && 'required' in (details ?? {}))
+    ) {
+      return { status: 401, body: 'Unauthorized' };
+    }
+    return {
+      status,
+      body: { error: code === 'method_not_allowed' ? 'Method not allowed' : message },
+    };
+  },
   schema: pagesError,
 };
