@@ -130,7 +130,7 @@ async function assemble({ config, log, metadata, secretKey, spoolFolder }: Parts
   const settingsPoll = poll(refreshSettings, settingsPollMs, log);
   metrics.collect(collectedFrom({ config, metadata, pool }));
   const digests = createDigestService();
-  const { authCode } = config;
+  const authCode = () => channels.settings.authCode();
   const brake = createAuthThrottle(now);
   const sessions = createSessions({
     store: metadata.sessions,
@@ -344,6 +344,8 @@ function httpSettings(config: Config, spoolFolder: string): HttpSettings {
     keepAliveMs: config.keepAliveSeconds * 1000,
     maxConnectionsPerAddress: config.maxConnectionsPerAddress,
     metricsPublic: config.metrics.public,
+    isPasswordFixed: config.admin.password !== undefined,
+    sessionSeconds: (config.admin.sessionDays * dayMs) / 1000,
     loadBalance: config.routing.loadBalance,
     sendfile: config.reads.sendfile,
     publicBrowse: config.publicBrowse,

@@ -71,6 +71,9 @@ export interface HttpSettings {
   /** Folder for temporary copies. */
   readonly spoolFolder: string;
   readonly metricsPublic: boolean;
+  /** Whether the configuration sets the administrator's password. */
+  readonly isPasswordFixed: boolean;
+  readonly sessionSeconds: number;
   readonly allowAnonymousUploads: boolean;
   /** In the configuration: uploads are spread over the channels of every group. */
   readonly loadBalance: boolean;

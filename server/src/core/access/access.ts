@@ -5,6 +5,7 @@ import type { MetadataStore, Permission, SessionRecord, TokenRecord } from '../m
 import { uuidv7 } from '../uuid.ts';
 import type { AuthThrottle, SecretKind } from './auth-throttle.ts';
 import type { Sessions } from './sessions.ts';
+import { currentCode, type UploadCode } from './upload-code.ts';
 
 /** The authenticated sender of a request and its permissions. */
 export interface Caller {
@@ -79,7 +80,7 @@ export interface NewToken {
 
 export interface AccessOptions {
   readonly tokens: MetadataStore['tokens'];
-  readonly authCode?: string | undefined;
+  readonly authCode?: UploadCode;
   readonly allowAnonymousUploads: boolean;
   readonly brake: AuthThrottle;
   /** Absent: no cookie counts. */
@@ -152,10 +153,8 @@ export function createAccess({
     if (authCodes === undefined) {
       return undefined;
     }
-    if (
-      authCode === undefined ||
-      !authCodes.some((guess) => equalInConstantTime(guess, authCode))
-    ) {
+    const code = currentCode(authCode);
+    if (code === undefined || !authCodes.some((guess) => equalInConstantTime(guess, code))) {
       return allowAnonymousUploads ? anonymous : undefined;
     }
     await brake.passed({ kind: 'code', address });
@@ -218,9 +217,8 @@ export function createAccess({
       throw fail('unauthorized');
     },
     async mayUpload(owner) {
-      // Both settings change only with a restart.
       if (owner === codeOwner) {
-        return authCode !== undefined;
+        return currentCode(authCode) !== undefined;
       }
       if (owner === anonymousOwner) {
         return allowAnonymousUploads;

@@ -2,6 +2,7 @@ import { createHmac, hash, randomBytes } from 'node:crypto';
 import { type Clock, minuteMs } from '../clock.ts';
 import type { SessionKind, SessionRecord, SessionStore } from '../metadata.ts';
 import { uuidv7 } from '../uuid.ts';
+import { currentCode, type UploadCode } from './upload-code.ts';
 
 /** Who signs in, from where: shown in the list of sessions. */
 export interface Visitor {
@@ -44,7 +45,7 @@ export interface Sessions {
 
 export interface SessionOptions {
   readonly store: SessionStore;
-  readonly authCode?: string | undefined;
+  readonly authCode?: UploadCode;
   /** Secret of this server. Sessions of an upload code end when either changes. */
   readonly key: Uint8Array;
   readonly ttlMs: number;
@@ -61,13 +62,13 @@ const maxUserAgent = 200;
 export function createSessions({ store, authCode, key, ttlMs, now }: SessionOptions): Sessions {
   const touched = new Map<string, number>();
   // With a key, because a reader of the database could try codes otherwise.
-  const codeMark =
-    authCode === undefined
-      ? undefined
-      : createHmac('sha256', key).update(authCode).digest('hex').slice(0, 32);
+  const codeMark = (): string | undefined => {
+    const code = currentCode(authCode);
+    return code && createHmac('sha256', key).update(code).digest('hex').slice(0, 32);
+  };
 
   const isValid = ({ kind, expiresAt, codeMark: mark }: SessionRecord): boolean =>
-    expiresAt > now() && (kind !== 'user' || (codeMark !== undefined && mark === codeMark));
+    expiresAt > now() && (kind !== 'user' || (mark !== null && mark === codeMark()));
   const touch = ({ id, lastSeenAt }: SessionRecord): void => {
     const at = now();
     if (at - (touched.get(id) ?? lastSeenAt) < minuteMs) {
@@ -87,7 +88,7 @@ export function createSessions({ store, authCode, key, ttlMs, now }: SessionOpti
         hash: hashOf(secret),
         kind,
         accountId: accountId ?? null,
-        codeMark: kind === 'user' ? (codeMark ?? null) : null,
+        codeMark: kind === 'user' ? (codeMark() ?? null) : null,
         createdAt: at,
         expiresAt: at + ownTtl,
         lastSeenAt: at,

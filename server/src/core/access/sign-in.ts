@@ -7,6 +7,7 @@ import type { AuthThrottle } from './auth-throttle.ts';
 import { networksOf } from './network.ts';
 import { hashPassword, verifyPassword } from './passwords.ts';
 import type { BegunSession, Sessions, Visitor } from './sessions.ts';
+import { currentCode, type UploadCode } from './upload-code.ts';
 
 export interface NameAndPassword {
   readonly name: string;
@@ -52,7 +53,7 @@ export interface SignInOptions {
   readonly accounts: AccountStore;
   readonly sessions: Sessions;
   readonly brake: AuthThrottle;
-  readonly authCode?: string | undefined;
+  readonly authCode?: UploadCode;
   readonly resetKey?: string | undefined;
   /** Whether the administrator's password is in the configuration. */
   readonly isPasswordConfigured: boolean;
@@ -122,7 +123,7 @@ export function createSignIn(options: SignInOptions): SignIn {
       return sessions.begin({ kind: 'admin', visitor, accountId: account.id, passwordHash });
     },
     async byCode(code, visitor) {
-      return (await isRightKey(code, authCode, visitor))
+      return (await isRightKey(code, currentCode(authCode), visitor))
         ? sessions.begin({ kind: 'user', visitor })
         : undefined;
     },

@@ -457,11 +457,20 @@ describe('answers are as the document says', () => {
 
   it('to those who change settings', async () => {
     await call('getUserConfig', { token: '' });
-    for (const name of ['UploadConfig', 'PageConfig', 'OthersConfig', 'AiConfig']) {
+    for (const name of [
+      'UploadConfig',
+      'SecurityConfig',
+      'PageConfig',
+      'OthersConfig',
+      'AiConfig',
+    ]) {
       await call(`get${name}`);
     }
     await call('setUploadConfig', { json: { s3: { channels: [] } } });
     expect((await call('setUploadConfig', { json: { s3: { channels: [{}] } } })).status).toBe(400);
+    await call('setSecurityConfig', { json: {} });
+    const short = { auth: { user: { authCode: 'x' } } };
+    expect((await call('setSecurityConfig', { json: short })).status).toBe(400);
     await call('setPageConfig', { json: { config: [{ id: 'siteTitle', value: 'Ours' }] } });
     expect((await call('setPageConfig', { json: {} })).status).toBe(400);
     await call('setOthersConfig', { json: { publicBrowse: { enabled: false } } });
