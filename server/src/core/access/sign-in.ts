@@ -61,7 +61,7 @@ export interface SignInOptions {
 }
 
 /** The one administrator of today, and the owner of every file. */
-const ownerAccountId = 'owner';
+export const ownerAccountId = 'owner';
 
 /** Hashes take 20 MB and 50 ms each: a crowd of guesses must not take all of either. */
 const hashPlaces = { total: 2, perOwner: 1 };
