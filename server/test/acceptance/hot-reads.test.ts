@@ -57,7 +57,8 @@ describe('a server with files in memory and one without', () => {
   beforeAll(async () => {
     home = await mkdtemp(join(tmpdir(), 'stowage-hot-'));
     const dataDir = join(home, 'hot');
-    const first = await startStowage({ dataDir });
+    // A test here takes the objects away from the disk.
+    const first = await startStowage({ dataDir, env: { STOWAGE_UPLOADS_SMALL_OBJECT_BYTES: '0' } });
     const add = (name: string, bytes: Uint8Array, query = '') =>
       srcOf(upload(first, query, { bytes, name }));
     links = [
