@@ -78,6 +78,8 @@ export interface StatisticsQuery {
   /** Milliseconds since the epoch. Whole hours count. */
   readonly from: number;
   readonly to: number;
+  /** Added to the time of a file to find its day. */
+  readonly shiftMinutes: number;
   /** How many of the largest folders are named. */
   readonly maxFolders: number;
 }
@@ -86,9 +88,9 @@ export interface LibraryStatistics {
   readonly ofChannel: ReadonlyMap<string, number>;
   readonly ofListType: Readonly<Record<ListType, number>>;
   readonly ofFolder: ReadonlyMap<string, number>;
-  /** Files that came in, by hour since the epoch. */
-  readonly hours: readonly {
-    readonly hour: number;
+  /** Files that came in, by shifted day since the epoch. */
+  readonly days: readonly {
+    readonly day: number;
     readonly channelId: string;
     readonly files: number;
   }[];

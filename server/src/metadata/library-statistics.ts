@@ -7,10 +7,10 @@ import { dynamic, type Query } from './work.ts';
 /** From the counts that are kept. Of the files themselves, only the few on lists are counted. */
 export async function statisticsOf(
   { flavor: { db }, engine }: Context,
-  { from, to, maxFolders }: StatisticsQuery,
+  { from, to, shiftMinutes, maxFolders }: StatisticsQuery,
 ): Promise<LibraryStatistics> {
   const read = <Row>(query: Query<Row>) => engine.readAside(query);
-  const [channels, listed, folders, hours] = await Promise.all([
+  const [channels, listed, folders, days] = await Promise.all([
     read(
       dynamic({
         compile: () =>
@@ -36,10 +36,12 @@ export async function statisticsOf(
     read(
       dynamic({
         compile: () =>
-          sql<{ hour: number; channel_id: string; files: number }>`select hour, channel_id,
-            cast(sum(files) as bigint) as files from files_by_hour
-            where hour >= ${Math.floor(from / hourMs)} and hour <= ${Math.floor(to / hourMs)}
-            group by hour, channel_id order by hour`.compile(db),
+          sql<{ day: number; channel_id: string; files: number }>`select day, channel_id,
+            cast(sum(files) as bigint) as files from (
+              select (hour * 60 + ${sql.lit(shiftMinutes)}) / 1440 as day, channel_id, files
+              from files_by_hour
+              where hour >= ${Math.floor(from / hourMs)} and hour <= ${Math.floor(to / hourMs)}
+            ) as shifted group by day, channel_id order by day`.compile(db),
       }),
     ),
   ]);
@@ -51,6 +53,6 @@ export async function statisticsOf(
     ofChannel,
     ofListType: { None: total - on('Block') - on('White'), Block: on('Block'), White: on('White') },
     ofFolder: new Map(folders.map(({ path, files }) => [path, files])),
-    hours: hours.map(({ hour, channel_id: channelId, files }) => ({ hour, channelId, files })),
+    days: days.map(({ day, channel_id: channelId, files }) => ({ day, channelId, files })),
   };
 }

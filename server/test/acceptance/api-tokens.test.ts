@@ -276,18 +276,21 @@ describe('deleting files', () => {
     }
   });
 
-  it('answers 400 to what can be no path, and says that folders cannot be deleted yet', async () => {
+  it('answers 400 to what can be no path, and deletes folders only as folders', async () => {
     for (const path of ['%zz', '%00', '..%2f..']) {
       const { status, body } = await remove(path);
       expect([status, body]).toEqual([400, expect.stringContaining('"error"')]);
     }
     const file = await put('kept.txt', 'whole');
+    const alone = await remove('whole');
+    expect([alone.status, JSON.parse(alone.body)]).toMatchObject([200, { deleted: false }]);
+    expect(await exists(file)).toBe(true);
     const folder = await remove('whole?folder=true');
     expect([folder.status, JSON.parse(folder.body)]).toEqual([
-      501,
-      { success: false, error: expect.stringMatching(/folder/i) },
+      200,
+      { success: true, deleted: [expect.stringContaining('kept.txt')], failed: [] },
     ]);
-    expect(await exists(file)).toBe(true);
+    expect(await exists(file)).toBe(false);
   });
 
   it('takes no credentials but those in a header (T22)', async () => {

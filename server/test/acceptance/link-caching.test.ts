@@ -55,7 +55,9 @@ it.each([
   const etag = (await get(src)).headers.get('etag') ?? '';
   const current = await get(src, { 'if-none-match': etag });
   expect([current.status, current.headers.get('cache-control')]).toEqual([304, expected]);
-  expect(await cachingOf(`${src}?from=admin`)).toBe('private, no-store');
+  expect(await cachingOf(`${src}?from=admin`)).toBe('private, no-store, max-age=0');
+  const shown = await stowage.fetch(`${encodeURI(src)}?from=admin`);
+  expect([shown.status, shown.headers.get('cache-control')]).toEqual([200, 'private, no-store']);
 });
 
 it('a name that was chosen is free again, and caches learn of the new bytes', async () => {

@@ -1,17 +1,19 @@
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
-import type { StoredFile } from '../../core/metadata.ts';
+import { isStowageError } from '../../core/errors.ts';
+import { isBlocked } from '../../core/library/visibility.ts';
 import { pathFromUrl } from '../../core/naming/file-id.ts';
 import { encodePath } from '../../core/naming/path-text.ts';
 import { assertReadable } from '../../core/storage/read-content.ts';
+import { byToken } from '../authenticate.ts';
 import { cacheControl, type RequestedAddress } from '../content/cache-control.ts';
 import { contentHeaders } from '../content/content-headers.ts';
 import { contentHead, sendContent } from '../content/send-content.ts';
-import type { HttpDeps } from '../deps.ts';
 import { failed } from '../failure.ts';
 import type { HeaderName } from '../openapi/headers.ts';
-import { bytes } from '../openapi/shared-schemas.ts';
+import { bytes, text as plainText } from '../openapi/shared-schemas.ts';
 import { type Context, type RouteAnswers, route } from '../route.ts';
+import { blockPicture } from './block-picture.ts';
 import { sendErrorRaw } from './errors.ts';
 import { findFile } from './find-file.ts';
 import { handOver } from './hand-over.ts';
@@ -55,6 +57,7 @@ const withoutBody: RouteAnswers = {
 };
 
 const noPath = { code: 'bad_request', message: 'Decode Image ID Failed' } as const;
+const noAdmin = 'Admin authentication required';
 const noSuchFile = { code: 'not_found', message: 'Image Not Found' } as const;
 
 /**
@@ -74,7 +77,7 @@ export const readFile = route({
     'Errors are text, `Error: ` and a sentence; a browser that opens a link itself gets a small page instead.',
     '**Caching.** Names that the server makes up (`uploadNameType` `default`, `index` or `short`, and everything of the Media API) are given once in all time: such a link never shows other bytes, also not after the file was deleted, and is sent with `Cache-Control: public, max-age=31536000, immutable`.',
     'A name that the caller chose (`uploadNameType=origin`) is free again once its file is deleted: its link is sent with `public, max-age=60, must-revalidate`, and caches ask again by `ETag`.',
-    'With `?from=admin` the answer is `private, no-store`. A deletion does not reach copies that browsers and CDNs keep: purge the address at the CDN.',
+    'With `?from=admin` the answer is `private, no-store`, and a blocked file is shown; this needs a token with the permission `list` or `manage`. A deletion does not reach copies that browsers and CDNs keep: purge the address at the CDN.',
   ].join('\n\n'),
   request: { params, headers: ranges },
   answers: {
@@ -89,6 +92,15 @@ export const readFile = route({
       content: { '*/*': { schema: bytes } },
     },
     ...withoutBody,
+    301: { description: 'The file was moved or renamed.', headers: ['Location'] },
+    401: {
+      description: 'With `?from=admin`, without a token that may `list` or `manage`.',
+      content: { 'text/plain': { schema: plainText, examples: { admin: { value: noAdmin } } } },
+    },
+    403: {
+      description: 'The file is blocked. The answer is a picture.',
+      content: { 'image/png': { schema: bytes } },
+    },
     416: {
       description: 'No byte of the file lies in this range (`range_not_satisfiable`).',
       headers: ['Content-Range'],
@@ -133,8 +145,18 @@ async function send(context: Context): Promise<FastifyReply> {
   const asked = askedFor(request.url);
   // Before the row is read, so that a later change shows.
   const version = deps.hotFiles.version();
-  const stored = await find(asked.path, deps);
+  const stored = await findFile(asked.path, deps.files);
+  if (stored === undefined) {
+    return sendMoved(context, asked);
+  }
   const { file } = stored;
+  const isAdmin = asked.query.get('from') === 'admin';
+  if (isAdmin && !(await mayManage(context))) {
+    return sendNoAdmin(reply);
+  }
+  if (!isAdmin && isBlocked(file)) {
+    return sendBlocked(reply);
+  }
   const content = {
     size: file.size,
     // These include CORS, which is void when it is sent twice.
@@ -193,10 +215,61 @@ function askedFor(url: string): RequestedAddress {
   return { path, query: new URLSearchParams(query) };
 }
 
-async function find(path: string, { files }: HttpDeps): Promise<StoredFile> {
-  const found = await findFile(path, files);
-  if (found === undefined) {
+function sendNoAdmin(reply: FastifyReply): FastifyReply {
+  return reply
+    .code(401)
+    .header('cache-control', 'private, no-store, max-age=0')
+    .type('text/plain;charset=UTF-8')
+    .send(noAdmin);
+}
+
+/** A cache may keep it for a day, as it may keep the file itself. */
+function sendBlocked(reply: FastifyReply): FastifyReply {
+  return reply
+    .code(403)
+    .header('cache-control', 'public, max-age=86400')
+    .header('content-disposition', 'inline')
+    .type('image/png')
+    .send(blockPicture);
+}
+
+/** Whether the caller may see what others may not. */
+async function mayManage(context: Context): Promise<boolean> {
+  for (const permission of ['list', 'manage'] as const) {
+    try {
+      await byToken(context, { permission });
+      return true;
+    } catch (error) {
+      if (!isStowageError(error, 'unauthorized') && !isStowageError(error, 'insufficient_scope')) {
+        throw error;
+      }
+    }
+  }
+  return false;
+}
+
+/** A file that was moved keeps its former links. */
+async function sendMoved(
+  { request, reply, deps }: Context,
+  { path }: RequestedAddress,
+): Promise<FastifyReply> {
+  const { library } = deps.metadata;
+  const moved = await findFile(path, {
+    async getByPath(former) {
+      const now = await library.movedTo(former);
+      return now === undefined ? undefined : deps.files.getByPath(now);
+    },
+  });
+  if (moved === undefined) {
     throw failed(noSuchFile);
   }
-  return found;
+  const [asked = '', query] = request.url.slice(prefix.length).split('?', 2);
+  // Relative, because links may begin with another address (`urlPrefix`).
+  const up = '../'.repeat(asked.split('/').length - 1) || './';
+  const location = up + encodePath(moved.file.path) + (query === undefined ? '' : `?${query}`);
+  return reply
+    .code(301)
+    .header('location', location)
+    .header('cache-control', 'public, max-age=60, must-revalidate')
+    .send();
 }

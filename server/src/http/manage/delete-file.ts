@@ -7,25 +7,31 @@ import { named } from '../openapi/named.ts';
 import { queryOf } from '../query.ts';
 import { json, route } from '../route.ts';
 
+import { sendFolderDeleted } from './library/delete-folder.ts';
+import { findFolder } from './library/target.ts';
+
 const prefix = '/api/manage/delete/';
 
 const deleteFileAnswer = named('DeleteFileAnswer', () =>
-  z.strictObject({
-    success: z.literal(true),
-    fileId: z.string().meta({ description: 'Path of the file.' }),
-    deleted: z
-      .literal(false)
-      .optional()
-      .meta({ description: 'Only there when there was no such file.' }),
-  }),
+  z.union([
+    z.strictObject({
+      success: z.literal(true),
+      fileId: z.string().meta({ description: 'Path of the file.' }),
+      deleted: z
+        .literal(false)
+        .optional()
+        .meta({ description: 'Only there when there was no such file.' }),
+    }),
+    z.strictObject({
+      success: z.literal(true),
+      deleted: z.array(z.string()),
+      failed: z.array(z.string()).meta({ description: 'Paths of files that are still there.' }),
+    }),
+  ]),
 );
 
 const example = 'img/test/abc123_image.jpg';
 const noPath = { code: 'bad_request', message: 'Delete file failed' } as const;
-const isFolder = {
-  code: 'not_implemented',
-  message: 'Deleting folders is not implemented. Delete their files instead.',
-} as const;
 
 /**
  * Upload API 4.4, by GET too. A missing file is a success with a message.
@@ -39,7 +45,7 @@ export const deleteFile = route({
   tag: 'Management',
   summary: 'Delete a file',
   description:
-    'By its path, in any spelling that the link takes, whichever API it came through. The link stops working at once, the bytes are removed from their channel afterwards. A file that is not there is a success with `deleted: false`. GET and POST do the same. Needs the permission `delete`.',
+    'By its path, in any spelling that the link takes, whichever API it came through. The link stops working at once, the bytes are removed from their channel afterwards. A file that is not there is a success with `deleted: false`. With `folder=true` all files of the folder and below go, and the answer is sent as they do: what an interrupted request left is deleted by the next. GET and POST do the same. Needs the permission `delete`.',
   request: {
     params: () =>
       z.object({
@@ -53,7 +59,7 @@ export const deleteFile = route({
         folder: z
           .enum(['true', 'false'])
           .optional()
-          .meta({ description: '`true` is answered by 501.' }),
+          .meta({ description: '`true`: the path is a folder.' }),
       }),
   },
   answers: {
@@ -61,15 +67,21 @@ export const deleteFile = route({
       description: 'It is gone.',
       content: json(deleteFileAnswer, {
         deleted: { value: { success: true, fileId: example } },
+        folder: { value: { success: true, deleted: [example], failed: [] } },
         absent: { value: { success: true, fileId: 'img/none.jpg', deleted: false } },
       }),
     },
   },
-  failures: [noPath, isFolder],
+  failures: [noPath],
   undecodable: noPath,
-  async handler({ request, reply, deps }) {
+  async handler(context) {
+    const { request, reply, deps } = context;
     if (queryOf(request.url).folder === 'true') {
-      throw failed(isFolder);
+      const folder = await findFolder(context, prefix);
+      if (folder === undefined) {
+        throw failed(noPath);
+      }
+      return sendFolderDeleted(context, folder);
     }
     const text = decodeOnce(
       (request.url.slice(prefix.length).split('?')[0] ?? '').replace(/\/+$/, ''),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { StowageError } from '../../core/errors.ts';
+import { own } from '../../core/own.ts';
 import type { Dialect, Facts } from '../dialect.ts';
 import { named } from '../openapi/named.ts';
 
@@ -16,7 +17,9 @@ export const manageError = named('ManageError', () =>
  * Management errors are JSON with `success: false`, except where upstream's clients expect a text.
  */
 export const manageDialect: Dialect = {
-  render: (error, facts) => ({ body: textOf(error, facts) ?? bodyOf(error) }),
+  render: (error, facts) => ({
+    body: textOf(error, facts) ?? wrongMethod(error, facts) ?? bodyOf(error),
+  }),
   schema: manageError,
 };
 
@@ -38,4 +41,17 @@ function textOf({ status, message }: StowageError, { route }: Facts): string | u
     return message;
   }
   return status === 405 && route === '/api/manage/apiTokens' ? 'Method not allowed' : undefined;
+}
+
+/** Upload API 4.5: these name the method, under `message`. */
+const methodOf: Readonly<Record<string, string>> = {
+  '/api/manage/rename/*': 'POST',
+  '/api/manage/metadata/*': 'PATCH',
+};
+
+function wrongMethod({ code }: StowageError, { route = '' }: Facts): object | undefined {
+  const method = code === 'method_not_allowed' ? own(methodOf, route) : undefined;
+  return method === undefined
+    ? undefined
+    : { success: false, message: `Method not allowed. Use ${method}.` };
 }

@@ -13,6 +13,14 @@ import { deleteBatch } from './delete-batch.ts';
 import { deleteFile } from './delete-file.ts';
 import { deleteSession } from './delete-session.ts';
 import { manageDialect } from './errors.ts';
+import { completeTag } from './library/complete-tag.ts';
+import { editMetadata } from './library/edit-metadata.ts';
+import { getTags, setTags } from './library/file-tags.ts';
+import { listFiles } from './library/list-files.ts';
+import { moveFile } from './library/move.ts';
+import { renameFile } from './library/rename-file.ts';
+import { blockFile, setAccess, whiteFile } from './library/set-access.ts';
+import { tagFiles } from './library/tag-files.ts';
 import { listApiTokens } from './list-api-tokens.ts';
 import { listSessions } from './list-sessions.ts';
 import { listUploaderFiles, listUploaders } from './list-uploaders.ts';
@@ -48,6 +56,17 @@ export const manageApi: Api = {
     deleteSession,
     deleteFile,
     deleteBatch,
+    listFiles,
+    moveFile,
+    renameFile,
+    editMetadata,
+    completeTag,
+    tagFiles,
+    getTags,
+    setTags,
+    blockFile,
+    whiteFile,
+    setAccess,
     testChannel,
     listUploaders,
     listUploaderFiles,

@@ -364,13 +364,46 @@ describe('answers are as the document says', () => {
     const { body: stored } = await call('upload', { body: form({}, png) });
     const path = (stored as [{ src: string }])[0].src.slice('/file/'.length);
     await call('deleteFile', { params: { path } });
-    expect(
-      (await call('deleteFile', { params: { path: 'img' }, query: { folder: 'true' } })).status,
-    ).toBe(501);
+    await call('deleteFile', { params: { path: 'img' }, query: { folder: 'true' } });
     await call('deleteFiles', { json: { fileIds: [path, 'none.png'] } });
     expect((await call('deleteFiles', { json: { fileIds: [] } })).status).toBe(400);
     await call('testChannel', { params: { id: 'local' } });
     expect((await call('testChannel', { params: { id: 'none' } })).status).toBe(404);
+  });
+
+  it('to those who tidy up', async () => {
+    const { body: stored } = await call('upload', { body: form({}, png) });
+    const path = (stored as [{ src: string }])[0].src.slice('/file/'.length);
+    const params = { path };
+    await call('setFileTags', { params, json: { tags: ['a'] } });
+    expect((await call('setFileTags', { params, json: {} })).status).toBe(400);
+    expect((await call('setFileTags', { params: { path: 'x' }, json: { tags: [] } })).status).toBe(
+      404,
+    );
+    await call('getFileTags', { params });
+    await call('setTagsOfFiles', { json: { fileIds: [path], tags: ['b'] } });
+    expect(
+      (await call('setTagsOfFiles', { json: { fileIds: ['none'], tags: ['b'] } })).status,
+    ).toBe(207);
+    await call('completeTag', { query: { prefix: 'b' } });
+    await call('listFiles', { query: { recursive: 'true' } });
+    await call('listFiles', { query: { count: '-1', sum: 'true' } });
+    await call('listFiles', { query: { action: 'info' } });
+    await call('listFiles', { query: { action: 'rebuild' } });
+    await call('blockFile', { params });
+    await call('readFile', { params, query: { from: 'admin' }, token: '' });
+    await call('whiteFile', { params });
+    await call('setFileAccess', { params, json: { listType: 'None' } });
+    expect((await call('setFileAccess', { params, json: {} })).status).toBe(400);
+    expect((await call('blockFile', { params: { path: 'none' } })).status).toBe(404);
+    await call('editFileMetadata', { params, json: { FileName: 'x.png' } });
+    expect((await call('editFileMetadata', { params, json: {} })).status).toBe(400);
+    await call('moveFile', { params, query: { dist: 'tidy' } });
+    expect((await call('moveFile', { params: { path: 'none' } })).status).toBe(400);
+    const moved = { path: `tidy/${path}` };
+    await call('moveFile', { params: { path: 'tidy' }, query: { dist: '', folder: 'true' } });
+    await call('renameFile', { params: moved, json: { newFileId: 'tidy/x.png' } });
+    expect((await call('renameFile', { params: moved, json: {} })).status).toBe(400);
   });
 
   it('to those who block addresses', async () => {

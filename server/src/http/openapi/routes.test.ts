@@ -22,6 +22,9 @@ const inWords: readonly ((method: string, path: string) => boolean)[] = [
   (method, path) => path === '/upload' && method !== 'POST',
   // "GET and POST do the same."
   (method, path) => path === '/api/manage/delete/{path}' && ['GET', 'POST'].includes(method),
+  // "GET, PUT, PATCH and DELETE do the same."
+  (method, path) =>
+    /^\/api\/manage\/(?:move|block|white)\/\{path\}$/.test(path) && method !== 'POST',
   // HEAD of what GET describes.
   (method, path) =>
     method === 'HEAD' && ['/healthz', '/readyz', '/docs', '/openapi.json'].includes(path),

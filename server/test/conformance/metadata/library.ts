@@ -236,11 +236,11 @@ export function libraryTests(nodes: () => Nodes): void {
     expect((await tags('', 1)).length).toBe(1);
   });
 
-  it('counts files by channel, list, folder and hour', async () => {
+  it('counts files by channel, list, folder and day', async () => {
     const channel = newId();
     const hour = 3_600_000;
     const ids = await Promise.all(
-      [0, 1, 2 * hour, 2 * hour + 5].map((createdAt, at) => {
+      [hour, hour + 1, 26 * hour, 26 * hour + 5].map((createdAt, at) => {
         const blob = newBlob();
         const replica = replicaOf(blob, { channelId: channel });
         return add(`${channel}/${at}`, { blob, replica, file: { createdAt, listType: 'White' } });
@@ -249,22 +249,23 @@ export function libraryTests(nodes: () => Nodes): void {
     const statistics = async () => {
       const found = await nodes().other.library.statistics({
         from: 0,
-        to: 2 * hour,
+        to: 30 * hour,
+        shiftMinutes: -60,
         maxFolders: 100_000,
       });
       return {
         onChannel: found.ofChannel.get(channel),
         inFolder: found.ofFolder.get(channel),
-        hours: found.hours.filter(({ channelId }) => channelId === channel),
+        days: found.days.filter(({ channelId }) => channelId === channel),
         white: found.ofListType.White >= 4,
       };
     };
     expect(await statistics()).toEqual({
       onChannel: 4,
       inFolder: 4,
-      hours: [
-        { hour: 0, channelId: channel, files: 2 },
-        { hour: 2, channelId: channel, files: 2 },
+      days: [
+        { day: 0, channelId: channel, files: 2 },
+        { day: 1, channelId: channel, files: 2 },
       ],
       white: true,
     });
