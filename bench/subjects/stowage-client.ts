@@ -8,7 +8,9 @@ import type { Subject } from '../subject.ts';
 /** What the two APIs of a running Stowage can do for a measurement. */
 export type StowageClient = Omit<Subject, 'name' | 'pid' | 'log' | 'stop'>;
 
-/** An app has at most 1000 uploads open: so many of them make as many requests as the load needs. */
+/**
+ * An app has at most 1000 uploads open: so many of them make as many requests as the load needs.
+ */
 const APPS = 100;
 const PAGE = 20;
 const CALLERS = 32;

@@ -12,7 +12,9 @@ import { guarded } from './guarded.ts';
 
 export type SpooledOptions = Omit<StoreOptions, 'noteUpload' | 'digests'> & Partial<StoreOptions>;
 
-/** What core does with a body for a remote channel: spools it and stores it as the channel wants. */
+/**
+ * What core does with a body for a remote channel: spools it and stores it as the channel wants.
+ */
 export async function storeSpooled(
   channel: Channel,
   source: ByteSource,

@@ -1,6 +1,8 @@
 import type { Category, FilePosition, FileRecord, ListType } from './metadata.ts';
 
-/** What people see of a large library, and how they put it in order. All text filters ignore case. */
+/**
+ * What people see of a large library, and how they put it in order. All text filters ignore case.
+ */
 export interface LibraryStore {
   /** A page of the files that match, in the order of the query. */
   page(query: LibraryQuery): Promise<readonly FileRecord[]>;

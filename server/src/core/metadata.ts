@@ -59,8 +59,9 @@ export interface MetadataStore {
    * A number that is another one as soon as a file, a blob or a replica may have been changed or
    * removed; additions do not count. In this process that is before the change is acknowledged;
    * what another process changes shows in the next turn of the event loop with SQLite, and within
-   * half a second with PostgreSQL. Take it *before* reading a row: what was read then is current for as long as the
-   * number is the same. NaN, which equals nothing, when it is not known. Costs a few microseconds.
+   * half a second with PostgreSQL. Take it *before* reading a row: what was read then is current
+   * for as long as the number is the same. NaN, which equals nothing, when it is not known. Costs a
+   * few microseconds.
    */
   contentVersion(): number;
   /**

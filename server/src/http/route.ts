@@ -59,7 +59,9 @@ interface Described {
   readonly method: Method | readonly Method[];
   /** The whole path. `:name` is a segment, `*` at the end is the rest, slashes included. */
   readonly path: string;
-  /** Set when GET changes something too: a cookie then counts only for requests of our own pages. */
+  /**
+   * Set when GET changes something too: a cookie then counts only for requests of our own pages.
+   */
   readonly changes?: true | undefined;
   readonly tag: Tag;
   /** A part of another route, which the document does not list. */

@@ -17,7 +17,7 @@ export const hourMs = 3_600_000;
 const hexDigits = '0123456789abcdef';
 
 /** A file counts in the same row for all its life, so that an empty folder has rows of 0. */
-export function shardOfFile(id: string, shards: number): number {
+function shardOfFile(id: string, shards: number): number {
   return Math.max(0, hexDigits.indexOf(id.at(-1) ?? '')) % shards;
 }
 

@@ -25,7 +25,9 @@ export function folderStore({ flavor: { db }, engine }: Context): FolderStore {
           .offset(of.place),
       ),
   );
-  /** In the order of paths, the folder with which the sum of all before it passes a share of all. */
+  /**
+   * In the order of paths, the folder with which the sum of all before it passes a share of all.
+   */
   const weighted = (folder: string, at: number): Query<FolderCount> => {
     const counted = sql`select path, sum(files) as held from folders
       ${where(isBelow(folder, sql<string>`path`))} group by path`;

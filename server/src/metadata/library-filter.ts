@@ -19,7 +19,9 @@ export function isBelow(folder: string, column: RawBuilder<string>): readonly Co
   ];
 }
 
-/** Conditions on `files` without the folder. The first tag of `includeTags` is left to the caller. */
+/**
+ * Conditions on `files` without the folder. The first tag of `includeTags` is left to the caller.
+ */
 export function filterConditions(filter: FileFilter, flavor: Flavor): readonly Condition[] {
   const { includeTags = [], excludeTags = [], text, isBlocked } = filter;
   const conditions: Condition[] = [];

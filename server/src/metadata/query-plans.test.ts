@@ -137,8 +137,9 @@ describe('query plans', () => {
     const details = [...seen.values()].flatMap((query) =>
       plan(query).map((detail) => ({ detail, sql: query.sql })),
     );
-    // A page of the newest files or sessions walks its index, and a deep one skips over the index alone.
-    // Uploads of one owner are few. So are broken replicas, which have an index of their own.
+    // A page of the newest files or sessions walks its index, and a deep one skips over the index
+    // alone. Uploads of one owner are few. So are broken replicas, which have an index of their
+    // own.
     const fine =
       /SCAN (json_each|due|files USING (COVERING )?INDEX files_newest|sessions USING INDEX sessions_newest|replicas USING INDEX replicas_broken)/;
     const slow = details.filter(

@@ -321,7 +321,9 @@ export function jobRow(job: NewJob): JobRow {
   };
 }
 
-/** The columns to change. Statements are compiled per set of columns, so the others are left out. */
+/**
+ * The columns to change. Statements are compiled per set of columns, so the others are left out.
+ */
 export function withoutUndefined<Row extends object>(
   row: {
     readonly [Column in keyof Row]: Row[Column] | undefined;

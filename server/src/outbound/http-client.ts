@@ -7,11 +7,11 @@ import { tap } from '../core/streams/tap.ts';
 import { createRedact, type Redact } from './redact.ts';
 
 /**
- * HTTP calls of one channel (docs/decisions/025): keep-alive sockets of its own, streaming both ways, no redirects
- * followed, no retries. Errors are `StowageError`s whose text holds none of `secrets`:
- * `channel_unavailable` for anything the network does; the caller turns statuses into codes with
- * `failForStatus`. An aborted signal rejects with its reason, an error of the body's source is
- * passed on as it is.
+ * HTTP calls of one channel (docs/decisions/025): keep-alive sockets of its own, streaming both
+ * ways, no redirects followed, no retries. Errors are `StowageError`s whose text holds none of
+ * `secrets`: `channel_unavailable` for anything the network does; the caller turns statuses into
+ * codes with `failForStatus`. An aborted signal rejects with its reason, an error of the body's
+ * source is passed on as it is.
  */
 export interface HttpClient {
   send(request: HttpRequest): Promise<HttpResponse>;

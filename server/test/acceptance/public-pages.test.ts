@@ -202,7 +202,7 @@ describe('unless the owner opens them', () => {
     expect(await of('/api/public/other')).toEqual([404, { error: expect.any(String) }]);
   });
 
-  it('both are off', async () => {
+  it('both are off, until they are opened over HTTP', async () => {
     const off = await startStowage();
     const of = async (path: string) => {
       const response = await off.fetch(path);
@@ -214,6 +214,18 @@ describe('unless the owner opens them', () => {
         403,
         { error: 'Public browse is disabled' },
       ]);
+      const opened = await off.fetch('/api/manage/sysConfig/others', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({
+          randomImageAPI: { enabled: true, allowedDir: '' },
+          publicBrowse: { enabled: true, allowedDir: 'a, b' },
+        }),
+      });
+      expect(opened.status).toBe(200);
+      expect(await of('/random')).toEqual([200, {}]);
+      expect((await of('/api/public/list?dir=b'))[0]).toBe(200);
+      expect((await of('/api/public/list?dir=c'))[0]).toBe(403);
     } finally {
       await off.stop();
     }

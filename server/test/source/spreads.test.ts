@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 
 /**
- * Optional inputs are typed `x?: T | undefined` and passed straight. So nothing spreads an object on
- * a condition (`...(x !== undefined && { x })`), nor a literal (`...{ a, b }`).
+ * Optional inputs are typed `x?: T | undefined` and passed straight. So nothing spreads an object
+ * on a condition (`...(x !== undefined && { x })`), nor a literal (`...{ a, b }`).
  */
 const root = fileURLToPath(new URL('../../../', import.meta.url));
 const names = globSync(['server/src/**/*.ts', 'client/src/**/*.ts'], {

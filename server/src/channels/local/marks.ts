@@ -211,8 +211,8 @@ function removeIfEmpty(folder: string): void {
 }
 
 /**
- * For the marks of processes that cannot be asked whether they live. Gone meanwhile counts as young:
- * its owner is at work.
+ * For the marks of processes that cannot be asked whether they live. Gone meanwhile counts as
+ * young: its owner is at work.
  */
 function isYoung(path: string): boolean {
   const found = lstatSync(path, { throwIfNoEntry: false });

@@ -42,9 +42,9 @@ export interface Access {
   /**
    * Returns the caller if the credentials allow `permission` (`any`: whatever they allow). A token
    * that is unknown or lacks the permission falls through to the sessions, these to the auth code,
-   * and that to anonymous uploads where the owner allows them. Fails with `unauthorized`, `insufficient_scope`, or
-   * `rate_limit_exceeded` after too many wrong guesses. Secrets chosen by people wait as long as
-   * wrong ones do. Generated tokens, which cannot be guessed, never wait.
+   * and that to anonymous uploads where the owner allows them. Fails with `unauthorized`,
+   * `insufficient_scope`, or `rate_limit_exceeded` after too many wrong guesses. Secrets chosen by
+   * people wait as long as wrong ones do. Generated tokens, which cannot be guessed, never wait.
    */
   authenticate(credentials: Credentials, permission: Permission | 'any'): Promise<Caller>;
   /**

@@ -27,7 +27,9 @@ interface Derivation {
 const saltBytes = 16;
 const hashBytes = 32;
 
-/** 19 MiB, 2 passes: what OWASP asks for at least; a sign-in must be possible on a small machine. */
+/**
+ * 19 MiB, 2 passes: what OWASP asks for at least; a sign-in must be possible on a small machine.
+ */
 const argon2Recipe: Recipe = { algorithm: 'argon2id', cost: { v: 19, m: 19_456, t: 2, p: 1 } };
 const scryptRecipe: Recipe = { algorithm: 'scrypt', cost: { ln: 15, r: 8, p: 3 } };
 

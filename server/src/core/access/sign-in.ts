@@ -22,8 +22,8 @@ export interface Ended {
 
 /**
  * How people get a session. All methods wait as long as wrong secrets do from that address, or for
- * that account, and throw `rate_limit_exceeded` for wrong ones when the guesses are used up. A right
- * secret is never refused.
+ * that account, and throw `rate_limit_exceeded` for wrong ones when the guesses are used up. A
+ * right secret is never refused.
  */
 export interface SignIn {
   /** Undefined for a wrong name or password; the work is the same for names that do not exist. */

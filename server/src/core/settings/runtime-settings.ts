@@ -36,8 +36,6 @@ const schemas = {
 export type SettingGroup = keyof typeof schemas;
 export type SettingsOf<Group extends SettingGroup> = z.output<(typeof schemas)[Group]>;
 
-export const settingGroups = Object.keys(schemas) as readonly SettingGroup[];
-
 export const rowOf = (group: SettingGroup): string => `runtime.${group}`;
 
 /** Where the upload code is sealed. */

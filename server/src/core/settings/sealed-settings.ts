@@ -22,7 +22,9 @@ export function openSettings(settings: Settings, id: string, box: SecretBox): Se
   );
 }
 
-/** The settings with their secrets in another box. Those that are in it already stay as they are. */
+/**
+ * The settings with their secrets in another box. Those that are in it already stay as they are.
+ */
 export function resealSettings(
   settings: Settings,
   { id, from, to }: { id: string; from: SecretBox; to: SecretBox },
@@ -35,7 +37,9 @@ export function resealSettings(
   });
 }
 
-/** What can be shown: the settings that are no secrets, and the names of the secrets that are set. */
+/**
+ * What can be shown: the settings that are no secrets, and the names of the secrets that are set.
+ */
 export function shownSettings(
   settings: Readonly<Record<string, unknown>>,
   secrets: ReadonlySet<string>,

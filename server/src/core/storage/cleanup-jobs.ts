@@ -28,8 +28,8 @@ export interface LeftOver extends Required<Pick<StoreOptions, 'onLeftOver' | 'no
   readonly noted: readonly string[];
   /**
    * Removal of the objects that were stored in vain and that the backend would not delete at once.
-   * Where names are chosen by us, a later try may have stored one of the good objects, `kept`, under
-   * the same name.
+   * Where names are chosen by us, a later try may have stored one of the good objects, `kept`,
+   * under the same name.
    */
   jobs(kept: readonly Segment[], runAt: number): readonly NewJob[];
 }

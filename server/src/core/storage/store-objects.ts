@@ -65,8 +65,8 @@ async function describe(
 
 /**
  * Stores a spooled body, as the channel wants it: as one object, through a multipart upload of the
- * store when it is large, or cut into segments of `limits.segment.best` bytes. Parts and segments go
- * out while later ones are still arriving. When one fails for good, those already stored are
+ * store when it is large, or cut into segments of `limits.segment.best` bytes. Parts and segments
+ * go out while later ones are still arriving. When one fails for good, those already stored are
  * deleted.
  */
 export async function storeSpool(

@@ -14,10 +14,10 @@ export type Incoming = Pick<FastifyRequest, 'raw' | 'ips'>;
 
 /**
  * The address of the caller (docs/decisions/024). That is the peer's, unless the peer is a trusted
- * proxy. Then it comes from X-Forwarded-For, read from the nearest hop outwards to the first address
- * that is not trusted, or from X-Real-IP. When a proxy sends both headers, the caller may have
- * forged one of them, so neither is believed unless X-Real-IP is one of the hops that were read. No
- * other header counts. IPv4 is written plainly also on IPv6 sockets.
+ * proxy. Then it comes from X-Forwarded-For, read from the nearest hop outwards to the first
+ * address that is not trusted, or from X-Real-IP. When a proxy sends both headers, the caller may
+ * have forged one of them, so neither is believed unless X-Real-IP is one of the hops that were
+ * read. No other header counts. IPv4 is written plainly also on IPv6 sockets.
  */
 export function callerAddress(request: Incoming, trustProxy: TrustProxy): string {
   const path = readPath(request, trustProxy);

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Dialect } from '../dialect.ts';
 import { named } from '../openapi/named.ts';
 
-export const pagesError = named('PagesError', () => z.strictObject({ error: z.string() }));
+const pagesError = named('PagesError', () => z.strictObject({ error: z.string() }));
 
 /** Upload API 4.7: errors are `{"error": "…"}`; 401 is one word of text. */
 export const pagesDialect: Dialect = {

@@ -17,7 +17,7 @@ import { queryOf } from '../query.ts';
 import { requestSignal } from '../request-signal.ts';
 import { type Context, json, route } from '../route.ts';
 import { linkTo } from '../upload/present.ts';
-import { folderIn, isAllowed } from './folders.ts';
+import { folderIn, isAllowed, randomFolders } from './folders.ts';
 
 const randomAnswer = named('RandomAnswer', () =>
   z.strictObject({
@@ -50,7 +50,7 @@ export const getRandom = route({
   tag: 'Pages',
   summary: 'A file by chance',
   description:
-    'Needs `randomImage.enabled`. Every file that matches has the same chance; blocked ones have none. Nothing that matches is a 200 with `{}`.',
+    'Needs `randomImage.enabled`, or `randomImageAPI` of the settings over HTTP. Every file that matches has the same chance; blocked ones have none. Nothing that matches is a 200 with `{}`.',
   request: {
     query: () =>
       z.object({
@@ -89,7 +89,7 @@ export const getRandom = route({
   failures: [disabled, notAllowed],
   async handler(context) {
     const { request, reply, deps } = context;
-    const { enabled, folders } = deps.settings.randomImage;
+    const { enabled, folders } = await randomFolders(deps);
     if (!enabled) {
       throw failed(disabled);
     }

@@ -5,7 +5,7 @@ import { failed } from '../failure.ts';
 import { named } from '../openapi/named.ts';
 import { queryOf } from '../query.ts';
 import { json, route } from '../route.ts';
-import { folderIn, isAllowed } from './folders.ts';
+import { folderIn, isAllowed, publicFolders } from './folders.ts';
 
 const publicListAnswer = named('PublicListAnswer', () =>
   z.strictObject({
@@ -51,7 +51,7 @@ export const listPublic = route({
   tag: 'Pages',
   summary: 'Files of a public folder',
   description:
-    'Needs `publicBrowse.enabled`, and a folder of `publicBrowse.folders` or one below. Newest first; blocked files are left out.',
+    'Needs `publicBrowse.enabled`, or `publicBrowse` of the settings over HTTP, and a folder of `publicBrowse.folders` or one below. Newest first; blocked files are left out.',
   request: {
     query: () =>
       z.object({
@@ -91,7 +91,7 @@ export const listPublic = route({
   },
   failures: [disabled, nothingOpen, notAllowed],
   async handler({ request, reply, deps }) {
-    const { enabled, folders } = deps.settings.publicBrowse;
+    const { enabled, folders } = await publicFolders(deps);
     if (!enabled || folders.length === 0) {
       throw failed(enabled ? nothingOpen : disabled);
     }

@@ -26,8 +26,8 @@ export interface LatePlacement {
 
 /**
  * For a placement that is known in full only at the end of the form. A field behind the file comes
- * too late to be obeyed. It is refused where the caller would get something else than was asked for:
- * another channel with `autoRetry=false`, another picture with `serverCompress=false`.
+ * too late to be obeyed. It is refused where the caller would get something else than was asked
+ * for: another channel with `autoRetry=false`, another picture with `serverCompress=false`.
  */
 export function refuseLatePlacement({ placement, fields, stored, pool }: LatePlacement): void {
   refuseExternal(placement, fields);

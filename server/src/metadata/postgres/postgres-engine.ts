@@ -17,7 +17,9 @@ class OutcomeUnknown extends Error {}
  */
 const callMs = 9_000;
 const leastMs = 1_000;
-/** How long what another node has changed may go unnoticed by readers that do not ask the database. */
+/**
+ * How long what another node has changed may go unnoticed by readers that do not ask the database.
+ */
 const foreignMs = 500;
 /** Longer than any migration. */
 const longestMs = 3_600_000;

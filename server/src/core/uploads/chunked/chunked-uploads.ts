@@ -117,8 +117,8 @@ export class ChunkedUploads {
   }
 
   /**
-   * Cancels the upload and removes its parts. For an unknown id, or another caller's upload, it does
-   * nothing.
+   * Cancels the upload and removes its parts. For an unknown id, or another caller's upload, it
+   * does nothing.
    */
   async cleanup(uploadId: string, caller: Caller): Promise<void> {
     const { metadata, kept } = this.#options;

@@ -76,8 +76,8 @@ export class Merger {
     const { upload, signal } = request;
     const { native, fileMaker } = this.#steps;
     const parts = await this.#completeParts(upload, signal);
-    // A chunk that arrived in the meantime may have begun the store's own upload; so may this merge,
-    // by storing a kept one.
+    // A chunk that arrived in the meantime may have begun the store's own upload; so may this
+    // merge, by storing a kept one.
     if (await this.#hasChanged(upload)) {
       return 'changed';
     }

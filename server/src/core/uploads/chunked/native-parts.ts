@@ -66,8 +66,8 @@ export class NativeParts {
 
   /**
    * A small last chunk that arrived before the multipart upload began is an object of its own.
-   * Makes it a part like the others, so that the file is one object. True when it did: read the parts
-   * again.
+   * Makes it a part like the others, so that the file is one object. True when it did: read the
+   * parts again.
    */
   async joinLast(
     upload: ChunkedUpload,

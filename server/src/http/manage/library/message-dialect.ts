@@ -3,7 +3,7 @@ import type { Dialect } from '../../dialect.ts';
 import { named } from '../../openapi/named.ts';
 import { manageDialect } from '../errors.ts';
 
-export const messageError = named('MessageError', () =>
+const messageError = named('MessageError', () =>
   z.strictObject({ success: z.literal(false), message: z.string() }),
 );
 
