@@ -232,9 +232,9 @@ export const schema = z.strictObject({
         'Disk space for chunks that their channel did not take. A merge stores them again before it reports them as missing. 0 keeps none.',
     }),
     smallObjectBytes: setting(whole(0, mebibyte), {
-      default: 131_072,
+      default: 0,
       description:
-        'Largest upload in bytes that a local channel on the disk of the data folder keeps as a row of the SQLite database, not as a file of its own: many arrive with one write to the disk. 0 keeps all as files. With PostgreSQL all are files.',
+        'Largest upload in bytes that a local channel on the disk of the data folder keeps as a row of the SQLite database, not as a file of its own: many arrive with one write to the disk. 131072 is a good size. 0 keeps all as files, as PostgreSQL does.',
     }),
     maxChunks: setting(whole(1, 1_000_000), {
       default: 10_000,

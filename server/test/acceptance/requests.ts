@@ -155,9 +155,12 @@ function rowsIn(dataDir: string): readonly string[] {
 /** Settings for tests that look for the files of small objects. */
 export const objectsAsFiles = { STOWAGE_UPLOADS_SMALL_OBJECT_BYTES: '0' };
 
+/** Settings that keep small objects of the local channel as rows of the database. */
+export const objectsAsRows = { STOWAGE_UPLOADS_SMALL_OBJECT_BYTES: '131072' };
+
 /** The two ways in which small objects are stored, as settings of the server. */
 export const smallObjectKinds = [
-  { kind: 'rows', env: {} },
+  { kind: 'rows', env: objectsAsRows },
   { kind: 'files', env: objectsAsFiles },
 ] as const;
 

@@ -8,6 +8,7 @@ import { type Stowage, startStowage } from './harness.ts';
 import {
   eventually,
   objectsAsFiles,
+  objectsAsRows,
   pseudoRandomBytes,
   srcOf,
   storedObjects,
@@ -29,7 +30,7 @@ describe('small objects as rows of the database', () => {
   let home: string;
   beforeAll(async () => {
     home = await mkdtemp(join(tmpdir(), 'stowage-rows-'));
-    app = await startStowage();
+    app = await startStowage({ env: objectsAsRows });
   });
   afterAll(async () => {
     await app?.stop();
@@ -152,7 +153,7 @@ describe('small objects as rows of the database', () => {
     expect((await backup()).code).toBe(0);
     const restored = join(home, 'restored');
     expect((await runCommand(['restore', target], { dataDir: restored })).code).toBe(0);
-    const other = await startStowage({ dataDir: restored });
+    const other = await startStowage({ dataDir: restored, env: objectsAsRows });
     try {
       expect(await read(sent.src, other)).toBe(sha256(sent.bytes));
       expect((await storedObjects(other)).map(isRow)).toEqual([true]);
