@@ -136,7 +136,7 @@ describe('names that every object has', () => {
       for (const { what, path, init } of waiting) {
         const response = await app.fetch(path, init);
         await response.arrayBuffer();
-        if (response.status >= 500) {
+        if (response.status >= 500 && response.status !== 501) {
           odd.push(`${response.status} ${what}`);
         }
       }
@@ -146,7 +146,7 @@ describe('names that every object has', () => {
     expect(
       app.log.filter((line) => line.includes('"level":"error"') || line.includes('"level":50')),
     ).toEqual([]);
-  });
+  }, 120_000);
 
   it('are no media types, and never lift a limit', async () => {
     const client = mediaClient(app);

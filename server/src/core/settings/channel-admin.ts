@@ -186,7 +186,7 @@ export class ChannelAdmin {
       throw invalid('type', 'cannot be changed: create another channel.');
     }
     const type = before?.type ?? change.type;
-    const secrets = this.#options.types.secretsOf(String(type)) ?? new Set();
+    const secrets = this.#options.types.secretsOf(type) ?? new Set();
     const checked = this.#options.types.check({
       type,
       common: commonOf(before, change),
@@ -217,7 +217,10 @@ export class ChannelAdmin {
     if (id === undefined) {
       return undefined;
     }
-    this.#refuseFixed(String(id));
+    if (typeof id !== 'string') {
+      throw noSuchChannel();
+    }
+    this.#refuseFixed(id);
     const found = channels.find((channel) => channel.id === id);
     if (found === undefined) {
       throw noSuchChannel();

@@ -23,7 +23,7 @@ export interface ChannelOptions {
 /** What is known of the types of channels. Made of their drivers. */
 export interface ChannelTypes {
   /** Names of the settings that are never shown. Undefined for an unknown type. */
-  secretsOf(type: string): ReadonlySet<string> | undefined;
+  secretsOf(type: unknown): ReadonlySet<string> | undefined;
   /** Name of the group of `uploadChannel`. Undefined for an unknown type. */
   groupOf(type: string): string | undefined;
   /**
