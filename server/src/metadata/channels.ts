@@ -2,8 +2,8 @@ import { sql } from 'kysely';
 import { fail } from '../core/errors.ts';
 import type { ChannelStore, StoredChannel } from '../core/metadata.ts';
 import type { Context } from './context.ts';
-import { channelCounter, counters } from './counters.ts';
 import type { Flavor } from './flavor.ts';
+import { channelCounter, counters } from './library/counters.ts';
 import { fromJson, toChannel, toJson, toStoredChannel } from './rows.ts';
 import { all, dynamic, essential, first, run, statement, type Work } from './work.ts';
 

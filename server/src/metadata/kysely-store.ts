@@ -1,25 +1,25 @@
 import type { MetadataStore } from '../core/metadata.ts';
-import { accountStore } from './accounts.ts';
-import { addressStore } from './addresses.ts';
+import { accountStore } from './access/accounts.ts';
+import { addressStore } from './access/addresses.ts';
+import { sessionStore } from './access/sessions.ts';
+import { tokenStore } from './access/tokens.ts';
 import { channelStore } from './channels.ts';
 import { watchContent } from './content-version.ts';
 import type { Context } from './context.ts';
-import { fileStore } from './files.ts';
-import { folderStore } from './folders.ts';
-import { idempotencyStore } from './idempotency.ts';
 import { jobQueries } from './job-queries.ts';
 import { jobStore } from './jobs.ts';
 import { leaseStore } from './leases.ts';
-import { libraryStore } from './library.ts';
+import { fileStore } from './library/files.ts';
+import { folderStore } from './library/folders.ts';
+import { libraryStore } from './library/library.ts';
+import { recordStore } from './library/records.ts';
+import { replicaStore } from './library/replicas.ts';
+import { smallObjectStore } from './library/small-objects.ts';
 import { migration, pendingMigrations } from './migrate.ts';
 import { migrations } from './migrations/index.ts';
-import { recordStore } from './records.ts';
-import { replicaStore } from './replicas.ts';
-import { sessionStore } from './sessions.ts';
 import { settingStore } from './settings.ts';
-import { smallObjectStore } from './small-objects.ts';
-import { tokenStore } from './tokens.ts';
-import { uploadStore } from './uploads.ts';
+import { idempotencyStore } from './uploads/idempotency.ts';
+import { uploadStore } from './uploads/uploads.ts';
 
 /** The metadata store on any engine. All SQL is in this folder. */
 export function kyselyStore({ flavor, engine }: Context): MetadataStore {

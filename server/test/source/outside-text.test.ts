@@ -34,7 +34,7 @@ const safe: Readonly<Record<string, string>> = {
   'http/openapi/document.ts: found[operation.path]': 'the document is made of our own source',
   'metadata/work.ts: values[parameter[slotName] as string]':
     'names of slots that stand in the source',
-  'metadata/upload-update.ts: of[name]': 'names of columns',
+  'metadata/uploads/upload-update.ts: of[name]': 'names of columns',
 };
 
 /** Types of tables that have no prototype, or are asked for names that stand in the source only. */

@@ -1,8 +1,8 @@
-import type { Replica, StoredFile } from '../core/metadata.ts';
-import type { Flavor } from './flavor.ts';
-import { toFile, toReplica } from './rows.ts';
-import type { FileRow, ReplicaRow } from './schema.ts';
-import { statement } from './work.ts';
+import type { Replica, StoredFile } from '../../core/metadata.ts';
+import type { Flavor } from '../flavor.ts';
+import { toFile, toReplica } from '../rows.ts';
+import type { FileRow, ReplicaRow } from '../schema.ts';
+import { statement } from '../work.ts';
 
 type StoredRow = FileRow & {
   blob_size: number;

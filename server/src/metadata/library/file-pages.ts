@@ -1,8 +1,8 @@
 import { type SelectQueryBuilder, type SqlBool, sql } from 'kysely';
-import type { Category, FileQuery } from '../core/metadata.ts';
-import type { Flavor } from './flavor.ts';
-import type { FileRow, Schema } from './schema.ts';
-import { type Query, statement } from './work.ts';
+import type { Category, FileQuery } from '../../core/metadata.ts';
+import type { Flavor } from '../flavor.ts';
+import type { FileRow, Schema } from '../schema.ts';
+import { type Query, statement } from '../work.ts';
 
 /** One page of files, newest first, as a query. Its rows may be in reverse order. */
 export interface FilePage {

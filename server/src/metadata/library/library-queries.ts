@@ -1,9 +1,9 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { FileFilter, LibraryQuery } from '../core/library-store.ts';
-import type { Flavor } from './flavor.ts';
+import type { FileFilter, LibraryQuery } from '../../core/library-store.ts';
+import type { Flavor } from '../flavor.ts';
+import type { FileRow } from '../schema.ts';
+import { dynamic, type Query } from '../work.ts';
 import { type Condition, filterConditions, isBelow, where } from './library-filter.ts';
-import type { FileRow } from './schema.ts';
-import { dynamic, type Query } from './work.ts';
 
 /** A sub-folder (`''`: the folder itself) and its files. */
 export interface ChildRow {

@@ -1,9 +1,9 @@
-import { fail } from '../core/errors.ts';
-import type { FileRecord, NewFile } from '../core/metadata.ts';
-import type { Flavor } from './flavor.ts';
-import { fileRow } from './rows.ts';
-import type { FileRow } from './schema.ts';
-import { all, dynamic, first, run, statement, type Work } from './work.ts';
+import { fail } from '../../core/errors.ts';
+import type { FileRecord, NewFile } from '../../core/metadata.ts';
+import type { Flavor } from '../flavor.ts';
+import { fileRow } from '../rows.ts';
+import type { FileRow } from '../schema.ts';
+import { all, dynamic, first, run, statement, type Work } from '../work.ts';
 
 /** A `path` that never ends would keep the transaction open for ever. */
 const maxAttempts = 100_000;

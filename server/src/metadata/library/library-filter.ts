@@ -1,6 +1,6 @@
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
-import type { FileFilter } from '../core/library-store.ts';
-import type { Flavor } from './flavor.ts';
+import type { FileFilter } from '../../core/library-store.ts';
+import type { Flavor } from '../flavor.ts';
 
 export type Condition = RawBuilder<SqlBool>;
 

@@ -1,7 +1,7 @@
-import type { SmallObjectStore } from '../core/small-objects.ts';
-import type { Context } from './context.ts';
-import type { Flavor } from './flavor.ts';
-import { essential, type Query, statement } from './work.ts';
+import type { SmallObjectStore } from '../../core/small-objects.ts';
+import type { Context } from '../context.ts';
+import type { Flavor } from '../flavor.ts';
+import { essential, type Query, statement } from '../work.ts';
 
 /** Rows of small objects. Undefined for databases that keep none. */
 export function smallObjectStore({ flavor, engine }: Context): SmallObjectStore | undefined {

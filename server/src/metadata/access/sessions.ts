@@ -1,8 +1,8 @@
-import type { SessionKind, SessionStore } from '../core/metadata.ts';
-import type { Context } from './context.ts';
-import { sessionRow, toSession } from './rows.ts';
-import type { SessionRow } from './schema.ts';
-import { essential, first, run, statement } from './work.ts';
+import type { SessionKind, SessionStore } from '../../core/metadata.ts';
+import type { Context } from '../context.ts';
+import { sessionRow, toSession } from '../rows.ts';
+import type { SessionRow } from '../schema.ts';
+import { essential, first, run, statement } from '../work.ts';
 
 export function sessionStore({ flavor: { db, lock }, engine }: Context): SessionStore {
   const insert = statement((row: SessionRow) =>

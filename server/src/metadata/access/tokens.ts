@@ -1,8 +1,8 @@
-import type { TokenRecord, TokenStore } from '../core/metadata.ts';
-import type { Context } from './context.ts';
-import { toJson, tokenRow, toToken, withoutUndefined } from './rows.ts';
-import type { TokenRow } from './schema.ts';
-import { dynamic, essential, first, run, statement, type Work } from './work.ts';
+import type { TokenRecord, TokenStore } from '../../core/metadata.ts';
+import type { Context } from '../context.ts';
+import { toJson, tokenRow, toToken, withoutUndefined } from '../rows.ts';
+import type { TokenRow } from '../schema.ts';
+import { dynamic, essential, first, run, statement, type Work } from '../work.ts';
 
 type TokenPatch = Parameters<TokenStore['update']>[1];
 

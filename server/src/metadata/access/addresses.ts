@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
-import type { AddressStore } from '../core/address-store.ts';
-import type { Context } from './context.ts';
-import { toFile } from './rows.ts';
-import { statement } from './work.ts';
+import type { AddressStore } from '../../core/address-store.ts';
+import type { Context } from '../context.ts';
+import { toFile } from '../rows.ts';
+import { statement } from '../work.ts';
 
 export function addressStore({ flavor: { db }, engine }: Context): AddressStore {
   type Page = { limit: number; offset: number };

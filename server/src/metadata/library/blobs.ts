@@ -1,8 +1,8 @@
-import type { Blob, Replica } from '../core/metadata.ts';
-import type { Flavor } from './flavor.ts';
-import { blobRow, replicaRow, toBlob, toReplica } from './rows.ts';
-import type { BlobRow, ReplicaRow } from './schema.ts';
-import { all, first, run, statement, type Work } from './work.ts';
+import type { Blob, Replica } from '../../core/metadata.ts';
+import type { Flavor } from '../flavor.ts';
+import { blobRow, replicaRow, toBlob, toReplica } from '../rows.ts';
+import type { BlobRow, ReplicaRow } from '../schema.ts';
+import { all, first, run, statement, type Work } from '../work.ts';
 
 /** Steps on blobs and replicas, for file transactions. */
 export interface BlobQueries {

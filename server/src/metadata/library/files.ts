@@ -1,8 +1,11 @@
-import { categoryOf } from '../core/content-type/media-types.ts';
-import type { Category, FileStore } from '../core/metadata.ts';
+import { categoryOf } from '../../core/content-type/media-types.ts';
+import type { Category, FileStore } from '../../core/metadata.ts';
+import type { Context } from '../context.ts';
+import type { JobQueries } from '../job-queries.ts';
+import { fromJson, toFile, toJson } from '../rows.ts';
+import { essential, first, run, statement } from '../work.ts';
 import { blobQueries } from './blobs.ts';
 import { pathClaim } from './claim-path.ts';
-import type { Context } from './context.ts';
 import {
   allCategoryCounters,
   type Change,
@@ -14,12 +17,9 @@ import { filePages } from './file-pages.ts';
 import { fileTags } from './file-tags.ts';
 import { folderCounts } from './folder-counts.ts';
 import { formerPathQueries } from './former-paths.ts';
-import type { JobQueries } from './job-queries.ts';
-import { fromJson, toFile, toJson } from './rows.ts';
 import { searchQueue } from './search-queue.ts';
 import { insertSmallObject } from './small-objects.ts';
 import { storedFileQueries } from './stored-file.ts';
-import { essential, first, run, statement } from './work.ts';
 
 export function fileStore({ flavor, engine }: Context, jobs: JobQueries): FileStore {
   const { db } = flavor;

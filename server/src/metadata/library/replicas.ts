@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
-import type { ReplicaFinding, ReplicaStore } from '../core/metadata.ts';
-import type { Context } from './context.ts';
-import type { JobQueries } from './job-queries.ts';
-import { toJson, toReplica } from './rows.ts';
-import { run, statement } from './work.ts';
+import type { ReplicaFinding, ReplicaStore } from '../../core/metadata.ts';
+import type { Context } from '../context.ts';
+import type { JobQueries } from '../job-queries.ts';
+import { toJson, toReplica } from '../rows.ts';
+import { run, statement } from '../work.ts';
 
 export function replicaStore({ flavor, engine }: Context, jobs: JobQueries): ReplicaStore {
   const { db, isIn } = flavor;

@@ -1,6 +1,6 @@
-import type { Flavor } from './flavor.ts';
-import type { UploadRow } from './schema.ts';
-import { type Query, statement } from './work.ts';
+import type { Flavor } from '../flavor.ts';
+import type { UploadRow } from '../schema.ts';
+import { type Query, statement } from '../work.ts';
 
 type Change = Partial<UploadRow>;
 

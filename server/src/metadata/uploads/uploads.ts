@@ -1,11 +1,11 @@
-import type { OpenUploadLimit, UploadPatch, UploadStore } from '../core/metadata.ts';
-import type { Context } from './context.ts';
-import type { JobQueries } from './job-queries.ts';
-import { toJson, toUpload, uploadRow, withoutUndefined } from './rows.ts';
-import type { UploadRow } from './schema.ts';
+import type { OpenUploadLimit, UploadPatch, UploadStore } from '../../core/metadata.ts';
+import type { Context } from '../context.ts';
+import type { JobQueries } from '../job-queries.ts';
+import { toJson, toUpload, uploadRow, withoutUndefined } from '../rows.ts';
+import type { UploadRow } from '../schema.ts';
+import { dynamic, essential, first, run, statement, type Work } from '../work.ts';
 import { partStore } from './upload-parts.ts';
 import { uploadUpdate } from './upload-update.ts';
-import { dynamic, essential, first, run, statement, type Work } from './work.ts';
 
 export function uploadStore(context: Context, jobs: JobQueries): UploadStore {
   const { engine, flavor } = context;

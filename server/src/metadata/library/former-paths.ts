@@ -1,5 +1,5 @@
-import type { Flavor } from './flavor.ts';
-import { run, statement, type Work } from './work.ts';
+import type { Flavor } from '../flavor.ts';
+import { run, statement, type Work } from '../work.ts';
 
 /** The paths that moved files had. */
 export interface FormerPaths {

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import type { Flavor } from './flavor.ts';
-import { all, dynamic, first, run, statement, type Work } from './work.ts';
+import type { Flavor } from '../flavor.ts';
+import { all, dynamic, first, run, statement, type Work } from '../work.ts';
 
 /** SQLite's trigrams. PostgreSQL keeps its own. */
 export interface SearchQueue {

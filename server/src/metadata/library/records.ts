@@ -1,9 +1,9 @@
-import type { FileRecord, Replica } from '../core/metadata.ts';
-import type { RecordStore } from '../core/record-store.ts';
-import type { Context } from './context.ts';
+import type { FileRecord, Replica } from '../../core/metadata.ts';
+import type { RecordStore } from '../../core/record-store.ts';
+import type { Context } from '../context.ts';
+import { toBlob, toFile, toJson, toReplica } from '../rows.ts';
+import { statement } from '../work.ts';
 import { filePages } from './file-pages.ts';
-import { toBlob, toFile, toJson, toReplica } from './rows.ts';
-import { statement } from './work.ts';
 
 export function recordStore({ flavor, engine }: Context): RecordStore {
   const { db, isIn } = flavor;

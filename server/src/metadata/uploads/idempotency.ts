@@ -1,7 +1,7 @@
-import type { IdempotencyStore } from '../core/metadata.ts';
-import type { Context } from './context.ts';
-import { fromJson, toJson } from './rows.ts';
-import { essential, first, run, statement } from './work.ts';
+import type { IdempotencyStore } from '../../core/metadata.ts';
+import type { Context } from '../context.ts';
+import { fromJson, toJson } from '../rows.ts';
+import { essential, first, run, statement } from '../work.ts';
 
 export function idempotencyStore({ flavor, engine }: Context): IdempotencyStore {
   const { db } = flavor;

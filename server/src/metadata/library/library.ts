@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
-import { categoryOf } from '../core/content-type/media-types.ts';
-import { fail } from '../core/errors.ts';
+import { categoryOf } from '../../core/content-type/media-types.ts';
+import { fail } from '../../core/errors.ts';
 import type {
   FileFilter,
   FilePatch,
@@ -8,20 +8,20 @@ import type {
   LibraryQuery,
   LibraryStore,
   NewPath,
-} from '../core/library-store.ts';
-import type { FileRecord } from '../core/metadata.ts';
+} from '../../core/library-store.ts';
+import type { FileRecord } from '../../core/metadata.ts';
+import type { Context } from '../context.ts';
+import { fileRow, searchTextOf, toFile } from '../rows.ts';
+import type { FileRow } from '../schema.ts';
+import { dynamic, first, run, statement, type Work } from '../work.ts';
 import { folderOfPath } from './claim-path.ts';
-import type { Context } from './context.ts';
 import { categoryCounter, counters } from './counters.ts';
 import { fileTags } from './file-tags.ts';
 import { folderCounts } from './folder-counts.ts';
 import { formerPathQueries } from './former-paths.ts';
 import { type ChildRow, isUnfiltered, libraryQueries } from './library-queries.ts';
 import { statisticsOf } from './library-statistics.ts';
-import { fileRow, searchTextOf, toFile } from './rows.ts';
-import type { FileRow } from './schema.ts';
 import { searchQueue } from './search-queue.ts';
-import { dynamic, first, run, statement, type Work } from './work.ts';
 
 export function libraryStore({ flavor, engine }: Context): LibraryStore {
   const { db, lock } = flavor;

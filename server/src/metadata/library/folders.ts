@@ -1,9 +1,9 @@
 import { sql } from 'kysely';
-import type { FolderCount, FolderStore } from '../core/folder-store.ts';
-import type { Context } from './context.ts';
+import type { FolderCount, FolderStore } from '../../core/folder-store.ts';
+import type { Context } from '../context.ts';
+import { toFile } from '../rows.ts';
+import { dynamic, type Query, statement } from '../work.ts';
 import { isBelow, where } from './library-filter.ts';
-import { toFile } from './rows.ts';
-import { dynamic, type Query, statement } from './work.ts';
 
 export function folderStore({ flavor: { db }, engine }: Context): FolderStore {
   const paths = statement(() =>

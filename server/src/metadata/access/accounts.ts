@@ -1,7 +1,7 @@
-import type { AccountRecord, AccountStore } from '../core/metadata.ts';
-import type { Context } from './context.ts';
-import { accountRow, toAccount } from './rows.ts';
-import { dynamic, essential, first, run, statement, type Work } from './work.ts';
+import type { AccountRecord, AccountStore } from '../../core/metadata.ts';
+import type { Context } from '../context.ts';
+import { accountRow, toAccount } from '../rows.ts';
+import { dynamic, essential, first, run, statement, type Work } from '../work.ts';
 
 export function accountStore({ flavor: { db, lockKey }, engine }: Context): AccountStore {
   const list = statement(() =>

@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
-import type { LibraryStatistics, StatisticsQuery } from '../core/library-store.ts';
-import type { Context } from './context.ts';
+import type { LibraryStatistics, StatisticsQuery } from '../../core/library-store.ts';
+import type { Context } from '../context.ts';
+import { dynamic, type Query } from '../work.ts';
 import { hourMs } from './folder-counts.ts';
-import { dynamic, type Query } from './work.ts';
 
 /** From the counts that are kept. Of the files themselves, only the few on lists are counted. */
 export async function statisticsOf(

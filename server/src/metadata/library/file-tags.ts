@@ -1,6 +1,6 @@
-import type { FileRecord } from '../core/metadata.ts';
-import type { Flavor } from './flavor.ts';
-import { run, statement, type Work } from './work.ts';
+import type { FileRecord } from '../../core/metadata.ts';
+import type { Flavor } from '../flavor.ts';
+import { run, statement, type Work } from '../work.ts';
 
 type Tagged = Pick<FileRecord, 'id' | 'createdAt' | 'tags'>;
 

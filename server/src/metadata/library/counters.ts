@@ -1,8 +1,8 @@
 import { sql } from 'kysely';
-import type { Category } from '../core/metadata.ts';
-import type { Flavor } from './flavor.ts';
-import type { CounterRow } from './schema.ts';
-import { type Query, run, statement, type Work } from './work.ts';
+import type { Category } from '../../core/metadata.ts';
+import type { Flavor } from '../flavor.ts';
+import type { CounterRow } from '../schema.ts';
+import { type Query, run, statement, type Work } from '../work.ts';
 
 export interface Change {
   readonly name: string;

@@ -1,10 +1,10 @@
-import { fail } from '../core/errors.ts';
-import type { PartOutcome, UploadPart, UploadStore } from '../core/metadata.ts';
-import type { Context } from './context.ts';
-import type { JobQueries } from './job-queries.ts';
-import { partRow, toPart } from './rows.ts';
-import type { UploadPartRow, UploadRow } from './schema.ts';
-import { essential, first, run, statement, type Work } from './work.ts';
+import { fail } from '../../core/errors.ts';
+import type { PartOutcome, UploadPart, UploadStore } from '../../core/metadata.ts';
+import type { Context } from '../context.ts';
+import type { JobQueries } from '../job-queries.ts';
+import { partRow, toPart } from '../rows.ts';
+import type { UploadPartRow, UploadRow } from '../schema.ts';
+import { essential, first, run, statement, type Work } from '../work.ts';
 
 const accepted: PartOutcome = { outcome: 'accepted' };
 const refused: PartOutcome = { outcome: 'refused' };
