@@ -3,7 +3,7 @@ import { failed } from '../failure.ts';
 import { named } from '../openapi/named.ts';
 import { queryOf } from '../query.ts';
 import { json, route } from '../route.ts';
-import { exampleMetadata, fileMetadata, presentMetadata } from './file-metadata.ts';
+import { exampleRecordMetadata, presentRecordMetadata, recordMetadata } from './file-metadata.ts';
 
 const uploadersAnswer = named('UploadersAnswer', () =>
   z.array(
@@ -17,7 +17,7 @@ const uploadersAnswer = named('UploadersAnswer', () =>
 
 const uploaderFilesAnswer = named('UploaderFilesAnswer', () =>
   z.strictObject({
-    data: z.array(z.strictObject({ id: z.string(), metadata: fileMetadata() })),
+    data: z.array(z.strictObject({ id: z.string(), metadata: recordMetadata() })),
     total: z.int(),
   }),
 );
@@ -73,7 +73,10 @@ export const listUploaderFiles = route({
       description: 'A page of files.',
       content: json(uploaderFilesAnswer, {
         one: {
-          value: { data: [{ id: 'holidays/photo.jpg', metadata: exampleMetadata }], total: 1 },
+          value: {
+            data: [{ id: 'holidays/photo.jpg', metadata: exampleRecordMetadata }],
+            total: 1,
+          },
         },
       }),
     },
@@ -85,13 +88,9 @@ export const listUploaderFiles = route({
       throw failed(missingIp);
     }
     const { items, total } = await deps.metadata.addresses.filesFrom(ip, pageOf(request.url, 20));
-    const channels = deps.pool.all();
     const data = items.map((file) => ({
       id: file.path,
-      metadata: presentMetadata(
-        file,
-        channels.find(({ id }) => id === file.channelId),
-      ),
+      metadata: presentRecordMetadata(file, deps.pool),
     }));
     return reply.send({ data, total });
   },

@@ -5,10 +5,11 @@ interface Name {
 }
 
 const registry = z.registry<Name>();
+const taken = new Set<string>();
 
 /**
  * Gives a schema its name under `components.schemas`, to which the document refers wherever the
- * schema is used. The schema is made on first use.
+ * schema is used. The schema is made on first use, and throws when another one has the name.
  */
 export function named<Schema extends z.ZodType>(id: string, make: () => Schema): () => Schema {
   let schema: Schema | undefined;
@@ -16,6 +17,10 @@ export function named<Schema extends z.ZodType>(id: string, make: () => Schema):
     if (schema !== undefined) {
       return schema;
     }
+    if (taken.has(id)) {
+      throw new TypeError(`Two schemas are named ${id}.`);
+    }
+    taken.add(id);
     schema = make();
     registry.add(schema, { id });
     return schema;

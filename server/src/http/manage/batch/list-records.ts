@@ -5,7 +5,7 @@ import { failed } from '../../failure.ts';
 import { named } from '../../openapi/named.ts';
 import { queryOf } from '../../query.ts';
 import { json, route } from '../../route.ts';
-import { exampleMetadata, fileMetadata, presentMetadata } from '../file-metadata.ts';
+import { exampleRecordMetadata, presentRecordMetadata, recordMetadata } from '../file-metadata.ts';
 
 const recordsAnswer = named('RecordsAnswer', () =>
   z.strictObject({
@@ -13,7 +13,7 @@ const recordsAnswer = named('RecordsAnswer', () =>
     records: z.array(
       z.strictObject({
         id: z.string().meta({ description: 'Path of the file.' }),
-        metadata: fileMetadata(),
+        metadata: recordMetadata(),
         value: z.string().optional().meta({
           description: 'With `includeValue`: what a restore needs. Not meant to be read.',
         }),
@@ -52,7 +52,7 @@ export const listRecords = route({
         last: {
           value: {
             success: true,
-            records: [{ id: 'holidays/photo.jpg', metadata: exampleMetadata }],
+            records: [{ id: 'holidays/photo.jpg', metadata: exampleRecordMetadata }],
             nextCursor: null,
             totalProcessed: 1,
           },
@@ -72,10 +72,7 @@ export const listRecords = route({
     const channels = deps.pool.all();
     const records = files.map((stored) => ({
       id: stored.file.path,
-      metadata: presentMetadata(
-        stored.file,
-        channels.find(({ id }) => id === stored.file.channelId),
-      ),
+      metadata: presentRecordMetadata(stored.file, deps.pool),
       value: includeValue === 'true' ? writeFileBackup(stored, channels) : undefined,
     }));
     return reply.send({
